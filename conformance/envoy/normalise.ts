@@ -1,0 +1,68 @@
+// Replaces what differs from run to run (dates, ids, times, ports) by names; all else stays exact.
+import { createHash } from "node:crypto";
+import { networkInterfaces } from "node:os";
+import type { Places } from "./bootstrap.ts";
+
+const DATE = /\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT/g;
+const UUID = /\b[0-9a-f]{8}-[0-9a-f]{4}-([0-9a-f])[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}\b/g;
+const ISO_TIME = /\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g;
+const SERVICE_TIME = /^(x-envoy-upstream-service-time: ?)\d+$/i;
+const BODY_TEXT_MAX = 600;
+
+/** One per case: numbers ids in the order in which they appear, on whatever side. */
+export class Normaliser {
+  readonly #ports: readonly (readonly [string, string])[];
+  readonly #hostAddresses: readonly string[];
+  readonly #folder: string;
+  readonly #uuids: Map<string, string>;
+
+  constructor(places: Places) {
+    const named: (readonly [string, string])[] = [];
+    for (const [site, port] of Object.entries(places.sitePorts)) {
+      named.push([String(port), `{port:${site}}`]);
+    }
+    for (const [name, port] of Object.entries(places.upstreamPorts)) {
+      named.push([String(port), `{up:${name}}`]);
+    }
+    this.#ports = named;
+    this.#folder = places.folder;
+    this.#uuids = new Map();
+    this.#hostAddresses = Object.values(networkInterfaces())
+      .flatMap((list) => list ?? [])
+      .filter((entry) => !entry.internal && entry.family === "IPv4")
+      .map((entry) => entry.address);
+  }
+
+  /** Dates, ids, known ports and addresses in any text. */
+  text(text: string): string {
+    let out = text.replace(DATE, "{date}").replace(ISO_TIME, "{time}");
+    out = out.replace(UUID, (uuid: string, version: string) => this.#uuid(uuid, version));
+    for (const [port, name] of this.#ports) {
+      out = out.replace(new RegExp(`(?<![0-9.])((?:[a-z0-9.-]+:)?)${port}(?![0-9])`, "g"), `$1${name}`);
+    }
+    for (const address of this.#hostAddresses) out = out.replaceAll(address, "{host-ip}");
+    out = out.replace(/\b127\.0\.0\.1:\d{2,5}\b/g, "127.0.0.1:{port}");
+    return out.replaceAll(this.#folder, "{folder}");
+  }
+
+  /** A header line; the service time is a number of milliseconds. */
+  header(line: string): string {
+    return this.text(line.replace(SERVICE_TIME, "$1{ms}"));
+  }
+
+  /** A body; a long one becomes its length and digest. */
+  body(body: string): string {
+    if (body.length <= BODY_TEXT_MAX) return this.text(body);
+    const digest = createHash("sha256").update(body, "latin1").digest("hex").slice(0, 16);
+    return `{${body.length} bytes, sha256 ${digest}}`;
+  }
+
+  #uuid(uuid: string, version: string): string {
+    let name = this.#uuids.get(uuid);
+    if (name === undefined) {
+      name = `{uuid ${this.#uuids.size + 1}, version ${version}}`;
+      this.#uuids.set(uuid, name);
+    }
+    return name;
+  }
+}

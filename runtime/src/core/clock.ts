@@ -1,0 +1,64 @@
+// The thread's clock: read once per turn by the engine and the timer wheel, then looked up as a field.
+import { performance } from "node:perf_hooks";
+
+/** Where time comes from; tests give a fake. */
+export interface TimeSource {
+  /** Milliseconds on a monotonic scale. */
+  monotonicMs(): number;
+  /** Milliseconds since the Unix epoch. */
+  epochMs(): number;
+}
+
+export const systemTime: TimeSource = {
+  monotonicMs: () => performance.now(),
+  epochMs: () => Date.now(),
+};
+
+/** One per thread. `nowMs` is as old as the turn: good for deadlines and durations. */
+export class Clock {
+  /** Monotonic milliseconds at the start of this turn. */
+  nowMs: number;
+  readonly #source: TimeSource;
+  #epochOffsetMs: number;
+  #dateSecond: number;
+  #dateText: string;
+
+  constructor(source: TimeSource = systemTime) {
+    this.#source = source;
+    this.nowMs = source.monotonicMs();
+    this.#epochOffsetMs = source.epochMs() - this.nowMs;
+    this.#dateSecond = -1;
+    this.#dateText = "";
+  }
+
+  /** Reads the source; called at the top of every turn. */
+  update(): void {
+    this.nowMs = this.#source.monotonicMs();
+  }
+
+  /** Milliseconds since the epoch, derived from the turn's time. */
+  epochMs(): number {
+    return this.#epochOffsetMs + this.nowMs;
+  }
+
+  /** Epoch milliseconds of a monotonic time taken from this clock. */
+  toEpochMs(monotonicMs: number): number {
+    return this.#epochOffsetMs + monotonicMs;
+  }
+
+  /** Follows a change of the wall clock; called by the timer wheel about once a second. */
+  resync(): void {
+    this.update();
+    this.#epochOffsetMs = this.#source.epochMs() - this.nowMs;
+  }
+
+  /** Value of a `date` header (RFC 9110, 5.6.7): one string per second. */
+  httpDate(): string {
+    const second = Math.floor(this.epochMs() / 1000);
+    if (second !== this.#dateSecond) {
+      this.#dateSecond = second;
+      this.#dateText = new Date(second * 1000).toUTCString();
+    }
+    return this.#dateText;
+  }
+}

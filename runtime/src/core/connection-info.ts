@@ -1,0 +1,53 @@
+// What is known about one downstream connection; shared by its streams.
+
+/** Addresses are text; addresses with port are "1.2.3.4:80", "[::1]:80" or a unix path. */
+export class ConnectionInfo {
+  /** Unique in the process: worker index in the high part. */
+  readonly connectionId: number;
+  /** The peer as the socket says. */
+  readonly directRemoteAddress: string;
+  readonly directRemoteIp: string;
+  readonly directRemotePort: number;
+  readonly localAddress: string;
+  readonly localIp: string;
+  readonly localPort: number;
+  /** Envoy calls it destination ip; with a listener filter it may differ from the socket's. */
+  remoteAddress: string;
+  remoteIp: string;
+  remotePort: number;
+  /** SNI; "" without TLS. */
+  requestedServerName: string;
+  tlsVersion: string;
+  tlsCipher: string;
+  isTls: boolean;
+  listenerName: string;
+  filterChainName: string;
+  startMs: number;
+  terminationDetails: string;
+
+  constructor(
+    connectionId: number,
+    remote: { readonly text: string; readonly ip: string; readonly port: number },
+    local: { readonly text: string; readonly ip: string; readonly port: number },
+    startMs: number,
+  ) {
+    this.connectionId = connectionId;
+    this.directRemoteAddress = remote.text;
+    this.directRemoteIp = remote.ip;
+    this.directRemotePort = remote.port;
+    this.localAddress = local.text;
+    this.localIp = local.ip;
+    this.localPort = local.port;
+    this.remoteAddress = remote.text;
+    this.remoteIp = remote.ip;
+    this.remotePort = remote.port;
+    this.requestedServerName = "";
+    this.tlsVersion = "";
+    this.tlsCipher = "";
+    this.isTls = false;
+    this.listenerName = "";
+    this.filterChainName = "";
+    this.startMs = startMs;
+    this.terminationDetails = "";
+  }
+}

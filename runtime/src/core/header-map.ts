@@ -1,0 +1,646 @@
+// The headers (or trailers) of one message: made by a codec, changed in place along the filter chain,
+// written out by the next codec.
+//
+// A head that came over HTTP/1 stays one latin1 string with offsets; names and values are cut when
+// somebody asks, and lines that nobody touched are written back in runs (bench/micro header-map).
+// Pseudo headers (:method, :path, :authority, :scheme, :status) are fields of their own: `host` and
+// `:authority` are the same thing, as in Envoy.
+import { HeaderId, headerIdOf, headerNames } from "./header-names.ts";
+
+/** How an entry stands: untouched raw line, changed value, removed, appended. */
+const EntryState = { Raw: 0, Changed: 1, Gone: 2, Added: 3 } as const;
+
+/** Positions in the pseudo headers' order. */
+const Pseudo = { Authority: 1, Path: 2, Method: 3, Scheme: 4, Status: 5 } as const;
+
+/** Envoy's order for a request that came over HTTP/1: nibbles, first entry lowest. */
+const PSEUDO_ORDER_DEFAULT = 0x54321;
+
+/** Receives entries from HeaderMap.visit. */
+export interface HeaderVisitor {
+  onHeader(name: string, value: string): void;
+}
+
+export class HeaderMap {
+  /** Request pseudo headers; null = not there. Values are latin1 text. Use the setters. */
+  #method: string | null;
+  #path: string | null;
+  #authority: string | null;
+  #scheme: string | null;
+  /** Response status; 0 = not there. */
+  #status: number;
+  #pseudoOrder: number;
+
+  // The head as it came, from its first line; offsets below are relative to `#base` in it.
+  #raw: string;
+  #base: number;
+  #firstLineEnd: number;
+  /** Index of the entry that was the Host line, -1 when there was none. */
+  #hostIndex: number;
+  /** The first line can be written back as it came. */
+  #firstLineIntact: boolean;
+  #hostIntact: boolean;
+
+  #count: number;
+  #live: number;
+  readonly #ids: number[];
+  readonly #offsets: number[];
+  readonly #names: (string | null)[];
+  readonly #values: (string | null)[];
+  readonly #lines: (string | null)[];
+  readonly #states: number[];
+  /** Bit per id below 31: at least one live entry / more than one entry came. */
+  #seen: number;
+  #duplicated: number;
+
+  constructor() {
+    this.#method = null;
+    this.#path = null;
+    this.#authority = null;
+    this.#scheme = null;
+    this.#status = 0;
+    this.#pseudoOrder = PSEUDO_ORDER_DEFAULT;
+    this.#raw = "";
+    this.#base = 0;
+    this.#firstLineEnd = 0;
+    this.#hostIndex = -1;
+    this.#firstLineIntact = false;
+    this.#hostIntact = false;
+    this.#count = 0;
+    this.#live = 0;
+    this.#ids = [];
+    this.#offsets = [];
+    this.#names = [];
+    this.#values = [];
+    this.#lines = [];
+    this.#states = [];
+    this.#seen = 0;
+    this.#duplicated = 0;
+  }
+
+  /** Makes the map empty for its next use; keeps its arrays, lets go of all text. */
+  reset(): void {
+    this.#method = null;
+    this.#path = null;
+    this.#authority = null;
+    this.#scheme = null;
+    this.#status = 0;
+    this.#pseudoOrder = PSEUDO_ORDER_DEFAULT;
+    for (let i = 0; i < this.#count; i += 1) {
+      this.#names[i] = null;
+      this.#values[i] = null;
+      this.#lines[i] = null;
+    }
+    this.#raw = "";
+    this.#base = 0;
+    this.#firstLineEnd = 0;
+    this.#hostIndex = -1;
+    this.#firstLineIntact = false;
+    this.#hostIntact = false;
+    this.#count = 0;
+    this.#live = 0;
+    this.#seen = 0;
+    this.#duplicated = 0;
+  }
+
+  // ---- For the HTTP/1 parser: entries first, then the head's text.
+
+  /** Notes one header line; offsets are into the buffer that is being parsed. */
+  pushRaw(
+    id: number,
+    nameStart: number,
+    nameEnd: number,
+    valueStart: number,
+    valueEnd: number,
+  ): void {
+    const index = this.#count;
+    this.#count = index + 1;
+    this.#live += 1;
+    this.#ids[index] = id;
+    const at = index << 2;
+    const offsets = this.#offsets;
+    offsets[at] = nameStart;
+    offsets[at + 1] = nameEnd;
+    offsets[at + 2] = valueStart;
+    offsets[at + 3] = valueEnd;
+    this.#names[index] = null;
+    this.#values[index] = null;
+    this.#lines[index] = null;
+    this.#states[index] = EntryState.Raw;
+    this.#note(id);
+  }
+
+  /**
+   * The head is complete: `raw` is its latin1 text from buffer offset `base`, `firstLineEnd` the
+   * length of its first line with CRLF. `plain` is false when some line is not exactly
+   * `name: value` CRLF: then all lines are written anew.
+   */
+  finishRaw(raw: string, base: number, firstLineEnd: number, plain: boolean): void {
+    this.#raw = raw;
+    this.#base = base;
+    this.#firstLineEnd = firstLineEnd;
+    if (plain) return;
+    for (let i = 0; i < this.#count; i += 1) {
+      this.value(i);
+      this.#states[i] = EntryState.Changed;
+    }
+  }
+
+  /**
+   * Sets what the request line said and takes the Host line as :authority. `intact` says that the
+   * line may be written back as it came (origin-form, HTTP/1.1).
+   */
+  setRequestLine(method: string, path: string, intact: boolean): void {
+    this.#method = method;
+    this.#path = path;
+    this.#firstLineIntact = intact;
+    const host = this.indexOfId(HeaderId.Host);
+    if (host < 0) return;
+    this.#authority = this.value(host);
+    this.#hostIndex = host;
+    this.#hostIntact = this.#states[host] === EntryState.Raw;
+    this.#dropEntry(host);
+    this.#seen &= ~(1 << HeaderId.Host);
+  }
+
+  /** Sets the status; `intact` says that the status line may be written back as it came. */
+  setStatusLine(status: number, intact: boolean): void {
+    this.#status = status;
+    this.#firstLineIntact = intact;
+  }
+
+  // ---- Pseudo headers.
+
+  get method(): string | null {
+    return this.#method;
+  }
+
+  set method(value: string | null) {
+    this.#method = value;
+    this.#firstLineIntact = false;
+  }
+
+  /** Path with query, as in the request line. */
+  get path(): string | null {
+    return this.#path;
+  }
+
+  set path(value: string | null) {
+    this.#path = value;
+    this.#firstLineIntact = false;
+  }
+
+  get authority(): string | null {
+    return this.#authority;
+  }
+
+  set authority(value: string | null) {
+    this.#authority = value;
+    this.#hostIntact = false;
+  }
+
+  get scheme(): string | null {
+    return this.#scheme;
+  }
+
+  set scheme(value: string | null) {
+    this.#scheme = value;
+  }
+
+  /** 0 = not there. */
+  get status(): number {
+    return this.#status;
+  }
+
+  set status(value: number) {
+    this.#status = value;
+    this.#firstLineIntact = false;
+  }
+
+  // ---- Look-ups. Names are lower-case. Only the first of several entries is returned.
+
+  /** Number of entries, pseudo headers included. */
+  get size(): number {
+    let size = this.#live;
+    if (this.#method !== null) size += 1;
+    if (this.#path !== null) size += 1;
+    if (this.#authority !== null) size += 1;
+    if (this.#scheme !== null) size += 1;
+    if (this.#status !== 0) size += 1;
+    return size;
+  }
+
+  /** Sum of name and value lengths in bytes, pseudo headers included. */
+  get byteSize(): number {
+    const counter = new ByteCounter();
+    this.visit(counter);
+    return counter.bytes;
+  }
+
+  /** Bit `1 << id` is set when a header of that id (below 31) is there. */
+  get seen(): number {
+    return this.#seen;
+  }
+
+  /** Bit `1 << id` is set when the message came with several headers of that id (below 31). */
+  get duplicated(): number {
+    return this.#duplicated;
+  }
+
+  /** Value of a known header, undefined when it is not there. `host` is :authority. */
+  getById(id: number): string | undefined {
+    if (id === HeaderId.Host && this.#authority !== null) return this.#authority;
+    const index = this.indexOfId(id);
+    return index < 0 ? undefined : this.value(index);
+  }
+
+  /** Value of a header by lower-case name (also ":path" and its kin), undefined when not there. */
+  get(name: string): string | undefined {
+    const id = headerIdOf(name);
+    if (id !== 0) return this.getById(id);
+    if (name.charCodeAt(0) === 0x3a) return this.#getPseudo(name);
+    const index = this.#indexOfOther(name, 0);
+    return index < 0 ? undefined : this.value(index);
+  }
+
+  has(name: string): boolean {
+    return this.get(name) !== undefined;
+  }
+
+  /** All values of a name in order; allocates, so not for every request. */
+  getAll(name: string): string[] {
+    const values: string[] = [];
+    if (name.charCodeAt(0) === 0x3a || name === "host") {
+      const value = this.get(name);
+      if (value !== undefined) values.push(value);
+      return values;
+    }
+    for (let i = 0; i < this.#count; i += 1) {
+      if (this.#states[i] !== EntryState.Gone && this.name(i) === name) values.push(this.value(i));
+    }
+    return values;
+  }
+
+  /** All entries, pseudo headers first, then in order. */
+  visit(visitor: HeaderVisitor): void {
+    for (let order = this.#pseudoOrder; order !== 0; order >>>= 4) {
+      const kind = order & 15;
+      const value = this.#pseudoValue(kind);
+      if (value !== null) visitor.onHeader(pseudoNames[kind] as string, value);
+    }
+    for (let i = 0; i < this.#count; i += 1) {
+      if (this.#states[i] !== EntryState.Gone) visitor.onHeader(this.name(i), this.value(i));
+    }
+  }
+
+  // ---- Changes.
+
+  /** Changes the first entry of the name in place (others go), or appends one. */
+  setById(id: number, value: string): void {
+    if (id === HeaderId.Host) {
+      this.authority = value;
+      return;
+    }
+    const index = this.indexOfId(id);
+    if (index < 0) this.#append(id, headerNames[id] as string, value);
+    else this.#setAt(index, id, value);
+  }
+
+  set(name: string, value: string): void {
+    const id = headerIdOf(name);
+    if (id !== 0) this.setById(id, value);
+    else if (name.charCodeAt(0) === 0x3a) this.#setPseudo(name, value);
+    else {
+      const index = this.#indexOfOther(name, 0);
+      if (index < 0) this.#append(0, name, value);
+      else this.#setAt(index, 0, value);
+    }
+  }
+
+  /** Removes all entries of the name and appends one at the end, as Envoy's replace does. */
+  replace(name: string, value: string): void {
+    if (name.charCodeAt(0) === 0x3a || name === "host") {
+      this.#setPseudo(name === "host" ? ":authority" : name, value);
+      this.#pseudoToEnd(pseudoKind(name === "host" ? ":authority" : name));
+      return;
+    }
+    this.remove(name);
+    this.append(name, value);
+  }
+
+  /** Appends an entry even when there is one of that name. Pseudo headers are set. */
+  append(name: string, value: string): void {
+    const id = headerIdOf(name);
+    if (id === HeaderId.Host) this.authority = value;
+    else if (name.charCodeAt(0) === 0x3a) this.#setPseudo(name, value);
+    else this.#append(id, name, value);
+  }
+
+  appendById(id: number, value: string): void {
+    this.#append(id, headerNames[id] as string, value);
+  }
+
+  /**
+   * As setById, with the whole line (`name: value` CRLF) made beforehand: for values that are the
+   * same for a configuration, a route or a connection (0.2 us a request).
+   */
+  setLineById(id: number, value: string, line: string): void {
+    let index = this.indexOfId(id);
+    if (index < 0) {
+      index = this.#count;
+      this.#append(id, headerNames[id] as string, value);
+    } else this.#setAt(index, id, value);
+    this.#lines[index] = line;
+  }
+
+  removeById(id: number): void {
+    if (id === HeaderId.Host) this.authority = null;
+    if (id < 31 && (this.#seen & (1 << id)) === 0) return;
+    for (let i = 0; i < this.#count; i += 1) {
+      if (this.#ids[i] === id && this.#states[i] !== EntryState.Gone) this.#dropEntry(i);
+    }
+    if (id < 31) this.#seen &= ~(1 << id);
+  }
+
+  remove(name: string): void {
+    const id = headerIdOf(name);
+    if (id !== 0) this.removeById(id);
+    else if (name.charCodeAt(0) === 0x3a) this.#setPseudo(name, null);
+    else {
+      for (let i = this.#indexOfOther(name, 0); i >= 0; i = this.#indexOfOther(name, i + 1)) {
+        this.#dropEntry(i);
+      }
+    }
+  }
+
+  /** Removes every entry, pseudo headers too. */
+  clear(): void {
+    this.method = null;
+    this.path = null;
+    this.authority = null;
+    this.scheme = null;
+    this.status = 0;
+    this.#pseudoOrder = PSEUDO_ORDER_DEFAULT;
+    for (let i = 0; i < this.#count; i += 1) {
+      if (this.#states[i] !== EntryState.Gone) this.#dropEntry(i);
+    }
+    this.#seen = 0;
+  }
+
+  // ---- For serializers.
+
+  /**
+   * The request head as HTTP/1.1 text without the closing empty line: request line, host, then the
+   * other lines in order. An absent :authority writes no Host line.
+   */
+  serializeRequest(): string {
+    const hostFirst = this.#hostIndex === 0 && this.#hostIntact;
+    if (this.#firstLineIntact && hostFirst) {
+      const end = this.#offsets[3] as number;
+      return this.#appendLines(this.#raw.slice(0, end + 2 - this.#base));
+    }
+    let out = this.#firstLineIntact
+      ? this.#raw.slice(0, this.#firstLineEnd)
+      : `${this.#method ?? "GET"} ${this.#path ?? "/"} HTTP/1.1\r\n`;
+    if (this.#authority !== null) out += `host: ${this.#authority}\r\n`;
+    return this.#appendLines(out);
+  }
+
+  /**
+   * The response head as HTTP/1.1 text without the closing empty line. `statusLine` is used unless
+   * the line that came can be written back.
+   */
+  serializeResponse(statusLine: string): string {
+    const first = this.#firstLineIntact ? this.#raw.slice(0, this.#firstLineEnd) : statusLine;
+    return this.#appendLines(first);
+  }
+
+  /** Header lines only, after `out`; for trailers. */
+  serializeLines(out: string): string {
+    return this.#appendLines(out);
+  }
+
+  // ---- Entries by index: for codecs and code that walks; pseudo headers have no index.
+
+  /** Upper bound of indices; entries that are gone are among them. */
+  get entryCount(): number {
+    return this.#count;
+  }
+
+  isLive(index: number): boolean {
+    return this.#states[index] !== EntryState.Gone;
+  }
+
+  idAt(index: number): number {
+    return this.#ids[index] as number;
+  }
+
+  name(index: number): string {
+    const known = this.#names[index] as string | null;
+    if (known !== null) return known;
+    const id = this.#ids[index] as number;
+    const at = index << 2;
+    const base = this.#base;
+    const name =
+      id !== 0
+        ? (headerNames[id] as string)
+        : this.#raw.slice(
+            (this.#offsets[at] as number) - base,
+            (this.#offsets[at + 1] as number) - base,
+          );
+    this.#names[index] = name;
+    return name;
+  }
+
+  value(index: number): string {
+    const known = this.#values[index] as string | null;
+    if (known !== null) return known;
+    const at = index << 2;
+    const base = this.#base;
+    const value = this.#raw.slice(
+      (this.#offsets[at + 2] as number) - base,
+      (this.#offsets[at + 3] as number) - base,
+    );
+    this.#values[index] = value;
+    return value;
+  }
+
+  /** Index of the first live entry of a known id, -1 when there is none. */
+  indexOfId(id: number): number {
+    if (id < 31 && (this.#seen & (1 << id)) === 0) return -1;
+    const ids = this.#ids;
+    for (let i = 0; i < this.#count; i += 1) {
+      if (ids[i] === id && this.#states[i] !== EntryState.Gone) return i;
+    }
+    return -1;
+  }
+
+  // ---- Private parts.
+
+  #indexOfOther(name: string, from: number): number {
+    for (let i = from; i < this.#count; i += 1) {
+      if (this.#ids[i] !== 0 || this.#states[i] === EntryState.Gone) continue;
+      if (this.name(i) === name) return i;
+    }
+    return -1;
+  }
+
+  #note(id: number): void {
+    if (id === 0 || id >= 31) return;
+    const bit = 1 << id;
+    if ((this.#seen & bit) !== 0) this.#duplicated |= bit;
+    this.#seen |= bit;
+  }
+
+  #append(id: number, name: string, value: string): void {
+    const index = this.#count;
+    this.#count = index + 1;
+    this.#live += 1;
+    this.#ids[index] = id;
+    this.#names[index] = name;
+    this.#values[index] = value;
+    this.#lines[index] = null;
+    this.#states[index] = EntryState.Added;
+    const at = index << 2;
+    for (let k = at; k < at + 4; k += 1) this.#offsets[k] = 0;
+    this.#note(id);
+  }
+
+  #setAt(index: number, id: number, value: string): void {
+    this.#lines[index] = null;
+    this.#values[index] = value;
+    if (this.#states[index] === EntryState.Raw) this.#states[index] = EntryState.Changed;
+    if (id !== 0 && id < 31 && (this.#duplicated & (1 << id)) === 0) return;
+    this.#dropOthers(index);
+  }
+
+  /** "Set" leaves one entry of the name. */
+  #dropOthers(index: number): void {
+    const id = this.#ids[index];
+    const name = this.name(index);
+    for (let i = index + 1; i < this.#count; i += 1) {
+      if (this.#ids[i] !== id || this.#states[i] === EntryState.Gone) continue;
+      if (id !== 0 || this.name(i) === name) this.#dropEntry(i);
+    }
+  }
+
+  #dropEntry(index: number): void {
+    // The name is cut now: nobody may ask later, but a removed line must not be cut by accident.
+    this.#states[index] = EntryState.Gone;
+    this.#live -= 1;
+  }
+
+  #appendLines(first: string): string {
+    const states = this.#states;
+    const offsets = this.#offsets;
+    const count = this.#count;
+    const base = this.#base;
+    let out = first;
+    let i = 0;
+    while (i < count) {
+      const state = states[i];
+      if (state === EntryState.Raw) {
+        const from = offsets[i << 2] as number;
+        let end = i + 1;
+        while (end < count && states[end] === EntryState.Raw) end += 1;
+        const to = offsets[((end - 1) << 2) + 3] as number;
+        out += this.#raw.slice(from - base, to + 2 - base);
+        i = end;
+        continue;
+      }
+      if (state !== EntryState.Gone) {
+        const line = this.#lines[i] as string | null;
+        out += line !== null ? line : `${this.name(i)}: ${this.#values[i] as string}\r\n`;
+      }
+      i += 1;
+    }
+    return out;
+  }
+
+  #getPseudo(name: string): string | undefined {
+    return this.#pseudoValue(pseudoKind(name)) ?? undefined;
+  }
+
+  #pseudoValue(kind: number): string | null {
+    switch (kind) {
+      case Pseudo.Authority:
+        return this.#authority;
+      case Pseudo.Path:
+        return this.#path;
+      case Pseudo.Method:
+        return this.#method;
+      case Pseudo.Scheme:
+        return this.#scheme;
+      case Pseudo.Status:
+        return this.#status === 0 ? null : String(this.#status);
+      default:
+        return null;
+    }
+  }
+
+  /** Unknown pseudo names are ignored: no codec could write them. */
+  #setPseudo(name: string, value: string | null): void {
+    switch (pseudoKind(name)) {
+      case Pseudo.Authority:
+        this.authority = value;
+        return;
+      case Pseudo.Path:
+        this.path = value;
+        return;
+      case Pseudo.Method:
+        this.method = value;
+        return;
+      case Pseudo.Scheme:
+        this.scheme = value;
+        return;
+      case Pseudo.Status: {
+        const status = value === null ? 0 : Number(value);
+        this.status = Number.isInteger(status) && status >= 0 && status <= 999 ? status : 0;
+        return;
+      }
+      default:
+        return;
+    }
+  }
+
+  #pseudoToEnd(kind: number): void {
+    if (kind === 0) return;
+    let kept = 0;
+    let shift = 0;
+    for (let order = this.#pseudoOrder; order !== 0; order >>>= 4) {
+      if ((order & 15) === kind) continue;
+      kept |= (order & 15) << shift;
+      shift += 4;
+    }
+    this.#pseudoOrder = kept | (kind << shift);
+  }
+}
+
+const pseudoNames: readonly string[] = ["", ":authority", ":path", ":method", ":scheme", ":status"];
+
+function pseudoKind(name: string): number {
+  switch (name) {
+    case ":authority":
+      return Pseudo.Authority;
+    case ":path":
+      return Pseudo.Path;
+    case ":method":
+      return Pseudo.Method;
+    case ":scheme":
+      return Pseudo.Scheme;
+    case ":status":
+      return Pseudo.Status;
+    default:
+      return 0;
+  }
+}
+
+class ByteCounter implements HeaderVisitor {
+  bytes: number;
+  constructor() {
+    this.bytes = 0;
+  }
+  onHeader(name: string, value: string): void {
+    this.bytes += name.length + value.length;
+  }
+}

@@ -1,0 +1,143 @@
+// What is known about one stream: written by the rooms it walks through, read by access logs, stats,
+// header formatters and guests' properties.
+import type { ConnectionInfo } from "./connection-info.ts";
+
+export const Protocol = { Http10: 10, Http11: 11, Http2: 20 } as const;
+export type Protocol = (typeof Protocol)[keyof typeof Protocol];
+
+/** "HTTP/1.1" and its kin, as %PROTOCOL% prints. */
+export function protocolText(protocol: number): string {
+  if (protocol === Protocol.Http11) return "HTTP/1.1";
+  if (protocol === Protocol.Http2) return "HTTP/2";
+  return protocol === Protocol.Http10 ? "HTTP/1.0" : "-";
+}
+
+/** Times are monotonic milliseconds of the thread's clock; -1 = has not happened. */
+export class StreamInfo {
+  connection: ConnectionInfo | null;
+  /** Unique in the process, for %STREAM_ID% and logs; 0 before the first use. */
+  streamId: number;
+  protocol: number;
+  startMs: number;
+  /** Last byte of the request came. */
+  requestEndMs: number;
+  upstreamStartMs: number;
+  /** First and last byte to the upstream. */
+  upstreamFirstTxMs: number;
+  upstreamLastTxMs: number;
+  upstreamFirstRxMs: number;
+  upstreamLastRxMs: number;
+  downstreamFirstTxMs: number;
+  downstreamLastTxMs: number;
+  endMs: number;
+  /** Body bytes from and to the downstream. */
+  bytesReceived: number;
+  bytesSent: number;
+  requestHeaderBytes: number;
+  responseHeaderBytes: number;
+  responseFlags: number;
+  /** 0 = no response was started. */
+  responseCode: number;
+  /** One of envoy-docs' response code details; "" = none. Spaces are not allowed in it. */
+  responseCodeDetails: string;
+  connectionTerminationDetails: string;
+  routeName: string;
+  virtualHostName: string;
+  /** Name of the cluster the route chose; "" = none. */
+  upstreamCluster: string;
+  /** "ip:port" of the chosen host; "" = none. */
+  upstreamHost: string;
+  upstreamHostName: string;
+  upstreamLocalAddress: string;
+  upstreamProtocol: number;
+  upstreamConnectionId: number;
+  upstreamTransportFailureReason: string;
+  attemptCount: number;
+  filterChainName: string;
+  healthCheck: boolean;
+  /** Body of the local reply, for %LOCAL_REPLY_BODY%. */
+  localReplyBody: string;
+  /** Namespaces -> JSON-like values, for %DYNAMIC_METADATA% and guests; null = none was ever set. */
+  dynamicMetadata: Map<string, Map<string, unknown>> | null;
+  /** Filter state by key (wasm.<path> for guests' properties); null = none was ever set. */
+  filterState: Map<string, Uint8Array> | null;
+
+  constructor() {
+    this.connection = null;
+    this.streamId = 0;
+    this.protocol = 0;
+    this.startMs = -1;
+    this.requestEndMs = -1;
+    this.upstreamStartMs = -1;
+    this.upstreamFirstTxMs = -1;
+    this.upstreamLastTxMs = -1;
+    this.upstreamFirstRxMs = -1;
+    this.upstreamLastRxMs = -1;
+    this.downstreamFirstTxMs = -1;
+    this.downstreamLastTxMs = -1;
+    this.endMs = -1;
+    this.bytesReceived = 0;
+    this.bytesSent = 0;
+    this.requestHeaderBytes = 0;
+    this.responseHeaderBytes = 0;
+    this.responseFlags = 0;
+    this.responseCode = 0;
+    this.responseCodeDetails = "";
+    this.connectionTerminationDetails = "";
+    this.routeName = "";
+    this.virtualHostName = "";
+    this.upstreamCluster = "";
+    this.upstreamHost = "";
+    this.upstreamHostName = "";
+    this.upstreamLocalAddress = "";
+    this.upstreamProtocol = 0;
+    this.upstreamConnectionId = 0;
+    this.upstreamTransportFailureReason = "";
+    this.attemptCount = 0;
+    this.filterChainName = "";
+    this.healthCheck = false;
+    this.localReplyBody = "";
+    this.dynamicMetadata = null;
+    this.filterState = null;
+  }
+
+  /** As new, for the next stream of `connection` that begins at `startMs`. */
+  reset(connection: ConnectionInfo, streamId: number, startMs: number): void {
+    this.connection = connection;
+    this.streamId = streamId;
+    this.protocol = 0;
+    this.startMs = startMs;
+    this.requestEndMs = -1;
+    this.upstreamStartMs = -1;
+    this.upstreamFirstTxMs = -1;
+    this.upstreamLastTxMs = -1;
+    this.upstreamFirstRxMs = -1;
+    this.upstreamLastRxMs = -1;
+    this.downstreamFirstTxMs = -1;
+    this.downstreamLastTxMs = -1;
+    this.endMs = -1;
+    this.bytesReceived = 0;
+    this.bytesSent = 0;
+    this.requestHeaderBytes = 0;
+    this.responseHeaderBytes = 0;
+    this.responseFlags = 0;
+    this.responseCode = 0;
+    this.responseCodeDetails = "";
+    this.connectionTerminationDetails = "";
+    this.routeName = "";
+    this.virtualHostName = "";
+    this.upstreamCluster = "";
+    this.upstreamHost = "";
+    this.upstreamHostName = "";
+    this.upstreamLocalAddress = "";
+    this.upstreamProtocol = 0;
+    this.upstreamConnectionId = 0;
+    this.upstreamTransportFailureReason = "";
+    this.attemptCount = 0;
+    this.filterChainName = "";
+    this.healthCheck = false;
+    this.localReplyBody = "";
+    this.dynamicMetadata = null;
+    this.filterState = null;
+  }
+}

@@ -1,0 +1,135 @@
+// What carries bytes for us: the contract between the rooms above and an engine below.
+// Implementations live in engine-*/; only server/ names one. See RATIONALE.md, "Why an engine contract?".
+import type { Duplex } from "node:stream";
+
+/** An IP address with a port, or the path of a unix socket (abstract ones begin with "@"). */
+export interface SocketAddress {
+  /** Textual IP address without brackets, or the path when `family` is "unix". */
+  readonly address: string;
+  /** 0..65535; 0 for unix sockets, and "any free port" for listen. */
+  readonly port: number;
+  readonly family: "ipv4" | "ipv6" | "unix";
+}
+
+export interface ListenOptions {
+  /** SO_REUSEPORT: every worker binds the same address. Ignored for unix sockets. */
+  readonly reusePort: boolean;
+  /** Length of the kernel's accept queue; 0 = the engine's default (4096). */
+  readonly backlog: number;
+  /** Only for "::": accept IPv4 too. */
+  readonly ipv4Compat: boolean;
+  /** Octal mode of a unix socket's file, 0 = leave as the umask made it. */
+  readonly mode: number;
+}
+
+export interface ListenHandle {
+  /** The address in use; port 0 has become a real port once `onListening` came. */
+  readonly localAddress: SocketAddress;
+  /** Accepts no more; connections that were accepted stay. */
+  close(): void;
+}
+
+export interface ListenEvents {
+  onListening(): void;
+  /**
+   * Returns the receiver of the new connection's events, or null to refuse it (the engine then
+   * closes it). Reading starts when this returns.
+   */
+  onAccept(io: IoHandle): IoEvents | null;
+  /** Listening failed, or accept did; `code` is the system's name, for example "EADDRINUSE". */
+  onError(code: string): void;
+}
+
+export interface ConnectOptions {
+  /** Source address to bind, or null. */
+  readonly bindAddress: SocketAddress | null;
+  /** TCP keep-alive: idle seconds before the first probe; 0 = off. */
+  readonly keepAliveIdleSeconds: number;
+}
+
+export const CloseReason = {
+  /** The peer closed its side (FIN) and we closed ours. */
+  RemoteClose: 0,
+  /** The peer reset the connection, or a write failed. */
+  RemoteReset: 1,
+  /** connect() was refused or unreachable. */
+  ConnectFailed: 2,
+  /** We closed it. Never delivered to the receiver that called close() or reset(). */
+  LocalClose: 3,
+} as const;
+export type CloseReason = (typeof CloseReason)[keyof typeof CloseReason];
+
+/**
+ * The receiver of one connection's events. Every event is the outermost call of a turn: the engine
+ * flushes what was written during the turn when the receiver returns.
+ */
+export interface IoEvents {
+  onConnect(): void;
+  /**
+   * `buffer[0..length)` holds bytes that arrived. They are lent and writable: the receiver may change
+   * them (the parser lower-cases names in place) and must not keep them after it returns.
+   */
+  onRead(buffer: Buffer, length: number): void;
+  /** Everything written so far is in the kernel; follows a write that returned false. */
+  onWritable(): void;
+  /** The peer will send no more (FIN); we may still write. */
+  onEnd(): void;
+  /**
+   * The connection is gone; the last event. Never called from inside a method of IoHandle: a write
+   * that fails is reported in a later turn. `code` is the system's error name or "".
+   */
+  onClose(reason: CloseReason, code: string): void;
+}
+
+/**
+ * One connection. Small writes are gathered and leave in one system call at the end of the turn;
+ * outside a turn they leave at once. The write methods answer "is all of it in the kernel, or about
+ * to be?": on false stop the source of the bytes until onWritable. Writes after close are ignored.
+ */
+export interface IoHandle {
+  readonly localAddress: SocketAddress;
+  readonly remoteAddress: SocketAddress;
+  /** Bytes that wait for the kernel. */
+  readonly writeQueueBytes: number;
+  setEvents(events: IoEvents): void;
+  /** Bytes given away: the caller never touches `bytes` again. */
+  write(bytes: Buffer): boolean;
+  /** Text of which every character is one byte (latin1). */
+  writeText(text: string): boolean;
+  /** Bytes lent for the duration of the call: `buffer[from..to)`; the engine copies what does not leave. */
+  writeLent(buffer: Buffer, from: number, to: number): boolean;
+  /** Counted: reading goes on when as many false as true came. */
+  readDisable(disabled: boolean): void;
+  /** Sends FIN after what was written; reading goes on. */
+  shutdownWrite(): void;
+  /** Sends what was written, then closes both directions. No event follows. */
+  close(): void;
+  /** Closes at once and drops what was not sent. TCP sends RST. No event follows. */
+  reset(): void;
+  setNoDelay(enabled: boolean): void;
+  setKeepAlive(idleSeconds: number): void;
+  /** Puts bytes back in front of what will be read next; they come with the next turn's onRead. */
+  unread(bytes: Buffer): void;
+  /**
+   * Gives the connection away as a Duplex (node:tls, node:http2); this handle is dead afterwards
+   * and no event follows. Bytes put back by unread() are read first.
+   */
+  detach(): Duplex;
+}
+
+/** What an engine can do: configuration that needs more is refused at load. */
+export interface EngineCapabilities {
+  readonly reusePort: boolean;
+  readonly abstractUnixSockets: boolean;
+}
+
+export interface NetworkEngine {
+  /** For the log: "node (bare handles)", ... */
+  readonly name: string;
+  readonly capabilities: EngineCapabilities;
+  listen(address: SocketAddress, options: ListenOptions, events: ListenEvents): ListenHandle;
+  /** Never calls `events` before it returned. */
+  connect(address: SocketAddress, options: ConnectOptions, events: IoEvents): IoHandle;
+  /** Runs `callback` as a turn: what it writes leaves together at the end. For timers and messages. */
+  runTurn(callback: () => void): void;
+}

@@ -1,0 +1,170 @@
+// Text to bytes and back. The decoder is the WHATWG one (U+FFFD for each broken part): the standard
+// library's does not check its input and turns bytes of a hostile path into other characters.
+import { scratch } from "./memory";
+
+const REPLACEMENT: u32 = 0xfffd;
+/** A string longer than this cannot be allocated. */
+const TEXT_BYTES_MAX: u32 = 0x1fff0000;
+
+let encodedBytes: u32 = 0;
+let broken: bool = false;
+
+/** Length in bytes of what encodeUtf8 made last. */
+export function encodedLength(): u32 {
+  return encodedBytes;
+}
+
+/** True when the last decodeUtf8 met bytes that are not UTF-8. */
+export function decodedBroken(): bool {
+  return broken;
+}
+
+/** UTF-8 bytes in scratch memory, a lone surrogate as U+FFFD; 0 when the text is past 340 MiB. */
+export function encodeUtf8(text: string): usize {
+  const from = changetype<usize>(text);
+  const units = text.length;
+  const start = scratch(units);
+  if (start == 0) return failEncode();
+  for (let i = 0; i < units; i++) {
+    const unit = load<u16>(from + (<usize>i << 1));
+    if (unit >= 0x80) return encodeWide(from, units);
+    store<u8>(start + i, <u8>unit);
+  }
+  encodedBytes = units;
+  return start;
+}
+
+function failEncode(): usize {
+  encodedBytes = 0;
+  return 0;
+}
+
+function encodeWide(from: usize, units: i32): usize {
+  if (units > 0x15000000) return failEncode();
+  const start = scratch(units * 3);
+  if (start == 0) return failEncode();
+  let out = start;
+  for (let i = 0; i < units; i++) {
+    let point: u32 = load<u16>(from + (<usize>i << 1));
+    if ((point & 0xf800) == 0xd800) {
+      const low: u32 = i + 1 < units ? load<u16>(from + (<usize>i << 1), 2) : 0;
+      if (point < 0xdc00 && (low & 0xfc00) == 0xdc00) {
+        point = 0x10000 + ((point & 0x3ff) << 10) + (low & 0x3ff);
+        i++;
+      } else {
+        point = REPLACEMENT;
+      }
+    }
+    out = storeUtf8(out, point);
+  }
+  encodedBytes = <u32>(out - start);
+  return start;
+}
+
+/** Writes one code point and returns the address after it. */
+export function storeUtf8(out: usize, point: u32): usize {
+  if (point < 0x80) {
+    store<u8>(out, point);
+    return out + 1;
+  }
+  if (point < 0x800) {
+    store<u8>(out, 0xc0 | (point >> 6));
+    store<u8>(out, 0x80 | (point & 0x3f), 1);
+    return out + 2;
+  }
+  if (point < 0x10000) {
+    store<u8>(out, 0xe0 | (point >> 12));
+    store<u8>(out, 0x80 | ((point >> 6) & 0x3f), 1);
+    store<u8>(out, 0x80 | (point & 0x3f), 2);
+    return out + 3;
+  }
+  store<u8>(out, 0xf0 | (point >> 18));
+  store<u8>(out, 0x80 | ((point >> 12) & 0x3f), 1);
+  store<u8>(out, 0x80 | ((point >> 6) & 0x3f), 2);
+  store<u8>(out, 0x80 | (point & 0x3f), 3);
+  return out + 4;
+}
+
+/** The bytes as text, a byte order mark kept; "" when they are past 512 MiB. */
+export function decodeUtf8(start: usize, length: u32): string {
+  broken = false;
+  if (length == 0 || length > TEXT_BYTES_MAX) return "";
+  // No byte makes more than one UTF-16 unit.
+  const text = __new(<usize>length << 1, idof<string>());
+  const stop = start + length;
+  let from = start;
+  let out = text;
+  while (stop - from >= 4) {
+    const four = load<u32>(from);
+    if ((four & 0x80808080) != 0) break;
+    let wide: u64 = four;
+    wide = (wide | (wide << 16)) & 0x0000ffff0000ffff;
+    wide = (wide | (wide << 8)) & 0x00ff00ff00ff00ff;
+    store<u64>(out, wide);
+    from += 4;
+    out += 8;
+  }
+  while (from < stop) {
+    const byte = load<u8>(from);
+    if (byte >= 0x80) return decodeWide(text, from, stop, out);
+    store<u16>(out, byte);
+    from++;
+    out += 2;
+  }
+  return changetype<string>(text);
+}
+
+function decodeWide(text: usize, start: usize, stop: usize, target: usize): string {
+  let from = start;
+  let out = target;
+  while (from < stop) {
+    const first: u32 = load<u8>(from++);
+    if (first < 0x80) {
+      store<u16>(out, <u16>first);
+      out += 2;
+      continue;
+    }
+    let missing = continuationBytes(first);
+    // The first continuation byte shuts out overlong forms, surrogates, and what is past U+10FFFF.
+    let low: u32 = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
+    let high: u32 = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
+    let point = first & (0x3f >> missing);
+    let isWhole = missing > 0;
+    while (missing > 0) {
+      const byte: u32 = from < stop ? load<u8>(from) : 0;
+      if (byte < low || byte > high) {
+        isWhole = false;
+        break;
+      }
+      low = 0x80;
+      high = 0xbf;
+      point = (point << 6) | (byte & 0x3f);
+      from++;
+      missing--;
+    }
+    if (!isWhole) {
+      broken = true;
+      point = REPLACEMENT;
+    }
+    out = storeUtf16(out, point);
+  }
+  return changetype<string>(__renew(text, out - text));
+}
+
+function continuationBytes(first: u32): i32 {
+  if (first >= 0xc2 && first <= 0xdf) return 1;
+  if (first >= 0xe0 && first <= 0xef) return 2;
+  if (first >= 0xf0 && first <= 0xf4) return 3;
+  return 0;
+}
+
+function storeUtf16(out: usize, point: u32): usize {
+  if (point < 0x10000) {
+    store<u16>(out, <u16>point);
+    return out + 2;
+  }
+  const above = point - 0x10000;
+  store<u16>(out, <u16>(0xd800 | (above >> 10)));
+  store<u16>(out, <u16>(0xdc00 | (above & 0x3ff)), 2);
+  return out + 4;
+}
