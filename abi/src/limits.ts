@@ -2,7 +2,7 @@
 
 /** Units are the last word of each name. */
 export const limits = {
-  /** A compiled filter of Go with a whole rule set has 26 MB; four times the median rest is 64 MiB. */
+  /** The largest filter known, a firewall with its rule set, has 26 MB: twice that and some. */
   moduleBytesMax: 67_108_864,
   /** Serialised header lists beyond this are refused; C++ hosts have the same number. */
   pairsBytesMax: 1_048_576,

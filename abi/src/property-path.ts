@@ -14,7 +14,7 @@ export function decodePropertyPath(path: string): string[] {
   return trimmed === "" ? [] : trimmed.split("\0");
 }
 
-/** The path as raw text without the one NUL that may stand at its end: a key that all SDKs agree on. */
+/** The path as raw text without the one NUL that may end it: a key that all SDKs agree on. */
 export function trimPropertyPath(path: string): string {
   return path.endsWith("\0") ? path.slice(0, -1) : path;
 }

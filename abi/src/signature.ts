@@ -1,4 +1,4 @@
-// The shapes in which hostcalls and callbacks are described, and the small words the tables are written with.
+// The shapes in which hostcalls and callbacks are described, and the words of their tables.
 import type { AbiVersion } from "./versions.ts";
 import type { EnumName } from "./types.ts";
 

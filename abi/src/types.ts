@@ -1,4 +1,4 @@
-// The enumerations of the proxy-wasm ABI, called by hosts, by the generator of SDK declarations and by tests.
+// The enumerations of the proxy-wasm ABI, used by hosts, and copied into SDKs by generate.ts.
 
 /** What every hostcall answers. Values 5, 9 and 11 are known to C++ hosts and SDKs only. */
 export const Status = {
@@ -18,7 +18,7 @@ export const Status = {
 } as const;
 export type Status = (typeof Status)[keyof typeof Status];
 
-/** Levels of proxy_log; proxy_get_log_level may also answer 6, which means that nothing is logged. */
+/** Levels of proxy_log; proxy_get_log_level may also answer 6: nothing is logged. */
 export const LogLevel = {
   Trace: 0,
   Debug: 1,

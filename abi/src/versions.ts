@@ -1,4 +1,4 @@
-// The versions of the proxy-wasm ABI and what differs between them; asked by hosts when they load a module.
+// The versions of the proxy-wasm ABI and what differs; asked by hosts when they load a module.
 
 export type AbiVersion = "0.1.0" | "0.2.0" | "0.2.1";
 

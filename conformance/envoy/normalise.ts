@@ -7,7 +7,14 @@ const DATE = /\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\
 const UUID = /\b[0-9a-f]{8}-[0-9a-f]{4}-([0-9a-f])[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}\b/g;
 const ISO_TIME = /\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g;
 const SERVICE_TIME = /^(x-envoy-upstream-service-time: ?)\d+$/i;
+/** A retry says what is left of the default 15 s. */
+const EXPECTED_MS = /^(x-envoy-expected-rq-timeout-ms: ?)14\d{3}$/i;
 const BODY_TEXT_MAX = 600;
+
+/** A date of this run, and not one that a case sent. */
+function isNow(date: string): boolean {
+  return Math.abs(Date.parse(date) - Date.now()) < 600_000;
+}
 
 /** One per case: numbers ids in the order in which they appear, on whatever side. */
 export class Normaliser {
@@ -16,7 +23,11 @@ export class Normaliser {
   readonly #folder: string;
   readonly #uuids: Map<string, string>;
 
-  constructor(places: Places) {
+  readonly #sent: string;
+
+  /** `sent` is what the case itself wrote: ids that stand in it are not replaced. */
+  constructor(places: Places, sent = "") {
+    this.#sent = sent;
     const named: (readonly [string, string])[] = [];
     for (const [site, port] of Object.entries(places.sitePorts)) {
       named.push([String(port), `{port:${site}}`]);
@@ -35,10 +46,11 @@ export class Normaliser {
 
   /** Dates, ids, known ports and addresses in any text. */
   text(text: string): string {
-    let out = text.replace(DATE, "{date}").replace(ISO_TIME, "{time}");
+    let out = text.replace(DATE, (date: string) => (isNow(date) ? "{date}" : date));
+    out = out.replace(ISO_TIME, (time: string) => (isNow(time) ? "{time}" : time));
     out = out.replace(UUID, (uuid: string, version: string) => this.#uuid(uuid, version));
     for (const [port, name] of this.#ports) {
-      out = out.replace(new RegExp(`(?<![0-9.])((?:[a-z0-9.-]+:)?)${port}(?![0-9])`, "g"), `$1${name}`);
+      out = out.replace(new RegExp(`(?<![0-9])${port}(?![0-9])`, "g"), name);
     }
     for (const address of this.#hostAddresses) out = out.replaceAll(address, "{host-ip}");
     out = out.replace(/\b127\.0\.0\.1:\d{2,5}\b/g, "127.0.0.1:{port}");
@@ -47,7 +59,8 @@ export class Normaliser {
 
   /** A header line; the service time is a number of milliseconds. */
   header(line: string): string {
-    return this.text(line.replace(SERVICE_TIME, "$1{ms}"));
+    const timed = line.replace(SERVICE_TIME, "$1{ms}");
+    return this.text(timed.replace(EXPECTED_MS, "$1{15000 less the time that passed}"));
   }
 
   /** A body; a long one becomes its length and digest. */
@@ -58,6 +71,7 @@ export class Normaliser {
   }
 
   #uuid(uuid: string, version: string): string {
+    if (this.#sent.includes(uuid)) return uuid;
     let name = this.#uuids.get(uuid);
     if (name === undefined) {
       name = `{uuid ${this.#uuids.size + 1}, version ${version}}`;

@@ -7,16 +7,11 @@ const REPLACEMENT: u32 = 0xfffd;
 const TEXT_BYTES_MAX: u32 = 0x1fff0000;
 
 let encodedBytes: u32 = 0;
-let broken: bool = false;
+let pointEnd: usize = 0;
 
 /** Length in bytes of what encodeUtf8 made last. */
 export function encodedLength(): u32 {
   return encodedBytes;
-}
-
-/** True when the last decodeUtf8 met bytes that are not UTF-8. */
-export function decodedBroken(): bool {
-  return broken;
 }
 
 /** UTF-8 bytes in scratch memory, a lone surrogate as U+FFFD; 0 when the text is past 340 MiB. */
@@ -87,7 +82,6 @@ export function storeUtf8(out: usize, point: u32): usize {
 
 /** The bytes as text, a byte order mark kept; "" when they are past 512 MiB. */
 export function decodeUtf8(start: usize, length: u32): string {
-  broken = false;
   if (length == 0 || length > TEXT_BYTES_MAX) return "";
   // No byte makes more than one UTF-16 unit.
   const text = __new(<usize>length << 1, idof<string>());
@@ -118,37 +112,53 @@ function decodeWide(text: usize, start: usize, stop: usize, target: usize): stri
   let from = start;
   let out = target;
   while (from < stop) {
-    const first: u32 = load<u8>(from++);
-    if (first < 0x80) {
-      store<u16>(out, <u16>first);
-      out += 2;
-      continue;
-    }
-    let missing = continuationBytes(first);
-    // The first continuation byte shuts out overlong forms, surrogates, and what is past U+10FFFF.
-    let low: u32 = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
-    let high: u32 = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
-    let point = first & (0x3f >> missing);
-    let isWhole = missing > 0;
-    while (missing > 0) {
-      const byte: u32 = from < stop ? load<u8>(from) : 0;
-      if (byte < low || byte > high) {
-        isWhole = false;
-        break;
-      }
-      low = 0x80;
-      high = 0xbf;
-      point = (point << 6) | (byte & 0x3f);
-      from++;
-      missing--;
-    }
-    if (!isWhole) {
-      broken = true;
-      point = REPLACEMENT;
-    }
-    out = storeUtf16(out, point);
+    const point = readPoint(from, stop);
+    out = storeUtf16(out, point < 0 ? REPLACEMENT : point);
+    from = pointEnd;
   }
   return changetype<string>(__renew(text, out - text));
+}
+
+/** Whether the bytes are UTF-8 throughout. */
+export function isUtf8(start: usize, length: u32): bool {
+  const stop = start + length;
+  let from = start;
+  while (from < stop) {
+    if (readPoint(from, stop) < 0) return false;
+    from = pointEnd;
+  }
+  return true;
+}
+
+/**
+ * The code point at `start`, -1 where it is broken; `pointEnd` is then behind the bytes that could
+ * have begun one, as the WHATWG decoder counts them.
+ */
+function readPoint(start: usize, stop: usize): i32 {
+  const first: u32 = load<u8>(start);
+  let from = start + 1;
+  pointEnd = from;
+  if (first < 0x80) return first;
+  let missing = continuationBytes(first);
+  if (missing == 0) return -1;
+  // The first continuation byte shuts out overlong forms, surrogates, and what is past U+10FFFF.
+  let low: u32 = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
+  let high: u32 = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
+  let point = first & (0x3f >> missing);
+  while (missing > 0) {
+    const byte: u32 = from < stop ? load<u8>(from) : 0;
+    if (byte < low || byte > high) {
+      pointEnd = from;
+      return -1;
+    }
+    low = 0x80;
+    high = 0xbf;
+    point = (point << 6) | (byte & 0x3f);
+    from++;
+    missing--;
+  }
+  pointEnd = from;
+  return point;
 }
 
 function continuationBytes(first: u32): i32 {

@@ -1,0 +1,29 @@
+// All groups and configuration cases, in the order in which they run.
+import type { Group } from "../case.ts";
+import { accessLog } from "./access-log.ts";
+import { edge } from "./edge.ts";
+import { failures } from "./failures.ts";
+import { forwarding } from "./forwarding.ts";
+import { mutation } from "./mutation.ts";
+import { paths } from "./paths.ts";
+import { redirects } from "./redirects.ts";
+import { routing } from "./routing.ts";
+import { timeouts } from "./timeouts.ts";
+import { validation } from "./validation.ts";
+import { versions } from "./versions.ts";
+
+export { CONFIG_CASES } from "./config.ts";
+
+export const GROUPS: readonly Group[] = [
+  forwarding,
+  validation,
+  versions,
+  paths,
+  routing,
+  redirects,
+  mutation,
+  edge,
+  failures,
+  timeouts,
+  accessLog,
+];

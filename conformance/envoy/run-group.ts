@@ -1,0 +1,263 @@
+// Starts a target with the configuration of a group and plays its cases, one after the other.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { bootstrapText, fillPlaceholders, logPath, type Places } from "./bootstrap.ts";
+import type { Case, ConfigCase, Connection, Group } from "./case.ts";
+import { Normaliser } from "./normalise.ts";
+import { freePort } from "./ports.ts";
+import { type ConnectionResult, playConnection, type Waits } from "./raw-client.ts";
+import type { CaseResult, GroupResult, NormalMessage } from "./result.ts";
+import { Target, type TargetSpec, validate } from "./target.ts";
+import { UpstreamRecorder } from "./upstream-recorder.ts";
+import type { Message } from "./wire.ts";
+
+const UPSTREAMS = ["up", "other", "third"];
+/** What is compared of `/stats`; bytes depend on dates and ids, membership never moves. */
+const STATS = /^(http|cluster)\./;
+const STATS_IGNORED = /^http\.admin\.|_bytes_|_active$|\.ssl\.|\.assignment_|_time_ms|\.http1\..*_cx_/;
+const ACTIVE = /^(http\.[^.]+\.downstream|cluster\.[^.]+\.upstream)_(cx|rq)_active$/;
+
+const LOG_MS_MAX = 1_500;
+const LOG_QUIET_MS = 30;
+const IDLE_MS_MAX = 1_000;
+
+/** What is known of a case before it runs: with a golden, waits can be short. */
+export interface Expectation {
+  readonly fates: readonly string[];
+  readonly logLines: number;
+}
+
+/** Options of a run. */
+export interface RunOptions {
+  readonly spec: TargetSpec;
+  /** Golden results by case id; without them every case waits as long as a recording does. */
+  readonly expected?: GroupResult | undefined;
+  /** Only these cases. */
+  readonly only?: RegExp | undefined;
+  /** Called with the configuration before the start. */
+  readonly onConfig?: (text: string) => void;
+}
+
+/** Results by case id, or why the target did not start. */
+export type GroupRun =
+  | { readonly results: GroupResult }
+  | { readonly results: GroupResult; readonly failure: string };
+
+function delay(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+async function choosePlaces(siteNames: readonly string[], folder: string): Promise<Places> {
+  const sitePorts: Record<string, number> = {};
+  const upstreamPorts: Record<string, number> = {};
+  for (const name of siteNames) sitePorts[name] = await freePort();
+  for (const name of [...UPSTREAMS, "dead"]) upstreamPorts[name] = await freePort();
+  return { adminPort: await freePort(), sitePorts, upstreamPorts, folder };
+}
+
+/** The parts of a run that all its cases use. */
+class GroupRunner {
+  readonly #group: Group;
+  readonly #target: Target;
+  readonly #recorder: UpstreamRecorder;
+  readonly #places: Places;
+  readonly #options: RunOptions;
+  #stats: Map<string, number>;
+  readonly #logOffsets: Map<string, number>;
+
+  constructor(
+    group: Group,
+    target: Target,
+    recorder: UpstreamRecorder,
+    places: Places,
+    options: RunOptions,
+  ) {
+    this.#group = group;
+    this.#target = target;
+    this.#recorder = recorder;
+    this.#places = places;
+    this.#options = options;
+    this.#stats = new Map();
+    this.#logOffsets = new Map();
+  }
+
+  async play(one: Case): Promise<CaseResult> {
+    const golden = this.#options.expected?.[one.id];
+    this.#recorder.script(one.replies ?? []);
+    const connections = await this.#playConnections(one, golden);
+    await this.#recorder.closeConnections();
+    const lines = await this.#readLogs(one, golden?.log.length);
+    await this.#waitIdle();
+    const normaliser = new Normaliser(this.#places, JSON.stringify(one.connections));
+    const fill = (message: Message): NormalMessage => normalMessage(message, normaliser);
+    return {
+      connections: connections.map((result) => ({
+        responses: result.messages.map(fill),
+        ...(result.rest === "" ? {} : { rest: normaliser.body(result.rest) }),
+        fate: result.fate,
+      })),
+      upstream: this.#recorder.requests().map((request) => ({
+        upstream: request.upstream,
+        connection: request.connection,
+        ...fill(request.message),
+      })),
+      log: lines.map((line) => normaliser.text(line)),
+      stats: await this.#statsDelta(one),
+    };
+  }
+
+  async start(): Promise<void> {
+    this.#stats = await this.#target.stats(STATS);
+  }
+
+  async #playConnections(one: Case, golden: CaseResult | undefined): Promise<ConnectionResult[]> {
+    const playing: Promise<ConnectionResult>[] = [];
+    for (const [at, connection] of one.connections.entries()) {
+      const port = this.#places.sitePorts[connection.site ?? "main"];
+      if (port === undefined) throw new Error(`${one.id}: no site ${connection.site}`);
+      const filled = this.#fill(connection);
+      const play = playConnection(port, filled, waits(golden?.connections[at]?.fate));
+      playing.push(play);
+      if (one.parallel === true) await delay(40);
+      else await play;
+    }
+    return Promise.all(playing);
+  }
+
+  #fill(connection: Connection): Connection {
+    const send = connection.send.map((piece) =>
+      typeof piece === "string" && piece.includes("$port:")
+        ? fillPlaceholders(piece, this.#places)
+        : piece,
+    );
+    return { ...connection, send };
+  }
+
+  /** New lines of the sites this case talked to; waits for as many as the golden has. */
+  async #readLogs(one: Case, wanted: number | undefined): Promise<string[]> {
+    const sites = [...new Set(one.connections.map((connection) => connection.site ?? "main"))];
+    const until = Date.now() + LOG_MS_MAX;
+    let lines = this.#newLines(sites);
+    let quietSince = Date.now();
+    while (Date.now() < until) {
+      const isEnough = wanted !== undefined && lines.length >= wanted;
+      const quietMs = wanted === undefined ? 250 : LOG_QUIET_MS;
+      if ((wanted === undefined || isEnough) && Date.now() - quietSince > quietMs) break;
+      await delay(5);
+      const now = this.#newLines(sites);
+      if (now.length !== lines.length) quietSince = Date.now();
+      lines = now;
+    }
+    for (const site of sites) this.#logOffsets.set(site, this.#readLog(site).length);
+    return lines;
+  }
+
+  #readLog(site: string): string {
+    try {
+      return readFileSync(logPath(this.#places, site), "utf8");
+    } catch {
+      return "";
+    }
+  }
+
+  #newLines(sites: readonly string[]): string[] {
+    return sites.flatMap((site) => {
+      const text = this.#readLog(site).slice(this.#logOffsets.get(site) ?? 0);
+      const masks = this.#group.sites[site]?.logMasks ?? [];
+      const lines = text.split("\n").filter((line) => line !== "");
+      return lines.map((line) =>
+        masks.reduce((masked, [pattern, by]) => masked.replace(pattern, by), line),
+      );
+    });
+  }
+
+  async #waitIdle(): Promise<void> {
+    const until = Date.now() + IDLE_MS_MAX;
+    while (Date.now() < until) {
+      const active = await this.#target.stats(ACTIVE);
+      const busy = [...active].filter(([name, n]) => n > 0 && !name.startsWith("http.admin."));
+      if (busy.length === 0) return;
+      await delay(5);
+    }
+  }
+
+  async #statsDelta(one: Case): Promise<Record<string, number>> {
+    const now = await this.#target.stats(STATS);
+    const delta: Record<string, number> = {};
+    for (const [name, value] of [...now].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      const change = value - (this.#stats.get(name) ?? 0);
+      if (change !== 0 && !STATS_IGNORED.test(name)) delta[name] = change;
+    }
+    this.#stats = now;
+    return one.ignoreStats === true ? {} : delta;
+  }
+}
+
+function waits(fate: string | undefined): Waits {
+  if (fate === undefined) return { responseMs: 4_000, closeMs: 400 };
+  if (fate === "open" || fate === "silent") return { responseMs: 3_000, closeMs: 40 };
+  return { responseMs: 3_000, closeMs: 2_000 };
+}
+
+function normalMessage(message: Message, normaliser: Normaliser): NormalMessage {
+  return {
+    start: normaliser.text(message.start),
+    headers: message.headers.map((line) => normaliser.header(line)),
+    framing: message.framing,
+    ...(message.body === "" ? {} : { body: normaliser.body(message.body) }),
+    ...(message.trailers.length === 0 ? {} : { trailers: message.trailers }),
+    ...(message.isComplete ? {} : { isCut: true as const }),
+  };
+}
+
+/** Runs the cases of a group in one process of the target. */
+export async function runGroup(group: Group, options: RunOptions): Promise<GroupRun> {
+  const cases = group.cases.filter((one) => options.only?.test(one.id) ?? true);
+  if (cases.length === 0) return { results: {} };
+  const folder = mkdtempSync(join(tmpdir(), "headgate-compare-"));
+  const places = await choosePlaces(Object.keys(group.sites), folder);
+  const { dead: _dead, ...listening } = places.upstreamPorts;
+  const recorder = await UpstreamRecorder.start(listening);
+  const results: Record<string, CaseResult> = {};
+  let target: Target | undefined;
+  try {
+    const text = bootstrapText(group, places);
+    options.onConfig?.(text);
+    const file = join(folder, "bootstrap.yaml");
+    writeFileSync(file, text);
+    target = await Target.start(options.spec, file, places.adminPort);
+    const runner = new GroupRunner(group, target, recorder, places, options);
+    await runner.start();
+    for (const one of cases) results[one.id] = await runner.play(one);
+    return { results };
+  } catch (error) {
+    const output = target === undefined || target.isRunning ? "" : `\n${target.output}`;
+    return { results, failure: `${error instanceof Error ? error.message : error}${output}` };
+  } finally {
+    await target?.stop();
+    await recorder.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Whether the target takes a configuration; the reason is for people, not compared. */
+export async function runConfigCase(
+  one: ConfigCase,
+  spec: TargetSpec,
+): Promise<{ readonly isAccepted: boolean; readonly output: string }> {
+  const folder = mkdtempSync(join(tmpdir(), "headgate-compare-"));
+  try {
+    const places = await choosePlaces(["main"], folder);
+    const text =
+      one.yaml === undefined
+        ? bootstrapText({ sites: { main: one.site ?? {} } }, places)
+        : fillPlaceholders(one.yaml, places);
+    const file = join(folder, "bootstrap.yaml");
+    writeFileSync(file, text);
+    const { isAccepted, output } = await validate(spec, file);
+    return { isAccepted, output: new Normaliser(places).text(output) };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}

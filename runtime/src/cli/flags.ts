@@ -1,0 +1,183 @@
+// The command line's flags as data: Envoy's, with what Headgate does with each, and our own.
+
+export interface Flag {
+  readonly name: string;
+  readonly short?: string;
+  readonly type: "string" | "uint" | "boolean";
+  /** May be given several times. */
+  readonly multiple?: boolean;
+  /** Used: changes what Headgate does. Accepted: Envoy's, noted at debug level, without effect. */
+  readonly status: "used" | "accepted" | "headgate";
+  readonly help: string;
+  /** Allowed values; others are refused. */
+  readonly values?: readonly string[];
+}
+
+export const LOG_LEVELS: readonly string[] = [
+  "trace",
+  "debug",
+  "info",
+  "warning",
+  "warn",
+  "error",
+  "critical",
+  "off",
+];
+
+/** In the order of the help text. */
+export const flags: readonly Flag[] = [
+  {
+    name: "config-path",
+    short: "c",
+    type: "string",
+    status: "used",
+    help: "path to the bootstrap configuration (YAML or JSON)",
+  },
+  {
+    name: "config-yaml",
+    type: "string",
+    status: "used",
+    help: "inline YAML, merged over the contents of --config-path",
+  },
+  {
+    name: "mode",
+    type: "string",
+    status: "used",
+    values: ["serve", "validate", "init_only"],
+    help: "serve (default), validate the configuration and exit, or init_only: start, then exit",
+  },
+  {
+    name: "concurrency",
+    type: "uint",
+    status: "used",
+    help: "number of worker threads; default: the machine's processors",
+  },
+  {
+    name: "log-level",
+    short: "l",
+    type: "string",
+    status: "used",
+    values: LOG_LEVELS,
+    help: "log level, default info: trace, debug, info, warning, error, critical, off",
+  },
+  {
+    name: "component-log-level",
+    type: "string",
+    status: "used",
+    help: "levels of single components, for example upstream:debug,config:trace",
+  },
+  {
+    name: "log-format",
+    type: "string",
+    status: "used",
+    help: 'log line in spdlog syntax, default "[%Y-%m-%d %T.%e][%t][%l][%n] %v"',
+  },
+  {
+    name: "log-path",
+    type: "string",
+    status: "used",
+    help: "file the log is appended to; default: standard error",
+  },
+  {
+    name: "admin-address-path",
+    type: "string",
+    status: "used",
+    help: "file that the admin interface's address is written to",
+  },
+  {
+    name: "base-id",
+    type: "uint",
+    status: "used",
+    help: "number that tells several processes on one host apart, default 0",
+  },
+  {
+    name: "base-id-path",
+    type: "string",
+    status: "used",
+    help: "file that the base id is written to",
+  },
+  {
+    name: "drain-time-s",
+    type: "uint",
+    status: "used",
+    help: "seconds of the drain sequence, default 600",
+  },
+  {
+    name: "drain-strategy",
+    type: "string",
+    status: "used",
+    values: ["gradual", "immediate"],
+    help: "gradual (default) or immediate",
+  },
+  {
+    name: "file-flush-interval-msec",
+    type: "uint",
+    status: "used",
+    help: "milliseconds between flushes of access logs, default 10000",
+  },
+  {
+    name: "file-flush-min-size-kb",
+    type: "uint",
+    status: "used",
+    help: "KiB an access log gathers before it is written, default 64",
+  },
+  { name: "service-node", type: "string", status: "used", help: "node id" },
+  { name: "service-cluster", type: "string", status: "used", help: "node cluster" },
+  { name: "service-zone", type: "string", status: "used", help: "node locality zone" },
+  {
+    name: "allow-unknown-static-fields",
+    type: "boolean",
+    status: "used",
+    help: "unknown fields in the static configuration are warnings",
+  },
+  {
+    name: "allow-unknown-fields",
+    type: "boolean",
+    status: "used",
+    help: "old name of --allow-unknown-static-fields",
+  },
+  {
+    name: "hot-restart-version",
+    type: "boolean",
+    status: "used",
+    help: "prints the hot restart compatibility version (disabled) and exits",
+  },
+  { name: "version", type: "boolean", status: "used", help: "prints the version and exits" },
+  { name: "help", short: "h", type: "boolean", status: "used", help: "prints this text and exits" },
+  accepted("reject-unknown-dynamic-fields", "boolean"),
+  accepted("ignore-unknown-dynamic-fields", "boolean"),
+  accepted("skip-deprecated-logs", "boolean"),
+  accepted("log-format-escaped", "boolean"),
+  accepted("log-stacktrace-single-entry", "boolean"),
+  accepted("enable-fine-grain-logging", "boolean"),
+  accepted("local-address-ip-version", "string"),
+  accepted("restart-epoch", "uint"),
+  accepted("parent-shutdown-time-s", "uint"),
+  accepted("disable-hot-restart", "boolean"),
+  accepted("use-dynamic-base-id", "boolean"),
+  accepted("skip-hot-restart-on-no-parent", "boolean"),
+  accepted("skip-hot-restart-parent-stats", "boolean"),
+  accepted("socket-path", "string"),
+  accepted("socket-mode", "string"),
+  accepted("disable-extensions", "string"),
+  accepted("enable-mutex-tracing", "boolean"),
+  accepted("cpuset-threads", "boolean"),
+  accepted("enable-core-dump", "boolean"),
+  { ...accepted("stats-tag", "string"), multiple: true },
+  {
+    name: "ignore-unsupported",
+    type: "boolean",
+    status: "headgate",
+    help: "valid Envoy configuration that Headgate does not implement is a warning, not an error",
+  },
+  {
+    name: "sigterm-drain-s",
+    type: "uint",
+    status: "headgate",
+    help: "seconds that streams in flight get after SIGTERM or SIGINT, default 10",
+  },
+];
+
+function accepted(name: string, type: Flag["type"]): Flag {
+  return { name, type, status: "accepted", help: "accepted for compatibility, without effect" };
+}

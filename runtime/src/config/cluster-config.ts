@@ -1,0 +1,100 @@
+// Clusters and their hosts as the workers get them; part of snapshot.ts. Times are milliseconds.
+import type { Http1CodecOptions } from "../core/http1-options.ts";
+
+export interface AddressConfig {
+  readonly kind: "ip" | "pipe";
+  /** IP address, host name (DNS clusters), or path; abstract pipes begin with "@". */
+  readonly address: string;
+  readonly port: number;
+  readonly ipv4Compat: boolean;
+  readonly pipeMode: number;
+}
+
+export interface ClusterConfig {
+  readonly name: string;
+  readonly where: string;
+  /** Infix of its stats: alt_stat_name or the name with ":" as "_". */
+  readonly statName: string;
+  readonly discovery: "static" | "strict_dns" | "logical_dns";
+  readonly lbPolicy: "round_robin" | "least_request" | "random";
+  /** For least_request, default 2. */
+  readonly leastRequestChoiceCount: number;
+  readonly leastRequestActiveBias: number;
+  /** Default 5000. */
+  readonly connectTimeoutMs: number;
+  /** Default 1 MiB. */
+  readonly perConnectionBufferBytesMax: number;
+  readonly dns: DnsConfig;
+  readonly http1: Http1CodecOptions;
+  /** Idle upstream connections, default 3600000. */
+  readonly idleTimeoutMs: number;
+  readonly maxConnectionDurationMs: number;
+  /** 0 = unlimited. */
+  readonly maxRequestsPerConnection: number;
+  /** Default and high priority, in this order. */
+  readonly circuitBreakers: readonly [CircuitBreakerConfig, CircuitBreakerConfig];
+  /** Index of this cluster's cells in the shared circuit-breaker memory; set by server. */
+  readonly sharedIndex: number;
+  readonly localities: readonly LocalityConfig[];
+  readonly keepAliveIdleSeconds: number;
+  readonly healthyPanicThresholdPercent: number;
+  readonly bindAddress: AddressConfig | null;
+  /** The cluster's metadata etc. for guests; serialised envoy.config.core.v3.Metadata. */
+  readonly metadata: Uint8Array;
+}
+
+export interface DnsConfig {
+  /** Default 5000. */
+  readonly refreshRateMs: number;
+  readonly failureRefreshBaseMs: number;
+  readonly failureRefreshMaxMs: number;
+  readonly respectTtl: boolean;
+  readonly family: "auto" | "v4_only" | "v6_only" | "v4_preferred" | "all";
+}
+
+export interface CircuitBreakerConfig {
+  readonly maxConnections: number;
+  readonly maxPendingRequests: number;
+  readonly maxRequests: number;
+  readonly maxRetries: number;
+  readonly trackRemaining: boolean;
+}
+
+export interface LocalityConfig {
+  readonly region: string;
+  readonly zone: string;
+  readonly subZone: string;
+  /** 0 = highest. */
+  readonly priority: number;
+  readonly weight: number;
+  readonly endpoints: readonly EndpointConfig[];
+}
+
+export interface EndpointConfig {
+  readonly address: AddressConfig;
+  /** Name for host rewriting; "" = the address. */
+  readonly hostname: string;
+  /** Default 1. */
+  readonly weight: number;
+  readonly health: "healthy" | "unhealthy" | "draining" | "timeout" | "degraded";
+}
+
+/**
+ * Hosts of a cluster as they are now: static ones from the configuration, DNS ones from main's
+ * resolver. Main pushes them to all workers; a worker never resolves a name.
+ */
+export interface ClusterMembership {
+  readonly cluster: string;
+  readonly hosts: readonly HostConfig[];
+}
+
+export interface HostConfig {
+  readonly address: AddressConfig;
+  readonly hostname: string;
+  readonly weight: number;
+  readonly priority: number;
+  readonly health: EndpointConfig["health"];
+  readonly region: string;
+  readonly zone: string;
+  readonly subZone: string;
+}

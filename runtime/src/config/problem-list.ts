@@ -1,0 +1,108 @@
+// Gathers what is wrong with a configuration while it is walked, and gives it positions at the end:
+// positions cost a second reading of the text. Used by the walker, the rules and the loader; the
+// translator reports to one as well.
+import { ConfigErrors, type ConfigProblem, problemsMax } from "./config-error.ts";
+import type { Place } from "./source-text.ts";
+
+/** A field path as a chain, put into words only when there is something to say. */
+export class FieldPath {
+  readonly #parent: FieldPath | null;
+  readonly #segment: string;
+
+  constructor(parent: FieldPath | null = null, segment = "") {
+    this.#parent = parent;
+    this.#segment = segment;
+  }
+
+  field(name: string): FieldPath {
+    return new FieldPath(this, `.${name}`);
+  }
+
+  item(index: number): FieldPath {
+    return new FieldPath(this, `[${index}]`);
+  }
+
+  key(name: string): FieldPath {
+    return new FieldPath(this, `[${JSON.stringify(name)}]`);
+  }
+
+  /** `static_resources.listeners[0].metadata["x"]`; "" for the root. */
+  toString(): string {
+    const segments: string[] = [];
+    let path: FieldPath | null = this;
+    while (path !== null) {
+      segments.push(path.#segment);
+      path = path.#parent;
+    }
+    const text = segments.reverse().join("");
+    return text.startsWith(".") ? text.slice(1) : text;
+  }
+}
+
+/** What of a field a problem is about: the key that should not be there, or the value. */
+export type ProblemPart = "key" | "value";
+
+interface Found {
+  readonly place: Place;
+  readonly part: ProblemPart;
+  readonly path: string;
+  readonly message: string;
+}
+
+export class ProblemList {
+  readonly #errors: Found[];
+  readonly #warnings: Found[];
+  #omitted: number;
+  #omittedWarnings: number;
+
+  constructor() {
+    this.#errors = [];
+    this.#warnings = [];
+    this.#omitted = 0;
+    this.#omittedWarnings = 0;
+  }
+
+  /** How many errors, those beyond the limit included. */
+  get errorCount(): number {
+    return this.#errors.length + this.#omitted;
+  }
+
+  /** How many warnings, those beyond the limit included. */
+  get warningCount(): number {
+    return this.#warnings.length + this.#omittedWarnings;
+  }
+
+  error(place: Place, path: FieldPath, message: string, part: ProblemPart = "value"): void {
+    if (this.#errors.length >= problemsMax) this.#omitted += 1;
+    else this.#errors.push({ place, part, path: path.toString(), message });
+  }
+
+  warn(place: Place, path: FieldPath, message: string, part: ProblemPart = "key"): void {
+    if (this.#warnings.length >= problemsMax) this.#omittedWarnings += 1;
+    else this.#warnings.push({ place, part, path: path.toString(), message });
+  }
+
+  /** All warnings so far, in the order of the text; at most `problemsMax`. */
+  warnings(): ConfigProblem[] {
+    return located(this.#warnings);
+  }
+
+  /** Throws ConfigErrors with all errors so far, in the order of the text. */
+  throwIfAny(): void {
+    if (this.#errors.length > 0) throw new ConfigErrors(located(this.#errors), this.#omitted);
+  }
+}
+
+function located(found: readonly Found[]): ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  for (const { place, part, path, message } of found) {
+    problems.push({ ...place.position(part === "key"), path, message });
+  }
+  return problems.sort(byPosition);
+}
+
+// Sorting is stable: problems of one position keep the order in which they were found.
+function byPosition(left: ConfigProblem, right: ConfigProblem): number {
+  if (left.file !== right.file) return left.file < right.file ? -1 : 1;
+  return left.line - right.line || left.column - right.column;
+}

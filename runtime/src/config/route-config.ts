@@ -1,0 +1,166 @@
+// Route tables as the workers get them; part of snapshot.ts. Times are milliseconds.
+import type { SubstitutionFormatConfig } from "../formatter/format-config.ts";
+
+export interface RouteTableConfig {
+  readonly name: string;
+  readonly virtualHosts: readonly VirtualHostConfig[];
+  readonly headers: HeaderMutationsConfig;
+  readonly mostSpecificHeaderMutationsWins: boolean;
+  readonly ignorePortInHostMatching: boolean;
+  readonly internalOnlyHeaders: readonly string[];
+}
+
+export interface VirtualHostConfig {
+  readonly name: string;
+  /** Lower-case: exact, "*.suffix", "prefix.*" or "*". */
+  readonly domains: readonly string[];
+  readonly routes: readonly RouteConfig[];
+  readonly requireTls: "none" | "external_only" | "all";
+  readonly headers: HeaderMutationsConfig;
+  readonly includeRequestAttemptCount: boolean;
+  readonly includeAttemptCountInResponse: boolean;
+  readonly perFilter: readonly PerFilterConfig[];
+}
+
+/** typed_per_filter_config: what is said about one filter of the chain. */
+export interface PerFilterConfig {
+  readonly filterName: string;
+  readonly disabled: boolean;
+}
+
+export interface RouteConfig {
+  /** "" = none. */
+  readonly name: string;
+  readonly where: string;
+  readonly match: RouteMatchConfig;
+  readonly action: RouteActionConfig | RedirectConfig | DirectResponseConfig;
+  readonly headers: HeaderMutationsConfig;
+  readonly perFilter: readonly PerFilterConfig[];
+}
+
+export interface RouteMatchConfig {
+  readonly path:
+    | { readonly kind: "prefix" | "path" | "path_separated_prefix"; readonly value: string }
+    | { readonly kind: "regex"; readonly regex: string };
+  readonly caseSensitive: boolean;
+  readonly headers: readonly HeaderMatchConfig[];
+  readonly queryParameters: readonly QueryParameterMatchConfig[];
+  /** Runtime fraction without a runtime layer: numerator of 1000000; 1000000 = always. */
+  readonly runtimeFractionPpm: number;
+  readonly grpc: boolean;
+}
+
+/** A StringMatcher. Values of "regex" are RE2; case-insensitive ones arrive lower-case. */
+export interface StringMatchConfig {
+  readonly kind: "exact" | "prefix" | "suffix" | "contains" | "regex";
+  readonly value: string;
+  readonly ignoreCase: boolean;
+}
+
+export interface HeaderMatchConfig {
+  /** Lower-case. */
+  readonly name: string;
+  readonly match:
+    | { readonly kind: "present"; readonly present: boolean }
+    | { readonly kind: "range"; readonly start: number; readonly end: number }
+    | { readonly kind: "string"; readonly string: StringMatchConfig };
+  readonly invert: boolean;
+  readonly treatMissingAsEmpty: boolean;
+}
+
+export interface QueryParameterMatchConfig {
+  readonly name: string;
+  readonly match:
+    | { readonly kind: "present" }
+    | { readonly kind: "string"; readonly string: StringMatchConfig };
+}
+
+export interface RouteActionConfig {
+  readonly kind: "route";
+  readonly cluster:
+    | { readonly kind: "cluster"; readonly name: string }
+    | { readonly kind: "header"; readonly header: string }
+    | {
+        readonly kind: "weighted";
+        readonly clusters: readonly WeightedClusterConfig[];
+        readonly totalWeight: number;
+        /** Header that holds the random value; "" = random. */
+        readonly headerName: string;
+      };
+  /** Default 503. */
+  readonly clusterNotFoundStatus: number;
+  readonly pathRewrite:
+    | { readonly kind: "none" }
+    | { readonly kind: "prefix"; readonly prefix: string }
+    | { readonly kind: "regex"; readonly regex: string; readonly substitution: string };
+  readonly hostRewrite:
+    | { readonly kind: "none" }
+    | { readonly kind: "literal"; readonly host: string }
+    | { readonly kind: "auto" }
+    | { readonly kind: "header"; readonly header: string }
+    | { readonly kind: "path_regex"; readonly regex: string; readonly substitution: string };
+  readonly appendXForwardedHost: boolean;
+  /** Default 15000. */
+  readonly timeoutMs: number;
+  /** -1 = not set: the manager's stream idle timeout holds. */
+  readonly idleTimeoutMs: number;
+  /** -1 = not set. */
+  readonly maxStreamDurationMs: number;
+  readonly priority: "default" | "high";
+}
+
+export interface WeightedClusterConfig {
+  readonly cluster: { readonly kind: "cluster" | "header"; readonly name: string };
+  readonly weight: number;
+  readonly headers: HeaderMutationsConfig;
+  readonly hostRewriteLiteral: string;
+  readonly perFilter: readonly PerFilterConfig[];
+}
+
+export interface RedirectConfig {
+  readonly kind: "redirect";
+  /** 301, 302, 303, 307 or 308. */
+  readonly status: number;
+  /** "" = keep the scheme; `httpsRedirect` also drops :80. */
+  readonly scheme: string;
+  readonly httpsRedirect: boolean;
+  readonly host: string;
+  /** 0 = keep. */
+  readonly port: number;
+  readonly path:
+    | { readonly kind: "keep" }
+    | { readonly kind: "path"; readonly path: string }
+    | { readonly kind: "prefix"; readonly prefix: string }
+    | { readonly kind: "regex"; readonly regex: string; readonly substitution: string };
+  readonly stripQuery: boolean;
+}
+
+export interface DirectResponseConfig {
+  readonly kind: "direct_response";
+  readonly status: number;
+  /** Latin1 text, one character a byte; null = no body. */
+  readonly body: string | null;
+  readonly bodyFormat: SubstitutionFormatConfig | null;
+}
+
+// ---- Header mutations and formats
+
+export interface HeaderMutationsConfig {
+  readonly requestAdd: readonly HeaderAddConfig[];
+  readonly requestRemove: readonly string[];
+  readonly responseAdd: readonly HeaderAddConfig[];
+  readonly responseRemove: readonly string[];
+}
+
+export interface HeaderAddConfig {
+  /** Lower-case. */
+  readonly name: string;
+  /** With %COMMANDS%; checked by config through access-log/'s formatter grammar. */
+  readonly format: string;
+  readonly action:
+    | "append_if_exists_or_add"
+    | "add_if_absent"
+    | "overwrite_if_exists_or_add"
+    | "overwrite_if_exists";
+  readonly keepEmptyValue: boolean;
+}

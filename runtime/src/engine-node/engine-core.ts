@@ -1,0 +1,97 @@
+// What all connections of one Node engine share: the turn, the read buffer, and counts for tests.
+import type { Clock } from "../core/clock.ts";
+
+/**
+ * Room in front of the read area, where a response's head is written before a body that was just
+ * read, so that one plain write sends both.
+ */
+export const readRoomBytes = 2048;
+
+/** A head of up to 4 KiB and 64 KiB of body come in one read. */
+export const readAreaBytes: number = 68 * 1024;
+
+/** Something that gathers writes during a turn; a link of the list of those that did. */
+export interface Gatherer {
+  nextDirty: Gatherer | null;
+  flush(): void;
+}
+
+/**
+ * One per engine, and so one per thread. A turn is one event of the kernel, or one call of
+ * NetworkEngine.runTurn; turns nest, and only the outermost reads the clock and flushes.
+ */
+export class EngineCore {
+  readonly clock: Clock;
+  /** `readRoomBytes` of room, then the read area. */
+  readonly room: Buffer;
+  /** What receivers get in onRead. */
+  readonly readArea: Buffer;
+  /** Keeps the bytes that a head overwrites in the read area. */
+  readonly scratch: Buffer;
+  /** How deep turns are nested now; 0 = outside. */
+  depth: number;
+  /** Connections that exist, those included that close() lets drain. */
+  openConnections: number;
+  /** System calls that wrote, as far as we make them (libuv's own retries are not seen). */
+  writeCalls: number;
+  /** Lent writes of which the kernel took everything, a part, nothing. */
+  lentWhole: number;
+  lentPartial: number;
+  lentRefused: number;
+  #firstDirty: Gatherer | null;
+  #lastDirty: Gatherer | null;
+
+  constructor(clock: Clock) {
+    this.clock = clock;
+    this.room = Buffer.allocUnsafeSlow(readRoomBytes + readAreaBytes);
+    this.readArea = this.room.subarray(readRoomBytes);
+    this.scratch = Buffer.allocUnsafeSlow(readRoomBytes);
+    this.depth = 0;
+    this.openConnections = 0;
+    this.writeCalls = 0;
+    this.lentWhole = 0;
+    this.lentPartial = 0;
+    this.lentRefused = 0;
+    this.#firstDirty = null;
+    this.#lastDirty = null;
+  }
+
+  beginTurn(): void {
+    if (this.depth === 0) this.clock.update();
+    this.depth += 1;
+  }
+
+  /** Must follow beginTurn even when the receiver throws, or nothing would ever leave again. */
+  endTurn(): void {
+    if (this.depth === 1 && this.#firstDirty !== null) this.#flush();
+    this.depth -= 1;
+  }
+
+  runTurn(callback: () => void): void {
+    this.beginTurn();
+    try {
+      callback();
+    } finally {
+      this.endTurn();
+    }
+  }
+
+  /** The caller adds each gatherer once until its flush() was called. */
+  addDirty(gatherer: Gatherer): void {
+    if (this.#lastDirty === null) this.#firstDirty = gatherer;
+    else this.#lastDirty.nextDirty = gatherer;
+    this.#lastDirty = gatherer;
+  }
+
+  #flush(): void {
+    let gatherer = this.#firstDirty;
+    this.#firstDirty = null;
+    this.#lastDirty = null;
+    while (gatherer !== null) {
+      const next: Gatherer | null = gatherer.nextDirty;
+      gatherer.nextDirty = null;
+      gatherer.flush();
+      gatherer = next;
+    }
+  }
+}

@@ -1,0 +1,233 @@
+// Rung 3: a connection on a net.Socket, by its public interface only. Rung 2 builds on it.
+import net from "node:net";
+import type { Duplex } from "node:stream";
+import type { ConnectOptions, IoEvents, SocketAddress } from "../engine/network-engine.ts";
+import { CloseReason } from "../engine/network-engine.ts";
+import { ipAddress, kernelPath, noAddress, unixAddress } from "./addresses.ts";
+import type { EngineCore } from "./engine-core.ts";
+import { IoState, NodeIo } from "./node-io.ts";
+
+/** How a socket's bytes reach us. */
+export const ReadStyle = {
+  /** Through the `onread` option, into the engine's buffer. */
+  Onread: 0,
+  /** Through 'data' events: accepted sockets have no such option. Node allocates each chunk. */
+  Data: 1,
+} as const;
+export type ReadStyle = (typeof ReadStyle)[keyof typeof ReadStyle];
+
+export class SocketIo extends NodeIo {
+  readonly isUnix: boolean;
+  readonly readStyle: ReadStyle;
+  /** Does not change after attach(). */
+  #socket: net.Socket | null;
+  /** Bytes wait in the stream's own buffer; counted as one of `pendingWrites`. */
+  #isStreamBlocked: boolean;
+  #isDetached: boolean;
+  #closeCode: string;
+  readonly #afterWrite: () => void;
+  readonly #onConnect: () => void;
+  readonly #onData: (bytes: Buffer) => void;
+  readonly #onEnd: () => void;
+  readonly #onFinish: () => void;
+  readonly #onError: (error: Error) => void;
+  readonly #onClose: () => void;
+
+  constructor(
+    core: EngineCore,
+    isUnix: boolean,
+    readStyle: ReadStyle,
+    state: IoState,
+    events: IoEvents | null,
+  ) {
+    super(core, state, events);
+    this.isUnix = isUnix;
+    this.readStyle = readStyle;
+    this.#socket = null;
+    this.#isStreamBlocked = false;
+    this.#isDetached = false;
+    this.#closeCode = "";
+    this.#afterWrite = (): void => this.#streamWritten();
+    this.#onConnect = (): void => this.connected("");
+    this.#onData = (bytes): void => this.bytesArrived(bytes, bytes.length);
+    this.#onEnd = (): void => this.endArrived();
+    this.#onFinish = (): void => this.#finished();
+    this.#onError = (error): void => this.#failed(error);
+    this.#onClose = (): void => this.#closed();
+  }
+
+  get socket(): net.Socket {
+    return this.#socket as net.Socket;
+  }
+
+  /** Must follow the constructor at once: the socket's onread option needs the connection first. */
+  attach(socket: net.Socket): void {
+    this.#socket = socket;
+    if (this.state === IoState.Connecting) socket.once("connect", this.#onConnect);
+    if (this.readStyle === ReadStyle.Data) socket.on("data", this.#onData);
+    socket.on("end", this.#onEnd);
+    socket.on("finish", this.#onFinish);
+    socket.on("error", this.#onError);
+    socket.on("close", this.#onClose);
+  }
+
+  /** For the socket's `onread` option. */
+  onreadOption(): net.OnReadOpts {
+    return {
+      buffer: this.core.readArea,
+      callback: (length: number, buffer: Uint8Array): boolean => this.#onread(length, buffer),
+    };
+  }
+
+  override sendText(text: string): void {
+    this.core.writeCalls += 1;
+    this.socket.write(text, "latin1", this.#afterWrite);
+    this.#countStream();
+  }
+
+  override sendBytes(text: string, bytes: Buffer): void {
+    if (text !== "") this.sendText(text);
+    this.core.writeCalls += 1;
+    this.socket.write(bytes, this.#afterWrite);
+    this.#countStream();
+  }
+
+  override sendLent(text: string, buffer: Buffer, from: number, to: number): void {
+    this.sendBytes(text, Buffer.from(buffer.subarray(from, to)));
+  }
+
+  override startReading(): void {
+    this.socket.resume();
+  }
+
+  override stopReading(): void {
+    this.socket.pause();
+  }
+
+  override sendShutdown(): void {
+    this.socket.end();
+  }
+
+  override destroy(withReset: boolean): void {
+    const socket = this.socket;
+    // A socket that still connects would wait for the connection before it resets it.
+    if (!withReset || this.isUnix || socket.connecting || socket.destroyed) socket.destroy();
+    else socket.resetAndDestroy();
+  }
+
+  override queuedBytes(): number {
+    return this.socket.writableLength;
+  }
+
+  override takeDuplex(): Duplex {
+    const socket = this.releaseSocket();
+    socket.pause();
+    return socket;
+  }
+
+  override askLocalAddress(): SocketAddress {
+    if (this.isUnix) return unixAddress("");
+    const { localAddress, localPort } = this.socket;
+    return localAddress === undefined ? noAddress : ipAddress(localAddress, localPort ?? 0);
+  }
+
+  override askRemoteAddress(): SocketAddress {
+    if (this.isUnix) return unixAddress("");
+    const { remoteAddress, remotePort } = this.socket;
+    return remoteAddress === undefined ? noAddress : ipAddress(remoteAddress, remotePort ?? 0);
+  }
+
+  override setNoDelay(enabled: boolean): void {
+    if (!this.isUnix) this.socket.setNoDelay(enabled);
+  }
+
+  override setKeepAlive(idleSeconds: number): void {
+    if (!this.isUnix) this.socket.setKeepAlive(idleSeconds > 0, idleSeconds * 1000);
+  }
+
+  /** The socket is somebody else's from here on. */
+  releaseSocket(): net.Socket {
+    const socket = this.socket;
+    this.#isDetached = true;
+    socket.off("data", this.#onData);
+    socket.off("end", this.#onEnd);
+    socket.off("finish", this.#onFinish);
+    socket.off("error", this.#onError);
+    socket.off("close", this.#onClose);
+    return socket;
+  }
+
+  #onread(length: number, buffer: Uint8Array): boolean {
+    if (this.#isDetached) return this.socket.push(Buffer.from(buffer.subarray(0, length)));
+    this.bytesArrived(this.core.readArea, length);
+    return true;
+  }
+
+  #countStream(): void {
+    const isBlocked = this.socket.writableLength > 0;
+    if (isBlocked === this.#isStreamBlocked) return;
+    this.#isStreamBlocked = isBlocked;
+    this.pendingWrites += isBlocked ? 1 : -1;
+  }
+
+  #streamWritten(): void {
+    if (this.state === IoState.Dead || !this.#isStreamBlocked) return;
+    this.#countStream();
+    if (this.pendingWrites === 0) this.drained();
+  }
+
+  #finished(): void {
+    if (this.state !== IoState.Dead) this.shutdownDone();
+  }
+
+  #failed(error: Error): void {
+    const code: unknown = Reflect.get(error, "code");
+    this.#closeCode = typeof code === "string" ? code : "EIO";
+  }
+
+  #closed(): void {
+    if (this.state === IoState.Connecting) {
+      this.finish(CloseReason.ConnectFailed, this.#closeCode);
+    } else if (this.#closeCode === "" && this.isReadEnded) {
+      this.finish(CloseReason.RemoteClose, "");
+    } else {
+      this.readFailed(this.#closeCode);
+    }
+  }
+}
+
+/** Options for net.connect; throws later when an address is none, which config has checked. */
+export function connectOptions(
+  io: SocketIo,
+  address: SocketAddress,
+  options: ConnectOptions,
+): net.NetConnectOpts {
+  const common = { allowHalfOpen: true, onread: io.onreadOption() };
+  if (address.family === "unix") return { ...common, path: kernelPath(address.address) };
+  const { bindAddress, keepAliveIdleSeconds } = options;
+  const hasBind = bindAddress !== null && bindAddress.family !== "unix";
+  return {
+    ...common,
+    host: address.address,
+    port: address.port,
+    noDelay: true,
+    keepAlive: keepAliveIdleSeconds > 0,
+    keepAliveInitialDelay: keepAliveIdleSeconds * 1000,
+    ...(hasBind ? { localAddress: bindAddress.address } : {}),
+    ...(hasBind && bindAddress.port > 0 ? { localPort: bindAddress.port } : {}),
+  };
+}
+
+/** Rung 3's connect(). */
+export function connectSocket(
+  core: EngineCore,
+  address: SocketAddress,
+  options: ConnectOptions,
+  events: IoEvents,
+): SocketIo {
+  const isUnix = address.family === "unix";
+  const io = new SocketIo(core, isUnix, ReadStyle.Onread, IoState.Connecting, events);
+  io.remote = address;
+  io.attach(net.connect(connectOptions(io, address, options)));
+  return io;
+}

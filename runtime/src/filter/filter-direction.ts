@@ -1,0 +1,624 @@
+// One of the two directions of a filter chain: where its headers, body, trailers and end are, and the
+// loops that carry them on. FilterManager owns two of these, one that decodes and one that encodes.
+//
+// A message moves from filter to filter in pieces. A piece that a filter has not seen yet waits in
+// `#unseen` (only filters that stopped everything have such), one that the filter has seen and that
+// waits for it to go on stands in `#seen`. Headers, the end and trailers are single, so their place is
+// one index. The deepest piece that can move moves first: that keeps all in order without recursion.
+import { assert } from "../core/assert.ts";
+import { BufferQueue } from "../core/buffer-queue.ts";
+import { HeaderMap } from "../core/header-map.ts";
+import { FilterDataStatus, FilterHeadersStatus, FilterTrailersStatus } from "./filter-status.ts";
+import { type FilterChainEnds, FilterWants, type HttpFilter } from "./http-filter.ts";
+
+/** How a filter stands in this direction. From Stopped on nothing passes it. */
+const State = {
+  Going: 0,
+  /** Body passes, but the end waits for the filter (ContinueAndDontEndStream). */
+  EndHeld: 1,
+  /** Waits, and is still called; over the limit the stream is answered. */
+  Stopped: 2,
+  /** Waits, and is still called; over the limit the source is stopped. */
+  StoppedWatermark: 3,
+  /** Waits, and is not called. */
+  StoppedAll: 4,
+  StoppedAllWatermark: 5,
+} as const;
+
+/** What ends the message. */
+const EndKind = { None: 0, Plain: 1, Trailers: 2 } as const;
+
+const EMPTY: Buffer = Buffer.alloc(0);
+
+/** What a direction tells the manager that owns it. */
+export interface DirectionOwner {
+  /** A callback returned after the direction was aborted from within it. */
+  onAbortedCallback(): void;
+  /** More than the limit was collected for a filter that buffers. */
+  onTooMuchHeld(isDecode: boolean): void;
+  /** The response would leave without a status. */
+  onStatusMissing(): void;
+}
+
+export class FilterDirection {
+  readonly #isDecode: boolean;
+  readonly #owner: DirectionOwner;
+  readonly #wantsHeaders: number;
+  readonly #wantsData: number;
+  readonly #wantsTrailers: number;
+  #ends: FilterChainEnds | null;
+  #filters: readonly HttpFilter[];
+  #count: number;
+  #wantsAny: number;
+  #bytesMax: number;
+
+  #headers: HeaderMap | null;
+  #trailers: HeaderMap | null;
+  /** -1 = did not come; the filter that holds them; `#count` = left the chain. */
+  #headersAt: number;
+  #endKind: number;
+  /** -1 = at the source; the filter where the end waits; `#count` = left the chain. */
+  #endAt: number;
+  #endIsUnseen: boolean;
+  #sourceEnded: boolean;
+  readonly #states: number[];
+  readonly #unseen: (BufferQueue | null)[];
+  readonly #seen: (BufferQueue | null)[];
+
+  /** The filter whose callback runs, -1 = none. */
+  #current: number;
+  /** The body of the running data callback; null outside one. */
+  #currentData: BufferQueue | null;
+  #currentIsEnd: boolean;
+  /** The running callback asked to continue before it said that it stops. */
+  #continueAsked: boolean;
+  #isRunning: boolean;
+  #isAborted: boolean;
+  /** Something was stopped or added in this stream: the short ways are closed. */
+  #isDirty: boolean;
+  #isReadDisabled: boolean;
+
+  constructor(isDecode: boolean, owner: DirectionOwner) {
+    this.#isDecode = isDecode;
+    this.#owner = owner;
+    this.#wantsHeaders = isDecode ? FilterWants.DecodeHeaders : FilterWants.EncodeHeaders;
+    this.#wantsData = isDecode ? FilterWants.DecodeData : FilterWants.EncodeData;
+    this.#wantsTrailers = isDecode ? FilterWants.DecodeTrailers : FilterWants.EncodeTrailers;
+    this.#ends = null;
+    this.#filters = [];
+    this.#count = 0;
+    this.#wantsAny = 0;
+    this.#bytesMax = 0;
+    this.#headers = null;
+    this.#trailers = null;
+    this.#headersAt = -1;
+    this.#endKind = EndKind.None;
+    this.#endAt = -1;
+    this.#endIsUnseen = false;
+    this.#sourceEnded = false;
+    this.#states = [];
+    this.#unseen = [];
+    this.#seen = [];
+    this.#current = -1;
+    this.#currentData = null;
+    this.#currentIsEnd = false;
+    this.#continueAsked = false;
+    this.#isRunning = false;
+    this.#isAborted = false;
+    this.#isDirty = false;
+    this.#isReadDisabled = false;
+  }
+
+  /** As new, for the next stream. `wantsAny` is the union of the filters' wants. */
+  reset(
+    filters: readonly HttpFilter[],
+    wantsAny: number,
+    ends: FilterChainEnds,
+    bytesMax: number,
+  ): void {
+    this.#ends = ends;
+    this.#filters = filters;
+    this.#count = filters.length;
+    this.#wantsAny = wantsAny;
+    this.#bytesMax = bytesMax;
+    this.#headers = null;
+    this.#trailers = null;
+    this.#headersAt = -1;
+    this.#endKind = EndKind.None;
+    this.#endAt = -1;
+    this.#endIsUnseen = false;
+    this.#sourceEnded = false;
+    for (let i = 0; i < filters.length; i += 1) {
+      this.#states[i] = State.Going;
+      this.#unseen[i] = null;
+      this.#seen[i] = null;
+    }
+    this.#current = -1;
+    this.#currentData = null;
+    this.#currentIsEnd = false;
+    this.#continueAsked = false;
+    this.#isRunning = false;
+    this.#isAborted = false;
+    this.#isDirty = false;
+    this.#isReadDisabled = false;
+  }
+
+  get headers(): HeaderMap | null {
+    return this.#headers;
+  }
+
+  get trailers(): HeaderMap | null {
+    return this.#trailers;
+  }
+
+  /** Headers came from the source. */
+  get isStarted(): boolean {
+    return this.#headers !== null;
+  }
+
+  /** Headers left the chain. */
+  get areHeadersOut(): boolean {
+    return this.#headers !== null && this.#headersAt === this.#count;
+  }
+
+  get isInCallback(): boolean {
+    return this.#current >= 0;
+  }
+
+  // ---- From the source.
+
+  start(headers: HeaderMap, end: boolean): void {
+    if (this.#isAborted) return;
+    assert(this.#headers === null);
+    this.#headers = headers;
+    if (end) {
+      this.#sourceEnded = true;
+      this.#endKind = EndKind.Plain;
+    }
+    this.#isRunning = true;
+    this.#runHeaders(0);
+    this.#settle();
+  }
+
+  /** Bytes lent for the call. What comes after the end is dropped. */
+  data(buffer: Buffer, from: number, to: number, end: boolean): void {
+    if (this.#isAborted || this.#sourceEnded) return;
+    if (end) {
+      this.#sourceEnded = true;
+      this.#endKind = EndKind.Plain;
+    }
+    if (this.#count === 0 || ((this.#wantsAny & this.#wantsData) === 0 && this.#isClear())) {
+      if (end) this.#endAt = this.#count;
+      this.#sendData(buffer, from, to, end);
+      return;
+    }
+    // The one copy: a filter may hold or change the bytes, and they are only lent to us.
+    const queue = new BufferQueue();
+    queue.appendCopy(buffer, from, to);
+    if (this.#isRunning) {
+      this.#hold(this.#unseen, 0, queue);
+      if (end) this.#markEnd(0, true);
+      return;
+    }
+    this.#isRunning = true;
+    this.#runData(0, queue, end);
+    this.#settle();
+  }
+
+  end(trailers: HeaderMap): void {
+    if (this.#isAborted || this.#sourceEnded) return;
+    this.#sourceEnded = true;
+    this.#trailers = trailers;
+    this.#endKind = EndKind.Trailers;
+    if (this.#isRunning && this.#count > 0) {
+      this.#markEnd(0, true);
+      return;
+    }
+    this.#isRunning = true;
+    this.#runTrailers(0);
+    this.#settle();
+  }
+
+  // ---- From filters; `at` counts in this direction's order.
+
+  continueFrom(at: number): void {
+    if (this.#isAborted) return;
+    if (this.#current === at) {
+      this.#continueAsked = true;
+      return;
+    }
+    if (this.#states[at] === State.Going) return;
+    this.#states[at] = State.Going;
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    this.#settle();
+  }
+
+  isStopped(at: number): boolean {
+    return !this.#isAborted && this.#states[at] !== State.Going;
+  }
+
+  /** Bytes that wait at the filter; null = none. Those it has not seen come first. */
+  buffer(at: number): BufferQueue | null {
+    return this.#seen[at] ?? this.#unseen[at] ?? null;
+  }
+
+  /** The deepest bytes that wait, for askers who are no filter; null = none. */
+  deepestBuffer(): BufferQueue | null {
+    if (this.#current >= 0) return this.buffer(this.#current);
+    for (let i = this.#count - 1; i >= 0; i -= 1) {
+      const queue = this.buffer(i);
+      if (queue !== null) return queue;
+    }
+    return null;
+  }
+
+  add(at: number, data: Buffer): void {
+    if (this.#isAborted || data.length === 0) return;
+    if (this.#current === at && this.#currentData !== null) {
+      this.#currentData.append(data);
+      return;
+    }
+    // The end is gone already: there is no place for more.
+    if (this.#endKind !== EndKind.None && this.#endAt > at) return;
+    const queue = new BufferQueue();
+    queue.append(data);
+    this.#isDirty = true;
+    const state = this.#states[at] as number;
+    this.#hold(state >= State.StoppedAll ? this.#unseen : this.#seen, at, queue);
+    if (state >= State.Stopped) this.#checkLimit(at);
+    if (this.#isRunning || state >= State.Stopped) return;
+    this.#isRunning = true;
+    this.#settle();
+  }
+
+  /** The trailers; made when the last data callback is running, else a map that nobody sends. */
+  addTrailers(): HeaderMap {
+    if (this.#trailers !== null) return this.#trailers;
+    const trailers = new HeaderMap();
+    if (this.#current >= 0 && this.#currentIsEnd) this.#trailers = trailers;
+    return trailers;
+  }
+
+  /** Nothing more happens in this direction; what it holds is dropped. */
+  abort(): void {
+    if (this.#isAborted) return;
+    this.#isAborted = true;
+    for (let i = 0; i < this.#count; i += 1) {
+      this.#unseen[i] = null;
+      this.#seen[i] = null;
+    }
+    this.#setReadDisabled(false);
+  }
+
+  /** Lets go of everything of the stream. */
+  release(): void {
+    this.#isReadDisabled = false;
+    this.abort();
+    this.#ends = null;
+    this.#filters = [];
+    this.#headers = null;
+    this.#trailers = null;
+    this.#currentData = null;
+  }
+
+  // ---- The loops.
+
+  /** Headers come to filter `from`, and the end with them when nothing is between. */
+  #runHeaders(from: number): void {
+    const headers = this.#headers as HeaderMap;
+    let end = this.#isEndBehindHeaders(from - 1);
+    for (let i = from; i < this.#count; i += 1) {
+      const filter = this.#filterAt(i);
+      if ((filter.wants & this.#wantsHeaders) === 0) {
+        if (end) this.#endAt = i;
+        continue;
+      }
+      this.#current = i;
+      const status = this.#isDecode
+        ? filter.decodeHeaders(headers, end)
+        : filter.encodeHeaders(headers, end);
+      this.#current = -1;
+      if (this.#isAborted) return this.#owner.onAbortedCallback();
+      if (end) this.#endAt = i;
+      if (status === FilterHeadersStatus.Continue && !this.#isDirty) continue;
+      if (!this.#passHeaders(i, status)) return;
+      end = this.#isEndBehindHeaders(i);
+    }
+    this.#headersAt = this.#count;
+    if (end) this.#endAt = this.#count;
+    this.#sendHeaders(headers, end);
+  }
+
+  #isEndBehindHeaders(at: number): boolean {
+    if (this.#endKind !== EndKind.Plain || this.#endAt !== at) return false;
+    if (at < 0) return true;
+    if (this.#endIsUnseen || this.#seen[at] !== null) return false;
+    return this.#states[at] !== State.EndHeld;
+  }
+
+  /** Applies a filter's answer; false = the headers stay with it. */
+  #passHeaders(at: number, status: number): boolean {
+    const asked = this.#takeContinueAsked();
+    if (status === FilterHeadersStatus.Continue) return true;
+    this.#isDirty = true;
+    if (status === FilterHeadersStatus.ContinueAndEndStream) {
+      this.#cutBehind(at);
+      return true;
+    }
+    if (status === FilterHeadersStatus.ContinueAndDontEndStream) {
+      if (!asked && this.#endKind === EndKind.Plain && this.#endAt === at) {
+        this.#states[at] = State.EndHeld;
+      }
+      return true;
+    }
+    if (asked) return true;
+    this.#headersAt = at;
+    this.#states[at] = stateOfHeadersStatus(status);
+    return false;
+  }
+
+  /** The message ends with the headers that leave filter `at`; the rest of it is dropped. */
+  #cutBehind(at: number): void {
+    for (let i = 0; i <= at; i += 1) {
+      this.#unseen[i] = null;
+      this.#seen[i] = null;
+    }
+    this.#sourceEnded = true;
+    this.#endKind = EndKind.Plain;
+    this.#markEnd(at, false);
+  }
+
+  /** Body comes to filter `from`. */
+  #runData(from: number, data: BufferQueue, isEnd: boolean): void {
+    let queue = data;
+    let end = isEnd;
+    for (let i = from; i < this.#count; i += 1) {
+      const state = this.#states[i] as number;
+      if (state >= State.StoppedAll) {
+        this.#hold(this.#unseen, i, queue);
+        if (end) this.#markEnd(i, true);
+        this.#checkLimit(i);
+        return;
+      }
+      const status = this.#callData(i, queue, end);
+      if (this.#isAborted) return this.#owner.onAbortedCallback();
+      if (end) {
+        this.#markEnd(i, false);
+        if (this.#trailers !== null) {
+          this.#endKind = EndKind.Trailers;
+          this.#isDirty = true;
+          end = false;
+        }
+      }
+      const asked = this.#takeContinueAsked();
+      if (status !== FilterDataStatus.Continue || state >= State.Stopped) {
+        this.#stopData(i, status, queue, asked);
+        return;
+      }
+      const added = this.#seen[i] as BufferQueue | null;
+      if (added !== null) {
+        added.moveFrom(queue);
+        queue = added;
+        this.#seen[i] = null;
+      }
+    }
+    if (end) this.#endAt = this.#count;
+    this.#sendQueue(queue, end);
+  }
+
+  #callData(at: number, queue: BufferQueue, end: boolean): FilterDataStatus {
+    const filter = this.#filterAt(at);
+    // A callback that is not made counts as answered with Continue, as a filter's default does.
+    if ((filter.wants & this.#wantsData) === 0) return FilterDataStatus.Continue;
+    this.#current = at;
+    this.#currentData = queue;
+    this.#currentIsEnd = end;
+    const status = this.#isDecode ? filter.decodeData(queue, end) : filter.encodeData(queue, end);
+    this.#current = -1;
+    this.#currentData = null;
+    this.#currentIsEnd = false;
+    return status;
+  }
+
+  /** A stopped filter keeps the bytes, or goes on; then `#settle` sends all that it held, in order. */
+  #stopData(at: number, status: number, queue: BufferQueue, asked: boolean): void {
+    this.#isDirty = true;
+    const isEnd = this.#endAt === at && this.#endKind === EndKind.Plain;
+    if (status === FilterDataStatus.StopIterationNoBuffer) {
+      // An empty piece carries the end later when nothing else does.
+      if (isEnd && this.#seen[at] === null) this.#seen[at] = new BufferQueue();
+    } else this.#hold(this.#seen, at, queue);
+    if (asked || status === FilterDataStatus.Continue) {
+      this.#states[at] = State.Going;
+      return;
+    }
+    this.#states[at] =
+      status === FilterDataStatus.StopIterationAndWatermark
+        ? State.StoppedWatermark
+        : State.Stopped;
+    if (status !== FilterDataStatus.StopIterationNoBuffer) this.#checkLimit(at);
+  }
+
+  /** Trailers come to filter `from`. */
+  #runTrailers(from: number): void {
+    const trailers = this.#trailers as HeaderMap;
+    for (let i = from; i < this.#count; i += 1) {
+      const state = this.#states[i] as number;
+      this.#markEnd(i, state >= State.StoppedAll);
+      if (state >= State.StoppedAll) return;
+      const filter = this.#filterAt(i);
+      let status: FilterTrailersStatus = FilterTrailersStatus.Continue;
+      if ((filter.wants & this.#wantsTrailers) !== 0) {
+        this.#current = i;
+        status = this.#isDecode ? filter.decodeTrailers(trailers) : filter.encodeTrailers(trailers);
+        this.#current = -1;
+        if (this.#isAborted) return this.#owner.onAbortedCallback();
+      }
+      if (this.#takeContinueAsked()) status = FilterTrailersStatus.Continue;
+      if (status === FilterTrailersStatus.StopIteration) {
+        this.#isDirty = true;
+        if (state < State.Stopped) this.#states[i] = State.Stopped;
+        return;
+      }
+      if (state >= State.Stopped) this.#states[i] = State.Going;
+      if (state >= State.Stopped || this.#seen[i] !== null) return;
+    }
+    this.#endAt = this.#count;
+    this.#sendTrailers(trailers);
+  }
+
+  /** Moves what can move, deepest first, until nothing can. Ends a run. */
+  #settle(): void {
+    if (this.#isDirty) {
+      while (!this.#isAborted && this.#step()) {
+        // Each step moves one piece as far as it goes.
+      }
+      if (!this.#isAborted && this.#isReadDisabled && this.#heldBytes() * 2 <= this.#bytesMax) {
+        this.#setReadDisabled(false);
+      }
+    }
+    this.#isRunning = false;
+  }
+
+  /** False when there is nothing to move. */
+  #step(): boolean {
+    const headersAt = this.#headersAt;
+    if (headersAt < 0) return false;
+    if (headersAt < this.#count && (this.#states[headersAt] as number) < State.Stopped) {
+      this.#runHeaders(headersAt + 1);
+      return true;
+    }
+    for (let i = this.#count - 1; i >= 0; i -= 1) {
+      const state = this.#states[i] as number;
+      if (state < State.StoppedAll && this.#stepUnseen(i)) return true;
+      if (state < State.Stopped && this.#stepSeen(i, state)) return true;
+    }
+    return false;
+  }
+
+  #stepUnseen(at: number): boolean {
+    const isEnd = this.#endAt === at && this.#endIsUnseen;
+    const queue = this.#unseen[at] as BufferQueue | null;
+    if (queue !== null) {
+      this.#unseen[at] = null;
+      this.#runData(at, queue, isEnd && this.#endKind === EndKind.Plain);
+      return true;
+    }
+    if (!isEnd || this.#endKind !== EndKind.Trailers) return false;
+    this.#runTrailers(at);
+    return true;
+  }
+
+  #stepSeen(at: number, state: number): boolean {
+    const isEnd = this.#endAt === at && !this.#endIsUnseen && state !== State.EndHeld;
+    const isPlainEnd = isEnd && this.#endKind === EndKind.Plain;
+    const queue = this.#seen[at] as BufferQueue | null;
+    if (queue !== null || isPlainEnd) {
+      this.#seen[at] = null;
+      this.#runData(at + 1, queue ?? new BufferQueue(), isPlainEnd);
+      return true;
+    }
+    if (!isEnd || this.#endKind !== EndKind.Trailers) return false;
+    this.#runTrailers(at + 1);
+    return true;
+  }
+
+  // ---- Leaves.
+
+  #filterAt(at: number): HttpFilter {
+    return this.#filters[this.#isDecode ? at : this.#count - 1 - at] as HttpFilter;
+  }
+
+  #takeContinueAsked(): boolean {
+    const asked = this.#continueAsked;
+    this.#continueAsked = false;
+    return asked;
+  }
+
+  #markEnd(at: number, isUnseen: boolean): void {
+    this.#endAt = at;
+    this.#endIsUnseen = isUnseen;
+    if (isUnseen) this.#isDirty = true;
+  }
+
+  #hold(where: (BufferQueue | null)[], at: number, queue: BufferQueue): void {
+    this.#isDirty = true;
+    const held = where[at] as BufferQueue | null;
+    if (held === null) where[at] = queue;
+    else held.moveFrom(queue);
+  }
+
+  /** No filter is stopped and no piece waits. */
+  #isClear(): boolean {
+    if (this.#isRunning) return false;
+    if (!this.#isDirty) return true;
+    if (this.#headersAt !== this.#count) return false;
+    for (let i = 0; i < this.#count; i += 1) {
+      if (this.#states[i] !== State.Going) return false;
+      if (this.#seen[i] !== null || this.#unseen[i] !== null) return false;
+    }
+    return true;
+  }
+
+  #heldBytes(): number {
+    let bytes = 0;
+    for (let i = 0; i < this.#count; i += 1) {
+      bytes += this.#seen[i]?.length ?? 0;
+      bytes += this.#unseen[i]?.length ?? 0;
+    }
+    return bytes;
+  }
+
+  #checkLimit(at: number): void {
+    if (this.#bytesMax === 0 || this.#heldBytes() <= this.#bytesMax) return;
+    const state = this.#states[at];
+    if (state === State.StoppedWatermark || state === State.StoppedAllWatermark) {
+      this.#setReadDisabled(true);
+    } else this.#owner.onTooMuchHeld(this.#isDecode);
+  }
+
+  #setReadDisabled(disabled: boolean): void {
+    if (this.#isReadDisabled === disabled) return;
+    this.#isReadDisabled = disabled;
+    if (this.#isDecode) this.#ends?.onDecodeReadDisable(disabled);
+    else this.#ends?.onEncodeReadDisable(disabled);
+  }
+
+  #sendHeaders(headers: HeaderMap, end: boolean): void {
+    if (this.#isDecode) this.#ends?.onRequestHeaders(headers, end);
+    else if (headers.status === 0) {
+      this.#headersAt = -1;
+      this.#owner.onStatusMissing();
+    } else this.#ends?.onResponseHeaders(headers, end);
+  }
+
+  #sendQueue(queue: BufferQueue, end: boolean): void {
+    if (queue.length === 0) {
+      if (end) this.#sendData(EMPTY, 0, 0, true);
+      return;
+    }
+    const chunks = queue.chunks;
+    const last = chunks.length - 1;
+    for (let i = 0; i <= last && !this.#isAborted; i += 1) {
+      const chunk = chunks[i] as Buffer;
+      this.#sendData(chunk, 0, chunk.length, end && i === last);
+    }
+  }
+
+  #sendData(buffer: Buffer, from: number, to: number, end: boolean): void {
+    if (this.#isDecode) this.#ends?.onRequestData(buffer, from, to, end);
+    else this.#ends?.onResponseData(buffer, from, to, end);
+  }
+
+  #sendTrailers(trailers: HeaderMap): void {
+    if (this.#isDecode) this.#ends?.onRequestTrailers(trailers);
+    else this.#ends?.onResponseTrailers(trailers);
+  }
+}
+
+function stateOfHeadersStatus(status: number): number {
+  if (status === FilterHeadersStatus.StopAllIterationAndBuffer) return State.StoppedAll;
+  if (status === FilterHeadersStatus.StopAllIterationAndWatermark) return State.StoppedAllWatermark;
+  return State.Stopped;
+}

@@ -1,0 +1,51 @@
+// What a substitution format may look at: filled in by its user before each line, emptied afterwards.
+import type { Clock } from "../core/clock.ts";
+import type { HeaderMap } from "../core/header-map.ts";
+import type { StreamInfo } from "../core/stream-info.ts";
+
+/** One per user (logger, header list, reply); its fields change from use to use. */
+export class FormatContext {
+  readonly clock: Clock;
+  info: StreamInfo | null;
+  requestHeaders: HeaderMap | null;
+  responseHeaders: HeaderMap | null;
+  responseTrailers: HeaderMap | null;
+  localReplyBody: string;
+
+  constructor(clock: Clock) {
+    this.clock = clock;
+    this.info = null;
+    this.requestHeaders = null;
+    this.responseHeaders = null;
+    this.responseTrailers = null;
+    this.localReplyBody = "";
+  }
+
+  set(
+    info: StreamInfo,
+    requestHeaders: HeaderMap | null,
+    responseHeaders: HeaderMap | null,
+    responseTrailers: HeaderMap | null,
+  ): void {
+    this.info = info;
+    this.requestHeaders = requestHeaders;
+    this.responseHeaders = responseHeaders;
+    this.responseTrailers = responseTrailers;
+    this.localReplyBody = info.localReplyBody;
+  }
+
+  /** Lets go of the stream. */
+  clear(): void {
+    this.info = null;
+    this.requestHeaders = null;
+    this.responseHeaders = null;
+    this.responseTrailers = null;
+    this.localReplyBody = "";
+  }
+}
+
+/** A value keeps its type in JSON formats; null = there is none ("-" in text). */
+export type FormatValue = string | number | boolean | null;
+
+/** One compiled %COMMAND%. */
+export type FormatOperator = (context: FormatContext) => FormatValue;

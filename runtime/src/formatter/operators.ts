@@ -1,0 +1,334 @@
+// The %COMMANDS% of substitution formats by name: each row compiles a command's arguments into an
+// operator. Source: Envoy's "Command Operators" page (configuration/observability/access_log).
+import { ResponseFlag, responseFlagNames, responseFlagsText } from "../core/response-flags.ts";
+import { protocolText } from "../core/stream-info.ts";
+import type { StreamInfo } from "../core/stream-info.ts";
+import type { FormatContext, FormatOperator, FormatValue } from "./format-context.ts";
+import { headerOperators } from "./header-operators.ts";
+import { compileTimeFormat, isoTime } from "./time-format.ts";
+
+/** Compiles `args` (null = no parentheses), or says what is wrong with them. */
+export type OperatorFactory = (args: string | null) => FormatOperator | string;
+
+/** A number of milliseconds between two times of the stream; null when either did not happen. */
+function between(from: number, to: number): FormatValue {
+  return from < 0 || to < 0 ? null : Math.trunc(to - from);
+}
+
+function textOrNull(text: string): FormatValue {
+  return text === "" ? null : text;
+}
+
+/** An operator without arguments over the stream info. */
+function ofInfo(read: (info: StreamInfo) => FormatValue): OperatorFactory {
+  const operator = (context: FormatContext): FormatValue => {
+    const info = context.info;
+    return info === null ? null : read(info);
+  };
+  return (args) => (args === null ? operator : "takes no parameters");
+}
+
+function withoutPort(address: string): FormatValue {
+  if (address === "") return null;
+  if (address.startsWith("[")) return address.slice(1, address.indexOf("]"));
+  const colon = address.lastIndexOf(":");
+  return colon < 0 ? address : address.slice(0, colon);
+}
+
+function portOf(address: string): FormatValue {
+  const colon = address.lastIndexOf(":");
+  if (colon < 0 || address.startsWith("/")) return null;
+  return Number(address.slice(colon + 1));
+}
+
+function timeOperator(inLocalTime: boolean, read: (c: FormatContext) => number): OperatorFactory {
+  return (args) => {
+    const formatter =
+      args === null || args === ""
+        ? defaultTime(inLocalTime)
+        : compileTimeFormat(args, inLocalTime);
+    if (typeof formatter === "string") return formatter;
+    return (context) => {
+      const epochMs = read(context);
+      return epochMs < 0 ? null : formatter(epochMs);
+    };
+  };
+}
+
+function defaultTime(inLocalTime: boolean): ReturnType<typeof isoTime> | string {
+  return inLocalTime ? compileTimeFormat("%Y-%m-%dT%H:%M:%S.%3f%z", true) : isoTime();
+}
+
+function startEpoch(context: FormatContext): number {
+  const info = context.info;
+  return info === null || info.startMs < 0 ? -1 : context.clock.toEpochMs(info.startMs);
+}
+
+/** Points of %COMMON_DURATION(from:to:precision)%. */
+const durationPoints: Readonly<Record<string, (info: StreamInfo) => number>> = {
+  DS_RX_BEG: (i) => i.startMs,
+  DS_RX_END: (i) => i.requestEndMs,
+  US_CX_BEG: (i) => i.upstreamStartMs,
+  US_TX_BEG: (i) => i.upstreamFirstTxMs,
+  US_TX_END: (i) => i.upstreamLastTxMs,
+  US_RX_BEG: (i) => i.upstreamFirstRxMs,
+  US_RX_END: (i) => i.upstreamLastRxMs,
+  DS_TX_BEG: (i) => i.downstreamFirstTxMs,
+  DS_TX_END: (i) => i.downstreamLastTxMs,
+};
+const precisionFactors: Readonly<Record<string, number>> = { ms: 1, us: 1000, ns: 1_000_000 };
+
+const commonDuration: OperatorFactory = (args) => {
+  const [from, to, precision, ...rest] = (args ?? "").split(":");
+  const read = durationPoints[from ?? ""];
+  const until = durationPoints[to ?? ""];
+  const factor = precisionFactors[precision ?? ""];
+  if (read === undefined || until === undefined || factor === undefined || rest.length > 0) {
+    return 'expects "FROM:TO:ms|us|ns" with time points such as DS_RX_BEG and DS_TX_END';
+  }
+  return (context) => {
+    const info = context.info;
+    if (info === null) return null;
+    const start = read(info);
+    const end = until(info);
+    return start < 0 || end < 0 ? null : Math.trunc((end - start) * factor);
+  };
+};
+
+const GRPC_SNAKE = [
+  "OK",
+  "CANCELLED",
+  "UNKNOWN",
+  "INVALID_ARGUMENT",
+  "DEADLINE_EXCEEDED",
+  "NOT_FOUND",
+  "ALREADY_EXISTS",
+  "PERMISSION_DENIED",
+  "RESOURCE_EXHAUSTED",
+  "FAILED_PRECONDITION",
+  "ABORTED",
+  "OUT_OF_RANGE",
+  "UNIMPLEMENTED",
+  "INTERNAL",
+  "UNAVAILABLE",
+  "DATA_LOSS",
+  "UNAUTHENTICATED",
+] as const;
+
+function camelOf(snake: string): string {
+  if (snake === "OK") return "OK";
+  if (snake === "CANCELLED") return "Canceled";
+  return snake
+    .split("_")
+    .map((word) => word.charAt(0) + word.slice(1).toLowerCase())
+    .join("");
+}
+
+/** gRPC status of the response: trailers first, then headers. */
+function grpcStatus(context: FormatContext): number {
+  const text =
+    context.responseTrailers?.get("grpc-status") ?? context.responseHeaders?.get("grpc-status");
+  if (text === undefined || !/^\d+$/.test(text)) return -1;
+  return Number(text);
+}
+
+const grpcStatusOperator: OperatorFactory = (args) => {
+  const form = args ?? "CAMEL_STRING";
+  if (form === "NUMBER") {
+    return (context) => {
+      const status = grpcStatus(context);
+      return status < 0 ? null : status;
+    };
+  }
+  if (form !== "CAMEL_STRING" && form !== "SNAKE_STRING" && form !== "") {
+    return "expects CAMEL_STRING, SNAKE_STRING or NUMBER";
+  }
+  return (context) => {
+    const status = grpcStatus(context);
+    if (status < 0) return null;
+    const name = GRPC_SNAKE[status];
+    if (name === undefined) return String(status);
+    return form === "SNAKE_STRING" ? name : camelOf(name);
+  };
+};
+
+const flagsLong = ofInfo((info) => {
+  if (info.responseFlags === 0) return null;
+  const names = responseFlagNames.filter((n) => (info.responseFlags & n.flag) !== 0);
+  return names.map((n) => n.long).join(",");
+});
+
+const environment: OperatorFactory = (args) => {
+  if (args === null || args === "") return "expects the name of an environment variable";
+  const value = process.env[args];
+  return () => (value === undefined || value === "" ? null : value);
+};
+
+const dynamicMetadata: OperatorFactory = (args) => {
+  const [namespace, ...path] = (args ?? "").split(":");
+  if (namespace === undefined || namespace === "") return "expects NAMESPACE[:KEY...]";
+  return (context) => {
+    const values = context.info?.dynamicMetadata?.get(namespace);
+    if (values === undefined) return null;
+    let value: unknown = path.length === 0 ? Object.fromEntries(values) : values.get(path[0] ?? "");
+    for (const key of path.slice(1)) {
+      if (typeof value !== "object" || value === null) return null;
+      value = (value as Readonly<Record<string, unknown>>)[key];
+    }
+    if (value === undefined || value === null) return null;
+    if (typeof value === "number" || typeof value === "boolean") return value;
+    return path.length > 0 && typeof value === "string" ? value : JSON.stringify(value);
+  };
+};
+
+const filterState: OperatorFactory = (args) => {
+  const [key, form] = (args ?? "").split(":");
+  if (key === undefined || key === "") return "expects KEY[:PLAIN|TYPED]";
+  if (form !== undefined && form !== "PLAIN" && form !== "TYPED") return "expects PLAIN or TYPED";
+  return (context) => {
+    const bytes = context.info?.filterState?.get(key);
+    return bytes === undefined ? null : Buffer.from(bytes).toString("latin1");
+  };
+};
+
+/** Facts of TLS: connections of this build are plain text, and Envoy prints "-" for these there. */
+const noTls: OperatorFactory = () => () => null;
+
+const infoOperators: Readonly<Record<string, OperatorFactory>> = {
+  PROTOCOL: ofInfo((i) => (i.protocol === 0 ? null : protocolText(i.protocol))),
+  RESPONSE_CODE: ofInfo((i) => i.responseCode),
+  RESPONSE_CODE_DETAILS: ofInfo((i) => textOrNull(i.responseCodeDetails)),
+  RESPONSE_FLAGS: ofInfo((i) =>
+    i.responseFlags === 0 ? null : responseFlagsText(i.responseFlags),
+  ),
+  RESPONSE_FLAGS_LONG: flagsLong,
+  CONNECTION_TERMINATION_DETAILS: ofInfo((i) => textOrNull(i.connectionTerminationDetails)),
+  BYTES_RECEIVED: ofInfo((i) => i.bytesReceived),
+  BYTES_SENT: ofInfo((i) => i.bytesSent),
+  DURATION: ofInfo((i) => between(i.startMs, i.endMs)),
+  REQUEST_DURATION: ofInfo((i) => between(i.startMs, i.requestEndMs)),
+  REQUEST_TX_DURATION: ofInfo((i) => between(i.startMs, i.upstreamLastTxMs)),
+  RESPONSE_DURATION: ofInfo((i) => between(i.startMs, i.upstreamFirstRxMs)),
+  RESPONSE_TX_DURATION: ofInfo((i) => between(i.upstreamFirstRxMs, i.downstreamLastTxMs)),
+  UPSTREAM_CONNECTION_POOL_READY_DURATION: ofInfo((i) =>
+    between(i.upstreamStartMs, i.upstreamFirstTxMs),
+  ),
+  COMMON_DURATION: commonDuration,
+  START_TIME: timeOperator(false, startEpoch),
+  START_TIME_LOCAL: timeOperator(true, startEpoch),
+  EMIT_TIME: timeOperator(false, (c) => c.clock.epochMs()),
+  EMIT_TIME_LOCAL: timeOperator(true, (c) => c.clock.epochMs()),
+  ROUTE_NAME: ofInfo((i) => textOrNull(i.routeName)),
+  VIRTUAL_HOST_NAME: ofInfo((i) => textOrNull(i.virtualHostName)),
+  VIRTUAL_CLUSTER_NAME: ofInfo(() => null),
+  FILTER_CHAIN_NAME: ofInfo((i) => textOrNull(i.filterChainName)),
+  CONNECTION_ID: ofInfo((i) => i.connection?.connectionId ?? null),
+  STREAM_ID: (args) =>
+    args === null
+      ? (c): FormatValue => c.requestHeaders?.get("x-request-id") ?? null
+      : "takes no parameters",
+  UNIQUE_ID: () => () => crypto.randomUUID(),
+  TRACE_ID: ofInfo(() => null),
+  CUSTOM_FLAGS: ofInfo(() => null),
+  ACCESS_LOG_TYPE: ofInfo(() => "DownstreamEnd"),
+  LOCAL_REPLY_BODY: () => (c) => c.localReplyBody,
+  GRPC_STATUS: grpcStatusOperator,
+  GRPC_STATUS_NUMBER: () => grpcStatusOperator("NUMBER") as FormatOperator,
+  ENVIRONMENT: environment,
+  DYNAMIC_METADATA: dynamicMetadata,
+  FILTER_STATE: filterState,
+};
+
+const upstreamOperators: Readonly<Record<string, OperatorFactory>> = {
+  UPSTREAM_HOST: ofInfo((i) => textOrNull(i.upstreamHost)),
+  UPSTREAM_HOST_NAME: ofInfo((i) => textOrNull(i.upstreamHostName || i.upstreamHost)),
+  UPSTREAM_HOST_NAME_WITHOUT_PORT: ofInfo((i) =>
+    i.upstreamHostName !== "" ? withoutPort(i.upstreamHostName) : withoutPort(i.upstreamHost),
+  ),
+  UPSTREAM_CLUSTER: ofInfo((i) => textOrNull(i.upstreamCluster)),
+  UPSTREAM_CLUSTER_RAW: ofInfo((i) => textOrNull(i.upstreamCluster)),
+  UPSTREAM_REMOTE_ADDRESS: ofInfo((i) => textOrNull(i.upstreamHost)),
+  UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT: ofInfo((i) => withoutPort(i.upstreamHost)),
+  UPSTREAM_REMOTE_PORT: ofInfo((i) => portOf(i.upstreamHost)),
+  UPSTREAM_LOCAL_ADDRESS: ofInfo((i) => textOrNull(i.upstreamLocalAddress)),
+  UPSTREAM_LOCAL_ADDRESS_WITHOUT_PORT: ofInfo((i) => withoutPort(i.upstreamLocalAddress)),
+  UPSTREAM_LOCAL_PORT: ofInfo((i) => portOf(i.upstreamLocalAddress)),
+  UPSTREAM_PROTOCOL: ofInfo((i) =>
+    i.upstreamProtocol === 0 ? null : protocolText(i.upstreamProtocol),
+  ),
+  UPSTREAM_REQUEST_ATTEMPT_COUNT: ofInfo((i) => i.attemptCount),
+  UPSTREAM_CONNECTION_ID: ofInfo((i) =>
+    i.upstreamConnectionId === 0 ? null : i.upstreamConnectionId,
+  ),
+  UPSTREAM_TRANSPORT_FAILURE_REASON: ofInfo((i) => {
+    const reason = i.upstreamTransportFailureReason;
+    return reason === "" ? null : reason.replaceAll(" ", "_");
+  }),
+  UPSTREAM_TLS_CIPHER: noTls,
+  UPSTREAM_TLS_VERSION: noTls,
+  UPSTREAM_TLS_SESSION_ID: noTls,
+};
+
+const downstreamOperators: Readonly<Record<string, OperatorFactory>> = {
+  DOWNSTREAM_REMOTE_ADDRESS: ofInfo((i) => i.connection?.remoteAddress ?? null),
+  DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT: ofInfo((i) => i.connection?.remoteIp ?? null),
+  DOWNSTREAM_REMOTE_PORT: ofInfo((i) => i.connection?.remotePort ?? null),
+  DOWNSTREAM_DIRECT_REMOTE_ADDRESS: ofInfo((i) => i.connection?.directRemoteAddress ?? null),
+  DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT: ofInfo(
+    (i) => i.connection?.directRemoteIp ?? null,
+  ),
+  DOWNSTREAM_DIRECT_REMOTE_PORT: ofInfo((i) => i.connection?.directRemotePort ?? null),
+  DOWNSTREAM_LOCAL_ADDRESS: ofInfo((i) => i.connection?.localAddress ?? null),
+  DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT: ofInfo((i) => i.connection?.localIp ?? null),
+  DOWNSTREAM_LOCAL_PORT: ofInfo((i) => i.connection?.localPort ?? null),
+  DOWNSTREAM_DIRECT_LOCAL_ADDRESS: ofInfo((i) => i.connection?.localAddress ?? null),
+  DOWNSTREAM_DIRECT_LOCAL_ADDRESS_WITHOUT_PORT: ofInfo((i) => i.connection?.localIp ?? null),
+  DOWNSTREAM_DIRECT_LOCAL_PORT: ofInfo((i) => i.connection?.localPort ?? null),
+  DOWNSTREAM_TRANSPORT_FAILURE_REASON: noTls,
+  DOWNSTREAM_TLS_CIPHER: noTls,
+  DOWNSTREAM_TLS_VERSION: noTls,
+  DOWNSTREAM_TLS_SESSION_ID: noTls,
+  DOWNSTREAM_HANDSHAKE_DURATION: noTls,
+  DOWNSTREAM_PEER_SUBJECT: noTls,
+  DOWNSTREAM_PEER_ISSUER: noTls,
+  DOWNSTREAM_PEER_SERIAL: noTls,
+  DOWNSTREAM_PEER_FINGERPRINT_1: noTls,
+  DOWNSTREAM_PEER_FINGERPRINT_256: noTls,
+  DOWNSTREAM_PEER_CERT: noTls,
+  DOWNSTREAM_PEER_URI_SAN: noTls,
+  DOWNSTREAM_PEER_DNS_SAN: noTls,
+  DOWNSTREAM_PEER_IP_SAN: noTls,
+  DOWNSTREAM_LOCAL_SUBJECT: noTls,
+  DOWNSTREAM_LOCAL_URI_SAN: noTls,
+  DOWNSTREAM_LOCAL_DNS_SAN: noTls,
+  REQUESTED_SERVER_NAME: ofInfo((i) => textOrNull(i.connection?.requestedServerName ?? "")),
+  TLS_JA3_FINGERPRINT: noTls,
+  TLS_JA4_FINGERPRINT: noTls,
+};
+
+/** All operators by name. HOSTNAME is added by the compiler, which knows it. */
+export const operators: ReadonlyMap<string, OperatorFactory> = new Map(
+  Object.entries({
+    ...infoOperators,
+    ...upstreamOperators,
+    ...downstreamOperators,
+    ...headerOperators,
+  }),
+);
+
+/** Commands of Envoy 1.40 that need what Headgate does not have yet: refused by name. */
+export const unimplementedOperators: readonly RegExp[] = [
+  /^(BYTES|PACKETS)_RETRANSMITTED$/,
+  /_WIRE_BYTES_(RECEIVED|SENT)$/,
+  /_HEADER_BYTES_(RECEIVED|SENT)$/,
+  /^ROUNDTRIP_DURATION$/,
+  /^UPSTREAM_(PEER|LOCAL)_/,
+  /^DOWNSTREAM_(PEER|LOCAL)_/,
+  /^(UPSTREAM|CLUSTER|UPSTREAM_HOST)_METADATA$/,
+  /^METADATA$/,
+  /^UPSTREAM_FILTER_STATE$/,
+  /^(CEL|XFCC_VALUE|COALESCE|SPAN_ID)$/,
+];
+
+/** Kept here so that one file knows which flag "any" means. */
+export const anyResponseFlag: number = Object.values(ResponseFlag).reduce((all, f) => all | f, 0);

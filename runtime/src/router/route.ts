@@ -1,0 +1,83 @@
+// Contracts inside the router's room and with hcm: what a chosen route offers, and how the router
+// (the HTTP chain's end) and the stream that owns it talk.
+import type { HeaderMap } from "../core/header-map.ts";
+import type { StreamInfo } from "../core/stream-info.ts";
+import type { LocalReply } from "../filter/http-filter.ts";
+import type { PerFilterConfig, VirtualHostConfig } from "../config/snapshot.ts";
+
+/**
+ * One route of a table, resolved at configuration: methods run per request and look nothing up by
+ * name. Made by route-table.ts; immutable.
+ */
+export interface Route {
+  /** "" = none. */
+  readonly name: string;
+  readonly virtualHost: VirtualHostConfig;
+  readonly kind: "route" | "redirect" | "direct_response";
+  /** typed_per_filter_config of virtual host and route merged, most specific wins; null = nothing said. */
+  readonly perFilter: ReadonlyMap<string, PerFilterConfig> | null;
+  /** Milliseconds, 0 = off. */
+  readonly timeoutMs: number;
+  /** Text of timeoutMs for x-envoy-expected-rq-timeout-ms, and its whole line with CRLF. */
+  readonly timeoutText: string;
+  readonly timeoutLine: string;
+  /** -1 = not set: the connection manager's stream idle timeout holds. */
+  readonly idleTimeoutMs: number;
+  /** -1 = not set. */
+  readonly maxStreamDurationMs: number;
+  readonly clusterNotFoundStatus: number;
+  readonly isHighPriority: boolean;
+  readonly includeRequestAttemptCount: boolean;
+  readonly includeAttemptCountInResponse: boolean;
+  /** Host rewriting "auto": the router sets :authority to the chosen host's name. */
+  readonly autoHostRewrite: boolean;
+
+  /**
+   * Picks the cluster: the entry of the weighted list, the header's value or the fixed name; "" when
+   * the header is missing. `randomValue` is a uniform 32-bit number.
+   */
+  chooseCluster(headers: HeaderMap, randomValue: number): ClusterChoice;
+  /**
+   * What a request gets on its way to the upstream: path and host rewriting, x-envoy-original-path,
+   * header additions and removals of all levels.
+   */
+  finalizeRequestHeaders(headers: HeaderMap, info: StreamInfo, choice: ClusterChoice): void;
+  /** Header additions and removals of all levels on the response (also on local replies). */
+  finalizeResponseHeaders(
+    headers: HeaderMap,
+    info: StreamInfo,
+    requestHeaders: HeaderMap | null,
+    choice: ClusterChoice | null,
+  ): void;
+  /** For kind "redirect" and "direct_response": the answer. `scheme` is the request's. */
+  localReply(headers: HeaderMap, info: StreamInfo): LocalReply;
+}
+
+/** The outcome of chooseCluster; one object per weighted entry, made at configuration. */
+export interface ClusterChoice {
+  readonly clusterName: string;
+  /** Index of the weighted entry, -1 = not weighted. */
+  readonly weightedIndex: number;
+}
+
+/** What the router asks of its stream: served by hcm's ActiveStream. */
+export interface RouterCallbacks {
+  readonly streamInfo: StreamInfo;
+  /** The route that was chosen; null = none matched. */
+  readonly route: Route | null;
+  /** True when the peer sent HEAD: the response has no body. */
+  readonly isHeadRequest: boolean;
+  onUpstreamInformational(headers: HeaderMap): void;
+  onUpstreamHeaders(headers: HeaderMap, end: boolean): void;
+  /** Body bytes lent for the call. */
+  onUpstreamData(buffer: Buffer, from: number, to: number, end: boolean): void;
+  onUpstreamTrailers(trailers: HeaderMap): void;
+  /** Answers before the response started. The router is done with the stream afterwards. */
+  sendLocalReply(reply: LocalReply): void;
+  /** The upstream failed after the response's headers were passed on. */
+  onUpstreamResetAfterResponse(details: string, responseFlags: number): void;
+  /** Counted: stops and starts the request body at its source. */
+  requestReadDisable(disabled: boolean): void;
+  /** The whole request has reached the router (for the route timeout's start). */
+  readonly isRequestComplete: boolean;
+}

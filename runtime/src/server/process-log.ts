@@ -1,0 +1,238 @@
+// The process log: pino underneath, Envoy's line format on top; one per thread, written at once so
+// that nothing is lost when a thread dies.
+import { appendFileSync, openSync, writeSync } from "node:fs";
+import { threadId } from "node:worker_threads";
+import { pino } from "pino";
+import type { Logger as PinoLogger } from "pino";
+import { LogLevel } from "../core/logger.ts";
+import type { Logger, LoggerFactory } from "../core/logger.ts";
+import { compileTimeFormat } from "../formatter/time-format.ts";
+
+export interface ProcessLogOptions {
+  readonly level: LogLevel;
+  /** Levels of single components. */
+  readonly componentLevels: ReadonlyMap<string, LogLevel>;
+  /** spdlog syntax, or "json" for pino's own lines. */
+  readonly format: string;
+  /** "" = standard error. */
+  readonly path: string;
+}
+
+export const DEFAULT_PROCESS_LOG_FORMAT = "[%Y-%m-%d %T.%e][%t][%l][%n] %v";
+
+const levelNames: readonly string[] = [
+  "trace",
+  "debug",
+  "info",
+  "warning",
+  "error",
+  "critical",
+  "off",
+];
+type PinoLevel = "trace" | "debug" | "info" | "warn" | "error" | "fatal";
+const pinoLevels: readonly PinoLevel[] = ["trace", "debug", "info", "warn", "error", "fatal"];
+
+/** Envoy's component names, for /logging and --component-log-level. */
+export const logComponents: readonly string[] = [
+  "admin",
+  "client",
+  "config",
+  "conn_handler",
+  "connection",
+  "dns",
+  "file",
+  "filter",
+  "http",
+  "main",
+  "misc",
+  "pool",
+  "router",
+  "runtime",
+  "stats",
+  "upstream",
+  "wasm",
+];
+
+/** The level of that name ("warn" too), null when there is none. */
+export function logLevelOf(name: string): LogLevel | null {
+  const index = levelNames.indexOf(name === "warn" ? "warning" : name);
+  return index < 0 ? null : (index as LogLevel);
+}
+
+export function logLevelName(level: LogLevel): string {
+  return levelNames[level] as string;
+}
+
+/** "upstream:debug,config:trace" to levels, or what is wrong. */
+export function parseComponentLevels(text: string): Map<string, LogLevel> | string {
+  const levels = new Map<string, LogLevel>();
+  for (const part of text.split(",").filter((p) => p !== "")) {
+    const [component = "", name = ""] = part.split(":");
+    const level = logLevelOf(name);
+    if (level === null) return `unknown log level "${name}" of component "${component}"`;
+    if (!logComponents.includes(component)) return `unknown log component "${component}"`;
+    levels.set(component, level);
+  }
+  return levels;
+}
+
+export class ProcessLog implements LoggerFactory {
+  readonly #pino: PinoLogger;
+  readonly #loggers: Map<string, ComponentLogger>;
+  #defaultLevel: LogLevel;
+
+  constructor(options: ProcessLogOptions) {
+    this.#pino = pino(
+      { level: "trace", base: null, timestamp: false },
+      { write: lineWriter(options.format, openTarget(options.path)) },
+    );
+    this.#defaultLevel = options.level;
+    this.#loggers = new Map();
+    for (const component of logComponents) {
+      const level = options.componentLevels.get(component) ?? options.level;
+      this.#loggers.set(component, new ComponentLogger(component, level, this.#pino));
+    }
+  }
+
+  logger(component: string): Logger {
+    let logger = this.#loggers.get(component);
+    if (logger === undefined) {
+      logger = new ComponentLogger(component, this.#defaultLevel, this.#pino);
+      this.#loggers.set(component, logger);
+    }
+    return logger;
+  }
+
+  /** Component names with their levels, sorted. */
+  levels(): [string, LogLevel][] {
+    const levels = [...this.#loggers].map(([name, l]): [string, LogLevel] => [name, l.level]);
+    return levels.sort((a, b) => (a[0] < b[0] ? -1 : 1));
+  }
+
+  setLevel(component: string | null, level: LogLevel): void {
+    if (component === null) this.#defaultLevel = level;
+    for (const [name, logger] of this.#loggers) {
+      if (component === null || component === name) logger.level = level;
+    }
+  }
+}
+
+class ComponentLogger implements Logger {
+  readonly #component: string;
+  readonly #pino: PinoLogger;
+  level: LogLevel;
+
+  constructor(component: string, level: LogLevel, target: PinoLogger) {
+    this.#component = component;
+    this.#pino = target;
+    this.level = level;
+  }
+
+  enabled(level: LogLevel): boolean {
+    return level >= this.level && level < LogLevel.Off;
+  }
+
+  log(level: LogLevel, message: string): void {
+    if (!this.enabled(level)) return;
+    this.#pino[pinoLevels[level] as PinoLevel]({ n: this.#component }, message);
+  }
+}
+
+type Write = (line: string) => void;
+
+function openTarget(path: string): Write {
+  if (path !== "" && path !== "/dev/stderr" && path !== "/dev/stdout") {
+    // Fails here, at start, when the file cannot be opened.
+    appendFileSync(path, "");
+    const file = openSync(path, "a");
+    return (line) => writeAll(file, line);
+  }
+  const standard = path === "/dev/stdout" ? 1 : 2;
+  return (line) => writeAll(standard, line);
+}
+
+/** Standard error may be a full pipe: a log line is not worth a crash, so the rest is dropped. */
+function writeAll(file: number, line: string): void {
+  try {
+    writeSync(file, line);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code !== "EAGAIN" && code !== "EPIPE") throw error;
+  }
+}
+
+/** What pino hands over for each line. */
+interface PinoRecord {
+  readonly level: number;
+  readonly n: string;
+  readonly msg: string;
+}
+
+function lineWriter(format: string, write: Write): (json: string) => void {
+  if (format === "json") {
+    return (json) => {
+      const record = JSON.parse(json) as PinoRecord;
+      const level = levelNames[record.level / 10 - 1];
+      const time = new Date().toISOString();
+      write(
+        `${JSON.stringify({ time, thread: threadId, level, component: record.n, msg: record.msg })}\n`,
+      );
+    };
+  }
+  const pieces = compileLogFormat(format);
+  return (json) => {
+    const record = JSON.parse(json) as PinoRecord;
+    const now = Date.now();
+    let line = "";
+    for (const piece of pieces) line += typeof piece === "string" ? piece : piece(record, now);
+    write(`${line}\n`);
+  };
+}
+
+type LinePiece = string | ((record: PinoRecord, now: number) => string);
+
+/** The specifiers of spdlog that make sense here; the rest is left as it stands. */
+function compileLogFormat(format: string): LinePiece[] {
+  const pieces: LinePiece[] = [];
+  for (const match of format.matchAll(/%(.)|[^%]+|%$/g)) {
+    const spec = match[1];
+    if (spec === undefined) pieces.push(match[0]);
+    else pieces.push(logPiece(spec) ?? match[0]);
+  }
+  return pieces;
+}
+
+function logPiece(spec: string): LinePiece | null {
+  switch (spec) {
+    case "v":
+    case "_":
+    case "j":
+      return (record) => record.msg;
+    case "n":
+      return (record) => record.n;
+    case "l":
+      return (record) => levelNames[record.level / 10 - 1] as string;
+    case "L":
+      return (record) => (levelNames[record.level / 10 - 1] as string).charAt(0).toUpperCase();
+    case "t":
+      return String(threadId);
+    case "P":
+      return String(process.pid);
+    case "e":
+      return (_record, now) => String(now % 1000).padStart(3, "0");
+    case "f":
+      return (_record, now) => `${String(now % 1000).padStart(3, "0")}000`;
+    case "g":
+    case "s":
+    case "#":
+    case "@":
+    case "!":
+      return "";
+    case "%":
+      return "%";
+    default: {
+      const time = compileTimeFormat(`%${spec}`, true);
+      return typeof time === "string" ? null : (_record, now): string => time(now);
+    }
+  }
+}

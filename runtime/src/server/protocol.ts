@@ -1,0 +1,59 @@
+// The messages between the main thread and its workers. All data is structured-clone-able; apply is
+// two-phase: prepare in all workers, then commit in all, or abort in all.
+import type { ClusterMembership, Snapshot } from "../config/snapshot.ts";
+import type { LogLevel } from "../core/logger.ts";
+import type { StatDefinition } from "../stats/store.ts";
+import type { CompiledModule } from "../wasm/compiled-module.ts";
+
+/** What a worker is born with (workerData). */
+export interface WorkerBirth {
+  readonly kind: "headgate-worker";
+  readonly index: number;
+  readonly logLevel: LogLevel;
+  readonly componentLevels: ReadonlyMap<string, LogLevel>;
+  readonly logFormat: string;
+  readonly logPath: string;
+  /** Circuit-breaker cells shared by all workers. */
+  readonly breakerMemory: SharedArrayBuffer;
+}
+
+export type ToWorker =
+  | {
+      readonly type: "prepare";
+      readonly version: number;
+      readonly snapshot: Snapshot;
+      readonly memberships: readonly ClusterMembership[];
+      /** By sha256, for the plugins of the snapshot. */
+      readonly modules: ReadonlyMap<string, CompiledModule>;
+    }
+  | { readonly type: "commit"; readonly version: number }
+  | { readonly type: "abort"; readonly version: number }
+  | { readonly type: "membership"; readonly membership: ClusterMembership }
+  /** Answers carry `connection: close`, listeners go on accepting (healthcheck/fail, drain_listeners). */
+  | { readonly type: "drain"; readonly enabled: boolean; readonly stopListening: boolean }
+  /** Stop accepting, close idle connections, say `drained` when none is left. */
+  | { readonly type: "stop" }
+  | { readonly type: "log_level"; readonly component: string | null; readonly level: LogLevel }
+  | { readonly type: "reopen_logs" }
+  | { readonly type: "flush_logs" };
+
+/** An address that a worker listens on, as the kernel gave it. */
+export interface ListenerAddress {
+  readonly listener: string;
+  readonly address: string;
+  readonly port: number;
+  readonly family: "ipv4" | "ipv6" | "unix";
+}
+
+export type FromWorker =
+  | { readonly type: "online"; readonly statsMemory: SharedArrayBuffer; readonly engine: string }
+  | { readonly type: "stats"; readonly definitions: readonly StatDefinition[] }
+  | {
+      readonly type: "prepared";
+      readonly version: number;
+      readonly addresses: readonly ListenerAddress[];
+    }
+  /** Prepare failed; nothing of it stays. */
+  | { readonly type: "refused"; readonly version: number; readonly problems: readonly string[] }
+  | { readonly type: "committed"; readonly version: number }
+  | { readonly type: "drained" };

@@ -1,0 +1,23 @@
+// What the host needs of a loaded module: made by module/ in the main thread, sent to the workers.
+import type { AbiVersion } from "proxy-wasm-types";
+
+/** A subset of module/'s LoadedModule: everything but the bytes. */
+export interface CompiledModule {
+  /** Of the bytes as they came, lower-case hex. */
+  readonly sha256: string;
+  readonly module: WebAssembly.Module;
+  readonly abiVersion: AbiVersion;
+  /** Callbacks that need no call: they always give this answer and do nothing. */
+  readonly trivialCallbacks: ReadonlyMap<string, number>;
+  /** Private export that runs what was the start section; null = there was none. */
+  readonly startExport: string | null;
+  /** The export that is the guest's memory. */
+  readonly memoryExport: string;
+  /** A memory that the host must pass in; null when the module has its own. */
+  readonly memoryImport: {
+    readonly module: string;
+    readonly name: string;
+    readonly minimumPages: number;
+    readonly maximumPages: number | null;
+  } | null;
+}

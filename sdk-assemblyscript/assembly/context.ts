@@ -1,0 +1,288 @@
+// What an author derives from: a plugin, and the filters of its streams. The callbacks in exports/
+// find these objects by their context id and call the hooks.
+import { Action, GrpcStatus, PeerType, proxy_close_stream, proxy_continue_stream, proxy_done, proxy_set_tick_period_milliseconds, StreamType } from "./abi";
+import { Body } from "./body";
+import { Configuration } from "./configuration";
+import { HeaderMap, RequestHeaders, ResponseHeaders } from "./headers";
+import { HttpRequest, HttpResponse, request, response } from "./http";
+import { sendLocalReply } from "./local-reply";
+import { isOk } from "./results";
+import { encodedLength, encodeUtf8 } from "./utf8";
+
+export enum ContextKind {
+  Plugin,
+  Http,
+  Network,
+}
+
+/** What all contexts share. */
+export abstract class Context {
+  /** The host's number for this context; 0 until the host has announced it. */
+  contextId: u32 = 0;
+  /** Set by who makes the context, so that no subclass needs a constructor. */
+  kind: ContextKind = ContextKind.Plugin;
+  /** Owned by context-table.ts: the address of another context. */
+  nextInBucket: usize = 0;
+
+  /** The context is about to end. A stream ends whatever the answer; see Plugin for plugins. */
+  onDone(): bool {
+    return true;
+  }
+
+  /** The stream is over and its line of the access log is written; its maps are read-only. */
+  onLog(): void {}
+
+  /** The last hook: the object is forgotten after it. */
+  onDelete(): void {}
+}
+
+/** A plugin without the type of its configuration: what the callbacks know of it. */
+export abstract class PluginContext extends Context {
+  /** True between a configuration that was accepted and the end. */
+  isConfigured: bool = false;
+
+  /** The VM starts, for each plugin on it; false refuses. Needs the export proxy_on_vm_start. */
+  onVmStart(configuration: Configuration): bool {
+    return true;
+  }
+
+  /** The period given to setTick has passed. */
+  onTick(): void {}
+
+  /** An item arrived in a queue that this plugin has registered. */
+  onQueueReady(queueId: u32): void {}
+
+  /** An HTTP call ended; `headerCount` 0 means that it failed. */
+  onHttpCallResponse(callId: u32, headerCount: u32, bodySize: u32, trailerCount: u32): void {}
+
+  onGrpcReceiveInitialMetadata(callId: u32, entryCount: u32): void {}
+
+  onGrpcReceive(callId: u32, messageSize: u32): void {}
+
+  onGrpcReceiveTrailingMetadata(callId: u32, entryCount: u32): void {}
+
+  onGrpcClose(callId: u32, status: GrpcStatus): void {}
+
+  /** Another part of the host calls this plugin. */
+  onForeignFunction(functionId: u32, argumentsSize: u32): void {}
+
+  /** Asks for onTick each `periodMs` milliseconds; 0 stops it. */
+  setTick(periodMs: u32): bool {
+    return isOk(proxy_set_tick_period_milliseconds(periodMs));
+  }
+
+  /** Ends this plugin after its onDone has answered false. */
+  finish(): bool {
+    return isOk(proxy_done());
+  }
+
+  /** Called by the callback: reads the configuration and tells whether it is accepted. */
+  abstract acceptConfiguration(configuration: Configuration): bool;
+
+  /** Called by the callback for a new stream; null when this plugin does not filter. */
+  abstract openStream(): Context | null;
+}
+
+/**
+ * One plugin: a root context of the host. `C` is the author's configuration class, made anew by
+ * `configure` and then shared, read-only, by all filters of the plugin.
+ */
+export abstract class Plugin<C> extends PluginContext {
+  private current: C | null = null;
+
+  /** Makes the configuration; null, or any error in `source`, refuses it and logs the errors. */
+  abstract configure(source: Configuration): C | null;
+
+  /** A filter for a new HTTP stream; null (the default) lets the stream pass unseen. */
+  createHttpFilter(): HttpFilter<C> | null {
+    return null;
+  }
+
+  /** A filter for a new TCP connection; asked when there is no HTTP filter. */
+  createNetworkFilter(): NetworkFilter<C> | null {
+    return null;
+  }
+
+  /** A new configuration has just been accepted: the place to set a tick or to make a log line. */
+  onConfigured(config: C): void {}
+
+  acceptConfiguration(source: Configuration): bool {
+    const config = this.configure(source);
+    if (!source.accept() || config === null) return false;
+    this.current = config;
+    this.isConfigured = true;
+    this.onConfigured(config);
+    return true;
+  }
+
+  openStream(): Context | null {
+    const config = this.current;
+    if (config === null) return null;
+    const filter = this.createHttpFilter();
+    if (filter !== null) {
+      filter.attach(this, config);
+      return filter;
+    }
+    const connection = this.createNetworkFilter();
+    if (connection !== null) connection.attach(this, config);
+    return connection;
+  }
+}
+
+/** The hooks of one HTTP stream, without the type of the configuration. */
+export abstract class HttpContext extends Context {
+  /** The request as far as it can be reached now. */
+  get request(): HttpRequest {
+    return request;
+  }
+
+  /** The response as far as it can be reached now. */
+  get response(): HttpResponse {
+    return response;
+  }
+
+  onRequestHeaders(headers: RequestHeaders, endOfStream: bool): Action {
+    return Action.Continue;
+  }
+
+  /** Pause buffers: the next call then shows all that came so far. */
+  onRequestBody(body: Body, endOfStream: bool): Action {
+    return Action.Continue;
+  }
+
+  onRequestTrailers(trailers: HeaderMap): Action {
+    return Action.Continue;
+  }
+
+  onResponseHeaders(headers: ResponseHeaders, endOfStream: bool): Action {
+    return Action.Continue;
+  }
+
+  /** Pause buffers: the next call then shows all that came so far. */
+  onResponseBody(body: Body, endOfStream: bool): Action {
+    return Action.Continue;
+  }
+
+  onResponseTrailers(trailers: HeaderMap): Action {
+    return Action.Continue;
+  }
+
+  /**
+   * Answers the request from here and returns what the hook must return. `headers` is flat, [name,
+   * value, ...]; `details` goes to the access log. A status outside 200..599 is sent as 500. Once
+   * response headers are on their way the host resets the stream instead.
+   */
+  respond(
+    status: u32,
+    body: string = "",
+    headers: string[] | null = null,
+    details: string = "",
+    grpcStatus: i32 = -1,
+  ): Action {
+    const start = encodeUtf8(body);
+    sendLocalReply(status, start, encodedLength(), headers, grpcStatus, details);
+    return Action.Pause;
+  }
+
+  /** As `respond`, with a body of bytes. */
+  respondBytes(
+    status: u32,
+    body: Uint8Array,
+    headers: string[] | null = null,
+    details: string = "",
+    grpcStatus: i32 = -1,
+  ): Action {
+    sendLocalReply(status, body.dataStart, body.length, headers, grpcStatus, details);
+    return Action.Pause;
+  }
+
+  /** Resumes a request that a hook has paused. */
+  continueRequest(): bool {
+    return isOk(proxy_continue_stream(StreamType.HttpRequest));
+  }
+
+  /** Resumes a response that a hook has paused. */
+  continueResponse(): bool {
+    return isOk(proxy_continue_stream(StreamType.HttpResponse));
+  }
+
+  /** Resets the stream. */
+  reset(): bool {
+    return isOk(proxy_close_stream(StreamType.HttpRequest));
+  }
+}
+
+/** One HTTP stream. Override the hooks, and export the callback of each that is overridden. */
+export abstract class HttpFilter<C> extends HttpContext {
+  private owner: Plugin<C> | null = null;
+  private settings: C | null = null;
+
+  /** The configuration that was in force when the stream began. Not there in the constructor. */
+  get config(): C {
+    return this.settings!;
+  }
+
+  /** The plugin of this stream. Not there in the constructor. */
+  get plugin(): Plugin<C> {
+    return this.owner!;
+  }
+
+  /** Called by the plugin that made the filter. */
+  attach(owner: Plugin<C>, config: C): void {
+    this.kind = ContextKind.Http;
+    this.owner = owner;
+    this.settings = config;
+  }
+}
+
+/** The hooks of one TCP connection, without the type of the configuration. */
+export abstract class NetworkContext extends Context {
+  onNewConnection(): Action {
+    return Action.Continue;
+  }
+
+  onDownstreamData(data: Body, endOfStream: bool): Action {
+    return Action.Continue;
+  }
+
+  onUpstreamData(data: Body, endOfStream: bool): Action {
+    return Action.Continue;
+  }
+
+  onDownstreamClose(peer: PeerType): void {}
+
+  onUpstreamClose(peer: PeerType): void {}
+
+  /** Resumes what a hook has paused. */
+  continueDownstream(): bool {
+    return isOk(proxy_continue_stream(StreamType.Downstream));
+  }
+
+  /** Closes the connection to downstream. */
+  close(): bool {
+    return isOk(proxy_close_stream(StreamType.Downstream));
+  }
+}
+
+/** One TCP connection. Override the hooks, and export the callback of each that is overridden. */
+export abstract class NetworkFilter<C> extends NetworkContext {
+  private owner: Plugin<C> | null = null;
+  private settings: C | null = null;
+
+  /** The configuration that was in force when the connection began. Not there in the constructor. */
+  get config(): C {
+    return this.settings!;
+  }
+
+  /** The plugin of this connection. Not there in the constructor. */
+  get plugin(): Plugin<C> {
+    return this.owner!;
+  }
+
+  /** Called by the plugin that made the filter. */
+  attach(owner: Plugin<C>, config: C): void {
+    this.kind = ContextKind.Network;
+    this.owner = owner;
+    this.settings = config;
+  }
+}

@@ -1,0 +1,103 @@
+// Callbacks of plugins, and those that end a context: export what the plugin or filter overrides.
+import { BufferType, GrpcStatus } from "../abi";
+import { Configuration } from "../configuration";
+import { enterCallback, leaveCallback } from "../memory";
+import { findContext, findPlugin } from "../registry";
+
+export function proxy_on_vm_start(contextId: u32, configurationSize: u32): bool {
+  enterCallback();
+  const plugin = findPlugin(contextId);
+  const source = new Configuration(BufferType.VmConfiguration, configurationSize);
+  const isStarted = plugin !== null && plugin.onVmStart(source) && source.accept();
+  leaveCallback();
+  return isStarted;
+}
+
+export function proxy_on_tick(contextId: u32): void {
+  enterCallback();
+  const plugin = findPlugin(contextId);
+  if (plugin !== null) plugin.onTick();
+  leaveCallback();
+}
+
+export function proxy_on_queue_ready(contextId: u32, queueId: u32): void {
+  enterCallback();
+  const plugin = findPlugin(contextId);
+  if (plugin !== null) plugin.onQueueReady(queueId);
+  leaveCallback();
+}
+
+export function proxy_on_http_call_response(
+  contextId: u32,
+  callId: u32,
+  headerCount: u32,
+  bodySize: u32,
+  trailerCount: u32,
+): void {
+  enterCallback();
+  const plugin = findPlugin(contextId);
+  if (plugin !== null) plugin.onHttpCallResponse(callId, headerCount, bodySize, trailerCount);
+  leaveCallback();
+}
+
+export function proxy_on_grpc_receive_initial_metadata(
+  contextId: u32,
+  callId: u32,
+  entryCount: u32,
+): void {
+  enterCallback();
+  const plugin = findPlugin(contextId);
+  if (plugin !== null) plugin.onGrpcReceiveInitialMetadata(callId, entryCount);
+  leaveCallback();
+}
+
+export function proxy_on_grpc_receive(contextId: u32, callId: u32, messageSize: u32): void {
+  enterCallback();
+  const plugin = findPlugin(contextId);
+  if (plugin !== null) plugin.onGrpcReceive(callId, messageSize);
+  leaveCallback();
+}
+
+export function proxy_on_grpc_receive_trailing_metadata(
+  contextId: u32,
+  callId: u32,
+  entryCount: u32,
+): void {
+  enterCallback();
+  const plugin = findPlugin(contextId);
+  if (plugin !== null) plugin.onGrpcReceiveTrailingMetadata(callId, entryCount);
+  leaveCallback();
+}
+
+export function proxy_on_grpc_close(contextId: u32, callId: u32, status: GrpcStatus): void {
+  enterCallback();
+  const plugin = findPlugin(contextId);
+  if (plugin !== null) plugin.onGrpcClose(callId, status);
+  leaveCallback();
+}
+
+export function proxy_on_foreign_function(
+  contextId: u32,
+  functionId: u32,
+  argumentsSize: u32,
+): void {
+  enterCallback();
+  const plugin = findPlugin(contextId);
+  if (plugin !== null) plugin.onForeignFunction(functionId, argumentsSize);
+  leaveCallback();
+}
+
+export function proxy_on_done(contextId: u32): bool {
+  enterCallback();
+  const context = findContext(contextId);
+  const isDone = context === null || context.onDone();
+  leaveCallback();
+  return isDone;
+}
+
+export function proxy_on_log(contextId: u32): void {
+  enterCallback();
+  const context = findContext(contextId);
+  if (context !== null) context.onLog();
+  leaveCallback();
+}

@@ -1,0 +1,16 @@
+// The door of the SDK for filters. The callbacks to export are in exports/base, exports/http,
+// exports/network and exports/plugin.
+export * from "./abi";
+export { Body } from "./body";
+export { ConfigArray, ConfigObject } from "./config-object";
+export { Configuration } from "./configuration";
+export { HttpFilter, NetworkFilter, Plugin } from "./context";
+export { HeaderMap, RequestHeaders, ResponseHeaders } from "./headers";
+export { HttpRequest, HttpResponse } from "./http";
+export { log } from "./log";
+export { Counter, counter, Gauge, gauge, Histogram, histogram } from "./metrics";
+export { HeaderPair } from "./pairs";
+export { Property, property } from "./properties";
+export { registerFilter, registerPlugin } from "./registry";
+export { lastStatus } from "./results";
+export { asciiLower } from "./text";

@@ -1,0 +1,158 @@
+// Which plugin class serves which root id, and the contexts that live. Filters register themselves
+// at top level; the callbacks in exports/ look up here.
+import { proxy_get_property } from "./abi";
+import { Configuration } from "./configuration";
+import { Context, ContextKind, HttpContext, HttpFilter, NetworkContext, Plugin, PluginContext } from "./context";
+import { addContext, getContext, removeContext } from "./context-table";
+import { log } from "./log";
+import { isOk, OUT, OUT_SIZE, resultText } from "./results";
+import { decimal } from "./text";
+import { encodedLength, encodeUtf8 } from "./utf8";
+
+abstract class Registration {
+  /** The one that was registered before. */
+  before: Registration | null = last;
+
+  constructor(readonly rootId: string) {}
+
+  abstract create(): PluginContext;
+}
+
+class PluginRegistration extends Registration {
+  constructor(
+    rootId: string,
+    private readonly make: () => PluginContext,
+  ) {
+    super(rootId);
+  }
+
+  create(): PluginContext {
+    return this.make();
+  }
+}
+
+class FilterRegistration<C> extends Registration {
+  constructor(
+    rootId: string,
+    private readonly read: (source: Configuration) => C | null,
+    private readonly make: () => HttpFilter<C>,
+  ) {
+    super(rootId);
+  }
+
+  create(): PluginContext {
+    return new FilterPlugin<C>(this.read, this.make);
+  }
+}
+
+/** The plugin of authors who need none of their own. */
+class FilterPlugin<C> extends Plugin<C> {
+  constructor(
+    private readonly read: (source: Configuration) => C | null,
+    private readonly make: () => HttpFilter<C>,
+  ) {
+    super();
+  }
+
+  configure(source: Configuration): C | null {
+    return this.read(source);
+  }
+
+  createHttpFilter(): HttpFilter<C> | null {
+    return this.make();
+  }
+}
+
+let last: Registration | null = null;
+
+/**
+ * Registers an HTTP filter. Call it at top level of the entry file; nothing else may stand there
+ * that calls the host. `rootId` is the `root_id` of the host's configuration, "" serves every one.
+ * `read` makes the configuration object; null, or an error in its `source`, refuses it.
+ */
+export function registerFilter<C>(
+  rootId: string,
+  read: (source: Configuration) => C | null,
+  make: () => HttpFilter<C>,
+): void {
+  last = new FilterRegistration<C>(rootId, read, make);
+}
+
+/** Registers a plugin with state, ticks or callouts of its own; else as registerFilter. */
+export function registerPlugin(rootId: string, make: () => PluginContext): void {
+  last = new PluginRegistration(rootId, make);
+}
+
+/** The host announces a context: a plugin when it has no parent, else a stream of that plugin. */
+export function createContext(id: u32, parentId: u32): void {
+  // Envoy announces a plugin again when it starts the same one anew. Context 0 is the VM.
+  if (id == 0 || getContext(id) !== null) return;
+  const context = parentId == 0 ? createPlugin() : createStream(parentId);
+  if (context === null) return;
+  context.contextId = id;
+  addContext(context);
+}
+
+export function deleteContext(id: u32): void {
+  const context = getContext(id);
+  if (context === null) return;
+  context.onDelete();
+  removeContext(id);
+}
+
+/** The context; null, with a line in the log, when there is none: late events are normal. */
+export function findContext(id: u32): Context | null {
+  const context = getContext(id);
+  if (context === null) ignore(id);
+  return context;
+}
+
+export function findPlugin(id: u32): PluginContext | null {
+  return changetype<PluginContext | null>(findKind(id, ContextKind.Plugin));
+}
+
+export function findHttp(id: u32): HttpContext | null {
+  return changetype<HttpContext | null>(findKind(id, ContextKind.Http));
+}
+
+export function findNetwork(id: u32): NetworkContext | null {
+  return changetype<NetworkContext | null>(findKind(id, ContextKind.Network));
+}
+
+function findKind(id: u32, kind: ContextKind): Context | null {
+  const context = getContext(id);
+  if (context !== null && context.kind == kind) return context;
+  ignore(id);
+  return null;
+}
+
+function ignore(id: u32): void {
+  log.warn("event ignored: no such context, " + decimal(id));
+}
+
+function createPlugin(): PluginContext | null {
+  let walk = last;
+  // With a single one that serves every root id there is nothing to ask the host.
+  if (walk !== null && walk.before === null && walk.rootId.length == 0) return walk.create();
+  const rootId = readRootId();
+  let general: Registration | null = null;
+  while (walk !== null) {
+    if (walk.rootId == rootId) return walk.create();
+    if (walk.rootId.length == 0) general = walk;
+    walk = walk.before;
+  }
+  if (general !== null) return general.create();
+  log.error('no filter is registered for root_id "' + rootId + '"');
+  return null;
+}
+
+function readRootId(): string {
+  const path = encodeUtf8("plugin_root_id");
+  const isKnown = isOk(proxy_get_property(path, encodedLength(), OUT, OUT_SIZE));
+  return isKnown ? resultText() : "";
+}
+
+function createStream(parentId: u32): Context | null {
+  const plugin = findPlugin(parentId);
+  return plugin === null ? null : plugin.openStream();
+}
