@@ -347,7 +347,13 @@ function readSlowly(side: Side, saw: (bytes: Buffer) => void): void {
     if (untilPause > 0) return;
     untilPause = 1_000_000;
     io.readDisable(true);
-    setImmediate(() => setImmediate(() => io.readDisable(false)));
+    let rounds = 20;
+    const wait = (): void => {
+      rounds -= 1;
+      if (rounds > 0) setImmediate(wait);
+      else io.readDisable(false);
+    };
+    wait();
   };
 }
 

@@ -1,13 +1,302 @@
-// Every rung of the Node engine against the cases of all engines.
-import { describe } from "vitest";
+// Every rung of the Node engine against the cases of all engines, and what only rungs have.
+import { execFileSync } from "node:child_process";
+import { writeSync } from "node:fs";
+import net from "node:net";
+import { fileURLToPath } from "node:url";
+import { Worker } from "node:worker_threads";
+import { afterEach, describe, expect, test } from "vitest";
 import { Clock } from "../../runtime/src/core/clock.ts";
-import { createNodeEngine } from "../../runtime/src/engine-node/node-engine.ts";
+import { CloseReason } from "../../runtime/src/engine/network-engine.ts";
+import {
+  createNodeEngine,
+  type NodeEngine,
+  type NodeRung,
+} from "../../runtime/src/engine-node/node-engine.ts";
 import { connectionCases } from "./connection-cases.ts";
+import { detachCases } from "./detach-cases.ts";
 import { flowCases } from "./flow-cases.ts";
+import { listenCases } from "./listen-cases.ts";
+import {
+  anyPort,
+  connect,
+  connectPair,
+  listen,
+  type Recorder,
+  settle,
+  type Side,
+} from "./recorder.ts";
 
-describe.each(["handle", "socket-handle", "socket"] as const)("rung %s", (rung) => {
+const rungs = ["handle", "socket-handle", "socket"] as const;
+
+describe.each(rungs)("rung %s", (rung) => {
   const engine = createNodeEngine({ clock: new Clock(), rung });
   const core = engine.coreForTest;
-  connectionCases(engine, () => core.openConnections);
-  flowCases(engine, core);
+  const openConnections = (): number => core.openConnections;
+  describe("connections", () => connectionCases(engine, openConnections));
+  describe("flow", () => flowCases(engine, core));
+  describe("listening", () => listenCases(engine, openConnections));
+  describe("detach", () => detachCases(engine, openConnections));
+  describe("many connections", () => manyCases(engine, openConnections));
+  describe("threads", () => threadCases(engine, rung));
+  if (rung !== "socket") describe("handle writes", () => handleCases(engine));
+});
+
+function manyCases(engine: NodeEngine, openConnections: () => number): void {
+  async function connectMany(): Promise<{ sides: Side[]; close: () => void }> {
+    const listening = await listen(engine);
+    const sides: Side[] = [];
+    for (let at = 0; at < 1000; at += 1) {
+      sides.push(connect(engine, listening.handle.localAddress));
+    }
+    await listening.events.until(() => listening.events.accepted.length === 1000);
+    for (const side of sides) {
+      await side.events.until(() => side.events.log.length > 0);
+    }
+    sides.push(...listening.events.accepted);
+    return { sides, close: () => listening.handle.close() };
+  }
+
+  test("1,000 connections opened, used and closed leave nothing behind", async () => {
+    const handles = (): number =>
+      process.getActiveResourcesInfo().filter((name) => /TCP|Pipe/.test(name)).length;
+    await settle(engine);
+    const before = handles();
+    const { sides, close } = await connectMany();
+    expect(openConnections()).toBe(2000);
+    expect(handles()).toBeGreaterThanOrEqual(before + 2000);
+    for (const { io } of sides) io.writeText("hello");
+    for (const { events } of sides) await events.until(() => events.bytes === 5);
+    sides.forEach(({ io }, at) => {
+      if (at % 3 === 0) io.reset();
+      else if (at % 3 === 1) io.close();
+      else io.shutdownWrite();
+    });
+    await settle(engine);
+    for (const { io } of sides) io.close();
+    close();
+    await settle(engine);
+    await settle(engine);
+    expect(openConnections()).toBe(0);
+    expect(handles()).toBe(before);
+  });
+
+  test("idle connections have no buffers of their own", async () => {
+    const before = process.memoryUsage().arrayBuffers;
+    const { sides, close } = await connectMany();
+    const perConnection = (process.memoryUsage().arrayBuffers - before) / sides.length;
+    expect(perConnection).toBeLessThan(2048);
+    for (const { io } of sides) io.reset();
+    close();
+  });
+}
+
+function threadCases(engine: NodeEngine, rung: NodeRung): void {
+  const workers: Worker[] = [];
+
+  async function startWorker(id: string, port: number): Promise<number> {
+    const url = new URL("./echo-worker.ts", import.meta.url);
+    const worker = new Worker(url, { workerData: { rung, id, port }, execArgv: [] });
+    workers.push(worker);
+    const message = await new Promise<{ port?: number; code?: string }>((resolve, reject) => {
+      worker.once("message", resolve);
+      worker.once("error", reject);
+    });
+    expect(message.code).toBeUndefined();
+    return message.port ?? 0;
+  }
+
+  afterEach(async () => {
+    await Promise.all(workers.splice(0).map((worker) => worker.terminate()));
+  });
+
+  test("two worker threads share a port, and both are reached", async () => {
+    const port = await startWorker("a", 0);
+    expect(await startWorker("b", port)).toBe(port);
+    const answers = new Set<string>();
+    for (let at = 0; at < 200 && answers.size < 2; at += 1) {
+      const client = connect(engine, { ...anyPort, port });
+      client.io.writeText("x");
+      await client.events.until(() => client.events.bytes >= 3);
+      answers.add(client.events.text);
+      client.io.close();
+    }
+    expect([...answers].toSorted()).toEqual(["a:x", "b:x"]);
+  });
+
+  test("goes on accepting after it ran out of files", () => {
+    const script = fileURLToPath(new URL("./few-files.ts", import.meta.url));
+    const shell = `ulimit -n 64; exec "$0" "$1" "$2" 2>&1`;
+    const output = execFileSync("sh", ["-c", shell, process.execPath, script, rung], {
+      encoding: "utf8",
+      timeout: 20_000,
+    });
+    expect(output).toBe("works again\n");
+  });
+}
+
+function handleCases(engine: NodeEngine): void {
+  const core = engine.coreForTest;
+
+  /** Writes behind the engine's back until the kernel takes no more. */
+  function fillKernel(side: Side): number {
+    const { fd } = (side.io as unknown as { handle: { fd: number } }).handle;
+    const zeros = Buffer.alloc(65_536);
+    let filled = 0;
+    for (;;) {
+      try {
+        filled += writeSync(fd, zeros);
+      } catch (error) {
+        expect(error).toMatchObject({ code: "EAGAIN" });
+        return filled;
+      }
+    }
+  }
+
+  test("EAGAIN and a part taken: the rest is copied, queued and arrives", async () => {
+    const { client, server } = await connectPair(engine);
+    server.io.readDisable(true);
+    const refused = core.lentRefused;
+    const filled = fillKernel(client);
+    const lent = Buffer.from("lent bytes ".repeat(1000));
+    const expected = lent.toString();
+    expect(client.io.writeLent(lent, 0, lent.length)).toBe(false);
+    expect(core.lentRefused).toBe(refused + 1);
+    expect(client.io.writeQueueBytes).toBe(lent.length);
+    lent.fill(0);
+    let seen = "";
+    server.events.keepsText = false;
+    server.events.whenRead = (buffer, length): void => {
+      const at = server.events.bytes - length;
+      if (at + length > filled) seen += buffer.toString("latin1", Math.max(0, filled - at), length);
+    };
+    server.io.readDisable(false);
+    await server.events.until(() => server.events.bytes === filled + expected.length);
+    expect(seen === expected).toBe(true);
+    await client.events.until(() => client.events.count("writable") === 1);
+    expect(client.io.writeQueueBytes).toBe(0);
+    client.io.reset();
+    server.io.reset();
+  });
+
+  test("a lent write of which the kernel takes a part, with a head in front", async () => {
+    const { client, server } = await connectPair(engine);
+    const upstream = await connectPair(engine);
+    const partial = core.lentPartial;
+    const head = "h".repeat(1000);
+    upstream.server.events.keepsText = false;
+    upstream.server.io.readDisable(true);
+    let expected = "";
+    // The peer does not read: one of these lent writes is cut in two, the later ones are queued.
+    server.events.keepsText = false;
+    server.events.whenRead = (buffer, length): void => {
+      if (core.lentPartial > partial) return;
+      upstream.client.io.writeText(head);
+      upstream.client.io.writeLent(buffer, 0, length);
+      expected += head + buffer.toString("latin1", 0, length);
+    };
+    const bytes = Buffer.alloc(65_536, "0123456789abcdef");
+    let sent = 0;
+    while (core.lentPartial === partial && sent < 64_000_000) {
+      client.io.write(bytes);
+      sent += bytes.length;
+      await server.events.until(() => server.events.bytes === sent);
+    }
+    expect(core.lentPartial).toBe(partial + 1);
+    let seen = "";
+    upstream.server.events.whenRead = (buffer, length): void => {
+      seen += buffer.toString("latin1", 0, length);
+    };
+    upstream.server.io.readDisable(false);
+    await upstream.server.events.until(() => seen.length >= expected.length);
+    expect(seen === expected).toBe(true);
+    for (const side of [client, server, upstream.client, upstream.server]) side.io.reset();
+  });
+
+  test("a big response that was just read leaves with its new head in one write", async () => {
+    const { client, server } = await connectPair(engine);
+    client.events.keepsText = false;
+    server.events.keepsText = false;
+    const counts: number[] = [];
+    server.events.whenRead = (buffer, length): void => {
+      const calls = core.writeCalls;
+      engine.runTurn(() => {
+        server.io.writeText("HTTP/1.1 200 OK\r\n\r\n");
+        server.io.writeLent(buffer, 0, length);
+      });
+      counts.push(core.writeCalls - calls);
+    };
+    client.io.write(Buffer.alloc(65_000));
+    await server.events.until(() => server.events.bytes === 65_000);
+    await client.events.until(() => client.events.bytes === 65_000 + counts.length * 19);
+    expect(new Set(counts)).toEqual(new Set([1]));
+    client.io.reset();
+    server.io.reset();
+  });
+
+  test("an early answer of a peer that closes is read although our write fails", async () => {
+    const listening = await listen(engine);
+    const socket = net.connect(listening.handle.localAddress.port, "127.0.0.1");
+    socket.on("error", () => undefined);
+    await listening.events.until(() => listening.events.accepted.length === 1);
+    const { io, events } = listening.events.accepted[0] as { io: Side["io"]; events: Recorder };
+    io.readDisable(true);
+    await new Promise<void>((resolve) => socket.write("413 too large", () => resolve()));
+    await new Promise<void>((resolve) => socket.end(() => resolve()));
+    socket.destroy();
+    await settle(engine);
+    // The first meets a closed peer, which answers with a reset; the second fails.
+    io.readDisable(false);
+    io.writeText("more body");
+    io.writeText("and more");
+    await events.until(() => events.isClosed || events.hasEnded);
+    expect(events.text).toBe("413 too large");
+    if (!events.isClosed) {
+      io.writeText("and still more");
+      await events.until(() => events.isClosed);
+    }
+    expect(events.reason).toBe(CloseReason.RemoteReset);
+    listening.handle.close();
+  });
+}
+
+describe("choice of the rung", () => {
+  const module = new URL("../../runtime/src/engine-node/node-engine.ts", import.meta.url).href;
+  const clock = new URL("../../runtime/src/core/clock.ts", import.meta.url).href;
+  const script = `
+    const { createNodeEngine } = await import(${JSON.stringify(module)});
+    const { Clock } = await import(${JSON.stringify(clock)});
+    let refusal = "";
+    try { createNodeEngine({ clock: new Clock(), rung: "handle" }); }
+    catch (error) { refusal = error.message; }
+    console.log(createNodeEngine({ clock: new Clock() }).name + "|" + refusal);`;
+
+  function run(...flags: string[]): string {
+    const args = [...flags, "--input-type=module", "-e", `${script}`];
+    return execFileSync("sh", ["-c", 'exec "$0" "$@" 2>&1', process.execPath, ...args], {
+      encoding: "utf8",
+      env: { ...process.env, NODE_OPTIONS: "" },
+    }).trim();
+  }
+
+  test("takes bare handles where they are, and prints no warning", () => {
+    expect(run()).toBe("node (bare handles)|");
+  });
+
+  test("says why it takes sockets under the permission model, and refuses the better rung", () => {
+    const output = run("--permission", "--allow-fs-read=*", "--allow-net");
+    expect(output.split("\n").at(-1)).toBe(
+      "node (sockets, handle writes; no bare handles: process.binding is refused " +
+        "(ERR_ACCESS_DENIED))|engine rung handle does not work: process.binding is refused " +
+        "(ERR_ACCESS_DENIED)",
+    );
+  });
+
+  test("names each rung", () => {
+    const names = rungs.map((rung) => createNodeEngine({ clock: new Clock(), rung }).name);
+    expect(names).toEqual([
+      "node (bare handles)",
+      "node (sockets, handle writes)",
+      "node (sockets)",
+    ]);
+  });
 });

@@ -128,7 +128,9 @@ async function record(group: Group, envoy: TargetSpec, options: Options): Promis
 /** Envoy's own words behind the place in its source, on one line. */
 function reasonOf(output: string): string {
   const found = /\[critical\]\[main\] \[[^\]]*\] ([\s\S]*?)\n(?=\[|$)/.exec(`${output}\n`)?.[1];
-  const said = (found ?? output).replace(/ initializing config '[^']*'[\s\S]*/, "");
+  const said = (found ?? output)
+    .replace(/^error initializing configuration '[^']*': /, "")
+    .replace(/ initializing config '[^']*'[\s\S]*/, "");
   return said.replace(/\s+/g, " ").trim().slice(0, 300);
 }
 
@@ -172,7 +174,8 @@ async function compare(
 ): Promise<void> {
   const differences: Difference[] = [];
   const ran: string[] = [];
-  for (const group of GROUPS.filter((one) => isWanted(options, one))) {
+  const groups = GROUPS.filter((one) => isWanted(options, one));
+  await inParallel(groups, async (group) => {
     const golden = readGolden(group.id)?.cases ?? {};
     const expected = live === undefined ? golden : await play(group, live, options, golden);
     const found = await play(group, actual, options, expected);
@@ -184,7 +187,7 @@ async function compare(
       else differences.push(...diffCase(id, wanted, result));
     }
     console.log(`${group.id}: played ${Object.keys(found).length}`);
-  }
+  });
   if (options.group === undefined || options.group.test("config")) {
     differences.push(...(await compareConfig(actual, live, options)));
     ran.push(...CONFIG_CASES.map((one) => one.id));

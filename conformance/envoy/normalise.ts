@@ -7,8 +7,6 @@ const DATE = /\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\
 const UUID = /\b[0-9a-f]{8}-[0-9a-f]{4}-([0-9a-f])[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}\b/g;
 const ISO_TIME = /\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g;
 const SERVICE_TIME = /^(x-envoy-upstream-service-time: ?)\d+$/i;
-/** A retry says what is left of the default 15 s. */
-const EXPECTED_MS = /^(x-envoy-expected-rq-timeout-ms: ?)14\d{3}$/i;
 const BODY_TEXT_MAX = 600;
 
 /** A date of this run, and not one that a case sent. */
@@ -59,8 +57,7 @@ export class Normaliser {
 
   /** A header line; the service time is a number of milliseconds. */
   header(line: string): string {
-    const timed = line.replace(SERVICE_TIME, "$1{ms}");
-    return this.text(timed.replace(EXPECTED_MS, "$1{15000 less the time that passed}"));
+    return this.text(line.replace(SERVICE_TIME, "$1{ms}"));
   }
 
   /** A body; a long one becomes its length and digest. */

@@ -7,7 +7,7 @@ import type { Case, ConfigCase, Connection, Group } from "./case.ts";
 import { Normaliser } from "./normalise.ts";
 import { freePort } from "./ports.ts";
 import { type ConnectionResult, playConnection, type Waits } from "./raw-client.ts";
-import type { CaseResult, GroupResult, NormalMessage } from "./result.ts";
+import type { CaseResult, GroupResult, NormalMessage, NormalUpstreamRequest } from "./result.ts";
 import { Target, type TargetSpec, validate } from "./target.ts";
 import { UpstreamRecorder } from "./upstream-recorder.ts";
 import type { Message } from "./wire.ts";
@@ -97,11 +97,13 @@ class GroupRunner {
         ...(result.rest === "" ? {} : { rest: normaliser.body(result.rest) }),
         fate: result.fate,
       })),
-      upstream: this.#recorder.requests().map((request) => ({
-        upstream: request.upstream,
-        connection: request.connection,
-        ...fill(request.message),
-      })),
+      upstream: maskRetries(
+        this.#recorder.requests().map((request) => ({
+          upstream: request.upstream,
+          connection: request.connection,
+          ...fill(request.message),
+        })),
+      ),
       log: lines.map((line) => normaliser.text(line)),
       stats: await this.#statsDelta(one),
     };
@@ -155,7 +157,7 @@ class GroupRunner {
 
   #readLog(site: string): string {
     try {
-      return readFileSync(logPath(this.#places, site), "utf8");
+      return readFileSync(logPath(this.#places, site), "latin1");
     } catch {
       return "";
     }
@@ -192,6 +194,21 @@ class GroupRunner {
     this.#stats = now;
     return one.ignoreStats === true ? {} : delta;
   }
+}
+
+/** A retry tells the upstream what is left of the time, which depends on the back-off. */
+function maskRetries(requests: readonly NormalUpstreamRequest[]): NormalUpstreamRequest[] {
+  const seen = new Set<string>();
+  return requests.map((request) => {
+    const id = request.headers.find((line) => line.startsWith("x-request-id:"));
+    const isRetry = id !== undefined && seen.has(id);
+    if (id !== undefined) seen.add(id);
+    if (!isRetry) return request;
+    const headers = request.headers.map((line) =>
+      line.replace(/^(x-envoy-expected-rq-timeout-ms: )(14\d{3}|15000)$/, "$1{what is left}"),
+    );
+    return { ...request, headers };
+  });
 }
 
 function waits(fate: string | undefined): Waits {

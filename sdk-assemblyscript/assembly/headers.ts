@@ -13,7 +13,7 @@ import { encodedNameLength, encodeName, encodeValue, isValueSafe } from "./names
 import { encodedPairsLength, encodePairs, HeaderPair, PairsReader } from "./pairs";
 import { isOk, OUT, OUT_SIZE, resultBytes, resultLength, resultStart, resultText } from "./results";
 import { decimal, wholeNumber } from "./text";
-import { encodedLength } from "./utf8";
+import { encodedLength, isTextEqual } from "./utf8";
 
 /**
  * One map of the host. Nothing is kept in the guest: each method asks the host, and what it returns
@@ -53,15 +53,7 @@ export class HeaderMap {
 
   /** Whether the first value is exactly `expected`, told without making a string. */
   equals(name: string, expected: string): bool {
-    if (!this.find(name)) return false;
-    const start = resultStart();
-    const length = resultLength();
-    for (let i: u32 = 0; i < length; i++) {
-      const byte = load<u8>(start + i);
-      if (byte >= 0x80) return resultText() == expected;
-      if (byte != expected.charCodeAt(i)) return false;
-    }
-    return length == expected.length;
+    return this.find(name) && isTextEqual(resultStart(), resultLength(), expected);
   }
 
   /**

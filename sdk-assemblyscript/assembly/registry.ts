@@ -5,15 +5,18 @@ import { Configuration } from "./configuration";
 import { Context, ContextKind, HttpContext, HttpFilter, NetworkContext, Plugin, PluginContext } from "./context";
 import { addContext, getContext, removeContext } from "./context-table";
 import { log } from "./log";
-import { isOk, OUT, OUT_SIZE, resultText } from "./results";
+import { isOk, OUT, OUT_SIZE, resultLength, resultStart } from "./results";
 import { decimal } from "./text";
-import { encodedLength, encodeUtf8 } from "./utf8";
+import { decodeUtf8, encodedLength, encodeUtf8, isTextEqual } from "./utf8";
 
+/** Made once per VM and pinned; the list of them is walked by address. */
 abstract class Registration {
-  /** The one that was registered before. */
-  before: Registration | null = last;
+  /** Address of the one that was registered before; 0 for the first. */
+  before: usize = last;
 
-  constructor(readonly rootId: string) {}
+  constructor(readonly rootId: string) {
+    last = __pin(changetype<usize>(this));
+  }
 
   abstract create(): PluginContext;
 }
@@ -63,7 +66,7 @@ class FilterPlugin<C> extends Plugin<C> {
   }
 }
 
-let last: Registration | null = null;
+let last: usize = 0;
 
 /**
  * Registers an HTTP filter. Call it at top level of the entry file; nothing else may stand there
@@ -75,12 +78,12 @@ export function registerFilter<C>(
   read: (source: Configuration) => C | null,
   make: () => HttpFilter<C>,
 ): void {
-  last = new FilterRegistration<C>(rootId, read, make);
+  new FilterRegistration<C>(rootId, read, make);
 }
 
 /** Registers a plugin with state, ticks or callouts of its own; else as registerFilter. */
 export function registerPlugin(rootId: string, make: () => PluginContext): void {
-  last = new PluginRegistration(rootId, make);
+  new PluginRegistration(rootId, make);
 }
 
 /** The host announces a context: a plugin when it has no parent, else a stream of that plugin. */
@@ -131,25 +134,35 @@ function ignore(id: u32): void {
 }
 
 function createPlugin(): PluginContext | null {
-  let walk = last;
-  // With a single one that serves every root id there is nothing to ask the host.
-  if (walk !== null && walk.before === null && walk.rootId.length == 0) return walk.create();
-  const rootId = readRootId();
-  let general: Registration | null = null;
-  while (walk !== null) {
-    if (walk.rootId == rootId) return walk.create();
-    if (walk.rootId.length == 0) general = walk;
-    walk = walk.before;
-  }
-  if (general !== null) return general.create();
-  log.error('no filter is registered for root_id "' + rootId + '"');
-  return null;
+  const found = findRegistration();
+  return found == 0 ? null : changetype<Registration>(found).create();
 }
 
-function readRootId(): string {
+/** Address of the registration for this plugin's root id, else of the one for all, else 0. */
+function findRegistration(): usize {
+  // With a single one that serves every root id there is nothing to ask the host.
+  if (last != 0 && beforeOf(last) == 0 && rootIdOf(last).length == 0) return last;
   const path = encodeUtf8("plugin_root_id");
   const isKnown = isOk(proxy_get_property(path, encodedLength(), OUT, OUT_SIZE));
-  return isKnown ? resultText() : "";
+  const start = isKnown ? resultStart() : 0;
+  const length = isKnown ? resultLength() : 0;
+  let walk = last;
+  let general: usize = 0;
+  while (walk != 0) {
+    if (isTextEqual(start, length, rootIdOf(walk))) return walk;
+    if (rootIdOf(walk).length == 0) general = walk;
+    walk = beforeOf(walk);
+  }
+  if (general == 0) log.error("no filter for root_id " + decodeUtf8(start, length));
+  return general;
+}
+
+function beforeOf(registration: usize): usize {
+  return load<usize>(registration, offsetof<Registration>("before"));
+}
+
+function rootIdOf(registration: usize): string {
+  return load<string>(registration, offsetof<Registration>("rootId"));
 }
 
 function createStream(parentId: u32): Context | null {

@@ -119,6 +119,12 @@ function decodeWide(text: usize, start: usize, stop: usize, target: usize): stri
   return changetype<string>(__renew(text, out - text));
 }
 
+/** Whether the bytes are exactly this text, told without making a string. */
+export function isTextEqual(start: usize, length: u32, text: string): bool {
+  const expected = encodeUtf8(text);
+  return length == encodedBytes && memory.compare(start, expected, length) == 0;
+}
+
 /** Whether the bytes are UTF-8 throughout. */
 export function isUtf8(start: usize, length: u32): bool {
   const stop = start + length;

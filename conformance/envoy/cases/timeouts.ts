@@ -55,8 +55,8 @@ export const timeouts: Group = {
     no_delayed_close: { hcm: { delayed_close_timeout: "0s" } },
     drain_short: {
       hcm: {
-        common_http_protocol_options: { idle_timeout: "0.2s" },
-        drain_timeout: "0.2s",
+        common_http_protocol_options: { idle_timeout: "0.1s" },
+        drain_timeout: "0.1s",
       },
     },
   },

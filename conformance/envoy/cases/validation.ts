@@ -25,7 +25,7 @@ export const validation: Group = {
     {
       id: "host-missing",
       title: "HTTP/1.1 without Host (check 1)",
-      connections: [{ send: ["GET / HTTP/1.1\r\n\r\n", get("/2")], responses: 2 }],
+      connections: one("GET / HTTP/1.1\r\n\r\n"),
     },
     {
       id: "host-empty",

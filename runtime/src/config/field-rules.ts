@@ -114,12 +114,13 @@ export class FieldRules {
   // `optional` ones only when they are set, unless required.
   #checkUnset(ruled: RuledField, place: Place, path: FieldPath): void {
     const { field } = ruled;
+    if (field.oneof !== undefined) return;
     if (field.message !== undefined) {
       if (ruled.isRequired) this.#problems.error(place, path, "not set: value is required", "key");
       return;
     }
     const isImplicit = field.presence === 2; // FieldPresence.IMPLICIT
-    if (field.oneof !== undefined || !isImplicit) return;
+    if (!isImplicit) return;
     const value =
       field.scalar === undefined
         ? (field.enum?.values[0]?.name ?? 0)

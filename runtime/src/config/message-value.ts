@@ -90,6 +90,8 @@ export class MessageValue {
   readonly typeUrl: string | null;
   /** The content of an Any of a well-known type that is no ordinary message (Duration, Struct ...). */
   readonly wellKnown: SingleValue | null;
+  /** Whether anybody has looked for a field in it. */
+  isVisited: boolean;
 
   constructor(
     description: DescMessage,
@@ -102,5 +104,6 @@ export class MessageValue {
     this.fields = new Map();
     this.typeUrl = typeUrl;
     this.wellKnown = wellKnown;
+    this.isVisited = false;
   }
 }

@@ -32,6 +32,8 @@ export class YamlWalker {
   readonly #problems: ProblemList;
   readonly #allowUnknownFields: boolean;
   readonly #deprecations: Deprecations;
+  /** How many unknown fields and enum names were let through. */
+  unknownFieldCount: number;
   #depth: number;
 
   constructor(schema: Schema, problems: ProblemList, options: WalkOptions) {
@@ -39,6 +41,7 @@ export class YamlWalker {
     this.#problems = problems;
     this.#allowUnknownFields = options.allowUnknownFields;
     this.#deprecations = new Deprecations(schema, problems);
+    this.unknownFieldCount = 0;
     this.#depth = 0;
   }
 
@@ -86,7 +89,10 @@ export class YamlWalker {
       }
       this.#noteOneof(field, oneofs, place, fieldPath);
       this.#deprecations.checkField(field, place, fieldPath);
+      const errorsBefore = this.#problems.errorCount;
       const parsed = this.#fieldValue(field, value, place, fieldPath);
+      // An enum name that was let through with a warning leaves its field unset.
+      if (parsed === undefined && this.#problems.errorCount === errorsBefore) continue;
       message.fields.set(field.name, new FieldEntry(field, place, parsed));
     }
   }
@@ -99,8 +105,12 @@ export class YamlWalker {
   }
 
   #unknown(place: Place, path: FieldPath, text: string, part: "key" | "value"): void {
-    if (this.#allowUnknownFields) this.#problems.warn(place, path, text, part);
-    else this.#problems.error(place, path, text, part);
+    if (!this.#allowUnknownFields) {
+      this.#problems.error(place, path, text, part);
+      return;
+    }
+    this.unknownFieldCount += 1;
+    this.#problems.warn(place, path, text, part);
   }
 
   #noteOneof(

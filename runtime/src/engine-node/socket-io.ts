@@ -5,7 +5,7 @@ import type { ConnectOptions, IoEvents, SocketAddress } from "../engine/network-
 import { CloseReason } from "../engine/network-engine.ts";
 import { ipAddress, kernelPath, noAddress, unixAddress } from "./addresses.ts";
 import type { EngineCore } from "./engine-core.ts";
-import { IoState, NodeIo } from "./node-io.ts";
+import { gatherBytes, IoState, NodeIo } from "./node-io.ts";
 
 /** How a socket's bytes reach us. */
 export const ReadStyle = {
@@ -25,7 +25,7 @@ export class SocketIo extends NodeIo {
   #isStreamBlocked: boolean;
   #isDetached: boolean;
   #closeCode: string;
-  readonly #afterWrite: () => void;
+  readonly #afterWrite: (error?: Error | null) => void;
   readonly #onConnect: () => void;
   readonly #onData: (bytes: Buffer) => void;
   readonly #onEnd: () => void;
@@ -47,7 +47,10 @@ export class SocketIo extends NodeIo {
     this.#isStreamBlocked = false;
     this.#isDetached = false;
     this.#closeCode = "";
-    this.#afterWrite = (): void => this.#streamWritten();
+    // An error is followed by 'error' and 'close', which report it.
+    this.#afterWrite = (error): void => {
+      if (error === undefined || error === null) this.#streamWritten();
+    };
     this.#onConnect = (): void => this.connected("");
     this.#onData = (bytes): void => this.bytesArrived(bytes, bytes.length);
     this.#onEnd = (): void => this.endArrived();
@@ -82,14 +85,18 @@ export class SocketIo extends NodeIo {
   override sendText(text: string): void {
     this.core.writeCalls += 1;
     this.socket.write(text, "latin1", this.#afterWrite);
-    this.#countStream();
+    this.#afterSend();
   }
 
   override sendBytes(text: string, bytes: Buffer): void {
+    if (text !== "" && text.length + bytes.length <= gatherBytes) {
+      this.sendText(text + bytes.toString("latin1"));
+      return;
+    }
     if (text !== "") this.sendText(text);
     this.core.writeCalls += 1;
     this.socket.write(bytes, this.#afterWrite);
-    this.#countStream();
+    this.#afterSend();
   }
 
   override sendLent(text: string, buffer: Buffer, from: number, to: number): void {
@@ -161,6 +168,12 @@ export class SocketIo extends NodeIo {
     if (this.#isDetached) return this.socket.push(Buffer.from(buffer.subarray(0, length)));
     this.bytesArrived(this.core.readArea, length);
     return true;
+  }
+
+  #afterSend(): void {
+    this.#countStream();
+    // A write that failed: the socket closes itself in a later turn.
+    if (!this.socket.writable) this.canWrite = false;
   }
 
   #countStream(): void {

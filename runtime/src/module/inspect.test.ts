@@ -166,25 +166,25 @@ test("the header callbacks' signature follows the version", () => {
   }
 });
 
-test("callbacks and allocators of a wrong signature are refused", () => {
+test("callbacks of a wrong signature are refused", () => {
   const builder = guestBuilder();
   builder.func({ params: ["i32"], results: [], exportAs: "proxy_on_done" });
   builder.func({ params: ["i32", "i64"], results: [], exportAs: "proxy_on_context_create" });
-  builder.func({ params: ["i32"], results: [], exportAs: "proxy_on_memory_allocate" });
   expect(problemsOf(builder.build())).toEqual([
-    "export proxy_on_memory_allocate has signature (i32) -> nil, expected (i32) -> i32",
     "export proxy_on_context_create has signature (i32, i64) -> nil, expected (i32, i32) -> nil",
     "export proxy_on_done has signature (i32) -> nil, expected (i32) -> i32",
   ]);
 });
 
-test("main matters beside _initialize only, _start without it only", () => {
+test("main and __main_void matter beside _initialize only, _start without it only", () => {
   const withMain = guestBuilder();
   withMain.func({ exportAs: "main" });
+  withMain.func({ exportAs: "__main_void" });
   expect(problemsOf(withMain.build())).toEqual([]);
   withMain.func({ exportAs: "_initialize" });
   expect(problemsOf(withMain.build())).toEqual([
     "export main has signature () -> nil, expected (i32, i32) -> i32",
+    "export __main_void has signature () -> nil, expected () -> i32",
   ]);
 
   const withStart = guestBuilder();
@@ -196,16 +196,26 @@ test("main matters beside _initialize only, _start without it only", () => {
   expect(problemsOf(withStart.build())).toEqual([]);
 });
 
-test("an allocator is required, either of the two", () => {
+test("one of two allocators is required, and only the one in use is checked", () => {
   const builder = new WasmBuilder().memory(0, 1).export("memory", "memory", 0);
   builder.func({ exportAs: "proxy_abi_version_0_2_0" });
   expect(problemsOf(builder.build())).toEqual([
     "no allocator: found no exported function malloc or proxy_on_memory_allocate, " +
       "expected one of them",
   ]);
-  const name = "proxy_on_memory_allocate";
-  builder.func({ params: ["i32"], results: ["i32"], code: constant(8), exportAs: name });
+  builder.func({ params: ["i32"], exportAs: "proxy_on_memory_allocate" });
+  expect(problemsOf(builder.build())).toEqual([
+    "export proxy_on_memory_allocate has signature (i32) -> nil, expected (i32) -> i32",
+  ]);
+  builder.func({ params: ["i32"], results: ["i32"], code: constant(8), exportAs: "malloc" });
   expect(problemsOf(builder.build())).toEqual([]);
+
+  const badMalloc = new WasmBuilder().memory(0, 1).export("memory", "memory", 0);
+  badMalloc.func({ exportAs: "proxy_abi_version_0_2_0" });
+  badMalloc.func({ params: ["i64"], results: ["i32"], code: constant(8), exportAs: "malloc" });
+  expect(problemsOf(badMalloc.build())).toEqual([
+    "export malloc has signature (i64) -> i32, expected (i32) -> i32",
+  ]);
 });
 
 test("a memory is required: one's own, not shared, with 32-bit addresses", () => {

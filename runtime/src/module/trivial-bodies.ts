@@ -1,4 +1,4 @@
-// Finds exported callbacks that do nothing, so that the host can leave out the call; for inspect.ts.
+// Finds exported callbacks that do nothing, so that the host can leave out the call (inspect.ts).
 import { ByteReader } from "./byte-reader.ts";
 import type { ExportEntry, FunctionBody, ModuleStructure } from "./wasm-sections.ts";
 import { readValueType } from "./wasm-types.ts";
