@@ -1,6 +1,7 @@
 // A connection given away as a Duplex: to plain readers and to node:http2.
 import http2 from "node:http2";
 import type { Duplex } from "node:stream";
+import tls from "node:tls";
 import { afterEach, expect, test } from "vitest";
 import type { NetworkEngine } from "../../runtime/src/engine/network-engine.ts";
 import { connect, connectPair, listen, settle } from "./recorder.ts";
@@ -8,6 +9,12 @@ import { connect, connectPair, listen, settle } from "./recorder.ts";
 export function detachCases(engine: NetworkEngine, openConnections: () => number): void {
   afterEach(() => expect(openConnections()).toBe(0));
 
+  plainCases(engine);
+  http2Cases(engine);
+  tlsCases(engine);
+}
+
+function plainCases(engine: NetworkEngine): void {
   test("a detached connection reads what was put back, then the rest, and writes", async () => {
     const { client, server } = await connectPair(engine);
     let duplex: Duplex | null = null;
@@ -39,7 +46,7 @@ export function detachCases(engine: NetworkEngine, openConnections: () => number
   test("a handle is dead after detach", async () => {
     const { client, server } = await connectPair(engine);
     const duplex = server.io.detach();
-    expect(() => server.io.detach()).toThrow();
+    expect(() => server.io.detach()).toThrow("assertion failed");
     expect(server.io.writeText("ignored")).toBe(true);
     server.io.close();
     server.io.reset();
@@ -50,7 +57,9 @@ export function detachCases(engine: NetworkEngine, openConnections: () => number
     expect(client.events.bytes).toBe(0);
     expect(server.events.log).toEqual([]);
   });
+}
 
+function http2Cases(engine: NetworkEngine): void {
   test("node:http2 speaks over detached connections on both sides", async () => {
     const server = http2.createServer((request, response) => {
       request.resume();
@@ -80,5 +89,37 @@ export function detachCases(engine: NetworkEngine, openConnections: () => number
     session.close();
     await new Promise((resolve) => session.once("close", resolve));
     listening.handle.close();
+  });
+}
+
+function tlsCases(engine: NetworkEngine): void {
+  test("node:tls speaks over detached connections on both sides", async () => {
+    const { client, server } = await connectPair(engine);
+    const key = { psk: Buffer.from("a key that both know"), identity: "us" };
+    const suite = { ciphers: "PSK", maxVersion: "TLSv1.2", minVersion: "TLSv1.2" } as const;
+    let secured: tls.TLSSocket | null = null;
+    server.events.whenRead = (buffer, length): void => {
+      // The hello has been looked at, as a TLS inspector would.
+      server.io.unread(Buffer.from(buffer.subarray(0, length)));
+      const options = { ...suite, isServer: true, pskCallback: () => key.psk };
+      secured = new tls.TLSSocket(server.io.detach(), options as tls.TLSSocketOptions);
+      secured.on("data", (bytes: Buffer) => secured?.write(bytes));
+      secured.on("end", () => secured?.end());
+    };
+    const socket = tls.connect({
+      ...suite,
+      socket: client.io.detach(),
+      pskCallback: () => key,
+      checkServerIdentity: () => undefined,
+    });
+    socket.write("s".repeat(200_000));
+    let seen = 0;
+    socket.on("data", (bytes: Buffer) => {
+      seen += bytes.length;
+      if (seen === 200_000) socket.end();
+    });
+    await new Promise((resolve) => socket.once("close", resolve));
+    expect(seen).toBe(200_000);
+    expect(socket.getProtocol() ?? "TLSv1.2").toBe("TLSv1.2");
   });
 }

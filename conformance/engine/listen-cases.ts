@@ -85,9 +85,8 @@ async function echoOver(engine: NetworkEngine, address: SocketAddress): Promise<
   server.io.writeLent(Buffer.alloc(200_000, 0x70), 0, 200_000);
   client.events.keepsText = false;
   await client.events.until(() => client.events.bytes === 200_000);
-  if (address.family === "unix" && !address.address.startsWith("@")) {
-    expect(statSync(address.address).mode & 0o777).toBe(0o600);
-  }
+  const isFile = address.family === "unix" && !address.address.startsWith("@");
+  expect(isFile ? statSync(address.address).mode & 0o777 : 0o600).toBe(0o600);
   listening.handle.close();
   return [client, server];
 }

@@ -16,6 +16,7 @@ import { connectionCases } from "./connection-cases.ts";
 import { detachCases } from "./detach-cases.ts";
 import { flowCases } from "./flow-cases.ts";
 import { listenCases } from "./listen-cases.ts";
+import { readingCases } from "./reading-cases.ts";
 import {
   anyPort,
   connect,
@@ -32,13 +33,17 @@ describe.each(rungs)("rung %s", (rung) => {
   const engine = createNodeEngine({ clock: new Clock(), rung });
   const core = engine.coreForTest;
   const openConnections = (): number => core.openConnections;
-  describe("connections", () => connectionCases(engine, openConnections));
-  describe("flow", () => flowCases(engine, core));
-  describe("listening", () => listenCases(engine, openConnections));
-  describe("detach", () => detachCases(engine, openConnections));
-  describe("many connections", () => manyCases(engine, openConnections));
-  describe("threads", () => threadCases(engine, rung));
-  if (rung !== "socket") describe("handle writes", () => handleCases(engine));
+  connectionCases(engine, openConnections);
+  readingCases(engine, openConnections);
+  flowCases(engine, core);
+  listenCases(engine, openConnections);
+  detachCases(engine, openConnections);
+  manyCases(engine, openConnections);
+  threadCases(engine, rung);
+});
+
+describe.each(["handle", "socket-handle"] as const)("rung %s, writes through handles", (rung) => {
+  handleCases(createNodeEngine({ clock: new Clock(), rung }));
 });
 
 function manyCases(engine: NodeEngine, openConnections: () => number): void {
@@ -56,10 +61,17 @@ function manyCases(engine: NodeEngine, openConnections: () => number): void {
     return { sides, close: () => listening.handle.close() };
   }
 
+  /** Node forgets a handle some rounds of the loop after it was closed. */
+  async function closed(): Promise<void> {
+    for (let round = 0; round < 10; round += 1) {
+      await new Promise<void>((resolve) => setImmediate(resolve));
+    }
+  }
+
   test("1,000 connections opened, used and closed leave nothing behind", async () => {
     const handles = (): number =>
       process.getActiveResourcesInfo().filter((name) => /TCP|Pipe/.test(name)).length;
-    await settle(engine);
+    await closed();
     const before = handles();
     const { sides, close } = await connectMany();
     expect(openConnections()).toBe(2000);
@@ -75,7 +87,7 @@ function manyCases(engine: NodeEngine, openConnections: () => number): void {
     for (const { io } of sides) io.close();
     close();
     await settle(engine);
-    await settle(engine);
+    await closed();
     expect(openConnections()).toBe(0);
     expect(handles()).toBe(before);
   });
@@ -146,8 +158,8 @@ function handleCases(engine: NodeEngine): void {
       try {
         filled += writeSync(fd, zeros);
       } catch (error) {
-        expect(error).toMatchObject({ code: "EAGAIN" });
-        return filled;
+        if (Reflect.get(error as Error, "code") === "EAGAIN") return filled;
+        throw error;
       }
     }
   }

@@ -88,9 +88,7 @@ export function hcmConfig(name: string, site: Site, places: Places): JsonObject 
       virtual_hosts: site.virtualHosts ?? DEFAULT_HOSTS,
       ...site.routeConfig,
     },
-    http_filters: [
-      { name: "envoy.filters.http.router", typed_config: { "@type": ROUTER_TYPE } },
-    ],
+    http_filters: [{ name: "envoy.filters.http.router", typed_config: { "@type": ROUTER_TYPE } }],
     access_log: [accessLog(name, site, places)],
     ...site.hcm,
   };

@@ -115,9 +115,7 @@ export function get(path: string, ...lines: readonly string[]): string {
 
 /** `POST path` with a body and its content-length. */
 export function post(path: string, body: string, ...lines: readonly string[]): string {
-  return (
-    request(`POST ${path} HTTP/1.1`, ...lines, `Content-Length: ${body.length}`) + body
-  );
+  return request(`POST ${path} HTTP/1.1`, ...lines, `Content-Length: ${body.length}`) + body;
 }
 
 /** One connection with one request and one response. */

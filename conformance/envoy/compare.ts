@@ -6,12 +6,7 @@ import { parseArgs } from "node:util";
 import type { Group } from "./case.ts";
 import { CONFIG_CASES, GROUPS } from "./cases/index.ts";
 import { type Difference, diffCase, formatDifference } from "./diff.ts";
-import {
-  readConfigGolden,
-  readGolden,
-  writeConfigGolden,
-  writeGolden,
-} from "./golden.ts";
+import { readConfigGolden, readGolden, writeConfigGolden, writeGolden } from "./golden.ts";
 import { judge, parseKnownDifferences } from "./known-differences.ts";
 import type { CaseResult, GroupResult } from "./result.ts";
 import { runConfigCase, runGroup } from "./run-group.ts";

@@ -15,7 +15,8 @@ import type { Message } from "./wire.ts";
 const UPSTREAMS = ["up", "other", "third"];
 /** What is compared of `/stats`; bytes depend on dates and ids, membership never moves. */
 const STATS = /^(http|cluster)\./;
-const STATS_IGNORED = /^http\.admin\.|_bytes_|_active$|\.ssl\.|\.assignment_|_time_ms|\.http1\..*_cx_/;
+const STATS_IGNORED =
+  /^http\.admin\.|_bytes_|_active$|\.ssl\.|\.assignment_|_time_ms|\.http1\..*_cx_/;
 const ACTIVE = /^(http\.[^.]+\.downstream|cluster\.[^.]+\.upstream)_(cx|rq)_active$/;
 
 const LOG_MS_MAX = 1_500;

@@ -30,14 +30,14 @@ export class PairsReader {
     this.lengths = start + 4;
     this.at = start;
     this.rest = 0;
-    if (length < 4) return;
-    const count = load<u32>(start);
+    const count: u32 = length < 4 ? 0 : load<u32>(start);
     const head: u64 = 4 + <u64>count * 8;
-    if (head > length) return;
-    this.count = count;
-    this.left = count;
-    this.at = start + <usize>head;
-    this.rest = length - head;
+    if (head <= length) {
+      this.count = count;
+      this.left = count;
+      this.at = start + <usize>head;
+      this.rest = length - head;
+    }
   }
 
   /** Moves to the next entry; false at the end, or where the list is malformed. */

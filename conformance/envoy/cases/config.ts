@@ -121,12 +121,16 @@ export const CONFIG_CASES: readonly ConfigCase[] = [
   {
     id: "config-body-4096",
     title: "a direct response of 4096 bytes",
-    site: routes(direct({ direct_response: { status: 200, body: { inline_string: "a".repeat(4096) } } })),
+    site: routes(
+      direct({ direct_response: { status: 200, body: { inline_string: "a".repeat(4096) } } }),
+    ),
   },
   {
     id: "config-body-4097",
     title: "a direct response of 4097 bytes",
-    site: routes(direct({ direct_response: { status: 200, body: { inline_string: "a".repeat(4097) } } })),
+    site: routes(
+      direct({ direct_response: { status: 200, body: { inline_string: "a".repeat(4097) } } }),
+    ),
   },
   {
     id: "config-cluster-unknown",
@@ -162,7 +166,11 @@ export const CONFIG_CASES: readonly ConfigCase[] = [
     title: "two virtual hosts of one name",
     site: vhosts({ name: "a", domains: ["x"] }, { name: "a", domains: ["y"] }),
   },
-  { id: "config-domain-empty", title: "an empty domain", site: vhosts({ name: "a", domains: [""] }) },
+  {
+    id: "config-domain-empty",
+    title: "an empty domain",
+    site: vhosts({ name: "a", domains: [""] }),
+  },
   { id: "config-domain-none", title: "no domains", site: vhosts({ name: "a", domains: [] }) },
   {
     id: "config-domain-star-inside",

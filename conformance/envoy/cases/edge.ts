@@ -26,10 +26,7 @@ function plainAndXff(site: string, prefix: string, lists: readonly string[]): Gr
   return lists.map((list, at) => ({
     id: `${prefix}-${at + 1}`,
     title: `${prefix}: X-Forwarded-For: ${list === "" ? "(none)" : list}`,
-    connections: one(
-      list === "" ? get("/") : get("/", `X-Forwarded-For: ${list}`),
-      site,
-    ),
+    connections: one(list === "" ? get("/") : get("/", `X-Forwarded-For: ${list}`), site),
   }));
 }
 
@@ -119,10 +116,7 @@ export const edge: Group = {
     {
       id: "control-retry-honoured",
       title: "x-envoy-retry-on of an internal client is honoured (check 31)",
-      connections: one(
-        get("/", "X-Forwarded-For: 127.0.0.5", "x-envoy-retry-on: 5xx"),
-        "internal",
-      ),
+      connections: one(get("/", "X-Forwarded-For: 127.0.0.5", "x-envoy-retry-on: 5xx"), "internal"),
       replies: [reply("503 Service Unavailable", "no")],
     },
     {

@@ -1,6 +1,15 @@
 // Upstreams that are absent, refuse, close, stall or talk nonsense (checks 72-76, 78-81, 84, 86-90).
 import { cluster } from "../bootstrap.ts";
-import { type Group, get, type JsonObject, one, post, reply, type Reply, request } from "../case.ts";
+import {
+  type Group,
+  get,
+  type JsonObject,
+  one,
+  post,
+  reply,
+  type Reply,
+  request,
+} from "../case.ts";
 
 function route(path: string, clusterName: string, action: JsonObject = {}): JsonObject {
   return { name: path.slice(1), match: { path }, route: { cluster: clusterName, ...action } };
@@ -31,7 +40,10 @@ const GARBAGE: readonly (readonly [string, string])[] = [
   ["status-600", "HTTP/1.1 600 High\r\ncontent-length: 0\r\n\r\n"],
   ["length-twice", "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab"],
   ["length-odd", "HTTP/1.1 200 OK\r\ncontent-length: 1x\r\n\r\na"],
-  ["length-chunked", "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n"],
+  [
+    "length-chunked",
+    "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n",
+  ],
   ["encoding", "HTTP/1.1 200 OK\r\ntransfer-encoding: gzip\r\n\r\n"],
   ["header-nul", "HTTP/1.1 200 OK\r\nx-a: a\0b\r\ncontent-length: 0\r\n\r\n"],
   ["header-no-colon", "HTTP/1.1 200 OK\r\nx-a\r\ncontent-length: 0\r\n\r\n"],
@@ -52,8 +64,7 @@ export const failures: Group = {
     cluster("one_request", ["$up:up"], {
       typed_extension_protocol_options: {
         "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-          "@type":
-            "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+          "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
           explicit_http_config: { http_protocol_options: {} },
           common_http_protocol_options: { max_requests_per_connection: 1 },
         },

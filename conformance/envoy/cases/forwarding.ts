@@ -101,16 +101,17 @@ export const forwarding: Group = {
       id: "chunked-response-slow",
       title: "chunks that come one by one",
       connections: one(get("/")),
-      replies: [
-        { steps: [CHUNKED_OK, "1\r\na\r\n", { pauseMs: 40 }, "1\r\nb\r\n", "0\r\n\r\n"] },
-      ],
+      replies: [{ steps: [CHUNKED_OK, "1\r\na\r\n", { pauseMs: 40 }, "1\r\nb\r\n", "0\r\n\r\n"] }],
     },
     {
       id: "close-delimited-response",
       title: "an HTTP/1.0 upstream that ends the body by closing",
       connections: one(get("/")),
       replies: [
-        { steps: ["HTTP/1.0 200 OK\r\nserver: old\r\ncontent-type: text/html\r\n\r\n<p>"], after: "close" },
+        {
+          steps: ["HTTP/1.0 200 OK\r\nserver: old\r\ncontent-type: text/html\r\n\r\n<p>"],
+          after: "close",
+        },
       ],
     },
     {
@@ -152,9 +153,7 @@ export const forwarding: Group = {
     {
       id: "keep-alive-reuse",
       title: "two requests on one connection use one upstream connection",
-      connections: [
-        { send: [get("/1"), { awaitText: "\r\n\r\nok" }, get("/2")], responses: 2 },
-      ],
+      connections: [{ send: [get("/1"), { awaitText: "\r\n\r\nok" }, get("/2")], responses: 2 }],
     },
     {
       id: "two-connections",
@@ -211,14 +210,14 @@ export const forwarding: Group = {
       title: "304 keeps the content-length of the body it does not have",
       connections: [{ send: [get("/1"), get("/2")], responses: 2 }],
       replies: [
-        { steps: ["HTTP/1.1 304 Not Modified\r\netag: \"x\"\r\ncontent-length: 10\r\n\r\n"] },
+        { steps: ['HTTP/1.1 304 Not Modified\r\netag: "x"\r\ncontent-length: 10\r\n\r\n'] },
       ],
     },
     {
       id: "status-304-no-length",
       title: "304 without content-length",
       connections: one(get("/")),
-      replies: [{ steps: ["HTTP/1.1 304 Not Modified\r\netag: \"x\"\r\n\r\n"] }],
+      replies: [{ steps: ['HTTP/1.1 304 Not Modified\r\netag: "x"\r\n\r\n'] }],
     },
     {
       id: "status-unknown-reason",
@@ -250,25 +249,19 @@ export const forwarding: Group = {
       id: "interim-100-from-upstream",
       title: "an unasked 100 Continue of the upstream is not forwarded",
       connections: one(get("/")),
-      replies: [
-        { steps: ["HTTP/1.1 100 Continue\r\n\r\n", ...reply("200 OK", "x").steps] },
-      ],
+      replies: [{ steps: ["HTTP/1.1 100 Continue\r\n\r\n", ...reply("200 OK", "x").steps] }],
     },
     {
       id: "interim-102",
       title: "102 Processing before the response",
       connections: one(get("/")),
-      replies: [
-        { steps: ["HTTP/1.1 102 Processing\r\n\r\n", ...reply("200 OK", "x").steps] },
-      ],
+      replies: [{ steps: ["HTTP/1.1 102 Processing\r\n\r\n", ...reply("200 OK", "x").steps] }],
     },
     {
       id: "duplicate-headers",
       title: "repeated header lines keep their order and stay apart",
       connections: one(get("/", "X-A: 1", "X-B: b", "x-a: 2", "Cookie: a=1", "Cookie: b=2")),
-      replies: [
-        reply("200 OK", "x", "Set-Cookie: a=1", "X-Z: 1", "Set-Cookie: b=2", "X-Z: 2"),
-      ],
+      replies: [reply("200 OK", "x", "Set-Cookie: a=1", "X-Z: 1", "Set-Cookie: b=2", "X-Z: 2")],
     },
     {
       id: "header-order",
@@ -293,7 +286,14 @@ export const forwarding: Group = {
       id: "header-values",
       title: "empty values, white space around values, bytes above 127, long names",
       connections: one(
-        get("/", "X-Empty:", "X-Space:   a  b \t", "X-Latin: \xe9\xff", "X-Tab:\tq", "x-1!#$%&'*+-.^_`|~: t"),
+        get(
+          "/",
+          "X-Empty:",
+          "X-Space:   a  b \t",
+          "X-Latin: \xe9\xff",
+          "X-Tab:\tq",
+          "x-1!#$%&'*+-.^_`|~: t",
+        ),
       ),
       replies: [reply("200 OK", "x", "X-Empty:", "X-Space:   a  b \t", "X-Latin: \xe9\xff")],
     },
@@ -301,7 +301,14 @@ export const forwarding: Group = {
       id: "hop-by-hop-request",
       title: "headers that belong to one hop only are removed (check 35)",
       connections: one(
-        get("/", "Connection: keep-alive, foo", "Foo: 1", "Keep-Alive: timeout=3", "Proxy-Connection: keep-alive", "TE: gzip"),
+        get(
+          "/",
+          "Connection: keep-alive, foo",
+          "Foo: 1",
+          "Keep-Alive: timeout=3",
+          "Proxy-Connection: keep-alive",
+          "TE: gzip",
+        ),
       ),
     },
     {
@@ -314,7 +321,15 @@ export const forwarding: Group = {
       title: "hop-by-hop headers of a response",
       connections: one(get("/")),
       replies: [
-        reply("200 OK", "x", "Connection: foo", "Foo: 1", "Proxy-Connection: x", "Trailer: x", "Upgrade: h2c"),
+        reply(
+          "200 OK",
+          "x",
+          "Connection: foo",
+          "Foo: 1",
+          "Proxy-Connection: x",
+          "Trailer: x",
+          "Upgrade: h2c",
+        ),
       ],
     },
     {

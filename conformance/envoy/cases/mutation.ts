@@ -100,27 +100,50 @@ const ACTION_NAMES = [
 ] as const;
 
 const ROUTES: readonly JsonObject[] = [
-  route("/commands", {}, {
-    request_headers_to_add: adds(COMMANDS),
-    response_headers_to_add: adds(RESPONSE_COMMANDS),
-  }),
-  ...ACTION_NAMES.map((action) =>
-    route(`/${action.toLowerCase()}`, {}, {
-      request_headers_to_add: [add("x-there", "new", action), add("x-new", "new", action)],
-      response_headers_to_add: [add("x-there", "new", action), add("x-new", "new", action)],
-    }),
+  route(
+    "/commands",
+    {},
+    {
+      request_headers_to_add: adds(COMMANDS),
+      response_headers_to_add: adds(RESPONSE_COMMANDS),
+    },
   ),
-  route("/remove", {}, {
-    request_headers_to_remove: ["x-gone", "user-agent", "x-request-id"],
-    response_headers_to_remove: ["x-gone", "server", "date", "x-envoy-upstream-service-time"],
-  }),
-  route("/empty-value", {}, {
-    request_headers_to_add: [add("x-e", "%REQ(X-Missing)%"), { ...add("x-k", ""), keep_empty_value: true }],
-  }),
-  route("/append-known", {}, {
-    request_headers_to_add: [add("x-forwarded-for", "9.9.9.9"), add("user-agent", "more")],
-    response_headers_to_add: [add("server", "mine"), add("content-type", "a/b", OVERWRITE)],
-  }),
+  ...ACTION_NAMES.map((action) =>
+    route(
+      `/${action.toLowerCase()}`,
+      {},
+      {
+        request_headers_to_add: [add("x-there", "new", action), add("x-new", "new", action)],
+        response_headers_to_add: [add("x-there", "new", action), add("x-new", "new", action)],
+      },
+    ),
+  ),
+  route(
+    "/remove",
+    {},
+    {
+      request_headers_to_remove: ["x-gone", "user-agent", "x-request-id"],
+      response_headers_to_remove: ["x-gone", "server", "date", "x-envoy-upstream-service-time"],
+    },
+  ),
+  route(
+    "/empty-value",
+    {},
+    {
+      request_headers_to_add: [
+        add("x-e", "%REQ(X-Missing)%"),
+        { ...add("x-k", ""), keep_empty_value: true },
+      ],
+    },
+  ),
+  route(
+    "/append-known",
+    {},
+    {
+      request_headers_to_add: [add("x-forwarded-for", "9.9.9.9"), add("user-agent", "more")],
+      response_headers_to_add: [add("server", "mine"), add("content-type", "a/b", OVERWRITE)],
+    },
+  ),
   route("/api/", { prefix_rewrite: "/" }),
   route("/same", { prefix_rewrite: "/same" }),
   route("/join", { prefix_rewrite: "/j/" }),
@@ -181,7 +204,11 @@ export const mutation: Group = {
   id: "mutation",
   title: "header and path changes",
   clusters: [
-    cluster("proper", ["$up:up"], upstreamOptions({ header_key_format: { proper_case_words: {} } })),
+    cluster(
+      "proper",
+      ["$up:up"],
+      upstreamOptions({ header_key_format: { proper_case_words: {} } }),
+    ),
     cluster("preserve", ["$up:up"], upstreamOptions(PRESERVE)),
   ],
   sites: {
@@ -254,14 +281,14 @@ export const mutation: Group = {
       connections: one(get("/append-known", "User-Agent: u", "X-Forwarded-For: 1.1.1.1")),
       replies: [reply("200 OK", "x", "Content-Type: text/plain", "Server: s")],
     },
-    ...(["levels", "levels_overwrite", "levels_specific", "levels_specific_overwrite"] as const).map(
-      (site) => ({
-        id: `add-${site.replaceAll("_", "-")}`,
-        title: `one header at all four levels: ${site} (check 42)`,
-        connections: one(get("/", "X-Level: client"), site),
-        replies: [reply("200 OK", "x", "X-Level: up")],
-      }),
-    ),
+    ...(
+      ["levels", "levels_overwrite", "levels_specific", "levels_specific_overwrite"] as const
+    ).map((site) => ({
+      id: `add-${site.replaceAll("_", "-")}`,
+      title: `one header at all four levels: ${site} (check 42)`,
+      connections: one(get("/", "X-Level: client"), site),
+      replies: [reply("200 OK", "x", "X-Level: up")],
+    })),
     ...["/api/x?y=1", "/api/", "/same/x", "/join/x", "/join", "/rx/a/b?c=1", "/rx/a"].map(
       (target) => ({
         id: `rewrite-${target.replace(/\?.*/, "").replaceAll("/", " ").trim().replaceAll(" ", "-")}${target.endsWith("/") ? "-slash" : ""}`,

@@ -120,7 +120,11 @@ export const timeouts: Group = {
       id: "connection-max-requests-2",
       title: "max_requests_per_connection: 2",
       connections: [
-        { site: "cx_requests_two", send: [get("/1"), { awaitText: "ok" }, get("/2")], responses: 2 },
+        {
+          site: "cx_requests_two",
+          send: [get("/1"), { awaitText: "ok" }, get("/2")],
+          responses: 2,
+        },
       ],
     },
     {
@@ -240,13 +244,19 @@ export const timeouts: Group = {
     {
       id: "client-half-body-gone",
       title: "a client that goes away in the middle of its body",
-      connections: [{ send: [`${HALF_POST}abc`.replace("POST /", "POST /rest"), { pauseMs: 60 }], abort: true }],
+      connections: [
+        { send: [`${HALF_POST}abc`.replace("POST /", "POST /rest"), { pauseMs: 60 }], abort: true },
+      ],
     },
     {
       id: "client-gone-in-response",
       title: "a client that goes away in the middle of a response",
       connections: [{ send: [get("/rest"), { awaitText: "abc" }], abort: true }],
-      replies: [{ steps: ["HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc", { pauseMs: 300 }, "defghij"] }],
+      replies: [
+        {
+          steps: ["HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc", { pauseMs: 300 }, "defghij"],
+        },
+      ],
     },
     {
       id: "post-rest",

@@ -162,12 +162,16 @@ export const validation: Group = {
     {
       id: "length-twice-different",
       title: "two content-lengths that differ (check 14)",
-      connections: one(`${request("POST / HTTP/1.1", "Content-Length: 3", "Content-Length: 4")}abcd`),
+      connections: one(
+        `${request("POST / HTTP/1.1", "Content-Length: 3", "Content-Length: 4")}abcd`,
+      ),
     },
     {
       id: "length-twice-equal",
       title: "two content-lengths that are equal",
-      connections: one(`${request("POST / HTTP/1.1", "Content-Length: 3", "Content-Length: 3")}abc`),
+      connections: one(
+        `${request("POST / HTTP/1.1", "Content-Length: 3", "Content-Length: 3")}abc`,
+      ),
     },
     {
       id: "length-list",
@@ -383,10 +387,7 @@ export const validation: Group = {
     {
       id: "stream-error-underscore",
       title: "override_stream_error_on_invalid_http_message and a bad length",
-      connections: one(
-        request("POST / HTTP/1.1", "Transfer-Encoding: foo"),
-        "stream_error",
-      ),
+      connections: one(request("POST / HTTP/1.1", "Transfer-Encoding: foo"), "stream_error"),
     },
     {
       id: "http1-preface",

@@ -75,7 +75,10 @@ export class LoadedBootstrap {
     return this.#located(acceptedFields(this.#message), reason);
   }
 
-  #located(reports: readonly FieldReport[], words: (report: FieldReport) => string): ConfigProblem[] {
+  #located(
+    reports: readonly FieldReport[],
+    words: (report: FieldReport) => string,
+  ): ConfigProblem[] {
     const problems: ConfigProblem[] = [];
     for (const report of reports) {
       const place = report.entry?.place ?? report.message?.place;

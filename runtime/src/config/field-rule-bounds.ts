@@ -64,11 +64,7 @@ function isSame(left: Comparable, right: Comparable): boolean {
 }
 
 /** Words for a count or length between two limits: `at least 1 characters`. */
-export function boundsText(
-  min: number | undefined,
-  max: number | undefined,
-  unit: string,
-): string {
+export function boundsText(min: number | undefined, max: number | undefined, unit: string): string {
   if (min !== undefined && max !== undefined) {
     if (min === max) return unit.endsWith("(s)") ? `exactly ${min} ${unit}` : `${min} ${unit}`;
     return `between ${min} and ${max} ${unit.replace("(s)", "s")}, inclusive`;

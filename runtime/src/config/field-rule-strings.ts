@@ -85,7 +85,8 @@ function brokenContent(rule: Rule, text: string): string | undefined {
     return `value does not have suffix "${suffix}"`;
   }
   const part = get("contains");
-  if (part !== undefined && !text.includes(part)) return `value does not contain substring "${part}"`;
+  if (part !== undefined && !text.includes(part))
+    return `value does not contain substring "${part}"`;
   const refused = get("not_contains");
   return refused !== undefined && text.includes(refused)
     ? `value contains substring "${refused}"`

@@ -122,9 +122,7 @@ export class FieldRules {
     const isImplicit = field.presence === 2; // FieldPresence.IMPLICIT
     if (!isImplicit) return;
     const value =
-      field.scalar === undefined
-        ? (field.enum?.values[0]?.name ?? 0)
-        : defaultScalar(field.scalar);
+      field.scalar === undefined ? (field.enum?.values[0]?.name ?? 0) : defaultScalar(field.scalar);
     this.#checkSingle(field, ruled.kind, ruled.rule, value, place, path, "not set, which is ");
   }
 
@@ -253,7 +251,8 @@ function brokenEnum(field: DescField, rule: Rule, value: SingleValue): string | 
       ? value
       : description.values.find((known) => known.name === value)?.number;
   if (number === undefined) return undefined;
-  if ("const" in rule && rule["const"] !== number) return `value must equal ${String(rule["const"])}`;
+  if ("const" in rule && rule["const"] !== number)
+    return `value must equal ${String(rule["const"])}`;
   const list = (name: string): number[] => (rule[name] as number[] | undefined) ?? [];
   if (list("in").length > 0 && !list("in").includes(number)) {
     return `value must be in list [${list("in").join(" ")}]`;

@@ -1,6 +1,12 @@
 // Writes a parsed message as protobuf JSON with proto field names, and as bytes; called by
 // ConfigNode for /config_dump, wasm configurations and xDS.
-import { type DescField, fromJson, type JsonValue as PbJson, type Message, toBinary } from "@bufbuild/protobuf";
+import {
+  type DescField,
+  fromJson,
+  type JsonValue as PbJson,
+  type Message,
+  toBinary,
+} from "@bufbuild/protobuf";
 import { ScalarType } from "@bufbuild/protobuf";
 import {
   DurationValue,

@@ -49,8 +49,9 @@ export function readScalar(type: ScalarType, raw: RawValue): ScalarValue | undef
 /** What a field of this type takes, in words. */
 export function expectedScalar(type: ScalarType, raw: RawValue): string {
   if (type === ScalarType.STRING) {
-    const isPlain = typeof raw === "number" || typeof raw === "boolean";
-    return isPlain ? "a string (put it in quotes)" : "a string";
+    if (typeof raw === "number") return "a string (put it in quotes)";
+    if (typeof raw !== "boolean") return "a string";
+    return "a string (put it in quotes: bare y, n, yes, no, on and off are booleans)";
   }
   if (type === ScalarType.BOOL) return "true or false";
   if (type === ScalarType.BYTES) return "bytes in base64";

@@ -45,7 +45,7 @@ export interface ServerConfig {
 
 export interface ListenerConfig {
   readonly name: string;
-  /** Where it comes from, for messages: "envoy.yaml:4:5". */
+  /** Its path in the configuration, "static_resources.listeners[0]"; main turns it into file:line:col. */
   readonly where: string;
   readonly address: AddressConfig;
   readonly additionalAddresses: readonly AddressConfig[];

@@ -69,7 +69,7 @@ export class YamlDocument {
         schema: "failsafe",
         uniqueKeys: false,
         prettyErrors: false,
-        logLevel: "silent",
+        logLevel: "error",
       });
       for (const error of document.errors) this.#report(error.pos[0], syntaxMessage(error));
       return document.contents;
@@ -168,7 +168,10 @@ export class YamlDocument {
     const target = this.#anchors.get(alias.source);
     const offset = alias.range?.[0] ?? 0;
     if (target === undefined) {
-      this.#report(offset, `found the alias *${alias.source}, expected an anchor of that name before`);
+      this.#report(
+        offset,
+        `found the alias *${alias.source}, expected an anchor of that name before`,
+      );
       return null;
     }
     if (this.#open.has(target)) {

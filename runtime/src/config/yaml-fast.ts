@@ -241,6 +241,7 @@ class FastReader {
       return at;
     }
     if (indicators.has(code)) return -1;
+    if ((code === dash || code === colon) && this.#isBreakAt(this.#at + 1)) return -1;
     const end = this.#plainEnd(this.#at, false);
     return this.#code(end) === colon ? end : -1;
   }

@@ -142,12 +142,7 @@ export class YamlWalker {
 
   // One object where a list is expected is a list of one, and lists within lists are flattened: both
   // are accepted by Envoy's JSON reader and the first is common.
-  #list(
-    field: DescField,
-    raw: RawValue,
-    place: Place,
-    path: FieldPath,
-  ): SingleValue[] | undefined {
+  #list(field: DescField, raw: RawValue, place: Place, path: FieldPath): SingleValue[] | undefined {
     const values: SingleValue[] = [];
     let isWhole = true;
     const visit = (item: RawValue, itemPlace: Place, depth: number): void => {
@@ -213,12 +208,7 @@ export class YamlWalker {
   }
 
   /** One value of the field's element type. */
-  #single(
-    field: DescField,
-    raw: RawValue,
-    place: Place,
-    path: FieldPath,
-  ): SingleValue | undefined {
+  #single(field: DescField, raw: RawValue, place: Place, path: FieldPath): SingleValue | undefined {
     if (field.message !== undefined) return this.#messageOf(field.message, raw, place, path);
     if (field.enum !== undefined) return this.#enum(field.enum, raw, place, path);
     if (field.scalar === undefined) return undefined;
@@ -351,10 +341,17 @@ export class YamlWalker {
   #nearestType(name: string): string | undefined {
     const near = nearestName(name, this.#schema.typeNames());
     if (near !== undefined) return near;
-    const simple = name.slice(name.lastIndexOf(".") + 1);
+    const words = name.split(".");
+    let best: string | undefined;
+    let bestShared = 0;
     for (const candidate of this.#schema.typeNames()) {
-      if (candidate.endsWith(`.${simple}`)) return candidate;
+      if (!candidate.endsWith(`.${words.at(-1)}`)) continue;
+      const others = candidate.split(".");
+      const shared = words.filter((word) => others.includes(word)).length;
+      if (shared <= bestShared) continue;
+      best = candidate;
+      bestShared = shared;
     }
-    return undefined;
+    return best;
   }
 }

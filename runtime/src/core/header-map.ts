@@ -34,6 +34,8 @@ export class HeaderMap {
   // The head as it came, from its first line; offsets below are relative to `#base` in it.
   #raw: string;
   #base: number;
+  /** The same head with its names as they came; "" = not kept. */
+  #cased: string;
   #firstLineEnd: number;
   /** Index of the entry that was the Host line, -1 when there was none. */
   #hostIndex: number;
@@ -61,6 +63,7 @@ export class HeaderMap {
     this.#status = 0;
     this.#pseudoOrder = PSEUDO_ORDER_DEFAULT;
     this.#raw = "";
+    this.#cased = "";
     this.#base = 0;
     this.#firstLineEnd = 0;
     this.#hostIndex = -1;
@@ -92,6 +95,7 @@ export class HeaderMap {
       this.#lines[i] = null;
     }
     this.#raw = "";
+    this.#cased = "";
     this.#base = 0;
     this.#firstLineEnd = 0;
     this.#hostIndex = -1;
@@ -161,6 +165,19 @@ export class HeaderMap {
     this.#hostIntact = this.#states[host] === EntryState.Raw;
     this.#dropEntry(host);
     this.#seen &= ~(1 << HeaderId.Host);
+  }
+
+  /** Text of the head that came, by offsets of the buffer it was parsed from. For the parser. */
+  rawText(from: number, to: number): string {
+    return this.#raw.slice(from - this.#base, to - this.#base);
+  }
+
+  /**
+   * Keeps the names' case as it came: `text` is the head as in finishRaw, before its names were made
+   * lower-case. Serializers then write names that came in it; look-ups stay lower-case.
+   */
+  setOriginalCase(text: string): void {
+    this.#cased = text;
   }
 
   /** Sets the status; `intact` says that the status line may be written back as it came. */
@@ -337,7 +354,8 @@ export class HeaderMap {
   }
 
   appendById(id: number, value: string): void {
-    this.#append(id, headerNames[id] as string, value);
+    if (id === HeaderId.Host) this.authority = value;
+    else this.#append(id, headerNames[id] as string, value);
   }
 
   /**
@@ -360,6 +378,13 @@ export class HeaderMap {
       if (this.#ids[i] === id && this.#states[i] !== EntryState.Gone) this.#dropEntry(i);
     }
     if (id < 31) this.#seen &= ~(1 << id);
+  }
+
+  /** Removes one entry by its index; it must be live. */
+  removeAt(index: number): void {
+    this.#dropEntry(index);
+    const id = this.#ids[index] as number;
+    if (id > 0 && id < 31 && this.indexOfId(id) < 0) this.#seen &= ~(1 << id);
   }
 
   remove(name: string): void {
@@ -397,12 +422,12 @@ export class HeaderMap {
     const hostFirst = this.#hostIndex === 0 && this.#hostIntact;
     if (this.#firstLineIntact && hostFirst) {
       const end = this.#offsets[3] as number;
-      return this.#appendLines(this.#raw.slice(0, end + 2 - this.#base));
+      return this.#appendLines(this.#written().slice(0, end + 2 - this.#base));
     }
     let out = this.#firstLineIntact
       ? this.#raw.slice(0, this.#firstLineEnd)
-      : `${this.#method ?? "GET"} ${this.#path ?? "/"} HTTP/1.1\r\n`;
-    if (this.#authority !== null) out += `host: ${this.#authority}\r\n`;
+      : `${this.#method ?? "GET"} ${this.#target()} HTTP/1.1\r\n`;
+    if (this.#authority !== null) out += `${this.#hostName()}: ${this.#authority}\r\n`;
     return this.#appendLines(out);
   }
 
@@ -535,6 +560,7 @@ export class HeaderMap {
     const offsets = this.#offsets;
     const count = this.#count;
     const base = this.#base;
+    const text = this.#written();
     let out = first;
     let i = 0;
     while (i < count) {
@@ -544,17 +570,42 @@ export class HeaderMap {
         let end = i + 1;
         while (end < count && states[end] === EntryState.Raw) end += 1;
         const to = offsets[((end - 1) << 2) + 3] as number;
-        out += this.#raw.slice(from - base, to + 2 - base);
+        out += text.slice(from - base, to + 2 - base);
         i = end;
         continue;
       }
       if (state !== EntryState.Gone) {
         const line = this.#lines[i] as string | null;
-        out += line !== null ? line : `${this.name(i)}: ${this.#values[i] as string}\r\n`;
+        out += line !== null ? line : `${this.#writtenName(i)}: ${this.#values[i] as string}\r\n`;
       }
       i += 1;
     }
     return out;
+  }
+
+  /** What untouched lines are written from. */
+  #written(): string {
+    return this.#cased === "" ? this.#raw : this.#cased;
+  }
+
+  #writtenName(index: number): string {
+    if (this.#cased === "" || this.#states[index] === EntryState.Added) return this.name(index);
+    const at = index << 2;
+    const base = this.#base;
+    return this.#cased.slice(
+      (this.#offsets[at] as number) - base,
+      (this.#offsets[at + 1] as number) - base,
+    );
+  }
+
+  #hostName(): string {
+    return this.#cased === "" || this.#hostIndex < 0 ? "host" : this.#writtenName(this.#hostIndex);
+  }
+
+  /** Request target without :path: CONNECT names the authority (RFC 9112 3.2.3). */
+  #target(): string {
+    if (this.#path !== null) return this.#path;
+    return this.#method === "CONNECT" ? (this.#authority ?? "") : "/";
   }
 
   #getPseudo(name: string): string | undefined {

@@ -204,6 +204,8 @@ export function takeHandle(socket: net.Socket): StreamHandle | null {
   const handle = handleOf(socket);
   if (handle !== null) {
     handle.readStop();
+    // net.Socket's own note of whether the handle reads.
+    Reflect.set(handle, "reading", false);
     Reflect.set(socket, "_handle", null);
   }
   return handle;
@@ -219,12 +221,15 @@ export function handleSocketOptions(
   return options as unknown as net.SocketConstructorOpts;
 }
 
-/** As handleSocketOptions, for a socket that starts to read when somebody asks it to. */
+/**
+ * As handleSocketOptions, but the socket reads from the start, as an accepted one does: node:http2
+ * takes over the handle and counts on it.
+ */
 export function detachedSocketOptions(
   handle: StreamHandle,
   onread: net.OnReadOpts,
 ): net.SocketConstructorOpts {
-  const options = { handle, onread, allowHalfOpen: true, manualStart: true };
+  const options = { handle, onread, allowHalfOpen: true };
   // The public type does not know `handle`.
   return options as unknown as net.SocketConstructorOpts;
 }

@@ -128,7 +128,10 @@ export class SocketIo extends NodeIo {
 
   override takeDuplex(): Duplex {
     const socket = this.releaseSocket();
+    // Paused, or what comes before the new owner listens would be lost. The handle goes on reading
+    // into the stream's buffer, as node:http2 expects: a stream that got something asks for more.
     socket.pause();
+    socket.push(Buffer.alloc(0));
     return socket;
   }
 

@@ -1,34 +1,65 @@
 // One address of a cluster in one worker: its pools, its counters. Made by HostSet, chosen by balancers.
 import type { HostConfig } from "../config/snapshot.ts";
 import type { SocketAddress } from "../engine/network-engine.ts";
+import type { HostStats } from "./cluster-stats.ts";
 import type { ConnPool } from "./pool/conn-pool.ts";
 
 export class Host {
-  readonly config: HostConfig;
-  readonly address: SocketAddress;
+  /** Changes with the membership; address and pools stay. */
+  config: HostConfig;
+  /** What new connections go to; only LOGICAL_DNS changes it. */
+  address: SocketAddress;
   /** "ip:port", "[::1]:80" or a path. */
-  readonly addressText: string;
+  addressText: string;
   /** Name for host rewriting; the configured hostname or "". */
-  readonly hostname: string;
-  readonly weight: number;
+  hostname: string;
+  weight: number;
+  readonly stats: HostStats;
   /** Requests under way on this worker; least_request looks at it. */
   activeRequests: number;
   /** Made on first use by the cluster. */
   pool: ConnPool | null;
+  /** The same for requests of high priority: they have limits of their own. */
+  highPriorityPool: ConnPool | null;
 
-  constructor(config: HostConfig, address: SocketAddress, addressText: string) {
+  constructor(config: HostConfig, address: SocketAddress, addressText: string, stats: HostStats) {
     this.config = config;
     this.address = address;
     this.addressText = addressText;
     this.hostname = config.hostname;
     this.weight = config.weight;
+    this.stats = stats;
     this.activeRequests = 0;
     this.pool = null;
+    this.highPriorityPool = null;
   }
 
-  /** May get requests. */
   get isHealthy(): boolean {
-    const health = this.config.health;
-    return health === "healthy" || health === "degraded";
+    return this.config.health === "healthy";
+  }
+
+  /** Gets requests only when there are too few healthy hosts. */
+  get isDegraded(): boolean {
+    return this.config.health === "degraded";
+  }
+
+  /** Takes over weight, health and name of a new membership. */
+  update(config: HostConfig, address: SocketAddress, addressText: string): void {
+    this.config = config;
+    this.address = address;
+    this.addressText = addressText;
+    this.hostname = config.hostname;
+    this.weight = config.weight;
+  }
+
+  /** The host has left: pools finish what is under way. */
+  drain(): void {
+    this.pool?.drain();
+    this.highPriorityPool?.drain();
+  }
+
+  close(): void {
+    this.pool?.close();
+    this.highPriorityPool?.close();
   }
 }

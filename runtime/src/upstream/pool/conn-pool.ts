@@ -2,6 +2,10 @@
 import type { RequestEncoder, ResponseDecoder } from "../../codec/codec.ts";
 import type { Host } from "../host.ts";
 
+// The router may not import the codec's room; what it must know of streams it finds here.
+export { StreamResetReason } from "../../codec/codec.ts";
+export type { RequestEncoder, ResponseDecoder } from "../../codec/codec.ts";
+
 /** Why a pool could not give a stream. */
 export const PoolFailureReason = {
   /** A circuit breaker: answered 503 UO. */
@@ -30,6 +34,10 @@ export interface PooledConnection {
 export interface PoolCallbacks {
   /** The decoder that will get the response; asked when a connection is given. */
   readonly decoder: ResponseDecoder;
+  /**
+   * The encoder is the connection's, not the stream's: the asker lets go of it when the response and
+   * the request are complete, after resetStream, and at decoder.onResetStream.
+   */
   onPoolReady(encoder: RequestEncoder, host: Host, connection: PooledConnection): void;
   /** `transportFailure` is the system's reason, "" when there is none. */
   onPoolFailure(reason: PoolFailureReason, host: Host, transportFailure: string): void;
@@ -44,8 +52,11 @@ export interface ConnPool {
   /**
    * Asks for a stream. When a connection is free onPoolReady comes before this returns, and the answer
    * is null; otherwise the answer is the handle of the wait. A failure may come before this returns.
+   *
+   * `avoidIdle` is for the second attempt after a kept connection turned out to be dead: idle
+   * connections, which were kept even longer, are closed first.
    */
-  newStream(callbacks: PoolCallbacks): PendingStream | null;
+  newStream(callbacks: PoolCallbacks, avoidIdle: boolean): PendingStream | null;
   /** Closes idle connections and lets busy ones finish; no new streams. */
   drain(): void;
   /** Closes everything at once. */

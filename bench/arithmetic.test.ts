@@ -1,0 +1,141 @@
+// Checks the arithmetic of the benches on fixed inputs: nothing is measured here.
+import { describe, expect, test } from "vitest";
+import { cpuUsPerRequest, median, ratioOf, scatterPercent } from "./arithmetic.ts";
+import { parseStat } from "./processes.ts";
+import { markdownTable, rowsOf, type Sample, textTable } from "./report.ts";
+import { parseDurationUs, parseWrk } from "./wrk.ts";
+
+const REPORT = `Running 1s test @ http://127.0.0.1:20001/s
+  1 threads and 64 connections
+  Thread Stats   Avg      Stdev     Max   +/- Stdev
+    Latency     1.03ms  210.33us  12.64ms   95.98%
+    Req/Sec    62.41k     3.58k   67.52k    70.00%
+  Latency Distribution
+     50%  980.00us
+     75%    1.04ms
+     90%    1.14ms
+     99%    1.71ms
+  62071 requests in 1.00s, 14.92MB read
+Requests/sec:  62052.40
+Transfer/sec:     14.91MB
+`;
+
+describe("median", () => {
+  test("is the middle of an odd list, whatever its order", () => {
+    expect(median([9, 1, 5])).toBe(5);
+  });
+  test("is the mean of the two middles of an even list", () => {
+    expect(median([4, 1, 3, 2])).toBe(2.5);
+  });
+  test("is the value of a list of one", () => {
+    expect(median([7])).toBe(7);
+  });
+  test("sorts numbers, not their texts", () => {
+    expect(median([100, 9, 20])).toBe(20);
+  });
+  test("of nothing is no number", () => {
+    expect(median([])).toBeNaN();
+  });
+});
+
+test("scatter is half the span in percent of the median", () => {
+  expect(scatterPercent([9, 10, 11])).toBeCloseTo(10);
+  expect(scatterPercent([10])).toBe(0);
+});
+
+describe("ratioOf", () => {
+  test("is the median of the ratios round by round", () => {
+    // A slow second half of the run must not change the ratio.
+    expect(ratioOf([10, 20, 40], [5, 10, 20])).toBe(2);
+    expect(ratioOf([1, 3, 9], [1, 1, 1])).toBe(3);
+  });
+  test("leaves out rounds that one side lacks", () => {
+    expect(ratioOf([10, undefined, 30], [5, 10, undefined])).toBe(2);
+  });
+  test("is undefined without a common round, or without the base", () => {
+    expect(ratioOf([1], [undefined])).toBeUndefined();
+    expect(ratioOf([1], [])).toBeUndefined();
+  });
+});
+
+test("CPU per request is ticks of 10 ms over requests", () => {
+  expect(cpuUsPerRequest(90, 100, 60_000)).toBeCloseTo(15);
+  expect(cpuUsPerRequest(90, 100, 0)).toBeUndefined();
+});
+
+describe("parseDurationUs", () => {
+  test.each([
+    ["980.00us", 980],
+    ["1.71ms", 1710],
+    ["2.00s", 2_000_000],
+    ["1.50m", 90_000_000],
+    ["1.00h", 3_600_000_000],
+    ["0.00us", 0],
+  ])("%s is %d us", (text, us) => {
+    expect(parseDurationUs(text)).toBeCloseTo(us);
+  });
+  test.each(["", "12", "ms", "1.2 ms", "-1ms"])("refuses %o", (text) => {
+    expect(() => parseDurationUs(text)).toThrow("not a duration");
+  });
+});
+
+describe("parseWrk", () => {
+  test("reads requests, rate and latencies", () => {
+    expect(parseWrk(REPORT)).toEqual({
+      requests: 62071,
+      seconds: 1,
+      requestsPerSecond: 62052.4,
+      p50Us: 980,
+      p99Us: 1710,
+      errors: 0,
+    });
+  });
+  test("adds up all kinds of errors", () => {
+    const bad = REPORT.replace(
+      "Requests/sec",
+      "  Socket errors: connect 1, read 2, write 3, timeout 4\n" +
+        "  Non-2xx or 3xx responses: 5\nRequests/sec",
+    );
+    expect(parseWrk(bad).errors).toBe(15);
+  });
+  test("refuses what is no report", () => {
+    expect(() => parseWrk("unable to connect to 127.0.0.1:1 Connection refused")).toThrow(
+      "no report",
+    );
+  });
+});
+
+test("parseStat reads past a name with blanks and brackets", () => {
+  const text = `42 (a (b) c) S 7 42 42 0 -1 4194304 1 2 3 4 11 22 33 44 20 0 5 0 99 123456 250 1`;
+  expect(parseStat(text)).toEqual({ parent: 7, ticks: 110, residentBytes: 250 * 4096 });
+});
+
+function sample(cpuUs: number, errors = 0): Sample {
+  return { cpuUs, requestsPerSecond: 1, p50Us: 2, p99Us: 3, residentBytes: 2 ** 20, errors };
+}
+
+describe("rowsOf", () => {
+  const rows = rowsOf({
+    floor: [sample(10), sample(12)],
+    headgate: [sample(15), undefined],
+    nginx: [sample(20), sample(20)],
+    broken: [undefined, undefined],
+  });
+  test("gives medians and ratios, and leaves out what never answered", () => {
+    expect(rows.map((row) => row.target)).toEqual(["floor", "headgate", "nginx"]);
+    expect(rows[1]).toMatchObject({ rounds: 1, cpuUs: 15, toFloor: 1.5, toNginx: 0.75 });
+    expect(rows[1]?.toEnvoy).toBeUndefined();
+  });
+  test("makes tables of equal columns", () => {
+    const lines = textTable(rows).split("\n");
+    expect(new Set(lines.map((line) => line.length)).size).toBe(1);
+    const cells = markdownTable(rows)
+      .split("\n")
+      .map((line) => line.split("|").length);
+    expect(new Set(cells).size).toBe(1);
+    expect(markdownTable(rows)).toContain("| headgate | 15.0 | 0 | 1.50 | 0.75 | - |");
+  });
+  test("adds up errors", () => {
+    expect(rowsOf({ floor: [sample(1, 2), sample(1, 3)] })[0]?.errors).toBe(5);
+  });
+});

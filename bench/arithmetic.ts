@@ -1,0 +1,41 @@
+// Medians, scatter and ratios of the benches, and nothing that measures.
+
+/** The middle of a list, the mean of the two middles of an even one; NaN of an empty one. */
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const upper = sorted[middle] ?? Number.NaN;
+  if (sorted.length % 2 === 1) return upper;
+  return (upper + (sorted[middle - 1] ?? Number.NaN)) / 2;
+}
+
+/** Half the distance from the least to the greatest, in percent of the median. */
+export function scatterPercent(values: readonly number[]): number {
+  if (values.length < 2) return 0;
+  return ((Math.max(...values) - Math.min(...values)) / 2 / median(values)) * 100;
+}
+
+/**
+ * The ratio of two targets: the median of the ratios round by round, because both met the same
+ * noise in the same round. Rounds that one of them lacks are left out; undefined without any.
+ */
+export function ratioOf(
+  values: readonly (number | undefined)[],
+  base: readonly (number | undefined)[],
+): number | undefined {
+  const ratios: number[] = [];
+  for (const [round, value] of values.entries()) {
+    const other = base[round];
+    if (value !== undefined && other !== undefined && other > 0) ratios.push(value / other);
+  }
+  return ratios.length === 0 ? undefined : median(ratios);
+}
+
+/** CPU per request in microseconds, from clock ticks (`/proc/PID/stat`). */
+export function cpuUsPerRequest(
+  ticks: number,
+  ticksPerSecond: number,
+  requests: number,
+): number | undefined {
+  return requests > 0 ? ((ticks / ticksPerSecond) * 1e6) / requests : undefined;
+}

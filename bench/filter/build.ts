@@ -1,0 +1,29 @@
+// Compiles the benches' filter with asc; called by run.ts before anything is measured.
+import { mkdirSync } from "node:fs";
+import { relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import asc from "assemblyscript/asc";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const FOLDER = fileURLToPath(new URL(".", import.meta.url));
+
+/** `sdk`: as a user writes it. `bare`: the same on the bare ABI. */
+export const FILTER_KINDS = ["sdk", "bare"] as const;
+export type FilterKind = (typeof FILTER_KINDS)[number];
+
+const SOURCES: Readonly<Record<FilterKind, string>> = { sdk: "index.ts", bare: "bare.ts" };
+const OPTIONS: Readonly<Record<FilterKind, readonly string[]>> = {
+  sdk: ["--config", "sdk-assemblyscript/asconfig.json", "--target", "release"],
+  bare: ["-O3", "--runtime", "minimal", "--use", "abort=", "--exportStart", "_initialize"],
+};
+
+/** Compiles a filter and gives the path of the module. Throws with asc's words. */
+export async function buildFilter(kind: FilterKind): Promise<string> {
+  const result = `${FOLDER}build/${kind}.wasm`;
+  mkdirSync(`${FOLDER}build`, { recursive: true });
+  const files = [`${FOLDER}assembly/${SOURCES[kind]}`, result].map((file) => relative(ROOT, file));
+  const [source = "", output = ""] = files;
+  const run = await asc.main([source, "-o", output, "--baseDir", ROOT, ...OPTIONS[kind]]);
+  if (run.error !== null) throw new Error(`asc: ${run.error.message}\n${run.stderr.toString()}`);
+  return result;
+}

@@ -1,0 +1,140 @@
+// Starts what is measured, reads its CPU and memory from /proc, and ends all of it whatever happens.
+import { type ChildProcess, spawn } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import net from "node:net";
+
+/** USER_HZ: what /proc/PID/stat counts in on Linux, whatever the kernel's own tick is. */
+export const TICKS_PER_SECOND = 100;
+
+const START_MS_MAX = 20_000;
+const PORT_FIRST = 20_000;
+const PORT_LAST = 32_000;
+const PAGE_BYTES = 4096;
+
+interface Stat {
+  readonly parent: number;
+  /** User and system ticks of all threads, and of children that have ended. */
+  readonly ticks: number;
+  readonly residentBytes: number;
+}
+
+/** The fields we use of /proc/PID/stat; the name in brackets may hold blanks and brackets. */
+export function parseStat(text: string): Stat {
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  const field = (number: number): number => Number(fields[number - 3]);
+  return {
+    parent: field(4),
+    ticks: field(14) + field(15) + field(16) + field(17),
+    residentBytes: field(24) * PAGE_BYTES,
+  };
+}
+
+function statOf(pid: number | string): Stat | undefined {
+  try {
+    return parseStat(readFileSync(`/proc/${pid}/stat`, "latin1"));
+  } catch {
+    return undefined;
+  }
+}
+
+/** CPU ticks and memory of a process and all that descend from it. */
+export function usageOf(root: number): { readonly ticks: number; readonly residentBytes: number } {
+  const children = new Map<number, number[]>();
+  const stats = new Map<number, Stat>();
+  for (const name of readdirSync("/proc")) {
+    const stat = /^\d+$/.test(name) ? statOf(name) : undefined;
+    if (stat === undefined) continue;
+    stats.set(Number(name), stat);
+    children.set(stat.parent, [...(children.get(stat.parent) ?? []), Number(name)]);
+  }
+  let ticks = 0;
+  let residentBytes = 0;
+  const left = [root];
+  for (let pid = left.pop(); pid !== undefined; pid = left.pop()) {
+    ticks += stats.get(pid)?.ticks ?? 0;
+    residentBytes += stats.get(pid)?.residentBytes ?? 0;
+    left.push(...(children.get(pid) ?? []));
+  }
+  return { ticks, residentBytes };
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = net.createServer();
+    server.once("error", () => resolve(false));
+    server.listen({ port, host: "127.0.0.1" }, () => server.close(() => resolve(true)));
+  });
+}
+
+/** A port nobody listens on, outside the range of outgoing connections. */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = PORT_FIRST + Math.floor(Math.random() * (PORT_LAST - PORT_FIRST));
+    if (await isFree(port)) return port;
+  }
+}
+
+function canConnect(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = net.connect({ port, host: "127.0.0.1" });
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", () => resolve(false));
+  });
+}
+
+const children = new Set<ChildProcess>();
+
+function killAll(): void {
+  for (const child of children) child.kill("SIGKILL");
+}
+
+process.on("exit", killAll);
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.once(signal, () => process.exit(130));
+}
+
+/** A started process that answers on its port. */
+export interface Started {
+  readonly pid: number;
+  stop(): Promise<void>;
+}
+
+/** Starts a command and waits until its port takes connections; throws with its output otherwise. */
+export async function start(command: readonly string[], port: number): Promise<Started> {
+  const [binary = "", ...args] = command;
+  const child = spawn(binary, args, { stdio: ["ignore", "pipe", "pipe"] });
+  children.add(child);
+  let output = "";
+  let ended: string | undefined;
+  const keep = (part: Buffer): void => {
+    output = (output + part.toString("latin1")).slice(-4096);
+  };
+  child.stdout.on("data", keep);
+  child.stderr.on("data", keep);
+  child.on("error", (error) => {
+    ended = error.message;
+  });
+  child.on("exit", (code, signal) => {
+    ended = `exit ${code ?? signal}`;
+    children.delete(child);
+  });
+  const stop = async (): Promise<void> => {
+    if (ended !== undefined) return;
+    child.kill("SIGTERM");
+    for (let waited = 0; ended === undefined && waited < 2000; waited += 20) await delay(20);
+    if (ended === undefined) child.kill("SIGKILL");
+  };
+  for (const until = Date.now() + START_MS_MAX; Date.now() < until; await delay(20)) {
+    if (ended !== undefined) break;
+    if (await canConnect(port)) return { pid: child.pid ?? 0, stop };
+  }
+  await stop();
+  throw new Error(`${binary} did not start (${ended ?? "no answer"}): ${output.trim()}`);
+}
+
+function delay(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

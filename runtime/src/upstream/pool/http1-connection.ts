@@ -1,0 +1,463 @@
+// One kept connection of an HTTP/1 pool: receiver of the socket's events, sink of the codec, and what
+// the router sees as encoder. It stands between codec and router so that the pool alone decides about
+// the connection's life, whatever the codec reports. Made by Http1Pool.
+//
+//   Connecting -- onConnect --> Idle <-- startStream / settle --> Busy
+//        \____________________________ #terminate _______________/--> Closed
+import { assert } from "../../core/assert.ts";
+import {
+  type ByteSink,
+  type ClientConnection,
+  type ClientConnectionCallbacks,
+  type RequestEncoder,
+  type ResponseDecoder,
+  StreamResetReason,
+} from "../../codec/codec.ts";
+import type { HeaderMap } from "../../core/header-map.ts";
+import { TimerEntry } from "../../core/timer-wheel.ts";
+import type { CloseReason, IoEvents, IoHandle } from "../../engine/network-engine.ts";
+import { addressText } from "../addresses.ts";
+import type { ClusterStats, HostStats } from "../cluster-stats.ts";
+import type { Cluster } from "../cluster.ts";
+import type { Host } from "../host.ts";
+import { connectFailureText } from "./connect-failure.ts";
+import { PoolFailureReason, type PoolCallbacks, type PooledConnection } from "./conn-pool.ts";
+import type { Http1Pool } from "./http1-pool.ts";
+
+const State = { Connecting: 0, Idle: 1, Busy: 2, Closed: 3 } as const;
+
+/** What the codec said about the stream: nothing yet, or complete. */
+const Completion = { None: 0, Reusable: 1, LastOne: 2 } as const;
+
+const noReset = -1;
+
+export class Http1PoolConnection
+  extends TimerEntry
+  implements
+    IoEvents,
+    ByteSink,
+    ClientConnectionCallbacks,
+    RequestEncoder,
+    ResponseDecoder,
+    PooledConnection
+{
+  readonly connectionId: number;
+  /** Place in the pool's list of connections; the pool's own. */
+  poolIndex: number;
+  streamsBefore: number;
+  localAddress: string;
+  readonly #pool: Http1Pool;
+  readonly #cluster: Cluster;
+  readonly #host: Host;
+  readonly #stats: ClusterStats;
+  readonly #hostStats: HostStats;
+  readonly #startMs: number;
+  readonly #codec: ClientConnection;
+  readonly #remoteText: string;
+  readonly #isUnix: boolean;
+  #state: number;
+  #decoder: ResponseDecoder | null;
+  #encoder: RequestEncoder | null;
+  #streams: number;
+  #readDisables: number;
+  #completion: number;
+  #isInCodec: boolean;
+  #hasResponseBytes: boolean;
+  #isBackedUp: boolean;
+  /** The peer sent FIN or RST. */
+  #isRemoteGone: boolean;
+  /** The socket is gone: nothing is left to close. */
+  #isSocketGone: boolean;
+  /** The peer broke the protocol between responses. */
+  #isSpoilt: boolean;
+  #isTooOld: boolean;
+  #idleDeadlineMs: number;
+  #lifeDeadlineMs: number;
+  readonly #io: IoHandle;
+
+  constructor(pool: Http1Pool, cluster: Cluster, host: Host) {
+    super();
+    const { clock, engine, timers } = cluster.context;
+    const config = cluster.config;
+    this.connectionId = cluster.context.nextConnectionId();
+    this.poolIndex = -1;
+    this.streamsBefore = 0;
+    this.localAddress = "";
+    this.#pool = pool;
+    this.#cluster = cluster;
+    this.#host = host;
+    this.#stats = cluster.stats;
+    this.#hostStats = host.stats;
+    this.#startMs = clock.nowMs;
+    this.#codec = cluster.context.createCodec(this, this, config.http1);
+    this.#remoteText = host.addressText;
+    this.#isUnix = host.address.family === "unix";
+    this.#state = State.Connecting;
+    this.#decoder = null;
+    this.#encoder = null;
+    this.#streams = 0;
+    this.#readDisables = 0;
+    this.#completion = Completion.None;
+    this.#isInCodec = false;
+    this.#hasResponseBytes = false;
+    this.#isBackedUp = false;
+    this.#isRemoteGone = false;
+    this.#isSocketGone = false;
+    this.#isSpoilt = false;
+    this.#isTooOld = false;
+    this.#idleDeadlineMs = Number.POSITIVE_INFINITY;
+    this.#lifeDeadlineMs = Number.POSITIVE_INFINITY;
+    this.#stats.cxTotal.inc();
+    this.#stats.cxHttp1Total.inc();
+    this.#stats.cxActive.inc();
+    this.#hostStats.cxTotal.inc();
+    this.#hostStats.cxActive.inc();
+    timers.schedule(this, clock.nowMs + config.connectTimeoutMs);
+    const options = {
+      bindAddress: cluster.bindAddress,
+      keepAliveIdleSeconds: config.keepAliveIdleSeconds,
+    };
+    this.#io = engine.connect(host.address, options, this);
+  }
+
+  get protocol(): number {
+    return this.#codec.protocol;
+  }
+
+  get isBusy(): boolean {
+    return this.#state === State.Busy;
+  }
+
+  // ---- For the pool.
+
+  /** Gives the connection to a request; it must be idle. */
+  startStream(callbacks: PoolCallbacks): void {
+    assert(this.#state === State.Idle);
+    this.#state = State.Busy;
+    this.streamsBefore = this.#streams;
+    this.#streams += 1;
+    this.#completion = Completion.None;
+    this.#hasResponseBytes = false;
+    this.#isBackedUp = false;
+    this.#stats.rqTotal.inc();
+    this.#stats.rqActive.inc();
+    this.#hostStats.rqTotal.inc();
+    this.#hostStats.rqActive.inc();
+    this.#host.activeRequests += 1;
+    this.#pool.breaker.requests.increase();
+    this.#decoder = callbacks.decoder;
+    this.#encoder = this.#codec.newStream(this);
+    callbacks.onPoolReady(this, this.#host, this);
+  }
+
+  /** The pool keeps it for later requests. */
+  becomeIdle(): void {
+    assert(this.#state === State.Idle);
+    const { clock, timers } = this.#cluster.context;
+    const idleMs = this.#cluster.config.idleTimeoutMs;
+    this.#idleDeadlineMs = idleMs > 0 ? clock.nowMs + idleMs : Number.POSITIVE_INFINITY;
+    const deadline = Math.min(this.#idleDeadlineMs, this.#lifeDeadlineMs);
+    if (deadline !== Number.POSITIVE_INFINITY) timers.schedule(this, deadline);
+  }
+
+  /** Closes at once; a stream that is under way is told. */
+  closeNow(): void {
+    if (this.#state === State.Connecting) {
+      this.#failConnect(PoolFailureReason.LocalConnectionFailure, "", false);
+    } else this.#terminate(false, StreamResetReason.ConnectionTermination, "");
+  }
+
+  // ---- TimerEntry: connect timeout, idle timeout or the end of its life.
+
+  override onDeadline(): void {
+    const { clock, timers } = this.#cluster.context;
+    if (this.#state === State.Connecting) {
+      this.#stats.cxConnectTimeout.inc();
+      this.#failConnect(PoolFailureReason.Timeout, "", false);
+      return;
+    }
+    if (clock.nowMs >= this.#lifeDeadlineMs) {
+      if (this.#isTooOld) return;
+      this.#isTooOld = true;
+      this.#stats.cxMaxDurationReached.inc();
+      if (this.#state === State.Idle) this.#terminate(false, noReset, "");
+      return;
+    }
+    if (this.#state === State.Idle && clock.nowMs >= this.#idleDeadlineMs) {
+      this.#stats.cxIdleTimeout.inc();
+      this.#terminate(false, noReset, "");
+      return;
+    }
+    const isIdle = this.#state === State.Idle;
+    const next = isIdle ? Math.min(this.#idleDeadlineMs, this.#lifeDeadlineMs) : this.#lifeDeadlineMs;
+    if (next !== Number.POSITIVE_INFINITY) timers.schedule(this, next);
+  }
+
+  // ---- IoEvents.
+
+  onConnect(): void {
+    if (this.#state !== State.Connecting) return;
+    const { clock, timers } = this.#cluster.context;
+    const lifeMs = this.#cluster.config.maxConnectionDurationMs;
+    timers.cancel(this);
+    this.#state = State.Idle;
+    this.localAddress = addressText(this.#io.localAddress);
+    if (lifeMs > 0) {
+      this.#lifeDeadlineMs = clock.nowMs + lifeMs;
+      timers.schedule(this, this.#lifeDeadlineMs);
+    }
+    this.#io.setNoDelay(true);
+    this.#stats.cxConnectMs.record(Math.round(clock.nowMs - this.#startMs));
+    this.#pool.onConnected(this);
+  }
+
+  onRead(buffer: Buffer, length: number): void {
+    if (this.#state === State.Closed) return;
+    this.#stats.cxRxBytesTotal.add(length);
+    if (this.#state !== State.Busy) {
+      // Nobody asked: whatever it is, the next answer must not begin with it.
+      this.#stats.cxProtocolError.inc();
+      this.#terminate(false, noReset, "");
+      return;
+    }
+    this.#hasResponseBytes = true;
+    this.#isInCodec = true;
+    this.#codec.dispatch(buffer, length);
+    this.#isInCodec = false;
+    this.#settle();
+  }
+
+  onWritable(): void {
+    if (this.#state !== State.Busy) return;
+    this.#codec.onWritable();
+  }
+
+  onEnd(): void {
+    if (this.#state === State.Closed) return;
+    this.#isRemoteGone = true;
+    this.#endOfInput();
+  }
+
+  onClose(reason: CloseReason, code: string): void {
+    if (this.#state === State.Closed) return;
+    this.#isSocketGone = true;
+    this.#isRemoteGone = true;
+    if (this.#state === State.Connecting) {
+      const text = connectFailureText(code, this.#isUnix, this.#remoteText);
+      this.#failConnect(PoolFailureReason.RemoteConnectionFailure, text, true);
+      return;
+    }
+    this.#endOfInput();
+  }
+
+  // ---- ByteSink: the codec writes.
+
+  write(bytes: Buffer): boolean {
+    this.#stats.cxTxBytesTotal.add(bytes.length);
+    return this.#io.write(bytes);
+  }
+
+  writeText(text: string): boolean {
+    this.#stats.cxTxBytesTotal.add(text.length);
+    return this.#io.writeText(text);
+  }
+
+  writeLent(buffer: Buffer, from: number, to: number): boolean {
+    this.#stats.cxTxBytesTotal.add(to - from);
+    return this.#io.writeLent(buffer, from, to);
+  }
+
+  /** Also RequestEncoder's: on HTTP/1 a stream's reading is the connection's. */
+  readDisable(disabled: boolean): void {
+    if (disabled) {
+      this.#readDisables += 1;
+      if (this.#readDisables === 1) this.#stats.flowPausedReading.inc();
+    } else {
+      if (this.#readDisables === 0) return;
+      this.#readDisables -= 1;
+      if (this.#readDisables === 0) this.#stats.flowResumedReading.inc();
+    }
+    if (this.#state !== State.Closed) this.#io.readDisable(disabled);
+  }
+
+  // ---- ClientConnectionCallbacks: the codec reports.
+
+  onStreamComplete(reusable: boolean): void {
+    if (this.#state !== State.Busy) return;
+    this.#completion = reusable ? Completion.Reusable : Completion.LastOne;
+    if (!this.#isInCodec) this.#settle();
+  }
+
+  onGoAway(): void {
+    if (this.#state === State.Closed) return;
+    if (!this.#isSpoilt) this.#stats.cxProtocolError.inc();
+    this.#isSpoilt = true;
+    if (!this.#isInCodec) this.#settle();
+  }
+
+  // ---- RequestEncoder: the router writes.
+
+  encodeHeaders(headers: HeaderMap, endStream: boolean): void {
+    this.#encoder?.encodeHeaders(headers, endStream);
+  }
+
+  encodeData(buffer: Buffer, from: number, to: number, endStream: boolean): boolean {
+    const encoder = this.#encoder;
+    if (encoder === null) return true;
+    const isFlowing = encoder.encodeData(buffer, from, to, endStream);
+    if (!isFlowing && !this.#isBackedUp) {
+      this.#isBackedUp = true;
+      this.#stats.flowBackedUp.inc();
+    }
+    return isFlowing;
+  }
+
+  encodeTrailers(trailers: HeaderMap): void {
+    this.#encoder?.encodeTrailers(trailers);
+  }
+
+  resetStream(reason: StreamResetReason): void {
+    if (this.#state !== State.Busy) return;
+    const encoder = this.#encoder;
+    this.#terminate(false, noReset, "");
+    encoder?.resetStream(reason);
+  }
+
+  startTunnel(): void {
+    this.#encoder?.startTunnel();
+  }
+
+  // ---- ResponseDecoder: the codec gives the response, the router gets it.
+
+  responseHeaders(): HeaderMap {
+    const decoder = this.#decoder;
+    assert(decoder !== null);
+    return decoder.responseHeaders();
+  }
+
+  decodeInformational(headers: HeaderMap): void {
+    this.#decoder?.decodeInformational(headers);
+  }
+
+  decodeHeaders(headers: HeaderMap, endStream: boolean): void {
+    this.#decoder?.decodeHeaders(headers, endStream);
+  }
+
+  decodeData(buffer: Buffer, from: number, to: number, endStream: boolean): void {
+    this.#decoder?.decodeData(buffer, from, to, endStream);
+  }
+
+  decodeTrailers(trailers: HeaderMap): void {
+    this.#decoder?.decodeTrailers(trailers);
+  }
+
+  onResetStream(reason: StreamResetReason, failureReason: string): void {
+    if (this.#state !== State.Busy) return;
+    if (reason === StreamResetReason.ProtocolError) this.#stats.cxProtocolError.inc();
+    this.#terminate(this.#isRemoteGone, reason, failureReason);
+  }
+
+  onEncodeWritable(): void {
+    if (this.#isBackedUp) {
+      this.#isBackedUp = false;
+      this.#stats.flowDrained.inc();
+    }
+    this.#decoder?.onEncodeWritable();
+  }
+
+  // ---- Private parts.
+
+  /** No more bytes will come. They may end a body, break one, or mean that nothing was answered. */
+  #endOfInput(): void {
+    if (this.#state !== State.Busy) {
+      this.#terminate(true, noReset, "");
+      return;
+    }
+    if (this.#hasResponseBytes) {
+      this.#isInCodec = true;
+      this.#codec.onEnd();
+      this.#isInCodec = false;
+      this.#settle();
+      if (this.#state !== State.Busy) return;
+    }
+    // The codec is told first, that it may let go; onResetStream above then does the rest.
+    this.#codec.onClose(StreamResetReason.ConnectionTermination, "");
+    this.#terminate(true, StreamResetReason.ConnectionTermination, "");
+  }
+
+  /**
+   * After the codec returned: the stream is complete, or not yet. Not from inside dispatch, because
+   * bytes that follow the response in the same read spoil the connection for the next request.
+   */
+  #settle(): void {
+    if (this.#state !== State.Busy || this.#completion === Completion.None) return;
+    const isReusable = this.#completion === Completion.Reusable;
+    this.#endStream();
+    this.#state = State.Idle;
+    if (this.#isRemoteGone) this.#terminate(true, noReset, "");
+    else if (this.#isSpoilt || this.#isTooOld) this.#terminate(false, noReset, "");
+    else if (!isReusable) {
+      this.#stats.cxCloseNotify.inc();
+      this.#terminate(false, noReset, "");
+    } else if (this.#isWornOut()) {
+      this.#stats.cxMaxRequests.inc();
+      this.#terminate(false, noReset, "");
+    } else this.#pool.onReady(this);
+  }
+
+  #isWornOut(): boolean {
+    const max = this.#cluster.config.maxRequestsPerConnection;
+    return max > 0 && this.#streams >= max;
+  }
+
+  #endStream(): void {
+    this.#decoder = null;
+    this.#encoder = null;
+    this.#completion = Completion.None;
+    this.#stats.rqActive.dec();
+    this.#hostStats.rqActive.dec();
+    this.#host.activeRequests -= 1;
+    this.#pool.breaker.requests.decrease();
+    while (this.#readDisables > 0) this.readDisable(false);
+  }
+
+  #failConnect(reason: PoolFailureReason, transportFailure: string, isRemote: boolean): void {
+    this.#stats.cxConnectFail.inc();
+    this.#hostStats.cxConnectFail.inc();
+    this.#leave(isRemote, false);
+    this.#pool.onConnectFailed(reason, transportFailure);
+  }
+
+  #terminate(isRemote: boolean, reason: StreamResetReason | -1, failure: string): void {
+    if (this.#state === State.Closed) return;
+    const decoder = this.#decoder;
+    this.#stats.rqPerCx.record(this.#streams);
+    this.#leave(isRemote, decoder !== null);
+    if (decoder !== null && reason !== noReset) decoder.onResetStream(reason, failure);
+    this.#pool.onClosed();
+  }
+
+  /** Out of the pool, and counted, before anybody is told: who is told may ask for a new stream. */
+  #leave(isRemote: boolean, hadStream: boolean): void {
+    const { clock, timers } = this.#cluster.context;
+    const stats = this.#stats;
+    const wasConnecting = this.#state === State.Connecting;
+    if (hadStream) this.#endStream();
+    this.#state = State.Closed;
+    timers.cancel(this);
+    stats.cxActive.dec();
+    this.#hostStats.cxActive.dec();
+    stats.cxLengthMs.record(Math.round(clock.nowMs - this.#startMs));
+    stats.cxDestroy.inc();
+    (isRemote ? stats.cxDestroyRemote : stats.cxDestroyLocal).inc();
+    if (hadStream) {
+      stats.cxDestroyWithActive.inc();
+      (isRemote ? stats.cxDestroyRemoteWithActive : stats.cxDestroyLocalWithActive).inc();
+    }
+    this.#pool.remove(this, wasConnecting);
+    if (this.#isSocketGone) return;
+    // A request that was cut short is not worth waiting for.
+    if (hadStream && this.#io.writeQueueBytes > 0) this.#io.reset();
+    else this.#io.close();
+  }
+}

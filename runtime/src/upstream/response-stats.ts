@@ -1,0 +1,69 @@
+// Counters and times by response code, as Envoy's CodeStats: made when a code is first seen.
+// The router charges them, for the cluster as a whole and for internal or external requests.
+import type { Counter, Histogram, StatsStore } from "../stats/store.ts";
+
+const CODES = 1000;
+
+/** "<scope>upstream_rq_completed", "..._2xx", "..._200" and "..._time". */
+class CodeGroup {
+  readonly #store: StatsStore;
+  readonly #scope: string;
+  readonly #classes: (Counter | null)[];
+  readonly #codes: (Counter | null)[];
+  #completed: Counter | null;
+  #time: Histogram | null;
+
+  constructor(store: StatsStore, scope: string) {
+    this.#store = store;
+    this.#scope = scope;
+    this.#classes = [null, null, null, null, null, null];
+    this.#codes = new Array<Counter | null>(CODES).fill(null);
+    this.#completed = null;
+    this.#time = null;
+  }
+
+  charge(code: number): void {
+    this.#completed ??= this.#store.counter(`${this.#scope}upstream_rq_completed`);
+    this.#completed.inc();
+    const kind = (code / 100) | 0;
+    if (kind >= 1 && kind <= 5) {
+      const counter =
+        this.#classes[kind] ?? this.#store.counter(`${this.#scope}upstream_rq_${kind}xx`);
+      this.#classes[kind] = counter;
+      counter.inc();
+    }
+    if (code < 0 || code >= CODES) return;
+    const counter = this.#codes[code] ?? this.#store.counter(`${this.#scope}upstream_rq_${code}`);
+    this.#codes[code] = counter;
+    counter.inc();
+  }
+
+  recordTime(ms: number): void {
+    this.#time ??= this.#store.histogram(`${this.#scope}upstream_rq_time`);
+    this.#time.record(ms);
+  }
+}
+
+export class ResponseStats {
+  readonly #all: CodeGroup;
+  readonly #internal: CodeGroup;
+  readonly #external: CodeGroup;
+
+  /** `scope` is "cluster.<name>.". */
+  constructor(store: StatsStore, scope: string) {
+    this.#all = new CodeGroup(store, scope);
+    this.#internal = new CodeGroup(store, `${scope}internal.`);
+    this.#external = new CodeGroup(store, `${scope}external.`);
+  }
+
+  charge(code: number, isInternal: boolean): void {
+    this.#all.charge(code);
+    (isInternal ? this.#internal : this.#external).charge(code);
+  }
+
+  /** Milliseconds from the request's end to the response's. */
+  recordTime(ms: number, isInternal: boolean): void {
+    this.#all.recordTime(ms);
+    (isInternal ? this.#internal : this.#external).recordTime(ms);
+  }
+}

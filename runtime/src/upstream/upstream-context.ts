@@ -1,0 +1,37 @@
+// What the upstream room is given by server/: the thread's engine, time, chance, stats and codec.
+import type {
+  ByteSink,
+  ClientConnection,
+  ClientConnectionCallbacks,
+} from "../codec/codec.ts";
+import type { Clock } from "../core/clock.ts";
+import type { Http1CodecOptions } from "../core/http1-options.ts";
+import type { Random } from "../core/random.ts";
+import type { TimerWheel } from "../core/timer-wheel.ts";
+import type { NetworkEngine } from "../engine/network-engine.ts";
+import type { StatsStore } from "../stats/store.ts";
+import type { BreakerMemory } from "./circuit-breaker.ts";
+
+/** Makes the codec of one upstream connection. */
+export type CreateClientCodec = (
+  sink: ByteSink,
+  callbacks: ClientConnectionCallbacks,
+  options: Http1CodecOptions,
+) => ClientConnection;
+
+export interface UpstreamContext {
+  readonly engine: NetworkEngine;
+  readonly clock: Clock;
+  readonly timers: TimerWheel;
+  readonly random: Random;
+  readonly stats: StatsStore;
+  readonly breakers: BreakerMemory;
+  readonly createCodec: CreateClientCodec;
+  /** Unique in the process, shared with downstream connections. */
+  readonly nextConnectionId: () => number;
+  /**
+   * True in one thread (main): it sets the gauges that would be wrong when summed over threads
+   * (membership, remaining_*) and makes all names that Envoy lists from the start.
+   */
+  readonly ownsClusterStats: boolean;
+}
