@@ -1,4 +1,4 @@
-// The configurations of the targets: equal work each. One worker, keep-alive both ways, no access log.
+// The configurations of the targets, equal work each: one worker, keep-alive, no access log.
 import type { Setup } from "./target.ts";
 
 /** Which filters stand before the router. */

@@ -1,4 +1,4 @@
-// Starts what is measured, reads its CPU and memory from /proc, and ends all of it whatever happens.
+// Starts what is measured, reads its CPU and memory from /proc, and ends all of it in any case.
 import { type ChildProcess, spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import net from "node:net";
@@ -102,7 +102,7 @@ export interface Started {
   stop(): Promise<void>;
 }
 
-/** Starts a command and waits until its port takes connections; throws with its output otherwise. */
+/** Starts a command and waits until its port takes connections; throws with its output. */
 export async function start(command: readonly string[], port: number): Promise<Started> {
   const [binary = "", ...args] = command;
   const child = spawn(binary, args, { stdio: ["ignore", "pipe", "pipe"] });

@@ -1,5 +1,5 @@
-// `npm run bench`: CPU per request of Headgate beside nginx, HAProxy, Envoy and the floor. See README.md.
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+// `npm run bench`: CPU per request of Headgate beside nginx, HAProxy, Envoy, the floor. See README.md.
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -30,6 +30,8 @@ const USAGE = `node bench/run.ts [--quick] [--targets PATTERN] [--cases s64,b64,
 const CASES = ["s1", "s64", "s1000", "b1", "b64", "b1000"] as const;
 /** Of these the first that runs is measured twice. */
 const TWICE = ["headgate", "nginx", "floor"] as const;
+/** A run with more errors than this share of its requests measures something else. */
+const ERROR_SHARE_MAX = 0.01;
 const SKIP_LINES_MAX = 6;
 const QUICK_CASES = ["s64", "b64"] as const;
 
@@ -146,6 +148,9 @@ async function measure(
     const ticks = after.ticks - before.ticks;
     const cpuUs = cpuUsPerRequest(ticks, TICKS_PER_SECOND, report.requests);
     if (cpuUs === undefined) throw new Error("no request was answered");
+    if (report.errors > report.requests * ERROR_SHARE_MAX) {
+      throw new Error(`${report.errors} errors in ${report.requests} requests: left out`);
+    }
     return {
       cpuUs,
       requestsPerSecond: report.requestsPerSecond,
@@ -155,7 +160,8 @@ async function measure(
       errors: report.errors,
     };
   } catch (error) {
-    console.log(`${caseId} ${target.spec.name}: ${error instanceof Error ? error.message : error}`);
+    const text = error instanceof Error ? error.message : String(error);
+    console.log(`${caseId} ${target.spec.name}: ${text}`);
     return undefined;
   }
 }
@@ -216,6 +222,8 @@ if (options.isList) {
   const wrk = findBinary("WRK_BIN", "wrk");
   if (wrk === undefined) fail("SKIPPED: no wrk (apt-get install wrk, or WRK_BIN)");
   const folder = mkdtempSync(join(tmpdir(), "headgate-bench-"));
+  // A worker of nginx may run as another user and must read the file that the upstream serves.
+  chmodSync(folder, 0o755);
   process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
   await measureAll(wrk, options, folder);
 }

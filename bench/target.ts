@@ -1,4 +1,4 @@
-// What can be measured: how each target is found and started, and which of its kind it is compared with.
+// What can be measured: how each target is found and started. Called by run.ts.
 import { existsSync, globSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";

@@ -23,7 +23,9 @@ export async function buildFilter(kind: FilterKind): Promise<string> {
   mkdirSync(`${FOLDER}build`, { recursive: true });
   const files = [`${FOLDER}assembly/${SOURCES[kind]}`, result].map((file) => relative(ROOT, file));
   const [source = "", output = ""] = files;
-  const run = await asc.main([source, "-o", output, "--baseDir", ROOT, ...OPTIONS[kind]]);
-  if (run.error !== null) throw new Error(`asc: ${run.error.message}\n${run.stderr.toString()}`);
+  const stderr = asc.createMemoryStream();
+  const options = ["-o", output, "--baseDir", ROOT, ...OPTIONS[kind]];
+  const { error } = await asc.main([source, ...options], { stderr });
+  if (error !== null) throw new Error(`asc: ${error.message}\n${stderr.toString()}`);
   return result;
 }

@@ -1,7 +1,7 @@
-// The floor: the least a proxy on Node's TCP handles can do. One read and one write each way, no features.
-// It tells what this machine gives on this day; `bench/run.ts` measures it beside the others.
-// Usage: node floor.mjs PORT UPSTREAM_PORT. Takes GET without a body, one at a time per connection, and
-// responses with a content-length whose head comes in one read; it closes on anything else.
+// The floor: the least a proxy on Node's TCP handles can do; run.ts measures it beside the others.
+// One read and one write each way, no features. It tells what this machine gives on this day.
+// Usage: node floor.mjs PORT UPSTREAM_PORT. Takes GET without a body, one at a time per connection,
+// and responses with a content-length whose head comes in one read; it closes on anything else.
 import { writeSync } from "node:fs";
 import net from "node:net";
 
@@ -9,7 +9,7 @@ const { streamBaseState, kReadBytesOrError } = process.binding("stream_wrap");
 const { TCP, TCPConnectWrap } = process.binding("tcp_wrap");
 
 const [port, upstreamPort] = process.argv.slice(2).map(Number);
-// A head and 64 KiB of body in one read; one buffer serves all connections, bytes never outlive the read.
+// A head and 64 KiB of body in one read. One buffer serves all: bytes never outlive the read.
 const buffer = Buffer.allocUnsafeSlow(68 * 1024);
 const COPY_BYTES_MAX = 2048;
 const CR_LF_TWICE = 0x0d0a0d0a;
@@ -29,7 +29,7 @@ class Connection {
     handle.useUserBuffer(buffer);
   }
 
-  /** Writes bytes of the shared buffer; what the kernel does not take is copied, and the peer waits. */
+  /** Writes bytes of the shared buffer; what the kernel does not take is copied, the peer waits. */
   write(length) {
     let sent = 0;
     if (length <= COPY_BYTES_MAX) {

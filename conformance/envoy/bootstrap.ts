@@ -1,8 +1,9 @@
-// Builds the bootstrap of a group: listeners from its sites, upstreams, admin; called by run-group.ts.
+// Builds the bootstrap of a group: listeners from its sites, upstreams, admin. See run-group.ts.
 import type { Group, Json, JsonObject, Site } from "./case.ts";
 
 const TYPE_PREFIX = "type.googleapis.com/envoy.extensions";
-export const HCM_TYPE: string = `${TYPE_PREFIX}.filters.network.http_connection_manager.v3.HttpConnectionManager`;
+const HTTP_MANAGER = "http_connection_manager.v3.HttpConnectionManager";
+export const HCM_TYPE: string = `${TYPE_PREFIX}.filters.network.${HTTP_MANAGER}`;
 export const ROUTER_TYPE: string = `${TYPE_PREFIX}.filters.http.router.v3.Router`;
 const FILE_LOG_TYPE = `${TYPE_PREFIX}.access_loggers.file.v3.FileAccessLog`;
 
@@ -107,11 +108,17 @@ function listenerConfig(name: string, site: Site, places: Places): JsonObject {
   };
 }
 
+function portText(ports: Readonly<Record<string, number>>, name: string): string {
+  const port = ports[name];
+  if (port === undefined) throw new Error(`no port is called ${name}`);
+  return String(port);
+}
+
 /** Replaces `"$up:name"` by the number of the port, `$port:site` and `$DIR` inside text. */
 export function fillPlaceholders(text: string, places: Places): string {
   return text
-    .replace(/"?\$up:([a-z0-9_]+)"?/g, (_, name: string) => String(places.upstreamPorts[name]))
-    .replace(/"?\$port:([a-z0-9_]+)"?/g, (_, name: string) => String(places.sitePorts[name]))
+    .replace(/"?\$up:([a-z0-9_]+)"?/g, (_, name: string) => portText(places.upstreamPorts, name))
+    .replace(/"?\$port:([a-z0-9_]+)"?/g, (_, name: string) => portText(places.sitePorts, name))
     .replace(/\$ADMIN/g, String(places.adminPort))
     .replace(/\$DIR/g, places.folder);
 }

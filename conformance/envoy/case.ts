@@ -1,4 +1,4 @@
-// What a differential case is made of: plain data, read by run-group.ts. The files in cases/ fill it.
+// What a differential case is made of: plain data, read by run-group.ts, filled in by cases/.
 
 /** JSON as it stands in a configuration. */
 export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
@@ -29,8 +29,8 @@ export interface Connection {
   readonly abort?: boolean;
 }
 
-/** One step of an upstream's answer. `end` waits for the end of the request. */
-export type Step = string | { readonly pauseMs: number } | "end";
+/** One step of an upstream's answer: bytes, a pause, or the wait for the end of the request. */
+export type Step = string | { readonly pauseMs: number } | { readonly awaitRequestEnd: true };
 
 /** How the upstream answers one request. */
 export interface Reply {

@@ -251,7 +251,10 @@ export async function runGroup(group: Group, options: RunOptions): Promise<Group
     return { results };
   } catch (error) {
     const output = target === undefined || target.isRunning ? "" : `\n${target.output}`;
-    return { results, failure: `${error instanceof Error ? error.message : error}${output}` };
+    return {
+      results,
+      failure: `${error instanceof Error ? error.message : String(error)}${output}`,
+    };
   } finally {
     await target?.stop();
     await recorder.stop();

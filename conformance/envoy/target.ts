@@ -70,10 +70,8 @@ let nextBaseId = (process.pid % 100_000) * 64;
 
 function flags(configFile: string): string[] {
   nextBaseId += 1;
-  return [
-    ...["-c", configFile, "--concurrency", "1", "--base-id", String(nextBaseId)],
-    ...["--log-level", "warn", "--file-flush-interval-msec", "10"],
-  ];
+  const process = ["-c", configFile, "--concurrency", "1", "--base-id", String(nextBaseId)];
+  return [...process, "--log-level", "warn", "--file-flush-interval-msec", "10"];
 }
 
 function get(port: number, path: string, method: string): Promise<[number, string]> {

@@ -73,15 +73,15 @@ class UpstreamConnection {
 
   async #answer(reply: Reply): Promise<void> {
     for (const [at, step] of reply.steps.entries()) {
-      if (step === "end") {
+      if (typeof step === "string") {
+        if (at > 0 && typeof reply.steps[at - 1] === "string") await delay(25);
+        if (!this.socket.destroyed) this.socket.write(step, "latin1");
+      } else if ("pauseMs" in step) {
+        await delay(step.pauseMs);
+      } else {
         while (this.#current?.message.isComplete !== true && !this.socket.destroyed) {
           await delay(5);
         }
-      } else if (typeof step === "string") {
-        if (at > 0 && typeof reply.steps[at - 1] === "string") await delay(25);
-        if (!this.socket.destroyed) this.socket.write(step, "latin1");
-      } else {
-        await delay(step.pauseMs);
       }
     }
     if (reply.after === "close") this.socket.end();

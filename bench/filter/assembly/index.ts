@@ -1,6 +1,12 @@
-// The filter of the benches as a user writes it, through the SDK: reads user-agent, sets x-filter to it.
+// The filter of the benches as a user writes it: reads user-agent and sets x-filter to it.
 // bare.ts does the same on the bare ABI and so without what the SDK costs.
-import { Action, Configuration, HttpFilter, registerFilter, RequestHeaders } from "@headgate/sdk-assemblyscript";
+import {
+  Action,
+  Configuration,
+  HttpFilter,
+  registerFilter,
+  RequestHeaders,
+} from "@headgate/sdk-assemblyscript";
 
 export * from "@headgate/sdk-assemblyscript/exports/base";
 export { proxy_on_request_headers } from "@headgate/sdk-assemblyscript/exports/http";

@@ -1,4 +1,4 @@
-// Upstreams that are absent, refuse, close, stall or talk nonsense (checks 72-76, 78-81, 84, 86-90).
+// Upstreams that are absent, refuse, close, stall or talk nonsense (checks 72-81, 84, 86, 87, 90).
 import { cluster } from "../bootstrap.ts";
 import {
   type Group,

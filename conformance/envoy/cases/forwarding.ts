@@ -60,7 +60,8 @@ export const forwarding: Group = {
       id: "chunked-request",
       title: "a chunked request body stays chunked",
       connections: one(
-        `${request("POST /c HTTP/1.1", "Transfer-Encoding: chunked")}3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n`,
+        `${request("POST /c HTTP/1.1", "Transfer-Encoding: chunked")}3\r\nabc\r\n` +
+          "2\r\nde\r\n0\r\n\r\n",
       ),
     },
     {
@@ -367,9 +368,7 @@ export const forwarding: Group = {
       title: "all methods that RFC 9110 and 5789 name",
       connections: [
         {
-          send: [
-            ...["PUT", "DELETE", "TRACE", "PATCH"].map((name) => request(`${name} /m HTTP/1.1`)),
-          ],
+          send: ["PUT", "DELETE", "TRACE", "PATCH"].map((name) => request(`${name} /m HTTP/1.1`)),
           responses: 4,
         },
       ],

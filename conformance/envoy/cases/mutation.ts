@@ -164,6 +164,16 @@ const ROUTES: readonly JsonObject[] = [
   route("/", {}),
 ];
 
+const REWRITES: readonly (readonly [name: string, target: string])[] = [
+  ["api-x", "/api/x?y=1"],
+  ["api-slash", "/api/"],
+  ["same-x", "/same/x"],
+  ["join-x", "/join/x"],
+  ["join", "/join"],
+  ["rx-a-b", "/rx/a/b?c=1"],
+  ["rx-a", "/rx/a"],
+];
+
 function upstreamOptions(options: JsonObject): JsonObject {
   return {
     typed_extension_protocol_options: {
@@ -289,13 +299,11 @@ export const mutation: Group = {
       connections: one(get("/", "X-Level: client"), site),
       replies: [reply("200 OK", "x", "X-Level: up")],
     })),
-    ...["/api/x?y=1", "/api/", "/same/x", "/join/x", "/join", "/rx/a/b?c=1", "/rx/a"].map(
-      (target) => ({
-        id: `rewrite-${target.replace(/\?.*/, "").replaceAll("/", " ").trim().replaceAll(" ", "-")}${target.endsWith("/") ? "-slash" : ""}`,
-        title: `rewrite of ${target} (check 40)`,
-        connections: one(get(target)),
-      }),
-    ),
+    ...REWRITES.map(([name, target]) => ({
+      id: `rewrite-${name}`,
+      title: `rewrite of ${target} (check 40)`,
+      connections: one(get(target)),
+    })),
     {
       id: "host-rewrite-literal",
       title: "host_rewrite_literal (check 41)",

@@ -194,7 +194,11 @@ export const versions: Group = {
       replies: [
         {
           when: "head",
-          steps: ["HTTP/1.1 100 Continue\r\n\r\n", "end", ...reply("200 OK", "x").steps],
+          steps: [
+            "HTTP/1.1 100 Continue\r\n\r\n",
+            { awaitRequestEnd: true },
+            ...reply("200 OK", "x").steps,
+          ],
         },
       ],
     },

@@ -39,6 +39,11 @@ export interface ByteSink {
   writeText(text: string): boolean;
   writeLent(buffer: Buffer, from: number, to: number): boolean;
   readDisable(disabled: boolean): void;
+  /**
+   * Puts bytes back in front of what will be read next; they come in a later turn, when reading is
+   * enabled. A request that came too early waits there.
+   */
+  unread(bytes: Buffer): void;
 }
 
 // ---- Downstream: we are the server.
@@ -80,12 +85,16 @@ export interface ServerConnectionCallbacks {
   /** A request began; the answer receives it. `headers` of decodeHeaders stay the stream's own. */
   newStream(encoder: ResponseEncoder): RequestDecoder;
   /**
-   * The bytes of a request head that never became a stream are wrong. HTTP/1: the manager makes a
-   * stream for it (newStream) and calls its onDecodeError, so that it is answered, counted, logged.
+   * The peer broke the protocol: count it. HTTP/1 calls onDecodeError of the stream (a new one when the
+   * head itself is wrong) right after, so that it is answered and logged like any other.
    */
   onProtocolError(error: CodecError): void;
-  /** HTTP/1: the response is out and the next request may come; or close now. */
-  onStreamComplete(): void;
+  /**
+   * HTTP/1: the response is out, or the stream was reset; called from within encodeX, resetStream
+   * or dispatch, as the last thing for that stream. False: the next request may come, in a later
+   * turn or when dispatch goes on. True: send what was written and close; nothing more is read.
+   */
+  onStreamComplete(closeConnection: boolean): void;
 }
 
 /** The server side of one connection. */
@@ -138,6 +147,8 @@ export interface ClientConnectionCallbacks {
   onStreamComplete(reusable: boolean): void;
   /** The peer announced the end, or broke the protocol between responses: use no more. */
   onGoAway(): void;
+  /** The peer broke the protocol: count it. onStreamComplete(false) or onGoAway follows. */
+  onProtocolError(): void;
 }
 
 /** The client side of one connection. */

@@ -173,11 +173,12 @@ export class HeaderMap {
   }
 
   /**
-   * Keeps the names' case as it came: `text` is the head as in finishRaw, before its names were made
-   * lower-case. Serializers then write names that came in it; look-ups stay lower-case.
+   * Keeps the names' case as it came, after finishRaw: `text` is latin1 text of the buffer from offset
+   * `base`, taken before its names were made lower-case. Serializers then write names that came in
+   * it; look-ups stay lower-case.
    */
-  setOriginalCase(text: string): void {
-    this.#cased = text;
+  setOriginalCase(text: string, base: number): void {
+    this.#cased = text.slice(this.#base - base);
   }
 
   /** Sets the status; `intact` says that the status line may be written back as it came. */

@@ -166,12 +166,7 @@ export class Cluster {
       activeRequestBias: config.leastRequestActiveBias,
       panicThresholdPercent: config.healthyPanicThresholdPercent,
     };
-    return new LoadBalancer(
-      this.#hostSet,
-      options,
-      this.context.random,
-      this.stats.lbHealthyPanic,
-    );
+    return new LoadBalancer(this.#hostSet, options, this.context.random, this.stats.lbHealthyPanic);
   }
 
   #makeBreaker(isHighPriority: boolean): CircuitBreaker {

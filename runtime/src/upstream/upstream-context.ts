@@ -1,9 +1,5 @@
 // What the upstream room is given by server/: the thread's engine, time, chance, stats and codec.
-import type {
-  ByteSink,
-  ClientConnection,
-  ClientConnectionCallbacks,
-} from "../codec/codec.ts";
+import type { ByteSink, ClientConnection, ClientConnectionCallbacks } from "../codec/codec.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Http1CodecOptions } from "../core/http1-options.ts";
 import type { Random } from "../core/random.ts";

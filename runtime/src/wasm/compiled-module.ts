@@ -1,7 +1,7 @@
 // What the host needs of a loaded module: made by module/ in the main thread, sent to the workers.
 import type { AbiVersion } from "proxy-wasm-types";
 
-/** A subset of module/'s LoadedModule: everything but the bytes. */
+/** A structural subset of module/'s LoadedModule: everything but the bytes and the reports. */
 export interface CompiledModule {
   /** Of the bytes as they came, lower-case hex. */
   readonly sha256: string;
@@ -20,4 +20,10 @@ export interface CompiledModule {
     readonly minimumPages: number;
     readonly maximumPages: number | null;
   } | null;
+  /** Functions the host must stub; empty unless imports are lenient. */
+  readonly stubbedImports: readonly {
+    readonly module: string;
+    readonly name: string;
+    readonly hasResult: boolean;
+  }[];
 }

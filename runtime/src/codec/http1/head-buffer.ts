@@ -23,11 +23,6 @@ export class HeadBuffer {
     return this.#length;
   }
 
-  clear(): void {
-    this.#length = 0;
-    this.#parseAt = 0;
-  }
-
   /** Copies lent bytes `buffer[from..to)`, as many as fit in `bytesMax` in all; returns how many. */
   append(buffer: Buffer, from: number, to: number, bytesMax: number): number {
     const count = Math.min(to - from, bytesMax - this.#length);
@@ -40,11 +35,6 @@ export class HeadBuffer {
     buffer.copy(this.#bytes, this.#length, from, from + count);
     this.#length = need;
     return count;
-  }
-
-  /** Forgets bytes that were appended last. */
-  truncate(length: number): void {
-    this.#length = length;
   }
 
   /**
@@ -60,8 +50,9 @@ export class HeadBuffer {
     return lineEnd >= 0 && lineEnd < this.#length;
   }
 
-  /** True when the head's empty line, as it must look, is among the bytes. */
-  hasEmptyLine(): boolean {
+  /** True when the bytes hold a whole head or whole trailers. */
+  hasHead(): boolean {
+    if (this.#length >= 2 && this.#bytes[0] === 13 && this.#bytes[1] === LF) return true;
     const at = this.#bytes.indexOf("\r\n\r\n", 0, "latin1");
     return at >= 0 && at + 4 <= this.#length;
   }

@@ -31,6 +31,11 @@ const Coding = { None: 0, Chunked: 1, Unknown: 2 } as const;
 /** Which rules fields() applies. */
 const Section = { Request: 0, Response: 1, Trailers: 2 } as const;
 
+/** What Buffer has and its type does not tell: text of a range without a view. */
+interface Latin1Source {
+  latin1Slice(from: number, to: number): string;
+}
+
 /** Value of `contentLength` when the message has no such header. */
 export const NO_LENGTH = -1;
 
@@ -113,7 +118,7 @@ export class HeadParser {
     const end = to - from > options.headBytesMax ? from + options.headBytesMax : to;
     this.#begin(map);
     this.#lineEnd = from;
-    const result = this.#fields(buffer as Buffer, from, from, end, map, options, Section.Trailers);
+    const result = this.#fields(buffer, from, from, end, map, options, Section.Trailers);
     return result === ParseResult.More && end < to ? ParseResult.HeadersTooLarge : result;
   }
 
@@ -155,7 +160,7 @@ export class HeadParser {
     const after = this.#versionOfRequest(buffer, at, end, options);
     if (after < 0) return after;
     this.#lineEnd = after;
-    const headEnd = this.#fields(buffer as Buffer, start, after, end, map, options, 0);
+    const headEnd = this.#fields(buffer, start, after, end, map, options, 0);
     if (headEnd < 0) return headEnd;
     const targetResult = setTarget(
       map,
@@ -273,7 +278,7 @@ export class HeadParser {
     if (buffer[at + 1] !== LF) return ParseResult.CodecError;
     this.#lineEnd = at + 2;
     this.minorVersion = this.#minor === 0 ? 0 : 1;
-    const headEnd = this.#fields(buffer as Buffer, from, at + 2, end, map, options, 1);
+    const headEnd = this.#fields(buffer, from, at + 2, end, map, options, 1);
     if (headEnd < 0) return headEnd;
     this.status = status;
     // Envoy writes its own reason phrase, so the line is never written back.
@@ -283,7 +288,7 @@ export class HeadParser {
 
   /** The field lines from `from` and the empty line; `start` is the head's first byte. */
   #fields(
-    buffer: Buffer,
+    buffer: Uint8Array,
     start: number,
     from: number,
     end: number,
@@ -337,7 +342,7 @@ export class HeadParser {
       if (id !== 0 && id <= HeaderId.TransferEncoding)
         this.#noteFraming(buffer, id, valueFrom, valueTo);
     }
-    map.finishRaw(buffer.latin1Slice(start, at), start, this.#lineEnd - start, isPlain);
+    map.finishRaw(latin1(buffer, start, at), start, this.#lineEnd - start, isPlain);
     const checked = this.#checkFraming(buffer, map, options, section);
     if (checked < 0) return checked;
     if (hasUnderscore && options.underscores !== "allow") {
@@ -402,6 +407,11 @@ export class HeadParser {
     }
     return 0;
   }
+}
+
+/** The bytes `buffer[from..to)` as latin1 text. */
+export function latin1(buffer: Uint8Array, from: number, to: number): string {
+  return (buffer as unknown as Latin1Source).latin1Slice(from, to);
 }
 
 /** A byte that may not stand here: control characters have a text of their own in Envoy. */

@@ -189,7 +189,9 @@ export class Http1PoolConnection
       return;
     }
     const isIdle = this.#state === State.Idle;
-    const next = isIdle ? Math.min(this.#idleDeadlineMs, this.#lifeDeadlineMs) : this.#lifeDeadlineMs;
+    const next = isIdle
+      ? Math.min(this.#idleDeadlineMs, this.#lifeDeadlineMs)
+      : this.#lifeDeadlineMs;
     if (next !== Number.POSITIVE_INFINITY) timers.schedule(this, next);
   }
 

@@ -1,0 +1,465 @@
+// The end of an HTTP filter chain: chooses cluster and host, has the request answered there, and turns
+// what goes wrong into Envoy's answers. Owned by hcm's ActiveStream and used for one stream at a time.
+//
+//   Idle -- onRequestHeaders --> Active -- response complete, local reply or destroy --> Done -- reset --> Idle
+import { assert } from "../core/assert.ts";
+import type { Clock } from "../core/clock.ts";
+import { HeaderId } from "../core/header-names.ts";
+import type { HeaderMap } from "../core/header-map.ts";
+import type { Random } from "../core/random.ts";
+import { ResponseFlag } from "../core/response-flags.ts";
+import type { TimerWheel } from "../core/timer-wheel.ts";
+import type { RouterConfig } from "../config/snapshot.ts";
+import type { LocalReply } from "../filter/http-filter.ts";
+import type { ClusterManager } from "../upstream/cluster-manager.ts";
+import type { Cluster } from "../upstream/cluster.ts";
+import type { Host } from "../upstream/host.ts";
+import type {
+  PoolFailureReason,
+  PooledConnection,
+  StreamResetReason,
+} from "../upstream/pool/conn-pool.ts";
+import { isGrpcError, isGrpcRequest } from "./grpc-status.ts";
+import { RetryState } from "./retry-state.ts";
+import type { ClusterChoice, Route, RouterCallbacks } from "./route.ts";
+import type { RouterStats } from "./router-stats.ts";
+import { RouterTimer, TimeoutKind, TimeoutPlan, type TimeoutReceiver } from "./timeouts.ts";
+import {
+  failureDetails,
+  failureOfPool,
+  failureOfReset,
+  type UpstreamFailure,
+} from "./upstream-failure.ts";
+import { UpstreamRequest, type UpstreamRequestOwner } from "./upstream-request.ts";
+
+/** What all routers of one connection manager in one thread share. */
+export interface RouterContext {
+  readonly clusterManager: ClusterManager;
+  readonly clock: Clock;
+  readonly timers: TimerWheel;
+  readonly random: Random;
+  readonly config: RouterConfig;
+  readonly stats: RouterStats;
+}
+
+const State = { Idle: 0, Active: 1, Done: 2 } as const;
+
+/** How a gRPC response's success is told: by its headers, or by trailers that are to come. */
+const GrpcOutcome = { NotGrpc: 0, Awaited: 1 } as const;
+
+const overloadedHeaders: readonly string[] = ["x-envoy-overloaded", "true"];
+
+export class Router implements UpstreamRequestOwner, TimeoutReceiver {
+  readonly #callbacks: RouterCallbacks;
+  readonly #context: RouterContext;
+  readonly #upstream: UpstreamRequest;
+  readonly #plan: TimeoutPlan;
+  readonly #retry: RetryState;
+  readonly #routeTimer: RouterTimer;
+  readonly #perTryTimer: RouterTimer;
+  readonly #durationTimer: RouterTimer;
+  #state: number;
+  #route: Route | null;
+  #choice: ClusterChoice | null;
+  #cluster: Cluster | null;
+  #headers: HeaderMap | null;
+  #isInternal: boolean;
+  #isGrpc: boolean;
+  #grpcOutcome: number;
+  /** When the whole request had come; -1 = it has not. */
+  #requestEndMs: number;
+  /** Something of a response went downstream, an informational one included. */
+  #hasResponseStarted: boolean;
+  #hasHeadersStarted: boolean;
+
+  constructor(callbacks: RouterCallbacks, context: RouterContext) {
+    this.#callbacks = callbacks;
+    this.#context = context;
+    this.#upstream = new UpstreamRequest(this);
+    this.#plan = new TimeoutPlan();
+    this.#retry = new RetryState();
+    this.#routeTimer = new RouterTimer(this, TimeoutKind.Route);
+    this.#perTryTimer = new RouterTimer(this, TimeoutKind.PerTry);
+    this.#durationTimer = new RouterTimer(this, TimeoutKind.StreamDuration);
+    this.#state = State.Idle;
+    this.#route = null;
+    this.#choice = null;
+    this.#cluster = null;
+    this.#headers = null;
+    this.#isInternal = false;
+    this.#isGrpc = false;
+    this.#grpcOutcome = GrpcOutcome.NotGrpc;
+    this.#requestEndMs = -1;
+    this.#hasResponseStarted = false;
+    this.#hasHeadersStarted = false;
+  }
+
+  /** What chooseCluster gave, for finalizeResponseHeaders of local replies; null = not chosen. */
+  get clusterChoice(): ClusterChoice | null {
+    return this.#choice;
+  }
+
+  /** As new, for the next stream of the same owner; the last one must be over. */
+  reset(): void {
+    assert(this.#state !== State.Active);
+    this.#upstream.reset();
+    this.#retry.reset();
+    this.#state = State.Idle;
+    this.#route = null;
+    this.#choice = null;
+    this.#cluster = null;
+    this.#headers = null;
+    this.#isInternal = false;
+    this.#isGrpc = false;
+    this.#grpcOutcome = GrpcOutcome.NotGrpc;
+    this.#requestEndMs = -1;
+    this.#hasResponseStarted = false;
+    this.#hasHeadersStarted = false;
+  }
+
+  /** The downstream is gone or the stream was answered by somebody else. Nothing follows. */
+  onDownstreamReset(): void {
+    this.destroy();
+  }
+
+  destroy(): void {
+    if (this.#state === State.Active) {
+      this.#finish();
+      this.#upstream.giveUp();
+      this.#upstream.resume();
+    }
+    this.#state = State.Done;
+  }
+
+  // ---- The request, from the filter chain.
+
+  onRequestHeaders(headers: HeaderMap, end: boolean): void {
+    assert(this.#state === State.Idle);
+    const { clusterManager, random, stats } = this.#context;
+    const callbacks = this.#callbacks;
+    const info = callbacks.streamInfo;
+    const route = callbacks.route;
+    this.#state = State.Active;
+    this.#headers = headers;
+    stats.rqTotal.inc();
+    if (route === null) {
+      stats.noRoute.inc();
+      this.#reply(404, "", "route_not_found", ResponseFlag.NoRouteFound, null);
+      return;
+    }
+    if (route.kind !== "route") {
+      stats.rqDirectResponse.inc();
+      this.#finish();
+      callbacks.sendLocalReply(route.localReply(headers, info));
+      return;
+    }
+    const choice = route.chooseCluster(headers, random.u32());
+    const cluster = clusterManager.getCluster(choice.clusterName);
+    this.#route = route;
+    this.#choice = choice;
+    if (cluster === undefined) {
+      const status = route.clusterNotFoundStatus;
+      stats.noCluster.inc();
+      this.#reply(status, "", "cluster_not_found", ResponseFlag.NoClusterFound, null);
+      return;
+    }
+    this.#cluster = cluster;
+    this.#isInternal = headers.getById(HeaderId.XEnvoyInternal) === "true";
+    info.upstreamCluster = cluster.name;
+    info.attemptCount = 1;
+    const host = cluster.chooseHost();
+    if (host === null) {
+      this.#charge(503, null);
+      const headersToAdd = this.#replyHeaders(false);
+      const flag = ResponseFlag.NoHealthyUpstream;
+      this.#reply(503, "no healthy upstream", "no_healthy_upstream", flag, headersToAdd);
+      return;
+    }
+    this.#send(route, choice, cluster, host, end);
+  }
+
+  /** Bytes lent for the call. */
+  onRequestData(buffer: Buffer, from: number, to: number, end: boolean): void {
+    if (this.#state !== State.Active) return;
+    if (end) this.#requestEndMs = this.#context.clock.nowMs;
+    this.#upstream.sendData(buffer, from, to, end);
+    if (end) this.#onRequestComplete();
+  }
+
+  onRequestTrailers(trailers: HeaderMap): void {
+    if (this.#state !== State.Active) return;
+    this.#requestEndMs = this.#context.clock.nowMs;
+    this.#upstream.sendTrailers(trailers);
+    this.#onRequestComplete();
+  }
+
+  /** Counted: the downstream cannot take more of the response for now, or can again. */
+  responseReadDisable(disabled: boolean): void {
+    if (this.#state === State.Active) this.#upstream.readDisable(disabled);
+  }
+
+  // ---- UpstreamRequestOwner.
+
+  onUpstreamReady(host: Host, connection: PooledConnection): void {
+    const info = this.#callbacks.streamInfo;
+    const { clock } = this.#context;
+    info.upstreamHost = host.addressText;
+    info.upstreamHostName = host.hostname;
+    info.upstreamLocalAddress = connection.localAddress;
+    info.upstreamProtocol = connection.protocol;
+    info.upstreamConnectionId = connection.connectionId;
+    info.upstreamFirstTxMs = clock.nowMs;
+    const headers = this.#headers;
+    if (this.#route?.autoHostRewrite === true && headers !== null) rewriteHost(headers, host);
+    if (this.#requestEndMs >= 0) this.#startPerTryTimer();
+  }
+
+  onUpstreamRequestSent(): void {
+    this.#callbacks.streamInfo.upstreamLastTxMs = this.#context.clock.nowMs;
+  }
+
+  onUpstreamBackPressure(isPaused: boolean): void {
+    this.#callbacks.requestReadDisable(isPaused);
+  }
+
+  onUpstreamPoolFailure(reason: PoolFailureReason, host: Host, transportFailure: string): void {
+    const failure = failureOfPool(reason);
+    if (!failure.isOverload) {
+      const info = this.#callbacks.streamInfo;
+      info.upstreamHost = host.addressText;
+      info.upstreamHostName = host.hostname;
+    }
+    this.#fail(failure, transportFailure);
+  }
+
+  onUpstreamReset(reason: StreamResetReason, failureReason: string): void {
+    const method = this.#headers?.method ?? null;
+    if (this.#retry.takeStaleRetry(method, reason, this.#upstream)) {
+      this.#cluster?.stats.rqStaleConnectionRetry.inc();
+      this.#context.timers.cancel(this.#perTryTimer);
+      this.#upstream.restart();
+      return;
+    }
+    this.#fail(failureOfReset(reason), failureReason);
+  }
+
+  onUpstreamInformational(headers: HeaderMap): void {
+    this.#hasResponseStarted = true;
+    this.#charge(headers.status, this.#upstream.host);
+    this.#callbacks.onUpstreamInformational(headers);
+  }
+
+  onUpstreamHeaders(headers: HeaderMap, end: boolean): void {
+    const route = this.#route;
+    const host = this.#upstream.host;
+    assert(route !== null);
+    assert(host !== null);
+    const { clock, config } = this.#context;
+    const info = this.#callbacks.streamInfo;
+    const status = headers.status;
+    info.upstreamFirstRxMs = clock.nowMs;
+    info.responseCodeDetails = "via_upstream";
+    this.#hasResponseStarted = true;
+    this.#hasHeadersStarted = true;
+    if (this.#requestEndMs >= 0 && !config.suppressEnvoyHeaders) {
+      const ms = Math.round(clock.nowMs - this.#requestEndMs);
+      headers.setById(HeaderId.XEnvoyUpstreamServiceTime, String(ms));
+    }
+    this.#charge(status, host);
+    if (status < 500) this.#noteSuccess(headers, host, end);
+    route.finalizeResponseHeaders(headers, info, this.#headers, this.#choice);
+    if (route.includeAttemptCountInResponse) {
+      headers.setById(HeaderId.XEnvoyAttemptCount, String(info.attemptCount));
+    }
+    if (end) this.#onUpstreamComplete();
+    this.#callbacks.onUpstreamHeaders(headers, end);
+  }
+
+  onUpstreamData(buffer: Buffer, from: number, to: number, end: boolean): void {
+    // Without trailers a gRPC response failed.
+    if (end && this.#grpcOutcome === GrpcOutcome.Awaited) this.#upstream.host?.stats.rqError.inc();
+    if (end) this.#onUpstreamComplete();
+    this.#callbacks.onUpstreamData(buffer, from, to, end);
+  }
+
+  onUpstreamTrailers(trailers: HeaderMap): void {
+    const stats = this.#upstream.host?.stats;
+    if (this.#grpcOutcome === GrpcOutcome.Awaited && stats !== undefined) {
+      const isError = isGrpcError(trailers.getById(HeaderId.GrpcStatus));
+      (isError ? stats.rqError : stats.rqSuccess).inc();
+    }
+    this.#onUpstreamComplete();
+    this.#callbacks.onUpstreamTrailers(trailers);
+  }
+
+  // ---- TimeoutReceiver.
+
+  onTimeout(kind: number): void {
+    if (this.#state !== State.Active) return;
+    const cluster = this.#cluster;
+    const host = this.#upstream.host;
+    if (kind === TimeoutKind.StreamDuration) {
+      const status = this.#requestEndMs >= 0 ? 504 : 408;
+      this.#abort(status, "downstream duration timeout", "max_duration_timeout", 0, false);
+      return;
+    }
+    const isRoute = kind === TimeoutKind.Route;
+    if (isRoute) cluster?.stats.rqTimeout.inc();
+    else cluster?.stats.rqPerTryTimeout.inc();
+    host?.stats.rqTimeout.inc();
+    const status = this.#plan.status;
+    const body = status === 504 ? "upstream request timeout" : "";
+    const details = isRoute ? "response_timeout" : "upstream_per_try_timeout";
+    this.#chargeAbort(status);
+    this.#abort(status, body, details, ResponseFlag.UpstreamRequestTimeout, false);
+  }
+
+  // ---- Private parts.
+
+  #send(route: Route, choice: ClusterChoice, cluster: Cluster, host: Host, end: boolean): void {
+    const { clock, config, timers } = this.#context;
+    const headers = this.#headers as HeaderMap;
+    const info = this.#callbacks.streamInfo;
+    this.#plan.read(route, headers, config);
+    if (route.includeRequestAttemptCount) headers.setById(HeaderId.XEnvoyAttemptCount, "1");
+    route.finalizeRequestHeaders(headers, info, choice);
+    if (headers.scheme === null) headers.scheme = "http";
+    this.#isGrpc = isGrpcRequest(headers);
+    info.upstreamStartMs = clock.nowMs;
+    if (route.maxStreamDurationMs > 0) {
+      const fromMs = info.startMs >= 0 ? info.startMs : clock.nowMs;
+      timers.schedule(this.#durationTimer, fromMs + route.maxStreamDurationMs);
+    }
+    if (end) this.#requestEndMs = clock.nowMs;
+    this.#upstream.start(cluster, host, headers, end, route.isHighPriority);
+    if (end) this.#onRequestComplete();
+  }
+
+  /** The route timeout runs from the request's end: a slow upload does not count. */
+  #onRequestComplete(): void {
+    if (this.#state !== State.Active) return;
+    const { clock, timers } = this.#context;
+    if (this.#plan.globalMs > 0) {
+      timers.schedule(this.#routeTimer, clock.nowMs + this.#plan.globalMs);
+    }
+    if (this.#upstream.isSending) this.#startPerTryTimer();
+  }
+
+  #startPerTryTimer(): void {
+    const { clock, timers } = this.#context;
+    if (this.#plan.perTryMs === 0) return;
+    timers.schedule(this.#perTryTimer, clock.nowMs + this.#plan.perTryMs);
+  }
+
+  #onUpstreamComplete(): void {
+    const { clock, config } = this.#context;
+    const cluster = this.#cluster;
+    const info = this.#callbacks.streamInfo;
+    info.upstreamLastRxMs = clock.nowMs;
+    if (cluster !== null && config.dynamicStats && this.#requestEndMs >= 0 && !info.healthCheck) {
+      const ms = Math.round(clock.nowMs - this.#requestEndMs);
+      cluster.responseStats.recordTime(ms, this.#isInternal);
+    }
+    this.#finish();
+    this.#upstream.finish();
+    this.#upstream.resume();
+  }
+
+  #noteSuccess(headers: HeaderMap, host: Host, end: boolean): void {
+    if (!this.#isGrpc) {
+      host.stats.rqSuccess.inc();
+      return;
+    }
+    const grpcStatus = headers.getById(HeaderId.GrpcStatus);
+    if (grpcStatus === undefined && !end) {
+      this.#grpcOutcome = GrpcOutcome.Awaited;
+      return;
+    }
+    (isGrpcError(grpcStatus) ? host.stats.rqError : host.stats.rqSuccess).inc();
+  }
+
+  #fail(failure: UpstreamFailure, transportFailure: string): void {
+    const details = failureDetails(failure, this.#hasResponseStarted, transportFailure);
+    this.#callbacks.streamInfo.upstreamTransportFailureReason = transportFailure;
+    this.#chargeAbort(failure.status);
+    this.#abort(failure.status, failure.body, details, failure.responseFlag, failure.isOverload);
+  }
+
+  #chargeAbort(status: number): void {
+    const host = this.#upstream.host;
+    if (!this.#hasHeadersStarted) {
+      this.#charge(status, host);
+      // A 204 that stands for a timeout is an error of the host all the same.
+      if (status < 500) host?.stats.rqError.inc();
+    } else if (this.#grpcOutcome === GrpcOutcome.Awaited) {
+      host?.stats.rqError.inc();
+      this.#context.stats.rqResetAfterResponseStarted.inc();
+    }
+  }
+
+  /** Ends the stream: by an answer of ours, or by cutting the one that has begun. */
+  #abort(
+    status: number,
+    body: string,
+    details: string,
+    responseFlag: number,
+    isOverload: boolean,
+  ): void {
+    const hasHeadersStarted = this.#hasHeadersStarted;
+    const headersToAdd = this.#replyHeaders(isOverload);
+    this.#finish();
+    this.#upstream.giveUp();
+    this.#upstream.resume();
+    if (hasHeadersStarted) {
+      this.#callbacks.onUpstreamResetAfterResponse(details, responseFlag);
+      return;
+    }
+    this.#reply(status, body, details, responseFlag, headersToAdd);
+  }
+
+  #reply(
+    status: number,
+    body: string,
+    details: string,
+    responseFlags: number,
+    headers: readonly string[] | null,
+  ): void {
+    this.#finish();
+    const reply: LocalReply = { status, body, headers, grpcStatus: -1, details, responseFlags };
+    this.#callbacks.sendLocalReply(reply);
+  }
+
+  #replyHeaders(isOverload: boolean): readonly string[] | null {
+    const showsOverload = isOverload && !this.#context.config.suppressEnvoyHeaders;
+    if (this.#route?.includeAttemptCountInResponse !== true) {
+      return showsOverload ? overloadedHeaders : null;
+    }
+    const attempts = String(this.#callbacks.streamInfo.attemptCount);
+    if (!showsOverload) return ["x-envoy-attempt-count", attempts];
+    return ["x-envoy-overloaded", "true", "x-envoy-attempt-count", attempts];
+  }
+
+  #charge(status: number, host: Host | null): void {
+    if (!this.#context.config.dynamicStats) return;
+    if (this.#callbacks.streamInfo.healthCheck) return;
+    this.#cluster?.responseStats.charge(status, this.#isInternal);
+    if (status >= 500 && status < 600) host?.stats.rqError.inc();
+  }
+
+  /** Nothing of this stream calls back any more. */
+  #finish(): void {
+    const { timers } = this.#context;
+    this.#state = State.Done;
+    timers.cancel(this.#routeTimer);
+    timers.cancel(this.#perTryTimer);
+    timers.cancel(this.#durationTimer);
+  }
+}
+
+/** Host rewriting "auto": hosts without a name leave :authority alone. */
+function rewriteHost(headers: HeaderMap, host: Host): void {
+  if (host.hostname === "") return;
+  const before = headers.authority;
+  if (before !== null) headers.setById(HeaderId.XEnvoyOriginalHost, before);
+  headers.authority = host.hostname;
+}

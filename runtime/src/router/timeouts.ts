@@ -1,0 +1,111 @@
+// How long the router waits for an upstream: the route's timeout, or what trusted request headers say.
+// Read by Router once per request.
+import { HeaderId } from "../core/header-names.ts";
+import type { HeaderMap } from "../core/header-map.ts";
+import { TimerEntry } from "../core/timer-wheel.ts";
+import type { RouterConfig } from "../config/snapshot.ts";
+import type { Route } from "./route.ts";
+
+const maskRqTimeout = 1 << HeaderId.XEnvoyUpstreamRqTimeoutMs;
+
+/** Milliseconds; 0 = off. Reused from request to request. */
+export class TimeoutPlan {
+  /** From the end of the request to the end of the response. */
+  globalMs: number;
+  /** For one attempt. */
+  perTryMs: number;
+  /** Status of the answer when time is up: 504, or 204 when the request asks so. */
+  status: number;
+
+  constructor() {
+    this.globalMs = 0;
+    this.perTryMs = 0;
+    this.status = 504;
+  }
+
+  /**
+   * Takes the timeouts, removes the headers that were heeded and tells the upstream by
+   * x-envoy-expected-rq-timeout-ms. The connection manager has removed such headers from requests
+   * that are not trusted.
+   */
+  read(route: Route, headers: HeaderMap, config: RouterConfig): void {
+    this.globalMs = route.timeoutMs;
+    this.perTryMs = 0;
+    this.status = 504;
+    this.#readGlobal(headers, config);
+    const perTry = headers.getById(HeaderId.XEnvoyUpstreamRqPerTryTimeoutMs);
+    if (perTry !== undefined) {
+      const ms = parseMs(perTry);
+      if (ms >= 0) this.perTryMs = ms;
+      headers.removeById(HeaderId.XEnvoyUpstreamRqPerTryTimeoutMs);
+    }
+    if (this.globalMs !== 0 && this.perTryMs >= this.globalMs) this.perTryMs = 0;
+    if (headers.indexOfId(HeaderId.XEnvoyUpstreamRqTimeoutAltResponse) >= 0) {
+      this.status = 204;
+      headers.removeById(HeaderId.XEnvoyUpstreamRqTimeoutAltResponse);
+    }
+    if (!config.suppressEnvoyHeaders) this.#announce(route, headers);
+  }
+
+  #readGlobal(headers: HeaderMap, config: RouterConfig): void {
+    if (config.respectExpectedRqTimeout) {
+      const expected = headers.getById(HeaderId.XEnvoyExpectedRqTimeoutMs);
+      if (expected !== undefined) {
+        const ms = parseMs(expected);
+        if (ms >= 0) this.globalMs = ms;
+        return;
+      }
+    }
+    if ((headers.seen & maskRqTimeout) === 0) return;
+    const ms = parseMs(headers.getById(HeaderId.XEnvoyUpstreamRqTimeoutMs) ?? "");
+    if (ms < 0) return;
+    this.globalMs = ms;
+    headers.removeById(HeaderId.XEnvoyUpstreamRqTimeoutMs);
+  }
+
+  #announce(route: Route, headers: HeaderMap): void {
+    const expected = this.perTryMs === 0 ? this.globalMs : this.perTryMs;
+    if (expected === 0) return;
+    const id = HeaderId.XEnvoyExpectedRqTimeoutMs;
+    if (expected === route.timeoutMs) headers.setLineById(id, route.timeoutText, route.timeoutLine);
+    else headers.setById(id, String(expected));
+  }
+}
+
+/** Longer waits are as good as none, and stay exact numbers. */
+const msMax = 2 ** 48;
+
+/** A whole number of milliseconds, or -1 when the text is none. */
+function parseMs(text: string): number {
+  let value = 0;
+  if (text.length === 0) return -1;
+  for (let i = 0; i < text.length; i += 1) {
+    const digit = text.charCodeAt(i) - 0x30;
+    if (digit < 0 || digit > 9) return -1;
+    value = Math.min(msMax, value * 10 + digit);
+  }
+  return value;
+}
+
+/** Whom a router's timer calls. */
+export interface TimeoutReceiver {
+  onTimeout(kind: number): void;
+}
+
+export const TimeoutKind = { Route: 0, PerTry: 1, StreamDuration: 2 } as const;
+
+/** One timer of a router; made once and used for each request. */
+export class RouterTimer extends TimerEntry {
+  readonly #receiver: TimeoutReceiver;
+  readonly #kind: number;
+
+  constructor(receiver: TimeoutReceiver, kind: number) {
+    super();
+    this.#receiver = receiver;
+    this.#kind = kind;
+  }
+
+  override onDeadline(): void {
+    this.#receiver.onTimeout(this.#kind);
+  }
+}

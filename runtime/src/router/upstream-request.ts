@@ -1,0 +1,306 @@
+// One attempt to have a request answered: waits for a connection, holds what arrives meanwhile, writes
+// the request and hands the response to its Router. Owned by the Router and used again.
+//
+//   Idle -- start --> Waiting -- onPoolReady --> Sending -- response, reset or giveUp --> Idle
+import { assert } from "../core/assert.ts";
+import { BufferQueue } from "../core/buffer-queue.ts";
+import { HeaderMap } from "../core/header-map.ts";
+import type { Cluster } from "../upstream/cluster.ts";
+import type { Host } from "../upstream/host.ts";
+import {
+  type PendingStream,
+  type PoolCallbacks,
+  type PoolFailureReason,
+  type PooledConnection,
+  type RequestEncoder,
+  type ResponseDecoder,
+  StreamResetReason,
+} from "../upstream/pool/conn-pool.ts";
+import type { FailedAttempt } from "./retry-state.ts";
+
+/** What the request tells its router. */
+export interface UpstreamRequestOwner {
+  /** A connection is there; request headers may still be changed for this host. */
+  onUpstreamReady(host: Host, connection: PooledConnection): void;
+  onUpstreamPoolFailure(reason: PoolFailureReason, host: Host, transportFailure: string): void;
+  onUpstreamInformational(headers: HeaderMap): void;
+  onUpstreamHeaders(headers: HeaderMap, end: boolean): void;
+  onUpstreamData(buffer: Buffer, from: number, to: number, end: boolean): void;
+  onUpstreamTrailers(trailers: HeaderMap): void;
+  onUpstreamReset(reason: StreamResetReason, failureReason: string): void;
+  /** The whole request was handed to the connection. */
+  onUpstreamRequestSent(): void;
+  /** Stops and starts the request's body at its source; not counted: true and false in turn. */
+  onUpstreamBackPressure(isPaused: boolean): void;
+}
+
+export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, FailedAttempt {
+  /** The host that took or failed the attempt; null while none did. */
+  host: Host | null;
+  streamsBefore: number;
+  wasBodySent: boolean;
+  hasResponse: boolean;
+  readonly #owner: UpstreamRequestOwner;
+  readonly #responseHeaders: HeaderMap;
+  readonly #held: BufferQueue;
+  #cluster: Cluster | null;
+  #chosenHost: Host | null;
+  #headers: HeaderMap | null;
+  #isHighPriority: boolean;
+  #isStarted: boolean;
+  #isRequestEnded: boolean;
+  #isRequestSent: boolean;
+  #trailers: HeaderMap | null;
+  #pending: PendingStream | null;
+  #encoder: RequestEncoder | null;
+  #isPaused: boolean;
+  #readDisables: number;
+
+  constructor(owner: UpstreamRequestOwner) {
+    this.host = null;
+    this.streamsBefore = 0;
+    this.wasBodySent = false;
+    this.hasResponse = false;
+    this.#owner = owner;
+    this.#responseHeaders = new HeaderMap();
+    this.#held = new BufferQueue();
+    this.#cluster = null;
+    this.#chosenHost = null;
+    this.#headers = null;
+    this.#isHighPriority = false;
+    this.#isStarted = false;
+    this.#isRequestEnded = false;
+    this.#isRequestSent = false;
+    this.#trailers = null;
+    this.#pending = null;
+    this.#encoder = null;
+    this.#isPaused = false;
+    this.#readDisables = 0;
+  }
+
+  /** Asks for a connection; owner is told when there is one or none, perhaps before this returns. */
+  start(
+    cluster: Cluster,
+    host: Host,
+    headers: HeaderMap,
+    end: boolean,
+    isHighPriority: boolean,
+  ): void {
+    assert(!this.#isStarted);
+    this.#cluster = cluster;
+    this.#chosenHost = host;
+    this.#headers = headers;
+    this.#isHighPriority = isHighPriority;
+    this.#isRequestEnded = end;
+    this.#ask(cluster, host, false);
+  }
+
+  /** The same once more after a reset, on a connection that was not idle. */
+  restart(): void {
+    const cluster = this.#cluster;
+    const host = this.#chosenHost;
+    assert(cluster !== null);
+    assert(host !== null);
+    assert(!this.wasBodySent);
+    this.#isRequestSent = false;
+    this.host = null;
+    this.#ask(cluster, host, true);
+  }
+
+  /** True when the connection has the whole request. */
+  get isRequestSent(): boolean {
+    return this.#isRequestSent;
+  }
+
+  /** A connection was given and the response is not complete. */
+  get isSending(): boolean {
+    return this.#encoder !== null;
+  }
+
+  sendData(buffer: Buffer, from: number, to: number, end: boolean): void {
+    this.#isRequestEnded = end;
+    const encoder = this.#encoder;
+    if (encoder === null) {
+      this.#held.appendCopy(buffer, from, to);
+      const max = this.#cluster?.config.perConnectionBufferBytesMax ?? 0;
+      if (!end && this.#held.length > max) this.#pause(true);
+      return;
+    }
+    if (to > from) this.wasBodySent = true;
+    const isFlowing = encoder.encodeData(buffer, from, to, end);
+    if (end) this.#noteSent();
+    else if (!isFlowing && this.#encoder === encoder) this.#pause(true);
+  }
+
+  sendTrailers(trailers: HeaderMap): void {
+    this.#isRequestEnded = true;
+    const encoder = this.#encoder;
+    if (encoder === null) {
+      this.#trailers = trailers;
+      return;
+    }
+    this.wasBodySent = true;
+    encoder.encodeTrailers(trailers);
+    this.#noteSent();
+  }
+
+  /** Counted: stops and starts the response's body at its source. */
+  readDisable(disabled: boolean): void {
+    if (!disabled && this.#readDisables === 0) return;
+    this.#readDisables += disabled ? 1 : -1;
+    this.#encoder?.readDisable(disabled);
+  }
+
+  /** Ends the attempt, wherever it stands; nothing follows. */
+  giveUp(): void {
+    const pending = this.#pending;
+    const encoder = this.#encoder;
+    this.#release();
+    pending?.cancel();
+    encoder?.resetStream(StreamResetReason.LocalReset);
+  }
+
+  /**
+   * The response is complete. A request that is not cannot be finished any more, and neither can
+   * its connection be used again.
+   */
+  finish(): void {
+    const encoder = this.#encoder;
+    const isSent = this.#isRequestSent;
+    this.#release();
+    if (!isSent) encoder?.resetStream(StreamResetReason.LocalReset);
+  }
+
+  /** The attempt is over: the rest of the request's body may be read, and is dropped. */
+  resume(): void {
+    this.#pause(false);
+  }
+
+  /** Lets go of everything that belonged to the last request; it must be over. */
+  reset(): void {
+    assert(!this.#isStarted);
+    this.host = null;
+    this.streamsBefore = 0;
+    this.wasBodySent = false;
+    this.hasResponse = false;
+    this.#responseHeaders.reset();
+    this.#held.clear();
+    this.#cluster = null;
+    this.#chosenHost = null;
+    this.#headers = null;
+    this.#isHighPriority = false;
+    this.#isRequestEnded = false;
+    this.#isRequestSent = false;
+    this.#trailers = null;
+    this.#isPaused = false;
+    this.#readDisables = 0;
+  }
+
+  // ---- PoolCallbacks.
+
+  get decoder(): ResponseDecoder {
+    return this;
+  }
+
+  onPoolReady(encoder: RequestEncoder, host: Host, connection: PooledConnection): void {
+    const headers = this.#headers;
+    assert(headers !== null);
+    this.#pending = null;
+    this.#encoder = encoder;
+    this.host = host;
+    this.streamsBefore = connection.streamsBefore;
+    this.#owner.onUpstreamReady(host, connection);
+    for (let i = 0; i < this.#readDisables; i += 1) encoder.readDisable(true);
+    const hasMore = this.#held.length > 0 || this.#trailers !== null;
+    encoder.encodeHeaders(headers, this.#isRequestEnded && !hasMore);
+    this.#sendHeld(encoder);
+    if (this.#isRequestEnded && this.#encoder === encoder) this.#noteSent();
+  }
+
+  onPoolFailure(reason: PoolFailureReason, host: Host, transportFailure: string): void {
+    this.host = host;
+    this.#release();
+    this.#owner.onUpstreamPoolFailure(reason, host, transportFailure);
+  }
+
+  // ---- ResponseDecoder.
+
+  responseHeaders(): HeaderMap {
+    return this.#responseHeaders;
+  }
+
+  decodeInformational(headers: HeaderMap): void {
+    this.hasResponse = true;
+    this.#owner.onUpstreamInformational(headers);
+  }
+
+  decodeHeaders(headers: HeaderMap, endStream: boolean): void {
+    this.hasResponse = true;
+    this.#owner.onUpstreamHeaders(headers, endStream);
+  }
+
+  decodeData(buffer: Buffer, from: number, to: number, endStream: boolean): void {
+    this.#owner.onUpstreamData(buffer, from, to, endStream);
+  }
+
+  decodeTrailers(trailers: HeaderMap): void {
+    this.#owner.onUpstreamTrailers(trailers);
+  }
+
+  onResetStream(reason: StreamResetReason, failureReason: string): void {
+    this.#release();
+    this.#owner.onUpstreamReset(reason, failureReason);
+  }
+
+  onEncodeWritable(): void {
+    this.#pause(false);
+  }
+
+  // ---- Private parts.
+
+  #ask(cluster: Cluster, host: Host, avoidIdle: boolean): void {
+    this.#isStarted = true;
+    const pending = cluster.newStream(host, this, this.#isHighPriority, avoidIdle);
+    // Answered before newStream returned: then there is nothing to wait for.
+    if (this.#isStarted && this.#encoder === null) this.#pending = pending;
+  }
+
+  #sendHeld(encoder: RequestEncoder): void {
+    const held = this.#held;
+    const trailers = this.#trailers;
+    const last = held.chunkCount - 1;
+    let isFlowing = true;
+    for (let i = 0; i <= last && this.#encoder === encoder; i += 1) {
+      const chunk = held.chunks[i] as Buffer;
+      const end = this.#isRequestEnded && i === last && trailers === null;
+      this.wasBodySent = true;
+      isFlowing = encoder.encodeData(chunk, 0, chunk.length, end);
+    }
+    // What did not leave is copied by the connection; onEncodeWritable starts the source again.
+    held.clear();
+    if (trailers !== null && this.#encoder === encoder) {
+      this.wasBodySent = true;
+      encoder.encodeTrailers(trailers);
+      this.#trailers = null;
+    }
+    if (this.#encoder === encoder && !this.#isRequestEnded) this.#pause(!isFlowing);
+  }
+
+  #noteSent(): void {
+    this.#isRequestSent = true;
+    this.#owner.onUpstreamRequestSent();
+  }
+
+  #pause(isPaused: boolean): void {
+    if (this.#isPaused === isPaused) return;
+    this.#isPaused = isPaused;
+    this.#owner.onUpstreamBackPressure(isPaused);
+  }
+
+  #release(): void {
+    this.#isStarted = false;
+    this.#pending = null;
+    this.#encoder = null;
+    this.#held.clear();
+  }
+}

@@ -1,0 +1,219 @@
+// The guest's linear memory as hostcalls see it: bounds, text, keys, and results in the guest's heap.
+// Wasm hands pointers and sizes over as signed numbers: callers pass them through `>>> 0` first.
+import { headerIdOf } from "../core/header-names.ts";
+import type { Allocator } from "./vm.ts";
+
+/** Buffer methods that Node has and its types leave out: half the price of toString and write. */
+interface Latin1Buffer extends Buffer {
+  latin1Slice(start: number, end: number): string;
+  latin1Write(text: string, offset: number, length: number): number;
+}
+
+/** A key as a guest wrote it, with what the host makes of it. */
+export class GuestKey {
+  /** latin1, as the guest wrote it. */
+  readonly raw: string;
+  /** Lower-case. */
+  readonly name: string;
+  /** Known header id, 0 = any other. */
+  readonly id: number;
+  /** Can stand in a message: neither empty nor with CR, LF or NUL. */
+  readonly isValid: boolean;
+
+  constructor(raw: string) {
+    this.raw = raw;
+    this.name = raw.toLowerCase();
+    this.id = headerIdOf(this.name);
+    this.isValid = raw.length > 0 && !hasLineBreak(raw);
+  }
+}
+
+/** Whether text holds what would end a header line, or a C string, early. */
+export function hasLineBreak(text: string): boolean {
+  for (let i = 0; i < text.length; i += 1) {
+    const code = text.charCodeAt(i);
+    if (code === 13 || code === 10 || code === 0) return true;
+  }
+  return false;
+}
+
+const KEYS = 256;
+/** Longer keys are rare, and hashing them is not for free. */
+const KEY_BYTES_MAX = 64;
+/** Up to here a loop over characters beats the call into Buffer (bench/micro wasm-boundary). */
+const LOOP_BYTES_MAX = 24;
+
+export class GuestMemory {
+  #memory: WebAssembly.Memory | null;
+  #bytes: Uint8Array;
+  #buffer: Latin1Buffer;
+  #allocator: Allocator | null;
+  /** By a hash of the bytes; an entry is used only when all its bytes are the same. */
+  readonly #keys: GuestKey[];
+
+  constructor() {
+    this.#memory = null;
+    this.#bytes = new Uint8Array(0);
+    this.#buffer = Buffer.alloc(0) as Latin1Buffer;
+    this.#allocator = null;
+    this.#keys = Array.from({ length: KEYS }, () => new GuestKey(""));
+  }
+
+  /** The instance is there. Before, every range but the empty one at 0 is outside. */
+  attach(memory: WebAssembly.Memory, allocator: Allocator | null): void {
+    this.#memory = memory;
+    this.#allocator = allocator;
+    this.#refresh();
+  }
+
+  #refresh(): void {
+    if (this.#memory === null) return;
+    this.#bytes = new Uint8Array(this.#memory.buffer);
+    this.#buffer = Buffer.from(this.#memory.buffer) as Latin1Buffer;
+  }
+
+  /** Growing detaches the old ArrayBuffer, which leaves a view of length 0: a cheap test. */
+  get bytes(): Uint8Array {
+    if (this.#bytes.byteLength === 0) this.#refresh();
+    return this.#bytes;
+  }
+
+  /** Bytes of the memory now. */
+  get size(): number {
+    return this.bytes.byteLength;
+  }
+
+  contains(pointer: number, size: number): boolean {
+    return pointer + size <= this.bytes.byteLength;
+  }
+
+  /** The range must be inside. */
+  readText(pointer: number, size: number): string {
+    return this.#buffer.latin1Slice(pointer, pointer + size);
+  }
+
+  /** The range must be inside. */
+  readUtf8(pointer: number, size: number): string {
+    return this.#buffer.toString("utf8", pointer, pointer + size);
+  }
+
+  /** A copy; the range must be inside. */
+  readBytes(pointer: number, size: number): Buffer {
+    const copy = Buffer.allocUnsafe(size);
+    copy.set(this.#bytes.subarray(pointer, pointer + size));
+    return copy;
+  }
+
+  /** The text of a value, or null when CR, LF or NUL stand in it. The range must be inside. */
+  readValue(pointer: number, size: number): string | null {
+    const bytes = this.#bytes;
+    const end = pointer + size;
+    for (let i = pointer; i < end; i += 1) {
+      const byte = bytes[i] as number;
+      if (byte <= 13 && (byte === 13 || byte === 10 || byte === 0)) return null;
+    }
+    return this.#buffer.latin1Slice(pointer, end);
+  }
+
+  /** A key, from the cache when the same bytes came before. The range must be inside. */
+  readKey(pointer: number, size: number): GuestKey {
+    if (size > KEY_BYTES_MAX) return new GuestKey(this.readText(pointer, size));
+    const bytes = this.#bytes;
+    const end = pointer + size;
+    let hash = 0;
+    for (let i = pointer; i < end; i += 1) hash = (Math.imul(hash, 31) + (bytes[i] as number)) | 0;
+    const slot = (hash ^ (hash >>> 8)) & (KEYS - 1);
+    const known = this.#keys[slot] as GuestKey;
+    const raw = known.raw;
+    if (raw.length === size) {
+      let i = 0;
+      while (i < size && raw.charCodeAt(i) === bytes[pointer + i]) i += 1;
+      if (i === size) return known;
+    }
+    const key = new GuestKey(this.#buffer.latin1Slice(pointer, end));
+    this.#keys[slot] = key;
+    return key;
+  }
+
+  readU32(pointer: number): number {
+    return this.#buffer.readUInt32LE(pointer);
+  }
+
+  /** False when the four bytes are not all inside. Out parameters need not be aligned. */
+  writeU32(pointer: number, value: number): boolean {
+    const bytes = this.bytes;
+    if (pointer + 4 > bytes.byteLength) return false;
+    bytes[pointer] = value;
+    bytes[pointer + 1] = value >>> 8;
+    bytes[pointer + 2] = value >>> 16;
+    bytes[pointer + 3] = value >>> 24;
+    return true;
+  }
+
+  /** Of a whole number that is not negative; beyond 2^53 the low bits are lost. */
+  writeU64(pointer: number, value: number): boolean {
+    if (!this.contains(pointer, 8)) return false;
+    const high = Math.floor(value / 4_294_967_296);
+    this.writeU32(pointer, value - high * 4_294_967_296);
+    return this.writeU32(pointer + 4, high);
+  }
+
+  /** The range must be inside. */
+  writeBytes(pointer: number, source: Uint8Array): void {
+    this.bytes.set(source, pointer);
+  }
+
+  /** The range must be inside. */
+  fill(pointer: number, size: number, byte: number): void {
+    this.bytes.fill(byte, pointer, pointer + size);
+  }
+
+  /**
+   * Room for `size` bytes (not 0) in the guest's heap; 0 when its allocator gave none, or an
+   * address outside. Runs guest code: every view is looked at anew afterwards.
+   */
+  allocate(size: number): number {
+    const allocator = this.#allocator;
+    if (allocator === null) return 0;
+    const pointer = allocator.allocate(size) >>> 0;
+    return pointer !== 0 && this.contains(pointer, size) ? pointer : 0;
+  }
+
+  /**
+   * Hands latin1 text to the guest: bytes from its allocator, their address and size to the two out
+   * parameters. Nothing is allocated for empty text: 0 and 0. False = a pointer is bad.
+   */
+  returnText(text: string, outPointer: number, outSize: number): boolean {
+    if (!this.contains(outPointer, 4) || !this.contains(outSize, 4)) return false;
+    const size = text.length;
+    let pointer = 0;
+    if (size > 0) {
+      pointer = this.allocate(size);
+      if (pointer === 0) return false;
+      if (size <= LOOP_BYTES_MAX) {
+        const bytes = this.#bytes;
+        for (let i = 0; i < size; i += 1) bytes[pointer + i] = text.charCodeAt(i);
+      } else this.#buffer.latin1Write(text, pointer, size);
+    }
+    this.writeU32(outPointer, pointer);
+    return this.writeU32(outSize, size);
+  }
+
+  /** As returnText, for bytes. */
+  returnBytes(source: Uint8Array, outPointer: number, outSize: number): boolean {
+    const pointer = this.returnRoom(source.length, outPointer, outSize);
+    if (pointer < 0) return false;
+    if (source.length > 0) this.#bytes.set(source, pointer);
+    return true;
+  }
+
+  /** As returnText, but the caller writes the bytes at the returned address; -1 = bad pointer. */
+  returnRoom(size: number, outPointer: number, outSize: number): number {
+    if (!this.contains(outPointer, 4) || !this.contains(outSize, 4)) return -1;
+    const pointer = size > 0 ? this.allocate(size) : 0;
+    if (size > 0 && pointer === 0) return -1;
+    this.writeU32(outPointer, pointer);
+    this.writeU32(outSize, size);
+    return pointer;
+  }
+}
