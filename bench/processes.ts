@@ -1,7 +1,8 @@
 // Starts what is measured, reads its CPU and memory from /proc, and ends all of it in any case.
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, type ChildProcessByStdio, spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import net from "node:net";
+import type { Readable } from "node:stream";
 
 /** USER_HZ: what /proc/PID/stat counts in on Linux, whatever the kernel's own tick is. */
 export const TICKS_PER_SECOND = 100;
@@ -85,10 +86,35 @@ function canConnect(port: number): Promise<boolean> {
   });
 }
 
+/** A child whose output can be read. */
+export type OwnedProcess = ChildProcessByStdio<null, Readable, Readable>;
+
 const children = new Set<ChildProcess>();
 
+/** Each child leads a group of its own: what it started (nginx: workers) ends with it. */
+function killGroup(child: ChildProcess): void {
+  if (child.pid === undefined) return;
+  try {
+    process.kill(-child.pid, "SIGKILL");
+  } catch {
+    // The group has ended by itself.
+  }
+}
+
 function killAll(): void {
-  for (const child of children) child.kill("SIGKILL");
+  for (const child of children) killGroup(child);
+}
+
+/** Starts a child that ends at the latest with this process. */
+export function spawnOwned(command: readonly string[]): OwnedProcess {
+  const [binary = "", ...args] = command;
+  const child = spawn(binary, args, { stdio: ["ignore", "pipe", "pipe"], detached: true });
+  children.add(child);
+  child.on("exit", () => {
+    killGroup(child);
+    children.delete(child);
+  });
+  return child;
 }
 
 process.on("exit", killAll);
@@ -104,9 +130,7 @@ export interface Started {
 
 /** Starts a command and waits until its port takes connections; throws with its output. */
 export async function start(command: readonly string[], port: number): Promise<Started> {
-  const [binary = "", ...args] = command;
-  const child = spawn(binary, args, { stdio: ["ignore", "pipe", "pipe"] });
-  children.add(child);
+  const child = spawnOwned(command);
   let output = "";
   let ended: string | undefined;
   const keep = (part: Buffer): void => {
@@ -119,20 +143,19 @@ export async function start(command: readonly string[], port: number): Promise<S
   });
   child.on("exit", (code, signal) => {
     ended = `exit ${code ?? signal}`;
-    children.delete(child);
   });
   const stop = async (): Promise<void> => {
     if (ended !== undefined) return;
     child.kill("SIGTERM");
     for (let waited = 0; ended === undefined && waited < 2000; waited += 20) await delay(20);
-    if (ended === undefined) child.kill("SIGKILL");
+    if (ended === undefined) killGroup(child);
   };
   for (const until = Date.now() + START_MS_MAX; Date.now() < until; await delay(20)) {
     if (ended !== undefined) break;
     if (await canConnect(port)) return { pid: child.pid ?? 0, stop };
   }
   await stop();
-  throw new Error(`${binary} did not start (${ended ?? "no answer"}): ${output.trim()}`);
+  throw new Error(`${command[0]} did not start (${ended ?? "no answer"}): ${output.trim()}`);
 }
 
 function delay(ms: number): Promise<void> {

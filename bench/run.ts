@@ -1,4 +1,4 @@
-// `npm run bench`: CPU per request of Headgate beside nginx, HAProxy, Envoy, the floor. See README.md.
+// `npm run bench`: CPU per request of Headgate beside nginx, HAProxy, Envoy and the floor.
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

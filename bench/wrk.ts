@@ -1,5 +1,5 @@
 // Runs wrk and reads its report.
-import { spawn } from "node:child_process";
+import { spawnOwned } from "./processes.ts";
 
 /** What one run of wrk said. */
 export interface WrkReport {
@@ -62,15 +62,9 @@ export function runWrk(
   seconds: number,
 ): Promise<WrkReport> {
   const counts = ["-t", "1", "-c", String(connections), "-d", `${seconds}s`];
-  const child = spawn(
-    binary,
-    [...counts, "--latency", "-H", "User-Agent: wrk/headgate-bench", url],
-    {
-      stdio: ["ignore", "pipe", "pipe"],
-      timeout: (seconds + 10) * 1000,
-      killSignal: "SIGKILL",
-    },
-  );
+  const agent = "User-Agent: wrk/headgate-bench";
+  const child = spawnOwned([binary, ...counts, "--latency", "-H", agent, url]);
+  const timer = setTimeout(() => child.kill("SIGKILL"), (seconds + 10) * 1000);
   let output = "";
   child.stdout.on("data", (part: Buffer) => {
     output += part.toString("latin1");
@@ -81,6 +75,7 @@ export function runWrk(
   return new Promise((resolve, reject) => {
     child.on("error", reject);
     child.on("close", (code) => {
+      clearTimeout(timer);
       if (code === 0) resolve(parseWrk(output));
       else reject(new Error(`wrk ended with ${code}:\n${output}`));
     });

@@ -7,6 +7,7 @@ const DATE = /\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\
 const UUID = /\b[0-9a-f]{8}-[0-9a-f]{4}-([0-9a-f])[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}\b/g;
 const ISO_TIME = /\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g;
 const SERVICE_TIME = /^(x-envoy-upstream-service-time: ?)\d+$/i;
+const LOOPBACK_PEER = /^(x-forwarded-for: (?:.*,)?)127\.0\.0\.1$/;
 const BODY_TEXT_MAX = 600;
 
 /** A date of this run, and not one that a case sent. */
@@ -57,7 +58,10 @@ export class Normaliser {
 
   /** A header line; the service time is a number of milliseconds. */
   header(line: string): string {
-    return this.text(line.replace(SERVICE_TIME, "$1{ms}"));
+    let timed = line.replace(SERVICE_TIME, "$1{ms}");
+    // A loopback peer is the host's own address, which is loopback itself where there is no other.
+    if (this.#hostAddresses.length === 0) timed = timed.replace(LOOPBACK_PEER, "$1{host-ip}");
+    return this.text(timed);
   }
 
   /** A body; a long one becomes its length and digest. */

@@ -75,12 +75,12 @@ export class ConfigDocument extends ReadingCheck {
       const isObject = this.kind(parent) == NodeKind.Object;
       let value = isObject ? parent + 2 : parent + 1;
       let index: u64 = 0;
-      while (node >= this.end(value)) {
+      // A name comes right before its value, which malformed text may not have.
+      while (node >= value && node >= this.end(value)) {
         value = this.end(value) + (isObject ? 1 : 0);
         index++;
       }
       path += "/" + (isObject ? escapeStep(this.text(value - 1)) : decimal(index));
-      // A name comes before its value: there is nothing deeper to find.
       parent = node < value ? node : value;
     }
     return path;

@@ -62,8 +62,8 @@ export class LoadedBootstrap {
   }
 
   /**
-   * Fields that are set and that nobody has read through `root`, topmost only: what is valid but not
-   * implemented. Call it when the translation is done.
+   * Fields that are set and that nobody has read through `root`, topmost only: what is valid but
+   * not implemented. Call it when the translation is done.
    */
   unreadFields(): ConfigProblem[] {
     return this.#located(unreadFields(this.#message), () => "not implemented by Headgate");

@@ -9,7 +9,9 @@ export interface ConfigProblem {
   readonly line: number;
   /** Column from 1; 0 when unknown. */
   readonly column: number;
-  /** Field path from the root message, `static_resources.clusters[0].name`; "" for the whole text. */
+  /**
+   * Field path from the root message, `static_resources.clusters[0].name`; "" for the whole text.
+   */
   readonly path: string;
   /** Lower case, without full stop, with the offending value. */
   readonly message: string;
@@ -42,7 +44,10 @@ export class ConfigErrors extends Error {
     this.omitted = omitted;
   }
 
-  /** The text of a list of problems, one a line, with `and N more` at the end when some were left out. */
+  /**
+   * The text of a list of problems, one a line, with `and N more` at the end when some were left
+   * out.
+   */
   static describe(problems: readonly ConfigProblem[], omitted: number): string {
     const lines: string[] = problems.map(describeProblem);
     if (omitted > 0) lines.push(`and ${omitted} more`);

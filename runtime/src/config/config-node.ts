@@ -2,16 +2,18 @@
 //
 // A ConfigNode is one message of the configuration with its path. Rules that hold for all of it:
 //  - Names are proto names in snake_case, whatever the text wrote. A name that the message does not
-//    have throws: that is our bug, not the configuration's.
+//    have throws, and so does a getter of another type than the field's: that is our bug, not the
+//    configuration's.
 //  - Only what the configuration sets is there; defaults are not filled in. A getter answers
-//    undefined, or the fallback it was given, for a field that is not set. Lists and maps are empty.
+//    undefined, or the fallback it was given, for a field that is not set. Lists and maps are
+//    empty.
 //  - Wrappers (UInt32Value ...) are scalars, with presence. Enums are names (of an unknown number:
-//    its digits). Durations are milliseconds, fractions included. Any is the message in it, with its
-//    `typeName`; a TypedStruct has already become the message that it stands for.
+//    its digits). Durations are milliseconds, fractions included. Any is the message in it, with
+//    its `typeName`; a TypedStruct has already become the message that it stands for.
 //  - Each getter marks its field as read, set or not. What is set and was never read is what we do
-//    not implement: `unreadFields` lists it, so that nothing is dropped in silence. `has` and `oneof`
-//    do not mark: to see that a field is there is not to serve it. `accept` marks a field that may
-//    stand without effect, with a reason.
+//    not implement: `unreadFields` lists it, so that nothing is dropped in silence. `has` and
+//    `oneof` do not mark: to see that a field is there is not to serve it. `accept` marks a field
+//    that may stand without effect, with a reason.
 //  - A field that is one message is read by `node`, and then its own fields count one by one; a
 //    message that was handed out but never asked for anything counts as one unread field.
 import type { DescField, Message } from "@bufbuild/protobuf";
@@ -61,7 +63,7 @@ export class ConfigNode {
     const place = entry?.place ?? this.#message.place;
     const path = name === undefined ? this.#path : this.#path.field(name);
     const { file, line, column } = place.position(entry !== undefined);
-    return line > 0 ? `${file}:${line}:${column}: ${path}` : path.toString();
+    return line > 0 ? `${file}:${line}:${column}: ${path.toString()}` : path.toString();
   }
 
   /** Adds a problem with this message, or with one of its fields, to a list. */
@@ -97,14 +99,15 @@ export class ConfigNode {
   string(name: string, fallback: string): string;
   string(name: string, fallback?: string): string | undefined {
     const value = this.#read(name);
-    return value === undefined ? fallback : String(value);
+    return value === undefined ? fallback : this.#text(name, value);
   }
 
   bool(name: string): boolean | undefined;
   bool(name: string, fallback: boolean): boolean;
   bool(name: string, fallback?: boolean): boolean | undefined {
     const value = this.#read(name);
-    return value === undefined ? fallback : value === true;
+    if (value === undefined || typeof value === "boolean") return value ?? fallback;
+    throw this.#wrongGetter(name);
   }
 
   /** Any integer type. Beyond 2^53 the nearest double; `bigint` keeps all digits. */
@@ -112,19 +115,21 @@ export class ConfigNode {
   uint(name: string, fallback: number): number;
   uint(name: string, fallback?: number): number | undefined {
     const value = this.#read(name);
-    return value === undefined ? fallback : Number(value);
+    return value === undefined ? fallback : this.#number(name, value);
   }
 
   bigint(name: string): bigint | undefined {
     const value = this.#read(name);
-    return typeof value === "number" || typeof value === "bigint" ? BigInt(value) : undefined;
+    if (value === undefined) return undefined;
+    if (typeof value === "number" || typeof value === "bigint") return BigInt(value);
+    throw this.#wrongGetter(name);
   }
 
   double(name: string): number | undefined;
   double(name: string, fallback: number): number;
   double(name: string, fallback?: number): number | undefined {
     const value = this.#read(name);
-    return value === undefined ? fallback : Number(value);
+    return value === undefined ? fallback : this.#number(name, value);
   }
 
   /** Milliseconds with fractions; never negative. */
@@ -132,31 +137,35 @@ export class ConfigNode {
   durationMs(name: string, fallback: number): number;
   durationMs(name: string, fallback?: number): number | undefined {
     const value = this.#read(name);
-    return value instanceof DurationValue ? value.ms : fallback;
+    if (value === undefined || value instanceof DurationValue) return value?.ms ?? fallback;
+    throw this.#wrongGetter(name);
   }
 
   /** A duration with all nanoseconds. */
   duration(name: string): DurationValue | undefined {
     const value = this.#read(name);
-    return value instanceof DurationValue ? value : undefined;
+    if (value === undefined || value instanceof DurationValue) return value;
+    throw this.#wrongGetter(name);
   }
 
   /** Name of an enum's value; the enum's zero value when the field is not set. */
   enum(name: string): string {
     const zero = this.#field(name).enum?.values[0]?.name ?? "";
     const value = this.#read(name);
-    return value === undefined ? zero : String(value);
+    return value === undefined ? zero : this.#text(name, value);
   }
 
   bytes(name: string): Uint8Array | undefined {
     const value = this.#read(name);
-    return value instanceof Uint8Array ? value : undefined;
+    if (value === undefined || value instanceof Uint8Array) return value;
+    throw this.#wrongGetter(name);
   }
 
   /** A message field; for an Any field the message in it. */
   node(name: string): ConfigNode | undefined {
     const value = this.#read(name);
-    if (!(value instanceof MessageValue)) return undefined;
+    if (value === undefined) return undefined;
+    if (!(value instanceof MessageValue)) throw this.#wrongGetter(name);
     return new ConfigNode(this.#schema, value, this.#path.field(name));
   }
 
@@ -179,12 +188,12 @@ export class ConfigNode {
 
   /** A list of strings or of enum names. */
   strings(name: string): string[] {
-    return this.#list(name).map(String);
+    return this.#list(name).map((value) => this.#text(name, value));
   }
 
   /** A list of numbers. */
   numbers(name: string): number[] {
-    return this.#list(name).map(Number);
+    return this.#list(name).map((value) => this.#number(name, value));
   }
 
   /** A map of messages, or of Any. */
@@ -202,19 +211,22 @@ export class ConfigNode {
   /** A map of strings or of other scalars, as text. */
   stringMap(name: string): Map<string, string> {
     const texts = new Map<string, string>();
-    for (const [key, value] of this.#entries(name)) texts.set(key, String(value));
+    for (const [key, value] of this.#entries(name)) {
+      texts.set(key, this.#text(name, value));
+    }
     return texts;
   }
 
   /** A field of type Struct, Value or ListValue. Floats of a YAML text are strings, as in Envoy. */
   json(name: string): Json | undefined {
     const value = this.#read(name);
-    return value instanceof JsonValue ? value.json : undefined;
+    if (value === undefined || value instanceof JsonValue) return value?.json;
+    throw this.#wrongGetter(name);
   }
 
   /**
-   * What an Any of a well-known type holds: JSON for a Struct, the scalar for a wrapper, milliseconds
-   * for a Duration; undefined when this node is an ordinary message.
+   * What an Any of a well-known type holds: JSON for a Struct, the scalar for a wrapper,
+   * milliseconds for a Duration; undefined when this node is an ordinary message.
    */
   get content(): Json | bigint | Uint8Array | undefined {
     this.#message.isVisited = true;
@@ -278,12 +290,31 @@ export class ConfigNode {
 
   #list(name: string): SingleValue[] {
     const value = this.#read(name);
-    return Array.isArray(value) ? value : [];
+    if (value === undefined) return [];
+    if (!Array.isArray(value)) throw this.#wrongGetter(name);
+    return value;
   }
 
   #entries(name: string): Map<string, SingleValue> {
     const value = this.#read(name);
-    return value instanceof Map ? value : new Map<string, SingleValue>();
+    if (value === undefined) return new Map<string, SingleValue>();
+    if (!(value instanceof Map)) throw this.#wrongGetter(name);
+    return value;
+  }
+
+  #text(name: string, value: FieldValue): string {
+    if (typeof value === "object") throw this.#wrongGetter(name);
+    return String(value);
+  }
+
+  #number(name: string, value: FieldValue): number {
+    if (typeof value !== "number" && typeof value !== "bigint") throw this.#wrongGetter(name);
+    return Number(value);
+  }
+
+  // A getter of another type than the field's would drop the value: our bug.
+  #wrongGetter(name: string): Error {
+    return new Error(`${this.typeName}.${name} is read by a getter of another type`);
   }
 }
 

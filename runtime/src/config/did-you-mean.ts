@@ -1,11 +1,13 @@
-// Finds the name that a misspelt one was probably meant to be; called when a problem is put in words.
+// Finds the name that a misspelt one was probably meant to be; called when a problem is put in
+// words.
 
 /** Names longer than this are not compared: an edit distance costs the product of both lengths. */
 const lengthMax = 256;
 
 /**
  * The candidate with the smallest edit distance to `name`, ignoring case; undefined when none is
- * near enough to be a likely meaning (a third of the name's length, at least 1 and at most 6 edits).
+ * near enough to be a likely meaning (a third of the name's length, at least 1 and at most 6
+ * edits).
  */
 export function nearestName(name: string, candidates: Iterable<string>): string | undefined {
   if (name.length === 0 || name.length > lengthMax) return undefined;

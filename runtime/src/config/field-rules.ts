@@ -26,10 +26,11 @@ interface PatternCheck {
   readonly path: FieldPath;
 }
 
-const numberKinds: ReadonlySet<string> = new Set([
-  ...["float", "double", "int32", "int64", "uint32", "uint64", "sint32", "sint64"],
-  ...["fixed32", "fixed64", "sfixed32", "sfixed64"],
-]);
+const numberKinds: ReadonlySet<string> = new Set(
+  (
+    "float double int32 int64 uint32 uint64 sint32 sint64 " + "fixed32 fixed64 sfixed32 sfixed64"
+  ).split(" "),
+);
 
 export class FieldRules {
   readonly #schema: RuleSchema;
@@ -154,7 +155,7 @@ export class FieldRules {
     if (kind === "enum") return brokenEnum(field, rule, value);
     if (kind === "bool") {
       return "const" in rule && rule["const"] !== value
-        ? `value must equal ${String(rule["const"])}`
+        ? `value must equal ${String(rule["const"] as boolean)}`
         : undefined;
     }
     if (kind === "any") return brokenAny(rule, value);
@@ -252,7 +253,7 @@ function brokenEnum(field: DescField, rule: Rule, value: SingleValue): string | 
       : description.values.find((known) => known.name === value)?.number;
   if (number === undefined) return undefined;
   if ("const" in rule && rule["const"] !== number)
-    return `value must equal ${String(rule["const"])}`;
+    return `value must equal ${String(rule["const"] as number)}`;
   const list = (name: string): number[] => (rule[name] as number[] | undefined) ?? [];
   if (list("in").length > 0 && !list("in").includes(number)) {
     return `value must be in list [${list("in").join(" ")}]`;

@@ -19,8 +19,11 @@ import {
 import type { Schema } from "./schema.ts";
 
 const longScalars: ReadonlySet<ScalarType> = new Set([
-  ...[ScalarType.INT64, ScalarType.SINT64, ScalarType.SFIXED64],
-  ...[ScalarType.UINT64, ScalarType.FIXED64],
+  ScalarType.INT64,
+  ScalarType.SINT64,
+  ScalarType.SFIXED64,
+  ScalarType.UINT64,
+  ScalarType.FIXED64,
 ]);
 const longWrappers: ReadonlySet<string> = new Set([
   "google.protobuf.Int64Value",

@@ -43,8 +43,9 @@ export class JsonValue {
 }
 
 /**
- * One value: enums by name (by number when the API has no name), 64-bit integers as bigint only when
- * a number cannot hold them, wrappers as what they wrap, Timestamp and FieldMask as their JSON text.
+ * One value: enums by name (by number when the API has no name), 64-bit integers as bigint only
+ * when a number cannot hold them, wrappers as what they wrap, Timestamp and FieldMask as their JSON
+ * text.
  */
 export type SingleValue =
   | string
@@ -88,7 +89,9 @@ export class MessageValue {
   readonly fields: Map<string, FieldEntry>;
   /** The type URL when this is the content of an Any; null otherwise. */
   readonly typeUrl: string | null;
-  /** The content of an Any of a well-known type that is no ordinary message (Duration, Struct ...). */
+  /**
+   * The content of an Any of a well-known type that is no ordinary message (Duration, Struct ...).
+   */
   readonly wellKnown: SingleValue | null;
   /** Whether anybody has looked for a field in it. */
   isVisited: boolean;

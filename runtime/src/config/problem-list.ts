@@ -28,12 +28,8 @@ export class FieldPath {
 
   /** `static_resources.listeners[0].metadata["x"]`; "" for the root. */
   toString(): string {
-    const segments: string[] = [];
-    let path: FieldPath | null = this;
-    while (path !== null) {
-      segments.push(path.#segment);
-      path = path.#parent;
-    }
+    const segments: string[] = [this.#segment];
+    for (let path = this.#parent; path !== null; path = path.#parent) segments.push(path.#segment);
     const text = segments.reverse().join("");
     return text.startsWith(".") ? text.slice(1) : text;
   }

@@ -105,7 +105,8 @@ function readDouble(raw: RawValue): number | undefined {
   return Number.isFinite(value) ? value : undefined;
 }
 
-// Both alphabets are allowed, with or without padding; Buffer alone would skip what it does not know.
+// Both alphabets are allowed, with or without padding; Buffer alone would skip what it does not
+// know.
 function readBase64(text: string): Uint8Array | undefined {
   const digits = text.replace(/={1,2}$/, "");
   if (!/^[A-Za-z0-9+/_-]*$/.test(digits) || digits.length % 4 === 1) return undefined;

@@ -213,8 +213,8 @@ export function typeNameOf(typeUrl: string): string {
   return typeUrl.slice(typeUrl.lastIndexOf("/") + 1);
 }
 
-// createFileRegistry adds a given file with all that it imports, again and again for each way to it,
-// which is most of the cost. Only the types of direct imports are needed.
+// createFileRegistry adds a given file with all that it imports, again and again for each way to
+// it, which is most of the cost. Only the types of direct imports are needed.
 function withoutDependencies(file: DescFile): DescFile {
   return Object.create(file, { dependencies: { value: [] } }) as DescFile;
 }

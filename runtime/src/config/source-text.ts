@@ -1,5 +1,5 @@
-// One text that configuration is read from, and the places in it. Made by bootstrap-loader.ts; every
-// value of the configuration remembers its Place.
+// One text that configuration is read from, and the places in it. Made by bootstrap-loader.ts;
+// every value of the configuration remembers its Place.
 import { ConfigErrors, type ConfigProblem } from "./config-error.ts";
 import type { TextPosition, YamlDocument } from "./yaml-document.ts";
 import { readYamlFast, type Spans } from "./yaml-fast.ts";
@@ -90,8 +90,8 @@ function lineStartsOf(text: string): number[] {
 }
 
 /**
- * Where a value stands in its text: a chain of keys and indexes as they are written there, which may
- * differ from the field path (camelCase, one object for a list, TypedStruct, --config-yaml).
+ * Where a value stands in its text: a chain of keys and indexes as they are written there, which
+ * may differ from the field path (camelCase, one object for a list, TypedStruct, --config-yaml).
  */
 export class Place {
   readonly source: SourceText | null;
@@ -110,12 +110,13 @@ export class Place {
 
   keys(): (string | number)[] {
     const keys: (string | number)[] = [];
-    let place: Place = this;
-    while (place.#parent !== null) {
+    const collect = (place: Place): void => {
+      if (place.#parent === null) return;
+      collect(place.#parent);
       keys.push(place.#key);
-      place = place.#parent;
-    }
-    return keys.reverse();
+    };
+    collect(this);
+    return keys;
   }
 
   /** File, line and column; all empty for values that came without a text (xDS). */

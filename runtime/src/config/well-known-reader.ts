@@ -71,7 +71,7 @@ function expectedDuration(raw: RawValue): string {
   const base = 'a duration of seconds like "1.5s"';
   if (typeof raw === "number" && raw >= 0) return `${base} (did you mean "${raw}s"?)`;
   if (typeof raw !== "string") return base;
-  if (/^-/.test(raw)) return `${base}, not negative`;
+  if (raw.startsWith("-")) return `${base}, not negative`;
   const parts = /^\s*([0-9]*\.?[0-9]+)\s*(ms|us|ns|s|m|h|d)?\s*$/.exec(raw);
   if (parts === null) return base;
   const factors = { ms: 1e-3, us: 1e-6, ns: 1e-9, s: 1, m: 60, h: 3600, d: 86_400 } as const;

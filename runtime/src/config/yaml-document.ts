@@ -1,6 +1,6 @@
 // The slow, exact YAML reader: builds the document tree of the `yaml` package, reports every syntax
-// error and duplicate key with its place, and finds the place of any value. Called by source-text.ts
-// when the fast reader declined the text or when somebody asks for a position.
+// error and duplicate key with its place, and finds the place of any value. Called by
+// source-text.ts when the fast reader declined the text or when somebody asks for a position.
 import {
   type Alias,
   isAlias,
@@ -95,8 +95,8 @@ export class YamlDocument {
   }
 
   /**
-   * Where the value at `keys` starts, or with `wantKey` its key. When the path leads to nothing, the
-   * last part of it that exists.
+   * Where the value at `keys` starts, or with `wantKey` its key. When the path leads to nothing,
+   * the last part of it that exists.
    */
   locate(keys: readonly (string | number)[], wantKey: boolean): TextPosition {
     let node: Node | null = this.#root;
@@ -158,7 +158,7 @@ export class YamlDocument {
 
   #scalar(node: Scalar): RawValue {
     if (node.anchor !== undefined) this.#anchors.set(node.anchor, node);
-    const text = String(node.value ?? "");
+    const text = scalarText(node);
     // A lone `!` says that an unquoted scalar is text, as for yaml-cpp.
     if (node.type !== Scalar.PLAIN || node.tag === "!") return text;
     return readPlainScalar(text, this.#dialect);
@@ -245,7 +245,7 @@ export class YamlDocument {
       return undefined;
     }
     if (target.anchor !== undefined) this.#anchors.set(target.anchor, target);
-    const text = String(target.value ?? "");
+    const text = scalarText(target);
     return target.type === Scalar.PLAIN && (text === "" || text === "~") ? "null" : text;
   }
 
@@ -278,6 +278,11 @@ export class YamlDocument {
     }
     return undefined;
   }
+}
+
+// The failsafe schema makes every scalar a string, and null of nothing.
+function scalarText(node: Scalar): string {
+  return typeof node.value === "string" ? node.value : "";
 }
 
 function syntaxMessage(error: { readonly code: string; readonly message: string }): string {

@@ -62,21 +62,14 @@ test("reads whole configurations itself", () => {
 
 test("declines what has more than one reading, is rare, or is wrong", () => {
   const declines = [
-    ...["", "# only a comment\n", "\ta: b", "a: b\r\n", "\ufeffa: b", "%YAML 1.1\n---\na: b\n"],
-    ...["a: &x b\n", "a: *x\n", "a: !t b\n", "!ignore a: b\n", "<<: {a: b}\n", "? a\n: b\n"],
-    ...[
-      "a: >\n  b\n",
-      "a: |2\n   b\n",
-      "a: |\nb: c\n",
-      "a: b\n  c\n",
-      'a: "b\n  c"\n',
-      "a: b: c\n",
-    ],
-    ...["a: b\na: c\n", "{a: 1, a: 2}", "a: b\n---\nc: d\n", "a: b\n...\n", "~: a\n", ": a\n"],
-    ...["a: [b\n", "a: {b: c\n", "a: [b]]\n", "a: @b\n", "a: `b`\n", "a: %b\n", "a: 'b\n"],
-    ...['a: "\\x41"\n', 'a: "\\q"\n', "a:\n  b: c\n d: e\n", "- a\nb: c\n", "a: [b c: d]\n"],
-    ...["a: [\nb]\n", "a: - b\n", "a: {b: c}d\n", "a: 'b' c\n", "a: b\nc\n"],
-  ];
+    ["", "# only a comment\n", "\ta: b", "a: b\r\n", "\ufeffa: b", "%YAML 1.1\n---\na: b\n"],
+    ["a: &x b\n", "a: *x\n", "a: !t b\n", "!ignore a: b\n", "<<: {a: b}\n", "? a\n: b\n"],
+    ["a: >\n  b\n", "a: |2\n   b\n", "a: |\nb: c\n", "a: b\n  c\n", 'a: "b\n  c"\n', "a: b: c\n"],
+    ["a: b\na: c\n", "{a: 1, a: 2}", "a: b\n---\nc: d\n", "a: b\n...\n", "~: a\n", ": a\n"],
+    ["a: [b\n", "a: {b: c\n", "a: [b]]\n", "a: @b\n", "a: `b`\n", "a: %b\n", "a: 'b\n"],
+    ['a: "\\x41"\n', 'a: "\\q"\n', "a:\n  b: c\n d: e\n", "- a\nb: c\n", "a: [b c: d]\n"],
+    ["a: [\nb]\n", "a: - b\n", "a: {b: c}d\n", "a: 'b' c\n", "a: b\nc\n"],
+  ].flat();
   for (const text of declines)
     expect({ text, value: readYamlFast(text, "yaml") }).toEqual({ text });
 });
@@ -95,9 +88,9 @@ test("in JSON numbers are numbers, words are not, and the root is an object or l
 
 test("agrees with the yaml package on every text that it reads, however mangled", () => {
   const pieces = [
-    ...[" ", "\n", "-", ":", "#", "{", "}", "[", "]", ",", '"', "'", "|", "a", "0", "\n  ", "- "],
-    ...[": ", "?", "&", "*", "!", "%", ">", "\\", "\n- ", "---\n", "...", "~", "<<", " #", "''"],
-  ];
+    [" ", "\n", "-", ":", "#", "{", "}", "[", "]", ",", '"', "'", "|", "a", "0", "\n  ", "- "],
+    [": ", "?", "&", "*", "!", "%", ">", "\\", "\n- ", "---\n", "...", "~", "<<", " #", "''"],
+  ].flat();
   let seed = 7;
   const random = (below: number): number => {
     seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0;

@@ -54,8 +54,13 @@ const openMap = 0x7b;
 const pipe = 0x7c;
 const closeMap = 0x7d;
 
-/** Characters that cannot open a plain scalar. `-`, `?` and `:` can, before something else than a space. */
+/**
+ * Characters that cannot open a plain scalar. `-`, `?` and `:` can, before something else than a
+ * space.
+ */
 const indicators: ReadonlySet<number> = new Set(Array.from("[]{},#&*!|>'\"%@`?", codeOf));
+
+const flowIndicators: ReadonlySet<number> = new Set(Array.from(",[]{}", codeOf));
 
 function codeOf(character: string): number {
   return character.charCodeAt(0);
@@ -290,7 +295,9 @@ class FastReader {
     return readPlainScalar(text, this.#dialect);
   }
 
-  /** The end of a plain scalar: the line's end, a comment, `: `, or in flow style one of `,[]{}`. */
+  /**
+   * The end of a plain scalar: the line's end, a comment, `: `, or in flow style one of `,[]{}`.
+   */
   #plainEnd(from: number, isFlow: boolean): number {
     const text = this.#text;
     let at = from;
@@ -305,14 +312,7 @@ class FastReader {
   }
 
   #endsFlow(at: number): boolean {
-    const code = this.#code(at);
-    return (
-      code === comma ||
-      code === closeMap ||
-      code === closeList ||
-      code === openMap ||
-      code === openList
-    );
+    return flowIndicators.has(this.#code(at));
   }
 
   /** Index of the closing quote on the same line, or -1. */
@@ -455,7 +455,11 @@ class FastReader {
     if (code === openMap || code === openList) return this.#flow(parentIndent);
     if (code === doubleQuote || code === singleQuote) return this.#quoted(code);
     if (indicators.has(code)) throw declined;
-    if ((code === dash || code === colon) && this.#flowBreak(this.#at + 1)) throw declined;
+    if (
+      (code === dash || code === colon) &&
+      (this.#isBreakAt(this.#at + 1) || this.#endsFlow(this.#at + 1))
+    )
+      throw declined;
     const end = this.#plainEnd(this.#at, true);
     const text = this.#text.slice(this.#at, end).trimEnd();
     const isLineEnd = this.#code(end) === newline || this.#code(end) === hash;
@@ -467,10 +471,6 @@ class FastReader {
       if (next !== comma && next !== closeMap && next !== closeList) throw declined;
     } else if (this.#code(end) === openMap || this.#code(end) === openList) throw declined;
     return readPlainScalar(text, this.#dialect);
-  }
-
-  #flowBreak(at: number): boolean {
-    return this.#isBreakAt(at) || this.#endsFlow(at);
   }
 
   /** Spaces, comments and line ends inside a flow collection. */

@@ -125,7 +125,8 @@ export class YamlWalker {
       oneofs.set(field.oneof, field.name);
       return;
     }
-    const text = `found both "${first}" and "${field.name}", expected only one of the ${field.oneof.name} fields`;
+    const both = `found both "${first}" and "${field.name}"`;
+    const text = `${both}, expected only one of the ${field.oneof.name} fields`;
     this.#problems.error(place, path, text, "key");
   }
 
@@ -140,8 +141,8 @@ export class YamlWalker {
     return this.#single(field, raw, place, path);
   }
 
-  // One object where a list is expected is a list of one, and lists within lists are flattened: both
-  // are accepted by Envoy's JSON reader and the first is common.
+  // One object where a list is expected is a list of one, and lists within lists are flattened:
+  // both are accepted by Envoy's JSON reader and the first is common.
   #list(field: DescField, raw: RawValue, place: Place, path: FieldPath): SingleValue[] | undefined {
     const values: SingleValue[] = [];
     let isWhole = true;
@@ -289,7 +290,9 @@ export class YamlWalker {
     }
     const typePlace = place.child(typeKey);
     if (typeUrl.lastIndexOf("/") < 1) {
-      const text = `found the type URL ${quoted(typeUrl)}, expected a host and a slash before the name (did you mean "type.googleapis.com/${typeNameOf(typeUrl)}"?)`;
+      const hint = ` (did you mean "type.googleapis.com/${typeNameOf(typeUrl)}"?)`;
+      const expected = `expected a host and a slash before the name${hint}`;
+      const text = `found the type URL ${quoted(typeUrl)}, ${expected}`;
       this.#problems.error(typePlace, path, text);
       return undefined;
     }
@@ -304,7 +307,8 @@ export class YamlWalker {
     return value === undefined ? undefined : new MessageValue(description, place, typeUrl, value);
   }
 
-  // The Struct inside is read against the message that it stands for, so that nothing in it is lost.
+  // The Struct inside is read against the message that it stands for, so that nothing in it is
+  // lost.
   #typedStruct(raw: RawMap, place: Place, path: FieldPath): MessageValue | undefined {
     const urlKey = raw.has("typeUrl") && !raw.has("type_url") ? "typeUrl" : "type_url";
     const typeUrl = raw.get(urlKey);

@@ -127,9 +127,12 @@ export class HeaderMap {
     offsets[at + 1] = nameEnd;
     offsets[at + 2] = valueStart;
     offsets[at + 3] = valueEnd;
-    this.#names[index] = null;
-    this.#values[index] = null;
-    this.#lines[index] = null;
+    // reset() left nulls in slots that were used before.
+    if (index === this.#names.length) {
+      this.#names[index] = null;
+      this.#values[index] = null;
+      this.#lines[index] = null;
+    }
     this.#states[index] = EntryState.Raw;
     this.#note(id);
   }

@@ -159,14 +159,29 @@ export function hashHeaderByte(hash: number, byte: number): number {
 }
 
 const TABLE_SIZE = 1024;
-const nameBytes: readonly Uint8Array[] = headerNames.map((name) => Buffer.from(name, "latin1"));
+/** All names one after the other; name `id` is at nameStarts[id] .. nameStarts[id + 1]. */
+const nameBytes: Uint8Array = Uint8Array.from(Buffer.from(headerNames.join(""), "latin1"));
+const nameStarts: Uint16Array = buildStarts();
 const tableById: Uint8Array = buildTable();
+
+function buildStarts(): Uint16Array {
+  const starts = new Uint16Array(headerNames.length + 1);
+  let at = 0;
+  for (let id = 0; id < headerNames.length; id += 1) {
+    starts[id] = at;
+    at += (headerNames[id] as string).length;
+  }
+  starts[headerNames.length] = at;
+  return starts;
+}
 
 function buildTable(): Uint8Array {
   const table = new Uint8Array(TABLE_SIZE);
-  for (let id = 1; id < nameBytes.length; id += 1) {
+  for (let id = 1; id < headerNames.length; id += 1) {
     let hash = 0;
-    for (const byte of nameBytes[id] ?? []) hash = hashHeaderByte(hash, byte);
+    for (let i = nameStarts[id] as number; i < (nameStarts[id + 1] as number); i += 1) {
+      hash = hashHeaderByte(hash, nameBytes[i] as number);
+    }
     let slot = hash & (TABLE_SIZE - 1);
     while (table[slot] !== 0) slot = (slot + 1) & (TABLE_SIZE - 1);
     table[slot] = id;
@@ -184,16 +199,20 @@ export function internHeaderName(
   to: number,
   hash: number,
 ): number {
-  const length = to - from;
   let slot = hash & (TABLE_SIZE - 1);
-  for (let id = tableById[slot] ?? 0; id !== 0; id = tableById[slot] ?? 0) {
-    const bytes = nameBytes[id] as Uint8Array;
-    if (bytes.length === length) {
-      let i = 0;
-      while (i < length && bytes[i] === buffer[from + i]) i += 1;
-      if (i === length) return id;
+  for (;;) {
+    const id = tableById[slot] as number;
+    if (id === 0) return 0;
+    const start = nameStarts[id] as number;
+    if ((nameStarts[id + 1] as number) - start === to - from) {
+      let at = from;
+      let known = start;
+      while (at < to && nameBytes[known] === buffer[at]) {
+        at += 1;
+        known += 1;
+      }
+      if (at === to) return id;
     }
     slot = (slot + 1) & (TABLE_SIZE - 1);
   }
-  return 0;
 }

@@ -1,34 +1,18 @@
 // One of the two directions of a filter chain: where its headers, body, trailers and end are, and the
 // loops that carry them on. FilterManager owns two of these, one that decodes and one that encodes.
 //
-// A message moves from filter to filter in pieces. A piece that a filter has not seen yet waits in
-// `#unseen` (only filters that stopped everything have such), one that the filter has seen and that
-// waits for it to go on stands in `#seen`. Headers, the end and trailers are single, so their place is
-// one index. The deepest piece that can move moves first: that keeps all in order without recursion.
+// A message moves from filter to filter in pieces. Body that waits stands in HeldPieces; headers, the
+// end and trailers are single, so their place is one index. The deepest piece that can move moves first: that keeps all in order without recursion.
 import { assert } from "../core/assert.ts";
 import { BufferQueue } from "../core/buffer-queue.ts";
 import { HeaderMap } from "../core/header-map.ts";
+import { ChainExit } from "./chain-exit.ts";
 import { FilterDataStatus, FilterHeadersStatus, FilterTrailersStatus } from "./filter-status.ts";
+import { FilterState as State, HeldPieces } from "./held-pieces.ts";
 import { type FilterChainEnds, FilterWants, type HttpFilter } from "./http-filter.ts";
-
-/** How a filter stands in this direction. From Stopped on nothing passes it. */
-const State = {
-  Going: 0,
-  /** Body passes, but the end waits for the filter (ContinueAndDontEndStream). */
-  EndHeld: 1,
-  /** Waits, and is still called; over the limit the stream is answered. */
-  Stopped: 2,
-  /** Waits, and is still called; over the limit the source is stopped. */
-  StoppedWatermark: 3,
-  /** Waits, and is not called. */
-  StoppedAll: 4,
-  StoppedAllWatermark: 5,
-} as const;
 
 /** What ends the message. */
 const EndKind = { None: 0, Plain: 1, Trailers: 2 } as const;
-
-const EMPTY: Buffer = Buffer.alloc(0);
 
 /** What a direction tells the manager that owns it. */
 export interface DirectionOwner {
@@ -46,7 +30,8 @@ export class FilterDirection {
   readonly #wantsHeaders: number;
   readonly #wantsData: number;
   readonly #wantsTrailers: number;
-  #ends: FilterChainEnds | null;
+  readonly #exit: ChainExit;
+  readonly #held: HeldPieces;
   #filters: readonly HttpFilter[];
   #count: number;
   #wantsAny: number;
@@ -61,9 +46,6 @@ export class FilterDirection {
   #endAt: number;
   #endIsUnseen: boolean;
   #sourceEnded: boolean;
-  readonly #states: number[];
-  readonly #unseen: (BufferQueue | null)[];
-  readonly #seen: (BufferQueue | null)[];
 
   /** The filter whose callback runs, -1 = none. */
   #current: number;
@@ -84,7 +66,8 @@ export class FilterDirection {
     this.#wantsHeaders = isDecode ? FilterWants.DecodeHeaders : FilterWants.EncodeHeaders;
     this.#wantsData = isDecode ? FilterWants.DecodeData : FilterWants.EncodeData;
     this.#wantsTrailers = isDecode ? FilterWants.DecodeTrailers : FilterWants.EncodeTrailers;
-    this.#ends = null;
+    this.#exit = new ChainExit(isDecode);
+    this.#held = new HeldPieces();
     this.#filters = [];
     this.#count = 0;
     this.#wantsAny = 0;
@@ -96,9 +79,6 @@ export class FilterDirection {
     this.#endAt = -1;
     this.#endIsUnseen = false;
     this.#sourceEnded = false;
-    this.#states = [];
-    this.#unseen = [];
-    this.#seen = [];
     this.#current = -1;
     this.#currentData = null;
     this.#currentIsEnd = false;
@@ -116,7 +96,8 @@ export class FilterDirection {
     ends: FilterChainEnds,
     bytesMax: number,
   ): void {
-    this.#ends = ends;
+    this.#exit.open(ends);
+    this.#held.reset(filters.length);
     this.#filters = filters;
     this.#count = filters.length;
     this.#wantsAny = wantsAny;
@@ -128,11 +109,6 @@ export class FilterDirection {
     this.#endAt = -1;
     this.#endIsUnseen = false;
     this.#sourceEnded = false;
-    for (let i = 0; i < filters.length; i += 1) {
-      this.#states[i] = State.Going;
-      this.#unseen[i] = null;
-      this.#seen[i] = null;
-    }
     this.#current = -1;
     this.#currentData = null;
     this.#currentIsEnd = false;
@@ -189,15 +165,14 @@ export class FilterDirection {
     }
     if (this.#count === 0 || ((this.#wantsAny & this.#wantsData) === 0 && this.#isClear())) {
       if (end) this.#endAt = this.#count;
-      this.#sendData(buffer, from, to, end);
+      this.#exit.data(buffer, from, to, end);
       return;
     }
     // The one copy: a filter may hold or change the bytes, and they are only lent to us.
     const queue = new BufferQueue();
     queue.appendCopy(buffer, from, to);
     if (this.#isRunning) {
-      this.#hold(this.#unseen, 0, queue);
-      if (end) this.#markEnd(0, true);
+      this.#holdUnseen(0, queue, end);
       return;
     }
     this.#isRunning = true;
@@ -227,30 +202,26 @@ export class FilterDirection {
       this.#continueAsked = true;
       return;
     }
-    if (this.#states[at] === State.Going) return;
-    this.#states[at] = State.Going;
+    if (this.#held.stateAt(at) === State.Going) return;
+    this.#held.setState(at, State.Going);
     if (this.#isRunning) return;
     this.#isRunning = true;
     this.#settle();
   }
 
   isStopped(at: number): boolean {
-    return !this.#isAborted && this.#states[at] !== State.Going;
+    return !this.#isAborted && this.#held.stateAt(at) !== State.Going;
   }
 
   /** Bytes that wait at the filter; null = none. Those it has not seen come first. */
   buffer(at: number): BufferQueue | null {
-    return this.#seen[at] ?? this.#unseen[at] ?? null;
+    return this.#held.bufferAt(at);
   }
 
   /** The deepest bytes that wait, for askers who are no filter; null = none. */
   deepestBuffer(): BufferQueue | null {
-    if (this.#current >= 0) return this.buffer(this.#current);
-    for (let i = this.#count - 1; i >= 0; i -= 1) {
-      const queue = this.buffer(i);
-      if (queue !== null) return queue;
-    }
-    return null;
+    if (this.#current >= 0) return this.#held.bufferAt(this.#current);
+    return this.#held.deepestBuffer();
   }
 
   add(at: number, data: Buffer): void {
@@ -264,8 +235,9 @@ export class FilterDirection {
     const queue = new BufferQueue();
     queue.append(data);
     this.#isDirty = true;
-    const state = this.#states[at] as number;
-    this.#hold(state >= State.StoppedAll ? this.#unseen : this.#seen, at, queue);
+    const state = this.#held.stateAt(at);
+    if (state >= State.StoppedAll) this.#held.holdUnseen(at, queue);
+    else this.#held.holdSeen(at, queue);
     if (state >= State.Stopped) this.#checkLimit(at);
     if (this.#isRunning || state >= State.Stopped) return;
     this.#isRunning = true;
@@ -284,10 +256,7 @@ export class FilterDirection {
   abort(): void {
     if (this.#isAborted) return;
     this.#isAborted = true;
-    for (let i = 0; i < this.#count; i += 1) {
-      this.#unseen[i] = null;
-      this.#seen[i] = null;
-    }
+    this.#held.dropUpTo(this.#count - 1);
     this.#setReadDisabled(false);
   }
 
@@ -295,7 +264,7 @@ export class FilterDirection {
   release(): void {
     this.#isReadDisabled = false;
     this.abort();
-    this.#ends = null;
+    this.#exit.close();
     this.#filters = [];
     this.#headers = null;
     this.#trailers = null;
@@ -333,8 +302,8 @@ export class FilterDirection {
   #isEndBehindHeaders(at: number): boolean {
     if (this.#endKind !== EndKind.Plain || this.#endAt !== at) return false;
     if (at < 0) return true;
-    if (this.#endIsUnseen || this.#seen[at] !== null) return false;
-    return this.#states[at] !== State.EndHeld;
+    if (this.#endIsUnseen || this.#held.seenAt(at) !== null) return false;
+    return this.#held.stateAt(at) !== State.EndHeld;
   }
 
   /** Applies a filter's answer; false = the headers stay with it. */
@@ -348,22 +317,19 @@ export class FilterDirection {
     }
     if (status === FilterHeadersStatus.ContinueAndDontEndStream) {
       if (!asked && this.#endKind === EndKind.Plain && this.#endAt === at) {
-        this.#states[at] = State.EndHeld;
+        this.#held.setState(at, State.EndHeld);
       }
       return true;
     }
     if (asked) return true;
     this.#headersAt = at;
-    this.#states[at] = stateOfHeadersStatus(status);
+    this.#held.setState(at, stateOfHeadersStatus(status));
     return false;
   }
 
   /** The message ends with the headers that leave filter `at`; the rest of it is dropped. */
   #cutBehind(at: number): void {
-    for (let i = 0; i <= at; i += 1) {
-      this.#unseen[i] = null;
-      this.#seen[i] = null;
-    }
+    this.#held.dropUpTo(at);
     this.#sourceEnded = true;
     this.#endKind = EndKind.Plain;
     this.#markEnd(at, false);
@@ -374,10 +340,9 @@ export class FilterDirection {
     let queue = data;
     let end = isEnd;
     for (let i = from; i < this.#count; i += 1) {
-      const state = this.#states[i] as number;
+      const state = this.#held.stateAt(i);
       if (state >= State.StoppedAll) {
-        this.#hold(this.#unseen, i, queue);
-        if (end) this.#markEnd(i, true);
+        this.#holdUnseen(i, queue, end);
         this.#checkLimit(i);
         return;
       }
@@ -396,15 +361,14 @@ export class FilterDirection {
         this.#stopData(i, status, queue, asked);
         return;
       }
-      const added = this.#seen[i] as BufferQueue | null;
+      const added = this.#held.takeSeen(i);
       if (added !== null) {
         added.moveFrom(queue);
         queue = added;
-        this.#seen[i] = null;
       }
     }
     if (end) this.#endAt = this.#count;
-    this.#sendQueue(queue, end);
+    this.#exit.queue(queue, end);
   }
 
   #callData(at: number, queue: BufferQueue, end: boolean): FilterDataStatus {
@@ -427,16 +391,14 @@ export class FilterDirection {
     const isEnd = this.#endAt === at && this.#endKind === EndKind.Plain;
     if (status === FilterDataStatus.StopIterationNoBuffer) {
       // An empty piece carries the end later when nothing else does.
-      if (isEnd && this.#seen[at] === null) this.#seen[at] = new BufferQueue();
-    } else this.#hold(this.#seen, at, queue);
+      if (isEnd && this.#held.seenAt(at) === null) this.#held.holdSeen(at, new BufferQueue());
+    } else this.#held.holdSeen(at, queue);
     if (asked || status === FilterDataStatus.Continue) {
-      this.#states[at] = State.Going;
+      this.#held.setState(at, State.Going);
       return;
     }
-    this.#states[at] =
-      status === FilterDataStatus.StopIterationAndWatermark
-        ? State.StoppedWatermark
-        : State.Stopped;
+    const isWatermark = status === FilterDataStatus.StopIterationAndWatermark;
+    this.#held.setState(at, isWatermark ? State.StoppedWatermark : State.Stopped);
     if (status !== FilterDataStatus.StopIterationNoBuffer) this.#checkLimit(at);
   }
 
@@ -444,7 +406,7 @@ export class FilterDirection {
   #runTrailers(from: number): void {
     const trailers = this.#trailers as HeaderMap;
     for (let i = from; i < this.#count; i += 1) {
-      const state = this.#states[i] as number;
+      const state = this.#held.stateAt(i);
       this.#markEnd(i, state >= State.StoppedAll);
       if (state >= State.StoppedAll) return;
       const filter = this.#filterAt(i);
@@ -458,14 +420,14 @@ export class FilterDirection {
       if (this.#takeContinueAsked()) status = FilterTrailersStatus.Continue;
       if (status === FilterTrailersStatus.StopIteration) {
         this.#isDirty = true;
-        if (state < State.Stopped) this.#states[i] = State.Stopped;
+        if (state < State.Stopped) this.#held.setState(i, State.Stopped);
         return;
       }
-      if (state >= State.Stopped) this.#states[i] = State.Going;
-      if (state >= State.Stopped || this.#seen[i] !== null) return;
+      if (state >= State.Stopped) this.#held.setState(i, State.Going);
+      if (state >= State.Stopped || this.#held.seenAt(i) !== null) return;
     }
     this.#endAt = this.#count;
-    this.#sendTrailers(trailers);
+    this.#exit.trailers(trailers);
   }
 
   /** Moves what can move, deepest first, until nothing can. Ends a run. */
@@ -474,7 +436,7 @@ export class FilterDirection {
       while (!this.#isAborted && this.#step()) {
         // Each step moves one piece as far as it goes.
       }
-      if (!this.#isAborted && this.#isReadDisabled && this.#heldBytes() * 2 <= this.#bytesMax) {
+      if (!this.#isAborted && this.#isReadDisabled && this.#held.bytes * 2 <= this.#bytesMax) {
         this.#setReadDisabled(false);
       }
     }
@@ -485,12 +447,12 @@ export class FilterDirection {
   #step(): boolean {
     const headersAt = this.#headersAt;
     if (headersAt < 0) return false;
-    if (headersAt < this.#count && (this.#states[headersAt] as number) < State.Stopped) {
+    if (headersAt < this.#count && this.#held.stateAt(headersAt) < State.Stopped) {
       this.#runHeaders(headersAt + 1);
       return true;
     }
     for (let i = this.#count - 1; i >= 0; i -= 1) {
-      const state = this.#states[i] as number;
+      const state = this.#held.stateAt(i);
       if (state < State.StoppedAll && this.#stepUnseen(i)) return true;
       if (state < State.Stopped && this.#stepSeen(i, state)) return true;
     }
@@ -499,9 +461,8 @@ export class FilterDirection {
 
   #stepUnseen(at: number): boolean {
     const isEnd = this.#endAt === at && this.#endIsUnseen;
-    const queue = this.#unseen[at] as BufferQueue | null;
+    const queue = this.#held.takeUnseen(at);
     if (queue !== null) {
-      this.#unseen[at] = null;
       this.#runData(at, queue, isEnd && this.#endKind === EndKind.Plain);
       return true;
     }
@@ -513,9 +474,8 @@ export class FilterDirection {
   #stepSeen(at: number, state: number): boolean {
     const isEnd = this.#endAt === at && !this.#endIsUnseen && state !== State.EndHeld;
     const isPlainEnd = isEnd && this.#endKind === EndKind.Plain;
-    const queue = this.#seen[at] as BufferQueue | null;
+    const queue = this.#held.takeSeen(at);
     if (queue !== null || isPlainEnd) {
-      this.#seen[at] = null;
       this.#runData(at + 1, queue ?? new BufferQueue(), isPlainEnd);
       return true;
     }
@@ -542,37 +502,20 @@ export class FilterDirection {
     if (isUnseen) this.#isDirty = true;
   }
 
-  #hold(where: (BufferQueue | null)[], at: number, queue: BufferQueue): void {
+  #holdUnseen(at: number, queue: BufferQueue, end: boolean): void {
     this.#isDirty = true;
-    const held = where[at] as BufferQueue | null;
-    if (held === null) where[at] = queue;
-    else held.moveFrom(queue);
+    this.#held.holdUnseen(at, queue);
+    if (end) this.#markEnd(at, true);
   }
 
-  /** No filter is stopped and no piece waits. */
   #isClear(): boolean {
     if (this.#isRunning) return false;
-    if (!this.#isDirty) return true;
-    if (this.#headersAt !== this.#count) return false;
-    for (let i = 0; i < this.#count; i += 1) {
-      if (this.#states[i] !== State.Going) return false;
-      if (this.#seen[i] !== null || this.#unseen[i] !== null) return false;
-    }
-    return true;
-  }
-
-  #heldBytes(): number {
-    let bytes = 0;
-    for (let i = 0; i < this.#count; i += 1) {
-      bytes += this.#seen[i]?.length ?? 0;
-      bytes += this.#unseen[i]?.length ?? 0;
-    }
-    return bytes;
+    return !this.#isDirty || (this.#headersAt === this.#count && this.#held.isClear);
   }
 
   #checkLimit(at: number): void {
-    if (this.#bytesMax === 0 || this.#heldBytes() <= this.#bytesMax) return;
-    const state = this.#states[at];
+    if (this.#bytesMax === 0 || this.#held.bytes <= this.#bytesMax) return;
+    const state = this.#held.stateAt(at);
     if (state === State.StoppedWatermark || state === State.StoppedAllWatermark) {
       this.#setReadDisabled(true);
     } else this.#owner.onTooMuchHeld(this.#isDecode);
@@ -581,39 +524,16 @@ export class FilterDirection {
   #setReadDisabled(disabled: boolean): void {
     if (this.#isReadDisabled === disabled) return;
     this.#isReadDisabled = disabled;
-    if (this.#isDecode) this.#ends?.onDecodeReadDisable(disabled);
-    else this.#ends?.onEncodeReadDisable(disabled);
+    this.#exit.readDisable(disabled);
   }
 
   #sendHeaders(headers: HeaderMap, end: boolean): void {
-    if (this.#isDecode) this.#ends?.onRequestHeaders(headers, end);
-    else if (headers.status === 0) {
-      this.#headersAt = -1;
-      this.#owner.onStatusMissing();
-    } else this.#ends?.onResponseHeaders(headers, end);
-  }
-
-  #sendQueue(queue: BufferQueue, end: boolean): void {
-    if (queue.length === 0) {
-      if (end) this.#sendData(EMPTY, 0, 0, true);
+    if (this.#isDecode || headers.status !== 0) {
+      this.#exit.headers(headers, end);
       return;
     }
-    const chunks = queue.chunks;
-    const last = chunks.length - 1;
-    for (let i = 0; i <= last && !this.#isAborted; i += 1) {
-      const chunk = chunks[i] as Buffer;
-      this.#sendData(chunk, 0, chunk.length, end && i === last);
-    }
-  }
-
-  #sendData(buffer: Buffer, from: number, to: number, end: boolean): void {
-    if (this.#isDecode) this.#ends?.onRequestData(buffer, from, to, end);
-    else this.#ends?.onResponseData(buffer, from, to, end);
-  }
-
-  #sendTrailers(trailers: HeaderMap): void {
-    if (this.#isDecode) this.#ends?.onRequestTrailers(trailers);
-    else this.#ends?.onResponseTrailers(trailers);
+    this.#headersAt = -1;
+    this.#owner.onStatusMissing();
   }
 }
 

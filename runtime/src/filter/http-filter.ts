@@ -89,10 +89,18 @@ export interface HttpFilterCallbacks {
   readonly bufferBytesMax: number;
 }
 
-/** Makes the chain for one stream. Slots by name: current factory and version (decisions of swaps). */
+/** What a route says about one filter of the chain (typed_per_filter_config). */
+export interface FilterOverride {
+  readonly disabled: boolean;
+}
+
+/** Makes the chain for one stream. Slots by name: current factory and version (for swaps). */
 export interface FilterChainFactory {
-  /** In decode order; the array may be shared only when it is empty. */
-  createFilters(): readonly HttpFilter[];
+  /**
+   * In decode order; the array may be shared only when it is empty. `overrides` is the route's word by
+   * filter name, null when it has none: disabled filters are left out.
+   */
+  createFilters(overrides: ReadonlyMap<string, FilterOverride> | null): readonly HttpFilter[];
 }
 
 /** Both ends of a chain: requests leave it towards the router, responses towards the codec. */

@@ -15,35 +15,50 @@ export interface WorkerBirth {
   readonly logPath: string;
   /** Circuit-breaker cells shared by all workers. */
   readonly breakerMemory: SharedArrayBuffer;
+  /** Clusters that have room in it. */
+  readonly clustersMax: number;
+  /** KiB an access log gathers before it is written. */
+  readonly fileFlushMinSizeKb: number;
 }
-
-export type ToWorker =
-  | {
-      readonly type: "prepare";
-      readonly version: number;
-      readonly snapshot: Snapshot;
-      readonly memberships: readonly ClusterMembership[];
-      /** By sha256, for the plugins of the snapshot. */
-      readonly modules: ReadonlyMap<string, CompiledModule>;
-    }
-  | { readonly type: "commit"; readonly version: number }
-  | { readonly type: "abort"; readonly version: number }
-  | { readonly type: "membership"; readonly membership: ClusterMembership }
-  /** Answers carry `connection: close`, listeners go on accepting (healthcheck/fail, drain_listeners). */
-  | { readonly type: "drain"; readonly enabled: boolean; readonly stopListening: boolean }
-  /** Stop accepting, close idle connections, say `drained` when none is left. */
-  | { readonly type: "stop" }
-  | { readonly type: "log_level"; readonly component: string | null; readonly level: LogLevel }
-  | { readonly type: "reopen_logs" }
-  | { readonly type: "flush_logs" };
 
 /** An address that a worker listens on, as the kernel gave it. */
 export interface ListenerAddress {
   readonly listener: string;
+  /** Index among the listener's addresses, its main one first. */
+  readonly index: number;
   readonly address: string;
   readonly port: number;
   readonly family: "ipv4" | "ipv6" | "unix";
 }
+
+export interface PrepareMessage {
+  readonly type: "prepare";
+  readonly version: number;
+  readonly snapshot: Snapshot;
+  readonly memberships: readonly ClusterMembership[];
+  /** By sha256, for the plugins of the snapshot. */
+  readonly modules: ReadonlyMap<string, CompiledModule>;
+  /** What the first worker bound: ports that were 0 are known to the others. */
+  readonly bound: readonly ListenerAddress[];
+}
+
+export type ToWorker =
+  | PrepareMessage
+  | { readonly type: "commit"; readonly version: number }
+  | { readonly type: "abort"; readonly version: number }
+  | { readonly type: "membership"; readonly membership: ClusterMembership }
+  /** Answers carry `connection: close`; with stopListening nothing new is accepted either. */
+  | {
+      readonly type: "drain";
+      readonly enabled: boolean;
+      readonly stopListening: boolean;
+      /** Only listeners whose traffic direction is inbound. */
+      readonly inboundOnly: boolean;
+    }
+  /** Stop accepting, close idle connections, answer `drained` when none is left. */
+  | { readonly type: "stop" }
+  | { readonly type: "log_level"; readonly component: string | null; readonly level: LogLevel }
+  | { readonly type: "reopen_logs" };
 
 export type FromWorker =
   | { readonly type: "online"; readonly statsMemory: SharedArrayBuffer; readonly engine: string }

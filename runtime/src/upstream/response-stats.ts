@@ -17,7 +17,7 @@ class CodeGroup {
     this.#store = store;
     this.#scope = scope;
     this.#classes = [null, null, null, null, null, null];
-    this.#codes = new Array<Counter | null>(CODES).fill(null);
+    this.#codes = Array.from({ length: CODES }, (): Counter | null => null);
     this.#completed = null;
     this.#time = null;
   }

@@ -57,6 +57,8 @@ export class Http1ClientConnection
   #interimCount: number;
   #hasBytes: boolean;
   #isClosing: boolean;
+  /** The peer ended its direction of a tunnel. */
+  #isPeerDone: boolean;
 
   constructor(
     sink: ByteSink,
@@ -78,6 +80,7 @@ export class Http1ClientConnection
     this.#interimCount = 0;
     this.#hasBytes = false;
     this.#isClosing = false;
+    this.#isPeerDone = false;
   }
 
   // ---- ClientConnection.
@@ -135,7 +138,9 @@ export class Http1ClientConnection
         this.#callbacks.onGoAway();
         return;
       case ReadState.Tunnel:
-        this.#decoder?.decodeData(NO_BYTES, 0, 0, true);
+        this.#isPeerDone = true;
+        if (this.#isRequestDone) this.#endTunnel();
+        else this.#decoder?.decodeData(NO_BYTES, 0, 0, true);
         return;
       default:
         this.#end(StreamResetReason.ConnectionTermination, "");
@@ -151,6 +156,12 @@ export class Http1ClientConnection
     if (this.#readState === ReadState.Idle) this.#readState = ReadState.Dead;
     else if (this.#readState === ReadState.Tunnel) this.#reset(reason, failureReason);
     else this.#end(reason, failureReason);
+  }
+
+  /** Both directions of a tunnel have ended. */
+  #endTunnel(): void {
+    this.#finish()?.decodeData(NO_BYTES, 0, 0, true);
+    this.#report();
   }
 
   /** The connection ended in the middle of a stream. */
@@ -169,12 +180,16 @@ export class Http1ClientConnection
 
   // ---- Reading.
 
+  protected get headMap(): HeaderMap {
+    if (this.#readState === ReadState.Trailers) return this.shared.scratch;
+    return (this.#decoder as ResponseDecoder).responseHeaders();
+  }
+
   protected parse(buffer: Buffer, from: number, to: number): number {
-    const decoder = this.#decoder as ResponseDecoder;
-    const { parser, scratch } = this.shared;
+    const parser = this.shared.parser;
     return this.#readState === ReadState.Trailers
-      ? parser.trailers(buffer, from, to, scratch, this.options)
-      : parser.response(buffer, from, to, decoder.responseHeaders(), this.options);
+      ? parser.trailers(buffer, from, to, this.headMap, this.options)
+      : parser.response(buffer, from, to, this.headMap, this.options);
   }
 
   #readResponseHead(buffer: Buffer, at: number, to: number): number {
@@ -251,6 +266,7 @@ export class Http1ClientConnection
     if (result === ParseResult.More) return to;
     if (result < 0) return this.#failProtocol(to);
     if (chunks.isEnded) {
+      if (result < to) this.#isClosing = true;
       this.#report();
       return to;
     }
@@ -370,6 +386,10 @@ export class Http1ClientConnection
   #endRequest(trailers: HeaderMap | null): void {
     this.endBody(trailers);
     this.#isRequestDone = true;
+    if (!this.#isPeerDone) return;
+    // The peer's end was passed on when it came.
+    this.#finish();
+    this.#report();
   }
 
   resetStream(_reason: StreamResetReason): void {

@@ -57,6 +57,9 @@ export abstract class Http1Connection {
   /** Parses what the subclass expects now (a head, trailers) at `buffer[from..to)`. */
   protected abstract parse(buffer: Buffer, from: number, to: number): number;
 
+  /** The map that parse() fills. */
+  protected abstract get headMap(): HeaderMap;
+
   /** Some bytes of a head have come, not all. */
   protected get hasPartialHead(): boolean {
     return this.#pending !== null;
@@ -90,7 +93,7 @@ export abstract class Http1Connection {
     if (result === ParseResult.More) return result;
     this.#pending = null;
     if (result < 0) return result;
-    if (keepsCase) this.shared.scratch.setOriginalCase(text, 0);
+    if (keepsCase) this.headMap.setOriginalCase(text, 0);
     return at + result - oldLength;
   }
 

@@ -19,7 +19,6 @@ const SPACE = 32;
 const TAB = 9;
 const COLON = 58;
 const SLASH = 47;
-const UNDERSCORE = 95;
 
 /** "HTTP/" */
 const versionPrefix = Uint8Array.of(72, 84, 84, 80, SLASH);
@@ -300,7 +299,6 @@ export class HeadParser {
     let at = from;
     let lines = 0;
     let isPlain = true;
-    let hasUnderscore = false;
     for (;;) {
       if (at === end) return ParseResult.More;
       if (buffer[at] === CR) {
@@ -316,7 +314,6 @@ export class HeadParser {
       // The hash is hashHeaderByte, written out: a call here costs a tenth of the parse.
       while (at < end && (lower = tokenLower[(byte = buffer[at] as number)] as number) !== 0) {
         if (lower !== byte) buffer[at] = lower;
-        else if (lower === UNDERSCORE) hasUnderscore = true;
         hash = (Math.imul(hash, 31) + lower) & 0xffff;
         at += 1;
       }
@@ -345,7 +342,7 @@ export class HeadParser {
     map.finishRaw(latin1(buffer, start, at), start, this.#lineEnd - start, isPlain);
     const checked = this.#checkFraming(buffer, map, options, section);
     if (checked < 0) return checked;
-    if (hasUnderscore && options.underscores !== "allow") {
+    if (options.underscores !== "allow") {
       const result = this.#underscores(map, options);
       if (result < 0) return result;
     }
@@ -397,7 +394,7 @@ export class HeadParser {
     return 0;
   }
 
-  /** Off the fast path: some name has "_" and the options say something about it. */
+  /** Off the fast path: names with "_" are refused or dropped. */
   #underscores(map: HeaderMap, options: Http1CodecOptions): number {
     for (let i = 0; i < map.entryCount; i += 1) {
       if (!map.isLive(i) || !map.name(i).includes("_")) continue;

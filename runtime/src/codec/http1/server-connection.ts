@@ -165,6 +165,10 @@ export class Http1ServerConnection
 
   // ---- Reading.
 
+  protected get headMap(): HeaderMap {
+    return this.shared.scratch;
+  }
+
   protected parse(buffer: Buffer, from: number, to: number): number {
     const { parser, scratch } = this.shared;
     return this.#readState === ReadState.Trailers

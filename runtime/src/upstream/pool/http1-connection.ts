@@ -240,7 +240,7 @@ export class Http1PoolConnection
     this.#endOfInput();
   }
 
-  onClose(reason: CloseReason, code: string): void {
+  onClose(_reason: CloseReason, code: string): void {
     if (this.#state === State.Closed) return;
     this.#isSocketGone = true;
     this.#isRemoteGone = true;
@@ -269,6 +269,10 @@ export class Http1PoolConnection
     return this.#io.writeLent(buffer, from, to);
   }
 
+  unread(bytes: Buffer): void {
+    this.#io.unread(bytes);
+  }
+
   /** Also RequestEncoder's: on HTTP/1 a stream's reading is the connection's. */
   readDisable(disabled: boolean): void {
     if (disabled) {
@@ -291,10 +295,11 @@ export class Http1PoolConnection
   }
 
   onGoAway(): void {
-    if (this.#state === State.Closed) return;
-    if (!this.#isSpoilt) this.#stats.cxProtocolError.inc();
     this.#isSpoilt = true;
-    if (!this.#isInCodec) this.#settle();
+  }
+
+  onProtocolError(): void {
+    if (this.#state !== State.Closed) this.#stats.cxProtocolError.inc();
   }
 
   // ---- RequestEncoder: the router writes.
@@ -355,7 +360,6 @@ export class Http1PoolConnection
 
   onResetStream(reason: StreamResetReason, failureReason: string): void {
     if (this.#state !== State.Busy) return;
-    if (reason === StreamResetReason.ProtocolError) this.#stats.cxProtocolError.inc();
     this.#terminate(this.#isRemoteGone, reason, failureReason);
   }
 

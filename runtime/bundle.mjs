@@ -1,0 +1,60 @@
+// `npm run build`: writes dist/headgate.mjs, one file that is its own worker, with Envoy's schema beside
+// it, and a package that `npm pack` can take as it is.
+import { chmod, copyFile, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const here = dirname(fileURLToPath(import.meta.url));
+
+/** Builds into `folder`; answers with the bundle's path and size in bytes. */
+export async function bundle(folder = join(here, "dist")) {
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(join(folder, "bin"), { recursive: true });
+  const outfile = join(folder, "headgate.mjs");
+  await build({
+    entryPoints: [join(here, "src/bundle-entry.ts")],
+    outfile,
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    target: "node24",
+    minifySyntax: true,
+    minifyWhitespace: true,
+    legalComments: "none",
+    logLevel: "warning",
+    // Bundled CommonJS asks for `require`.
+    banner: {
+      js: 'import{createRequire as __headgateRequire}from"node:module";const require=__headgateRequire(import.meta.url);',
+    },
+  });
+  await copyFile(join(here, "src/config/envoy-api.binpb"), join(folder, "envoy-api.binpb"));
+  await copyFile(join(here, "bin/headgate"), join(folder, "bin/headgate"));
+  await chmod(join(folder, "bin/headgate"), 0o755);
+  for (const file of ["LICENSE", "NOTICE"]) await copyFile(join(here, "..", file), join(folder, file));
+  await copyFile(join(here, "README.md"), join(folder, "README.md"));
+  await writeFile(join(folder, "package.json"), `${JSON.stringify(await manifest(), null, 2)}\n`);
+  return { path: outfile, bytes: (await stat(outfile)).size };
+}
+
+/** The published package: no dependencies but the pinned Node.js, no sources. */
+async function manifest() {
+  const root = JSON.parse(await readFile(join(here, "../package.json"), "utf8"));
+  const own = JSON.parse(await readFile(join(here, "package.json"), "utf8"));
+  return {
+    name: "headgate",
+    version: own.version,
+    description: own.description,
+    license: own.license,
+    type: "module",
+    bin: { headgate: "bin/headgate" },
+    files: ["bin", "headgate.mjs", "envoy-api.binpb", "LICENSE", "NOTICE", "README.md"],
+    engines: root.engines,
+    optionalDependencies: root.optionalDependencies,
+  };
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const { path, bytes } = await bundle();
+  console.log(`${path}: ${Math.round(bytes / 1024)} KiB`);
+}

@@ -1,0 +1,8 @@
+// The bundle's one entry: the command line in the main thread, a worker in a worker thread.
+import { isMainThread } from "node:worker_threads";
+
+const entry = new URL(import.meta.url);
+if (isMainThread) {
+  const { main } = await import("./cli/main.ts");
+  process.exitCode = await main(process.argv.slice(2), entry);
+} else await import("./server/worker-entry.ts");

@@ -1,0 +1,90 @@
+// The command line's entry: parses flags, then serves, validates, or says what is wrong. Exit codes: 0
+// done, 1 wrong configuration or a failed start, 2 wrong use.
+import { writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { LogLevel } from "../core/logger.ts";
+import {
+  DEFAULT_PROCESS_LOG_FORMAT,
+  logLevelOf,
+  parseComponentLevels,
+} from "../server/process-log.ts";
+import type { ServerOptions } from "../server/options.ts";
+import { VERSION } from "../server/version.ts";
+import { helpText, parseCommandLine, UsageError } from "./args.ts";
+import type { CommandLine } from "./args.ts";
+
+/** Runs the command line; resolves with the exit code, after `serve` when the server has ended. */
+export async function main(argv: readonly string[], workerEntry: URL): Promise<number> {
+  try {
+    return await run(parseCommandLine(argv), workerEntry);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    process.stderr.write(`headgate: ${error.message}\nTry headgate --help\n`);
+    return 2;
+  }
+}
+
+async function run(line: CommandLine, workerEntry: URL): Promise<number> {
+  if (line.values.has("help")) {
+    process.stdout.write(helpText());
+    return 0;
+  }
+  if (line.values.has("version")) {
+    process.stdout.write(`headgate ${VERSION} (node ${process.versions.node})\n`);
+    return 0;
+  }
+  if (line.values.has("hot-restart-version")) {
+    process.stdout.write("disabled\n");
+    return 0;
+  }
+  const options = optionsOf(line, workerEntry);
+  const basePath = line.values.get("base-id-path");
+  if (basePath !== undefined) writeFileSync(basePath, `${options.baseId}\n`);
+  if (options.mode === "validate") {
+    const { validate } = await import("../server/validate.ts");
+    return validate(options);
+  }
+  const { serve } = await import("../server/serve.ts");
+  return serve(options, line.withoutEffect);
+}
+
+function optionsOf(line: CommandLine, workerEntry: URL): ServerOptions {
+  const text = (name: string, fallback = ""): string => line.values.get(name) ?? fallback;
+  const number = (name: string, fallback: number): number =>
+    Number(line.values.get(name) ?? fallback);
+  const componentLevels = parseComponentLevels(text("component-log-level"));
+  if (typeof componentLevels === "string") {
+    throw new UsageError(`--component-log-level: ${componentLevels}`);
+  }
+  if (!line.values.has("config-path") && !line.values.has("config-yaml")) {
+    throw new UsageError("expected --config-path (-c) or --config-yaml");
+  }
+  return {
+    configPath: text("config-path"),
+    configYaml: text("config-yaml"),
+    concurrency: Math.max(1, number("concurrency", availableParallelism())),
+    allowUnknownStaticFields:
+      line.values.has("allow-unknown-static-fields") || line.values.has("allow-unknown-fields"),
+    ignoreUnsupported: line.values.has("ignore-unsupported"),
+    serviceNode: text("service-node"),
+    serviceCluster: text("service-cluster"),
+    serviceZone: text("service-zone"),
+    fileFlushIntervalMs: number("file-flush-interval-msec", 10_000),
+    fileFlushMinSizeKb: number("file-flush-min-size-kb", 64),
+    drainTimeMs: number("drain-time-s", 600) * 1000,
+    drainStrategy: text("drain-strategy") === "immediate" ? "immediate" : "gradual",
+    sigtermDrainMs: number("sigterm-drain-s", 10) * 1000,
+    adminAddressPath: text("admin-address-path"),
+    baseId: number("base-id", 0),
+    logLevel: logLevelOf(text("log-level", "info")) ?? LogLevel.Info,
+    componentLevels,
+    logFormat: text("log-format", DEFAULT_PROCESS_LOG_FORMAT),
+    logPath: text("log-path"),
+    mode: modeOf(text("mode", "serve")),
+    workerEntry,
+  };
+}
+
+function modeOf(text: string): ServerOptions["mode"] {
+  return text === "validate" || text === "init_only" ? text : "serve";
+}

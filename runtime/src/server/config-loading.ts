@@ -1,0 +1,47 @@
+// From the command line's configuration to a translated bootstrap, with all problems at once. The
+// configuration rooms (yaml, protobuf) are imported here, in the main thread, when they are needed.
+import type { LoadedBootstrap } from "../config/bootstrap-loader.ts";
+import type { TranslatedBootstrap } from "../config/translate/translate-bootstrap.ts";
+import type { ServerOptions } from "./options.ts";
+
+export interface LoadedConfig extends TranslatedBootstrap {
+  readonly loaded: LoadedBootstrap;
+}
+
+/** Throws ConfigErrors. */
+export async function loadConfig(options: ServerOptions, version: number): Promise<LoadedConfig> {
+  const { loadBootstrap } = await import("../config/bootstrap-loader.ts");
+  const { translateBootstrap } = await import("../config/translate/translate-bootstrap.ts");
+  const loaded = await loadBootstrap({
+    path: options.configPath,
+    yaml: options.configYaml,
+    allowUnknownStaticFields: options.allowUnknownStaticFields,
+  });
+  const translated = translateBootstrap(loaded, {
+    version,
+    serviceNode: options.serviceNode,
+    serviceCluster: options.serviceCluster,
+    serviceZone: options.serviceZone,
+    fileFlushIntervalMs: options.fileFlushIntervalMs,
+    drainTimeMs: options.drainTimeMs,
+    drainStrategy: options.drainStrategy,
+    ignoreUnsupported: options.ignoreUnsupported,
+  });
+  return { ...translated, loaded };
+}
+
+/** `file:line:col: path: message` for what a later stage found at a path (a module, an address). */
+export function problemAt(config: LoadedConfig, path: string, message: string): string {
+  const place = config.loaded.positions.locate(pathSegments(path));
+  return place === "" ? `${path}: ${message}` : `${place}: ${path}: ${message}`;
+}
+
+/** "a.b[0].c["x"]" as ["a", "b", 0, "c", "x"]. */
+function pathSegments(path: string): (string | number)[] {
+  const segments: (string | number)[] = [];
+  for (const match of path.matchAll(/\.?([a-zA-Z_]\w*)|\[(\d+)\]|\["((?:[^"\\]|\\.)*)"\]/g)) {
+    if (match[2] !== undefined) segments.push(Number(match[2]));
+    else segments.push(match[1] ?? (JSON.parse(`"${match[3] ?? ""}"`) as string));
+  }
+  return segments;
+}

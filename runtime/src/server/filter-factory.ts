@@ -1,0 +1,43 @@
+// Makes the HTTP filter chain of each stream from named slots: a slot holds a filter's current plugin,
+// so that a swap is a change of the slot. The one place that knows that filters are wasm plugins.
+import type { HttpFilterConfig } from "../config/snapshot.ts";
+import type { FilterChainFactory, FilterOverride, HttpFilter } from "../filter/http-filter.ts";
+import type { Plugin } from "../wasm/plugin.ts";
+
+/** One filter of the chain. */
+class FilterSlot {
+  readonly name: string;
+  readonly isDisabled: boolean;
+  plugin: Plugin;
+
+  constructor(config: HttpFilterConfig, plugin: Plugin) {
+    this.name = config.name;
+    this.isDisabled = config.disabled;
+    this.plugin = plugin;
+  }
+}
+
+const NO_FILTERS: readonly HttpFilter[] = [];
+
+export class FilterFactory implements FilterChainFactory {
+  readonly #slots: readonly FilterSlot[];
+
+  constructor(configs: readonly HttpFilterConfig[], plugins: readonly Plugin[]) {
+    this.#slots = configs.map((config) => new FilterSlot(config, plugins[config.plugin] as Plugin));
+  }
+
+  createFilters(overrides: ReadonlyMap<string, FilterOverride> | null): readonly HttpFilter[] {
+    const slots = this.#slots;
+    if (slots.length === 0) return NO_FILTERS;
+    const filters: HttpFilter[] = [];
+    for (let i = 0; i < slots.length; i += 1) {
+      const slot = slots[i] as FilterSlot;
+      const override = overrides === null ? undefined : overrides.get(slot.name);
+      if (override === undefined ? slot.isDisabled : override.disabled) continue;
+      // Null: the plugin's VM is dead and its policy lets streams pass.
+      const filter = slot.plugin.createHttpFilter();
+      if (filter !== null) filters.push(filter);
+    }
+    return filters;
+  }
+}

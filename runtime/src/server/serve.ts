@@ -1,0 +1,84 @@
+// `headgate -c FILE`: starts a server, lives until a signal or /quitquitquit, drains, ends.
+import { ConfigErrors } from "../config/config-error.ts";
+import { LogLevel } from "../core/logger.ts";
+import type { ServerOptions } from "./options.ts";
+import { ProcessLog } from "./process-log.ts";
+import { Server, StartError } from "./server.ts";
+import { VERSION } from "./version.ts";
+
+/** Exit code: 0 after a drain, 1 when the start failed. */
+export async function serve(
+  options: ServerOptions,
+  withoutEffect: readonly string[],
+): Promise<number> {
+  const log = openLog(options);
+  const main = log.logger("main");
+  const signals = new Signals();
+  main.log(LogLevel.Info, `initializing headgate ${VERSION} (base id=${options.baseId})`);
+  for (const flag of withoutEffect) {
+    main.log(LogLevel.Debug, `--${flag} is accepted for compatibility and has no effect`);
+  }
+  let server: Server;
+  try {
+    server = await Server.start(options, log);
+  } catch (error) {
+    if (!(error instanceof ConfigErrors) && !(error instanceof StartError)) throw error;
+    const name = options.configPath || "--config-yaml";
+    main.log(LogLevel.Critical, `error initializing configuration '${name}':\n${error.message}`);
+    main.log(LogLevel.Info, "exiting");
+    return 1;
+  }
+  signals.onReopen = () => server.reopenLogs();
+  if (options.mode === "init_only") {
+    await server.terminate();
+    return 0;
+  }
+  main.log(LogLevel.Info, "starting main dispatch loop");
+  const reason = await Promise.race([signals.ended, server.quit]);
+  main.log(LogLevel.Info, `caught ${reason}`);
+  // A second signal ends the process at once: the handlers are gone by then.
+  signals.letDefaults();
+  await server.stop();
+  main.log(LogLevel.Info, "exiting");
+  return 0;
+}
+
+function openLog(options: ServerOptions): ProcessLog {
+  return new ProcessLog({
+    level: options.logLevel,
+    componentLevels: options.componentLevels,
+    format: options.logFormat,
+    path: options.logPath,
+  });
+}
+
+/** The signals of the process: the first SIGTERM or SIGINT drains, SIGUSR1 reopens logs. */
+class Signals {
+  readonly ended: Promise<string>;
+  onReopen: () => void;
+  readonly #handlers: Map<NodeJS.Signals, () => void>;
+
+  constructor() {
+    this.onReopen = (): void => {};
+    this.#handlers = new Map();
+    this.ended = new Promise((resolve) => {
+      for (const signal of ["SIGTERM", "SIGINT"] as const) {
+        this.#add(signal, () => resolve(signal));
+      }
+    });
+    this.#add("SIGUSR1", () => this.onReopen());
+    this.#add("SIGHUP", () => {});
+  }
+
+  letDefaults(): void {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) {
+      const handler = this.#handlers.get(signal);
+      if (handler !== undefined) process.off(signal, handler);
+    }
+  }
+
+  #add(signal: NodeJS.Signals, handler: () => void): void {
+    this.#handlers.set(signal, handler);
+    process.on(signal, handler);
+  }
+}

@@ -1,0 +1,262 @@
+// The main thread's composition root: configuration -> modules -> hosts -> workers -> admin, in this
+// order; then it lives until serve.ts stops it.
+import { writeFileSync } from "node:fs";
+import { performance } from "node:perf_hooks";
+import type { AdminServer } from "../admin/admin-server.ts";
+import { describeProblem } from "../config/config-error.ts";
+import { LogLevel } from "../core/logger.ts";
+import type { Logger } from "../core/logger.ts";
+import { StatsAggregate } from "../stats/aggregate.ts";
+import { breakerMemory } from "../upstream/circuit-breaker.ts";
+import { createAdmin } from "./admin-delegate.ts";
+import { loadConfig, problemAt } from "./config-loading.ts";
+import type { LoadedConfig } from "./config-loading.ts";
+import { MainStats } from "./main-stats.ts";
+import { Membership } from "./memberships.ts";
+import type { ServerOptions } from "./options.ts";
+import { PluginModuleLoader } from "./plugin-modules.ts";
+import type { PluginModules } from "./plugin-modules.ts";
+import type { ProcessLog } from "./process-log.ts";
+import type { ListenerAddress } from "./protocol.ts";
+import { WorkerPool } from "./worker-pool.ts";
+
+/** Clusters that have room in the shared circuit-breaker memory. */
+const CLUSTERS_MAX = 8192;
+
+/** The configuration is fine, but the server could not start; the message says all reasons. */
+export class StartError extends Error {
+  override readonly name = "StartError";
+}
+
+export type ServerState = "PRE_INITIALIZING" | "INITIALIZING" | "LIVE" | "DRAINING";
+
+export class Server {
+  readonly options: ServerOptions;
+  readonly log: ProcessLog;
+  readonly stats: StatsAggregate;
+  readonly startedMs: number;
+  /** Resolves when /quitquitquit asks for the end. */
+  readonly quit: Promise<string>;
+  readonly #logger: Logger;
+  readonly #pool: WorkerPool;
+  readonly #modules: PluginModuleLoader;
+  readonly #mainStats: MainStats;
+  #membership: Membership | null;
+  #admin: AdminServer | null;
+  #config: LoadedConfig | null;
+  #state: ServerState;
+  #healthcheckFailed: boolean;
+  #requestQuit: () => void;
+
+  /** Throws ConfigErrors or StartError; nothing is left running then. */
+  static async start(options: ServerOptions, log: ProcessLog): Promise<Server> {
+    const server = new Server(options, log);
+    try {
+      await server.#start();
+    } catch (error) {
+      await server.terminate();
+      throw error;
+    }
+    return server;
+  }
+
+  private constructor(options: ServerOptions, log: ProcessLog) {
+    this.options = options;
+    this.log = log;
+    this.startedMs = performance.now();
+    this.stats = new StatsAggregate();
+    this.#logger = log.logger("main");
+    this.#modules = new PluginModuleLoader(log.logger("wasm"));
+    this.#membership = null;
+    this.#admin = null;
+    this.#config = null;
+    this.#state = "PRE_INITIALIZING";
+    this.#healthcheckFailed = false;
+    this.#requestQuit = (): void => {};
+    this.quit = new Promise((resolve) => {
+      this.#requestQuit = (): void => resolve("/quitquitquit");
+    });
+    const memory = breakerMemory(options.concurrency + 1, CLUSTERS_MAX);
+    // Threads take longest to come up: they are started before the configuration is read.
+    this.#pool = this.#createPool(memory);
+    this.#mainStats = new MainStats(this.stats, options, memory, CLUSTERS_MAX);
+  }
+
+  get state(): ServerState {
+    if (this.#state === "LIVE" && this.#healthcheckFailed) return "DRAINING";
+    return this.#state;
+  }
+
+  /** The configuration in force; null before start. */
+  get config(): LoadedConfig | null {
+    return this.#config;
+  }
+
+  get membership(): Membership | null {
+    return this.#membership;
+  }
+
+  /** Addresses that the workers listen on. */
+  get addresses(): readonly ListenerAddress[] {
+    return this.#pool.addresses;
+  }
+
+  get engineName(): string {
+    return this.#pool.engineName;
+  }
+
+  get workerRestarts(): number {
+    return this.#pool.restarts;
+  }
+
+  requestQuit(): void {
+    this.#requestQuit();
+  }
+
+  reopenLogs(): void {
+    this.#pool.broadcast({ type: "reopen_logs" });
+  }
+
+  setLogLevel(component: string | null, level: LogLevel): void {
+    this.log.setLevel(component, level);
+    this.#pool.broadcast({ type: "log_level", component, level });
+  }
+
+  /** /healthcheck/fail: answers ask clients to leave; listeners go on accepting. */
+  setHealthcheckFailed(failed: boolean): void {
+    this.#healthcheckFailed = failed;
+    this.#pool.broadcast({ type: "drain", enabled: failed, stopListening: false, inboundOnly: false });
+  }
+
+  /** /drain_listeners. `graceful` asks clients to leave first and stops listening after drain-time. */
+  drainListeners(graceful: boolean, inboundOnly: boolean): void {
+    const stop = (): void =>
+      this.#pool.broadcast({ type: "drain", enabled: true, stopListening: true, inboundOnly });
+    if (!graceful) {
+      stop();
+      return;
+    }
+    this.#pool.broadcast({ type: "drain", enabled: true, stopListening: false, inboundOnly });
+    setTimeout(stop, this.options.drainTimeMs).unref();
+  }
+
+  /** Drains: streams in flight get `sigtermDrainMs`; then everything ends. */
+  async stop(): Promise<void> {
+    this.#state = "DRAINING";
+    this.#membership?.close();
+    await this.#pool.stop(this.options.sigtermDrainMs);
+    await this.terminate();
+  }
+
+  /** Ends everything now. */
+  async terminate(): Promise<void> {
+    this.#membership?.close();
+    this.#mainStats.close();
+    this.#admin?.close();
+    await this.#pool.terminate();
+  }
+
+  async #start(): Promise<void> {
+    this.#state = "INITIALIZING";
+    const config = await loadConfig(this.options, 1);
+    this.#config = config;
+    for (const warning of config.warnings) {
+      this.log.logger("config").log(LogLevel.Warning, describeProblem(warning));
+    }
+    await this.#startAdmin(config);
+    const modules = await this.#modules.load(config.snapshot);
+    if (modules.problems.length > 0) throw moduleError(config, modules);
+    this.#mainStats.setClusters(config.snapshot.clusters);
+    const membership = new Membership({
+      clusters: config.snapshot.clusters,
+      stats: this.#mainStats.store,
+      logger: this.log.logger("dns"),
+      onChange: (change) => {
+        this.#mainStats.setMembership(change);
+        this.#pool.broadcast({ type: "membership", membership: change });
+      },
+    });
+    this.#membership = membership;
+    await membership.start();
+    await this.#apply(config, modules, membership);
+    this.#state = "LIVE";
+    this.#mainStats.setLive(performance.now() - this.startedMs, config.snapshot.listeners.length);
+    this.#tellStarted();
+  }
+
+  async #apply(
+    config: LoadedConfig,
+    modules: PluginModules,
+    membership: Membership,
+  ): Promise<void> {
+    const problems = await this.#pool.apply({
+      version: config.snapshot.version,
+      snapshot: modules.snapshot,
+      memberships: membership.current(),
+      modules: modules.modules,
+    });
+    if (problems.length > 0) throw new StartError(problems.map((p) => located(config, p)).join("\n"));
+  }
+
+  async #startAdmin(config: LoadedConfig): Promise<void> {
+    if (config.admin === null) return;
+    const admin = createAdmin(this, config.admin, config.statsFlushIntervalMs);
+    let address: string;
+    try {
+      address = await admin.listen();
+    } catch (error) {
+      const message = `cannot listen: ${(error as Error).message}`;
+      throw new StartError(problemAt(config, "admin.address", message));
+    }
+    this.#admin = admin;
+    this.log.logger("admin").log(LogLevel.Info, `admin address: ${address}`);
+    if (this.options.adminAddressPath !== "") writeFileSync(this.options.adminAddressPath, address);
+  }
+
+  #createPool(memory: SharedArrayBuffer): WorkerPool {
+    const { options, stats } = this;
+    return new WorkerPool({
+      count: options.concurrency,
+      entry: options.workerEntry,
+      logger: this.#logger,
+      birth: {
+        logLevel: options.logLevel,
+        componentLevels: options.componentLevels,
+        logFormat: options.logFormat,
+        logPath: options.logPath,
+        breakerMemory: memory,
+        clustersMax: CLUSTERS_MAX,
+        fileFlushMinSizeKb: options.fileFlushMinSizeKb,
+      },
+      events: {
+        onStatsMemory: (id, shared) => stats.addSource(id, shared),
+        onStatsDefined: (id, definitions) => stats.define(id, definitions),
+        onWorkerGone: (id) => stats.removeSource(id),
+      },
+    });
+  }
+
+  #tellStarted(): void {
+    const config = this.#config;
+    this.#logger.log(LogLevel.Info, `network engine: ${this.engineName}`);
+    for (const listener of config?.snapshot.listeners ?? []) {
+      const bound = this.addresses.filter((address) => address.listener === listener.name);
+      const texts = bound.map((a) => (a.family === "unix" ? a.address : `${a.address}:${a.port}`));
+      this.#logger.log(LogLevel.Info, `listener ${listener.name}: ${texts.join(", ")}`);
+    }
+    const { concurrency } = this.options;
+    const ms = Math.round(performance.now() - this.startedMs);
+    this.#logger.log(LogLevel.Info, `all dependencies initialized in ${ms} ms; ${concurrency} workers`);
+  }
+}
+
+function moduleError(config: LoadedConfig, modules: PluginModules): StartError {
+  const lines = modules.problems.map((p) => problemAt(config, p.path, p.message));
+  return new StartError(lines.join("\n"));
+}
+
+/** A worker's problem begins with the configuration path it is about: "PATH: words". */
+function located(config: LoadedConfig, problem: string): string {
+  const match = /^(static_resources\S*): ([\s\S]*)$/.exec(problem);
+  return match === null ? problem : problemAt(config, match[1] as string, match[2] as string);
+}

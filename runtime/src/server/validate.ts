@@ -1,0 +1,36 @@
+// --mode validate: reads the configuration, its files and its modules, and says everything that is
+// wrong. Opens no socket.
+import { ConfigErrors, describeProblem } from "../config/config-error.ts";
+import { loadConfig, problemAt } from "./config-loading.ts";
+import type { ServerOptions } from "./options.ts";
+import { PluginModuleLoader } from "./plugin-modules.ts";
+import { ProcessLog } from "./process-log.ts";
+
+/** Exit code: 0 when all is well. */
+export async function validate(options: ServerOptions): Promise<number> {
+  const log = new ProcessLog({
+    level: options.logLevel,
+    componentLevels: options.componentLevels,
+    format: options.logFormat,
+    path: options.logPath,
+  });
+  const name = options.configPath || "--config-yaml";
+  try {
+    const config = await loadConfig(options, 1);
+    for (const warning of config.warnings) {
+      process.stderr.write(`warning: ${describeProblem(warning)}\n`);
+    }
+    const loader = new PluginModuleLoader(log.logger("wasm"));
+    const { problems } = await loader.load(config.snapshot);
+    for (const problem of problems) {
+      process.stderr.write(`${problemAt(config, problem.path, problem.message)}\n`);
+    }
+    if (problems.length > 0) return 1;
+    process.stdout.write(`configuration '${name}' OK\n`);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof ConfigErrors)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    return 1;
+  }
+}

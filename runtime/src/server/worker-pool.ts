@@ -1,0 +1,301 @@
+// The main thread's side of the workers: makes them, applies versions in two phases, replaces the dead.
+import { Worker } from "node:worker_threads";
+import { LogLevel } from "../core/logger.ts";
+import type { Logger } from "../core/logger.ts";
+import type { StatDefinition } from "../stats/store.ts";
+import type {
+  FromWorker,
+  ListenerAddress,
+  PrepareMessage,
+  ToWorker,
+  WorkerBirth,
+} from "./protocol.ts";
+
+/** What is applied: everything of a prepare message but what the pool knows itself. */
+export type Version = Omit<PrepareMessage, "type" | "bound">;
+
+export interface WorkerPoolOptions {
+  readonly count: number;
+  /** The module that a worker runs: worker-entry.ts, or the bundle itself. */
+  readonly entry: URL;
+  readonly birth: Omit<WorkerBirth, "index" | "kind">;
+  readonly logger: Logger;
+  readonly events: WorkerPoolEvents;
+}
+
+export interface WorkerPoolEvents {
+  /** A worker's stats exist; `id` is unique among all workers that ever lived. */
+  onStatsMemory(id: number, memory: SharedArrayBuffer): void;
+  onStatsDefined(id: number, definitions: readonly StatDefinition[]): void;
+  /** The worker is dead; its counters stay. */
+  onWorkerGone(id: number): void;
+}
+
+/** Milliseconds that a worker may take for a phase before it counts as refused. */
+const PHASE_TIMEOUT_MS = 60_000;
+/** A worker that dies again and again is replaced at most so often. */
+const RESTART_DELAY_MS = 100;
+const RESTART_DELAY_MS_MAX = 10_000;
+
+/** What a worker answered to a phase; problems are empty when it agrees. */
+interface Answer {
+  readonly problems: readonly string[];
+  readonly addresses: readonly ListenerAddress[];
+}
+
+export class WorkerPool {
+  readonly #options: WorkerPoolOptions;
+  readonly #members: Member[];
+  #nextId: number;
+  #current: Version | null;
+  #addresses: readonly ListenerAddress[];
+  #queue: Promise<unknown>;
+  #isStopping: boolean;
+  #restartDelayMs: number;
+  /** Workers that were replaced. */
+  restarts: number;
+
+  constructor(options: WorkerPoolOptions) {
+    this.#options = options;
+    this.#members = [];
+    this.#nextId = 0;
+    this.#current = null;
+    this.#addresses = [];
+    this.#queue = Promise.resolve();
+    this.#isStopping = false;
+    this.#restartDelayMs = RESTART_DELAY_MS;
+    this.restarts = 0;
+    for (let index = 0; index < options.count; index += 1) this.#members.push(this.#create(index));
+  }
+
+  /** Addresses in use, of the first worker. */
+  get addresses(): readonly ListenerAddress[] {
+    return this.#addresses;
+  }
+
+  /** The name of the workers' engine, "" before the first is online. */
+  get engineName(): string {
+    return this.#members[0]?.engineName ?? "";
+  }
+
+  /**
+   * Puts a version in force in all workers or in none. Answers with what is wrong, [] when it is in
+   * force. Calls are done one after the other.
+   */
+  apply(version: Version): Promise<readonly string[]> {
+    const done = this.#queue.then(() => this.#apply(version));
+    this.#queue = done.catch(() => undefined);
+    return done;
+  }
+
+  broadcast(message: ToWorker): void {
+    for (const member of this.#members) member.post(message);
+  }
+
+  /** Drains all workers; ends when they are empty or after `deadlineMs`. */
+  async stop(deadlineMs: number): Promise<void> {
+    this.#isStopping = true;
+    const drained = this.#members.map((member) => member.drain());
+    const { promise, timer } = timeout(deadlineMs);
+    await Promise.race([Promise.all(drained), promise]);
+    clearTimeout(timer);
+  }
+
+  /** Ends all workers now. */
+  async terminate(): Promise<void> {
+    this.#isStopping = true;
+    await Promise.all(this.#members.map((member) => member.terminate()));
+  }
+
+  async #apply(version: Version): Promise<readonly string[]> {
+    const members = [...this.#members];
+    const problems = await this.#prepare(members, version);
+    if (problems.length > 0) {
+      for (const member of members) member.post({ type: "abort", version: version.version });
+      return problems;
+    }
+    await Promise.all(members.map((member) => member.commit(version.version)));
+    this.#current = version;
+    this.#restartDelayMs = RESTART_DELAY_MS;
+    return [];
+  }
+
+  /** The first worker goes first: it finds ports and faults; the others follow one by one. */
+  async #prepare(members: readonly Member[], version: Version): Promise<readonly string[]> {
+    let bound: readonly ListenerAddress[] = [];
+    for (const member of members) {
+      const answer = await member.prepare({ type: "prepare", ...version, bound });
+      if (answer.problems.length > 0) return answer.problems;
+      if (bound.length === 0) bound = answer.addresses;
+    }
+    this.#addresses = bound;
+    return [];
+  }
+
+  #create(index: number): Member {
+    const id = this.#nextId;
+    this.#nextId += 1;
+    const member = new Member(id, index, this.#options, () => this.#onDeath(member));
+    return member;
+  }
+
+  #onDeath(member: Member): void {
+    const { logger, events } = this.#options;
+    events.onWorkerGone(member.id);
+    if (this.#isStopping) return;
+    const index = this.#members.indexOf(member);
+    if (index < 0) return;
+    logger.log(
+      LogLevel.Critical,
+      `worker ${member.index} died: ${member.deathReason}; replacing it`,
+    );
+    this.restarts += 1;
+    const delay = this.#restartDelayMs;
+    this.#restartDelayMs = Math.min(delay * 2, RESTART_DELAY_MS_MAX);
+    setTimeout(() => this.#replace(index, member), delay).unref();
+  }
+
+  #replace(index: number, dead: Member): void {
+    if (this.#isStopping || this.#members[index] !== dead) return;
+    const member = this.#create(dead.index);
+    this.#members[index] = member;
+    this.#queue = this.#queue.then(() => this.#bringUp(member)).catch(() => undefined);
+  }
+
+  /** A new worker gets the version in force, by the same two phases. */
+  async #bringUp(member: Member): Promise<void> {
+    const current = this.#current;
+    if (current === null) return;
+    const message: PrepareMessage = { type: "prepare", ...current, bound: this.#addresses };
+    const answer = await member.prepare(message);
+    if (answer.problems.length === 0) {
+      await member.commit(current.version);
+      return;
+    }
+    const reasons = answer.problems.join("; ");
+    this.#options.logger.log(
+      LogLevel.Error,
+      `worker ${member.index} refused its configuration: ${reasons}`,
+    );
+    await member.terminate();
+  }
+}
+
+/** One worker thread. */
+class Member {
+  readonly id: number;
+  readonly index: number;
+  engineName: string;
+  deathReason: string;
+  readonly #worker: Worker;
+  readonly #events: WorkerPoolEvents;
+  #waiting: ((answer: Answer) => void) | null;
+  #drained: (() => void) | null;
+  #isDead: boolean;
+
+  constructor(id: number, index: number, options: WorkerPoolOptions, onDeath: () => void) {
+    this.id = id;
+    this.index = index;
+    this.engineName = "";
+    this.deathReason = "";
+    this.#events = options.events;
+    this.#waiting = null;
+    this.#drained = null;
+    this.#isDead = false;
+    const workerData: WorkerBirth = { kind: "headgate-worker", index, ...options.birth };
+    this.#worker = new Worker(options.entry, { workerData, name: `wrk:worker_${index}` });
+    this.#worker.on("message", (message: FromWorker) => this.#onMessage(message));
+    this.#worker.on("error", (error: Error) => {
+      this.deathReason = error.stack ?? error.message;
+    });
+    this.#worker.on("exit", (code) => {
+      this.#isDead = true;
+      this.deathReason ||= `exit code ${code}`;
+      this.#answer({ problems: [`worker ${index} died: ${this.deathReason}`], addresses: [] });
+      this.#drained?.();
+      onDeath();
+    });
+  }
+
+  post(message: ToWorker): void {
+    if (!this.#isDead) this.#worker.postMessage(message);
+  }
+
+  prepare(message: PrepareMessage): Promise<Answer> {
+    return this.#ask(message, "prepare");
+  }
+
+  async commit(version: number): Promise<void> {
+    await this.#ask({ type: "commit", version }, "commit");
+  }
+
+  drain(): Promise<void> {
+    if (this.#isDead) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#drained = resolve;
+      this.post({ type: "stop" });
+    });
+  }
+
+  async terminate(): Promise<void> {
+    await this.#worker.terminate();
+  }
+
+  async #ask(message: ToWorker, phase: string): Promise<Answer> {
+    if (this.#isDead) return { problems: [`worker ${this.index} is dead`], addresses: [] };
+    const answer = new Promise<Answer>((resolve) => {
+      this.#waiting = resolve;
+    });
+    this.post(message);
+    const { promise, timer } = timeout(PHASE_TIMEOUT_MS);
+    const late = promise.then((): Answer => {
+      const seconds = PHASE_TIMEOUT_MS / 1000;
+      return {
+        problems: [`worker ${this.index}: no answer to ${phase} in ${seconds} s`],
+        addresses: [],
+      };
+    });
+    const first = await Promise.race([answer, late]);
+    clearTimeout(timer);
+    this.#waiting = null;
+    return first;
+  }
+
+  #answer(answer: Answer): void {
+    const waiting = this.#waiting;
+    this.#waiting = null;
+    waiting?.(answer);
+  }
+
+  #onMessage(message: FromWorker): void {
+    switch (message.type) {
+      case "online":
+        this.engineName = message.engine;
+        this.#events.onStatsMemory(this.id, message.statsMemory);
+        return;
+      case "stats":
+        this.#events.onStatsDefined(this.id, message.definitions);
+        return;
+      case "prepared":
+        this.#answer({ problems: [], addresses: message.addresses });
+        return;
+      case "refused":
+        this.#answer({ problems: message.problems, addresses: [] });
+        return;
+      case "committed":
+        this.#answer({ problems: [], addresses: [] });
+        return;
+      case "drained":
+        this.#drained?.();
+        return;
+    }
+  }
+}
+
+function timeout(ms: number): { promise: Promise<void>; timer: NodeJS.Timeout } {
+  let timer: NodeJS.Timeout | undefined;
+  const promise = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  return { promise, timer: timer as NodeJS.Timeout };
+}

@@ -1,0 +1,33 @@
+// The contract of calls that guests make to clusters; server/ serves it, tests bring a fake one.
+import type { Status } from "proxy-wasm-types";
+import type { HeaderMap } from "../core/header-map.ts";
+
+/** Who is told how a call ended: once, never from within httpCall, never after cancel. */
+export interface HttpCallReceiver {
+  /** An answer; a timeout or a host that refused is one too (504, 503), as in Envoy. */
+  onResponse(headers: HeaderMap, body: Buffer, trailers: HeaderMap | null): void;
+  /** The call was reset. */
+  onReset(): void;
+}
+
+export interface HttpCall {
+  /** No answer will be given. */
+  cancel(): void;
+}
+
+export interface HttpCallRequest {
+  readonly cluster: string;
+  /** With :method, :path and :authority. */
+  readonly headers: HeaderMap;
+  readonly body: Buffer;
+  /** Null = none. */
+  readonly trailers: HeaderMap | null;
+  /** 0 = none. */
+  readonly timeoutMs: number;
+}
+
+export interface Callouts {
+  hasCluster(name: string): boolean;
+  /** The call, or the status that the guest gets: InternalFailure when it failed at once. */
+  httpCall(request: HttpCallRequest, receiver: HttpCallReceiver): HttpCall | Status;
+}

@@ -1,0 +1,97 @@
+// What hostcalls act on: a root context or a stream context, with the answers of one that has nothing.
+import { Status } from "proxy-wasm-types";
+import type { BufferQueue } from "../core/buffer-queue.ts";
+import type { HeaderMap } from "../core/header-map.ts";
+import type { StreamInfo } from "../core/stream-info.ts";
+import type { LocalReply } from "../filter/http-filter.ts";
+import type { PluginIdentity } from "./plugin-identity.ts";
+import type { RootContext } from "./root-context.ts";
+import type { Vm } from "./vm.ts";
+
+/** Kinds of what a guest asks for and gets after its callback has returned. */
+export const DeferredKind = {
+  ContinueRequest: 0,
+  ContinueResponse: 1,
+  Close: 2,
+  LocalReply: 3,
+  ClearRouteCache: 4,
+  Done: 5,
+} as const;
+export type DeferredKind = (typeof DeferredKind)[keyof typeof DeferredKind];
+
+export abstract class Context {
+  readonly vm: Vm;
+  readonly plugin: PluginIdentity;
+  /** Of the VM, never used twice; 0 = the guest does not know this context. */
+  id: number;
+  /** The context table's own: next in the same slot. */
+  nextInSlot: Context | null;
+
+  constructor(vm: Vm, plugin: PluginIdentity) {
+    this.vm = vm;
+    this.plugin = plugin;
+    this.id = 0;
+    this.nextInSlot = null;
+  }
+
+  /** The root context that owns this one, or itself. */
+  abstract get root(): RootContext;
+
+  /** A map as read by get_header_map_value and get_header_map_pairs; null = not there now. */
+  readableMap(_mapType: number): HeaderMap | null {
+    return null;
+  }
+
+  /** A map that may be changed now; null = none. */
+  writableMap(_mapType: number): HeaderMap | null {
+    return null;
+  }
+
+  /** A guest changed a map that writableMap gave. */
+  onMapChanged(_mapType: number): void {}
+
+  /** The bytes of a stream's buffer; null = not there now. */
+  bodyOf(_bufferType: number): BufferQueue | null {
+    return null;
+  }
+
+  /** A guest changed the size of a body that bodyOf gave. */
+  onBodyResized(_bufferType: number): void {}
+
+  /** on_log runs: an absent map is no error. */
+  get isLogging(): boolean {
+    return false;
+  }
+
+  /** Of the stream, or of the one that is logged; null = there is none. */
+  get streamInfo(): StreamInfo | null {
+    return null;
+  }
+
+  /** For properties: the maps of the stream in whatever phase; null = not there (yet). */
+  streamMap(_mapType: number): HeaderMap | null {
+    return null;
+  }
+
+  /** Whether a local reply, a continue or a close means something here. */
+  get hasStream(): boolean {
+    return false;
+  }
+
+  /** From hostcalls: resumes after the callback. */
+  continueStream(_isRequest: boolean): void {}
+
+  closeStream(): void {}
+
+  sendLocalReply(_reply: LocalReply): void {}
+
+  clearRouteCache(): void {}
+
+  /** proxy_done. */
+  done(): Status {
+    return Status.NotFound;
+  }
+
+  /** The callback has returned: what it asked for is done now. */
+  abstract runDeferred(kind: DeferredKind, reply: LocalReply | null): void;
+}

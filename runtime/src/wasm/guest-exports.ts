@@ -1,0 +1,84 @@
+// The functions of one instance that the host calls, looked up once; null = there is no need to call.
+import { findCallback } from "proxy-wasm-types";
+import type { CompiledModule } from "./compiled-module.ts";
+
+/** An exported function. Results and parameters beyond its own are dropped by the engine. */
+export type GuestFunction = (a: number, b: number, c: number, d: number, e: number) => unknown;
+
+/** What a callback answers when nobody calls it. */
+const CONTINUE = 0;
+const TRUE = 1;
+
+/** Names whose absence is the same as an answer of 1. */
+const truths: ReadonlySet<string> = new Set([
+  "proxy_on_vm_start",
+  "proxy_on_configure",
+  "proxy_on_done",
+]);
+
+export class GuestExports {
+  readonly malloc: GuestFunction | null;
+  readonly start: GuestFunction | null;
+  readonly initialize: GuestFunction | null;
+  readonly main: GuestFunction | null;
+  readonly mainVoid: GuestFunction | null;
+  readonly command: GuestFunction | null;
+  readonly onContextCreate: GuestFunction | null;
+  readonly onVmStart: GuestFunction | null;
+  readonly onConfigure: GuestFunction | null;
+  readonly onTick: GuestFunction | null;
+  readonly onRequestHeaders: GuestFunction | null;
+  readonly onRequestBody: GuestFunction | null;
+  readonly onRequestTrailers: GuestFunction | null;
+  readonly onResponseHeaders: GuestFunction | null;
+  readonly onResponseBody: GuestFunction | null;
+  readonly onResponseTrailers: GuestFunction | null;
+  readonly onHttpCallResponse: GuestFunction | null;
+  readonly onQueueReady: GuestFunction | null;
+  readonly onDone: GuestFunction | null;
+  readonly onLog: GuestFunction | null;
+  readonly onDelete: GuestFunction | null;
+
+  /** `allowed` null = every callback; otherwise the names that may be called. */
+  constructor(
+    instance: WebAssembly.Instance,
+    module: CompiledModule,
+    allowed: ReadonlySet<string> | null,
+  ) {
+    const plain = (name: string): GuestFunction | null => {
+      const found = instance.exports[name];
+      return typeof found === "function" ? (found as GuestFunction) : null;
+    };
+    const callback = (name: string): GuestFunction | null => {
+      if (allowed !== null && !allowed.has(name)) return null;
+      if (findCallback(name, module.abiVersion) === undefined) return null;
+      const constant = module.trivialCallbacks.get(name);
+      // A constant that is the default answer, or an answer that nobody uses, needs no call.
+      const hasAnswer = (findCallback(name, module.abiVersion)?.results.length ?? 0) > 0;
+      const byDefault = truths.has(name) ? TRUE : CONTINUE;
+      if (constant !== undefined && (!hasAnswer || constant === byDefault)) return null;
+      return plain(name);
+    };
+    this.malloc = plain("malloc") ?? plain("proxy_on_memory_allocate");
+    this.start = module.startExport === null ? null : plain(module.startExport);
+    this.initialize = plain("_initialize");
+    this.main = plain("main");
+    this.mainVoid = plain("__main_void");
+    this.command = plain("_start");
+    this.onContextCreate = callback("proxy_on_context_create");
+    this.onVmStart = callback("proxy_on_vm_start");
+    this.onConfigure = callback("proxy_on_configure");
+    this.onTick = callback("proxy_on_tick");
+    this.onRequestHeaders = callback("proxy_on_request_headers");
+    this.onRequestBody = callback("proxy_on_request_body");
+    this.onRequestTrailers = callback("proxy_on_request_trailers");
+    this.onResponseHeaders = callback("proxy_on_response_headers");
+    this.onResponseBody = callback("proxy_on_response_body");
+    this.onResponseTrailers = callback("proxy_on_response_trailers");
+    this.onHttpCallResponse = callback("proxy_on_http_call_response");
+    this.onQueueReady = callback("proxy_on_queue_ready");
+    this.onDone = callback("proxy_on_done");
+    this.onLog = callback("proxy_on_log");
+    this.onDelete = callback("proxy_on_delete");
+  }
+}

@@ -1,0 +1,49 @@
+// Where guests' messages go: the process log, and a list while a plugin starts (its refusal quotes it).
+import { LogLevel, type Logger } from "../core/logger.ts";
+
+/** More lines than this of one start-up are not quoted. */
+const CAPTURED_LINES_MAX = 50;
+
+export class GuestLog {
+  readonly #logger: Logger;
+  #captured: string[] | null;
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+    this.#captured = null;
+  }
+
+  /** A guest's message; `prefix` names its plugin. Levels of the ABI are the log's own. */
+  write(level: number, prefix: string, message: string): void {
+    if (this.#captured !== null && this.#captured.length < CAPTURED_LINES_MAX) {
+      this.#captured.push(message);
+    }
+    if (!this.#logger.enabled(level as LogLevel)) return;
+    const separator = prefix === "" ? "" : " ";
+    this.#logger.log(level as LogLevel, `wasm log${separator}${prefix}: ${message}`);
+  }
+
+  /** What the host itself has to say about a VM. */
+  host(level: LogLevel, message: string): void {
+    if (this.#logger.enabled(level)) this.#logger.log(level, message);
+  }
+
+  /** The lowest level that is logged; 6 when nothing is. */
+  get level(): number {
+    for (let level: number = LogLevel.Trace; level < LogLevel.Off; level += 1) {
+      if (this.#logger.enabled(level as LogLevel)) return level;
+    }
+    return LogLevel.Off;
+  }
+
+  startCapture(): void {
+    this.#captured = [];
+  }
+
+  /** The messages since startCapture. */
+  stopCapture(): readonly string[] {
+    const lines = this.#captured ?? [];
+    this.#captured = null;
+    return lines;
+  }
+}

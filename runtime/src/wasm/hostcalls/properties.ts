@@ -1,0 +1,66 @@
+// Hostcalls of the chapter "Properties". What there is to ask for stands in property-table.ts.
+import { limits, Status, trimPropertyPath } from "proxy-wasm-types";
+import { findProperty, PropertyResult } from "../property-table.ts";
+import type { Vm } from "../vm.ts";
+import type { HostcallTable } from "./index.ts";
+
+/** Under what prefix a guest's values stand among the filter state of a stream. */
+export const FILTER_STATE_PREFIX = "wasm.";
+
+export function propertyHostcalls(vm: Vm): HostcallTable {
+  const memory = vm.memory;
+  return {
+    /**
+     * Copies the value of a property; the path's segments are separated by NUL.
+     * Errors: NotFound (unknown or not there now), SerializationFailure (empty path, null value),
+     * InvalidMemoryAccess.
+     */
+    proxy_get_property(
+      pathPointer: number,
+      pathSize: number,
+      outPointer: number,
+      outSize: number,
+    ): Status {
+      const at = pathPointer >>> 0;
+      const size = pathSize >>> 0;
+      if (!memory.contains(at, size)) return Status.InvalidMemoryAccess;
+      if (size === 0) return Status.SerializationFailure;
+      const context = vm.effective;
+      if (context === null || size > limits.propertyPathBytesMax) return Status.NotFound;
+      const value = findProperty(context, trimPropertyPath(memory.readKey(at, size).raw));
+      if (value === PropertyResult.NotFound) return Status.NotFound;
+      if (value === PropertyResult.NoValue) return Status.SerializationFailure;
+      const isText = typeof value === "string";
+      const done = isText
+        ? memory.returnText(value, outPointer >>> 0, outSize >>> 0)
+        : memory.returnBytes(value, outPointer >>> 0, outSize >>> 0);
+      return done ? Status.Ok : Status.InvalidMemoryAccess;
+    },
+
+    /**
+     * Keeps a value with the stream, for this and later filters, under "wasm." and the path.
+     * Errors: NotFound (no stream), BadArgument (larger than 1 MiB), InvalidMemoryAccess.
+     */
+    proxy_set_property(
+      pathPointer: number,
+      pathSize: number,
+      valuePointer: number,
+      valueSize: number,
+    ): Status {
+      const at = pathPointer >>> 0;
+      const size = pathSize >>> 0;
+      const valueAt = valuePointer >>> 0;
+      const bytes = valueSize >>> 0;
+      if (!memory.contains(at, size)) return Status.InvalidMemoryAccess;
+      if (!memory.contains(valueAt, bytes)) return Status.InvalidMemoryAccess;
+      const info = vm.effective?.streamInfo ?? null;
+      if (info === null) return Status.NotFound;
+      const isTooLong = size > limits.propertyPathBytesMax || bytes > limits.propertyValueBytesMax;
+      if (isTooLong) return Status.BadArgument;
+      info.filterState ??= new Map();
+      const key = FILTER_STATE_PREFIX + trimPropertyPath(memory.readText(at, size));
+      info.filterState.set(key, memory.readBytes(valueAt, bytes));
+      return Status.Ok;
+    },
+  };
+}

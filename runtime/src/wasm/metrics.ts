@@ -1,0 +1,119 @@
+// Metrics that guests define: ids of one VM, values in the thread's StatsStore.
+import { limits, MetricType, Status } from "proxy-wasm-types";
+import type { Counter, Histogram, StatsStore } from "../stats/store.ts";
+
+/** A guests' gauge: one value for the whole process, because `record` sets it. */
+export interface SharedGauge {
+  readonly value: number;
+  set(value: number): void;
+  add(offset: number): void;
+}
+
+/**
+ * Gauges by name, shared by the process: server/ serves it from shared memory. A StatsStore serves
+ * it for a process of one thread.
+ */
+export interface SharedGauges {
+  gauge(name: string): SharedGauge;
+}
+
+const PREFIX = "wasmcustom.";
+
+/** Ids carry their type in the two low bits, as in Envoy: 4, 8, ... 5, 9, ... 6, 10, ... */
+const ID_STEP = 4;
+
+/** Ids of one VM. Values belong to the thread (gauges to the process) and outlive the VM. */
+export class MetricTable {
+  readonly #stats: StatsStore;
+  readonly #sharedGauges: SharedGauges;
+  readonly #counters: Counter[];
+  readonly #gauges: SharedGauge[];
+  readonly #histograms: Histogram[];
+
+  constructor(stats: StatsStore, gauges: SharedGauges) {
+    this.#stats = stats;
+    this.#sharedGauges = gauges;
+    this.#counters = [];
+    this.#gauges = [];
+    this.#histograms = [];
+  }
+
+  /** The new id; 0 when there are too many or the type is none. Each call gives another id. */
+  define(type: number, guestName: string): number {
+    const count = this.#counters.length + this.#gauges.length + this.#histograms.length;
+    if (count >= limits.metricsPerVmMax) return 0;
+    const name = PREFIX + guestName;
+    if (type === MetricType.Counter) {
+      return this.#counters.push(this.#stats.counter(name)) * ID_STEP + type;
+    }
+    if (type === MetricType.Gauge) {
+      return this.#gauges.push(this.#sharedGauges.gauge(name)) * ID_STEP + type;
+    }
+    if (type === MetricType.Histogram) {
+      return this.#histograms.push(this.#stats.histogram(name)) * ID_STEP + type;
+    }
+    return 0;
+  }
+
+  /** Counters add, gauges are set, histograms record. `value` is unsigned. */
+  record(id: number, value: number): Status {
+    const at = (id >>> 2) - 1;
+    switch (id & 3) {
+      case MetricType.Counter: {
+        const counter = this.#counters[at];
+        if (counter === undefined) return Status.NotFound;
+        counter.add(value);
+        return Status.Ok;
+      }
+      case MetricType.Gauge: {
+        const gauge = this.#gauges[at];
+        if (gauge === undefined) return Status.NotFound;
+        gauge.set(value);
+        return Status.Ok;
+      }
+      case MetricType.Histogram: {
+        const histogram = this.#histograms[at];
+        if (histogram === undefined) return Status.NotFound;
+        histogram.record(value);
+        return Status.Ok;
+      }
+      default:
+        return Status.NotFound;
+    }
+  }
+
+  /** Counters take only what is above 0. `offset` is signed. */
+  increment(id: number, offset: number): Status {
+    const at = (id >>> 2) - 1;
+    switch (id & 3) {
+      case MetricType.Counter: {
+        const counter = this.#counters[at];
+        if (counter === undefined) return Status.NotFound;
+        if (offset <= 0) return Status.BadArgument;
+        counter.add(offset);
+        return Status.Ok;
+      }
+      case MetricType.Gauge: {
+        const gauge = this.#gauges[at];
+        if (gauge === undefined) return Status.NotFound;
+        gauge.add(offset);
+        return Status.Ok;
+      }
+      default:
+        return Status.BadArgument;
+    }
+  }
+
+  /** The value of a counter or gauge, or minus the status that says why there is none. */
+  read(id: number): number {
+    const at = (id >>> 2) - 1;
+    switch (id & 3) {
+      case MetricType.Counter:
+        return this.#counters[at]?.value ?? -Status.NotFound;
+      case MetricType.Gauge:
+        return this.#gauges[at]?.value ?? -Status.NotFound;
+      default:
+        return -Status.BadArgument;
+    }
+  }
+}

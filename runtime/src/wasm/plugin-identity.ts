@@ -1,0 +1,27 @@
+// Who a plugin is, as guests, logs and properties are told; made once per plugin.
+import type { WasmPluginConfig } from "../config/snapshot.ts";
+
+export class PluginIdentity {
+  readonly name: string;
+  readonly rootId: string;
+  readonly vmId: string;
+  /** Bytes of on_configure. */
+  readonly configuration: Uint8Array;
+  /** Header answer 1 holds the headers only, body callbacks go on. */
+  readonly allowOnHeadersStopIteration: boolean;
+  /** The deprecated `fail_open: true`: lets the stream pass that trapped. */
+  readonly failOpenLegacy: boolean;
+  /** "name root_id vm_id" without what is empty, as Envoy prints it before a guest's message. */
+  readonly logPrefix: string;
+
+  constructor(config: WasmPluginConfig) {
+    this.name = config.name;
+    this.rootId = config.rootId;
+    this.vmId = config.vmId;
+    this.configuration = config.pluginConfiguration;
+    this.allowOnHeadersStopIteration = config.allowOnHeadersStopIteration;
+    this.failOpenLegacy = config.failOpenLegacy;
+    const parts = [config.name, config.rootId, config.vmId].filter((part) => part !== "");
+    this.logPrefix = parts.join(" ");
+  }
+}

@@ -1,0 +1,24 @@
+// Why a VM stopped for good; made by vm.ts, told to the failure policy and to the log.
+
+export class VmFailure {
+  /** Lower-case, without full stop. */
+  readonly reason: string;
+  /** The guest's frames, innermost first, at most 20; "" = unknown. */
+  readonly backtrace: string;
+
+  constructor(reason: string, backtrace: string) {
+    this.reason = reason;
+    this.backtrace = backtrace;
+  }
+}
+
+const FRAMES_MAX = 20;
+
+/** Of an error that a guest's trap or stack overflow made. */
+export function failureOf(error: Error): VmFailure {
+  const frames = (error.stack ?? "")
+    .split("\n")
+    .filter((line) => line.includes("wasm"))
+    .map((line) => line.trim());
+  return new VmFailure(error.message, frames.slice(0, FRAMES_MAX).join("\n"));
+}

@@ -1,0 +1,39 @@
+// What a VM needs of the thread it lives on; made once by WasmHost.
+import type { Clock } from "../core/clock.ts";
+import type { Random } from "../core/random.ts";
+import type { TimerWheel } from "../core/timer-wheel.ts";
+import type { NodeConfig } from "../config/snapshot.ts";
+import type { StatsStore } from "../stats/store.ts";
+import type { Callouts } from "./callout.ts";
+import type { SharedGauges } from "./metrics.ts";
+import type { SharedStore } from "./shared-store.ts";
+
+export interface VmServices {
+  readonly clock: Clock;
+  readonly timers: TimerWheel;
+  readonly random: Random;
+  readonly stats: StatsStore;
+  readonly gauges: SharedGauges;
+  readonly node: NodeConfig;
+  /** Null = every cluster is unknown. */
+  readonly callouts: Callouts | null;
+  readonly shared: SharedStore;
+  /** Traps: an import of the guest that calls it stops the guest for good. Never returns. */
+  readonly trap: () => void;
+}
+
+//  (module (func (export "trap") unreachable))
+const TRAP_MODULE: readonly number[] = [
+  0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00, 0x01, 0x04, 0x01, 0x60, 0x00, 0x00, 0x03, 0x02,
+  0x01, 0x00, 0x07, 0x08, 0x01, 0x04, 0x74, 0x72, 0x61, 0x70, 0x00, 0x00, 0x0a, 0x05, 0x01, 0x03,
+  0x00, 0x00, 0x0b,
+];
+
+/**
+ * The helper that makes a trap. An error thrown by JavaScript can be caught by a guest's catch_all;
+ * the error object that a trap makes cannot.
+ */
+export function createTrap(): () => void {
+  const module = new WebAssembly.Module(new Uint8Array(TRAP_MODULE));
+  return new WebAssembly.Instance(module).exports["trap"] as () => void;
+}

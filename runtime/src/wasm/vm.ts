@@ -1,0 +1,302 @@
+// One instance of a module with its memory, and the call boundary between host and guest, both ways.
+// Called by root and stream contexts; hostcalls are wrapped here by `guardHostcall`.
+import { assert } from "../core/assert.ts";
+import { LogLevel } from "../core/logger.ts";
+import type { LocalReply } from "../filter/http-filter.ts";
+import type { AbiVersion } from "proxy-wasm-types";
+import type { CompiledModule } from "./compiled-module.ts";
+import { ContextTable } from "./context-table.ts";
+import type { Context, DeferredKind } from "./context.ts";
+import { GuestExports, type GuestFunction } from "./guest-exports.ts";
+import type { GuestLog } from "./guest-log.ts";
+import { createImports } from "./hostcalls/index.ts";
+import { GuestMemory } from "./memory.ts";
+import { MetricTable } from "./metrics.ts";
+import { failureOf, VmFailure } from "./vm-failure.ts";
+import type { VmServices } from "./vm-services.ts";
+
+/** What the guest is running for: which hostcalls it may make. */
+export const Phase = { Run: 0, Initialize: 1, Allocate: 2 } as const;
+export type Phase = (typeof Phase)[keyof typeof Phase];
+
+/** What makes a VM besides its code: plugins that agree in all of it may share one. */
+export interface VmSettings {
+  readonly vmId: string;
+  readonly vmConfiguration: Uint8Array;
+  /** KEY and value. */
+  readonly environment: readonly (readonly [string, string])[];
+  /** Hostcalls and callbacks that are allowed; empty = all. */
+  readonly allowedCapabilities: readonly string[];
+}
+
+/** Gives the guest's memory its room. */
+export interface Allocator {
+  /** Address of `size` bytes in the guest; 0 = none. */
+  allocate(size: number): number;
+}
+
+/** Who is told that a VM stopped for good. */
+export interface VmOwner {
+  onVmFailure(vm: Vm, failure: VmFailure): void;
+}
+
+class DeferredAction {
+  readonly context: Context;
+  readonly kind: DeferredKind;
+  readonly reply: LocalReply | null;
+
+  constructor(context: Context, kind: DeferredKind, reply: LocalReply | null) {
+    this.context = context;
+    this.kind = kind;
+    this.reply = reply;
+  }
+}
+
+/**
+ * No JavaScript exception crosses a guest, whose catch_all could swallow it: a hostcall that must
+ * stop the guest notes why and makes a trap, which nothing can catch. After `failure` is set the
+ * guest is never entered again.
+ */
+export class Vm implements Allocator {
+  readonly services: VmServices;
+  readonly settings: VmSettings;
+  readonly abiVersion: AbiVersion;
+  readonly memory: GuestMemory;
+  readonly contexts: ContextTable;
+  readonly metrics: MetricTable;
+  readonly log: GuestLog;
+  readonly #owner: VmOwner;
+  #exports: GuestExports | null;
+  /** The context of the running callback; null = the guest does not run. */
+  current: Context | null;
+  /** What hostcalls act on: `current`, unless the guest chose another one. */
+  effective: Context | null;
+  phase: Phase;
+  failure: VmFailure | null;
+  /** A local reply was asked for in this callback: its answer does not count. */
+  isIterationStopped: boolean;
+  /** An error of ours that stopped the guest: thrown on when the guest is left. */
+  #hostError: unknown;
+  #deferred: DeferredAction[];
+
+  constructor(
+    services: VmServices,
+    settings: VmSettings,
+    module: CompiledModule,
+    log: GuestLog,
+    owner: VmOwner,
+  ) {
+    this.services = services;
+    this.settings = settings;
+    this.abiVersion = module.abiVersion;
+    this.memory = new GuestMemory();
+    this.contexts = new ContextTable();
+    this.metrics = new MetricTable(services.stats, services.gauges);
+    this.log = log;
+    this.#owner = owner;
+    this.#exports = null;
+    this.current = null;
+    this.effective = null;
+    this.phase = Phase.Initialize;
+    this.failure = null;
+    this.isIterationStopped = false;
+    this.#hostError = null;
+    this.#deferred = [];
+    this.#instantiate(module);
+    if (this.failure === null) this.#initialize();
+    this.phase = Phase.Run;
+  }
+
+  get exports(): GuestExports {
+    return this.#exports as GuestExports;
+  }
+
+  /**
+   * Enters the guest for `context` and answers what the callback answered, 0 when it has no result
+   * or failed: `failure` tells. Then does what the callback asked for.
+   */
+  call(
+    context: Context,
+    callback: GuestFunction,
+    a: number,
+    b: number,
+    c: number,
+    d: number,
+    e: number,
+  ): number {
+    assert(this.current === null, "a guest was entered twice");
+    this.current = context;
+    this.effective = context;
+    const answer = this.#enter(callback, a, b, c, d, e);
+    this.current = null;
+    this.effective = null;
+    if (this.#deferred.length > 0) this.#runDeferred();
+    return answer;
+  }
+
+  /** The one `try` around a guest. */
+  #enter(callback: GuestFunction, a: number, b: number, c: number, d: number, e: number): number {
+    try {
+      const answer = callback(a, b, c, d, e) as number;
+      // A guest may have swallowed what stopped it, at the end of its stack.
+      if (this.failure === null) return answer | 0;
+    } catch (error) {
+      this.#noteError(error);
+    }
+    this.#fail();
+    return 0;
+  }
+
+  /** Something asked for by the running callback, to be done when it has returned, in order. */
+  defer(context: Context, kind: DeferredKind, reply: LocalReply | null): void {
+    this.#deferred.push(new DeferredAction(context, kind, reply));
+  }
+
+  #runDeferred(): void {
+    const actions = this.#deferred;
+    // A new array: what is done now may enter the guest again, which defers anew.
+    this.#deferred = [];
+    for (const action of actions) action.context.runDeferred(action.kind, action.reply);
+  }
+
+  /** The guest's allocator, from within a hostcall. */
+  allocate(size: number): number {
+    const malloc = this.exports.malloc;
+    if (malloc === null) return 0;
+    const before = this.phase;
+    this.phase = Phase.Allocate;
+    const pointer = malloc(size, 0, 0, 0, 0) as number;
+    this.phase = before;
+    return pointer;
+  }
+
+  /** From a hostcall: the guest must stop. Never returns; works only inside the guest. */
+  stopGuest(reason: string): never {
+    if (this.failure === null) this.failure = new VmFailure(reason, "");
+    this.services.trap();
+    throw new WebAssembly.RuntimeError(reason);
+  }
+
+  /** From the guard: a hostcall threw, in the guest's allocator or in code of ours. */
+  stopByError(error: unknown): never {
+    this.#noteError(error);
+    this.services.trap();
+    throw error;
+  }
+
+  /** RuntimeError: a trap. RangeError: a stack without room. Anything else is a bug of ours. */
+  #noteError(error: unknown): void {
+    const isGuests = error instanceof WebAssembly.RuntimeError || error instanceof RangeError;
+    if (!isGuests) this.#hostError ??= error;
+    // What a hostcall noted before it made the trap says more than the trap does.
+    if (this.failure === null) this.failure = failureOf(error as Error);
+    else if (isGuests && this.failure.backtrace === "") {
+      this.failure = new VmFailure(this.failure.reason, failureOf(error as Error).backtrace);
+    }
+  }
+
+  #fail(): void {
+    const failure = this.failure as VmFailure;
+    this.#deferred.length = 0;
+    this.current = null;
+    this.effective = null;
+    this.#owner.onVmFailure(this, failure);
+    const hostError = this.#hostError;
+    this.#hostError = null;
+    if (hostError !== null) throw hostError;
+  }
+
+  /** Logged by the owner; instances that cannot be made are failures like any other. */
+  #instantiate(module: CompiledModule): void {
+    const wanted = module.memoryImport;
+    try {
+      const provided =
+        wanted === null
+          ? null
+          : new WebAssembly.Memory(
+              wanted.maximumPages === null
+                ? { initial: wanted.minimumPages }
+                : { initial: wanted.minimumPages, maximum: wanted.maximumPages },
+            );
+      const instance = new WebAssembly.Instance(
+        module.module,
+        createImports(this, module, provided),
+      );
+      const allowed = this.settings.allowedCapabilities;
+      this.#exports = new GuestExports(
+        instance,
+        module,
+        allowed.length === 0 ? null : new Set(allowed),
+      );
+      const memory = provided ?? (instance.exports[module.memoryExport] as WebAssembly.Memory);
+      this.memory.attach(memory, this);
+    } catch (error) {
+      const isModules = error instanceof WebAssembly.LinkError;
+      if (isModules) this.failure = new VmFailure(error.message, "");
+      else this.#noteError(error);
+      this.#fail();
+    }
+  }
+
+  /** What was the start section, then the reactor's or the command's entry. */
+  #initialize(): void {
+    const { start, initialize, main, mainVoid, command } = this.exports;
+    this.#run(start);
+    if (initialize === null) {
+      this.#run(command);
+      return;
+    }
+    this.#run(initialize);
+    this.#run(main ?? mainVoid);
+  }
+
+  #run(entry: GuestFunction | null): void {
+    if (entry === null || this.failure !== null) return;
+    this.#enter(entry, 0, 0, 0, 0, 0);
+  }
+
+  /** The guest called what it may not call now. */
+  refuseHostcall(name: string): never {
+    const when = this.phase === Phase.Initialize ? "its initialisation" : "its allocator";
+    this.log.host(LogLevel.Error, `wasm guest called ${name} in ${when}`);
+    return this.stopGuest(`restricted callback: ${name} in ${when}`);
+  }
+}
+
+/** A hostcall's implementation: numbers in, a status or nothing out; i64 come as BigInt. */
+export type HostFunction = (...args: never[]) => number | void;
+
+type Six = (a: number, b: number, c: number, d: number, e: number) => number | void;
+
+/**
+ * The function that the guest gets: refuses phases that are not in `isAllowed`, and lets no error
+ * out. Up to five parameters take a way without an array (bench/micro wasm-boundary).
+ */
+export function guardHostcall(
+  vm: Vm,
+  name: string,
+  hostcall: HostFunction,
+  isAllowed: { readonly initialize: boolean; readonly allocate: boolean },
+): (...args: never[]) => number | void {
+  const isRefused = (): boolean =>
+    vm.phase === Phase.Initialize ? !isAllowed.initialize : !isAllowed.allocate;
+  if (hostcall.length <= 5) {
+    const short = hostcall as Six;
+    return (a: number, b: number, c: number, d: number, e: number) => {
+      if (vm.phase !== Phase.Run && isRefused()) return vm.refuseHostcall(name);
+      try {
+        return short(a, b, c, d, e);
+      } catch (error) {
+        return vm.stopByError(error);
+      }
+    };
+  }
+  return (...args: never[]) => {
+    if (vm.phase !== Phase.Run && isRefused()) return vm.refuseHostcall(name);
+    try {
+      return hostcall(...args);
+    } catch (error) {
+      return vm.stopByError(error);
+    }
+  };
+}
