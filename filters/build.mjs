@@ -1,5 +1,6 @@
-// Compiles AssemblyScript filters to wasm, each only when its sources have changed. `npm run filters`
-// builds all; the quickstart and tests call buildFilter. Plain JavaScript: it runs before anything else.
+// Compiles AssemblyScript filters to wasm, each only when its sources have changed. `npm run
+// filters` builds all; the quickstart and tests call buildFilter. Plain JavaScript: it runs before
+// anything else.
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
@@ -49,7 +50,7 @@ const CALLBACK_OF_HOOK = {
  * Builds the filter in `folder` (its `assembly/index.ts`) into `build/<name>.wasm` and a source map
  * beside it. The name is that of `targets.release.outFile` in the folder's asconfig.json, else the
  * folder's own. `mode` "debug" compiles faster, without optimising, to `build/<name>.debug.wasm`.
- * Nothing is compiled when sources, SDK, compiler and options are those of the module that is there.
+ * Nothing is compiled when sources, SDK, compiler and options are those of the module at hand.
  * Throws an Error whose message is fit for a terminal.
  */
 export async function buildFilter(folder, options = {}) {
@@ -160,9 +161,16 @@ function compile(folder, mode, outFile) {
     child.on("close", (code) => {
       const place = relative(root, folder);
       if (code === 0) resolve(output.trim());
+      // The handler that asconfig.json names comes with the base.
+      else if (output.includes("'headgate_abort' not found")) reject(new Error(noBase(place)));
       else reject(new Error(`${place}: asc ended with ${code}\n${output.trimEnd()}`));
     });
   });
+}
+
+function noBase(place) {
+  const line = 'export * from "@headgate/sdk-assemblyscript/exports/base";';
+  return `${place}: assembly/index.ts must say: ${line}`;
 }
 
 /** What a proxy would refuse, or silently never call, is an error here. */
@@ -170,7 +178,9 @@ function check(name, folder, bytes) {
   const module = new WebAssembly.Module(bytes);
   const provided = new Set(
     Array.from(
-      readFileSync(join(sdk, "assembly", "abi.ts"), "utf8").matchAll(/@external\("env", "(\w+)"\)/g),
+      readFileSync(join(sdk, "assembly", "abi.ts"), "utf8").matchAll(
+        /@external\("env", "(\w+)"\)/g,
+      ),
       (match) => `env.${match[1]}`,
     ),
   );
@@ -182,8 +192,7 @@ function check(name, folder, bytes) {
   }
   const exported = new Set(WebAssembly.Module.exports(module).map((entry) => entry.name));
   if (!exported.has("proxy_abi_version_0_2_1")) {
-    const line = 'export * from "@headgate/sdk-assemblyscript/exports/base";';
-    throw new Error(`${name}: assembly/index.ts must say: ${line}`);
+    throw new Error(noBase(name));
   }
   for (const file of sourcesIn(join(folder, "assembly"))) {
     const methods = readFileSync(file, "utf8").matchAll(/^[ \t]+(?:override[ \t]+)?(on\w+)\(/gm);

@@ -1,7 +1,7 @@
 // What it costs to parse a request head, interning and the cut of its text included.
 // hot-path.md's prototype took 308 ns for 190 B / 5 fields and 913 ns for 720 B / 13 fields.
 import { HeadParser } from "../../runtime/src/codec/http1/parser.ts";
-import { defaultOptions } from "../../runtime/src/codec/http1/testing.ts";
+import { defaultOptions } from "../../runtime/src/codec/http1/recorders-for-test.ts";
 import { HeaderMap } from "../../runtime/src/core/header-map.ts";
 import { browserHead, smallHead } from "./heads.ts";
 import type { MicroBench } from "./runner.ts";

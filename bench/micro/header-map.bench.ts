@@ -1,7 +1,7 @@
 // What a HeaderMap costs a proxied request: look-ups, changes, and writing the head again, against
 // cutting all names and values at once.
 import { HeadParser } from "../../runtime/src/codec/http1/parser.ts";
-import { defaultOptions } from "../../runtime/src/codec/http1/testing.ts";
+import { defaultOptions } from "../../runtime/src/codec/http1/recorders-for-test.ts";
 import { HeaderMap } from "../../runtime/src/core/header-map.ts";
 import { HeaderId } from "../../runtime/src/core/header-names.ts";
 import { browserHead } from "./heads.ts";

@@ -2,7 +2,7 @@
 // The text is made flat as the socket's write would.
 import { HeadParser } from "../../runtime/src/codec/http1/parser.ts";
 import { chunkStart, properCase, responseHead } from "../../runtime/src/codec/http1/serializer.ts";
-import { defaultOptions } from "../../runtime/src/codec/http1/testing.ts";
+import { defaultOptions } from "../../runtime/src/codec/http1/recorders-for-test.ts";
 import { HeaderMap } from "../../runtime/src/core/header-map.ts";
 import { HeaderId } from "../../runtime/src/core/header-names.ts";
 import type { MicroBench } from "./runner.ts";

@@ -1,5 +1,6 @@
-// What `npm start` runs: builds the filter when its sources have changed, starts the upstream in this
-// process and Headgate in a child, and says what to try. Ends when Headgate ends, with its exit code.
+// What `npm start` runs: builds the filter when its sources have changed, starts the upstream in
+// this process and Headgate in a child, and says what to try. Ends when Headgate ends, with its
+// exit code.
 import { spawn } from "node:child_process";
 import { createServer } from "node:net";
 import { dirname, join } from "node:path";
@@ -16,7 +17,9 @@ const ADMIN_PORT = 9901;
 const UPSTREAM_PORT = 10001;
 const READY_POLL_MS = 50;
 const READY_WAIT_MAX_MS = 30_000;
-/** A terminal and npm may both pass on one Ctrl-C, and Headgate exits at once on a second signal. */
+/**
+ * A terminal and npm may both pass on one Ctrl-C, and Headgate exits at once on a second signal.
+ */
 const SIGNAL_PAUSE_MS = 500;
 const PARENT_POLL_MS = 1000;
 

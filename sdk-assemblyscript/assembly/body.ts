@@ -6,9 +6,9 @@ import { encodedLength, encodeUtf8 } from "./utf8";
 const ALL: u32 = 0xffffffff;
 
 /**
- * One buffer of the host: the chunk that just arrived, or, after a hook has answered Pause, all that
- * was buffered since. A change of its size makes an earlier `content-length` wrong: remove that
- * header in the header hook.
+ * One buffer of the host: the chunk that just arrived, or, after a hook has answered Pause, all
+ * that was buffered since. A change of its size makes an earlier `content-length` wrong: remove
+ * that header in the header hook.
  */
 export class Body {
   private size: u32 = 0;
@@ -20,7 +20,9 @@ export class Body {
     return this.size;
   }
 
-  /** A copy of `length` bytes from `start` on, cut to what is there; null when nothing is readable. */
+  /**
+   * A copy of `length` bytes from `start` on, cut to what is there; null when nothing is readable.
+   */
   bytes(start: u32 = 0, length: u32 = ALL): Uint8Array | null {
     return this.read(start, length) ? resultBytes() : null;
   }

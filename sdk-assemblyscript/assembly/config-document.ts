@@ -1,5 +1,6 @@
 // A configured document: the tape, the bytes it points into, and what its reading finds wrong.
 import { Configuration, ReadingCheck } from "./configuration";
+import { isJsonNumber } from "./json";
 import { isWholeDouble, isWholeText } from "./numbers";
 import { nodeEnd, nodeKind, nodeLength, nodeOffset, NODE_BYTES, NodeKind } from "./tape";
 import { decimal } from "./text";
@@ -38,6 +39,15 @@ export class ConfigDocument extends ReadingCheck {
     const kind = this.kind(node);
     if (kind == NodeKind.Double) return isWholeDouble(load<f64>(this.start(node)));
     return kind == NodeKind.Number && isWholeText(this.start(node), nodeLength(this.tape(), node));
+  }
+
+  /** Whether a value can be read as a double: a number, or a string that holds just one. */
+  isDouble(node: u32): bool {
+    const kind = this.kind(node);
+    if (kind == NodeKind.Number || kind == NodeKind.Double) return true;
+    // Envoy makes a string of every fraction that a Struct has in YAML.
+    if (kind != NodeKind.String) return false;
+    return isJsonNumber(this.start(node), nodeLength(this.tape(), node));
   }
 
   double(node: u32): f64 {

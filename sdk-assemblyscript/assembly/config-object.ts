@@ -1,5 +1,5 @@
-// Typed access to a configured object: defaults for what is absent, an error with a JSON pointer for
-// what does not fit. Handed out by Configuration.json; nothing here traps.
+// Typed access to a configured object: defaults for what is absent, an error with a JSON pointer
+// for what does not fit. Handed out by Configuration.json; nothing here traps.
 import { ConfigDocument } from "./config-document";
 import { wholeValue } from "./numbers";
 import { NodeKind } from "./tape";
@@ -61,6 +61,7 @@ export class ConfigObject {
     return <u32>this.i64(name, fallback, least, most);
   }
 
+  /** A number; also as a string that holds one, which Envoy makes of fractions in YAML. */
   f64(name: string, fallback: f64 = 0): f64 {
     const member = this.take(name);
     return member == 0 ? fallback : readDouble(this.document, member, fallback);
@@ -151,6 +152,7 @@ export class ConfigArray {
     return element == 0 ? fallback : readWhole(this.document, element, fallback, least, most);
   }
 
+  /** As in ConfigObject, also a string that holds a number. */
   f64(index: i32, fallback: f64 = 0): f64 {
     const element = this.find(index);
     return element == 0 ? fallback : readDouble(this.document, element, fallback);
@@ -199,13 +201,13 @@ function readWhole(document: ConfigDocument, node: u32, fallback: i64, least: i6
     const number = wholeValue();
     if (number >= least && number <= most) return number;
   }
-  document.mismatch(node, "a whole number from " + signedDecimal(least) + " to " + signedDecimal(most));
+  const range = signedDecimal(least) + " to " + signedDecimal(most);
+  document.mismatch(node, "a whole number from " + range);
   return fallback;
 }
 
 function readDouble(document: ConfigDocument, node: u32, fallback: f64): f64 {
-  const kind = document.kind(node);
-  if (kind == NodeKind.Number || kind == NodeKind.Double) return document.double(node);
+  if (document.isDouble(node)) return document.double(node);
   document.mismatch(node, "a number");
   return fallback;
 }

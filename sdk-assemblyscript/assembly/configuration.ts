@@ -1,5 +1,5 @@
-// What a plugin or a VM was configured with. Reading it as an object is in config-object.ts; a filter
-// that takes plain text does not carry that code.
+// What a plugin or a VM was configured with. Reading it as an object is in config-object.ts; a
+// filter that takes plain text does not carry that code.
 import { BufferType, proxy_get_buffer_bytes } from "./abi";
 import { ConfigDocument } from "./config-document";
 import { ConfigObject } from "./config-object";
@@ -8,7 +8,7 @@ import { log } from "./log";
 import { callbackTurn } from "./memory";
 import { copyBytes, isOk, OUT, OUT_SIZE, resultLength, resultStart } from "./results";
 import { readStruct } from "./struct";
-import { beginTape, NodeKind, pushNode, takeTape } from "./tape";
+import { beginTape, closeNode, NodeKind, pushNode, takeTape } from "./tape";
 import { decimal } from "./text";
 import { decodeUtf8 } from "./utf8";
 
@@ -67,7 +67,7 @@ export class Configuration {
     }
     if (!isRead) {
       beginTape(start);
-      pushNode(NodeKind.Object, start, 0);
+      closeNode(pushNode(NodeKind.Object, start, 0));
     }
     const document = new ConfigDocument(this, copy, takeTape());
     this.check = document;

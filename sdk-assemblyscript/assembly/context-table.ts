@@ -1,5 +1,6 @@
-// Contexts by their id: a hash table whose chains run through the contexts themselves, so that adding
-// and removing all day allocates nothing. Ids grow and are not used again: their low bits spread.
+// Contexts by their id: a hash table whose chains run through the contexts themselves, so that
+// adding and removing all day allocates nothing. Ids grow and are not used again: their low bits
+// spread.
 import { Context } from "./context";
 
 const FIRST_BUCKETS: u32 = 16;

@@ -1,6 +1,15 @@
 // What an author derives from: a plugin, and the filters of its streams. The callbacks in exports/
 // find these objects by their context id and call the hooks.
-import { Action, GrpcStatus, PeerType, proxy_close_stream, proxy_continue_stream, proxy_done, proxy_set_tick_period_milliseconds, StreamType } from "./abi";
+import {
+  Action,
+  GrpcStatus,
+  PeerType,
+  proxy_close_stream,
+  proxy_continue_stream,
+  proxy_done,
+  proxy_set_tick_period_milliseconds,
+  StreamType,
+} from "./abi";
 import { Body } from "./body";
 import { Configuration } from "./configuration";
 import { HeaderMap, RequestHeaders, ResponseHeaders } from "./headers";
@@ -269,7 +278,9 @@ export abstract class NetworkFilter<C> extends NetworkContext {
   private owner: Plugin<C> | null = null;
   private settings: C | null = null;
 
-  /** The configuration that was in force when the connection began. Not there in the constructor. */
+  /**
+   * The configuration that was in force when the connection began. Not there in the constructor.
+   */
   get config(): C {
     return this.settings!;
   }

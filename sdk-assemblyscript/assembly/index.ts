@@ -13,4 +13,4 @@ export { HeaderPair } from "./pairs";
 export { Property, property } from "./properties";
 export { registerFilter, registerPlugin } from "./registry";
 export { lastStatus } from "./results";
-export { asciiLower } from "./text";
+export { asciiLower, decimal, signedDecimal } from "./text";

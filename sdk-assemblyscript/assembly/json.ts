@@ -144,19 +144,31 @@ function readHex(): i32 {
 
 function readNumber(): bool {
   const from = at;
+  if (!passNumber()) return failValue("malformed number");
+  pushNode(NodeKind.Number, from, <u32>(at - from));
+  return true;
+}
+
+/** Whether the bytes are a number in JSON's grammar and nothing else. */
+export function isJsonNumber(bytes: usize, length: u32): bool {
+  at = bytes;
+  stop = bytes + length;
+  return passNumber() && at == stop;
+}
+
+function passNumber(): bool {
   if (here() == 0x2d) at++;
   if (here() == 0x30) at++;
-  else if (!passDigits()) return failValue("malformed number");
+  else if (!passDigits()) return false;
   if (here() == 0x2e) {
     at++;
-    if (!passDigits()) return failValue("malformed number");
+    if (!passDigits()) return false;
   }
   if ((here() | 0x20) == 0x65) {
     at++;
     if (here() == 0x2b || here() == 0x2d) at++;
-    if (!passDigits()) return failValue("malformed number");
+    if (!passDigits()) return false;
   }
-  pushNode(NodeKind.Number, from, <u32>(at - from));
   return true;
 }
 

@@ -1,5 +1,6 @@
 // Scratch memory: what the host writes into the guest and what the guest hands to the host. Every
-// exported callback brackets itself with enterCallback and leaveCallback; `malloc` is the host's door.
+// exported callback brackets itself with enterCallback and leaveCallback; `malloc` is the host's
+// door.
 
 /** A block larger than this is given back when the outermost callback returns. */
 const KEPT_BYTES_MAX: usize = 64 * 1024;

@@ -1,4 +1,5 @@
-// Counters, gauges and histograms. Making one at top level is fine: the host hears of it at first use.
+// Counters, gauges and histograms. Making one at top level is fine: the host hears of it at first
+// use.
 import {
   MetricType,
   proxy_define_metric,
@@ -9,7 +10,9 @@ import {
 import { isOk, OUT } from "./results";
 import { encodedLength, encodeUtf8 } from "./utf8";
 
-/** What the three kinds share. Names are the labels in an Envoy's stats: keep their number bounded. */
+/**
+ * What the three kinds share. Names are the labels in an Envoy's stats: keep their number bounded.
+ */
 export abstract class Metric {
   private id: u32 = 0;
   private isDefined: bool = false;

@@ -1,4 +1,5 @@
-// Header names and values on their way to the host: lower case, checked, literals encoded only once.
+// Header names and values on their way to the host: lower case, checked, literals encoded only
+// once.
 import { scratch } from "./memory";
 import { encodedLength, encodeUtf8 } from "./utf8";
 

@@ -1,4 +1,5 @@
-// The whole number that the text of a JSON number stands for, exactly, without going through a double.
+// The whole number that the text of a JSON number stands for, exactly, without going through a
+// double.
 
 let whole: i64 = 0;
 let shifted: u64 = 0;

@@ -3,7 +3,9 @@ import { proxy_get_property, proxy_set_property } from "./abi";
 import { isOk, OUT, OUT_SIZE, resultBytes, resultLength, resultStart, resultText } from "./results";
 import { encodedLength, encodeUtf8 } from "./utf8";
 
-/** A path to one attribute. Make it once, at top level: nothing is asked before a method is called. */
+/**
+ * A path to one attribute. Make it once, at top level: nothing is asked before a method is called.
+ */
 export class Property {
   private readonly path: string;
 

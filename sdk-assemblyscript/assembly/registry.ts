@@ -2,7 +2,15 @@
 // at top level; the callbacks in exports/ look up here.
 import { proxy_get_property } from "./abi";
 import { Configuration } from "./configuration";
-import { Context, ContextKind, HttpContext, HttpFilter, NetworkContext, Plugin, PluginContext } from "./context";
+import {
+  Context,
+  ContextKind,
+  HttpContext,
+  HttpFilter,
+  NetworkContext,
+  Plugin,
+  PluginContext,
+} from "./context";
 import { addContext, getContext, removeContext } from "./context-table";
 import { log } from "./log";
 import { isOk, OUT, OUT_SIZE, resultLength, resultStart } from "./results";

@@ -1,5 +1,5 @@
-// A configured document as a flat list of nodes that point into the bytes it came from: what the JSON
-// reader and the Struct reader both write. Few objects, however large the document is.
+// A configured document as a flat list of nodes that point into the bytes it came from: what the
+// JSON reader and the Struct reader both write. Few objects, however large the document is.
 import { scratch } from "./memory";
 
 export const enum NodeKind {

@@ -85,8 +85,8 @@ export interface ServerConnectionCallbacks {
   /** A request began; the answer receives it. `headers` of decodeHeaders stay the stream's own. */
   newStream(encoder: ResponseEncoder): RequestDecoder;
   /**
-   * The peer broke the protocol: count it. HTTP/1 calls onDecodeError of the stream (a new one when the
-   * head itself is wrong) right after, so that it is answered and logged like any other.
+   * The peer broke the protocol: count it. HTTP/1 calls onDecodeError of the stream (a new one when
+   * the head itself is wrong) right after, so that it is answered and logged like any other.
    */
   onProtocolError(error: CodecError): void;
   /**
@@ -125,7 +125,9 @@ export interface ResponseDecoder {
   decodeTrailers(trailers: HeaderMap): void;
   /** The map that the next response head shall be parsed into. */
   responseHeaders(): HeaderMap;
-  /** `failureReason` is the transport's, for example "delayed connect error: Connection refused". */
+  /**
+   * `failureReason` is the transport's, for example "delayed connect error: Connection refused".
+   */
   onResetStream(reason: StreamResetReason, failureReason: string): void;
   onEncodeWritable(): void;
 }

@@ -26,6 +26,11 @@ export interface BootstrapInput {
   readonly yaml?: string | undefined;
   /** --allow-unknown-static-fields: unknown fields and enum names become warnings. */
   readonly allowUnknownStaticFields: boolean;
+  /**
+   * Answers with what can be read and `errors`, instead of throwing, so that later stages can add what
+   * they find: default false.
+   */
+  readonly keepGoing?: boolean;
   /** Default: the descriptor set beside schema.ts. */
   readonly schema?: Schema | undefined;
 }
@@ -38,6 +43,8 @@ export class LoadedBootstrap {
   readonly warnings: readonly ConfigProblem[];
   /** How many warnings are about unknown fields, for `server.static_unknown_fields`. */
   readonly unknownFieldCount: number;
+  /** What was wrong and left out, when `keepGoing` was asked for; null otherwise. */
+  readonly errors: ConfigErrors | null;
   readonly positions: PositionIndex;
   readonly schema: Schema;
   readonly #message: MessageValue;
@@ -47,7 +54,9 @@ export class LoadedBootstrap {
     message: MessageValue,
     warnings: readonly ConfigProblem[],
     unknownFieldCount: number,
+    errors: ConfigErrors | null,
   ) {
+    this.errors = errors;
     this.schema = schema;
     this.root = new ConfigNode(schema, message);
     this.warnings = warnings;
@@ -117,9 +126,11 @@ export async function loadBootstrap(input: BootstrapInput): Promise<LoadedBootst
     rules.check(bootstrap, path);
     await rules.finish();
   }
-  problems.throwIfAny();
+  const errors = problems.errors();
+  if (errors !== null && (input.keepGoing !== true || bootstrap === undefined)) throw errors;
   if (bootstrap === undefined) throw noConfiguration();
-  return new LoadedBootstrap(schema, bootstrap, problems.warnings(), walker.unknownFieldCount);
+  const warnings = problems.warnings();
+  return new LoadedBootstrap(schema, bootstrap, warnings, walker.unknownFieldCount, errors);
 }
 
 function openSources(input: BootstrapInput): SourceText[] {

@@ -83,9 +83,16 @@ export class ProblemList {
     return located(this.#warnings);
   }
 
-  /** Throws ConfigErrors with all errors so far, in the order of the text. */
+  /** All errors so far in the order of the text, null when there are none. */
+  errors(): ConfigErrors | null {
+    if (this.#errors.length === 0) return null;
+    return new ConfigErrors(located(this.#errors), this.#omitted);
+  }
+
+  /** Throws what `errors` answers. */
   throwIfAny(): void {
-    if (this.#errors.length > 0) throw new ConfigErrors(located(this.#errors), this.#omitted);
+    const errors = this.errors();
+    if (errors !== null) throw errors;
   }
 }
 

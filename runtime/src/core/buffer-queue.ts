@@ -1,6 +1,8 @@
 // Bytes in order, as views of owned Buffers: what filters and paused streams hold of a body.
 
-/** Owned by one stream. Grows without a limit of its own: the owner compares `length` with a limit. */
+/**
+ * Owned by one stream. Grows without a limit of its own: the owner compares `length` with a limit.
+ */
 export class BufferQueue {
   #chunks: Buffer[];
   #length: number;

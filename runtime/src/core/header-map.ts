@@ -1,14 +1,12 @@
-// The headers (or trailers) of one message: made by a codec, changed in place along the filter chain,
-// written out by the next codec.
+// The headers (or trailers) of one message: made by a codec, changed in place along the filter
+// chain, written out by the next codec.
 //
 // A head that came over HTTP/1 stays one latin1 string with offsets; names and values are cut when
 // somebody asks, and lines that nobody touched are written back in runs (bench/micro header-map).
 // Pseudo headers (:method, :path, :authority, :scheme, :status) are fields of their own: `host` and
 // `:authority` are the same thing, as in Envoy.
+import { HeaderEntries } from "./header-entries.ts";
 import { HeaderId, headerIdOf, headerNames } from "./header-names.ts";
-
-/** How an entry stands: untouched raw line, changed value, removed, appended. */
-const EntryState = { Raw: 0, Changed: 1, Gone: 2, Added: 3 } as const;
 
 /** Positions in the pseudo headers' order. */
 const Pseudo = { Authority: 1, Path: 2, Method: 3, Scheme: 4, Status: 5 } as const;
@@ -21,7 +19,7 @@ export interface HeaderVisitor {
   onHeader(name: string, value: string): void;
 }
 
-export class HeaderMap {
+export class HeaderMap extends HeaderEntries {
   /** Request pseudo headers; null = not there. Values are latin1 text. Use the setters. */
   #method: string | null;
   #path: string | null;
@@ -31,11 +29,7 @@ export class HeaderMap {
   #status: number;
   #pseudoOrder: number;
 
-  // The head as it came, from its first line; offsets below are relative to `#base` in it.
-  #raw: string;
-  #base: number;
-  /** The same head with its names as they came; "" = not kept. */
-  #cased: string;
+  /** Length of the first line with its CRLF. */
   #firstLineEnd: number;
   /** Index of the entry that was the Host line, -1 when there was none. */
   #hostIndex: number;
@@ -43,99 +37,36 @@ export class HeaderMap {
   #firstLineIntact: boolean;
   #hostIntact: boolean;
 
-  #count: number;
-  #live: number;
-  readonly #ids: number[];
-  readonly #offsets: number[];
-  readonly #names: (string | null)[];
-  readonly #values: (string | null)[];
-  readonly #lines: (string | null)[];
-  readonly #states: number[];
-  /** Bit per id below 31: at least one live entry / more than one entry came. */
-  #seen: number;
-  #duplicated: number;
-
   constructor() {
+    super();
     this.#method = null;
     this.#path = null;
     this.#authority = null;
     this.#scheme = null;
     this.#status = 0;
     this.#pseudoOrder = PSEUDO_ORDER_DEFAULT;
-    this.#raw = "";
-    this.#cased = "";
-    this.#base = 0;
     this.#firstLineEnd = 0;
     this.#hostIndex = -1;
     this.#firstLineIntact = false;
     this.#hostIntact = false;
-    this.#count = 0;
-    this.#live = 0;
-    this.#ids = [];
-    this.#offsets = [];
-    this.#names = [];
-    this.#values = [];
-    this.#lines = [];
-    this.#states = [];
-    this.#seen = 0;
-    this.#duplicated = 0;
   }
 
   /** Makes the map empty for its next use; keeps its arrays, lets go of all text. */
   reset(): void {
+    this.resetEntries();
     this.#method = null;
     this.#path = null;
     this.#authority = null;
     this.#scheme = null;
     this.#status = 0;
     this.#pseudoOrder = PSEUDO_ORDER_DEFAULT;
-    for (let i = 0; i < this.#count; i += 1) {
-      this.#names[i] = null;
-      this.#values[i] = null;
-      this.#lines[i] = null;
-    }
-    this.#raw = "";
-    this.#cased = "";
-    this.#base = 0;
     this.#firstLineEnd = 0;
     this.#hostIndex = -1;
     this.#firstLineIntact = false;
     this.#hostIntact = false;
-    this.#count = 0;
-    this.#live = 0;
-    this.#seen = 0;
-    this.#duplicated = 0;
   }
 
   // ---- For the HTTP/1 parser: entries first, then the head's text.
-
-  /** Notes one header line; offsets are into the buffer that is being parsed. */
-  pushRaw(
-    id: number,
-    nameStart: number,
-    nameEnd: number,
-    valueStart: number,
-    valueEnd: number,
-  ): void {
-    const index = this.#count;
-    this.#count = index + 1;
-    this.#live += 1;
-    this.#ids[index] = id;
-    const at = index << 2;
-    const offsets = this.#offsets;
-    offsets[at] = nameStart;
-    offsets[at + 1] = nameEnd;
-    offsets[at + 2] = valueStart;
-    offsets[at + 3] = valueEnd;
-    // reset() left nulls in slots that were used before.
-    if (index === this.#names.length) {
-      this.#names[index] = null;
-      this.#values[index] = null;
-      this.#lines[index] = null;
-    }
-    this.#states[index] = EntryState.Raw;
-    this.#note(id);
-  }
 
   /**
    * The head is complete: `raw` is its latin1 text from buffer offset `base`, `firstLineEnd` the
@@ -143,14 +74,8 @@ export class HeaderMap {
    * `name: value` CRLF: then all lines are written anew.
    */
   finishRaw(raw: string, base: number, firstLineEnd: number, plain: boolean): void {
-    this.#raw = raw;
-    this.#base = base;
     this.#firstLineEnd = firstLineEnd;
-    if (plain) return;
-    for (let i = 0; i < this.#count; i += 1) {
-      this.value(i);
-      this.#states[i] = EntryState.Changed;
-    }
+    this.finishEntries(raw, base, plain);
   }
 
   /**
@@ -165,23 +90,8 @@ export class HeaderMap {
     if (host < 0) return;
     this.#authority = this.value(host);
     this.#hostIndex = host;
-    this.#hostIntact = this.#states[host] === EntryState.Raw;
-    this.#dropEntry(host);
-    this.#seen &= ~(1 << HeaderId.Host);
-  }
-
-  /** Text of the head that came, by offsets of the buffer it was parsed from. For the parser. */
-  rawText(from: number, to: number): string {
-    return this.#raw.slice(from - this.#base, to - this.#base);
-  }
-
-  /**
-   * Keeps the names' case as it came, after finishRaw: `text` is latin1 text of the buffer from offset
-   * `base`, taken before its names were made lower-case. Serializers then write names that came in
-   * it; look-ups stay lower-case.
-   */
-  setOriginalCase(text: string, base: number): void {
-    this.#cased = text.slice(this.#base - base);
+    this.#hostIntact = this.isUntouched(host);
+    this.dropOnly(host, HeaderId.Host);
   }
 
   /** Sets the status; `intact` says that the status line may be written back as it came. */
@@ -242,7 +152,7 @@ export class HeaderMap {
 
   /** Number of entries, pseudo headers included. */
   get size(): number {
-    let size = this.#live;
+    let size = this.liveCount;
     if (this.#method !== null) size += 1;
     if (this.#path !== null) size += 1;
     if (this.#authority !== null) size += 1;
@@ -258,16 +168,6 @@ export class HeaderMap {
     return counter.bytes;
   }
 
-  /** Bit `1 << id` is set when a header of that id (below 31) is there. */
-  get seen(): number {
-    return this.#seen;
-  }
-
-  /** Bit `1 << id` is set when the message came with several headers of that id (below 31). */
-  get duplicated(): number {
-    return this.#duplicated;
-  }
-
   /** Value of a known header, undefined when it is not there. `host` is :authority. */
   getById(id: number): string | undefined {
     if (id === HeaderId.Host && this.#authority !== null) return this.#authority;
@@ -280,7 +180,7 @@ export class HeaderMap {
     const id = headerIdOf(name);
     if (id !== 0) return this.getById(id);
     if (name.charCodeAt(0) === 0x3a) return this.#getPseudo(name);
-    const index = this.#indexOfOther(name, 0);
+    const index = this.indexOfOther(name, 0);
     return index < 0 ? undefined : this.value(index);
   }
 
@@ -296,8 +196,8 @@ export class HeaderMap {
       if (value !== undefined) values.push(value);
       return values;
     }
-    for (let i = 0; i < this.#count; i += 1) {
-      if (this.#states[i] !== EntryState.Gone && this.name(i) === name) values.push(this.value(i));
+    for (let i = 0; i < this.entryCount; i += 1) {
+      if (this.isLive(i) && this.name(i) === name) values.push(this.value(i));
     }
     return values;
   }
@@ -309,8 +209,8 @@ export class HeaderMap {
       const value = this.#pseudoValue(kind);
       if (value !== null) visitor.onHeader(pseudoNames[kind] as string, value);
     }
-    for (let i = 0; i < this.#count; i += 1) {
-      if (this.#states[i] !== EntryState.Gone) visitor.onHeader(this.name(i), this.value(i));
+    for (let i = 0; i < this.entryCount; i += 1) {
+      if (this.isLive(i)) visitor.onHeader(this.name(i), this.value(i));
     }
   }
 
@@ -323,8 +223,8 @@ export class HeaderMap {
       return;
     }
     const index = this.indexOfId(id);
-    if (index < 0) this.#append(id, headerNames[id] as string, value);
-    else this.#setAt(index, id, value);
+    if (index < 0) this.appendEntry(id, headerNames[id] as string, value);
+    else this.setEntry(index, id, value);
   }
 
   set(name: string, value: string): void {
@@ -332,9 +232,9 @@ export class HeaderMap {
     if (id !== 0) this.setById(id, value);
     else if (name.charCodeAt(0) === 0x3a) this.#setPseudo(name, value);
     else {
-      const index = this.#indexOfOther(name, 0);
-      if (index < 0) this.#append(0, name, value);
-      else this.#setAt(index, 0, value);
+      const index = this.indexOfOther(name, 0);
+      if (index < 0) this.appendEntry(0, name, value);
+      else this.setEntry(index, 0, value);
     }
   }
 
@@ -354,12 +254,12 @@ export class HeaderMap {
     const id = headerIdOf(name);
     if (id === HeaderId.Host) this.authority = value;
     else if (name.charCodeAt(0) === 0x3a) this.#setPseudo(name, value);
-    else this.#append(id, name, value);
+    else this.appendEntry(id, name, value);
   }
 
   appendById(id: number, value: string): void {
     if (id === HeaderId.Host) this.authority = value;
-    else this.#append(id, headerNames[id] as string, value);
+    else this.appendEntry(id, headerNames[id] as string, value);
   }
 
   /**
@@ -369,26 +269,15 @@ export class HeaderMap {
   setLineById(id: number, value: string, line: string): void {
     let index = this.indexOfId(id);
     if (index < 0) {
-      index = this.#count;
-      this.#append(id, headerNames[id] as string, value);
-    } else this.#setAt(index, id, value);
-    this.#lines[index] = line;
+      index = this.entryCount;
+      this.appendEntry(id, headerNames[id] as string, value);
+    } else this.setEntry(index, id, value);
+    this.setLine(index, line);
   }
 
   removeById(id: number): void {
     if (id === HeaderId.Host) this.authority = null;
-    if (id < 31 && (this.#seen & (1 << id)) === 0) return;
-    for (let i = 0; i < this.#count; i += 1) {
-      if (this.#ids[i] === id && this.#states[i] !== EntryState.Gone) this.#dropEntry(i);
-    }
-    if (id < 31) this.#seen &= ~(1 << id);
-  }
-
-  /** Removes one entry by its index; it must be live. */
-  removeAt(index: number): void {
-    this.#dropEntry(index);
-    const id = this.#ids[index] as number;
-    if (id > 0 && id < 31 && this.indexOfId(id) < 0) this.#seen &= ~(1 << id);
+    this.dropAllOf(id);
   }
 
   remove(name: string): void {
@@ -396,8 +285,8 @@ export class HeaderMap {
     if (id !== 0) this.removeById(id);
     else if (name.charCodeAt(0) === 0x3a) this.#setPseudo(name, null);
     else {
-      for (let i = this.#indexOfOther(name, 0); i >= 0; i = this.#indexOfOther(name, i + 1)) {
-        this.#dropEntry(i);
+      for (let i = this.indexOfOther(name, 0); i >= 0; i = this.indexOfOther(name, i + 1)) {
+        this.dropEntry(i);
       }
     }
   }
@@ -410,10 +299,7 @@ export class HeaderMap {
     this.scheme = null;
     this.status = 0;
     this.#pseudoOrder = PSEUDO_ORDER_DEFAULT;
-    for (let i = 0; i < this.#count; i += 1) {
-      if (this.#states[i] !== EntryState.Gone) this.#dropEntry(i);
-    }
-    this.#seen = 0;
+    this.dropAll();
   }
 
   // ---- For serializers.
@@ -425,14 +311,13 @@ export class HeaderMap {
   serializeRequest(): string {
     const hostFirst = this.#hostIndex === 0 && this.#hostIntact;
     if (this.#firstLineIntact && hostFirst) {
-      const end = this.#offsets[3] as number;
-      return this.#appendLines(this.#written().slice(0, end + 2 - this.#base));
+      return this.appendLines(this.headThrough(0));
     }
     let out = this.#firstLineIntact
-      ? this.#raw.slice(0, this.#firstLineEnd)
+      ? this.headStart(this.#firstLineEnd)
       : `${this.#method ?? "GET"} ${this.#target()} HTTP/1.1\r\n`;
     if (this.#authority !== null) out += `${this.#hostName()}: ${this.#authority}\r\n`;
-    return this.#appendLines(out);
+    return this.appendLines(out);
   }
 
   /**
@@ -440,170 +325,19 @@ export class HeaderMap {
    * the line that came can be written back.
    */
   serializeResponse(statusLine: string): string {
-    const first = this.#firstLineIntact ? this.#raw.slice(0, this.#firstLineEnd) : statusLine;
-    return this.#appendLines(first);
+    const first = this.#firstLineIntact ? this.headStart(this.#firstLineEnd) : statusLine;
+    return this.appendLines(first);
   }
 
   /** Header lines only, after `out`; for trailers. */
   serializeLines(out: string): string {
-    return this.#appendLines(out);
-  }
-
-  // ---- Entries by index: for codecs and code that walks; pseudo headers have no index.
-
-  /** Upper bound of indices; entries that are gone are among them. */
-  get entryCount(): number {
-    return this.#count;
-  }
-
-  isLive(index: number): boolean {
-    return this.#states[index] !== EntryState.Gone;
-  }
-
-  idAt(index: number): number {
-    return this.#ids[index] as number;
-  }
-
-  name(index: number): string {
-    const known = this.#names[index] as string | null;
-    if (known !== null) return known;
-    const id = this.#ids[index] as number;
-    const at = index << 2;
-    const base = this.#base;
-    const name =
-      id !== 0
-        ? (headerNames[id] as string)
-        : this.#raw.slice(
-            (this.#offsets[at] as number) - base,
-            (this.#offsets[at + 1] as number) - base,
-          );
-    this.#names[index] = name;
-    return name;
-  }
-
-  value(index: number): string {
-    const known = this.#values[index] as string | null;
-    if (known !== null) return known;
-    const at = index << 2;
-    const base = this.#base;
-    const value = this.#raw.slice(
-      (this.#offsets[at + 2] as number) - base,
-      (this.#offsets[at + 3] as number) - base,
-    );
-    this.#values[index] = value;
-    return value;
-  }
-
-  /** Index of the first live entry of a known id, -1 when there is none. */
-  indexOfId(id: number): number {
-    if (id < 31 && (this.#seen & (1 << id)) === 0) return -1;
-    const ids = this.#ids;
-    for (let i = 0; i < this.#count; i += 1) {
-      if (ids[i] === id && this.#states[i] !== EntryState.Gone) return i;
-    }
-    return -1;
+    return this.appendLines(out);
   }
 
   // ---- Private parts.
 
-  #indexOfOther(name: string, from: number): number {
-    for (let i = from; i < this.#count; i += 1) {
-      if (this.#ids[i] !== 0 || this.#states[i] === EntryState.Gone) continue;
-      if (this.name(i) === name) return i;
-    }
-    return -1;
-  }
-
-  #note(id: number): void {
-    if (id === 0 || id >= 31) return;
-    const bit = 1 << id;
-    if ((this.#seen & bit) !== 0) this.#duplicated |= bit;
-    this.#seen |= bit;
-  }
-
-  #append(id: number, name: string, value: string): void {
-    const index = this.#count;
-    this.#count = index + 1;
-    this.#live += 1;
-    this.#ids[index] = id;
-    this.#names[index] = name;
-    this.#values[index] = value;
-    this.#lines[index] = null;
-    this.#states[index] = EntryState.Added;
-    const at = index << 2;
-    for (let k = at; k < at + 4; k += 1) this.#offsets[k] = 0;
-    this.#note(id);
-  }
-
-  #setAt(index: number, id: number, value: string): void {
-    this.#lines[index] = null;
-    this.#values[index] = value;
-    if (this.#states[index] === EntryState.Raw) this.#states[index] = EntryState.Changed;
-    if (id !== 0 && id < 31 && (this.#duplicated & (1 << id)) === 0) return;
-    this.#dropOthers(index);
-  }
-
-  /** "Set" leaves one entry of the name. */
-  #dropOthers(index: number): void {
-    const id = this.#ids[index];
-    const name = this.name(index);
-    for (let i = index + 1; i < this.#count; i += 1) {
-      if (this.#ids[i] !== id || this.#states[i] === EntryState.Gone) continue;
-      if (id !== 0 || this.name(i) === name) this.#dropEntry(i);
-    }
-  }
-
-  #dropEntry(index: number): void {
-    // The name is cut now: nobody may ask later, but a removed line must not be cut by accident.
-    this.#states[index] = EntryState.Gone;
-    this.#live -= 1;
-  }
-
-  #appendLines(first: string): string {
-    const states = this.#states;
-    const offsets = this.#offsets;
-    const count = this.#count;
-    const base = this.#base;
-    const text = this.#written();
-    let out = first;
-    let i = 0;
-    while (i < count) {
-      const state = states[i];
-      if (state === EntryState.Raw) {
-        const from = offsets[i << 2] as number;
-        let end = i + 1;
-        while (end < count && states[end] === EntryState.Raw) end += 1;
-        const to = offsets[((end - 1) << 2) + 3] as number;
-        out += text.slice(from - base, to + 2 - base);
-        i = end;
-        continue;
-      }
-      if (state !== EntryState.Gone) {
-        const line = this.#lines[i] as string | null;
-        out += line !== null ? line : `${this.#writtenName(i)}: ${this.#values[i] as string}\r\n`;
-      }
-      i += 1;
-    }
-    return out;
-  }
-
-  /** What untouched lines are written from. */
-  #written(): string {
-    return this.#cased === "" ? this.#raw : this.#cased;
-  }
-
-  #writtenName(index: number): string {
-    if (this.#cased === "" || this.#states[index] === EntryState.Added) return this.name(index);
-    const at = index << 2;
-    const base = this.#base;
-    return this.#cased.slice(
-      (this.#offsets[at] as number) - base,
-      (this.#offsets[at + 1] as number) - base,
-    );
-  }
-
   #hostName(): string {
-    return this.#cased === "" || this.#hostIndex < 0 ? "host" : this.#writtenName(this.#hostIndex);
+    return this.keepsCase && this.#hostIndex >= 0 ? this.writtenName(this.#hostIndex) : "host";
   }
 
   /** Request target without :path: CONNECT names the authority (RFC 9112 3.2.3). */

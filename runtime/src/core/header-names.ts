@@ -1,8 +1,9 @@
-// The header names that the data plane knows by number, and how bytes of a head become such a number.
+// The header names that the data plane knows by number, and how bytes of a head become such a
+// number.
 
 /**
- * Ids of known names; 0 is "any other name". An object literal on purpose: built by a loop it would be
- * a dictionary, and every `HeaderId.x` in optimised code a slow load (bench/micro).
+ * Ids of known names; 0 is "any other name". An object literal on purpose: built by a loop it would
+ * be a dictionary, and every `HeaderId.x` in optimised code a slow load (bench/micro).
  * Ids below 31 also have a bit in HeaderMap's masks.
  */
 export const HeaderId = {

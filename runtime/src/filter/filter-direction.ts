@@ -7,9 +7,10 @@ import { assert } from "../core/assert.ts";
 import { BufferQueue } from "../core/buffer-queue.ts";
 import { HeaderMap } from "../core/header-map.ts";
 import { ChainExit } from "./chain-exit.ts";
+import { FilterCalls } from "./filter-calls.ts";
 import { FilterDataStatus, FilterHeadersStatus, FilterTrailersStatus } from "./filter-status.ts";
 import { FilterState as State, HeldPieces } from "./held-pieces.ts";
-import { type FilterChainEnds, FilterWants, type HttpFilter } from "./http-filter.ts";
+import type { FilterChainEnds, HttpFilter } from "./http-filter.ts";
 
 /** What ends the message. */
 const EndKind = { None: 0, Plain: 1, Trailers: 2 } as const;
@@ -27,14 +28,10 @@ export interface DirectionOwner {
 export class FilterDirection {
   readonly #isDecode: boolean;
   readonly #owner: DirectionOwner;
-  readonly #wantsHeaders: number;
-  readonly #wantsData: number;
-  readonly #wantsTrailers: number;
   readonly #exit: ChainExit;
   readonly #held: HeldPieces;
-  #filters: readonly HttpFilter[];
+  readonly #calls: FilterCalls;
   #count: number;
-  #wantsAny: number;
   #bytesMax: number;
 
   #headers: HeaderMap | null;
@@ -47,13 +44,6 @@ export class FilterDirection {
   #endIsUnseen: boolean;
   #sourceEnded: boolean;
 
-  /** The filter whose callback runs, -1 = none. */
-  #current: number;
-  /** The body of the running data callback; null outside one. */
-  #currentData: BufferQueue | null;
-  #currentIsEnd: boolean;
-  /** The running callback asked to continue before it said that it stops. */
-  #continueAsked: boolean;
   #isRunning: boolean;
   #isAborted: boolean;
   /** Something was stopped or added in this stream: the short ways are closed. */
@@ -63,14 +53,10 @@ export class FilterDirection {
   constructor(isDecode: boolean, owner: DirectionOwner) {
     this.#isDecode = isDecode;
     this.#owner = owner;
-    this.#wantsHeaders = isDecode ? FilterWants.DecodeHeaders : FilterWants.EncodeHeaders;
-    this.#wantsData = isDecode ? FilterWants.DecodeData : FilterWants.EncodeData;
-    this.#wantsTrailers = isDecode ? FilterWants.DecodeTrailers : FilterWants.EncodeTrailers;
     this.#exit = new ChainExit(isDecode);
     this.#held = new HeldPieces();
-    this.#filters = [];
+    this.#calls = new FilterCalls(isDecode);
     this.#count = 0;
-    this.#wantsAny = 0;
     this.#bytesMax = 0;
     this.#headers = null;
     this.#trailers = null;
@@ -79,10 +65,6 @@ export class FilterDirection {
     this.#endAt = -1;
     this.#endIsUnseen = false;
     this.#sourceEnded = false;
-    this.#current = -1;
-    this.#currentData = null;
-    this.#currentIsEnd = false;
-    this.#continueAsked = false;
     this.#isRunning = false;
     this.#isAborted = false;
     this.#isDirty = false;
@@ -98,9 +80,8 @@ export class FilterDirection {
   ): void {
     this.#exit.open(ends);
     this.#held.reset(filters.length);
-    this.#filters = filters;
+    this.#calls.reset(filters, wantsAny);
     this.#count = filters.length;
-    this.#wantsAny = wantsAny;
     this.#bytesMax = bytesMax;
     this.#headers = null;
     this.#trailers = null;
@@ -109,10 +90,6 @@ export class FilterDirection {
     this.#endAt = -1;
     this.#endIsUnseen = false;
     this.#sourceEnded = false;
-    this.#current = -1;
-    this.#currentData = null;
-    this.#currentIsEnd = false;
-    this.#continueAsked = false;
     this.#isRunning = false;
     this.#isAborted = false;
     this.#isDirty = false;
@@ -138,7 +115,7 @@ export class FilterDirection {
   }
 
   get isInCallback(): boolean {
-    return this.#current >= 0;
+    return this.#calls.current >= 0;
   }
 
   // ---- From the source.
@@ -163,7 +140,7 @@ export class FilterDirection {
       this.#sourceEnded = true;
       this.#endKind = EndKind.Plain;
     }
-    if (this.#count === 0 || ((this.#wantsAny & this.#wantsData) === 0 && this.#isClear())) {
+    if (this.#count === 0 || (!this.#calls.isDataWanted && this.#isClear())) {
       if (end) this.#endAt = this.#count;
       this.#exit.data(buffer, from, to, end);
       return;
@@ -197,11 +174,7 @@ export class FilterDirection {
   // ---- From filters; `at` counts in this direction's order.
 
   continueFrom(at: number): void {
-    if (this.#isAborted) return;
-    if (this.#current === at) {
-      this.#continueAsked = true;
-      return;
-    }
+    if (this.#isAborted || this.#calls.askContinue(at)) return;
     if (this.#held.stateAt(at) === State.Going) return;
     this.#held.setState(at, State.Going);
     if (this.#isRunning) return;
@@ -220,16 +193,14 @@ export class FilterDirection {
 
   /** The deepest bytes that wait, for askers who are no filter; null = none. */
   deepestBuffer(): BufferQueue | null {
-    if (this.#current >= 0) return this.#held.bufferAt(this.#current);
+    const current = this.#calls.current;
+    if (current >= 0) return this.#held.bufferAt(current);
     return this.#held.deepestBuffer();
   }
 
   add(at: number, data: Buffer): void {
     if (this.#isAborted || data.length === 0) return;
-    if (this.#current === at && this.#currentData !== null) {
-      this.#currentData.append(data);
-      return;
-    }
+    if (this.#calls.addToCurrent(at, data)) return;
     // The end is gone already: there is no place for more.
     if (this.#endKind !== EndKind.None && this.#endAt > at) return;
     const queue = new BufferQueue();
@@ -248,7 +219,7 @@ export class FilterDirection {
   addTrailers(): HeaderMap {
     if (this.#trailers !== null) return this.#trailers;
     const trailers = new HeaderMap();
-    if (this.#current >= 0 && this.#currentIsEnd) this.#trailers = trailers;
+    if (this.#calls.isLastData) this.#trailers = trailers;
     return trailers;
   }
 
@@ -258,17 +229,16 @@ export class FilterDirection {
     this.#isAborted = true;
     this.#held.dropUpTo(this.#count - 1);
     this.#setReadDisabled(false);
+    this.#exit.close();
   }
 
   /** Lets go of everything of the stream. */
   release(): void {
     this.#isReadDisabled = false;
     this.abort();
-    this.#exit.close();
-    this.#filters = [];
+    this.#calls.reset([], 0);
     this.#headers = null;
     this.#trailers = null;
-    this.#currentData = null;
   }
 
   // ---- The loops.
@@ -278,16 +248,7 @@ export class FilterDirection {
     const headers = this.#headers as HeaderMap;
     let end = this.#isEndBehindHeaders(from - 1);
     for (let i = from; i < this.#count; i += 1) {
-      const filter = this.#filterAt(i);
-      if ((filter.wants & this.#wantsHeaders) === 0) {
-        if (end) this.#endAt = i;
-        continue;
-      }
-      this.#current = i;
-      const status = this.#isDecode
-        ? filter.decodeHeaders(headers, end)
-        : filter.encodeHeaders(headers, end);
-      this.#current = -1;
+      const status = this.#calls.headers(i, headers, end);
       if (this.#isAborted) return this.#owner.onAbortedCallback();
       if (end) this.#endAt = i;
       if (status === FilterHeadersStatus.Continue && !this.#isDirty) continue;
@@ -308,7 +269,7 @@ export class FilterDirection {
 
   /** Applies a filter's answer; false = the headers stay with it. */
   #passHeaders(at: number, status: number): boolean {
-    const asked = this.#takeContinueAsked();
+    const asked = this.#calls.takeContinueAsked();
     if (status === FilterHeadersStatus.Continue) return true;
     this.#isDirty = true;
     if (status === FilterHeadersStatus.ContinueAndEndStream) {
@@ -346,7 +307,7 @@ export class FilterDirection {
         this.#checkLimit(i);
         return;
       }
-      const status = this.#callData(i, queue, end);
+      const status = this.#calls.data(i, queue, end);
       if (this.#isAborted) return this.#owner.onAbortedCallback();
       if (end) {
         this.#markEnd(i, false);
@@ -356,7 +317,7 @@ export class FilterDirection {
           end = false;
         }
       }
-      const asked = this.#takeContinueAsked();
+      const asked = this.#calls.takeContinueAsked();
       if (status !== FilterDataStatus.Continue || state >= State.Stopped) {
         this.#stopData(i, status, queue, asked);
         return;
@@ -369,20 +330,6 @@ export class FilterDirection {
     }
     if (end) this.#endAt = this.#count;
     this.#exit.queue(queue, end);
-  }
-
-  #callData(at: number, queue: BufferQueue, end: boolean): FilterDataStatus {
-    const filter = this.#filterAt(at);
-    // A callback that is not made counts as answered with Continue, as a filter's default does.
-    if ((filter.wants & this.#wantsData) === 0) return FilterDataStatus.Continue;
-    this.#current = at;
-    this.#currentData = queue;
-    this.#currentIsEnd = end;
-    const status = this.#isDecode ? filter.decodeData(queue, end) : filter.encodeData(queue, end);
-    this.#current = -1;
-    this.#currentData = null;
-    this.#currentIsEnd = false;
-    return status;
   }
 
   /** A stopped filter keeps the bytes, or goes on; then `#settle` sends all that it held, in order. */
@@ -409,15 +356,9 @@ export class FilterDirection {
       const state = this.#held.stateAt(i);
       this.#markEnd(i, state >= State.StoppedAll);
       if (state >= State.StoppedAll) return;
-      const filter = this.#filterAt(i);
-      let status: FilterTrailersStatus = FilterTrailersStatus.Continue;
-      if ((filter.wants & this.#wantsTrailers) !== 0) {
-        this.#current = i;
-        status = this.#isDecode ? filter.decodeTrailers(trailers) : filter.encodeTrailers(trailers);
-        this.#current = -1;
-        if (this.#isAborted) return this.#owner.onAbortedCallback();
-      }
-      if (this.#takeContinueAsked()) status = FilterTrailersStatus.Continue;
+      let status = this.#calls.trailers(i, trailers);
+      if (this.#isAborted) return this.#owner.onAbortedCallback();
+      if (this.#calls.takeContinueAsked()) status = FilterTrailersStatus.Continue;
       if (status === FilterTrailersStatus.StopIteration) {
         this.#isDirty = true;
         if (state < State.Stopped) this.#held.setState(i, State.Stopped);
@@ -485,16 +426,6 @@ export class FilterDirection {
   }
 
   // ---- Leaves.
-
-  #filterAt(at: number): HttpFilter {
-    return this.#filters[this.#isDecode ? at : this.#count - 1 - at] as HttpFilter;
-  }
-
-  #takeContinueAsked(): boolean {
-    const asked = this.#continueAsked;
-    this.#continueAsked = false;
-    return asked;
-  }
 
   #markEnd(at: number, isUnseen: boolean): void {
     this.#endAt = at;

@@ -1,5 +1,6 @@
-// Decides whether a request that failed is sent once more. Policies (retry_on and its kin) are refused
-// by the configuration for now; they will be further questions here. Asked by Router per failure.
+// Decides whether a request that failed is sent once more. Policies (retry_on and its kin) are
+// refused by the configuration for now; they will be further questions here. Asked by Router per
+// failure.
 import { StreamResetReason } from "../upstream/pool/conn-pool.ts";
 
 /** What is known about an attempt that was reset. */

@@ -1,4 +1,5 @@
-// The router's counters under http.<stat_prefix>., named as Envoy's. Made once per connection manager.
+// The router's counters under http.<stat_prefix>., named as Envoy's. Made once per connection
+// manager.
 import type { Counter, StatsStore } from "../stats/store.ts";
 
 /** Names that exist though nothing here moves them yet. */

@@ -1,7 +1,9 @@
-// The end of an HTTP filter chain: chooses cluster and host, has the request answered there, and turns
-// what goes wrong into Envoy's answers. Owned by hcm's ActiveStream and used for one stream at a time.
+// The end of an HTTP filter chain: chooses cluster and host, has the request answered there, and
+// turns what goes wrong into Envoy's answers. Owned by hcm's ActiveStream and used for one stream
+// at a time.
 //
-//   Idle -- onRequestHeaders --> Active -- response complete, local reply or destroy --> Done -- reset --> Idle
+//   Idle -- onRequestHeaders --> Active -- response complete, local reply, destroy --> Done
+//   Done -- reset --> Idle
 import { assert } from "../core/assert.ts";
 import type { Clock } from "../core/clock.ts";
 import { HeaderId } from "../core/header-names.ts";

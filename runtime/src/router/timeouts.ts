@@ -1,5 +1,5 @@
-// How long the router waits for an upstream: the route's timeout, or what trusted request headers say.
-// Read by Router once per request.
+// How long the router waits for an upstream: the route's timeout, or what trusted request headers
+// say. Read by Router once per request.
 import { HeaderId } from "../core/header-names.ts";
 import type { HeaderMap } from "../core/header-map.ts";
 import { TimerEntry } from "../core/timer-wheel.ts";

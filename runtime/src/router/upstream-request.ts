@@ -1,5 +1,5 @@
-// One attempt to have a request answered: waits for a connection, holds what arrives meanwhile, writes
-// the request and hands the response to its Router. Owned by the Router and used again.
+// One attempt to have a request answered: waits for a connection, holds what arrives meanwhile,
+// writes the request and hands the response to its Router. Owned by the Router and used again.
 //
 //   Idle -- start --> Waiting -- onPoolReady --> Sending -- response, reset or giveUp --> Idle
 import { assert } from "../core/assert.ts";
@@ -78,7 +78,9 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, FailedAt
     this.#readDisables = 0;
   }
 
-  /** Asks for a connection; owner is told when there is one or none, perhaps before this returns. */
+  /**
+   * Asks for a connection; owner is told when there is one or none, perhaps before this returns.
+   */
   start(
     cluster: Cluster,
     host: Host,

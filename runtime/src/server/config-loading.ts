@@ -16,6 +16,8 @@ export async function loadConfig(options: ServerOptions, version: number): Promi
     path: options.configPath,
     yaml: options.configYaml,
     allowUnknownStaticFields: options.allowUnknownStaticFields,
+    // The translator adds what it finds, so that one run names all mistakes.
+    keepGoing: true,
   });
   const translated = translateBootstrap(loaded, {
     version,

@@ -125,7 +125,12 @@ export class Server {
   /** /healthcheck/fail: answers ask clients to leave; listeners go on accepting. */
   setHealthcheckFailed(failed: boolean): void {
     this.#healthcheckFailed = failed;
-    this.#pool.broadcast({ type: "drain", enabled: failed, stopListening: false, inboundOnly: false });
+    this.#pool.broadcast({
+      type: "drain",
+      enabled: failed,
+      stopListening: false,
+      inboundOnly: false,
+    });
   }
 
   /** /drain_listeners. `graceful` asks clients to leave first and stops listening after drain-time. */
@@ -195,7 +200,8 @@ export class Server {
       memberships: membership.current(),
       modules: modules.modules,
     });
-    if (problems.length > 0) throw new StartError(problems.map((p) => located(config, p)).join("\n"));
+    if (problems.length > 0)
+      throw new StartError(problems.map((p) => located(config, p)).join("\n"));
   }
 
   async #startAdmin(config: LoadedConfig): Promise<void> {
@@ -246,7 +252,10 @@ export class Server {
     }
     const { concurrency } = this.options;
     const ms = Math.round(performance.now() - this.startedMs);
-    this.#logger.log(LogLevel.Info, `all dependencies initialized in ${ms} ms; ${concurrency} workers`);
+    this.#logger.log(
+      LogLevel.Info,
+      `all dependencies initialized in ${ms} ms; ${concurrency} workers`,
+    );
   }
 }
 

@@ -18,13 +18,13 @@ export interface StatDefinition {
 }
 
 export interface StatsStoreOptions {
-  /** Slots in all; a histogram takes HISTOGRAM_SLOTS of them. Default 1 Mi (8 MiB, touched lazily). */
+  /** Slots in all; a histogram takes HISTOGRAM_SLOTS of them. Default 4 Mi (32 MiB, touched lazily). */
   readonly slotsMax?: number;
   /** Called for each new stat, in order. */
   readonly onDefine?: (definition: StatDefinition) => void;
 }
 
-const SLOTS_DEFAULT = 1 << 20;
+const SLOTS_DEFAULT = 1 << 22;
 /** Slot 0 is where stats go that found no room: counted, never read. */
 const SLOT_OVERFLOW = 0;
 const SLOT_FIRST = HISTOGRAM_SLOTS;
@@ -174,8 +174,13 @@ export class Histogram {
     this.#slot = slot;
   }
 
-  /** `value` in the stat's unit (milliseconds for times). */
+  /** `value` in the stat's unit (milliseconds for times); its fraction is dropped, as Envoy does. */
   record(value: number): void {
+    this.recordInteger(Math.floor(value));
+  }
+
+  /** The same for a value that is known to be whole. */
+  recordInteger(value: number): void {
     const values = this.#values;
     const slot = this.#slot;
     (values[slot] as number) += 1;

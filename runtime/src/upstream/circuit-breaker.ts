@@ -1,5 +1,5 @@
-// Circuit breakers: how many connections, waiting requests, requests and retries a cluster may have,
-// counted over all workers in shared memory. Pools and the router ask before they take.
+// Circuit breakers: how many connections, waiting requests, requests and retries a cluster may
+// have, counted over all workers in shared memory. Pools and the router ask before they take.
 //
 // The memory is an Int32Array over a SharedArrayBuffer that main makes (breakerMemory):
 //

@@ -159,7 +159,9 @@ export class ClusterStats {
   }
 }
 
-/** Counters of one host, hidden from /stats by their first character; /clusters shows their sums. */
+/**
+ * Counters of one host, hidden from /stats by their first character; /clusters shows their sums.
+ */
 export class HostStats {
   readonly cxActive: Gauge;
   readonly cxConnectFail: Counter;

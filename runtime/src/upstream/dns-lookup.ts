@@ -1,5 +1,6 @@
-// Asks the system for the addresses of a name: literal addresses and /etc/hosts without a query, then
-// DNS servers (which tell a time to live), then getaddrinfo. Called by DnsResolver in the main thread.
+// Asks the system for the addresses of a name: literal addresses and /etc/hosts without a query,
+// then DNS servers (which tell a time to live), then getaddrinfo. Called by DnsResolver in the
+// main thread.
 import { lookup, Resolver } from "node:dns/promises";
 import { readFile } from "node:fs/promises";
 import { isIP } from "node:net";

@@ -1,5 +1,6 @@
-// Keeps the hosts of STRICT_DNS and LOGICAL_DNS clusters current, in the main thread: asks, asks again
-// when an answer is old, backs off when nobody answers, and tells every change as a ClusterMembership.
+// Keeps the hosts of STRICT_DNS and LOGICAL_DNS clusters current, in the main thread: asks, asks
+// again when an answer is old, backs off when nobody answers, and tells every change as a
+// ClusterMembership.
 import type {
   ClusterConfig,
   ClusterMembership,
@@ -52,9 +53,9 @@ export class DnsResolver {
   }
 
   /**
-   * Follows these clusters (others are left alone when their configuration is STATIC) and forgets the
-   * ones that are gone. Returns when each has had its first answer, good or bad; a name that cannot
-   * be resolved is not an error.
+   * Follows these clusters (others are left alone when their configuration is STATIC) and forgets
+   * the ones that are gone. Returns when each has had its first answer, good or bad; a name that
+   * cannot be resolved is not an error.
    */
   async setClusters(configs: readonly ClusterConfig[]): Promise<void> {
     const next = configs.filter((config) => config.discovery !== "static");
@@ -216,12 +217,15 @@ class DnsTarget {
 
   async refresh(): Promise<void> {
     this.#cancelDelay = null;
+    const { address } = this.#endpoint;
+    if (address.kind === "pipe") {
+      this.hosts = [toHost(this.#endpoint, this.#locality, null)];
+      this.#cluster.onAnswer();
+      return;
+    }
     this.#stats.attempt.inc();
-    const address = this.#endpoint.address;
-    const answer =
-      address.kind === "pipe"
-        ? await Promise.resolve<DnsAnswer>({ outcome: "success", addresses: [], ttlSeconds: -1 })
-        : await resolveFamily(this.#options.lookup, address.address, this.#config.dns.family);
+    const { lookup } = this.#options;
+    const answer = await resolveFamily(lookup, address.address, this.#config.dns.family);
     if (this.#isStopped) return;
     if (answer.outcome === "failure") this.#onFailure();
     else this.#onSuccess(answer);
@@ -306,7 +310,9 @@ function merge(answers: readonly [DnsAnswer, DnsAnswer]): DnsAnswer {
   };
 }
 
-/** `ip` null: the endpoint's address is literal. A resolved host is called by the endpoint's name. */
+/**
+ * `ip` null: the endpoint's address is literal. A resolved host is called by the endpoint's name.
+ */
 function toHost(endpoint: EndpointConfig, locality: LocalityConfig, ip: string | null): HostConfig {
   const { address } = endpoint;
   const name = ip === null ? "" : address.address;

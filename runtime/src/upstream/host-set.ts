@@ -1,4 +1,5 @@
-// The hosts of a cluster by priority and health; immutable, made anew by Cluster with each membership.
+// The hosts of a cluster by priority and health; immutable, made anew by Cluster with each
+// membership.
 import type { Host } from "./host.ts";
 
 /** Hosts of one priority. */

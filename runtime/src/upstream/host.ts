@@ -1,4 +1,5 @@
-// One address of a cluster in one worker: its pools, its counters. Made by HostSet, chosen by balancers.
+// One address of a cluster in one worker: its pools, its counters. Made by HostSet, chosen by
+// balancers.
 import type { HostConfig } from "../config/snapshot.ts";
 import type { SocketAddress } from "../engine/network-engine.ts";
 import type { HostStats } from "./cluster-stats.ts";

@@ -249,7 +249,7 @@ export class FakeThread {
       left -= step;
       this.#nowMs += step;
       this.clock.update();
-      for (const tick of [...this.#ticks.ticks]) tick();
+      for (const tick of Array.from(this.#ticks.ticks)) tick();
     }
   }
 

@@ -104,16 +104,24 @@ export class MetricTable {
     }
   }
 
-  /** The value of a counter or gauge, or minus the status that says why there is none. */
-  read(id: number): number {
+  /** Whether the id has a value that `valueOf` tells. */
+  readable(id: number): Status {
     const at = (id >>> 2) - 1;
     switch (id & 3) {
       case MetricType.Counter:
-        return this.#counters[at]?.value ?? -Status.NotFound;
+        return this.#counters[at] === undefined ? Status.NotFound : Status.Ok;
       case MetricType.Gauge:
-        return this.#gauges[at]?.value ?? -Status.NotFound;
+        return this.#gauges[at] === undefined ? Status.NotFound : Status.Ok;
       default:
-        return -Status.BadArgument;
+        return Status.BadArgument;
     }
+  }
+
+  /** Of a counter or gauge that is readable. A gauge below 0 tells 0: the ABI has no sign here. */
+  valueOf(id: number): number {
+    const at = (id >>> 2) - 1;
+    const isCounter = (id & 3) === MetricType.Counter;
+    const value = isCounter ? this.#counters[at]?.value : this.#gauges[at]?.value;
+    return Math.max(0, Math.trunc(value ?? 0));
   }
 }

@@ -78,6 +78,7 @@ export class Vm implements Allocator {
   /** An error of ours that stopped the guest: thrown on when the guest is left. */
   #hostError: unknown;
   #deferred: DeferredAction[];
+  #lastCallToken: number;
 
   constructor(
     services: VmServices,
@@ -102,6 +103,7 @@ export class Vm implements Allocator {
     this.isIterationStopped = false;
     this.#hostError = null;
     this.#deferred = [];
+    this.#lastCallToken = 0;
     this.#instantiate(module);
     if (this.failure === null) this.#initialize();
     this.phase = Phase.Run;
@@ -168,6 +170,12 @@ export class Vm implements Allocator {
     const pointer = malloc(size, 0, 0, 0, 0) as number;
     this.phase = before;
     return pointer;
+  }
+
+  /** Tokens of HTTP calls are 4, 8, ...: never used twice by a VM, so that no guest mixes them up. */
+  nextCallToken(): number {
+    this.#lastCallToken += 4;
+    return this.#lastCallToken;
   }
 
   /** From a hostcall: the guest must stop. Never returns; works only inside the guest. */

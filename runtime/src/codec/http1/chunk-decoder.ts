@@ -71,8 +71,8 @@ export class ChunkDecoder {
   }
 
   /**
-   * Decodes `buffer[from..to)`. Returns the offset after what it used (`to`, or less when the body's
-   * data is over), ParseResult.CodecError, or ParseResult.More when the receiver said stop.
+   * Decodes `buffer[from..to)`. Returns the offset after what it used (`to`, or less when the
+   * body's data is over), ParseResult.CodecError, or ParseResult.More when the receiver said stop.
    */
   decode(buffer: Buffer, from: number, to: number, receiver: ChunkReceiver): number {
     let at = from;

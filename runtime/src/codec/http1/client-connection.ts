@@ -1,5 +1,5 @@
-// The client side of one HTTP/1 connection: bytes of requests out, bytes of responses in. A pool owns
-// it, feeds it, and gives its encoder to one stream at a time.
+// The client side of one HTTP/1 connection: bytes of requests out, bytes of responses in. A pool
+// owns it, feeds it, and gives its encoder to one stream at a time.
 import { assert } from "../../core/assert.ts";
 import { HeaderId } from "../../core/header-names.ts";
 import type { HeaderMap } from "../../core/header-map.ts";
@@ -20,8 +20,8 @@ import { BodyFraming, CHUNKED, LENGTH_ZERO, requestHead } from "./serializer.ts"
 import type { Http1Shared } from "./shared.ts";
 
 /**
- * What the next byte belongs to. newStream() moves from Idle to Head, dispatch() forward, complete()
- * back to Idle or to Dead.
+ * What the next byte belongs to. newStream() moves from Idle to Head, dispatch() forward,
+ * complete() back to Idle or to Dead.
  */
 const ReadState = {
   Idle: 0,

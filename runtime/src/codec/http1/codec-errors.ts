@@ -1,5 +1,6 @@
-// What may be wrong with a peer's HTTP/1 bytes, as constants: the parser and the chunk decoder answer
-// with a number, the connections look the CodecError up. Nothing is allocated for a bad peer.
+// What may be wrong with a peer's HTTP/1 bytes, as constants: the parser and the chunk decoder
+// answer with a number, the connections look the CodecError up. Nothing is allocated for a bad
+// peer.
 import type { CodecError } from "../codec.ts";
 
 /**

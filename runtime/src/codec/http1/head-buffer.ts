@@ -23,7 +23,9 @@ export class HeadBuffer {
     return this.#length;
   }
 
-  /** Copies lent bytes `buffer[from..to)`, as many as fit in `bytesMax` in all; returns how many. */
+  /**
+   * Copies lent bytes `buffer[from..to)`, as many as fit in `bytesMax` in all; returns how many.
+   */
   append(buffer: Buffer, from: number, to: number, bytesMax: number): number {
     const count = Math.min(to - from, bytesMax - this.#length);
     const need = this.#length + count;

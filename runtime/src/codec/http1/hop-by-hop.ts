@@ -1,6 +1,6 @@
 // Headers that concern one connection only (RFC 9110 7.6.1). The server connection calls
-// sanitizeConnection; the connection manager and the router call the strip functions. One test of the
-// map's mask answers the usual case: nothing to do.
+// sanitizeConnection; the connection manager and the router call the strip functions. One test of
+// the map's mask answers the usual case: nothing to do.
 import { HeaderId } from "../../core/header-names.ts";
 import type { HeaderMap } from "../../core/header-map.ts";
 

@@ -1,5 +1,5 @@
-// What both sides of an HTTP/1 connection have in common: waiting for a whole head, decoding chunks,
-// writing a body in its framing, stopping the peer. Base of the two connections beside it.
+// What both sides of an HTTP/1 connection have in common: waiting for a whole head, decoding
+// chunks, writing a body in its framing, stopping the peer. Base of the two connections beside it.
 import type { HeaderMap } from "../../core/header-map.ts";
 import { HeaderId } from "../../core/header-names.ts";
 import type { Http1CodecOptions } from "../../core/http1-options.ts";

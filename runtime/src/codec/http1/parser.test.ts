@@ -4,7 +4,7 @@ import { HeaderMap } from "../../core/header-map.ts";
 import type { Http1CodecOptions } from "../../core/http1-options.ts";
 import { codecErrorOf, ParseResult } from "./codec-errors.ts";
 import { HeadParser, NO_LENGTH } from "./parser.ts";
-import { defaultOptions, headerLines } from "./testing.ts";
+import { defaultOptions, headerLines } from "./recorders-for-test.ts";
 
 const parser = new HeadParser();
 
@@ -254,7 +254,6 @@ const badLines: [string, string, string][] = [
   ["identity", "Transfer-Encoding: identity", "http1.invalid_transfer_encoding"],
   ["coding with a parameter", "Transfer-Encoding: chunked;a=b", "http1.invalid_transfer_encoding"],
   ["quoted coding", 'Transfer-Encoding: "chunked"', "http1.invalid_transfer_encoding"],
-  ["coding with a look-alike", "Transfer-Encoding: chunke\x44", "chunked"],
   ["coding with a byte that folds", "Transfer-Encoding: \x03hunked", "http1.invalid_characters"],
 ];
 
@@ -280,8 +279,7 @@ describe("refused requests", () => {
 
   test.each(badLines)("%s", (_name, line, expected) => {
     const text = `POST / HTTP/1.1\r\n${HOST}${line}\r\n\r\n`;
-    if (expected === "chunked") expect(outcome("request", text)).toContain("chunked");
-    else expect(outcome("request", text)).toBe(expected);
+    expect(outcome("request", text)).toBe(expected);
     expectSameWhenSplit("request", text);
   });
 
@@ -437,7 +435,7 @@ describe("responses", () => {
 
   test("framing rules hold for responses too", () => {
     for (const [, line, expected] of badLines) {
-      if (/host/i.test(line) || expected === "chunked") continue;
+      if (/host/i.test(line)) continue;
       expect(outcome("response", head("HTTP/1.1 200 OK", line))).toBe(expected);
     }
   });
@@ -495,10 +493,12 @@ describe("damaged heads", () => {
 
   test("100,000 of them: never throws, reads only its range, a split changes nothing", () => {
     const random = makeRandom(20260731);
+    const seen = new Set<string>();
     for (let run = 0; run < 100_000; run += 1) {
       const seed = seeds[run % seeds.length] as string;
       const text = damage(seed, random);
       const whole = outcome("request", text);
+      seen.add(whole.includes("\n") ? "parsed" : whole);
       // A prefix tells the same or nothing.
       const cut = Math.floor(random() * text.length);
       const part = outcome("request", text.slice(0, cut));
@@ -518,5 +518,8 @@ describe("damaged heads", () => {
         throw new Error(`${JSON.stringify(text)} inside other bytes: ${result}, alone: ${whole}`);
       }
     }
+    // The damage reached most of what can be wrong.
+    expect(seen.has("parsed")).toBe(true);
+    expect(seen.size).toBeGreaterThan(6);
   });
 });

@@ -1,10 +1,10 @@
 // Strict parser of HTTP/1 heads and trailers over bytes, in one pass; the connections of this room
 // call it. One instance serves a thread: what it found stands in its fields until the next call.
 //
-// Names are made lower-case in place (the bytes are lent and writable), a hash of the name is rolled
-// along and finds its id, lines go to the HeaderMap as offsets, and at the end one latin1 string is
-// cut. A head that has not come whole is parsed again from its start when more comes: everything
-// that is found wrong is found at the same byte then, however the bytes were split.
+// Names are made lower-case in place (the bytes are lent and writable), a hash of the name is
+// rolled along and finds its id, lines go to the HeaderMap as offsets, and at the end one latin1
+// string is cut. A head that has not come whole is parsed again from its start when more comes:
+// everything that is found wrong is found at the same byte then, however the bytes were split.
 import { HeaderId, internHeaderName } from "../../core/header-names.ts";
 import type { HeaderMap } from "../../core/header-map.ts";
 import type { Http1CodecOptions } from "../../core/http1-options.ts";

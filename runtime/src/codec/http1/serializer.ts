@@ -1,5 +1,5 @@
-// Heads and chunk framing as text, for both connections of this room. A head is one string: ropes of
-// slices of what came and prebuilt lines, flattened once by the write (bench/micro/serializer).
+// Heads and chunk framing as text, for both connections of this room. A head is one string: ropes
+// of slices of what came and prebuilt lines, flattened once by the write (bench/micro/serializer).
 import type { HeaderMap } from "../../core/header-map.ts";
 import type { Http1CodecOptions } from "../../core/http1-options.ts";
 import { statusLine } from "./status-line.ts";

@@ -1,6 +1,6 @@
-// The server side of one HTTP/1 connection: bytes of requests in, bytes of responses out. The network
-// connection feeds it, the connection manager receives its streams. One stream at a time: what a peer
-// pipelines goes back to the sink and waits there.
+// The server side of one HTTP/1 connection: bytes of requests in, bytes of responses out. The
+// network connection feeds it, the connection manager receives its streams. One stream at a time:
+// what a peer pipelines goes back to the sink and waits there.
 import { HeaderId } from "../../core/header-names.ts";
 import type { HeaderMap } from "../../core/header-map.ts";
 import type { Http1CodecOptions } from "../../core/http1-options.ts";
@@ -203,7 +203,8 @@ export class Http1ServerConnection
     const parser = this.shared.parser;
     let readState: number = ReadState.Done;
     if (hasBody) {
-      // Where the body of such a request ends and the new protocol begins cannot be told alike by all.
+      // Where the body of such a request ends and the new protocol begins cannot be told alike by
+      // all.
       if (isUpgrade(map)) map.removeById(HeaderId.Upgrade);
       readState = parser.isChunked ? ReadState.Chunks : ReadState.Length;
       this.#left = parser.contentLength;

@@ -1,5 +1,5 @@
-// What the HTTP/1 connections of one thread share: the parser and empty HeaderMaps. The owner of the
-// thread makes one and gives it to every connection.
+// What the HTTP/1 connections of one thread share: the parser and empty HeaderMaps. The owner of
+// the thread makes one and gives it to every connection.
 import { HeaderMap } from "../../core/header-map.ts";
 import { HeadParser } from "./parser.ts";
 

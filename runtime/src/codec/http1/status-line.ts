@@ -1,5 +1,5 @@
-// Status lines as Envoy writes them: the reason phrase is always its own, whatever the upstream said.
-// serializer.ts uses them.
+// Status lines as Envoy writes them: the reason phrase is always its own, whatever the upstream
+// said. serializer.ts uses them.
 
 const reasons: ReadonlyMap<number, string> = new Map([
   [100, "Continue"],

@@ -2,7 +2,7 @@
 // by --mode validate. Everything that the configuration sets and nobody reads is reported by name.
 import { hostname } from "node:os";
 import type { LoadedBootstrap } from "../bootstrap-loader.ts";
-import { ConfigErrors } from "../config-error.ts";
+import { ConfigErrors, problemsMax } from "../config-error.ts";
 import type { ConfigProblem } from "../config-error.ts";
 import type { ConfigNode } from "../config-node.ts";
 import { ProblemList } from "../problem-list.ts";
@@ -64,7 +64,7 @@ export function translateBootstrap(
   const statsFlushIntervalMs = durationOr(root, "stats_flush_interval", 5000);
   acceptWhatTunes(root);
   const unread = loaded.unreadFields();
-  throwAll(problems, options.ignoreUnsupported ? [] : unread);
+  throwAll([loaded.errors, problems.errors()], options.ignoreUnsupported ? [] : unread);
   return {
     snapshot: {
       version: options.version,
@@ -81,11 +81,7 @@ export function translateBootstrap(
     },
     admin,
     statsFlushIntervalMs,
-    warnings: [
-      ...loaded.warnings,
-      ...problems.warnings(),
-      ...unread,
-    ],
+    warnings: [...loaded.warnings, ...problems.warnings(), ...unread],
   };
 }
 
@@ -176,17 +172,33 @@ function acceptWhatTunes(root: ConfigNode): void {
   root.accept("perf_tracing_file_path", "Envoy's own tracing");
 }
 
-function throwAll(problems: ProblemList, more: readonly ConfigProblem[]): void {
-  if (problems.errorCount === 0 && more.length === 0) return;
-  let all: ConfigProblem[] = [...more];
+/**
+ * What every stage found, in one error. A later stage's words about a message of which an earlier one
+ * already refused a part are left out: they would only follow from it.
+ */
+function throwAll(
+  stages: readonly (ConfigErrors | null)[],
+  unread: readonly ConfigProblem[],
+): void {
+  const all: ConfigProblem[] = [];
   let omitted = 0;
-  try {
-    problems.throwIfAny();
-  } catch (error) {
-    if (!(error instanceof ConfigErrors)) throw error;
-    all = [...error.problems, ...more];
-    omitted = error.omitted;
+  for (const errors of stages) {
+    if (errors === null) continue;
+    all.push(
+      ...errors.problems.filter((problem) => !all.some((known) => isInside(known, problem))),
+    );
+    omitted += errors.omitted;
   }
-  all.sort((a, b) => a.line - b.line || a.column - b.column);
-  throw new ConfigErrors(all, omitted);
+  all.push(...unread);
+  if (all.length === 0) return;
+  all.sort((a, b) => a.file.localeCompare(b.file) || a.line - b.line || a.column - b.column);
+  throw new ConfigErrors(
+    all.slice(0, problemsMax),
+    omitted + Math.max(0, all.length - problemsMax),
+  );
+}
+
+/** `known` is about the same field as `problem`, or about a part of it. */
+function isInside(known: ConfigProblem, problem: ConfigProblem): boolean {
+  return known.file === problem.file && known.path.startsWith(problem.path);
 }

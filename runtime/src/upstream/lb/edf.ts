@@ -11,7 +11,9 @@ export class EdfScheduler {
   #now: number;
   #nextOrder: number;
 
-  /** `weightOf` must be above 0. `skip` picks are made at once so that workers do not start alike. */
+  /**
+   * `weightOf` must be above 0. `skip` picks are made at once so that workers do not start alike.
+   */
   constructor(hosts: readonly Host[], weightOf: (host: Host) => number, skip: number) {
     this.#hosts = [];
     this.#deadlines = [];

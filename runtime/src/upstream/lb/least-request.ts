@@ -1,4 +1,5 @@
-// LEAST_REQUEST: the least busy of a few random hosts; by weight and load (EDF) when weights differ.
+// LEAST_REQUEST: the least busy of a few random hosts; by weight and load (EDF) when weights
+// differ.
 import type { Random } from "../../core/random.ts";
 import type { Host } from "../host.ts";
 import { EdfScheduler, weightsDiffer } from "./edf.ts";

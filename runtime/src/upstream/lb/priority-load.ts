@@ -4,7 +4,10 @@ import type { PriorityHosts } from "../host-set.ts";
 
 const OVERPROVISIONING_PERCENT = 140;
 
-/** Percentages of the requests that each priority's healthy and degraded hosts get; they sum up to 100. */
+/**
+ * Percentages of the requests that each priority's healthy and degraded hosts get; they sum up to
+ * 100.
+ */
 export interface PriorityLoad {
   readonly healthy: readonly number[];
   readonly degraded: readonly number[];

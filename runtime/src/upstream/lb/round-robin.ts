@@ -1,4 +1,5 @@
-// ROUND_ROBIN: one after the other, or by weight (EDF) when weights differ. Starts at a random host.
+// ROUND_ROBIN: one after the other, or by weight (EDF) when weights differ. Starts at a random
+// host.
 import type { Random } from "../../core/random.ts";
 import type { Host } from "../host.ts";
 import { EdfScheduler, weightsDiffer } from "./edf.ts";

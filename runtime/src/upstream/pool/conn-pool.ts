@@ -1,4 +1,5 @@
-// The contract of connection pools: the router asks a host's pool for a stream and is answered once.
+// The contract of connection pools: the router asks a host's pool for a stream and is answered
+// once.
 import type { RequestEncoder, ResponseDecoder } from "../../codec/codec.ts";
 import type { Host } from "../host.ts";
 
@@ -35,8 +36,8 @@ export interface PoolCallbacks {
   /** The decoder that will get the response; asked when a connection is given. */
   readonly decoder: ResponseDecoder;
   /**
-   * The encoder is the connection's, not the stream's: the asker lets go of it when the response and
-   * the request are complete, after resetStream, and at decoder.onResetStream.
+   * The encoder is the connection's, not the stream's: the asker lets go of it when the response
+   * and the request are complete, after resetStream, and at decoder.onResetStream.
    */
   onPoolReady(encoder: RequestEncoder, host: Host, connection: PooledConnection): void;
   /** `transportFailure` is the system's reason, "" when there is none. */
@@ -50,8 +51,9 @@ export interface PendingStream {
 
 export interface ConnPool {
   /**
-   * Asks for a stream. When a connection is free onPoolReady comes before this returns, and the answer
-   * is null; otherwise the answer is the handle of the wait. A failure may come before this returns.
+   * Asks for a stream. When a connection is free onPoolReady comes before this returns, and the
+   * answer is null; otherwise the answer is the handle of the wait. A failure may come before this
+   * returns.
    *
    * `avoidIdle` is for the second attempt after a kept connection turned out to be dead: idle
    * connections, which were kept even longer, are closed first.

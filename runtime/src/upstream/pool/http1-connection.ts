@@ -1,6 +1,6 @@
-// One kept connection of an HTTP/1 pool: receiver of the socket's events, sink of the codec, and what
-// the router sees as encoder. It stands between codec and router so that the pool alone decides about
-// the connection's life, whatever the codec reports. Made by Http1Pool.
+// One kept connection of an HTTP/1 pool: receiver of the socket's events, sink of the codec, and
+// what the router sees as encoder. It stands between codec and router so that the pool alone
+// decides about the connection's life, whatever the codec reports. Made by Http1Pool.
 //
 //   Connecting -- onConnect --> Idle <-- startStream / settle --> Busy
 //        \____________________________ #terminate _______________/--> Closed
@@ -217,8 +217,9 @@ export class Http1PoolConnection
     if (this.#state === State.Closed) return;
     this.#stats.cxRxBytesTotal.add(length);
     if (this.#state !== State.Busy) {
-      // Nobody asked: whatever it is, the next answer must not begin with it.
-      this.#stats.cxProtocolError.inc();
+      // Nobody asked: whatever it is, the next answer must not begin with it. A 408 is how some
+      // servers say that they close an idle connection: no error, as in Envoy.
+      if (!isRequestTimeout(buffer, length)) this.#stats.cxProtocolError.inc();
       this.#terminate(false, noReset, "");
       return;
     }
@@ -466,4 +467,12 @@ export class Http1PoolConnection
     if (hadStream && this.#io.writeQueueBytes > 0) this.#io.reset();
     else this.#io.close();
   }
+}
+
+/** True when the bytes begin with `HTTP/1.x 408`. */
+function isRequestTimeout(buffer: Buffer, length: number): boolean {
+  if (length < 12) return false;
+  return (
+    buffer.toString("latin1", 0, 7) === "HTTP/1." && buffer.toString("latin1", 8, 12) === " 408"
+  );
 }

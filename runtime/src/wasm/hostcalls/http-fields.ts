@@ -5,6 +5,7 @@ import { decodePairsInto, MapType, PairsResult, Status } from "proxy-wasm-types"
 import type { HeaderMap, HeaderVisitor } from "../../core/header-map.ts";
 import type { GuestKey, GuestMemory } from "../memory.ts";
 import { hasLineBreak } from "../memory.ts";
+import { pairsValue } from "../property-value.ts";
 import type { Vm } from "../vm.ts";
 import type { HostcallTable } from "./index.ts";
 
@@ -196,20 +197,7 @@ function returnPairs(
   outPointer: number,
   outSize: number,
 ): boolean {
-  return memory.returnText(pairs.length === 0 ? "" : pairsText(pairs), outPointer, outSize);
-}
-
-/** A serialised list as latin1 text, which goes into a guest in one write. */
-export function pairsText(pairs: readonly string[]): string {
-  const lengths = Buffer.allocUnsafe(4 + pairs.length * 4);
-  lengths.writeUInt32LE(pairs.length / 2, 0);
-  let text = "";
-  for (let i = 0; i < pairs.length; i += 1) {
-    const part = pairs[i] as string;
-    lengths.writeUInt32LE(part.length, 4 + i * 4);
-    text += `${part}\0`;
-  }
-  return lengths.latin1Slice(0, lengths.length) + text;
+  return memory.returnText(pairs.length === 0 ? "" : pairsValue(pairs), outPointer, outSize);
 }
 
 /**

@@ -34,11 +34,9 @@ export function metricHostcalls(vm: Vm): HostcallTable {
 
     /** Errors: NotFound (no such metric), BadArgument (a histogram), InvalidMemoryAccess. */
     proxy_get_metric(id: number, outValue: number): Status {
-      const at = outValue >>> 0;
-      const gauge = metrics.readGauge(id >>> 0);
-      const value = gauge ?? metrics.read(id >>> 0);
-      if (gauge === null && value < 0) return -value as Status;
-      const done = memory.writeU64(at, value < 0 ? value + 18_446_744_073_709_551_616 : value);
+      const status = metrics.readable(id >>> 0);
+      if (status !== Status.Ok) return status;
+      const done = memory.writeU64(outValue >>> 0, metrics.valueOf(id >>> 0));
       return done ? Status.Ok : Status.InvalidMemoryAccess;
     },
   };

@@ -64,11 +64,7 @@ function queueHostcalls(vm: Vm): HostcallTable {
   const { shared } = vm.services;
   return {
     /** Errors: InvalidMemoryAccess, InternalFailure (the name is too long). */
-    proxy_register_shared_queue(
-      namePointer: number,
-      nameSize: number,
-      outToken: number,
-    ): Status {
+    proxy_register_shared_queue(namePointer: number, nameSize: number, outToken: number): Status {
       const at = namePointer >>> 0;
       const size = nameSize >>> 0;
       if (!memory.contains(at, size)) return Status.InvalidMemoryAccess;

@@ -1,5 +1,11 @@
 // The smallest useful filter: reads one header, sets one. Its size is what the SDK itself weighs.
-import { Action, Configuration, HttpFilter, registerFilter, RequestHeaders } from "@headgate/sdk-assemblyscript";
+import {
+  Action,
+  Configuration,
+  HttpFilter,
+  registerFilter,
+  RequestHeaders,
+} from "@headgate/sdk-assemblyscript";
 
 export * from "@headgate/sdk-assemblyscript/exports/base";
 export { proxy_on_request_headers } from "@headgate/sdk-assemblyscript/exports/http";

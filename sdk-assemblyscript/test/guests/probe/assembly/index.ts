@@ -236,7 +236,8 @@ function readHeaders(headers: RequestHeaders): Action {
   const empty = headers.get("x-empty");
   const none = headers.get("x-none");
   text += "|" + (empty === null ? "null" : empty) + (none === null ? "null" : none);
-  text += "|" + headers.equals("x-name", "Zoë").toString() + headers.equals("x-name", "Zo").toString();
+  text += "|" + headers.equals("x-name", "Zoë").toString();
+  text += headers.equals("x-name", "Zo").toString();
   text += headers.equals("x-none", "").toString();
   const second = headers.at(1);
   text += "|" + (second === null ? "null" : second.name + "=" + second.value);

@@ -1,0 +1,89 @@
+// BufferQueue against a plain string as its model.
+import { describe, expect, test } from "vitest";
+import { BufferQueue } from "./buffer-queue.ts";
+
+function queueOf(...parts: string[]): BufferQueue {
+  const queue = new BufferQueue();
+  for (const part of parts) queue.append(Buffer.from(part, "latin1"));
+  return queue;
+}
+
+describe("BufferQueue", () => {
+  test("keeps order and length; empty pieces leave no chunk", () => {
+    const queue = queueOf("ab", "", "c");
+    queue.prepend(Buffer.from("x"));
+    queue.prepend(Buffer.alloc(0));
+    expect(queue.length).toBe(4);
+    expect(queue.chunkCount).toBe(3);
+    expect(queue.toString()).toBe("xabc");
+    expect(queue.chunkCount).toBe(1);
+  });
+
+  test("an empty queue", () => {
+    const queue = new BufferQueue();
+    expect(queue.linearize().length).toBe(0);
+    expect(queue.chunkCount).toBe(0);
+    queue.drain(5);
+    queue.replace(0, 3, Buffer.from("ab"));
+    expect(queue.toString()).toBe("ab");
+  });
+
+  test("appendCopy does not keep the lent bytes", () => {
+    const lent = Buffer.from("abcd");
+    const queue = new BufferQueue();
+    queue.appendCopy(lent, 1, 3);
+    queue.appendCopy(lent, 2, 2);
+    lent.fill(0);
+    expect(queue.toString()).toBe("bc");
+  });
+
+  test("moveFrom empties the other", () => {
+    const from = queueOf("c", "d");
+    const to = queueOf("ab");
+    to.moveFrom(from);
+    expect(to.toString()).toBe("abcd");
+    expect(from.length).toBe(0);
+    expect(from.chunkCount).toBe(0);
+  });
+
+  test("drain, at and across chunk borders, and beyond the end", () => {
+    for (let count = 0; count <= 8; count += 1) {
+      const queue = queueOf("ab", "cde", "f");
+      queue.drain(count);
+      expect(queue.length).toBe(Math.max(0, 6 - count));
+      expect(queue.toString()).toBe("abcdef".slice(count));
+    }
+  });
+
+  test("copyTo, every range", () => {
+    for (let start = 0; start <= 6; start += 1) {
+      for (let size = 0; size <= 6 - start; size += 1) {
+        const target = Buffer.from("--------");
+        queueOf("ab", "cde", "f").copyTo(target, 1, start, size);
+        const text = "abcdef".slice(start, start + size);
+        expect(target.toString()).toBe(`-${text}${"-".repeat(7 - size)}`);
+      }
+    }
+  });
+
+  test("replace, every range, is cut to the queue", () => {
+    for (let start = 0; start <= 7; start += 1) {
+      for (let size = 0; size <= 8; size += 1) {
+        const queue = queueOf("ab", "cde", "f");
+        queue.replace(start, size, Buffer.from("XY"));
+        const expected = `${"abcdef".slice(0, start)}XY${"abcdef".slice(start + size)}`;
+        expect(queue.length).toBe(expected.length);
+        expect(queue.toString()).toBe(expected);
+      }
+    }
+  });
+
+  test("replace by nothing removes", () => {
+    const queue = queueOf("abc", "def");
+    queue.replace(2, 2, Buffer.alloc(0));
+    expect(queue.toString()).toBe("abef");
+    queue.replace(0, 4, Buffer.alloc(0));
+    expect(queue.length).toBe(0);
+    expect(queue.chunkCount).toBe(0);
+  });
+});

@@ -1,0 +1,180 @@
+// One worker: an event loop with its own engine, listeners, clusters and wasm instances. Versions come
+// in two phases; nothing is shared with other workers but circuit-breaker counts.
+import { FileSinks } from "../access-log/file-sink.ts";
+import { Http1ClientConnection } from "../codec/http1/client-connection.ts";
+import { Http1Shared } from "../codec/http1/shared.ts";
+import { Clock } from "../core/clock.ts";
+import { LogLevel } from "../core/logger.ts";
+import { SystemRandom } from "../core/random.ts";
+import { TimerWheel } from "../core/timer-wheel.ts";
+import { createNodeEngine } from "../engine-node/node-engine.ts";
+import { StatsStore } from "../stats/store.ts";
+import type { StatDefinition } from "../stats/store.ts";
+import { openBreakerMemory } from "../upstream/circuit-breaker.ts";
+import { ClusterManager } from "../upstream/cluster-manager.ts";
+import { ProcessLog } from "./process-log.ts";
+import type { FromWorker, PrepareMessage, ToWorker, WorkerBirth } from "./protocol.ts";
+import { WorkerVersion } from "./worker-version.ts";
+import type { WorkerContext } from "./worker-version.ts";
+
+export class WorkerServer {
+  readonly #send: (message: FromWorker) => void;
+  readonly #log: ProcessLog;
+  readonly #context: WorkerContext;
+  readonly #definitions: StatDefinition[];
+  #prepared: WorkerVersion | null;
+  #current: WorkerVersion | null;
+  #isStopping: boolean;
+
+  constructor(birth: WorkerBirth, send: (message: FromWorker) => void) {
+    this.#send = send;
+    this.#log = new ProcessLog({
+      level: birth.logLevel,
+      componentLevels: birth.componentLevels,
+      format: birth.logFormat,
+      path: birth.logPath,
+    });
+    this.#definitions = [];
+    this.#prepared = null;
+    this.#current = null;
+    this.#isStopping = false;
+    const stats = new StatsStore({ onDefine: (definition) => this.#onDefine(definition) });
+    this.#context = createContext(birth, this.#log, stats);
+    const engine = this.#context.engine.name;
+    this.#send({ type: "online", statsMemory: stats.memory, engine });
+  }
+
+  onMessage(message: ToWorker): void {
+    switch (message.type) {
+      case "prepare":
+        this.#prepare(message);
+        return;
+      case "commit":
+        this.#commit(message.version);
+        return;
+      case "abort":
+        this.#abort(message.version);
+        return;
+      case "membership":
+        this.#context.engine.runTurn(() =>
+          this.#context.clusterManager.setMembership(message.membership),
+        );
+        return;
+      case "drain":
+        this.#current?.drain(message.enabled, message.stopListening, message.inboundOnly);
+        return;
+      case "stop":
+        this.#stop();
+        return;
+      case "log_level":
+        this.#log.setLevel(message.component, message.level);
+        return;
+      case "reopen_logs":
+        this.#context.sinks.reopen();
+        return;
+    }
+  }
+
+  #prepare(message: PrepareMessage): void {
+    this.#prepared?.abort();
+    this.#prepared = null;
+    const version = new WorkerVersion(this.#context, message, this.#current);
+    version.prepare((problems) => {
+      if (problems.length > 0) {
+        version.abort();
+        this.#send({ type: "refused", version: message.version, problems });
+        return;
+      }
+      this.#prepared = version;
+      this.#flushDefinitions();
+      const { addresses } = version;
+      this.#send({ type: "prepared", version: message.version, addresses });
+    });
+  }
+
+  #commit(version: number): void {
+    const prepared = this.#prepared;
+    if (prepared === null || prepared.version !== version) return;
+    this.#prepared = null;
+    const old = this.#current;
+    this.#context.engine.runTurn(() => prepared.commit());
+    this.#current = prepared;
+    old?.retire();
+    this.#send({ type: "committed", version });
+  }
+
+  #abort(version: number): void {
+    if (this.#prepared === null || this.#prepared.version !== version) return;
+    this.#prepared.abort();
+    this.#prepared = null;
+  }
+
+  /** Streams in flight are finished; the main thread ends the thread when it has waited enough. */
+  #stop(): void {
+    if (this.#isStopping) return;
+    this.#isStopping = true;
+    const current = this.#current;
+    if (current === null) {
+      this.#drained();
+      return;
+    }
+    this.#context.engine.runTurn(() => current.stop(() => this.#drained()));
+  }
+
+  #drained(): void {
+    this.#context.sinks.flushNow();
+    this.#flushDefinitions();
+    this.#send({ type: "drained" });
+  }
+
+  /** Names travel in batches: a turn may define hundreds. */
+  #onDefine(definition: StatDefinition): void {
+    if (this.#definitions.length === 0) setImmediate(() => this.#flushDefinitions());
+    this.#definitions.push(definition);
+  }
+
+  #flushDefinitions(): void {
+    if (this.#definitions.length === 0) return;
+    this.#send({ type: "stats", definitions: this.#definitions.splice(0) });
+  }
+}
+
+function createContext(birth: WorkerBirth, log: ProcessLog, stats: StatsStore): WorkerContext {
+  const clock = new Clock();
+  const engine = createNodeEngine({ clock });
+  const timers = new TimerWheel(clock, (callback) => engine.runTurn(callback));
+  const random = new SystemRandom();
+  const http1 = new Http1Shared();
+  // Unique in the process: the worker's index in the high part.
+  let connectionId = birth.index * 2 ** 40;
+  const nextConnectionId = (): number => {
+    connectionId += 1;
+    return connectionId;
+  };
+  const clusterManager = new ClusterManager({
+    engine,
+    clock,
+    timers,
+    random,
+    stats,
+    breakers: openBreakerMemory(birth.breakerMemory, birth.clustersMax, birth.index),
+    createCodec: (sink, callbacks, options) =>
+      new Http1ClientConnection(sink, callbacks, options, http1),
+    nextConnectionId,
+    ownsClusterStats: false,
+  });
+  log.logger("main").log(LogLevel.Debug, `worker ${birth.index}: ${engine.name}`);
+  return {
+    index: birth.index,
+    engine,
+    clock,
+    timers,
+    random,
+    stats,
+    http1,
+    log,
+    clusterManager,
+    nextConnectionId,
+    sinks: new FileSinks({ stats, flushBytesMin: birth.fileFlushMinSizeKb * 1024 }),
+  };
+}

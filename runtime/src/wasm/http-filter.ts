@@ -1,0 +1,326 @@
+// A wasm plugin as an HTTP filter of one stream: what the filter manager calls, turned into callbacks of
+// the guest, and the guest's answers turned into what the manager understands.
+import { BufferQueue } from "../core/buffer-queue.ts";
+import type { HeaderMap } from "../core/header-map.ts";
+import { Protocol } from "../core/stream-info.ts";
+import {
+  FilterDataStatus,
+  FilterHeadersStatus,
+  FilterTrailersStatus,
+} from "../filter/filter-status.ts";
+import { FilterWants, type HttpFilter, type HttpFilterCallbacks } from "../filter/http-filter.ts";
+import type { GuestExports } from "./guest-exports.ts";
+import { FAIL_STREAM } from "./failure-policy.ts";
+import type { RootContext } from "./root-context.ts";
+import { StreamContext } from "./stream-context.ts";
+
+/** Who is told that a stream is over. */
+export interface StreamOwner {
+  onStreamDestroyed(root: RootContext): void;
+}
+
+/**
+ * What the chain need not call. Request headers are always wanted: with them the guest's context
+ * begins, and without them the response's callbacks are left out.
+ */
+export function wantsOf(exports: GuestExports): number {
+  let wants: number = FilterWants.DecodeHeaders;
+  if (exports.onRequestBody !== null) wants |= FilterWants.DecodeData;
+  if (exports.onRequestTrailers !== null) wants |= FilterWants.DecodeTrailers;
+  if (exports.onResponseHeaders !== null) wants |= FilterWants.EncodeHeaders;
+  if (exports.onResponseBody !== null) wants |= FilterWants.EncodeData;
+  if (exports.onResponseTrailers !== null) wants |= FilterWants.EncodeTrailers;
+  return wants;
+}
+
+/** All of them: the first one answers 503. */
+export const WANTS_ALL = 63;
+
+export class WasmHttpFilter extends StreamContext implements HttpFilter {
+  readonly wants: number;
+  readonly #owner: StreamOwner;
+  /** The guest knows the context. */
+  #isCreated: boolean;
+  #isFailureTold: boolean;
+
+  constructor(root: RootContext, wants: number, owner: StreamOwner) {
+    super(root);
+    this.wants = wants;
+    this.#owner = owner;
+    this.#isCreated = false;
+    this.#isFailureTold = false;
+  }
+
+  attach(callbacks: HttpFilterCallbacks, position: number): void {
+    this.callbacks = callbacks;
+    this.position = position;
+  }
+
+  // ---- The request.
+
+  decodeHeaders(headers: HeaderMap, end: boolean): FilterHeadersStatus {
+    this.#create();
+    const { vm } = this;
+    if (vm.failure !== null) return this.#failHeaders();
+    const callback = vm.exports.onRequestHeaders;
+    if (callback === null) return FilterHeadersStatus.Continue;
+    this.requestHeaders = headers;
+    this.isRequestEnd = end;
+    const answer = vm.call(this, callback, this.id, headers.size, end ? 1 : 0, 0, 0);
+    if (vm.failure !== null) return this.#failHeaders();
+    if (this.#takeStop()) return FilterHeadersStatus.StopAllIterationAndWatermark;
+    const status = this.#headersStatus(answer);
+    this.areRequestHeadersHeld = status !== FilterHeadersStatus.Continue;
+    if (status === FilterHeadersStatus.Continue) this.requestHeaders = null;
+    return status;
+  }
+
+  decodeData(data: BufferQueue, end: boolean): FilterDataStatus {
+    const { vm } = this;
+    if (!this.#isCreated) return FilterDataStatus.Continue;
+    if (vm.failure !== null) return this.#failData();
+    if (vm.exports.onRequestBody === null) return FilterDataStatus.Continue;
+    // Over HTTP/1 Envoy tells the end of a body apart from its last bytes.
+    const isSplit = end && data.length > 0 && this.#endsApart(this.callbacks?.streamInfo.protocol);
+    if (!isSplit) return this.#callRequestBody(data, end);
+    const wasReplied = this.isReplied;
+    const first = this.#callRequestBody(data, false);
+    if (vm.failure !== null || this.isReplied !== wasReplied) return first;
+    if (first === FilterDataStatus.StopIterationAndBuffer) return this.#callRequestBody(data, end);
+    // Bytes that could go on wait for the guest's word on the end: one piece has one status.
+    const tail = new BufferQueue();
+    const last = this.#callRequestBody(tail, end);
+    if (first === FilterDataStatus.StopIterationNoBuffer) data.clear();
+    data.moveFrom(tail);
+    if (this.requestBody === tail) this.requestBody = data;
+    return last;
+  }
+
+  #callRequestBody(data: BufferQueue, end: boolean): FilterDataStatus {
+    const { vm } = this;
+    const callback = vm.exports.onRequestBody;
+    if (callback === null) return FilterDataStatus.Continue;
+    const held = this.isBufferingRequest ? this.requestBody : null;
+    const body = held ?? data;
+    if (held !== null && held !== data) held.moveFrom(data);
+    this.requestBody = body;
+    this.isRequestEnd = end;
+    const answer = vm.call(this, callback, this.id, body.length, end ? 1 : 0, 0, 0);
+    if (vm.failure !== null) return this.#failData();
+    if (this.#takeStop()) return FilterDataStatus.StopIterationNoBuffer;
+    const status = dataStatus(answer);
+    this.isBufferingRequest =
+      status === FilterDataStatus.StopIterationAndBuffer && this.requestBody !== null;
+    if (!this.isBufferingRequest) this.requestBody = null;
+    if (status === FilterDataStatus.Continue) this.areRequestHeadersHeld = false;
+    return status;
+  }
+
+  decodeTrailers(trailers: HeaderMap): FilterTrailersStatus {
+    const { vm } = this;
+    if (!this.#isCreated) return FilterTrailersStatus.Continue;
+    if (vm.failure !== null) return this.#failTrailers();
+    const callback = vm.exports.onRequestTrailers;
+    if (callback === null) return FilterTrailersStatus.Continue;
+    this.requestTrailers = trailers;
+    const answer = vm.call(this, callback, this.id, trailers.size, 0, 0, 0);
+    if (vm.failure !== null) return this.#failTrailers();
+    if (this.#takeStop() || answer !== 0) return FilterTrailersStatus.StopIteration;
+    this.requestTrailers = null;
+    return FilterTrailersStatus.Continue;
+  }
+
+  // ---- The response.
+
+  encodeHeaders(headers: HeaderMap, end: boolean): FilterHeadersStatus {
+    const { vm } = this;
+    if (!this.#isCreated) return FilterHeadersStatus.Continue;
+    if (vm.failure !== null) return this.#failHeaders();
+    const callback = vm.exports.onResponseHeaders;
+    if (callback === null) return FilterHeadersStatus.Continue;
+    this.responseHeaders = headers;
+    this.isResponseEnd = end;
+    const answer = vm.call(this, callback, this.id, headers.size, end ? 1 : 0, 0, 0);
+    if (vm.failure !== null) return this.#failHeaders();
+    if (this.#takeStop()) return FilterHeadersStatus.StopAllIterationAndWatermark;
+    const status = this.#headersStatus(answer);
+    this.areResponseHeadersHeld = status !== FilterHeadersStatus.Continue;
+    if (status === FilterHeadersStatus.Continue) this.responseHeaders = null;
+    return status;
+  }
+
+  encodeData(data: BufferQueue, end: boolean): FilterDataStatus {
+    const { vm } = this;
+    if (!this.#isCreated) return FilterDataStatus.Continue;
+    if (vm.failure !== null) return this.#failData();
+    if (vm.exports.onResponseBody === null) return FilterDataStatus.Continue;
+    const info = this.callbacks?.streamInfo;
+    // Local replies and direct responses come in one piece.
+    const isUpstreams = info !== undefined && info.upstreamFirstRxMs >= 0;
+    const isSplit = end && data.length > 0 && isUpstreams && this.#endsApart(info.upstreamProtocol);
+    if (!isSplit) return this.#callResponseBody(data, end);
+    const wasReplied = this.isReplied;
+    const first = this.#callResponseBody(data, false);
+    if (vm.failure !== null || this.isReplied !== wasReplied) return first;
+    if (first === FilterDataStatus.StopIterationAndBuffer) return this.#callResponseBody(data, end);
+    // Bytes that could go on wait for the guest's word on the end: one piece has one status.
+    const tail = new BufferQueue();
+    const last = this.#callResponseBody(tail, end);
+    if (first === FilterDataStatus.StopIterationNoBuffer) data.clear();
+    data.moveFrom(tail);
+    if (this.responseBody === tail) this.responseBody = data;
+    return last;
+  }
+
+  #callResponseBody(data: BufferQueue, end: boolean): FilterDataStatus {
+    const { vm } = this;
+    const callback = vm.exports.onResponseBody;
+    if (callback === null) return FilterDataStatus.Continue;
+    const held = this.isBufferingResponse ? this.responseBody : null;
+    const body = held ?? data;
+    if (held !== null && held !== data) held.moveFrom(data);
+    this.responseBody = body;
+    this.isResponseEnd = end;
+    const answer = vm.call(this, callback, this.id, body.length, end ? 1 : 0, 0, 0);
+    if (vm.failure !== null) return this.#failData();
+    if (this.#takeStop()) return FilterDataStatus.StopIterationNoBuffer;
+    const status = dataStatus(answer);
+    this.isBufferingResponse =
+      status === FilterDataStatus.StopIterationAndBuffer && this.responseBody !== null;
+    if (!this.isBufferingResponse) this.responseBody = null;
+    if (status === FilterDataStatus.Continue) this.areResponseHeadersHeld = false;
+    return status;
+  }
+
+  encodeTrailers(trailers: HeaderMap): FilterTrailersStatus {
+    const { vm } = this;
+    if (!this.#isCreated) return FilterTrailersStatus.Continue;
+    if (vm.failure !== null) return this.#failTrailers();
+    const callback = vm.exports.onResponseTrailers;
+    if (callback === null) return FilterTrailersStatus.Continue;
+    this.responseTrailers = trailers;
+    const answer = vm.call(this, callback, this.id, trailers.size, 0, 0, 0);
+    if (vm.failure !== null) return this.#failTrailers();
+    if (this.#takeStop() || answer !== 0) return FilterTrailersStatus.StopIteration;
+    this.responseTrailers = null;
+    return FilterTrailersStatus.Continue;
+  }
+
+  // ---- The end: on_log, then on_done, then on_delete.
+
+  onLog(): void {
+    // A stream that was answered before its headers came here is logged all the same.
+    this.#create();
+    const { vm } = this;
+    const callback = vm.exports.onLog;
+    if (vm.failure !== null || callback === null) return;
+    this.isOver = true;
+    this.logging = true;
+    vm.call(this, callback, this.id, 0, 0, 0, 0);
+    this.logging = false;
+  }
+
+  onDestroy(): void {
+    const { vm } = this;
+    if (this.#isCreated) {
+      const { onDone, onDelete } = vm.exports;
+      // No stream waits for proxy_done: a false answer is ignored, as in Envoy.
+      this.isOver = true;
+      this.#forget();
+      if (vm.failure === null && onDone !== null) vm.call(this, onDone, this.id, 0, 0, 0, 0);
+      if (vm.failure === null && onDelete !== null) vm.call(this, onDelete, this.id, 0, 0, 0, 0);
+      vm.contexts.remove(this);
+      this.#isCreated = false;
+    }
+    this.callbacks = null;
+    this.#forget();
+    this.#owner.onStreamDestroyed(this.root);
+  }
+
+  // ---- Private parts.
+
+  #forget(): void {
+    this.requestHeaders = null;
+    this.requestBody = null;
+    this.requestTrailers = null;
+    this.responseHeaders = null;
+    this.responseBody = null;
+    this.responseTrailers = null;
+  }
+
+  #create(): void {
+    const { vm } = this;
+    if (this.#isCreated || vm.failure !== null) return;
+    this.#isCreated = true;
+    vm.contexts.add(this);
+    const callback = vm.exports.onContextCreate;
+    if (callback !== null) vm.call(this, callback, this.id, this.root.id, 0, 0, 0);
+  }
+
+  /** Whether the guest asked for a local reply in the callback that has just returned. */
+  #takeStop(): boolean {
+    const { vm } = this;
+    if (!vm.isIterationStopped) return false;
+    vm.isIterationStopped = false;
+    return true;
+  }
+
+  #headersStatus(answer: number): FilterHeadersStatus {
+    switch (answer) {
+      case FilterHeadersStatus.Continue:
+      // Envoy has no case for it, see decisions: only a local reply ends a stream.
+      case FilterHeadersStatus.ContinueAndEndStream:
+        return FilterHeadersStatus.Continue;
+      case FilterHeadersStatus.StopIteration:
+        return this.plugin.allowOnHeadersStopIteration
+          ? FilterHeadersStatus.StopIteration
+          : FilterHeadersStatus.StopAllIterationAndWatermark;
+      case FilterHeadersStatus.StopAllIterationAndBuffer:
+        return FilterHeadersStatus.StopAllIterationAndBuffer;
+      default:
+        return FilterHeadersStatus.StopAllIterationAndWatermark;
+    }
+  }
+
+  #endsApart(protocol: number | undefined): boolean {
+    return protocol === Protocol.Http11 || protocol === Protocol.Http10;
+  }
+
+  /** Answers 503, once; false when the stream is to pass. */
+  #fail(): boolean {
+    this.vm.isIterationStopped = false;
+    if (this.plugin.failOpenLegacy) return false;
+    if (!this.#isFailureTold) {
+      this.#isFailureTold = true;
+      this.callbacks?.sendLocalReply(FAIL_STREAM);
+    }
+    return true;
+  }
+
+  #failHeaders(): FilterHeadersStatus {
+    return this.#fail()
+      ? FilterHeadersStatus.StopAllIterationAndWatermark
+      : FilterHeadersStatus.Continue;
+  }
+
+  #failData(): FilterDataStatus {
+    return this.#fail() ? FilterDataStatus.StopIterationNoBuffer : FilterDataStatus.Continue;
+  }
+
+  #failTrailers(): FilterTrailersStatus {
+    return this.#fail() ? FilterTrailersStatus.StopIteration : FilterTrailersStatus.Continue;
+  }
+}
+
+function dataStatus(answer: number): FilterDataStatus {
+  switch (answer) {
+    case FilterDataStatus.Continue:
+      return FilterDataStatus.Continue;
+    case FilterDataStatus.StopIterationAndBuffer:
+      return FilterDataStatus.StopIterationAndBuffer;
+    case FilterDataStatus.StopIterationAndWatermark:
+      return FilterDataStatus.StopIterationAndWatermark;
+    default:
+      return FilterDataStatus.StopIterationNoBuffer;
+  }
+}

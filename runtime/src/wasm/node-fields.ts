@@ -1,0 +1,132 @@
+// Fields of the node in its serialised form: id, cluster, locality, metadata. Asked by property-table.ts.
+import type { NodeConfig } from "../config/snapshot.ts";
+import { booleanValue, pairsValue } from "./property-value.ts";
+
+/** Numbers of envoy.config.core.v3.Node and google.protobuf.Struct that are read here. */
+const NODE_METADATA = 3;
+const STRUCT_FIELDS = 1;
+const ENTRY_KEY = 1;
+const ENTRY_VALUE = 2;
+const VALUE_NUMBER = 2;
+const VALUE_STRING = 3;
+const VALUE_BOOL = 4;
+const VALUE_STRUCT = 5;
+const VALUE_LIST = 6;
+const LIST_VALUES = 1;
+
+/** latin1 text of what stands at the path; undefined = nothing. */
+export function findNodeField(node: NodeConfig, path: readonly string[]): string | undefined {
+  const [field, ...rest] = path;
+  if (field === "metadata") return metadataAt(Buffer.from(node.serialized), rest);
+  if (field === "locality" && rest.length === 1) {
+    const places: Readonly<Record<string, string>> = {
+      region: node.region,
+      zone: node.zone,
+      sub_zone: node.subZone,
+    };
+    return latin1(places[rest[0] as string]);
+  }
+  if (rest.length > 0) return undefined;
+  const fields: Readonly<Record<string, string>> = { id: node.id, cluster: node.cluster };
+  return latin1(fields[field as string]);
+}
+
+function latin1(text: string | undefined): string | undefined {
+  return text === undefined ? undefined : Buffer.from(text).toString("latin1");
+}
+
+function metadataAt(node: Buffer, keys: readonly string[]): string | undefined {
+  let struct = fieldBytes(node, NODE_METADATA)[0];
+  if (struct === undefined) return undefined;
+  if (keys.length === 0) return structText(struct);
+  for (const [depth, key] of keys.entries()) {
+    const value: Buffer | undefined = entryOf(struct as Buffer, key);
+    if (value === undefined) return undefined;
+    if (depth === keys.length - 1) return valueText(value);
+    struct = fieldBytes(value, VALUE_STRUCT)[0];
+    if (struct === undefined) return undefined;
+  }
+  return undefined;
+}
+
+function entryOf(struct: Buffer, key: string): Buffer | undefined {
+  for (const entry of fieldBytes(struct, STRUCT_FIELDS)) {
+    const name = fieldBytes(entry, ENTRY_KEY)[0]?.toString("latin1") ?? "";
+    if (name === key) return fieldBytes(entry, ENTRY_VALUE)[0] ?? Buffer.alloc(0);
+  }
+  return undefined;
+}
+
+/** As values inside metadata are told: numbers as text, structs and lists as pairs. */
+function valueText(value: Buffer): string | undefined {
+  const text = fieldBytes(value, VALUE_STRING)[0];
+  if (text !== undefined) return text.toString("latin1");
+  const number = fieldBytes(value, VALUE_NUMBER)[0];
+  if (number !== undefined) return String(number.readDoubleLE());
+  const boolean = fieldBytes(value, VALUE_BOOL)[0];
+  if (boolean !== undefined) return booleanValue(boolean[0] !== 0);
+  const struct = fieldBytes(value, VALUE_STRUCT)[0];
+  if (struct !== undefined) return structText(struct);
+  const list = fieldBytes(value, VALUE_LIST)[0];
+  if (list === undefined) return undefined;
+  return pairsValue(fieldBytes(list, LIST_VALUES).flatMap((item) => [valueText(item) ?? "", ""]));
+}
+
+function structText(struct: Buffer): string {
+  const pairs = fieldBytes(struct, STRUCT_FIELDS).flatMap((entry) => {
+    const key = fieldBytes(entry, ENTRY_KEY)[0]?.toString("latin1") ?? "";
+    const value = fieldBytes(entry, ENTRY_VALUE)[0];
+    return [key, (value === undefined ? undefined : valueText(value)) ?? ""];
+  });
+  return pairsValue(pairs);
+}
+
+/** The contents of every field of that number, as bytes whatever its wire type. */
+function fieldBytes(message: Buffer, wanted: number): Buffer[] {
+  const found: Buffer[] = [];
+  let at = 0;
+  while (at < message.length) {
+    const tag = varint(message, at);
+    at = tag.end;
+    let end = at;
+    let from = at;
+    switch (tag.value & 7) {
+      case 0:
+        end = varint(message, at).end;
+        break;
+      case 1:
+        end = at + 8;
+        break;
+      case 2: {
+        const size = varint(message, at);
+        from = size.end;
+        end = from + size.value;
+        break;
+      }
+      case 5:
+        end = at + 4;
+        break;
+      default:
+        return found;
+    }
+    if (end > message.length) return found;
+    if (tag.value >>> 3 === wanted) found.push(message.subarray(from, end));
+    at = end;
+  }
+  return found;
+}
+
+/** Sizes and tags fit into 32 bits; longer numbers are only skipped. */
+function varint(message: Buffer, start: number): { readonly value: number; readonly end: number } {
+  let value = 0;
+  let shift = 0;
+  let at = start;
+  while (at < message.length) {
+    const byte = message[at] as number;
+    at += 1;
+    if (shift < 32) value |= (byte & 0x7f) << shift;
+    shift += 7;
+    if (byte < 0x80) break;
+  }
+  return { value: value >>> 0, end: at };
+}

@@ -1,0 +1,301 @@
+// What guests may ask for by path: the attributes of the stream, of its connection, and of the plugin.
+//
+// Every fixed path is a row of one table, its segments joined by NUL as guests send them; paths with a
+// name of somebody's choice in them (headers, metadata, filter state) are told apart by their beginning.
+import { MapType } from "proxy-wasm-types";
+import type { ConnectionInfo } from "../core/connection-info.ts";
+import type { HeaderMap } from "../core/header-map.ts";
+import { HeaderId } from "../core/header-names.ts";
+import { protocolText, type StreamInfo } from "../core/stream-info.ts";
+import type { Context } from "./context.ts";
+import { findNodeField } from "./node-fields.ts";
+import {
+  booleanValue,
+  integerValue,
+  metadataValue,
+  pairsValue,
+  textValue,
+  timeValue,
+} from "./property-value.ts";
+
+export const PropertyResult = { NotFound: 1, NoValue: 3 } as const;
+
+/** latin1 text or bytes; a number = why there is no value. */
+export type PropertyValue = string | Uint8Array | 1 | 3;
+
+type Getter = (context: Context) => PropertyValue;
+
+const { NotFound, NoValue } = PropertyResult;
+
+/** `path` has no NUL at its end. */
+export function findProperty(context: Context, path: string): PropertyValue {
+  const row = table.get(path);
+  if (row !== undefined) return row(context);
+  const end = path.indexOf("\0");
+  if (end > 0) {
+    const rest = path.slice(end + 1);
+    switch (path.slice(0, end)) {
+      case "request":
+        return mapEntry(context, MapType.HttpRequestHeaders, "headers", rest);
+      case "response":
+        return rest.startsWith("trailers\0")
+          ? mapEntry(context, MapType.HttpResponseTrailers, "trailers", rest)
+          : mapEntry(context, MapType.HttpResponseHeaders, "headers", rest);
+      case "metadata":
+        return dynamicMetadata(context, rest);
+      case "filter_state":
+        return filterState(context, rest);
+      case "xds":
+        return rest.startsWith("node\0") ? nodeField(context, rest.slice(5)) : NotFound;
+      case "node":
+        return nodeField(context, rest);
+      default:
+        break;
+    }
+  }
+  return guestValue(context, path, end);
+}
+
+// ---- Sources of the rows.
+
+/** A row that needs a stream. */
+function ofStream(get: (info: StreamInfo) => PropertyValue): Getter {
+  return (context) => {
+    const info = context.streamInfo;
+    return info === null ? NotFound : get(info);
+  };
+}
+
+function ofConnection(get: (connection: ConnectionInfo) => PropertyValue): Getter {
+  return ofStream((info) => (info.connection === null ? NotFound : get(info.connection)));
+}
+
+function ofRequest(get: (headers: HeaderMap) => PropertyValue): Getter {
+  return (context) => {
+    const headers = context.streamMap(MapType.HttpRequestHeaders);
+    return headers === null ? NotFound : get(headers);
+  };
+}
+
+function requestHeader(id: number): Getter {
+  return ofRequest((headers) => headers.getById(id) ?? NotFound);
+}
+
+/** Text that says by being empty that it is not there. */
+function known(text: string): PropertyValue {
+  return text === "" ? NotFound : textValue(text);
+}
+
+/** A span of monotonic milliseconds; both ends must have happened. */
+function span(fromMs: number, toMs: number): PropertyValue {
+  return fromMs < 0 || toMs < 0 ? NotFound : timeValue(toMs - fromMs);
+}
+
+function wholeMap(mapType: number): Getter {
+  return (context) => {
+    const map = context.streamMap(mapType);
+    if (map === null) return NotFound;
+    const pairs: string[] = [];
+    map.visit({ onHeader: (name, value) => void pairs.push(name, value) });
+    return pairsValue(pairs);
+  };
+}
+
+function urlPath(path: string): string {
+  const query = path.indexOf("?");
+  return query < 0 ? path : path.slice(0, query);
+}
+
+/** Without the fragment, which no request has. */
+function queryOf(path: string): string {
+  const query = path.indexOf("?");
+  return query < 0 ? "" : path.slice(query + 1);
+}
+
+/** The port behind "ip:port" or "[ip]:port"; not found for paths of unix sockets. */
+function portOf(address: string): PropertyValue {
+  const port = /:(\d+)$/.exec(address)?.[1];
+  return port === undefined ? NotFound : integerValue(Number(port));
+}
+
+function requestSize(context: Context): PropertyValue {
+  const length = context.streamMap(MapType.HttpRequestHeaders)?.getById(HeaderId.ContentLength);
+  if (length !== undefined && /^\d{1,15}$/.test(length)) return integerValue(Number(length));
+  const info = context.streamInfo;
+  return info === null ? NotFound : integerValue(info.bytesReceived);
+}
+
+function bytesOf(context: Context, mapType: number): number {
+  return context.streamMap(mapType)?.byteSize ?? 0;
+}
+
+function grpcStatus(context: Context): PropertyValue {
+  const trailers = context.streamMap(MapType.HttpResponseTrailers);
+  const headers = context.streamMap(MapType.HttpResponseHeaders);
+  const status = trailers?.getById(HeaderId.GrpcStatus) ?? headers?.getById(HeaderId.GrpcStatus);
+  return status !== undefined && /^\d{1,9}$/.test(status) ? integerValue(Number(status)) : NotFound;
+}
+
+// ---- Paths with a free part.
+
+/** `rest` is "headers" or "trailers", NUL and a name. Values of the same name are joined. */
+function mapEntry(context: Context, mapType: number, kind: string, rest: string): PropertyValue {
+  if (!rest.startsWith(`${kind}\0`)) return NotFound;
+  const map = context.streamMap(mapType);
+  if (map === null) return NotFound;
+  const name = rest.slice(kind.length + 1).toLowerCase();
+  const values = map.getAll(name);
+  return values.length === 0 ? NotFound : values.join(",");
+}
+
+/** `rest` is "filter_metadata", NUL, a namespace, and keys into its value. */
+function dynamicMetadata(context: Context, rest: string): PropertyValue {
+  const [kind, namespace, ...keys] = rest.split("\0");
+  if (kind !== "filter_metadata" || namespace === undefined) return NotFound;
+  let value: unknown = context.streamInfo?.dynamicMetadata?.get(namespace);
+  for (const key of keys) {
+    if (value instanceof Map) value = value.get(key);
+    else if (Array.isArray(value)) value = value[Number(key)];
+    else if (typeof value === "object" && value !== null && Object.hasOwn(value, key)) {
+      value = (value as Record<string, unknown>)[key];
+    } else return NotFound;
+  }
+  if (value === undefined) return NotFound;
+  return metadataValue(value) ?? NoValue;
+}
+
+function filterState(context: Context, key: string): PropertyValue {
+  return context.streamInfo?.filterState?.get(key) ?? NotFound;
+}
+
+function nodeField(context: Context, path: string): PropertyValue {
+  return findNodeField(context.vm.services.node, path.split("\0")) ?? NotFound;
+}
+
+/**
+ * What a guest kept by set_property: under its whole path, which Envoy cannot read again when it has
+ * several segments, then under the first segment.
+ */
+function guestValue(context: Context, path: string, end: number): PropertyValue {
+  const state = context.streamInfo?.filterState;
+  if (state === undefined || state === null) return NotFound;
+  const whole = state.get(`wasm.${path}`);
+  if (whole !== undefined || end < 0) return whole ?? NotFound;
+  return state.get(`wasm.${path.slice(0, end)}`) ?? NotFound;
+}
+
+// ---- The table.
+
+const rows: readonly (readonly [string, Getter])[] = [
+  ["request.path", ofRequest((headers) => headers.path ?? NotFound)],
+  ["request.url_path", ofRequest((h) => (h.path === null ? NotFound : urlPath(h.path)))],
+  ["request.query", ofRequest((h) => (h.path === null ? NotFound : queryOf(h.path)))],
+  ["request.host", ofRequest((headers) => headers.authority ?? NotFound)],
+  ["request.scheme", ofRequest((headers) => headers.scheme ?? NotFound)],
+  ["request.method", ofRequest((headers) => headers.method ?? NotFound)],
+  ["request.headers", wholeMap(MapType.HttpRequestHeaders)],
+  ["request.referer", requestHeader(HeaderId.Referer)],
+  ["request.useragent", requestHeader(HeaderId.UserAgent)],
+  ["request.id", requestHeader(HeaderId.XRequestId)],
+  [
+    "request.protocol",
+    ofStream((info) => (info.protocol === 0 ? NotFound : protocolText(info.protocol))),
+  ],
+  [
+    "request.time",
+    (context): PropertyValue => {
+      const info = context.streamInfo;
+      if (info === null || info.startMs < 0) return NotFound;
+      return timeValue(context.vm.services.clock.toEpochMs(info.startMs));
+    },
+  ],
+  ["request.duration", ofStream((info) => span(info.startMs, info.endMs))],
+  ["request.size", requestSize],
+  [
+    "request.total_size",
+    (context): PropertyValue => {
+      const info = context.streamInfo;
+      if (info === null) return NotFound;
+      return integerValue(info.bytesReceived + bytesOf(context, MapType.HttpRequestHeaders));
+    },
+  ],
+  [
+    "response.code",
+    ofStream((info) => (info.responseCode === 0 ? NotFound : integerValue(info.responseCode))),
+  ],
+  ["response.code_details", ofStream((info) => known(info.responseCodeDetails))],
+  ["response.flags", ofStream((info) => integerValue(info.responseFlags))],
+  ["response.grpc_status", grpcStatus],
+  ["response.headers", wholeMap(MapType.HttpResponseHeaders)],
+  ["response.trailers", wholeMap(MapType.HttpResponseTrailers)],
+  ["response.size", ofStream((info) => integerValue(info.bytesSent))],
+  [
+    "response.total_size",
+    (context): PropertyValue => {
+      const info = context.streamInfo;
+      if (info === null) return NotFound;
+      const maps =
+        bytesOf(context, MapType.HttpResponseHeaders) +
+        bytesOf(context, MapType.HttpResponseTrailers);
+      return integerValue(info.bytesSent + maps);
+    },
+  ],
+  [
+    "response.backend_latency",
+    ofStream((info) => span(info.upstreamFirstTxMs, info.upstreamLastRxMs)),
+  ],
+  ["source.address", ofConnection((connection) => known(connection.remoteAddress))],
+  ["source.port", ofConnection((connection) => portOf(connection.remoteAddress))],
+  ["destination.address", ofConnection((connection) => known(connection.localAddress))],
+  ["destination.port", ofConnection((connection) => portOf(connection.localAddress))],
+  ["connection.id", ofConnection((connection) => integerValue(connection.connectionId))],
+  ["connection.mtls", ofConnection(() => booleanValue(false))],
+  [
+    "connection.requested_server_name",
+    ofConnection((connection) => textValue(connection.requestedServerName)),
+  ],
+  ["connection.tls_version", ofConnection((connection) => known(connection.tlsVersion))],
+  [
+    "connection.termination_details",
+    ofConnection((connection) => known(connection.terminationDetails)),
+  ],
+  ["upstream.address", ofStream((info) => known(info.upstreamHost))],
+  ["upstream.port", ofStream((info) => portOf(info.upstreamHost))],
+  ["upstream.local_address", ofStream((info) => known(info.upstreamLocalAddress))],
+  ["upstream.local_port", ofStream((info) => portOf(info.upstreamLocalAddress))],
+  [
+    "upstream.transport_failure_reason",
+    ofStream((info) => textValue(info.upstreamTransportFailureReason)),
+  ],
+  ["upstream.request_attempt_count", ofStream((info) => integerValue(info.attemptCount))],
+  ["xds.cluster_name", ofStream((info) => known(info.upstreamCluster))],
+  ["xds.route_name", ofStream((info) => known(info.routeName))],
+  ["xds.virtual_host_name", ofStream((info) => known(info.virtualHostName))],
+  ["xds.filter_chain_name", ofStream((info) => known(info.filterChainName))],
+  ["xds.listener_direction", ofStream(() => integerValue(0))],
+  ["xds.node", (context): PropertyValue => context.vm.services.node.serialized],
+  ["plugin_name", (context): PropertyValue => textValue(context.plugin.name)],
+  ["plugin_root_id", (context): PropertyValue => textValue(context.plugin.rootId)],
+  ["plugin_vm_id", (context): PropertyValue => textValue(context.plugin.vmId)],
+];
+
+/** Names of before Envoy 1.33, which dropped them: modules in the field still ask for these. */
+const aliases: readonly (readonly [string, string])[] = [
+  ["connection_id", "connection.id"],
+  ["cluster_name", "xds.cluster_name"],
+  ["route_name", "xds.route_name"],
+  ["listener_direction", "xds.listener_direction"],
+  ["node", "xds.node"],
+];
+
+const table: ReadonlyMap<string, Getter> = buildTable();
+
+function buildTable(): Map<string, Getter> {
+  const built = new Map<string, Getter>();
+  for (const [path, getter] of rows) built.set(path.replaceAll(".", "\0"), getter);
+  for (const [alias, path] of aliases) {
+    const getter = built.get(path.replaceAll(".", "\0"));
+    if (getter !== undefined) built.set(alias, getter);
+  }
+  return built;
+}

@@ -1,0 +1,262 @@
+// The root context of one plugin on one VM: start, configuration, ticks, callouts, access logs, end.
+import { limits, MapType, Status } from "proxy-wasm-types";
+import type { HeaderMap } from "../core/header-map.ts";
+import type { StreamInfo } from "../core/stream-info.ts";
+import type { AccessLogger } from "../filter/access-logger.ts";
+import type { LocalReply } from "../filter/http-filter.ts";
+import type { Callouts, HttpCallRequest } from "./callout.ts";
+import { Context, DeferredKind } from "./context.ts";
+import { PendingHttpCall } from "./pending-http-call.ts";
+import type { PluginIdentity } from "./plugin-identity.ts";
+import { QueueNotice, TickTimer } from "./root-timers.ts";
+import type { QueueConsumer } from "./shared-store.ts";
+import type { Vm } from "./vm.ts";
+
+/**
+ * States: new -> started -> draining (on_done answered false, waits for proxy_done) -> deleted. A
+ * failed VM ends all of them: nothing is called any more.
+ */
+const Life = { New: 0, Started: 1, Draining: 2, Deleted: 3 } as const;
+
+export class RootContext extends Context implements AccessLogger, QueueConsumer {
+  /** on_configure runs: the plugin's configuration can be read. */
+  isConfiguring: boolean;
+  /** Body of the callout's answer that is being told; null = none. */
+  calloutBody: Buffer | null;
+  /** For proxy_get_status. */
+  calloutStatus: number;
+  calloutMessage: string;
+  /** Arguments of a foreign function that the host calls; null = none. */
+  foreignArguments: Uint8Array | null;
+  #calloutHeaders: HeaderMap | null;
+  #calloutTrailers: HeaderMap | null;
+  readonly #calls: Map<number, PendingHttpCall>;
+  readonly #tick: TickTimer;
+  readonly #queueNotice: QueueNotice;
+  #life: number;
+  #isLogging: boolean;
+  #logInfo: StreamInfo | null;
+  #logRequestHeaders: HeaderMap | null;
+  #logResponseHeaders: HeaderMap | null;
+  #logResponseTrailers: HeaderMap | null;
+
+  constructor(vm: Vm, plugin: PluginIdentity) {
+    super(vm, plugin);
+    this.isConfiguring = false;
+    this.calloutBody = null;
+    this.calloutStatus = 0;
+    this.calloutMessage = "";
+    this.foreignArguments = null;
+    this.#calloutHeaders = null;
+    this.#calloutTrailers = null;
+    this.#calls = new Map();
+    this.#tick = new TickTimer(this);
+    this.#queueNotice = new QueueNotice(this);
+    this.#life = Life.New;
+    this.#isLogging = false;
+    this.#logInfo = null;
+    this.#logRequestHeaders = null;
+    this.#logResponseHeaders = null;
+    this.#logResponseTrailers = null;
+  }
+
+  override get root(): RootContext {
+    return this;
+  }
+
+  override get isLogging(): boolean {
+    return this.#isLogging;
+  }
+
+  override get streamInfo(): StreamInfo | null {
+    return this.#logInfo;
+  }
+
+  /** Creates, starts and configures the context in the guest; the reason when that was refused. */
+  start(): string | null {
+    const { vm } = this;
+    const { onContextCreate, onVmStart, onConfigure } = vm.exports;
+    vm.contexts.add(this);
+    this.#life = Life.Started;
+    if (onContextCreate !== null) vm.call(this, onContextCreate, this.id, 0, 0, 0, 0);
+    if (vm.failure === null && onVmStart !== null) {
+      const size = vm.settings.vmConfiguration.length;
+      const answer = vm.call(this, onVmStart, this.id, size, 0, 0, 0);
+      if (vm.failure === null && answer === 0) return "proxy_on_vm_start answered false";
+    }
+    if (vm.failure === null && onConfigure !== null) {
+      const size = this.plugin.configuration.length;
+      this.isConfiguring = true;
+      const answer = vm.call(this, onConfigure, this.id, size, 0, 0, 0);
+      this.isConfiguring = false;
+      if (vm.failure === null && answer === 0) return "proxy_on_configure answered false";
+    }
+    return vm.failure === null ? null : vm.failure.reason;
+  }
+
+  /** Tells the guest that the plugin goes; its streams are over. */
+  finish(): void {
+    const { vm } = this;
+    if (this.#life !== Life.Started) return;
+    if (vm.failure === null && vm.exports.onDone !== null) {
+      const answer = vm.call(this, vm.exports.onDone, this.id, 0, 0, 0, 0);
+      if (vm.failure === null && answer === 0) {
+        this.#life = Life.Draining;
+        return;
+      }
+    }
+    this.#delete();
+  }
+
+  /** No waiting for a guest that answered false to on_done. */
+  finishNow(): void {
+    this.finish();
+    this.#delete();
+  }
+
+  override done(): Status {
+    if (this.#life !== Life.Draining) return Status.NotFound;
+    this.vm.defer(this, DeferredKind.Done, null);
+    return Status.Ok;
+  }
+
+  override runDeferred(kind: DeferredKind, _reply: LocalReply | null): void {
+    if (kind === DeferredKind.Done) this.#delete();
+  }
+
+  #delete(): void {
+    if (this.#life === Life.Deleted) return;
+    this.#life = Life.Deleted;
+    this.stopEvents();
+    const { vm } = this;
+    if (vm.failure === null && vm.exports.onDelete !== null) {
+      vm.call(this, vm.exports.onDelete, this.id, 0, 0, 0, 0);
+    }
+    vm.contexts.remove(this);
+  }
+
+  /** Nothing more comes from timers, queues and callouts; also when the VM failed. */
+  stopEvents(): void {
+    const { timers, shared } = this.vm.services;
+    this.#tick.setPeriod(timers, 0);
+    timers.cancel(this.#queueNotice);
+    shared.forgetConsumer(this);
+    for (const call of this.#calls.values()) call.cancel();
+    this.#calls.clear();
+  }
+
+  // ---- Ticks and queues.
+
+  setTickPeriod(periodMs: number): void {
+    if (this.#life === Life.Deleted) return;
+    this.#tick.setPeriod(this.vm.services.timers, periodMs);
+  }
+
+  /** From the timer. */
+  onTick(): void {
+    const { vm } = this;
+    if (vm.failure !== null || vm.exports.onTick === null) return;
+    vm.call(this, vm.exports.onTick, this.id, 0, 0, 0, 0);
+  }
+
+  /** An item came into a queue that this context registered: told when no guest runs. */
+  onQueueItem(token: number): void {
+    if (this.#life === Life.Deleted) return;
+    this.#queueNotice.add(this.vm.services.timers, token);
+  }
+
+  tellQueueReady(token: number): void {
+    const { vm } = this;
+    if (vm.failure !== null || vm.exports.onQueueReady === null) return;
+    vm.call(this, vm.exports.onQueueReady, this.id, token, 0, 0, 0);
+  }
+
+  // ---- Callouts.
+
+  /** The call's token, or minus the status that says why there is none. */
+  startHttpCall(callouts: Callouts, request: HttpCallRequest): number {
+    if (this.#life === Life.Deleted) return -Status.InternalFailure;
+    if (this.#calls.size >= limits.calloutsPendingMax) return -Status.InternalFailure;
+    const token = this.vm.nextCallToken();
+    const pending = new PendingHttpCall(this, token);
+    const started = callouts.httpCall(request, pending);
+    if (typeof started === "number") return -started;
+    pending.call = started;
+    this.#calls.set(token, pending);
+    return token;
+  }
+
+  /** From a pending call: `headers` null = it was reset. */
+  tellHttpCallResponse(
+    token: number,
+    headers: HeaderMap | null,
+    body: Buffer,
+    trailers: HeaderMap | null,
+  ): void {
+    const { vm } = this;
+    if (!this.#calls.delete(token)) return;
+    const callback = vm.exports.onHttpCallResponse;
+    if (vm.failure !== null || callback === null) return;
+    this.#calloutHeaders = headers;
+    this.#calloutTrailers = trailers;
+    this.calloutBody = body;
+    this.calloutStatus = headers === null ? Status.BrokenConnection : 0;
+    this.calloutMessage = headers === null ? "reset" : "";
+    const counts = [headers?.size ?? 0, body.length, trailers?.size ?? 0] as const;
+    vm.call(this, callback, this.id, token, counts[0], counts[1], counts[2]);
+    this.#calloutHeaders = null;
+    this.#calloutTrailers = null;
+    this.calloutBody = null;
+    this.calloutStatus = 0;
+    this.calloutMessage = "";
+  }
+
+  // ---- Access log.
+
+  /** A finished stream, for a wasm access logger. */
+  log(
+    info: StreamInfo,
+    requestHeaders: HeaderMap | null,
+    responseHeaders: HeaderMap | null,
+    responseTrailers: HeaderMap | null,
+  ): void {
+    const { vm } = this;
+    const callback = vm.exports.onLog;
+    if (vm.failure !== null || callback === null || this.#life === Life.Deleted) return;
+    this.#isLogging = true;
+    this.#logInfo = info;
+    this.#logRequestHeaders = requestHeaders;
+    this.#logResponseHeaders = responseHeaders;
+    this.#logResponseTrailers = responseTrailers;
+    vm.call(this, callback, this.id, 0, 0, 0, 0);
+    this.#isLogging = false;
+    this.#logInfo = null;
+    this.#logRequestHeaders = null;
+    this.#logResponseHeaders = null;
+    this.#logResponseTrailers = null;
+  }
+
+  override readableMap(mapType: number): HeaderMap | null {
+    switch (mapType) {
+      case MapType.HttpCallResponseHeaders:
+        return this.#calloutHeaders;
+      case MapType.HttpCallResponseTrailers:
+        return this.#calloutTrailers;
+      default:
+        return this.streamMap(mapType);
+    }
+  }
+
+  override streamMap(mapType: number): HeaderMap | null {
+    switch (mapType) {
+      case MapType.HttpRequestHeaders:
+        return this.#logRequestHeaders;
+      case MapType.HttpResponseHeaders:
+        return this.#logResponseHeaders;
+      case MapType.HttpResponseTrailers:
+        return this.#logResponseTrailers;
+      default:
+        return null;
+    }
+  }
+}

@@ -1,0 +1,129 @@
+// Where plugins that share a VM find it: holds the VM of now, notes its failure, makes the next one.
+import { LogLevel } from "../core/logger.ts";
+import type { Counter, Gauge } from "../stats/store.ts";
+import type { CompiledModule } from "./compiled-module.ts";
+import { isReplacedWhenDead, type ReloadBackoff } from "./failure-policy.ts";
+import type { GuestLog } from "./guest-log.ts";
+import type { Plugin } from "./plugin.ts";
+import { VmFailure } from "./vm-failure.ts";
+import type { VmServices } from "./vm-services.ts";
+import { Vm, type VmOwner, type VmSettings } from "./vm.ts";
+
+/** Of all VMs of a runtime. */
+export interface VmStats {
+  readonly created: Counter;
+  readonly active: Gauge;
+  readonly reloadSuccess: Counter;
+  readonly reloadFailure: Counter;
+  readonly reloadBackoff: Counter;
+}
+
+/**
+ * States: alive -> dead (a trap) -> alive (a new VM on which all plugins started). A VM that failed
+ * is never entered again; streams that are on it end by its failure.
+ */
+export class VmSlot implements VmOwner {
+  readonly key: string;
+  readonly #services: VmServices;
+  readonly #settings: VmSettings;
+  readonly #module: CompiledModule;
+  readonly #log: GuestLog;
+  readonly #stats: VmStats;
+  readonly #backoff: ReloadBackoff;
+  readonly #onEmpty: (slot: VmSlot) => void;
+  readonly #plugins: Plugin[];
+  #vm: Vm | null;
+
+  constructor(
+    key: string,
+    services: VmServices,
+    settings: VmSettings,
+    module: CompiledModule,
+    log: GuestLog,
+    stats: VmStats,
+    backoff: ReloadBackoff,
+    onEmpty: (slot: VmSlot) => void,
+  ) {
+    this.key = key;
+    this.#services = services;
+    this.#settings = settings;
+    this.#module = module;
+    this.#log = log;
+    this.#stats = stats;
+    this.#backoff = backoff;
+    this.#onEmpty = onEmpty;
+    this.#plugins = [];
+    this.#vm = null;
+  }
+
+  get isAlive(): boolean {
+    return this.#vm !== null && this.#vm.failure === null;
+  }
+
+  /** Starts the plugin on the VM, which is made for the first one. The reason why not, or null. */
+  add(plugin: Plugin): string | null {
+    const vm = this.isAlive ? (this.#vm as Vm) : this.#make();
+    if (vm.failure !== null) return vm.failure.reason;
+    const reason = plugin.startOn(vm);
+    if (reason !== null) return reason;
+    this.#setVm(vm);
+    this.#plugins.push(plugin);
+    return null;
+  }
+
+  /** The plugin is over. */
+  remove(plugin: Plugin): void {
+    const at = this.#plugins.indexOf(plugin);
+    if (at >= 0) this.#plugins.splice(at, 1);
+    if (this.#plugins.length > 0) return;
+    this.#setVm(null);
+    this.#onEmpty(this);
+  }
+
+  /**
+   * Replaces a dead VM when one of its plugins wants that and enough time has passed since the last
+   * one was made; whether the VM is alive now. Runs the guests' start: called for a new stream.
+   */
+  reloadWhenDue(): boolean {
+    if (this.#plugins.length === 0) return false;
+    if (!this.#plugins.some((plugin) => isReplacedWhenDead(plugin.config))) return false;
+    if (!this.#backoff.isDue) {
+      this.#stats.reloadBackoff.inc();
+      return false;
+    }
+    const vm = this.#make();
+    let reason = vm.failure?.reason ?? null;
+    for (const plugin of this.#plugins) {
+      if (reason === null) reason = plugin.startOn(vm);
+    }
+    this.#setVm(vm);
+    if (reason === null) {
+      this.#stats.reloadSuccess.inc();
+      return true;
+    }
+    // What did not start may not serve: the next try comes with a VM of its own.
+    vm.failure ??= new VmFailure(reason, "");
+    this.#stats.reloadFailure.inc();
+    this.#log.host(LogLevel.Error, `wasm vm could not be started again: ${reason}`);
+    return false;
+  }
+
+  onVmFailure(_vm: Vm, failure: VmFailure): void {
+    const trace = failure.backtrace === "" ? "" : `\n${failure.backtrace}`;
+    this.#log.host(LogLevel.Error, `wasm vm failed: ${failure.reason}${trace}`);
+    for (const plugin of this.#plugins) plugin.onVmFailure();
+  }
+
+  #make(): Vm {
+    this.#backoff.onReload();
+    this.#stats.created.inc();
+    return new Vm(this.#services, this.#settings, this.#module, this.#log, this);
+  }
+
+  #setVm(vm: Vm | null): void {
+    if (this.#vm === vm) return;
+    if (this.#vm === null) this.#stats.active.inc();
+    if (vm === null) this.#stats.active.dec();
+    this.#vm = vm;
+  }
+}

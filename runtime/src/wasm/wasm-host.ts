@@ -1,0 +1,132 @@
+// The room's door: one host per thread, which turns plugin configurations into plugins.
+import type { Clock } from "../core/clock.ts";
+import type { LoggerFactory } from "../core/logger.ts";
+import type { Random } from "../core/random.ts";
+import type { TimerWheel } from "../core/timer-wheel.ts";
+import type { NodeConfig, WasmPluginConfig } from "../config/snapshot.ts";
+import type { StatsStore } from "../stats/store.ts";
+import type { Callouts } from "./callout.ts";
+import type { CompiledModule } from "./compiled-module.ts";
+import { ReloadBackoff } from "./failure-policy.ts";
+import { GuestLog } from "./guest-log.ts";
+import type { SharedGauges } from "./metrics.ts";
+import { Plugin, PluginError } from "./plugin.ts";
+import { SharedStore } from "./shared-store.ts";
+import { createTrap, type VmServices } from "./vm-services.ts";
+import { VmSlot, type VmStats } from "./vm-slot.ts";
+
+export interface WasmHostContext {
+  readonly clock: Clock;
+  readonly timers: TimerWheel;
+  readonly random: Random;
+  readonly stats: StatsStore;
+  readonly logger: LoggerFactory;
+  readonly node: NodeConfig;
+  /** Index of this thread, for its logs. */
+  readonly workerIndex: number;
+  /** Default: none, so that every cluster is unknown to proxy_http_call. */
+  readonly callouts?: Callouts;
+  /** Gauges of the process. Default: `stats`, right for a process of one thread. */
+  readonly gauges?: SharedGauges;
+}
+
+const RUNTIME_DEFAULT = "envoy.wasm.runtime.v8";
+
+export class WasmHost {
+  readonly #services: VmServices;
+  readonly #log: GuestLog;
+  readonly #slots: Map<string, VmSlot>;
+  readonly #plugins: Set<Plugin>;
+  #lastSlot: number;
+  readonly #forget: (slot: VmSlot) => void;
+
+  constructor(context: WasmHostContext) {
+    this.#services = {
+      clock: context.clock,
+      timers: context.timers,
+      random: context.random,
+      stats: context.stats,
+      gauges: context.gauges ?? context.stats,
+      node: context.node,
+      callouts: context.callouts ?? null,
+      shared: new SharedStore(),
+      trap: createTrap(),
+    };
+    this.#log = new GuestLog(context.logger.logger("wasm"));
+    this.#slots = new Map();
+    this.#plugins = new Set();
+    this.#lastSlot = 0;
+    this.#forget = (slot): void => {
+      this.#slots.delete(slot.key);
+    };
+  }
+
+  /**
+   * Starts and configures a plugin, on a VM of its own or on one that it shares (same non-empty
+   * vm_id, configuration and code). Runs the guest; nothing is left behind when it refuses.
+   */
+  preparePlugin(config: WasmPluginConfig, module: CompiledModule): Plugin | PluginError {
+    const key = this.#keyOf(config, module);
+    const known = this.#slots.get(key);
+    const slot = known ?? this.#makeSlot(key, config, module);
+    const plugin = new Plugin(config, slot);
+    this.#log.startCapture();
+    const reason = slot.add(plugin);
+    const lines = this.#log.stopCapture();
+    if (reason !== null) {
+      if (known === undefined) slot.remove(plugin);
+      return new PluginError(config.name, [reason, ...lines]);
+    }
+    this.#slots.set(key, slot);
+    this.#plugins.add(plugin);
+    return plugin;
+  }
+
+  /** Ends all plugins at once: each guest is told on_done and on_delete. */
+  close(): void {
+    for (const plugin of this.#plugins) plugin.close();
+    this.#plugins.clear();
+    this.#slots.clear();
+  }
+
+  /** Everything that makes a VM; a slot of its own for plugins without vm_id. */
+  #keyOf(config: WasmPluginConfig, module: CompiledModule): string {
+    if (config.vmId === "") {
+      this.#lastSlot += 1;
+      return `own ${this.#lastSlot}`;
+    }
+    return JSON.stringify([
+      config.vmId,
+      Buffer.from(config.vmConfiguration).toString("base64"),
+      module.sha256,
+      config.environment,
+      config.allowedCapabilities,
+    ]);
+  }
+
+  #makeSlot(key: string, config: WasmPluginConfig, module: CompiledModule): VmSlot {
+    const settings = {
+      vmId: config.vmId,
+      vmConfiguration: config.vmConfiguration,
+      environment: config.environment,
+      allowedCapabilities: config.allowedCapabilities,
+    };
+    const { clock, random } = this.#services;
+    const backoff = new ReloadBackoff(clock, random, config.reloadBackoffBaseMs);
+    const stats = this.#statsOf(config);
+    const services = this.#services;
+    return new VmSlot(key, services, settings, module, this.#log, stats, backoff, this.#forget);
+  }
+
+  #statsOf(config: WasmPluginConfig): VmStats {
+    const { stats } = this.#services;
+    const runtime = config.runtime === "" ? RUNTIME_DEFAULT : config.runtime;
+    return {
+      created: stats.counter(`wasm.${runtime}.created`),
+      active: stats.gauge(`wasm.${runtime}.active`),
+      reloadSuccess: stats.counter(`wasm.${config.name}.vm_reload_success`),
+      reloadFailure: stats.counter(`wasm.${config.name}.vm_reload_failure`),
+      reloadBackoff: stats.counter(`wasm.${config.name}.vm_reload_backoff`),
+    };
+  }
+}

@@ -1,0 +1,94 @@
+// Clusters for proxy_http_call in tests: each answers by a function, after the guest has returned.
+import { Status } from "proxy-wasm-types";
+import { HeaderMap } from "../src/core/header-map.ts";
+import type { Callouts, HttpCall, HttpCallReceiver, HttpCallRequest } from "../src/wasm/callout.ts";
+import { bufferOf, type BodyInput, fillMap, type HeaderInput, recordOf } from "./message.ts";
+
+/** What a guest sent to a cluster. */
+export interface CalloutRequest {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer;
+  readonly trailers: Readonly<Record<string, string>>;
+  readonly timeoutMs: number;
+}
+
+export interface CalloutResponse {
+  readonly status: number;
+  readonly headers?: HeaderInput;
+  readonly body?: BodyInput;
+  readonly trailers?: HeaderInput;
+}
+
+/** "reset": the call fails. "refuse": proxy_http_call itself fails. "never": no answer comes. */
+export type ClusterAnswer =
+  | CalloutResponse
+  | "reset"
+  | "refuse"
+  | "never"
+  | ((request: CalloutRequest) => CalloutResponse | "reset" | "never");
+
+interface Waiting {
+  readonly answer: Exclude<ClusterAnswer, "refuse">;
+  readonly request: HttpCallRequest;
+  readonly receiver: HttpCallReceiver;
+}
+
+export class FakeClusters implements Callouts {
+  readonly #answers: Readonly<Record<string, ClusterAnswer>>;
+  readonly #waiting: Waiting[];
+
+  constructor(answers: Readonly<Record<string, ClusterAnswer>>) {
+    this.#answers = answers;
+    this.#waiting = [];
+  }
+
+  hasCluster(name: string): boolean {
+    return Object.hasOwn(this.#answers, name);
+  }
+
+  httpCall(request: HttpCallRequest, receiver: HttpCallReceiver): HttpCall | Status {
+    const answer = this.#answers[request.cluster];
+    if (answer === undefined || answer === "refuse") return Status.InternalFailure;
+    const waiting: Waiting = { answer, request, receiver };
+    this.#waiting.push(waiting);
+    return {
+      cancel: (): void => {
+        const at = this.#waiting.indexOf(waiting);
+        if (at >= 0) this.#waiting.splice(at, 1);
+      },
+    };
+  }
+
+  /** Whether a call was answered. */
+  answerNext(): boolean {
+    const waiting = this.#waiting.shift();
+    if (waiting === undefined) return false;
+    const { receiver, request } = waiting;
+    const answer =
+      typeof waiting.answer === "function" ? waiting.answer(factsOf(request)) : waiting.answer;
+    if (answer === "never") return true;
+    if (answer === "reset") {
+      receiver.onReset();
+      return true;
+    }
+    const headers = new HeaderMap();
+    headers.status = answer.status;
+    fillMap(headers, answer.headers);
+    let trailers: HeaderMap | null = null;
+    if (answer.trailers !== undefined) {
+      trailers = new HeaderMap();
+      fillMap(trailers, answer.trailers);
+    }
+    receiver.onResponse(headers, Buffer.concat(bufferOf(answer.body)), trailers);
+    return true;
+  }
+}
+
+function factsOf(request: HttpCallRequest): CalloutRequest {
+  return {
+    headers: recordOf(request.headers),
+    body: request.body,
+    trailers: request.trailers === null ? {} : recordOf(request.trailers),
+    timeoutMs: request.timeoutMs,
+  };
+}
