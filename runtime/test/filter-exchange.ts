@@ -163,6 +163,7 @@ export class FilterExchange implements FilterChainEnds {
     this.#manager.reset(this.#filters, this, this.info, this.#bufferBytesMax);
     this.#manager.decodeHeaders(headers, pieces.length === 0 && trailers === null);
     for (const [i, piece] of pieces.entries()) {
+      if (this.#isResponseComplete || this.reset !== null) return;
       const isEnd = i === pieces.length - 1 && trailers === null;
       this.info.bytesReceived += piece.length;
       this.#manager.decodeData(piece, 0, piece.length, isEnd);
@@ -214,9 +215,12 @@ export class FilterExchange implements FilterChainEnds {
     const trailers = mapOf(response.trailers);
     this.#manager.encodeHeaders(headers, pieces.length === 0 && trailers === null);
     for (const [i, piece] of pieces.entries()) {
+      // After an answer of ours nothing of the upstream's is read any more.
+      if (this.localReply !== null || this.reset !== null) return;
       const isEnd = i === pieces.length - 1 && trailers === null;
       this.#manager.encodeData(piece, 0, piece.length, isEnd);
     }
+    if (this.localReply !== null || this.reset !== null) return;
     if (trailers !== null) this.#manager.encodeTrailers(trailers);
   }
 
@@ -284,8 +288,9 @@ export class FilterExchange implements FilterChainEnds {
     if (hasBody) this.#manager.encodeData(body, 0, body.length, true);
   }
 
-  onResetStream(details: string): void {
+  onFilterReset(details: string): void {
     this.reset = details;
+    if (this.info.responseCodeDetails === "") this.info.responseCodeDetails = details;
   }
 
   onClearRouteCache(): void {

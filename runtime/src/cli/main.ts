@@ -70,7 +70,6 @@ function optionsOf(line: CommandLine, workerEntry: URL): ServerOptions {
     serviceCluster: text("service-cluster"),
     serviceZone: text("service-zone"),
     fileFlushIntervalMs: number("file-flush-interval-msec", 10_000),
-    fileFlushMinSizeKb: number("file-flush-min-size-kb", 64),
     drainTimeMs: number("drain-time-s", 600) * 1000,
     drainStrategy: text("drain-strategy") === "immediate" ? "immediate" : "gradual",
     sigtermDrainMs: number("sigterm-drain-s", 10) * 1000,

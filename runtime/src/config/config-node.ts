@@ -23,6 +23,7 @@ import {
   type FieldEntry,
   FieldUse,
   type FieldValue,
+  isZero,
   type Json,
   JsonValue,
   MessageValue,
@@ -84,6 +85,13 @@ export class ConfigNode {
   has(name: string): boolean {
     this.#field(name);
     return this.#message.fields.has(name);
+  }
+
+  /** As `has`, without values that mean the same as none: an empty list, false, 0, "". */
+  hasEffect(name: string): boolean {
+    this.#field(name);
+    const entry = this.#message.fields.get(name);
+    return entry !== undefined && entry.value !== undefined && !isZero(entry);
   }
 
   /** The field of a oneof that is set, undefined when none is. Marks nothing. */
@@ -326,7 +334,11 @@ export interface FieldReport {
   readonly message: MessageValue | null;
 }
 
-/** Fields that are set and were never read, topmost only, in the order of the text. */
+/**
+ * Fields that are set and were never read, topmost only, in the order of the text. Values that mean
+ * the same as none (`track_timeout_budgets: false`, an empty list) are left out, as nothing is lost,
+ * and so are wrong values, which have been reported.
+ */
 export function unreadFields(root: MessageValue): FieldReport[] {
   return collect(root, FieldUse.Unread);
 }
@@ -345,8 +357,10 @@ function collect(root: MessageValue, wanted: FieldUse): FieldReport[] {
     }
     for (const [name, entry] of message.fields) {
       const fieldPath = path.field(name);
-      if (entry.use === wanted) reports.push({ path: fieldPath, entry, message: null });
-      else if (entry.use === FieldUse.Read) visitValue(entry.value, fieldPath);
+      if (entry.use === wanted) {
+        const isHarmless = entry.value === undefined || isZero(entry);
+        if (wanted !== FieldUse.Unread || !isHarmless) reports.push({ path: fieldPath, entry, message: null });
+      } else if (entry.use === FieldUse.Read) visitValue(entry.value, fieldPath);
     }
   };
   const visitValue = (value: FieldValue | undefined, path: FieldPath): void => {

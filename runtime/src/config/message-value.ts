@@ -2,6 +2,7 @@
 // place. Made by the walker, joined by message-merge.ts, checked by field-rules.ts, read through
 // ConfigNode.
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
+import { FeatureSet_FieldPresence as Presence } from "@bufbuild/protobuf/wkt";
 import type { Place } from "./source-text.ts";
 
 /** Plain JSON, as google.protobuf.Struct and Value hold it. */
@@ -80,6 +81,20 @@ export class FieldEntry {
     this.use = FieldUse.Unread;
     this.acceptedReason = "";
   }
+}
+
+/**
+ * What protobuf cannot tell from a field that is not set: an empty list or map, and the zero of a
+ * scalar without presence.
+ */
+export function isZero(entry: FieldEntry): boolean {
+  const { field, value } = entry;
+  if (Array.isArray(value)) return value.length === 0;
+  if (value instanceof Map) return value.size === 0;
+  if (field.presence !== Presence.IMPLICIT) return false;
+  if (value instanceof Uint8Array) return value.length === 0;
+  if (field.enum !== undefined) return value === field.enum.values[0]?.name;
+  return value === false || value === 0 || value === 0n || value === "";
 }
 
 /** A message with the fields that are set, by proto name. */

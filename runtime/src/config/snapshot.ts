@@ -39,6 +39,8 @@ export interface ServerConfig {
   readonly drainTimeMs: number;
   readonly drainStrategy: "gradual" | "immediate";
   readonly hostname: string;
+  /** This machine's first address that is not loopback, "127.0.0.1" when it has none. */
+  readonly hostIp: string;
 }
 
 // ---- Listeners

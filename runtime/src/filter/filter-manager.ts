@@ -207,7 +207,7 @@ export class FilterManager implements HttpFilterCallbacks, DirectionOwner {
   resetStream(details: string): void {
     if (this.#isDestroyed || this.#pendingReset !== null) return;
     if (!this.#abortRunning()) {
-      this.#ends?.onResetStream(details);
+      this.#ends?.onFilterReset(details);
       return;
     }
     this.#pendingReply = null;
@@ -269,7 +269,7 @@ export class FilterManager implements HttpFilterCallbacks, DirectionOwner {
     const reply = this.#pendingReply;
     this.#pendingReset = null;
     this.#pendingReply = null;
-    if (reset !== null) this.#ends?.onResetStream(reset);
+    if (reset !== null) this.#ends?.onFilterReset(reset);
     else if (reply !== null) this.#reply(reply);
   }
 
@@ -304,7 +304,7 @@ export class FilterManager implements HttpFilterCallbacks, DirectionOwner {
     this.#decode.abort();
     if (this.areResponseHeadersOut) {
       this.#encode.abort();
-      this.#ends?.onResetStream(reply.details);
+      this.#ends?.onFilterReset(reply.details);
       return;
     }
     if (this.#encode.isStarted) {

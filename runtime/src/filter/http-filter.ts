@@ -114,7 +114,7 @@ export interface FilterChainEnds {
   onResponseTrailers(trailers: HeaderMap): void;
   /** A local reply shall be made: hcm/local-reply.ts writes it and sends it through the encoders. */
   onLocalReply(reply: LocalReply): void;
-  onResetStream(details: string): void;
+  onFilterReset(details: string): void;
   onClearRouteCache(): void;
   /** Counted: stops and starts the request body or the response body at its source. */
   onDecodeReadDisable(disabled: boolean): void;

@@ -12,17 +12,22 @@ export interface NetworkFilter {
   /** The peer sent FIN. */
   onEnd(): void;
   onWritable(): void;
-  /** The connection is gone, by the peer (`remote`) or by us. Last call. */
+  /** The connection is gone, by the peer (`remote`) or by us. Last call; nothing may be written. */
   onClose(remote: boolean): void;
-  /** The listener drains: finish and close soon. */
-  onDrain(): void;
+  /** The delay of closeAfterFlush ran out: the peer did not close. onClose follows. */
+  onDelayedCloseTimeout(): void;
+  /** The listener goes away: close when idle, at once if idle now. */
+  onShutdown(): void;
 }
 
 /** What a network filter may do with its connection: served by network/Connection. */
 export interface NetworkFilterCallbacks {
   readonly info: ConnectionInfo;
   readonly io: IoHandle;
-  /** Writes what is queued, then closes; at the latest after `delayMs` (Envoy's delayed close). */
+  /**
+   * Writes what is queued, then waits up to `delayMs` for the peer to close first (so that it can read
+   * the answer although it still sends), then closes. 0 closes as soon as all is written.
+   */
   closeAfterFlush(delayMs: number): void;
   /** Closes at once; what is queued is dropped. */
   closeNow(): void;

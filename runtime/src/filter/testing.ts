@@ -208,7 +208,7 @@ export class ChainHarness implements FilterChainEnds {
     this.manager.encodeData(body, 0, body.length, true);
   }
 
-  onResetStream(details: string): void {
+  onFilterReset(details: string): void {
     this.events.push(`!reset(${details})`);
   }
 

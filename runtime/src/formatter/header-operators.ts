@@ -2,16 +2,21 @@
 import type { HeaderMap } from "../core/header-map.ts";
 import type { FormatContext, FormatOperator, FormatValue } from "./format-context.ts";
 
-type Factory = (args: string | null) => FormatOperator | string;
+type Factory = (args: string) => FormatOperator | string;
 
 type MapOf = (context: FormatContext) => HeaderMap | null;
 
-/** "MAIN?ALTERNATIVE", lower-cased; an error when there is no name. */
-function parseHeaderArgs(args: string | null): { main: string; alternative: string } | string {
-  const [main, alternative, ...rest] = (args ?? "").toLowerCase().split("?");
-  if (main === undefined || rest.length > 0) return "more than 1 alternative header specified";
-  if (main === "" && (alternative ?? "") === "") return "expects the name of a header";
-  return { main, alternative: alternative ?? "" };
+const HEADER_NAME = /^:?[!#$%&'*+\-.^_`|~0-9a-z]*$/;
+
+/** "MAIN?ALTERNATIVE", lower-cased, each may be ""; or what is wrong. */
+function parseHeaderArgs(args: string): { main: string; alternative: string } | string {
+  if (args === "") return "requires parameters";
+  const [main = "", alternative = "", ...rest] = args.toLowerCase().split("?");
+  if (rest.length > 0) return `more than 1 alternative header specified in token: ${args}`;
+  if (!HEADER_NAME.test(main) || !HEADER_NAME.test(alternative)) {
+    return "invalid header configuration, format string contains invalid characters";
+  }
+  return { main, alternative };
 }
 
 function headerOperator(mapOf: MapOf): Factory {
@@ -31,7 +36,9 @@ function headerOperator(mapOf: MapOf): Factory {
 
 function byteSize(mapOf: MapOf): Factory {
   return (args) =>
-    args === null ? (c): FormatValue => mapOf(c)?.byteSize ?? 0 : "takes no parameters";
+    args === ""
+      ? (c): FormatValue => mapOf(c)?.byteSize ?? 0
+      : "does not take any parameters or length";
 }
 
 const requestMap: MapOf = (c) => c.requestHeaders;
@@ -40,11 +47,11 @@ const trailerMap: MapOf = (c) => c.responseTrailers;
 
 /** %PATH(WQ|NQ:ORIG|PATH|ORIG_OR_PATH)%: with or without query, from :path or x-envoy-original-path. */
 const path: Factory = (args) => {
-  const [query = "WQ", source = "ORIG_OR_PATH", ...rest] =
-    args === null || args === "" ? [] : args.split(":");
-  if (rest.length > 0 || !["WQ", "NQ"].includes(query || "WQ")) return "expects WQ or NQ";
-  if (!["ORIG", "PATH", "ORIG_OR_PATH"].includes(source))
-    return "expects ORIG, PATH or ORIG_OR_PATH";
+  const [query = "", source = "ORIG_OR_PATH"] = args.split(":");
+  if (!["", "WQ", "NQ"].includes(query)) return `has an invalid option ${query}, expected WQ or NQ`;
+  if (!["ORIG", "PATH", "ORIG_OR_PATH"].includes(source)) {
+    return `has an invalid option ${source}, expected ORIG, PATH or ORIG_OR_PATH`;
+  }
   return (context) => {
     const headers = context.requestHeaders;
     if (headers === null) return null;
@@ -56,39 +63,37 @@ const path: Factory = (args) => {
   };
 };
 
-/** Value of the first query parameter of that name. */
+/** Value of the first query parameter of that name, percent-decoded. */
 const queryParam: Factory = (args) => {
-  if (args === null || args === "") return "expects the name of a query parameter";
+  if (args === "") return "requires parameters";
   return (context) => {
     const text = context.requestHeaders?.path ?? "";
     const mark = text.indexOf("?");
     if (mark < 0) return null;
-    for (const pair of text.slice(mark + 1).split("&")) {
+    const end = text.indexOf("#", mark);
+    for (const pair of text.slice(mark + 1, end < 0 ? text.length : end).split("&")) {
       const equals = pair.indexOf("=");
       const name = equals < 0 ? pair : pair.slice(0, equals);
-      if (name === args) return equals < 0 ? "" : pair.slice(equals + 1);
+      if (percentDecoded(name) === args) {
+        return equals < 0 ? "" : percentDecoded(pair.slice(equals + 1));
+      }
     }
     return null;
   };
 };
 
-const withoutQuery: Factory = (args) => {
-  const names = parseHeaderArgs(args);
-  if (typeof names === "string") return names;
-  return (context) => {
-    const headers = context.requestHeaders;
-    const value = headers?.get(names.main) ?? headers?.get(names.alternative);
-    if (value === undefined) return null;
-    const mark = value.indexOf("?");
-    return mark < 0 ? value : value.slice(0, mark);
-  };
-};
+/** Bytes for %XX; what is not such a triplet stays. */
+function percentDecoded(text: string): string {
+  if (!text.includes("%")) return text;
+  return text.replace(/%([0-9a-fA-F]{2})/g, (_, hex: string) =>
+    String.fromCharCode(Number.parseInt(hex, 16)),
+  );
+}
 
 export const headerOperators: Readonly<Record<string, Factory>> = {
   REQ: headerOperator(requestMap),
   RESP: headerOperator(responseMap),
   TRAILER: headerOperator(trailerMap),
-  REQ_WITHOUT_QUERY: withoutQuery,
   REQUEST_HEADERS_BYTES: byteSize(requestMap),
   RESPONSE_HEADERS_BYTES: byteSize(responseMap),
   RESPONSE_TRAILERS_BYTES: byteSize(trailerMap),

@@ -1,14 +1,20 @@
 // The %COMMANDS% of substitution formats by name: each row compiles a command's arguments into an
 // operator. Source: Envoy's "Command Operators" page (configuration/observability/access_log).
-import { ResponseFlag, responseFlagNames, responseFlagsText } from "../core/response-flags.ts";
+import { responseFlagNames, responseFlagsText } from "../core/response-flags.ts";
 import { protocolText } from "../core/stream-info.ts";
 import type { StreamInfo } from "../core/stream-info.ts";
+import type { ConnectionInfo } from "../core/connection-info.ts";
 import type { FormatContext, FormatOperator, FormatValue } from "./format-context.ts";
 import { headerOperators } from "./header-operators.ts";
+import { grpcStatusOf, isGrpcRequest } from "./grpc-status.ts";
+import { toLatin1 } from "./latin1.ts";
 import { compileTimeFormat, isoTime } from "./time-format.ts";
+import type { TimeFormatter } from "./time-format.ts";
 
-/** Compiles `args` (null = no parentheses), or says what is wrong with them. */
-export type OperatorFactory = (args: string | null) => FormatOperator | string;
+/** Compiles `args` ("" = none), or says what is wrong with them after the command's name. */
+export type OperatorFactory = (args: string) => FormatOperator | string;
+
+const NO_PARAMETERS = "does not take any parameters or length";
 
 /** A number of milliseconds between two times of the stream; null when either did not happen. */
 function between(from: number, to: number): FormatValue {
@@ -25,7 +31,17 @@ function ofInfo(read: (info: StreamInfo) => FormatValue): OperatorFactory {
     const info = context.info;
     return info === null ? null : read(info);
   };
-  return (args) => (args === null ? operator : "takes no parameters");
+  return (args) => (args === "" ? operator : NO_PARAMETERS);
+}
+
+/** The same over the whole context. */
+function ofContext(read: FormatOperator): OperatorFactory {
+  return (args) => (args === "" ? read : NO_PARAMETERS);
+}
+
+/** One of several fields of the connection. */
+function ofConnection(read: (connection: ConnectionInfo) => FormatValue): OperatorFactory {
+  return ofInfo((info) => (info.connection === null ? null : read(info.connection)));
 }
 
 function withoutPort(address: string): FormatValue {
@@ -43,11 +59,7 @@ function portOf(address: string): FormatValue {
 
 function timeOperator(inLocalTime: boolean, read: (c: FormatContext) => number): OperatorFactory {
   return (args) => {
-    const formatter =
-      args === null || args === ""
-        ? defaultTime(inLocalTime)
-        : compileTimeFormat(args, inLocalTime);
-    if (typeof formatter === "string") return formatter;
+    const formatter = args === "" ? defaultTime(inLocalTime) : compileTimeFormat(args, inLocalTime);
     return (context) => {
       const epochMs = read(context);
       return epochMs < 0 ? null : formatter(epochMs);
@@ -55,7 +67,7 @@ function timeOperator(inLocalTime: boolean, read: (c: FormatContext) => number):
   };
 }
 
-function defaultTime(inLocalTime: boolean): ReturnType<typeof isoTime> | string {
+function defaultTime(inLocalTime: boolean): TimeFormatter {
   return inLocalTime ? compileTimeFormat("%Y-%m-%dT%H:%M:%S.%3f%z", true) : isoTime();
 }
 
@@ -78,17 +90,17 @@ const durationPoints: Readonly<Record<string, (info: StreamInfo) => number>> = {
 };
 const precisionFactors: Readonly<Record<string, number>> = { ms: 1, us: 1000, ns: 1_000_000 };
 
+/** Time points that are not in the table were never recorded, so there is no value. */
 const commonDuration: OperatorFactory = (args) => {
-  const [from, to, precision, ...rest] = (args ?? "").split(":");
-  const read = durationPoints[from ?? ""];
-  const until = durationPoints[to ?? ""];
-  const factor = precisionFactors[precision ?? ""];
-  if (read === undefined || until === undefined || factor === undefined || rest.length > 0) {
-    return 'expects "FROM:TO:ms|us|ns" with time points such as DS_RX_BEG and DS_TX_END';
-  }
+  if (args === "") return "requires parameters";
+  const [from = "", to = "", precision = "ms"] = args.split(":");
+  const factor = precisionFactors[precision];
+  if (factor === undefined) return `has an invalid precision: ${precision}`;
+  const read = durationPoints[from];
+  const until = durationPoints[to];
   return (context) => {
     const info = context.info;
-    if (info === null) return null;
+    if (info === null || read === undefined || until === undefined) return null;
     const start = read(info);
     const end = until(info);
     return start < 0 || end < 0 ? null : Math.trunc((end - start) * factor);
@@ -124,28 +136,21 @@ function camelOf(snake: string): string {
     .join("");
 }
 
-/** gRPC status of the response: trailers first, then headers. */
-function grpcStatus(context: FormatContext): number {
-  const text =
-    context.responseTrailers?.get("grpc-status") ?? context.responseHeaders?.get("grpc-status");
-  if (text === undefined || !/^\d+$/.test(text)) return -1;
-  return Number(text);
+/** The gRPC status of a gRPC request's response; null for other requests and without a response. */
+function grpcStatus(context: FormatContext): number | null {
+  if (!isGrpcRequest(context.requestHeaders)) return null;
+  return grpcStatusOf(context.info, context.responseHeaders, context.responseTrailers);
 }
 
 const grpcStatusOperator: OperatorFactory = (args) => {
-  const form = args ?? "CAMEL_STRING";
-  if (form === "NUMBER") {
-    return (context) => {
-      const status = grpcStatus(context);
-      return status < 0 ? null : status;
-    };
-  }
-  if (form !== "CAMEL_STRING" && form !== "SNAKE_STRING" && form !== "") {
-    return "expects CAMEL_STRING, SNAKE_STRING or NUMBER";
+  const form = args === "" ? "CAMEL_STRING" : args;
+  if (form === "NUMBER") return grpcStatus;
+  if (form !== "CAMEL_STRING" && form !== "SNAKE_STRING") {
+    return `only supports CAMEL_STRING, SNAKE_STRING or NUMBER, got ${form}`;
   }
   return (context) => {
     const status = grpcStatus(context);
-    if (status < 0) return null;
+    if (status === null) return null;
     const name = GRPC_SNAKE[status];
     if (name === undefined) return String(status);
     return form === "SNAKE_STRING" ? name : camelOf(name);
@@ -153,20 +158,21 @@ const grpcStatusOperator: OperatorFactory = (args) => {
 };
 
 const flagsLong = ofInfo((info) => {
-  if (info.responseFlags === 0) return null;
+  if (info.responseFlags === 0) return "-";
   const names = responseFlagNames.filter((n) => (info.responseFlags & n.flag) !== 0);
   return names.map((n) => n.long).join(",");
 });
 
+/** "-" when the variable is not set, in JSON and with omit_empty_values too. */
 const environment: OperatorFactory = (args) => {
-  if (args === null || args === "") return "expects the name of an environment variable";
-  const value = process.env[args];
-  return () => (value === undefined || value === "" ? null : value);
+  if (args === "") return "requires parameters";
+  const value = toLatin1(process.env[args] ?? "-");
+  return () => value;
 };
 
 const dynamicMetadata: OperatorFactory = (args) => {
-  const [namespace, ...path] = (args ?? "").split(":");
-  if (namespace === undefined || namespace === "") return "expects NAMESPACE[:KEY...]";
+  if (args === "") return "requires parameters";
+  const [namespace = "", ...path] = args.split(":");
   return (context) => {
     const values = context.info?.dynamicMetadata?.get(namespace);
     if (values === undefined) return null;
@@ -177,14 +183,14 @@ const dynamicMetadata: OperatorFactory = (args) => {
     }
     if (value === undefined || value === null) return null;
     if (typeof value === "number" || typeof value === "boolean") return value;
-    return path.length > 0 && typeof value === "string" ? value : JSON.stringify(value);
+    return toLatin1(typeof value === "string" ? value : JSON.stringify(value));
   };
 };
 
 const filterState: OperatorFactory = (args) => {
-  const [key, form] = (args ?? "").split(":");
-  if (key === undefined || key === "") return "expects KEY[:PLAIN|TYPED]";
-  if (form !== undefined && form !== "PLAIN" && form !== "TYPED") return "expects PLAIN or TYPED";
+  const [key = "", form = "PLAIN"] = args.split(":");
+  if (key === "") return "requires a key";
+  if (form !== "PLAIN" && form !== "TYPED") return "supports PLAIN and TYPED only";
   return (context) => {
     const bytes = context.info?.filterState?.get(key);
     return bytes === undefined ? null : Buffer.from(bytes).toString("latin1");
@@ -198,9 +204,7 @@ const infoOperators: Readonly<Record<string, OperatorFactory>> = {
   PROTOCOL: ofInfo((i) => (i.protocol === 0 ? null : protocolText(i.protocol))),
   RESPONSE_CODE: ofInfo((i) => i.responseCode),
   RESPONSE_CODE_DETAILS: ofInfo((i) => textOrNull(i.responseCodeDetails)),
-  RESPONSE_FLAGS: ofInfo((i) =>
-    i.responseFlags === 0 ? null : responseFlagsText(i.responseFlags),
-  ),
+  RESPONSE_FLAGS: ofInfo((i) => responseFlagsText(i.responseFlags)),
   RESPONSE_FLAGS_LONG: flagsLong,
   CONNECTION_TERMINATION_DETAILS: ofInfo((i) => textOrNull(i.connectionTerminationDetails)),
   BYTES_RECEIVED: ofInfo((i) => i.bytesReceived),
@@ -219,25 +223,26 @@ const infoOperators: Readonly<Record<string, OperatorFactory>> = {
   EMIT_TIME: timeOperator(false, (c) => c.clock.epochMs()),
   EMIT_TIME_LOCAL: timeOperator(true, (c) => c.clock.epochMs()),
   ROUTE_NAME: ofInfo((i) => textOrNull(i.routeName)),
-  VIRTUAL_HOST_NAME: ofInfo((i) => textOrNull(i.virtualHostName)),
   VIRTUAL_CLUSTER_NAME: ofInfo(() => null),
   FILTER_CHAIN_NAME: ofInfo((i) => textOrNull(i.filterChainName)),
-  CONNECTION_ID: ofInfo((i) => i.connection?.connectionId ?? null),
-  STREAM_ID: (args) =>
-    args === null
-      ? (c): FormatValue => c.requestHeaders?.get("x-request-id") ?? null
-      : "takes no parameters",
-  UNIQUE_ID: () => () => crypto.randomUUID(),
+  CONNECTION_ID: ofConnection((c) => c.connectionId),
+  STREAM_ID: ofContext((c) => c.requestHeaders?.get("x-request-id") ?? null),
+  UNIQUE_ID: ofContext(() => crypto.randomUUID()),
   TRACE_ID: ofInfo(() => null),
-  CUSTOM_FLAGS: ofInfo(() => null),
+  CUSTOM_FLAGS: ofInfo(() => ""),
   ACCESS_LOG_TYPE: ofInfo(() => "DownstreamEnd"),
-  LOCAL_REPLY_BODY: () => (c) => c.localReplyBody,
+  LOCAL_REPLY_BODY: ofContext((c) => c.localReplyBody),
   GRPC_STATUS: grpcStatusOperator,
-  GRPC_STATUS_NUMBER: () => grpcStatusOperator("NUMBER") as FormatOperator,
+  GRPC_STATUS_NUMBER: ofContext(grpcStatus),
   ENVIRONMENT: environment,
   DYNAMIC_METADATA: dynamicMetadata,
   FILTER_STATE: filterState,
 };
+
+/** The host's address once a connection to it was there; a host that refused has none. */
+function connectedHost(info: StreamInfo): string {
+  return info.upstreamLocalAddress === "" ? "" : info.upstreamHost;
+}
 
 const upstreamOperators: Readonly<Record<string, OperatorFactory>> = {
   UPSTREAM_HOST: ofInfo((i) => textOrNull(i.upstreamHost)),
@@ -247,9 +252,9 @@ const upstreamOperators: Readonly<Record<string, OperatorFactory>> = {
   ),
   UPSTREAM_CLUSTER: ofInfo((i) => textOrNull(i.upstreamCluster)),
   UPSTREAM_CLUSTER_RAW: ofInfo((i) => textOrNull(i.upstreamCluster)),
-  UPSTREAM_REMOTE_ADDRESS: ofInfo((i) => textOrNull(i.upstreamHost)),
-  UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT: ofInfo((i) => withoutPort(i.upstreamHost)),
-  UPSTREAM_REMOTE_PORT: ofInfo((i) => portOf(i.upstreamHost)),
+  UPSTREAM_REMOTE_ADDRESS: ofInfo((i) => textOrNull(connectedHost(i))),
+  UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT: ofInfo((i) => withoutPort(connectedHost(i))),
+  UPSTREAM_REMOTE_PORT: ofInfo((i) => portOf(connectedHost(i))),
   UPSTREAM_LOCAL_ADDRESS: ofInfo((i) => textOrNull(i.upstreamLocalAddress)),
   UPSTREAM_LOCAL_ADDRESS_WITHOUT_PORT: ofInfo((i) => withoutPort(i.upstreamLocalAddress)),
   UPSTREAM_LOCAL_PORT: ofInfo((i) => portOf(i.upstreamLocalAddress)),
@@ -257,9 +262,7 @@ const upstreamOperators: Readonly<Record<string, OperatorFactory>> = {
     i.upstreamProtocol === 0 ? null : protocolText(i.upstreamProtocol),
   ),
   UPSTREAM_REQUEST_ATTEMPT_COUNT: ofInfo((i) => i.attemptCount),
-  UPSTREAM_CONNECTION_ID: ofInfo((i) =>
-    i.upstreamConnectionId === 0 ? null : i.upstreamConnectionId,
-  ),
+  UPSTREAM_CONNECTION_ID: ofInfo((i) => i.upstreamConnectionId),
   UPSTREAM_TRANSPORT_FAILURE_REASON: ofInfo((i) => {
     const reason = i.upstreamTransportFailureReason;
     return reason === "" ? null : reason.replaceAll(" ", "_");
@@ -270,20 +273,18 @@ const upstreamOperators: Readonly<Record<string, OperatorFactory>> = {
 };
 
 const downstreamOperators: Readonly<Record<string, OperatorFactory>> = {
-  DOWNSTREAM_REMOTE_ADDRESS: ofInfo((i) => i.connection?.remoteAddress ?? null),
-  DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT: ofInfo((i) => i.connection?.remoteIp ?? null),
-  DOWNSTREAM_REMOTE_PORT: ofInfo((i) => i.connection?.remotePort ?? null),
-  DOWNSTREAM_DIRECT_REMOTE_ADDRESS: ofInfo((i) => i.connection?.directRemoteAddress ?? null),
-  DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT: ofInfo(
-    (i) => i.connection?.directRemoteIp ?? null,
-  ),
-  DOWNSTREAM_DIRECT_REMOTE_PORT: ofInfo((i) => i.connection?.directRemotePort ?? null),
-  DOWNSTREAM_LOCAL_ADDRESS: ofInfo((i) => i.connection?.localAddress ?? null),
-  DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT: ofInfo((i) => i.connection?.localIp ?? null),
-  DOWNSTREAM_LOCAL_PORT: ofInfo((i) => i.connection?.localPort ?? null),
-  DOWNSTREAM_DIRECT_LOCAL_ADDRESS: ofInfo((i) => i.connection?.localAddress ?? null),
-  DOWNSTREAM_DIRECT_LOCAL_ADDRESS_WITHOUT_PORT: ofInfo((i) => i.connection?.localIp ?? null),
-  DOWNSTREAM_DIRECT_LOCAL_PORT: ofInfo((i) => i.connection?.localPort ?? null),
+  DOWNSTREAM_REMOTE_ADDRESS: ofConnection((c) => c.remoteAddress),
+  DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT: ofConnection((c) => c.remoteIp),
+  DOWNSTREAM_REMOTE_PORT: ofConnection((c) => c.remotePort),
+  DOWNSTREAM_DIRECT_REMOTE_ADDRESS: ofConnection((c) => c.directRemoteAddress),
+  DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT: ofConnection((c) => c.directRemoteIp),
+  DOWNSTREAM_DIRECT_REMOTE_PORT: ofConnection((c) => c.directRemotePort),
+  DOWNSTREAM_LOCAL_ADDRESS: ofConnection((c) => c.localAddress),
+  DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT: ofConnection((c) => c.localIp),
+  DOWNSTREAM_LOCAL_PORT: ofConnection((c) => c.localPort),
+  DOWNSTREAM_DIRECT_LOCAL_ADDRESS: ofConnection((c) => c.localAddress),
+  DOWNSTREAM_DIRECT_LOCAL_ADDRESS_WITHOUT_PORT: ofConnection((c) => c.localIp),
+  DOWNSTREAM_DIRECT_LOCAL_PORT: ofConnection((c) => c.localPort),
   DOWNSTREAM_TRANSPORT_FAILURE_REASON: noTls,
   DOWNSTREAM_TLS_CIPHER: noTls,
   DOWNSTREAM_TLS_VERSION: noTls,
@@ -327,8 +328,21 @@ export const unimplementedOperators: readonly RegExp[] = [
   /^(UPSTREAM|CLUSTER|UPSTREAM_HOST)_METADATA$/,
   /^METADATA$/,
   /^UPSTREAM_FILTER_STATE$/,
-  /^(CEL|XFCC_VALUE|COALESCE|SPAN_ID)$/,
+  /^(CEL|XFCC_VALUE|COALESCE|SPAN_ID|QUERY_PARAMS)$/,
+  /_DETECTED_CLOSE_TYPE$/,
+  /^DOWNSTREAM_LOCAL_CLOSE_REASON$/,
+  /^UPSTREAM_HOSTS_ATTEMPTED/,
 ];
 
-/** Kept here so that one file knows which flag "any" means. */
-export const anyResponseFlag: number = Object.values(ResponseFlag).reduce((all, f) => all | f, 0);
+/** Commands that may be cut: %REQ(X):8%. */
+export const truncatableOperators: ReadonlySet<string> = new Set([
+  "REQ",
+  "RESP",
+  "TRAILER",
+  "PATH",
+  "QUERY_PARAM",
+  "ENVIRONMENT",
+  "DYNAMIC_METADATA",
+  "FILTER_STATE",
+  "GRPC_STATUS",
+]);

@@ -119,6 +119,7 @@ export class TlsRedirectRoute implements Route {
   readonly includeRequestAttemptCount = false;
   readonly includeAttemptCountInResponse = false;
   readonly autoHostRewrite = false;
+  readonly appendXForwardedHost = false;
 
   constructor(virtualHost: VirtualHostConfig) {
     this.virtualHost = virtualHost;

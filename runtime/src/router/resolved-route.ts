@@ -60,6 +60,7 @@ export class ResolvedRoute implements Route {
   readonly includeRequestAttemptCount: boolean;
   readonly includeAttemptCountInResponse: boolean;
   readonly autoHostRewrite: boolean;
+  readonly appendXForwardedHost: boolean;
 
   readonly #action: RouteActionConfig | null;
   readonly #fixedChoice: ClusterChoice;
@@ -88,6 +89,7 @@ export class ResolvedRoute implements Route {
     this.includeRequestAttemptCount = host.includeRequestAttemptCount;
     this.includeAttemptCountInResponse = host.includeAttemptCountInResponse;
     this.autoHostRewrite = action?.hostRewrite.kind === "auto";
+    this.appendXForwardedHost = action?.appendXForwardedHost ?? false;
     this.#action = action;
     this.#fixedChoice =
       action?.cluster.kind === "cluster"
@@ -254,6 +256,7 @@ function compileHostRewrite(action: RouteActionConfig): HostRewrite | null {
 /** Sets :authority; the old one goes to x-forwarded-host when asked for. Also for auto rewriting. */
 export function updateAuthority(headers: HeaderMap, host: string, appendForwarded: boolean): void {
   const old = headers.authority;
+  if (old !== null) headers.setById(HeaderId.XEnvoyOriginalHost, old);
   if (appendForwarded && old !== null && old !== "") {
     const forwarded = headers.getById(HeaderId.XForwardedHost);
     if (forwarded === undefined) headers.setById(HeaderId.XForwardedHost, old);

@@ -31,6 +31,8 @@ export interface Route {
   readonly includeAttemptCountInResponse: boolean;
   /** Host rewriting "auto": the router sets :authority to the chosen host's name. */
   readonly autoHostRewrite: boolean;
+  /** Host rewriting puts the old :authority into x-forwarded-host. */
+  readonly appendXForwardedHost: boolean;
 
   /**
    * Picks the cluster: the entry of the weighted list, the header's value or the fixed name; "" when

@@ -22,6 +22,7 @@ import type {
   StreamResetReason,
 } from "../upstream/pool/conn-pool.ts";
 import { isGrpcError, isGrpcRequest } from "./grpc-status.ts";
+import { updateAuthority } from "./resolved-route.ts";
 import { RetryState } from "./retry-state.ts";
 import type { ClusterChoice, Route, RouterCallbacks } from "./route.ts";
 import type { RouterStats } from "./router-stats.ts";
@@ -212,7 +213,10 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
     info.upstreamConnectionId = connection.connectionId;
     info.upstreamFirstTxMs = clock.nowMs;
     const headers = this.#headers;
-    if (this.#route?.autoHostRewrite === true && headers !== null) rewriteHost(headers, host);
+    const route = this.#route;
+    if (route?.autoHostRewrite === true && headers !== null && host.hostname !== "") {
+      updateAuthority(headers, host.hostname, route.appendXForwardedHost);
+    }
     if (this.#requestEndMs >= 0) this.#startPerTryTimer();
   }
 
@@ -456,12 +460,4 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
     timers.cancel(this.#perTryTimer);
     timers.cancel(this.#durationTimer);
   }
-}
-
-/** Host rewriting "auto": hosts without a name leave :authority alone. */
-function rewriteHost(headers: HeaderMap, host: Host): void {
-  if (host.hostname === "") return;
-  const before = headers.authority;
-  if (before !== null) headers.setById(HeaderId.XEnvoyOriginalHost, before);
-  headers.authority = host.hostname;
 }

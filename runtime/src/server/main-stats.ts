@@ -3,29 +3,47 @@
 import { Http1ClientConnection } from "../codec/http1/client-connection.ts";
 import { Http1Shared } from "../codec/http1/shared.ts";
 import type { ClusterConfig, ClusterMembership } from "../config/snapshot.ts";
+import { performance } from "node:perf_hooks";
 import { Clock } from "../core/clock.ts";
 import { SystemRandom } from "../core/random.ts";
 import { TimerWheel } from "../core/timer-wheel.ts";
 import { createNodeEngine } from "../engine-node/node-engine.ts";
 import { openBreakerMemory } from "../upstream/circuit-breaker.ts";
 import { ClusterManager } from "../upstream/cluster-manager.ts";
-import { StatsStore } from "../stats/store.ts";
-import type { StatDefinition } from "../stats/store.ts";
+import type { StatsAggregate } from "../stats/aggregate.ts";
+import { ServerState, ServerStats } from "../stats/server-stats.ts";
 import type { ServerOptions } from "./options.ts";
+import { VERSION } from "./version.ts";
+
+/** Names of states as /ready and /server_info have them, to the gauge's values. */
+const stateValues = {
+  LIVE: ServerState.Live,
+  DRAINING: ServerState.Draining,
+  PRE_INITIALIZING: ServerState.PreInitializing,
+  INITIALIZING: ServerState.Initializing,
+} as const;
 
 export class MainStats {
-  readonly store: StatsStore;
+  readonly server: ServerStats;
   readonly clusterManager: ClusterManager;
+  readonly #stats: StatsAggregate;
   readonly #timers: TimerWheel;
+  readonly #flush: NodeJS.Timeout;
+  readonly #startedMs: number;
 
-  /** `onDefine` is told of every stat of this thread. */
   constructor(
+    stats: StatsAggregate,
     options: ServerOptions,
     breakerMemory: SharedArrayBuffer,
     clustersMax: number,
-    onDefine: (definition: StatDefinition) => void,
+    state: () => keyof typeof stateValues,
   ) {
-    this.store = new StatsStore({ onDefine });
+    this.#stats = stats;
+    this.#startedMs = performance.now();
+    this.server = new ServerStats(stats.store, {
+      concurrency: options.concurrency,
+      version: versionNumber(VERSION),
+    });
     const clock = new Clock();
     const engine = createNodeEngine({ clock });
     this.#timers = new TimerWheel(clock, (callback) => engine.runTurn(callback));
@@ -36,7 +54,7 @@ export class MainStats {
       clock,
       timers: this.#timers,
       random: new SystemRandom(),
-      stats: this.store,
+      stats: stats.store,
       breakers: openBreakerMemory(breakerMemory, clustersMax, options.concurrency),
       createCodec: (sink, callbacks, http1) =>
         new Http1ClientConnection(sink, callbacks, http1, shared),
@@ -46,13 +64,33 @@ export class MainStats {
       },
       ownsClusterStats: true,
     });
+    this.#flush = setInterval(() => this.update(state()), FLUSH_INTERVAL_MS);
+    this.#flush.unref();
+  }
+
+  /** Sets the gauges that follow the process, and merges histograms' intervals when it is time. */
+  update(state: keyof typeof stateValues): void {
+    this.server.update({
+      state: stateValues[state],
+      uptimeSeconds: Math.floor((performance.now() - this.#startedMs) / 1000),
+      totalConnections: totalConnections(this.#stats),
+      memory: process.memoryUsage(),
+    });
+  }
+
+  /** The first time that the server is live. */
+  setLive(initializationMs: number, listeners: number, workers: number): void {
+    const { listenerManager, listenerManagerGauges } = this.server;
+    this.server.initializationTimeMs.record(initializationMs);
+    listenerManager.listener_added.add(listeners);
+    listenerManager.listener_create_success.add(listeners * workers);
+    listenerManagerGauges.total_listeners_active.set(listeners);
+    listenerManagerGauges.workers_started.set(1);
+    this.update("LIVE");
   }
 
   /** Clusters and hosts as the workers have them. */
-  setClusters(
-    clusters: readonly ClusterConfig[],
-    memberships: readonly ClusterMembership[],
-  ): void {
+  setClusters(clusters: readonly ClusterConfig[], memberships: readonly ClusterMembership[]): void {
     this.clusterManager.commit(this.clusterManager.prepare(clusters, memberships));
   }
 
@@ -61,7 +99,26 @@ export class MainStats {
   }
 
   close(): void {
+    clearInterval(this.#flush);
     this.clusterManager.close();
     this.#timers.stop();
   }
+}
+
+/** How often the process' gauges are set; the admin interface sets them before each scrape too. */
+const FLUSH_INTERVAL_MS = 5000;
+
+/** Downstream connections of all listeners. */
+function totalConnections(stats: StatsAggregate): number {
+  let total = 0;
+  for (const stat of stats.scalars()) {
+    if (/^listener\..*\.worker_\d+\.downstream_cx_active$/.test(stat.name)) total += stat.value;
+  }
+  return total;
+}
+
+/** "1.2.3" as 10203. */
+function versionNumber(version: string): number {
+  const [major = 0, minor = 0, patch = 0] = version.split(".").map(Number);
+  return major * 10_000 + minor * 100 + patch;
 }

@@ -58,7 +58,10 @@ export class Membership {
     this.#current.set(membership.cluster, membership);
     const { logger, onChange } = this.#options;
     if (membership.hosts.length === 0) {
-      logger.log(LogLevel.Warning, `cluster ${membership.cluster} has no host: its names have no answer`);
+      logger.log(
+        LogLevel.Warning,
+        `cluster ${membership.cluster} has no host: its names have no answer`,
+      );
     }
     if (this.#isStarted) onChange(membership);
   }

@@ -16,8 +16,6 @@ export interface ServerOptions {
   readonly serviceZone: string;
   /** Default 10000. */
   readonly fileFlushIntervalMs: number;
-  /** Default 64. */
-  readonly fileFlushMinSizeKb: number;
   /** Default 600000. */
   readonly drainTimeMs: number;
   readonly drainStrategy: "gradual" | "immediate";

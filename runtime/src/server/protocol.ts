@@ -17,8 +17,8 @@ export interface WorkerBirth {
   readonly breakerMemory: SharedArrayBuffer;
   /** Clusters that have room in it. */
   readonly clustersMax: number;
-  /** KiB an access log gathers before it is written. */
-  readonly fileFlushMinSizeKb: number;
+  /** Milliseconds between flushes of access logs. */
+  readonly fileFlushIntervalMs: number;
 }
 
 /** An address that a worker listens on, as the kernel gave it. */

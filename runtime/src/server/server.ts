@@ -2,12 +2,13 @@
 // order; then it lives until serve.ts stops it.
 import { writeFileSync } from "node:fs";
 import { performance } from "node:perf_hooks";
-import type { AdminServer } from "../admin/admin-server.ts";
+type AdminServer = { listen(): Promise<string>; close(): void };
 import { describeProblem } from "../config/config-error.ts";
 import { LogLevel } from "../core/logger.ts";
 import type { Logger } from "../core/logger.ts";
 import { StatsAggregate } from "../stats/aggregate.ts";
-import { breakerMemory } from "../upstream/circuit-breaker.ts";
+import type { StatsSource } from "../stats/aggregate.ts";
+import { breakerMemory, releaseThread } from "../upstream/circuit-breaker.ts";
 import { createAdmin } from "./admin-delegate.ts";
 import { loadConfig, problemAt } from "./config-loading.ts";
 import type { LoadedConfig } from "./config-loading.ts";
@@ -41,6 +42,8 @@ export class Server {
   readonly #pool: WorkerPool;
   readonly #modules: PluginModuleLoader;
   readonly #mainStats: MainStats;
+  /** Of the living workers, by the pool's id. */
+  readonly #sources: Map<number, StatsSource>;
   #membership: Membership | null;
   #admin: AdminServer | null;
   #config: LoadedConfig | null;
@@ -65,6 +68,7 @@ export class Server {
     this.log = log;
     this.startedMs = performance.now();
     this.stats = new StatsAggregate();
+    this.#sources = new Map();
     this.#logger = log.logger("main");
     this.#modules = new PluginModuleLoader(log.logger("wasm"));
     this.#membership = null;
@@ -79,7 +83,7 @@ export class Server {
     const memory = breakerMemory(options.concurrency + 1, CLUSTERS_MAX);
     // Threads take longest to come up: they are started before the configuration is read.
     this.#pool = this.#createPool(memory);
-    this.#mainStats = new MainStats(this.stats, options, memory, CLUSTERS_MAX);
+    this.#mainStats = new MainStats(this.stats, options, memory, CLUSTERS_MAX, () => this.state);
   }
 
   get state(): ServerState {
@@ -107,6 +111,11 @@ export class Server {
 
   get workerRestarts(): number {
     return this.#pool.restarts;
+  }
+
+  /** Sets the gauges that follow the process, for a scrape. */
+  updateStats(): void {
+    this.#mainStats.update(this.state);
   }
 
   requestQuit(): void {
@@ -171,10 +180,9 @@ export class Server {
     await this.#startAdmin(config);
     const modules = await this.#modules.load(config.snapshot);
     if (modules.problems.length > 0) throw moduleError(config, modules);
-    this.#mainStats.setClusters(config.snapshot.clusters);
     const membership = new Membership({
       clusters: config.snapshot.clusters,
-      stats: this.#mainStats.store,
+      stats: this.stats.store,
       logger: this.log.logger("dns"),
       onChange: (change) => {
         this.#mainStats.setMembership(change);
@@ -183,9 +191,12 @@ export class Server {
     });
     this.#membership = membership;
     await membership.start();
+    this.#mainStats.setClusters(config.snapshot.clusters, membership.current());
     await this.#apply(config, modules, membership);
     this.#state = "LIVE";
-    this.#mainStats.setLive(performance.now() - this.startedMs, config.snapshot.listeners.length);
+    const ms = performance.now() - this.startedMs;
+    const { concurrency } = this.options;
+    this.#mainStats.setLive(ms, config.snapshot.listeners.length, concurrency);
     this.#tellStarted();
   }
 
@@ -232,12 +243,20 @@ export class Server {
         logPath: options.logPath,
         breakerMemory: memory,
         clustersMax: CLUSTERS_MAX,
-        fileFlushMinSizeKb: options.fileFlushMinSizeKb,
+        fileFlushIntervalMs: options.fileFlushIntervalMs,
       },
       events: {
-        onStatsMemory: (id, shared) => stats.addSource(id, shared),
-        onStatsDefined: (id, definitions) => stats.define(id, definitions),
-        onWorkerGone: (id) => stats.removeSource(id),
+        onStatsMemory: (id, shared) => this.#sources.set(id, stats.addSource(shared)),
+        onStatsDefined: (id, definitions) => {
+          const source = this.#sources.get(id);
+          if (source !== undefined) stats.define(source, definitions);
+        },
+        onWorkerGone: (id, index) => {
+          const source = this.#sources.get(id);
+          if (source !== undefined) stats.removeSource(source);
+          this.#sources.delete(id);
+          releaseThread(memory, CLUSTERS_MAX, index);
+        },
       },
     });
   }

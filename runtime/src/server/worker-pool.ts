@@ -28,7 +28,7 @@ export interface WorkerPoolEvents {
   onStatsMemory(id: number, memory: SharedArrayBuffer): void;
   onStatsDefined(id: number, definitions: readonly StatDefinition[]): void;
   /** The worker is dead; its counters stay. */
-  onWorkerGone(id: number): void;
+  onWorkerGone(id: number, index: number): void;
 }
 
 /** Milliseconds that a worker may take for a phase before it counts as refused. */
@@ -141,7 +141,7 @@ export class WorkerPool {
 
   #onDeath(member: Member): void {
     const { logger, events } = this.#options;
-    events.onWorkerGone(member.id);
+    events.onWorkerGone(member.id, member.index);
     if (this.#isStopping) return;
     const index = this.#members.indexOf(member);
     if (index < 0) return;

@@ -1,6 +1,6 @@
 // One worker: an event loop with its own engine, listeners, clusters and wasm instances. Versions come
 // in two phases; nothing is shared with other workers but circuit-breaker counts.
-import { FileSinks } from "../access-log/file-sink.ts";
+import { FileSinks, FileStats } from "../access-log/file-sink.ts";
 import { Http1ClientConnection } from "../codec/http1/client-connection.ts";
 import { Http1Shared } from "../codec/http1/shared.ts";
 import { Clock } from "../core/clock.ts";
@@ -14,7 +14,7 @@ import { openBreakerMemory } from "../upstream/circuit-breaker.ts";
 import { ClusterManager } from "../upstream/cluster-manager.ts";
 import { ProcessLog } from "./process-log.ts";
 import type { FromWorker, PrepareMessage, ToWorker, WorkerBirth } from "./protocol.ts";
-import { WorkerVersion } from "./worker-version.ts";
+import { DrainSwitch, WorkerVersion } from "./worker-version.ts";
 import type { WorkerContext } from "./worker-version.ts";
 
 export class WorkerServer {
@@ -122,9 +122,10 @@ export class WorkerServer {
   }
 
   #drained(): void {
-    this.#context.sinks.flushNow();
-    this.#flushDefinitions();
-    this.#send({ type: "drained" });
+    this.#context.sinks.drain(() => {
+      this.#flushDefinitions();
+      this.#send({ type: "drained" });
+    });
   }
 
   /** Names travel in batches: a turn may define hundreds. */
@@ -175,6 +176,11 @@ function createContext(birth: WorkerBirth, log: ProcessLog, stats: StatsStore): 
     log,
     clusterManager,
     nextConnectionId,
-    sinks: new FileSinks({ stats, flushBytesMin: birth.fileFlushMinSizeKb * 1024 }),
+    sinks: new FileSinks({
+      flushIntervalMs: birth.fileFlushIntervalMs,
+      stats: new FileStats(stats),
+    }),
+    wasmHost: null,
+    drain: { inbound: new DrainSwitch(), other: new DrainSwitch() },
   };
 }

@@ -37,6 +37,11 @@ export abstract class Context {
   /** The root context that owns this one, or itself. */
   abstract get root(): RootContext;
 
+  /** What stands before its guest's messages. */
+  get logPrefix(): string {
+    return this.plugin.logPrefix;
+  }
+
   /** A map as read by get_header_map_value and get_header_map_pairs; null = not there now. */
   readableMap(_mapType: number): HeaderMap | null {
     return null;

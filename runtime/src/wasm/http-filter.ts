@@ -286,14 +286,12 @@ export class WasmHttpFilter extends StreamContext implements HttpFilter {
     return protocol === Protocol.Http11 || protocol === Protocol.Http10;
   }
 
-  /** Answers 503, once; false when the stream is to pass. */
+  /** Answers 503; false when the stream is to pass, which that answer itself is, too. */
   #fail(): boolean {
     this.vm.isIterationStopped = false;
-    if (this.plugin.failOpenLegacy) return false;
-    if (!this.#isFailureTold) {
-      this.#isFailureTold = true;
-      this.callbacks?.sendLocalReply(FAIL_STREAM);
-    }
+    if (this.plugin.failOpenLegacy || this.#isFailureTold) return false;
+    this.#isFailureTold = true;
+    this.callbacks?.sendLocalReply(FAIL_STREAM);
     return true;
   }
 

@@ -13,6 +13,8 @@ export class PluginIdentity {
   readonly failOpenLegacy: boolean;
   /** "name root_id vm_id" without what is empty, as Envoy prints it before a guest's message. */
   readonly logPrefix: string;
+  /** The same for messages of the root context: without the name. */
+  readonly rootLogPrefix: string;
 
   constructor(config: WasmPluginConfig) {
     this.name = config.name;
@@ -21,7 +23,11 @@ export class PluginIdentity {
     this.configuration = config.pluginConfiguration;
     this.allowOnHeadersStopIteration = config.allowOnHeadersStopIteration;
     this.failOpenLegacy = config.failOpenLegacy;
-    const parts = [config.name, config.rootId, config.vmId].filter((part) => part !== "");
-    this.logPrefix = parts.join(" ");
+    this.rootLogPrefix = joined([config.rootId, config.vmId]);
+    this.logPrefix = joined([config.name, config.rootId, config.vmId]);
   }
+}
+
+function joined(parts: readonly string[]): string {
+  return parts.filter((part) => part !== "").join(" ");
 }

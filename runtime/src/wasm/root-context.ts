@@ -64,6 +64,10 @@ export class RootContext extends Context implements AccessLogger, QueueConsumer 
     return this;
   }
 
+  override get logPrefix(): string {
+    return this.plugin.rootLogPrefix;
+  }
+
   override get isLogging(): boolean {
     return this.#isLogging;
   }

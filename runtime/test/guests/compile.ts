@@ -9,13 +9,12 @@ const folder: string = dirname(fileURLToPath(import.meta.url));
 const cache: string = join(folder, "../../../node_modules/.cache/headgate-test-guests");
 
 const OPTIONS: readonly string[] = [
-  "--optimize",
   "--runtime",
   "stub",
   "--exportStart",
   "_initialize",
   "--use",
-  "abort=",
+  "abort=guest/onAbort",
 ];
 
 /** The module of assembly/<name>.ts. */

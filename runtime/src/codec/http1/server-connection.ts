@@ -7,6 +7,7 @@ import type { Http1CodecOptions } from "../../core/http1-options.ts";
 import type { Counter } from "../../stats/store.ts";
 import {
   type ByteSink,
+  type CodecError,
   type RequestDecoder,
   type ResponseEncoder,
   type ServerConnection,
@@ -163,6 +164,11 @@ export class Http1ServerConnection
     this.#isDraining = true;
   }
 
+  /** The head that is being read takes too long: `error` is answered as if its bytes were wrong. */
+  abortHead(error: CodecError): void {
+    if (this.isReadingHead) this.#failWith(error);
+  }
+
   // ---- Reading.
 
   protected get headMap(): HeaderMap {
@@ -266,10 +272,15 @@ export class Http1ServerConnection
     if (result === ParseResult.UnexpectedUnderscore) {
       this.#stats?.requestsRejectedWithUnderscoresInHeaders.add(1);
     }
+    this.#callbacks.onProtocolError(error);
+    this.#failWith(error);
+    return to;
+  }
+
+  #failWith(error: CodecError): void {
     this.#readState = ReadState.Drop;
     this.#isClosing = true;
     this.dropPartialHead();
-    this.#callbacks.onProtocolError(error);
     if (this.#decoder === null) {
       this.#isHead = false;
       this.#isConnect = false;
@@ -277,7 +288,6 @@ export class Http1ServerConnection
       this.#decoder = this.#callbacks.newStream(this);
     }
     this.#decoder.onDecodeError(error);
-    return to;
   }
 
   // ---- ResponseEncoder.

@@ -1,47 +1,68 @@
 // Reads core.v3.Address.
-import { isIP } from "node:net";
 import type { ConfigNode } from "../config-node.ts";
 import type { AddressConfig } from "../snapshot.ts";
+import { guard } from "./guarded-fields.ts";
+import { ipVersion } from "./ip-address.ts";
 import type { Translation } from "./translation.ts";
 
-/** `expected` says whether host names are allowed. Null and a problem when the address is no good. */
+/** sizeof(sockaddr_un.sun_path), with the 0 at its end. */
+const PIPE_BYTES_MAX = 108;
+
+/**
+ * `expected` says whether host names are allowed. Null and a problem when the address is no good.
+ */
 export function readAddress(
   t: Translation,
   node: ConfigNode,
   expected: "ip" | "name",
 ): AddressConfig | null {
   const pipe = node.node("pipe");
-  if (pipe !== undefined) {
-    return {
-      kind: "pipe",
-      address: pipe.string("path", ""),
-      port: 0,
-      ipv4Compat: false,
-      pipeMode: pipe.uint("mode", 0),
-    };
-  }
+  if (pipe !== undefined) return readPipe(t, pipe);
   const socket = node.node("socket_address");
-  if (socket === undefined) {
-    if (node.oneof("address") === undefined) t.wrong(node, "expected socket_address or pipe");
+  return socket === undefined ? null : readSocketAddress(t, socket, expected);
+}
+
+/** A SocketAddress; null and a problem when it is no good. */
+export function readSocketAddress(
+  t: Translation,
+  socket: ConfigNode,
+  expected: "ip" | "name",
+): AddressConfig | null {
+  guard(t, socket);
+  const protocol = socket.enum("protocol");
+  if (protocol !== "TCP") t.unsupported(socket, `protocol ${protocol}`, "protocol");
+  const resolver = socket.string("resolver_name", "");
+  if (resolver !== "") t.unsupported(socket, `the address resolver ${resolver}`, "resolver_name");
+  const address = socket.string("address", "");
+  const ipv4Compat = socket.bool("ipv4_compat", false);
+  const port = socket.uint("port_value", 0);
+  const version = ipVersion(address);
+  if (expected === "ip" && version === 0) {
+    if (address !== "") t.wrong(socket, malformed(address), "address");
     return null;
   }
-  if (socket.enum("protocol") !== "TCP") {
-    t.unsupported(socket, `protocol ${socket.enum("protocol")}`, "protocol");
+  if (ipv4Compat && version !== 6) {
+    t.wrong(socket, `found "${address}", expected an IPv6 address with ipv4_compat`, "ipv4_compat");
   }
-  socket.accept("resolver_name", "names are resolved by the cluster's type");
-  const address = socket.string("address", "");
-  if (expected === "ip" && isIP(address) === 0) {
-    const message = `malformed IP address: ${address}. Consider setting the cluster type to STRICT_DNS`;
-    t.wrong(socket, message, "address");
+  return { kind: "ip", address, port, ipv4Compat, pipeMode: 0 };
+}
+
+function malformed(address: string): string {
+  return `malformed IP address: ${address} (names need a cluster of type STRICT_DNS or LOGICAL_DNS)`;
+}
+
+function readPipe(t: Translation, pipe: ConfigNode): AddressConfig {
+  const address = pipe.string("path", "");
+  const pipeMode = pipe.uint("mode", 0);
+  const bytes = Buffer.byteLength(address);
+  if (bytes >= PIPE_BYTES_MAX) {
+    const message = `found a path of ${bytes} bytes, expected less than ${PIPE_BYTES_MAX}`;
+    t.wrong(pipe, message, "path");
   }
-  if (socket.oneof("port_specifier") === undefined) t.wrong(socket, "expected port_value");
-  return {
-    kind: "ip",
-    address,
-    port: socket.uint("port_value", 0),
-    ipv4Compat: socket.bool("ipv4_compat", false),
-    pipeMode: 0,
-  };
+  if (address.startsWith("@") && pipeMode !== 0) {
+    t.wrong(pipe, "cannot set the mode of an abstract unix socket", "mode");
+  }
+  return { kind: "pipe", address, port: 0, ipv4Compat: false, pipeMode };
 }
 
 /** "1.2.3.4:80", "[::1]:80" or the path, as Envoy prints addresses. */

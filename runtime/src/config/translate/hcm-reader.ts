@@ -1,47 +1,57 @@
 // Reads HttpConnectionManager: limits, timeouts, addresses, identity, and what hangs on it.
 import type { ConfigNode } from "../config-node.ts";
 import type {
+  CidrConfig,
   EscapedSlashesAction,
   HcmConfig,
   LocalReplyConfig,
   LocalReplyMapperConfig,
+  RouteConfig,
   RouteTableConfig,
   ServerHeaderTransformation,
 } from "../snapshot.ts";
 import { readAccessLogFilter, readAccessLogs } from "./access-log-reader.ts";
+import { readDataSource } from "./data-source.ts";
 import { readHttpFilters } from "./filter-reader.ts";
-import { readFormat, readHeaderAdds, toLatin1 } from "./format-reader.ts";
+import type { HttpFilters } from "./filter-reader.ts";
+import { noMutations, readFormat, readHeaderAdds } from "./format-reader.ts";
+import { guard } from "./guarded-fields.ts";
 import { readHttp1Options } from "./http1-reader.ts";
 import { readRouteTable } from "./route-reader.ts";
-import { readCidr, readDataSource } from "./string-reader.ts";
-import { durationOr } from "./translation.ts";
+import type { ClusterNames } from "./route-reader.ts";
+import { readCidr } from "./string-reader.ts";
+import { durationOr, statText, toLatin1 } from "./translation.ts";
 import type { Translation } from "./translation.ts";
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
+const HEAD_KIB = 60;
 
-export function readHcm(
-  t: Translation,
-  node: ConfigNode,
-  clusterNames: ReadonlySet<string>,
-): HcmConfig {
-  const common = node.node("common_http_protocol_options");
-  const filters = readHttpFilters(t, node);
+export function readHcm(t: Translation, node: ConfigNode, clusters: ClusterNames): HcmConfig {
+  guard(t, node);
   acceptWhatDoesNotApply(t, node);
+  const common = node.node("common_http_protocol_options");
+  if (common?.hasEffect("max_response_headers_kb") === true) {
+    const field = "max_response_headers_kb";
+    t.wrong(common, `${field} cannot be set on a connection manager`, field);
+    common.accept(field, "reported as wrong");
+  }
+  const filters = readHttpFilters(t, node);
+  const headKib = node.uint("max_request_headers_kb", HEAD_KIB);
   return {
-    statPrefix: node.string("stat_prefix", ""),
+    statPrefix: statText(node.string("stat_prefix", "")),
     codecType: readCodecType(t, node),
     http1: readHttp1Options(t, node.node("http_protocol_options"), common, {
-      headKibDefault: node.uint("max_request_headers_kb", 60),
+      headKib,
       isServer: true,
     }),
     httpFilters: filters.filters,
-    router: filters.router,
-    routes: readRoutes(t, node, clusterNames, filters.names),
+    router: filters.router ?? noRouter,
+    routes: readRoutes(t, node, clusters, filters),
     accessLogs: readAccessLogs(t, node.nodes("access_log")),
     ...readIdentity(node),
-    ...readAddresses(node),
-    ...readPaths(node),
+    ...readAddresses(t, node),
+    ...readPaths(t, node),
     ...readTimeouts(node, common),
     proxy100Continue: node.bool("proxy_100_continue", false),
     streamErrorOnInvalidHttpMessage: readStreamError(node),
@@ -55,6 +65,7 @@ export function readHcm(
 function acceptWhatDoesNotApply(t: Translation, node: ConfigNode): void {
   node.accept("http2_protocol_options", "only for HTTP/2 connections");
   node.accept("http3_protocol_options", "only for HTTP/3 connections");
+  node.accept("append_local_overload", "there is no overload manager");
   const details = node.enum("forward_client_cert_details");
   if (details !== "SANITIZE") {
     t.unsupported(node, `forward_client_cert_details: ${details}`, "forward_client_cert_details");
@@ -68,24 +79,64 @@ function readCodecType(t: Translation, node: ConfigNode): HcmConfig["codecType"]
   return "http1";
 }
 
+const noRouter: HcmConfig["router"] = {
+  dynamicStats: true,
+  suppressEnvoyHeaders: false,
+  respectExpectedRqTimeout: false,
+};
+
+const noRoutes: RouteTableConfig = {
+  name: "",
+  virtualHosts: [],
+  headers: noMutations,
+  mostSpecificHeaderMutationsWins: false,
+  ignorePortInHostMatching: false,
+  internalOnlyHeaders: [],
+};
+
 function readRoutes(
   t: Translation,
   node: ConfigNode,
-  clusterNames: ReadonlySet<string>,
-  filterNames: ReadonlySet<string>,
+  clusters: ClusterNames,
+  filters: HttpFilters,
 ): RouteTableConfig {
   const config = node.node("route_config");
-  if (config !== undefined) return readRouteTable(t, config, { clusterNames, filterNames });
   // rds and scoped_routes stay unread and are reported by name.
-  const none = { requestAdd: [], requestRemove: [], responseAdd: [], responseRemove: [] };
-  return {
+  if (config === undefined) return noRoutes;
+  const table = readRouteTable(t, config, { clusters, filters: filters.names });
+  if (filters.router !== null) return table;
+  t.warn(node, "no http_filters: every request is answered with 500 (Envoy never answers)");
+  return unanswered(table, config.path);
+}
+
+/** Without a terminal filter nothing answers: Envoy lets such streams hang, we end them. */
+function unanswered(table: RouteTableConfig, where: string): RouteTableConfig {
+  const route: RouteConfig = {
     name: "",
-    virtualHosts: [],
-    headers: none,
-    mostSpecificHeaderMutationsWins: false,
-    ignorePortInHostMatching: false,
-    internalOnlyHeaders: [],
+    where,
+    match: {
+      path: { kind: "prefix", value: "/" },
+      caseSensitive: true,
+      headers: [],
+      queryParameters: [],
+      runtimeFractionPpm: 1_000_000,
+      grpc: false,
+    },
+    action: { kind: "direct_response", status: 500, body: null, bodyFormat: null },
+    headers: noMutations,
+    perFilter: [],
   };
+  const host = {
+    name: "no_http_filters",
+    domains: ["*"],
+    routes: [route],
+    requireTls: "none",
+    headers: noMutations,
+    includeRequestAttemptCount: false,
+    includeAttemptCountInResponse: false,
+    perFilter: [],
+  } as const;
+  return { ...noRoutes, name: table.name, virtualHosts: [host] };
 }
 
 type Identity = Pick<
@@ -106,8 +157,8 @@ function readIdentity(node: ConfigNode): Identity {
     PASS_THROUGH: "pass_through",
   };
   return {
-    via: node.string("via", ""),
-    serverName: node.string("server_name", "") || "envoy",
+    via: toLatin1(node.string("via", "")),
+    serverName: toLatin1(node.string("server_name", "")) || "envoy",
     serverHeaderTransformation:
       transformations[node.enum("server_header_transformation")] ?? "overwrite",
     addUserAgent: node.bool("add_user_agent", false),
@@ -129,7 +180,7 @@ type Addresses = Pick<
   | "schemeMatchUpstream"
 >;
 
-function readAddresses(node: ConfigNode): Addresses {
+function readAddresses(t: Translation, node: ConfigNode): Addresses {
   const internal = node.node("internal_address_config");
   const scheme = node.node("scheme_header_transformation");
   return {
@@ -137,11 +188,16 @@ function readAddresses(node: ConfigNode): Addresses {
     xffNumTrustedHops: node.uint("xff_num_trusted_hops", 0),
     skipXffAppend: node.bool("skip_xff_append", false),
     appendXForwardedPort: node.bool("append_x_forwarded_port", false),
-    internalCidrs: (internal?.nodes("cidr_ranges") ?? []).map(readCidr),
+    internalCidrs: readCidrs(t, internal),
     internalUnixSockets: internal?.bool("unix_sockets") ?? false,
     schemeToOverwrite: scheme?.string("scheme_to_overwrite") ?? "",
     schemeMatchUpstream: scheme?.bool("match_upstream") ?? false,
   };
+}
+
+function readCidrs(t: Translation, node: ConfigNode | undefined): CidrConfig[] {
+  const ranges = node?.nodes("cidr_ranges") ?? [];
+  return ranges.map((range) => readCidr(t, range)).filter((range) => range !== null);
 }
 
 type Paths = Pick<
@@ -154,19 +210,25 @@ type Paths = Pick<
   | "stripTrailingHostDot"
 >;
 
-function readPaths(node: ConfigNode): Paths {
+function readPaths(t: Translation, node: ConfigNode): Paths {
   const actions: Readonly<Record<string, EscapedSlashesAction>> = {
     REJECT_REQUEST: "reject_request",
     UNESCAPE_AND_REDIRECT: "unescape_and_redirect",
     UNESCAPE_AND_FORWARD: "unescape_and_forward",
   };
   const action = node.enum("path_with_escaped_slashes_action");
+  const stripMatchingHostPort = node.bool("strip_matching_host_port", false);
+  const stripAnyHostPort = node.bool("strip_any_host_port", false);
+  if (stripMatchingHostPort && stripAnyHostPort) {
+    const message = "only one of strip_matching_host_port and strip_any_host_port can be set";
+    t.wrong(node, message, "strip_any_host_port");
+  }
   return {
     normalizePath: node.bool("normalize_path", false),
     mergeSlashes: node.bool("merge_slashes", false),
     escapedSlashesAction: actions[action] ?? "keep_unchanged",
-    stripMatchingHostPort: node.bool("strip_matching_host_port", false),
-    stripAnyHostPort: node.bool("strip_any_host_port", false),
+    stripMatchingHostPort,
+    stripAnyHostPort,
     stripTrailingHostDot: node.bool("strip_trailing_host_dot", false),
   };
 }
@@ -207,21 +269,26 @@ function readLocalReply(t: Translation, node: ConfigNode): LocalReplyConfig | nu
   const config = node.node("local_reply_config");
   if (config === undefined) return null;
   const bodyFormat = config.node("body_format");
-  const mappers: LocalReplyMapperConfig[] = [];
-  for (const mapper of config.nodes("mappers")) {
-    const filterNode = mapper.node("filter");
-    const filter = filterNode === undefined ? null : readAccessLogFilter(t, filterNode);
-    const body = mapper.node("body");
-    const override = mapper.node("body_format_override");
-    if (filter === null) continue;
-    const bytes = body === undefined ? null : readDataSource(t, body);
-    mappers.push({
-      filter,
-      statusCode: mapper.uint("status_code", 0),
-      body: bytes === null ? null : toLatin1(bytes.toString("utf8")),
-      bodyFormat: override === undefined ? null : readFormat(t, override),
-      headersToAdd: readHeaderAdds(t, mapper, "headers_to_add"),
-    });
-  }
-  return { mappers, bodyFormat: bodyFormat === undefined ? null : readFormat(t, bodyFormat) };
+  return {
+    mappers: config
+      .nodes("mappers")
+      .map((mapper) => readMapper(t, mapper))
+      .filter((mapper) => mapper !== null),
+    bodyFormat: bodyFormat === undefined ? null : readFormat(t, bodyFormat),
+  };
+}
+
+/** Null when its filter is not to be had: a mapper must not change more replies than it should. */
+function readMapper(t: Translation, node: ConfigNode): LocalReplyMapperConfig | null {
+  const filterNode = node.node("filter");
+  const filter = filterNode === undefined ? null : readAccessLogFilter(t, filterNode);
+  const bytes = readDataSource(t, node.node("body"));
+  const override = node.node("body_format_override");
+  const mapper = {
+    statusCode: node.uint("status_code", 0),
+    body: bytes === null ? null : bytes.toString("latin1"),
+    bodyFormat: override === undefined ? null : readFormat(t, override),
+    headersToAdd: readHeaderAdds(t, node, "headers_to_add"),
+  };
+  return filter === null ? null : { filter, ...mapper };
 }

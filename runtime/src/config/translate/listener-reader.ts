@@ -3,54 +3,52 @@ import type { ConfigNode } from "../config-node.ts";
 import type { AddressConfig, FilterChainConfig, ListenerConfig } from "../snapshot.ts";
 import { readAccessLogs } from "./access-log-reader.ts";
 import { addressText, readAddress } from "./address-reader.ts";
+import { guard } from "./guarded-fields.ts";
 import { readHcm } from "./hcm-reader.ts";
+import type { ClusterNames } from "./route-reader.ts";
+import { statText } from "./translation.ts";
 import type { Translation } from "./translation.ts";
+import { readTransportSocket } from "./transport-socket.ts";
 
 const HCM = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
-const RAW_BUFFER = "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer";
+const KEEP_ALIVE_SECONDS = 7200;
+const OTHER_CHAIN = "connections would get another filter chain than they should";
 
-/** A listener, or null and problems when it has no usable address. */
+/** Listener filters that only find out what filter_chain_match asks for. */
+const INSPECTORS: readonly string[] = [
+  "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector",
+  "envoy.extensions.filters.listener.http_inspector.v3.HttpInspector",
+];
+
+/** A listener, or null and problems when it has no usable address. Its name may be "". */
 export function readListener(
   t: Translation,
   node: ConfigNode,
-  clusterNames: ReadonlySet<string>,
+  clusters: ClusterNames,
 ): ListenerConfig | null {
-  const addressNode = node.node("address");
-  if (addressNode === undefined) {
-    t.wrong(node, "expected address");
-    return null;
-  }
-  const address = readAddress(t, addressNode, "ip");
-  const filterChains = node.nodes("filter_chains").map((c) => readFilterChain(t, c, clusterNames));
-  const defaultNode = node.node("default_filter_chain");
-  const defaultFilterChain =
-    defaultNode === undefined ? null : readFilterChain(t, defaultNode, clusterNames);
-  if (filterChains.length === 0 && defaultFilterChain === null) {
-    t.wrong(node, "no filter chains specified", "filter_chains");
-  }
-  if (filterChains.length > 1) {
-    t.unsupported(node, "choosing among several filter chains", "filter_chains");
-  }
+  guard(t, node);
   acceptWhatTunes(node);
-  if (address === null) return null;
-  const name = node.string("name", "") || addressText(address);
-  return {
-    name,
+  readListenerFilters(t, node);
+  const addressNode = node.node("address");
+  if (addressNode === undefined) t.missing(node, "address");
+  const address = addressNode === undefined ? null : readAddress(t, addressNode, "ip");
+  const statPrefix = node.string("stat_prefix", "");
+  const listener = {
+    name: node.string("name", ""),
     where: node.path,
-    address,
     additionalAddresses: readAdditional(t, node),
-    statPrefix: node.string("stat_prefix", "") || addressText(address).replaceAll(":", "_"),
-    reusePort: node.bool("enable_reuse_port") ?? node.bool("reuse_port") ?? true,
+    reusePort: readReusePort(node),
     backlog: node.uint("tcp_backlog_size", 0),
-    bindToPort: readBindToPort(t, node),
+    bindToPort: readSocketSwitches(t, node),
     perConnectionBufferBytesMax: node.uint("per_connection_buffer_limit_bytes", 1 << 20),
-    filterChains,
-    defaultFilterChain,
+    ...readFilterChains(t, node, clusters),
     trafficDirection: readDirection(node),
     drainType: node.enum("drain_type") === "MODIFY_ONLY" ? "modify_only" : "default",
     accessLogs: readListenerLogs(t, node),
     keepAliveIdleSeconds: readKeepAlive(node),
-  };
+  } as const;
+  if (address === null) return null;
+  return { ...listener, address, statPrefix: statText(statPrefix || addressText(address)) };
 }
 
 /** Fields that only tune how Envoy does what we do in another way. */
@@ -58,16 +56,50 @@ function acceptWhatTunes(node: ConfigNode): void {
   node.accept("metadata", "nothing reads it");
   node.accept("connection_balance_config", "the kernel balances over workers");
   node.accept("max_connections_to_accept_per_socket_event", "the event loop decides");
-  node.accept("listener_filters_timeout", "there are no listener filters");
-  node.accept("continue_on_listener_filters_timeout", "there are no listener filters");
+  node.accept("listener_filters_timeout", "no listener filter waits");
+  node.accept("continue_on_listener_filters_timeout", "no listener filter waits");
   node.accept("ignore_global_conn_limit", "there is no global limit");
   node.accept("bypass_overload_manager", "there is no overload manager");
 }
 
-function readBindToPort(t: Translation, node: ConfigNode): boolean {
+function readReusePort(node: ConfigNode): boolean {
+  const deprecated = node.bool("reuse_port");
+  return node.bool("enable_reuse_port") ?? deprecated ?? true;
+}
+
+/** Answers bind_to_port; the other switches may only stand at what we do anyway. */
+function readSocketSwitches(t: Translation, node: ConfigNode): boolean {
   const bind = node.bool("bind_to_port", true);
   if (!bind) t.unsupported(node, "bind_to_port: false", "bind_to_port");
+  for (const field of ["transparent", "freebind", "use_original_dst"]) {
+    if (node.bool(field, false)) t.unsupported(node, field, field);
+  }
+  if (node.uint("tcp_fast_open_queue_length", 0) > 0) {
+    t.unsupported(node, "tcp_fast_open_queue_length", "tcp_fast_open_queue_length");
+  }
+  const deprecated = node.node("deprecated_v1");
+  if (deprecated?.bool("bind_to_port") === false) {
+    t.unsupported(deprecated, "bind_to_port: false", "bind_to_port");
+  }
   return bind;
+}
+
+function readListenerFilters(t: Translation, node: ConfigNode): void {
+  for (const filter of node.nodes("listener_filters")) {
+    filter.accept("name", "only a label");
+    filter.accept("filter_disabled", "the filter has no effect");
+    const typed = filter.any("typed_config");
+    if (typed === undefined) {
+      // config_discovery stays unread and is reported by name.
+      if (!filter.has("config_discovery")) t.missing(filter, "typed_config");
+    } else if (INSPECTORS.includes(typed.typeName)) {
+      typed.acceptRest("only filter_chain_match asks for what it finds");
+    } else {
+      typed.acceptRest("reported as a whole");
+      const what = `the listener filter ${typed.typeName}`;
+      t.guarded(filter, what, "connections would pass without it", "typed_config");
+    }
+  }
 }
 
 function readDirection(node: ConfigNode): ListenerConfig["trafficDirection"] {
@@ -96,44 +128,64 @@ function readKeepAlive(node: ConfigNode): number {
   const keepAlive = node.node("tcp_keepalive");
   keepAlive?.accept("keepalive_probes", "the system's default holds");
   keepAlive?.accept("keepalive_interval", "the system's default holds");
-  return keepAlive === undefined ? 0 : keepAlive.uint("keepalive_time", 7200);
+  return keepAlive === undefined ? 0 : keepAlive.uint("keepalive_time", KEEP_ALIVE_SECONDS);
+}
+
+type FilterChains = Pick<ListenerConfig, "filterChains" | "defaultFilterChain">;
+
+function readFilterChains(t: Translation, node: ConfigNode, clusters: ClusterNames): FilterChains {
+  const filterChains = node.nodes("filter_chains").map((c) => readFilterChain(t, c, clusters));
+  const defaultNode = node.node("default_filter_chain");
+  const defaultFilterChain =
+    defaultNode === undefined ? null : readFilterChain(t, defaultNode, clusters);
+  if (filterChains.length === 0 && !node.has("default_filter_chain")) {
+    t.wrong(node, "no filter chains specified", "filter_chains");
+  }
+  if (filterChains.length > 1) {
+    t.guarded(node, "choosing among several filter chains", OTHER_CHAIN, "filter_chains");
+  }
+  return { filterChains, defaultFilterChain };
 }
 
 function readFilterChain(
   t: Translation,
   node: ConfigNode,
-  clusterNames: ReadonlySet<string>,
+  clusters: ClusterNames,
 ): FilterChainConfig {
+  guard(t, node);
   const match = node.node("filter_chain_match");
-  if (match !== undefined && match.fieldNames.length > 0) {
-    match.acceptRest("reported as a whole");
-    t.unsupported(node, "filter_chain_match", "filter_chain_match");
+  if (match !== undefined && match.fieldNames.some((field) => match.hasEffect(field))) {
+    t.guarded(node, "filter_chain_match", OTHER_CHAIN, "filter_chain_match");
   }
+  match?.acceptRest("reported as a whole");
   node.accept("metadata", "nothing reads it");
   readTransportSocket(t, node);
+  const name = node.string("name", "");
   const filters = node.nodes("filters");
-  const filter = filters[0];
-  if (filter === undefined) return { name: node.string("name", ""), hcm: null };
   for (const more of filters.slice(1)) {
     more.acceptRest("reported as a whole");
-    t.unsupported(more, "more than one network filter in a chain");
+    const what = "more than one network filter in a chain";
+    t.guarded(more, what, "connections would pass without it");
   }
-  filter.string("name");
-  const typed = filter.any("typed_config");
-  if (typed === undefined) t.wrong(filter, "expected typed_config");
-  else if (typed.typeName !== HCM) {
-    typed.acceptRest("reported as a whole");
-    t.unsupported(filter, `the network filter ${typed.typeName}`, "typed_config");
-  } else return { name: node.string("name", ""), hcm: readHcm(t, typed, clusterNames) };
-  return { name: node.string("name", ""), hcm: null };
+  const filter = filters[0];
+  return { name, hcm: filter === undefined ? null : readNetworkFilter(t, filter, clusters) };
 }
 
-function readTransportSocket(t: Translation, node: ConfigNode): void {
-  const socket = node.node("transport_socket");
-  if (socket === undefined) return;
-  socket.string("name");
-  const typed = socket.any("typed_config");
-  if (typed === undefined || typed.typeName === RAW_BUFFER) return;
+/** Null and a problem for anything but the connection manager: connections are closed then. */
+function readNetworkFilter(
+  t: Translation,
+  filter: ConfigNode,
+  clusters: ClusterNames,
+): FilterChainConfig["hcm"] {
+  filter.accept("name", "only a label");
+  const typed = filter.any("typed_config");
+  if (typed === undefined) {
+    // config_discovery stays unread and is reported by name.
+    if (!filter.has("config_discovery")) t.missing(filter, "typed_config");
+    return null;
+  }
+  if (typed.typeName === HCM) return readHcm(t, typed, clusters);
   typed.acceptRest("reported as a whole");
-  t.unsupported(node, `the transport socket ${typed.typeName}`, "transport_socket");
+  t.unsupported(filter, `the network filter ${typed.typeName}`, "typed_config");
+  return null;
 }

@@ -2,29 +2,33 @@
 import type { ConfigNode } from "../config-node.ts";
 import type { PerFilterConfig, RouteActionConfig, WeightedClusterConfig } from "../snapshot.ts";
 import { readHeaderMutations } from "./format-reader.ts";
+import { guard } from "./guarded-fields.ts";
 import { readRegexRewrite } from "./string-reader.ts";
-import { durationOr } from "./translation.ts";
+import { durationOr, toLatin1 } from "./translation.ts";
 import type { Translation } from "./translation.ts";
 
 const TIMEOUT_DEFAULT_MS = 15_000;
+const WEIGHTS_MAX = 0xffffffff;
 
 type ReadPerFilter = (node: ConfigNode) => PerFilterConfig[];
+
+const statusByName: Readonly<Record<string, number>> = {
+  SERVICE_UNAVAILABLE: 503,
+  NOT_FOUND: 404,
+  INTERNAL_SERVER_ERROR: 500,
+};
 
 export function readRouteAction(
   t: Translation,
   node: ConfigNode,
   readPerFilter: ReadPerFilter,
 ): RouteActionConfig {
-  const notFound: Readonly<Record<string, number>> = {
-    SERVICE_UNAVAILABLE: 503,
-    NOT_FOUND: 404,
-    INTERNAL_SERVER_ERROR: 500,
-  };
+  guard(t, node);
   node.accept("include_vh_rate_limits", "there are no rate limits");
   return {
     kind: "route",
     cluster: readClusterSpecifier(t, node, readPerFilter),
-    clusterNotFoundStatus: notFound[node.enum("cluster_not_found_response_code")] ?? 503,
+    clusterNotFoundStatus: statusByName[node.enum("cluster_not_found_response_code")] ?? 503,
     pathRewrite: readPathRewrite(t, node),
     hostRewrite: readHostRewrite(t, node),
     appendXForwardedHost: node.bool("append_x_forwarded_host", false),
@@ -40,17 +44,14 @@ function readClusterSpecifier(
   node: ConfigNode,
   readPerFilter: ReadPerFilter,
 ): RouteActionConfig["cluster"] {
-  switch (node.oneof("cluster_specifier")) {
-    case "cluster":
-      return { kind: "cluster", name: node.string("cluster", "") };
-    case "cluster_header":
-      return { kind: "header", header: node.string("cluster_header", "").toLowerCase() };
-    case "weighted_clusters":
-      return readWeighted(t, node.node("weighted_clusters") as ConfigNode, readPerFilter);
-    default:
-      // Plugins stay unread and are reported by name.
-      return { kind: "cluster", name: "" };
+  const kind = node.oneof("cluster_specifier");
+  if (kind === "cluster_header") {
+    return { kind: "header", header: node.string(kind, "").toLowerCase() };
   }
+  const weighted = node.node("weighted_clusters");
+  if (weighted !== undefined) return readWeighted(t, weighted, readPerFilter);
+  // Plugins stay unread and are reported by name; a route to no cluster is answered with 503.
+  return { kind: "cluster", name: node.string("cluster", "") };
 }
 
 function readWeighted(
@@ -58,15 +59,18 @@ function readWeighted(
   node: ConfigNode,
   readPerFilter: ReadPerFilter,
 ): RouteActionConfig["cluster"] {
-  const clusters = node.nodes("clusters").map((c) => readWeightedCluster(t, c, readPerFilter));
-  const sum = clusters.reduce((total, cluster) => total + cluster.weight, 0);
-  const totalWeight = node.uint("total_weight", sum) || sum;
-  if (totalWeight !== sum) {
-    t.wrong(node, `sum of weights is ${sum}, expected total_weight ${totalWeight}`, "total_weight");
-  }
-  if (sum === 0) t.wrong(node, "sum of weights must be greater than 0", "clusters");
-  if (sum > 0xffffffff) t.wrong(node, "sum of weights must be less than 4294967296", "clusters");
+  node.accept("total_weight", "the sum of the weights holds, as in Envoy");
   node.accept("runtime_key_prefix", "without runtime layers the weights hold");
+  const nodes = node.nodes("clusters");
+  const clusters = nodes.map((c) => readWeightedCluster(t, c, readPerFilter));
+  const sum = clusters.reduce((total, cluster) => total + cluster.weight, 0);
+  const areAllSet = nodes.every((cluster) => cluster.has("weight"));
+  if (sum === 0 && areAllSet && nodes.length > 0) {
+    t.wrong(node, "sum of weights must be greater than 0", "clusters");
+  }
+  if (sum > WEIGHTS_MAX) {
+    t.wrong(node, `found weights of ${sum}, expected a sum of at most ${WEIGHTS_MAX}`, "clusters");
+  }
   const headerName = node.string("header_name", "").toLowerCase();
   return { kind: "weighted", clusters, totalWeight: Math.max(1, sum), headerName };
 }
@@ -76,16 +80,19 @@ function readWeightedCluster(
   node: ConfigNode,
   readPerFilter: ReadPerFilter,
 ): WeightedClusterConfig {
+  guard(t, node);
+  t.missing(node, "weight");
   const name = node.string("name", "");
   const header = node.string("cluster_header", "").toLowerCase();
-  if ((name === "") === (header === "")) {
-    t.wrong(node, "expected one of name and cluster_header");
+  if (name === "" && header === "") t.wrong(node, "expected name or cluster_header");
+  if (name !== "" && header !== "") {
+    t.wrong(node, "both name and cluster_header are set, expected one of them", "cluster_header");
   }
   return {
     cluster: header === "" ? { kind: "cluster", name } : { kind: "header", name: header },
     weight: node.uint("weight", 0),
     headers: readHeaderMutations(t, node),
-    hostRewriteLiteral: node.string("host_rewrite_literal", ""),
+    hostRewriteLiteral: toLatin1(node.string("host_rewrite_literal", "")),
     perFilter: readPerFilter(node),
   };
 }
@@ -94,28 +101,32 @@ function readPathRewrite(t: Translation, node: ConfigNode): RouteActionConfig["p
   const prefix = node.string("prefix_rewrite", "");
   const regex = node.node("regex_rewrite");
   if (prefix !== "" && regex !== undefined) {
-    t.wrong(node, "both prefix_rewrite and regex_rewrite are set, expected one", "regex_rewrite");
+    const message = "both prefix_rewrite and regex_rewrite are set, expected one of them";
+    t.wrong(node, message, "regex_rewrite");
   }
   if (regex !== undefined) {
     const rewrite = readRegexRewrite(t, regex);
     return rewrite === null ? { kind: "none" } : { kind: "regex", ...rewrite };
   }
-  return prefix === "" ? { kind: "none" } : { kind: "prefix", prefix };
+  return prefix === "" ? { kind: "none" } : { kind: "prefix", prefix: toLatin1(prefix) };
 }
 
 function readHostRewrite(t: Translation, node: ConfigNode): RouteActionConfig["hostRewrite"] {
   switch (node.oneof("host_rewrite_specifier")) {
-    case "host_rewrite_literal":
-      return { kind: "literal", host: node.string("host_rewrite_literal", "") };
+    case "host_rewrite_literal": {
+      const host = toLatin1(node.string("host_rewrite_literal", ""));
+      return host === "" ? { kind: "none" } : { kind: "literal", host };
+    }
     case "auto_host_rewrite":
       return node.bool("auto_host_rewrite", false) ? { kind: "auto" } : { kind: "none" };
     case "host_rewrite_header":
       return { kind: "header", header: node.string("host_rewrite_header", "").toLowerCase() };
     case "host_rewrite_path_regex": {
-      const rewrite = readRegexRewrite(t, node.node("host_rewrite_path_regex") as ConfigNode);
+      const rewrite = readRegexRewrite(t, node.node("host_rewrite_path_regex"));
       return rewrite === null ? { kind: "none" } : { kind: "path_regex", ...rewrite };
     }
     default:
+      // The formatter of host_rewrite stays unread and is reported by name.
       return { kind: "none" };
   }
 }

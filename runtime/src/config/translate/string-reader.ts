@@ -1,5 +1,4 @@
-// Reads matchers of strings, headers and query parameters, regular expressions, data sources and CIDRs.
-import { readFileSync } from "node:fs";
+// Reads matchers of strings, headers and query parameters, regular expressions and CIDR ranges.
 import { Regex } from "../../core/regex.ts";
 import type { ConfigNode } from "../config-node.ts";
 import type {
@@ -8,11 +7,15 @@ import type {
   QueryParameterMatchConfig,
   StringMatchConfig,
 } from "../snapshot.ts";
+import { guard } from "./guarded-fields.ts";
+import { ipVersion } from "./ip-address.ts";
+import { toLatin1 } from "./translation.ts";
 import type { Translation } from "./translation.ts";
 
 /** The source of a RegexMatcher; "" and a problem when RE2 refuses it. */
-export function readRegex(t: Translation, node: ConfigNode): string {
-  node.accept("google_re2", "the only engine");
+export function readRegex(t: Translation, node: ConfigNode | undefined): string {
+  if (node === undefined) return "";
+  node.node("google_re2")?.accept("max_program_size", "programs are of another size here");
   const source = node.string("regex", "");
   const compiled = Regex.tryCompile(source);
   if (typeof compiled !== "string") return source;
@@ -20,41 +23,66 @@ export function readRegex(t: Translation, node: ConfigNode): string {
   return "";
 }
 
+/** A regular expression and what its matches are replaced by. */
+export interface RegexRewrite {
+  readonly regex: string;
+  /** RE2's form: \0..\9 and \\ only, and no group that the expression does not have. */
+  readonly substitution: string;
+}
+
 /** A RegexMatchAndSubstitute; null and a problem when it is wrong. */
 export function readRegexRewrite(
   t: Translation,
-  node: ConfigNode,
-): { regex: string; substitution: string } | null {
-  const pattern = node.node("pattern");
-  const regex = pattern === undefined ? "" : readRegex(t, pattern);
+  node: ConfigNode | undefined,
+): RegexRewrite | null {
+  if (node === undefined) return null;
+  const regex = readRegex(t, node.node("pattern"));
   const substitution = node.string("substitution", "");
   const compiled = Regex.tryCompile(regex);
   if (typeof compiled === "string") return null;
-  for (const [, group] of substitution.matchAll(/\\(\d)/g)) {
-    if (Number(group) <= compiled.groupCount) continue;
-    const most = compiled.groupCount;
-    t.wrong(node, `found group \\${group}, expected at most \\${most}`, "substitution");
-    return null;
-  }
-  return { regex, substitution };
+  return { regex, substitution: checkedSubstitution(t, node, substitution, compiled.groupCount) };
 }
 
-export function readStringMatch(t: Translation, node: ConfigNode): StringMatchConfig {
+/**
+ * Envoy takes every substitution, and RE2 makes of a bad one what it can: a group that is not there
+ * leaves each match as it is, and a bad escape ends the text.
+ */
+function checkedSubstitution(
+  t: Translation,
+  node: ConfigNode,
+  text: string,
+  groupCount: number,
+): string {
+  for (const [, group = "0"] of text.matchAll(/\\([\s\S])/g)) {
+    if (!/\d/.test(group) || Number(group) <= groupCount) continue;
+    const found = `found group \\${group}, expected at most \\${groupCount}`;
+    t.warn(node, `${found}: the rewrite changes nothing, as in Envoy`, "substitution");
+    return "\\0";
+  }
+  const good = /^(?:[^\\]|\\[\d\\])*/.exec(text)?.[0] ?? "";
+  if (good.length < text.length) {
+    const found = `found "${text.slice(good.length, good.length + 2)}", expected \\0 to \\9 or \\\\`;
+    t.warn(node, `${found}: the substitution ends there, as in Envoy`, "substitution");
+  }
+  return good;
+}
+
+/** A StringMatcher. Without a usable pattern it matches the empty text only. */
+export function readStringMatch(t: Translation, node: ConfigNode | undefined): StringMatchConfig {
+  const none: StringMatchConfig = { kind: "exact", value: "", ignoreCase: false };
+  if (node === undefined) return none;
+  guard(t, node);
   const ignoreCase = node.bool("ignore_case", false);
   const kind = node.oneof("match_pattern");
   if (kind === "safe_regex") {
-    const regex = node.node("safe_regex");
-    return {
-      kind: "regex",
-      value: regex === undefined ? "" : readRegex(t, regex),
-      ignoreCase: false,
-    };
+    if (ignoreCase) t.wrong(node, "ignore_case has no effect for safe_regex", "ignore_case");
+    return { kind: "regex", value: readRegex(t, node.node("safe_regex")), ignoreCase: false };
   }
   if (kind === "exact" || kind === "prefix" || kind === "suffix" || kind === "contains") {
-    return { kind, value: node.string(kind, ""), ignoreCase };
+    const text = node.string(kind, "");
+    return { kind, value: toLatin1(ignoreCase ? text.toLowerCase() : text), ignoreCase };
   }
-  // "custom" stays unread and is reported by name.
-  return { kind: "exact", value: "", ignoreCase };
+  return none;
 }
 
 const legacyKinds = {
@@ -83,66 +111,44 @@ function readHeaderSpecifier(t: Translation, node: ConfigNode): HeaderMatchConfi
       const range = node.node("range_match");
       return { kind: "range", start: range?.uint("start") ?? 0, end: range?.uint("end") ?? 0 };
     }
-    case "string_match": {
-      const matcher = node.node("string_match") as ConfigNode;
-      return { kind: "string", string: readStringMatch(t, matcher) };
-    }
+    case "string_match":
+      return { kind: "string", string: readStringMatch(t, node.node("string_match")) };
     case "safe_regex_match": {
-      const regex = readRegex(t, node.node("safe_regex_match") as ConfigNode);
-      return { kind: "string", string: { kind: "regex", value: regex, ignoreCase: false } };
+      const value = readRegex(t, node.node("safe_regex_match"));
+      return { kind: "string", string: { kind: "regex", value, ignoreCase: false } };
     }
     default: {
       const kind = legacyKinds[specifier as keyof typeof legacyKinds];
-      const value = node.string(specifier, "");
+      const value = toLatin1(node.string(specifier, ""));
       return { kind: "string", string: { kind, value, ignoreCase: false } };
     }
   }
 }
 
+/** A QueryParameterMatcher; without any specifier the parameter must be present. */
 export function readQueryMatch(t: Translation, node: ConfigNode): QueryParameterMatchConfig {
   const name = node.string("name", "");
   const matcher = node.node("string_match");
   if (matcher !== undefined) {
     return { name, match: { kind: "string", string: readStringMatch(t, matcher) } };
   }
-  if (node.bool("present_match", true)) return { name, match: { kind: "present" } };
-  t.unsupported(node, "present_match: false", "present_match");
+  if (!node.bool("present_match", true)) {
+    const why = "the route would match requests that it should not";
+    t.guarded(node, "present_match: false", why, "present_match");
+  }
   return { name, match: { kind: "present" } };
 }
 
-/** Bytes of a DataSource; null and a problem when they cannot be had. */
-export function readDataSource(t: Translation, node: ConfigNode): Buffer | null {
-  switch (node.oneof("specifier")) {
-    case "inline_string":
-      return Buffer.from(node.string("inline_string", ""), "utf8");
-    case "inline_bytes":
-      return Buffer.from(node.bytes("inline_bytes") ?? []);
-    case "filename": {
-      const path = node.string("filename", "");
-      try {
-        return readFileSync(path);
-      } catch (error) {
-        t.wrong(node, `unable to read the file ${path}: ${(error as Error).message}`, "filename");
-        return null;
-      }
-    }
-    case "environment_variable": {
-      const name = node.string("environment_variable", "");
-      const value = process.env[name];
-      if (value !== undefined) return Buffer.from(value, "utf8");
-      t.wrong(node, `environment variable ${name} is not set`, "environment_variable");
-      return null;
-    }
-    default:
-      t.wrong(node, "expected one of filename, inline_bytes, inline_string, environment_variable");
-      return null;
-  }
-}
-
-export function readCidr(node: ConfigNode): CidrConfig {
+/** A CidrRange; bits beyond the address's length are none. Null and a problem for other text. */
+export function readCidr(t: Translation, node: ConfigNode): CidrConfig | null {
   const address = node.string("address_prefix", "");
-  const most = address.includes(":") ? 128 : 32;
-  return { address, prefixLength: Math.min(node.uint("prefix_len", 0), most) };
+  const prefixLength = node.uint("prefix_len", 0);
+  const version = ipVersion(address);
+  if (version === 0) {
+    if (address !== "") t.wrong(node, `malformed IP address: ${address}`, "address_prefix");
+    return null;
+  }
+  return { address, prefixLength: Math.min(prefixLength, version === 6 ? 128 : 32) };
 }
 
 /** A FractionalPercent as parts of a million. */

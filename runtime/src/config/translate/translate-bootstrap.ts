@@ -1,6 +1,6 @@
 // From a checked Bootstrap message to the snapshot that workers run; called by server/ at start and
 // by --mode validate. Everything that the configuration sets and nobody reads is reported by name.
-import { hostname } from "node:os";
+import { hostname, networkInterfaces } from "node:os";
 import type { LoadedBootstrap } from "../bootstrap-loader.ts";
 import { ConfigErrors, problemsMax } from "../config-error.ts";
 import type { ConfigProblem } from "../config-error.ts";
@@ -77,6 +77,7 @@ export function translateBootstrap(
         drainTimeMs: options.drainTimeMs,
         drainStrategy: options.drainStrategy,
         hostname: hostname(),
+        hostIp: hostIp(),
       },
     },
     admin,
@@ -201,4 +202,12 @@ function throwAll(
 /** `known` is about the same field as `problem`, or about a part of it. */
 function isInside(known: ConfigProblem, problem: ConfigProblem): boolean {
   return known.file === problem.file && known.path.startsWith(problem.path);
+}
+
+/** This machine's first address that is not loopback: IPv4 before IPv6. */
+function hostIp(): string {
+  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  const outside = all.filter((address) => !address.internal);
+  const first = outside.find((address) => address.family === "IPv4") ?? outside[0];
+  return first?.address ?? "127.0.0.1";
 }

@@ -25,11 +25,40 @@ export class Translation {
     node.report(this.problems, message, field, "value");
   }
 
-  /** Envoy would take it, Headgate does not implement it (yet): an error, or a warning if asked for. */
+  /** Taken, but probably not meant so. */
+  warn(node: ConfigNode, message: string, field?: string): void {
+    node.warn(this.problems, message, field);
+  }
+
+  /**
+   * A field that must be there. A field that is set to something wrong is not missing: the reading
+   * of the text has reported it.
+   */
+  missing(node: ConfigNode, field: string, message = `expected ${field}`): void {
+    if (!node.has(field)) this.wrong(node, message);
+  }
+
+  /**
+   * Envoy would take it, Headgate does not implement it (yet): an error, or a warning if asked for.
+   */
   unsupported(node: ConfigNode, what: string, field?: string): void {
-    const message = `${what} is not implemented by Headgate`;
+    this.unsupportedText(node, `${what} is not implemented by Headgate`, field);
+  }
+
+  /** As `unsupported`, in the caller's words. */
+  unsupportedText(node: ConfigNode, message: string, field?: string): void {
     if (this.#ignoreUnsupported) node.warn(this.problems, message, field);
     else node.report(this.problems, message, field, "value");
+  }
+
+  /**
+   * As `unsupported`, but --ignore-unsupported does not help: without it somebody could get what
+   * the configuration denies him. `why` says how, in a half sentence.
+   */
+  guarded(node: ConfigNode, what: string, why: string, field?: string): void {
+    const message = `${what === "" ? "" : `${what} is `}not implemented by Headgate`;
+    const more = `, and --ignore-unsupported does not cover it: ${why}`;
+    this.wrong(node, this.#ignoreUnsupported ? message + more : message, field);
   }
 
   addPlugin(plugin: WasmPluginConfig): number {
@@ -38,12 +67,23 @@ export class Translation {
   }
 }
 
-/** Milliseconds as an integer: at least 1 when the text said more than nothing. */
+/** Whole milliseconds, fractions cut off; at least 1 when the text said more than nothing. */
 export function wholeMs(ms: number): number {
-  return ms > 0 && ms < 1 ? 1 : Math.round(ms);
+  return ms > 0 && ms < 1 ? 1 : Math.trunc(ms);
 }
 
+/** A duration field in whole milliseconds, or the fallback when it is not set. */
 export function durationOr(node: ConfigNode | undefined, field: string, fallback: number): number {
   const ms = node?.durationMs(field);
   return ms === undefined ? fallback : wholeMs(ms);
+}
+
+/** A name as it stands in the names of stats: Envoy replaces what its sinks could misread. */
+export function statText(name: string): string {
+  return name.replaceAll("://", "_").replaceAll(":/", "_").replaceAll(/[:\0]/g, "_");
+}
+
+/** Configuration text is UTF-8; on the wire each byte is one character of a latin1 text. */
+export function toLatin1(text: string): string {
+  return Buffer.from(text, "utf8").toString("latin1");
 }

@@ -16,7 +16,7 @@ export function loggingHostcalls(vm: Vm): HostcallTable {
       const length = size >>> 0;
       if (!memory.contains(at, length)) return Status.InvalidMemoryAccess;
       const text = memory.readUtf8(at, Math.min(length, limits.logMessageBytesMax));
-      vm.log.write(level, vm.effective?.plugin.logPrefix ?? vm.settings.vmId, text);
+      vm.log.write(level, vm.effective?.logPrefix ?? vm.settings.vmId, text);
       return Status.Ok;
     },
 

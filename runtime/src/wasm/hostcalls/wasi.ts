@@ -58,7 +58,7 @@ function outputCalls(vm: Vm): HostcallTable {
     let text = Buffer.concat(parts).toString("utf8");
     if (text.endsWith("\n")) text = text.slice(0, -1);
     const level = fd === 1 ? LogLevel.Info : LogLevel.Error;
-    if (written > 0) vm.log.write(level, vm.effective?.plugin.logPrefix ?? vm.settings.vmId, text);
+    if (written > 0) vm.log.write(level, vm.effective?.logPrefix ?? vm.settings.vmId, text);
     return wrote(memory.writeU32(outWritten, written));
   }
 

@@ -190,6 +190,11 @@ declare function path_open(
 
 export function proxy_abi_version_0_2_1(): void {}
 
+/** Failed checks of the language end here. */
+export function onAbort(_message: usize, _file: usize, _line: u32, _column: u32): void {
+  unreachable();
+}
+
 /** "", or what the allocator does instead of its work. */
 let mallocMode: string = "";
 

@@ -1,0 +1,119 @@
+// What the admin interface needs of the rest of the process: server/ fulfils it in the main thread.
+import type { LogLevel } from "../core/logger.ts";
+import type { StatsAggregate } from "../stats/aggregate.ts";
+
+export type JsonValue = string | number | boolean | null | readonly JsonValue[] | JsonObject;
+/** A message as protobuf JSON with snake_case names, defaults left out. */
+export type JsonObject = { readonly [key: string]: JsonValue };
+
+export type ServerStateName = "LIVE" | "DRAINING" | "PRE_INITIALIZING" | "INITIALIZING";
+
+export interface AdminDelegate {
+  readonly stats: StatsAggregate;
+  state(): ServerStateName;
+  /** envoy.admin.v3.ServerInfo. */
+  serverInfo(): JsonObject;
+  /** Brings gauges that follow the process up to date; called before stats are shown. */
+  refreshStats(): void;
+  clusters(): readonly AdminCluster[];
+  listeners(): readonly AdminListener[];
+  configDump(): AdminConfigDump;
+  /** Component names with their levels, in the order in which they are shown. */
+  logLevels(): readonly (readonly [string, LogLevel])[];
+  /** null = all components. The name is one of logLevels(). */
+  setLogLevel(component: string | null, level: LogLevel): void;
+  drainListeners(options: DrainOptions): void;
+  /** True makes health check filters fail and connections drain; state() is DRAINING then. */
+  setHealthcheckFail(isFailing: boolean): void;
+  resetCounters(): void;
+  reopenLogs(): void;
+  /** Ends the process gracefully; the answer has been sent. */
+  quit(): void;
+}
+
+export interface DrainOptions {
+  /** Let the drain period pass before listeners are closed. */
+  readonly graceful: boolean;
+  /** Drain connections, keep listening. */
+  readonly skipExit: boolean;
+  /** Only listeners with traffic_direction INBOUND. */
+  readonly inboundOnly: boolean;
+}
+
+export interface AdminAddress {
+  /** The address or a socket's path. */
+  readonly address: string;
+  /** null = a unix socket. */
+  readonly port: number | null;
+}
+
+export interface AdminListener {
+  readonly name: string;
+  /** The first is the listener's address, others are additional ones. */
+  readonly addresses: readonly AdminAddress[];
+}
+
+export interface AdminCircuitBreaker {
+  readonly maxConnections: number;
+  readonly maxPendingRequests: number;
+  readonly maxRequests: number;
+  readonly maxRetries: number;
+}
+
+export interface AdminCluster {
+  readonly name: string;
+  /** alt_stat_name, or the name. */
+  readonly observabilityName: string;
+  readonly addedViaApi: boolean;
+  /** "" = none. */
+  readonly edsServiceName: string;
+  readonly circuitBreakers: {
+    readonly default: AdminCircuitBreaker;
+    readonly high: AdminCircuitBreaker;
+  };
+  readonly hosts: readonly AdminHost[];
+}
+
+/** Why a host is not fully healthy, by Envoy's words. */
+export type HealthFlag =
+  | "failed_active_hc"
+  | "failed_outlier_check"
+  | "failed_eds_health"
+  | "degraded_active_hc"
+  | "degraded_eds_health"
+  | "pending_dynamic_removal"
+  | "pending_active_hc"
+  | "excluded_via_immediate_hc_fail"
+  | "active_hc_timeout"
+  | "eds_status_draining";
+
+export interface AdminHost extends AdminAddress {
+  /** "10.0.0.1:80", "[::1]:80" or a path: also the host's name in hidden stats. */
+  readonly addressText: string;
+  readonly hostname: string;
+  /** Empty = healthy. */
+  readonly healthFlags: readonly HealthFlag[];
+  readonly weight: number;
+  readonly region: string;
+  readonly zone: string;
+  readonly subZone: string;
+  readonly canary: boolean;
+  readonly priority: number;
+}
+
+/** One configured thing as /config_dump shows it. */
+export interface ConfigDumpItem {
+  /** The message, without "@type". */
+  readonly config: JsonObject;
+  /** ISO 8601, UTC. */
+  readonly lastUpdated: string;
+}
+
+export interface AdminConfigDump {
+  /** envoy.config.bootstrap.v3.Bootstrap with its node. Secrets are redacted by the delegate. */
+  readonly bootstrap: ConfigDumpItem;
+  readonly clusters: readonly ConfigDumpItem[];
+  readonly listeners: readonly ConfigDumpItem[];
+  /** Inline route tables of all connection managers. */
+  readonly routes: readonly ConfigDumpItem[];
+}

@@ -1,0 +1,173 @@
+// /config_dump with its parameters resource, mask and name_regex.
+import { Regex } from "../core/regex.ts";
+import type {
+  AdminConfigDump,
+  AdminDelegate,
+  ConfigDumpItem,
+  JsonObject,
+  JsonValue,
+} from "./admin-delegate.ts";
+import { jsonResponse, parameter } from "./admin-request.ts";
+import type { AdminRequest, AdminResponse } from "./admin-request.ts";
+
+const ADMIN = "type.googleapis.com/envoy.admin.v3.";
+const CONFIG = "type.googleapis.com/envoy.config.";
+
+/** The dumps' repeated fields, by the message that has them, with the type of their elements. */
+const repeatedFields: Readonly<Record<string, string>> = {
+  static_clusters: "ClustersConfigDump.StaticCluster",
+  dynamic_active_clusters: "ClustersConfigDump.DynamicCluster",
+  dynamic_warming_clusters: "ClustersConfigDump.DynamicCluster",
+  static_listeners: "ListenersConfigDump.StaticListener",
+  dynamic_listeners: "ListenersConfigDump.DynamicListener",
+  inline_scoped_route_configs: "ScopedRoutesConfigDump.InlineScopedRouteConfigs",
+  dynamic_scoped_route_configs: "ScopedRoutesConfigDump.DynamicScopedRouteConfigs",
+  static_route_configs: "RoutesConfigDump.StaticRouteConfig",
+  dynamic_route_configs: "RoutesConfigDump.DynamicRouteConfig",
+  static_secrets: "SecretsConfigDump.StaticSecret",
+  dynamic_active_secrets: "SecretsConfigDump.DynamicSecret",
+  dynamic_warming_secrets: "SecretsConfigDump.DynamicSecret",
+};
+const singleFields: readonly string[] = ["bootstrap", "version_info", "last_updated"];
+
+/** Fields that hold the configured thing with its name. */
+const namedFields: readonly string[] = ["cluster", "listener", "route_config"];
+
+export function configDump(request: AdminRequest, delegate: AdminDelegate): AdminResponse {
+  const regexSource = parameter(request, "name_regex") ?? "";
+  const regex = regexSource === "" ? null : Regex.tryCompile(regexSource);
+  if (typeof regex === "string") {
+    const message = `INVALID_ARGUMENT: Error while parsing name_regex from ${regexSource}: ${regex}`;
+    return plain(message, 400);
+  }
+  const dumps = dumpsOf(delegate.configDump(), regex);
+  const resource = parameter(request, "resource") ?? "";
+  const mask = parameter(request, "mask") ?? "";
+  if (resource !== "") return resourceDump(dumps, resource, mask);
+  return mask === "" ? jsonResponse({ configs: dumps }) : maskedDump(dumps, mask);
+}
+
+/** The six dumps, in Envoy's order. */
+function dumpsOf(dump: AdminConfigDump, regex: Regex | null): JsonObject[] {
+  const items = (list: readonly ConfigDumpItem[], field: string, type: string): JsonObject[] =>
+    list
+      .filter(({ config }) => regex === null || regex.matches(String(config["name"] ?? "")))
+      .map((item) => itemJson(item, field, type));
+  const { bootstrap } = dump;
+  const clusters = items(dump.clusters, "cluster", "cluster.v3.Cluster");
+  const listeners = items(dump.listeners, "listener", "listener.v3.Listener");
+  const routes = items(dump.routes, "route_config", "route.v3.RouteConfiguration");
+  return [
+    {
+      "@type": `${ADMIN}BootstrapConfigDump`,
+      bootstrap: bootstrap.config,
+      last_updated: bootstrap.lastUpdated,
+    },
+    withList("ClustersConfigDump", "static_clusters", clusters),
+    withList("ListenersConfigDump", "static_listeners", listeners),
+    { "@type": `${ADMIN}ScopedRoutesConfigDump` },
+    withList("RoutesConfigDump", "static_route_configs", routes),
+    { "@type": `${ADMIN}SecretsConfigDump` },
+  ];
+}
+
+function itemJson(item: ConfigDumpItem, field: string, type: string): JsonObject {
+  const config = { "@type": CONFIG + type, ...item.config };
+  return { [field]: config, last_updated: item.lastUpdated };
+}
+
+function withList(type: string, field: string, items: readonly JsonObject[]): JsonObject {
+  const dump = { "@type": ADMIN + type };
+  return items.length === 0 ? dump : { ...dump, [field]: items };
+}
+
+function resourceDump(dumps: readonly JsonObject[], resource: string, mask: string): AdminResponse {
+  if (singleFields.includes(resource)) {
+    const hint = `Use ?mask=${resource} to get only this field`;
+    return plain(`${resource} is not a repeated field. ${hint}`, 400);
+  }
+  const type = repeatedFields[resource];
+  if (type === undefined) return plain(`${resource} not found in config dump`, 404);
+  const list = dumps.flatMap((dump) => (dump[resource] ?? []) as readonly JsonObject[]);
+  const typed = list.map((item): JsonObject => ({ "@type": ADMIN + type, ...item }));
+  if (typed.length === 0) return jsonResponse({});
+  if (mask === "") return jsonResponse({ configs: typed });
+  const paths = mask.split(",");
+  const masked: JsonObject[] = [];
+  for (const item of typed) {
+    const kept = applyMask(item, paths, [...namedFields, ...singleFields]);
+    if (kept === null) {
+      const text = paths.map((path) => `paths: "${path}"\n`).join("");
+      return plain(`FieldMask ${text} could not be successfully used.`, 400);
+    }
+    masked.push(kept);
+  }
+  return jsonResponse({ configs: masked });
+}
+
+/** Dumps that a mask does not fit are left out. */
+function maskedDump(dumps: readonly JsonObject[], mask: string): AdminResponse {
+  const paths = mask.split(",");
+  const masked = dumps
+    .map((dump) => {
+      const known = Object.entries(repeatedFields)
+        .filter(([, type]) => dump["@type"] === ADMIN + type.slice(0, type.indexOf(".")))
+        .map(([field]) => field);
+      const isBootstrap = dump["@type"] === `${ADMIN}BootstrapConfigDump`;
+      return applyMask(dump, paths, isBootstrap ? ["bootstrap", "last_updated"] : known);
+    })
+    .filter((dump) => dump !== null);
+  if (masked.length > 0) return jsonResponse({ configs: masked });
+  return plain(`FieldMask ${mask} could not be successfully applied to any configs.`, 400);
+}
+
+/**
+ * Only the fields that `paths` name; null when a path leads nowhere. `known` are the message's fields,
+ * which may be absent; below them a path must exist, since no descriptors are at hand here.
+ */
+function applyMask(
+  message: JsonObject,
+  paths: readonly string[],
+  known: readonly string[],
+): JsonObject | null {
+  const kept: Record<string, JsonValue> = {};
+  if (message["@type"] !== undefined) kept["@type"] = message["@type"];
+  for (const path of paths) {
+    const segments = path.split(".");
+    const value = message[segments[0] ?? ""];
+    if (value === undefined && segments.length === 1 && known.includes(path)) continue;
+    if (value === undefined || !copyPath(message, kept, segments)) return null;
+  }
+  return kept;
+}
+
+/** Copies one path; lists can be taken whole only. */
+function copyPath(
+  from: JsonObject,
+  to: Record<string, JsonValue>,
+  segments: readonly string[],
+): boolean {
+  const [first = "", ...rest] = segments;
+  const value = Object.hasOwn(from, first) ? from[first] : undefined;
+  if (value === undefined) return false;
+  if (rest.length === 0) {
+    to[first] = value;
+    return true;
+  }
+  if (!isObject(value)) return false;
+  const existing = to[first];
+  const inner: Record<string, JsonValue> =
+    existing !== undefined && isObject(existing) ? { ...existing } : {};
+  if (value["@type"] !== undefined) inner["@type"] = value["@type"];
+  if (!copyPath(value, inner, rest)) return false;
+  to[first] = inner;
+  return true;
+}
+
+function isObject(value: JsonValue): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function plain(body: string, status: number): AdminResponse {
+  return { status, contentType: "text/plain", body };
+}

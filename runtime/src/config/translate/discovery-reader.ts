@@ -1,0 +1,105 @@
+// Reads where a cluster's hosts come from, and how their names are resolved.
+import type { ConfigNode } from "../config-node.ts";
+import type { ClusterConfig, DnsConfig } from "../snapshot.ts";
+import { durationOr } from "./translation.ts";
+import type { Translation } from "./translation.ts";
+
+const DNS_CLUSTER = "envoy.extensions.clusters.dns.v3.DnsCluster";
+/** Resolvers that do, without options, what the system's resolver does. */
+const PLAIN_RESOLVERS: readonly string[] = [
+  "envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig",
+  "envoy.extensions.network.dns_resolver.getaddrinfo.v3.GetAddrInfoDnsResolverConfig",
+];
+const REFRESH_MS = 5000;
+/** Envoy's backoff ends at ten times its base when no maximum is given. */
+const MAX_INTERVAL_FACTOR = 10;
+
+const families: Readonly<Record<string, DnsConfig["family"]>> = {
+  AUTO: "auto",
+  V4_ONLY: "v4_only",
+  V6_ONLY: "v6_only",
+  V4_PREFERRED: "v4_preferred",
+  ALL: "all",
+};
+
+interface Discovery {
+  readonly discovery: ClusterConfig["discovery"];
+  readonly dns: DnsConfig;
+}
+
+export function readDiscovery(t: Translation, node: ConfigNode): Discovery {
+  if (node.oneof("cluster_discovery_type") === "cluster_type") return readClusterType(t, node);
+  return { discovery: readType(t, node), dns: readDns(t, node) };
+}
+
+function readType(t: Translation, node: ConfigNode): ClusterConfig["discovery"] {
+  const type = node.enum("type");
+  switch (type) {
+    case "STATIC":
+      return "static";
+    case "STRICT_DNS":
+      return "strict_dns";
+    case "LOGICAL_DNS":
+      return "logical_dns";
+    default:
+      t.unsupported(node, `cluster type ${type}`, "type");
+      return "static";
+  }
+}
+
+/** The extension that Envoy has in place of STRICT_DNS and LOGICAL_DNS. */
+function readClusterType(t: Translation, node: ConfigNode): Discovery {
+  const type = node.node("cluster_type");
+  type?.accept("name", "only a label");
+  const typed = type?.any("typed_config");
+  if (typed?.typeName !== DNS_CLUSTER) {
+    typed?.acceptRest("reported as a whole");
+    const what = `cluster type ${typed?.typeName ?? type?.string("name", "") ?? ""}`;
+    t.unsupported(node, what, "cluster_type");
+    return { discovery: "static", dns: readDns(t, node) };
+  }
+  const reason = "cluster_type has its own";
+  for (const field of ["dns_refresh_rate", "dns_failure_refresh_rate", "respect_dns_ttl"]) {
+    node.accept(field, reason);
+  }
+  node.accept("dns_lookup_family", reason);
+  const isLogical = typed.bool("all_addresses_in_single_endpoint", false);
+  return { discovery: isLogical ? "logical_dns" : "strict_dns", dns: readDns(t, typed) };
+}
+
+/** The DNS fields of a Cluster or of a DnsCluster: they have the same names. */
+function readDns(t: Translation, node: ConfigNode): DnsConfig {
+  readResolver(t, node);
+  const refreshRateMs = durationOr(node, "dns_refresh_rate", REFRESH_MS);
+  const failure = node.node("dns_failure_refresh_rate");
+  const failureRefreshBaseMs = durationOr(failure, "base_interval", refreshRateMs);
+  const maxDefault = failure === undefined ? 1 : MAX_INTERVAL_FACTOR;
+  const failureRefreshMaxMs = durationOr(
+    failure,
+    "max_interval",
+    failureRefreshBaseMs * maxDefault,
+  );
+  if (failureRefreshMaxMs < failureRefreshBaseMs) {
+    const message = `found ${failureRefreshMaxMs} ms, expected at least base_interval`;
+    t.wrong(failure as ConfigNode, message, "max_interval");
+  }
+  return {
+    refreshRateMs,
+    failureRefreshBaseMs,
+    failureRefreshMaxMs,
+    respectTtl: node.bool("respect_dns_ttl", false),
+    family: families[node.enum("dns_lookup_family")] ?? "auto",
+  };
+}
+
+function readResolver(t: Translation, node: ConfigNode): void {
+  const resolver = node.node("typed_dns_resolver_config");
+  if (resolver === undefined) return;
+  resolver.accept("name", "only a label");
+  const typed = resolver.any("typed_config");
+  // Options of theirs stay unread and are reported by name.
+  if (typed !== undefined && PLAIN_RESOLVERS.includes(typed.typeName)) return;
+  typed?.acceptRest("reported as a whole");
+  const what = `the DNS resolver ${typed?.typeName ?? ""}`.trimEnd();
+  t.unsupported(node, what, "typed_dns_resolver_config");
+}

@@ -1,0 +1,48 @@
+// Reads typed_per_filter_config: what a route, a virtual host or a weighted cluster says about the
+// filters of the chain.
+import type { ConfigNode } from "../config-node.ts";
+import type { PerFilterConfig } from "../snapshot.ts";
+import type { FilterNames } from "./filter-reader.ts";
+import type { Translation } from "./translation.ts";
+
+const FILTER_CONFIG = "envoy.config.route.v3.FilterConfig";
+const STRICTER = "the filter could be meant to be stricter here";
+
+/**
+ * FilterConfig switches a filter off, or on by an empty `config`; the configurations of filters that
+ * Headgate runs have no part for routes.
+ */
+export function readPerFilter(
+  t: Translation,
+  node: ConfigNode,
+  filters: FilterNames,
+): PerFilterConfig[] {
+  const configs: PerFilterConfig[] = [];
+  for (const [filterName, typed] of node.map("typed_per_filter_config")) {
+    if (typed.typeName !== FILTER_CONFIG) {
+      refuse(t, typed, filters.get(filterName) === "left out");
+      continue;
+    }
+    const isOptional = typed.bool("is_optional", false);
+    const isDisabled = typed.bool("disabled", false);
+    const config = typed.node("config");
+    if (isDisabled) {
+      config?.acceptRest("the filter is switched off");
+      typed.accept("config", "the filter is switched off");
+    } else if (!typed.has("config")) {
+      t.wrong(typed, `empty configuration of filter "${filterName}", expected config or disabled`);
+    } else if (config !== undefined && config.typeName !== "google.protobuf.Any") {
+      refuse(t, config, isOptional || filters.get(filterName) === "left out");
+      continue;
+    }
+    configs.push({ filterName, disabled: isDisabled });
+  }
+  return configs;
+}
+
+function refuse(t: Translation, typed: ConfigNode, isLeftOut: boolean): void {
+  typed.acceptRest("reported as a whole");
+  const what = `per-route configuration of type ${typed.typeName}`;
+  if (isLeftOut) t.warn(typed, `${what} is left out, as the filter is`);
+  else t.guarded(typed, what, STRICTER);
+}

@@ -1,0 +1,490 @@
+// One request with its response: joins codec, filter chain and router, and is the place where a stream
+// ends, is counted and logged. Reused through the factory's capped free list.
+//
+//   Idle -- start --> Reading head -- decodeHeaders --> Filtering -- response's end, reset --> Ended
+//
+// A stream ends in #end() and nowhere else. The object is used again only in a later turn: filters, the
+// router and the codec may still be on the stack.
+import type { CodecError, RequestDecoder, ResponseEncoder } from "../codec/codec.ts";
+import { StreamResetReason } from "../codec/codec.ts";
+import { isUpgrade } from "../codec/http1/hop-by-hop.ts";
+import { HeaderId } from "../core/header-names.ts";
+import { HeaderMap } from "../core/header-map.ts";
+import { ResponseFlag } from "../core/response-flags.ts";
+import { StreamInfo } from "../core/stream-info.ts";
+import { FilterManager } from "../filter/filter-manager.ts";
+import type { FilterChainEnds, LocalReply } from "../filter/http-filter.ts";
+import { isGrpcRequest } from "../router/grpc-status.ts";
+import type { Route, RouterCallbacks } from "../router/route.ts";
+import { Router } from "../router/router.ts";
+import type { ConnectionManager } from "./connection-manager.ts";
+import type { HcmContext, StreamRouter } from "./hcm-context.ts";
+import { replies, replyToCodecError } from "./replies.ts";
+import { NormalizeResult, normalizeReplies, redirectReply } from "./request-normalizer.ts";
+import { forgetClient, takesContinue } from "./trusted-address.ts";
+import { StreamTimeout, type StreamTimeoutReceiver, StreamTimer } from "./stream-timer.ts";
+
+export class ActiveStream
+  implements RequestDecoder, FilterChainEnds, RouterCallbacks, StreamTimeoutReceiver
+{
+  readonly streamInfo: StreamInfo;
+  readonly #context: HcmContext;
+  readonly #filters: FilterManager;
+  readonly #router: StreamRouter;
+  /** Of local replies and 100 Continue; responses of upstreams bring their own. */
+  readonly #ownHeaders: HeaderMap;
+  #manager: ConnectionManager | null;
+  #encoder: ResponseEncoder | null;
+  #requestHeaders: HeaderMap | null;
+  #responseHeaders: HeaderMap | null;
+  #responseTrailers: HeaderMap | null;
+  #route: Route | null;
+  #isRouteStale: boolean;
+  isHeadRequest: boolean;
+  #isGrpc: boolean;
+  /** The whole request has come from the client. */
+  isRequestComplete: boolean;
+  #isResponseComplete: boolean;
+  #isChainStarted: boolean;
+  #hasReachedRouter: boolean;
+  #isUpstreamPaused: boolean;
+  /** The answer says `connection: close` whatever the client wants. */
+  #mustClose: boolean;
+  /** The client may still be sending: the connection waits before it is closed. */
+  closesDelayed: boolean;
+  /** Monotonic milliseconds of the last byte in either direction. */
+  lastActivityMs: number;
+  /** Milliseconds without a byte that end the stream; 0 = off. */
+  idleTimeoutMs: number;
+  // Only with configurations that need them.
+  #requestTimer: StreamTimer | null;
+  #durationTimer: StreamTimer | null;
+
+  constructor(context: HcmContext) {
+    this.streamInfo = new StreamInfo();
+    this.#context = context;
+    this.#filters = new FilterManager();
+    this.#router = context.createRouter?.(this) ?? new Router(this, context.router);
+    this.#ownHeaders = new HeaderMap();
+    this.#manager = null;
+    this.#encoder = null;
+    this.#requestHeaders = null;
+    this.#responseHeaders = null;
+    this.#responseTrailers = null;
+    this.#route = null;
+    this.#isRouteStale = false;
+    this.isHeadRequest = false;
+    this.#isGrpc = false;
+    this.isRequestComplete = false;
+    this.#isResponseComplete = false;
+    this.#isChainStarted = false;
+    this.#hasReachedRouter = false;
+    this.#isUpstreamPaused = false;
+    this.#mustClose = false;
+    this.closesDelayed = false;
+    this.lastActivityMs = 0;
+    this.idleTimeoutMs = 0;
+    this.#requestTimer = null;
+    this.#durationTimer = null;
+  }
+
+  /** Begins a stream of `manager`'s connection. */
+  start(manager: ConnectionManager, encoder: ResponseEncoder, protocol: number): void {
+    const { clock, config, nextStreamId, stats } = this.#context;
+    const nowMs = clock.nowMs;
+    const connection = manager.callbacks.info;
+    this.#manager = manager;
+    this.#encoder = encoder;
+    this.#route = null;
+    this.#isRouteStale = false;
+    this.isHeadRequest = false;
+    this.#isGrpc = false;
+    this.isRequestComplete = false;
+    this.#isResponseComplete = false;
+    this.#isChainStarted = false;
+    this.#hasReachedRouter = false;
+    this.#isUpstreamPaused = false;
+    this.#mustClose = false;
+    this.closesDelayed = false;
+    this.lastActivityMs = nowMs;
+    this.idleTimeoutMs = config.streamIdleTimeoutMs;
+    this.#router.reset();
+    forgetClient(connection);
+    this.streamInfo.reset(connection, nextStreamId(), nowMs);
+    this.streamInfo.protocol = protocol;
+    this.streamInfo.filterChainName = connection.filterChainName;
+    stats.rqTotal.inc();
+    stats.rqHttp1Total.inc();
+    stats.rqActive.inc();
+    if (config.requestTimeoutMs > 0) {
+      this.#requestTimer ??= new StreamTimer(this, StreamTimeout.Request);
+      this.#context.timers.schedule(this.#requestTimer, nowMs + config.requestTimeoutMs);
+    }
+    if (config.maxStreamDurationMs > 0) {
+      this.#durationTimer ??= new StreamTimer(this, StreamTimeout.MaxDuration);
+      this.#context.timers.schedule(this.#durationTimer, nowMs + config.maxStreamDurationMs);
+    }
+  }
+
+  /** In a later turn: lets go of what the stream held. */
+  recycle(): void {
+    if (this.#requestHeaders !== null) this.#context.http1.giveMap(this.#requestHeaders);
+    this.#requestHeaders = null;
+    this.#responseHeaders = null;
+    this.#responseTrailers = null;
+    this.#route = null;
+    this.#ownHeaders.reset();
+  }
+
+  // ---- RequestDecoder: from the codec.
+
+  decodeHeaders(headers: HeaderMap, endStream: boolean): void {
+    const { config, normalizer, trustedAddress } = this.#context;
+    const connection = this.#connectionManager.callbacks.info;
+    this.#requestHeaders = headers;
+    this.isHeadRequest = headers.method === "HEAD";
+    this.#isGrpc = isGrpcRequest(headers);
+    if (endStream) this.#onRequestComplete();
+    if (!config.proxy100Continue && takesContinue(headers)) this.#sendContinue();
+    // Answers until here come before the request's end was looked at: Envoy closes them slowly.
+    this.closesDelayed = true;
+    const result = normalizer.normalize(headers, connection.localPort, this.#isGrpc);
+    if (result !== NormalizeResult.Ok) {
+      this.#refuse(result, headers);
+      return;
+    }
+    const wantsUpgrade = isUpgrade(headers);
+    trustedAddress.apply(headers, connection);
+    this.#chooseRoute(headers);
+    this.#startChain();
+    if (wantsUpgrade) {
+      this.#context.stats.rqWsOnNonWsRoute.inc();
+      this.#filters.sendLocalReply(replies.upgradeRefused);
+      return;
+    }
+    this.closesDelayed = false;
+    this.#filters.decodeHeaders(headers, endStream);
+  }
+
+  decodeData(buffer: Buffer, from: number, to: number, endStream: boolean): void {
+    this.lastActivityMs = this.#context.clock.nowMs;
+    this.streamInfo.bytesReceived += to - from;
+    if (endStream) this.#onRequestComplete();
+    this.#filters.decodeData(buffer, from, to, endStream);
+  }
+
+  decodeTrailers(trailers: HeaderMap): void {
+    this.lastActivityMs = this.#context.clock.nowMs;
+    this.#onRequestComplete();
+    this.#filters.decodeTrailers(trailers);
+  }
+
+  onDecodeError(error: CodecError): void {
+    const reply = replyToCodecError(error);
+    this.streamInfo.responseFlags |= reply.responseFlags;
+    this.isRequestComplete = false;
+    this.#startChain();
+    this.#filters.sendLocalReply(reply);
+  }
+
+  /** The connection is gone, or the client said that it is. */
+  onResetStream(_reason: StreamResetReason): void {
+    const info = this.streamInfo;
+    const isRemote = this.#connectionManager.isPeerGone;
+    this.#encoder = null;
+    this.#context.stats.rqRxReset.inc();
+    info.responseFlags |= ResponseFlag.DownstreamConnectionTermination;
+    info.responseCodeDetails = isRemote
+      ? "downstream_remote_disconnect"
+      : "downstream_local_disconnect";
+    this.#end();
+  }
+
+  onEncodeWritable(): void {
+    if (!this.#isUpstreamPaused) return;
+    this.#isUpstreamPaused = false;
+    this.#router.responseReadDisable(false);
+  }
+
+  // ---- FilterChainEnds: the request leaves the chain towards the router.
+
+  onRequestHeaders(headers: HeaderMap, end: boolean): void {
+    this.#hasReachedRouter = true;
+    this.#router.onRequestHeaders(headers, end);
+  }
+
+  onRequestData(buffer: Buffer, from: number, to: number, end: boolean): void {
+    this.#router.onRequestData(buffer, from, to, end);
+  }
+
+  onRequestTrailers(trailers: HeaderMap): void {
+    this.#router.onRequestTrailers(trailers);
+  }
+
+  // ---- RouterCallbacks: the response comes from the upstream.
+
+  /** Null = none matched. Chosen again when a filter cleared it. */
+  get route(): Route | null {
+    if (this.#isRouteStale && this.#requestHeaders !== null)
+      this.#chooseRoute(this.#requestHeaders);
+    return this.#route;
+  }
+
+  onUpstreamInformational(headers: HeaderMap): void {
+    if (!this.#context.config.proxy100Continue) return;
+    this.#context.stats.chargeResponse(headers.status);
+    this.#encoder?.encodeInformational(headers);
+  }
+
+  onUpstreamHeaders(headers: HeaderMap, end: boolean): void {
+    this.lastActivityMs = this.#context.clock.nowMs;
+    this.#responseHeaders = headers;
+    this.#filters.encodeHeaders(headers, end);
+  }
+
+  onUpstreamData(buffer: Buffer, from: number, to: number, end: boolean): void {
+    this.lastActivityMs = this.#context.clock.nowMs;
+    this.#filters.encodeData(buffer, from, to, end);
+  }
+
+  onUpstreamTrailers(trailers: HeaderMap): void {
+    this.lastActivityMs = this.#context.clock.nowMs;
+    this.#filters.encodeTrailers(trailers);
+  }
+
+  sendLocalReply(reply: LocalReply): void {
+    this.#filters.sendLocalReply(reply);
+  }
+
+  onUpstreamResetAfterResponse(details: string, responseFlags: number): void {
+    this.streamInfo.responseFlags |= responseFlags;
+    this.onFilterReset(details);
+  }
+
+  requestReadDisable(disabled: boolean): void {
+    const { stats } = this.#context;
+    (disabled ? stats.flowControlPaused : stats.flowControlResumed).inc();
+    this.#encoder?.readDisable(disabled);
+  }
+
+  // ---- FilterChainEnds: the response leaves the chain towards the codec.
+
+  onResponseHeaders(headers: HeaderMap, end: boolean): void {
+    const encoder = this.#encoder;
+    if (encoder === null) return;
+    const { clock, finisher, stats } = this.#context;
+    const info = this.streamInfo;
+    this.#responseHeaders = headers;
+    this.#cancel(this.#requestTimer);
+    finisher.finish(headers, this.#requestHeaders);
+    this.#connectionManager.drainIfAsked();
+    if (!this.isRequestComplete) stats.rqResponseBeforeComplete.inc();
+    if (this.#mustClose) headers.setById(HeaderId.Connection, "close");
+    info.responseCode = headers.status;
+    info.downstreamFirstTxMs = clock.nowMs;
+    stats.chargeResponse(headers.status);
+    if (end) this.#onResponseComplete();
+    encoder.encodeHeaders(headers, end);
+    if (end) this.#end();
+  }
+
+  onResponseData(buffer: Buffer, from: number, to: number, end: boolean): void {
+    const encoder = this.#encoder;
+    if (encoder === null) return;
+    if (!this.isHeadRequest) this.streamInfo.bytesSent += to - from;
+    if (end) this.#onResponseComplete();
+    const isTaken = encoder.encodeData(buffer, from, to, end);
+    if (end) this.#end();
+    else if (!isTaken && !this.#isUpstreamPaused) {
+      this.#isUpstreamPaused = true;
+      this.#router.responseReadDisable(true);
+    }
+  }
+
+  onResponseTrailers(trailers: HeaderMap): void {
+    const encoder = this.#encoder;
+    if (encoder === null) return;
+    this.#responseTrailers = trailers;
+    this.#onResponseComplete();
+    encoder.encodeTrailers(trailers);
+    this.#end();
+  }
+
+  onLocalReply(reply: LocalReply): void {
+    const { localReplies, config } = this.#context;
+    const headers = this.#ownHeaders;
+    const info = this.streamInfo;
+    const requestHeaders = this.#requestHeaders;
+    this.#countReply(reply.details);
+    info.responseFlags |= reply.responseFlags;
+    info.responseCodeDetails = reply.details.replace(/\s/g, "_");
+    // A bad request leaves doubt about where the next one begins.
+    if (reply.status === 400 && !config.streamErrorOnInvalidHttpMessage) this.#mustClose = true;
+    headers.reset();
+    headers.status = reply.status;
+    const choice = this.#router.clusterChoice;
+    this.#route?.finalizeResponseHeaders(headers, info, requestHeaders, choice);
+    const body = localReplies.write(reply, headers, info, requestHeaders, this.#isGrpc);
+    const hasBody = body !== "" && !this.isHeadRequest;
+    this.#filters.encodeHeaders(headers, !hasBody);
+    if (!hasBody) return;
+    const bytes = Buffer.from(body, "latin1");
+    this.#filters.encodeData(bytes, 0, bytes.length, true);
+  }
+
+  /** The response is broken off. */
+  onFilterReset(details: string): void {
+    const encoder = this.#encoder;
+    if (encoder === null) return;
+    const { stats } = this.#context;
+    this.streamInfo.responseCodeDetails = details.replace(/\s/g, "_");
+    this.closesDelayed = true;
+    stats.rqTxReset.inc();
+    encoder.resetStream(StreamResetReason.LocalReset);
+    this.#end();
+  }
+
+  /** The route is chosen when it is asked for: a filter may clear it for each header it changes. */
+  onClearRouteCache(): void {
+    this.#isRouteStale = true;
+  }
+
+  onDecodeReadDisable(disabled: boolean): void {
+    this.requestReadDisable(disabled);
+  }
+
+  onEncodeReadDisable(disabled: boolean): void {
+    this.#router.responseReadDisable(disabled);
+  }
+
+  // ---- Timeouts.
+
+  /** Nothing moved for idleTimeoutMs; found out by the connection's look around. */
+  onIdleTimeout(): void {
+    this.#context.stats.rqIdleTimeout.inc();
+    this.#timeOut(this.isRequestComplete ? replies.responseIdle : replies.requestIdle);
+  }
+
+  onStreamTimeout(kind: StreamTimeout): void {
+    if (kind === StreamTimeout.Request) {
+      this.#context.stats.rqTimeout.inc();
+      this.#timeOut(replies.requestTimeout);
+    } else
+      this.#timeOut(this.isRequestComplete ? replies.responseDuration : replies.requestDuration);
+  }
+
+  #timeOut(reply: LocalReply): void {
+    this.streamInfo.responseFlags |= reply.responseFlags;
+    this.#startChain();
+    if (this.#filters.areResponseHeadersOut) this.#countReply(reply.details);
+    this.#filters.sendLocalReply(reply);
+  }
+
+  // ---- Private parts.
+
+  get #connectionManager(): ConnectionManager {
+    return this.#manager as ConnectionManager;
+  }
+
+  #onRequestComplete(): void {
+    this.isRequestComplete = true;
+    this.streamInfo.requestEndMs = this.#context.clock.nowMs;
+    this.#cancel(this.#requestTimer);
+  }
+
+  #onResponseComplete(): void {
+    this.#isResponseComplete = true;
+    if (!this.isRequestComplete) this.closesDelayed = true;
+    this.streamInfo.downstreamLastTxMs = this.#context.clock.nowMs;
+  }
+
+  #countReply(details: string): void {
+    const { stats } = this.#context;
+    if (details === "request_payload_too_large") stats.rqTooLarge.inc();
+    else if (details === "response_payload_too_large") stats.rsTooLarge.inc();
+    else if (details === "max_duration_timeout") stats.rqMaxDurationReached.inc();
+  }
+
+  #sendContinue(): void {
+    const headers = this.#ownHeaders;
+    headers.reset();
+    headers.status = 100;
+    this.#context.stats.chargeResponse(100);
+    this.#encoder?.encodeInformational(headers);
+  }
+
+  #refuse(result: NormalizeResult, headers: HeaderMap): void {
+    const { stats } = this.#context;
+    if (result === NormalizeResult.NotRelative) stats.rqNonRelativePath.inc();
+    else if (result === NormalizeResult.BadPath) stats.rqFailedPathNormalization.inc();
+    else if (result === NormalizeResult.Redirect) stats.rqRedirectedWithNormalizedPath.inc();
+    this.#startChain();
+    this.#filters.sendLocalReply(normalizeReplies[result] ?? redirectReply(headers.path ?? "/"));
+  }
+
+  #chooseRoute(headers: HeaderMap): void {
+    const { config, random, routes } = this.#context;
+    const info = this.streamInfo;
+    const route = routes.match(headers, random.u32());
+    this.#isRouteStale = false;
+    this.#route = route;
+    info.routeName = route?.name ?? "";
+    info.virtualHostName = route?.virtualHost.name ?? "";
+    this.idleTimeoutMs = config.streamIdleTimeoutMs;
+    if (route === null) return;
+    if (route.idleTimeoutMs >= 0) {
+      this.idleTimeoutMs = route.idleTimeoutMs;
+      if (route.idleTimeoutMs > 0) this.#connectionManager.checkWithin(route.idleTimeoutMs);
+    }
+    // A route's own limit is the router's to keep.
+    if (route.maxStreamDurationMs >= 0) this.#cancel(this.#durationTimer);
+  }
+
+  /** Makes the chain once; early failures make it too, so that filters see and log the answer. */
+  #startChain(): void {
+    if (this.#isChainStarted) return;
+    this.#isChainStarted = true;
+    const { bufferBytesMax, filters } = this.#context;
+    const chain = filters.createFilters(this.#route?.perFilter ?? null);
+    this.#filters.reset(chain, this, this.streamInfo, bufferBytesMax);
+  }
+
+  #cancel(timer: StreamTimer | null): void {
+    if (timer !== null) this.#context.timers.cancel(timer);
+  }
+
+  /** Logs name the route's cluster also when a filter answered. */
+  #nameCluster(): void {
+    const headers = this.#requestHeaders;
+    const route = this.#route;
+    if (headers === null || route?.kind !== "route") return;
+    this.streamInfo.upstreamCluster = route.chooseCluster(headers, 0).clusterName;
+  }
+
+  /** Counts, logs, lets go, in Envoy's order: filters' on_log, access logs, the filters' end. */
+  #end(): void {
+    const manager = this.#manager;
+    if (manager === null) return;
+    const { accessLoggers, clock, stats } = this.#context;
+    const info = this.streamInfo;
+    // Otherwise the codec has reset the stream, and that is counted.
+    const isOurs = this.#encoder !== null;
+    this.#manager = null;
+    this.#encoder = null;
+    info.endMs = clock.nowMs;
+    this.#cancel(this.#requestTimer);
+    this.#cancel(this.#durationTimer);
+    if (isOurs && !(this.isRequestComplete && this.#isResponseComplete)) stats.rqRxReset.inc();
+    if (!this.#hasReachedRouter) this.#nameCluster();
+    stats.rqActive.dec();
+    stats.rqTime.record(Math.trunc(info.endMs - info.startMs));
+    if (this.#isChainStarted) this.#filters.log();
+    for (let i = 0; i < accessLoggers.length; i += 1) {
+      const logger = accessLoggers[i];
+      logger?.log(info, this.#requestHeaders, this.#responseHeaders, this.#responseTrailers);
+    }
+    if (this.#isChainStarted) this.#filters.destroy();
+    this.#router.destroy();
+    manager.onStreamEnded(this);
+  }
+}

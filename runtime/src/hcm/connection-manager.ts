@@ -1,0 +1,350 @@
+// The network filter that speaks HTTP: one per downstream connection. Joins the codec with streams,
+// watches the connection's timeouts, and closes it when streams or the drain say so.
+//
+//   Serving -- idle timeout, max duration --> Draining (the next answer says close) --> Closing
+//
+// The object is its own timer entry: it is looked at now and then and finds out whether the stream or
+// the connection was idle for too long, so that requests touch no timer.
+import type {
+  ByteSink,
+  CodecError,
+  RequestDecoder,
+  ResponseEncoder,
+  ServerConnectionCallbacks,
+} from "../codec/codec.ts";
+import { Http1ServerConnection } from "../codec/http1/server-connection.ts";
+import { TimerEntry } from "../core/timer-wheel.ts";
+import type {
+  NetworkFilter,
+  NetworkFilterCallbacks,
+  NetworkFilterFactory,
+} from "../filter/network-filter.ts";
+import { ActiveStream } from "./active-stream.ts";
+import type { HcmContext, StreamCodec } from "./hcm-context.ts";
+import { headTimeout } from "./replies.ts";
+import { StreamTimeout, type StreamTimeoutReceiver, StreamTimer } from "./stream-timer.ts";
+
+/** A longer list of old objects costs more than it saves (bench). */
+const SPARE_STREAMS_MAX = 128;
+
+export class HcmFactory implements NetworkFilterFactory {
+  readonly context: HcmContext;
+  readonly #spare: ActiveStream[];
+  /** Over, but code of theirs may still be on the stack. */
+  readonly #ended: ActiveStream[];
+
+  constructor(context: HcmContext) {
+    this.context = context;
+    this.#spare = [];
+    this.#ended = [];
+  }
+
+  createFilter(callbacks: NetworkFilterCallbacks): NetworkFilter {
+    return new ConnectionManager(this, callbacks);
+  }
+
+  /** A stream of this manager, ready for start(). */
+  takeStream(): ActiveStream {
+    return this.#spare.pop() ?? new ActiveStream(this.context);
+  }
+
+  giveStream(stream: ActiveStream): void {
+    this.#ended.push(stream);
+  }
+
+  /** Only from the outermost call of a turn: nothing of an ended stream is running then. */
+  recycleStreams(): void {
+    const ended = this.#ended;
+    for (let i = 0; i < ended.length; i += 1) {
+      const stream = ended[i] as ActiveStream;
+      stream.recycle();
+      if (this.#spare.length < SPARE_STREAMS_MAX) this.#spare.push(stream);
+    }
+    ended.length = 0;
+  }
+}
+
+export class ConnectionManager
+  extends TimerEntry
+  implements NetworkFilter, ServerConnectionCallbacks, StreamTimeoutReceiver, ByteSink
+{
+  readonly callbacks: NetworkFilterCallbacks;
+  readonly #factory: HcmFactory;
+  readonly #context: HcmContext;
+  /** Null until bytes come: a connection that never speaks has spoken no protocol. */
+  #codec: StreamCodec | null;
+  #stream: ActiveStream | null;
+  #streamCount: number;
+  /** When the connection had its last stream, or was made. */
+  #idleSinceMs: number;
+  /** The next answer says `connection: close`. */
+  #isDraining: boolean;
+  /** The codec is done with the connection: it closes when the stream has ended. */
+  #isClosing: boolean;
+  #isClosed: boolean;
+  #isShutdown: boolean;
+  /** The client may still send or read: it gets time before the connection is cut. */
+  #closesDelayed: boolean;
+  /** The peer sent FIN or its connection broke. */
+  isPeerGone: boolean;
+  /** A stream was under way when the peer left. */
+  #hadStreamAtEnd: boolean;
+  // Only with the timeouts that need them.
+  #headersTimer: StreamTimer | null;
+  #durationTimer: StreamTimer | null;
+  #drainTimer: StreamTimer | null;
+
+  constructor(factory: HcmFactory, callbacks: NetworkFilterCallbacks) {
+    super();
+    const context = factory.context;
+    const { config, clock, stats, timers } = context;
+    this.callbacks = callbacks;
+    this.#factory = factory;
+    this.#context = context;
+    this.#codec = null;
+    this.#stream = null;
+    this.#streamCount = 0;
+    this.#idleSinceMs = clock.nowMs;
+    this.#isDraining = false;
+    this.#isClosing = false;
+    this.#isClosed = false;
+    this.#isShutdown = false;
+    this.#closesDelayed = false;
+    this.isPeerGone = false;
+    this.#hadStreamAtEnd = false;
+    this.#headersTimer = null;
+    this.#durationTimer = null;
+    this.#drainTimer = null;
+    stats.cxTotal.inc();
+    stats.cxActive.inc();
+    if (config.idleTimeoutMs > 0) timers.schedule(this, clock.nowMs + config.idleTimeoutMs);
+    if (config.maxConnectionDurationMs > 0) {
+      this.#durationTimer = new StreamTimer(this, StreamTimeout.ConnectionDuration);
+      timers.schedule(this.#durationTimer, clock.nowMs + config.maxConnectionDurationMs);
+    }
+  }
+
+  // ---- NetworkFilter.
+
+  onData(buffer: Buffer, length: number): void {
+    this.#factory.recycleStreams();
+    if (this.#isClosed) return;
+    this.#context.stats.cxRxBytesTotal.add(length);
+    const codec = this.#codec ?? this.#startCodec();
+    codec.dispatch(buffer, length);
+    if (this.#context.config.requestHeadersTimeoutMs > 0) this.#watchHead();
+  }
+
+  /** As Envoy: an HTTP/1 client that says FIN is gone, answered or not. */
+  onEnd(): void {
+    this.isPeerGone = true;
+    this.#hadStreamAtEnd = this.#stream !== null;
+    this.#codec?.onEnd();
+    this.callbacks.closeAfterFlush(0);
+  }
+
+  onWritable(): void {
+    this.#codec?.onWritable();
+  }
+
+  onClose(remote: boolean): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    const { clock, stats, timers } = this.#context;
+    const hadStream = this.#hadStreamAtEnd || this.#stream !== null;
+    this.isPeerGone = this.isPeerGone || remote;
+    this.#codec?.onClose();
+    timers.cancel(this);
+    this.#cancel(this.#headersTimer);
+    this.#cancel(this.#durationTimer);
+    this.#cancel(this.#drainTimer);
+    stats.cxActive.dec();
+    if (this.#codec !== null) stats.cxHttp1Active.dec();
+    stats.cxDestroy.inc();
+    (this.isPeerGone ? stats.cxDestroyRemote : stats.cxDestroyLocal).inc();
+    if (hadStream) {
+      stats.cxDestroyActiveRq.inc();
+      (this.isPeerGone ? stats.cxDestroyRemoteActiveRq : stats.cxDestroyLocalActiveRq).inc();
+    }
+    stats.cxLengthMs.record(Math.trunc(clock.nowMs - this.callbacks.info.startMs));
+  }
+
+  onDelayedCloseTimeout(): void {
+    this.#context.stats.cxDelayedCloseTimeout.inc();
+  }
+
+  onShutdown(): void {
+    this.#isShutdown = true;
+    if (this.#codec?.hasActiveStream === true) this.#codec.startDrain();
+    else this.callbacks.closeAfterFlush(0);
+  }
+
+  // ---- ByteSink: the codec's way to the connection, which counts what is sent.
+
+  write(bytes: Buffer): boolean {
+    this.#context.stats.cxTxBytesTotal.add(bytes.length);
+    return this.callbacks.io.write(bytes);
+  }
+
+  writeText(text: string): boolean {
+    this.#context.stats.cxTxBytesTotal.add(text.length);
+    return this.callbacks.io.writeText(text);
+  }
+
+  writeLent(buffer: Buffer, from: number, to: number): boolean {
+    this.#context.stats.cxTxBytesTotal.add(to - from);
+    return this.callbacks.io.writeLent(buffer, from, to);
+  }
+
+  readDisable(disabled: boolean): void {
+    this.callbacks.io.readDisable(disabled);
+  }
+
+  unread(bytes: Buffer): void {
+    this.#context.stats.cxRxBytesTotal.add(-bytes.length);
+    this.callbacks.io.unread(bytes);
+  }
+
+  // ---- ServerConnectionCallbacks.
+
+  newStream(encoder: ResponseEncoder): RequestDecoder {
+    const { config, stats } = this.#context;
+    const codec = this.#codec as StreamCodec;
+    this.#cancel(this.#headersTimer);
+    const stream = this.#factory.takeStream();
+    this.#stream = stream;
+    this.#streamCount += 1;
+    const requestsMax = config.maxRequestsPerConnection;
+    if (requestsMax > 0 && this.#streamCount >= requestsMax) {
+      stats.cxMaxRequestsReached.inc();
+      codec.startDrain();
+    }
+    stream.start(this, encoder, codec.protocol);
+    if (config.streamIdleTimeoutMs > 0) this.checkWithin(config.streamIdleTimeoutMs);
+    return stream;
+  }
+
+  onProtocolError(_error: CodecError): void {
+    this.#context.stats.cxProtocolError.inc();
+  }
+
+  /** From inside the codec: the stream itself ends when its call into the codec has returned. */
+  onStreamComplete(closeConnection: boolean): void {
+    if (!closeConnection) return;
+    this.#isClosing = true;
+    if (this.#stream === null) this.#closeConnection();
+  }
+
+  // ---- For streams.
+
+  /** The next answer asks the client to leave. Looked at when response headers go out. */
+  drainIfAsked(): void {
+    if (this.#isDraining || !this.#context.drain.isDraining) return;
+    this.#context.stats.cxDrainClose.inc();
+    this.#startDrainSequence();
+  }
+
+  /** A stream may be idle for less time than passes until the next look. */
+  checkWithin(intervalMs: number): void {
+    const at = this.#context.clock.nowMs + intervalMs;
+    if (!this.isScheduled || at < this.deadlineMs) this.#context.timers.schedule(this, at);
+  }
+
+  /** The stream is over: counted, logged, let go. */
+  onStreamEnded(stream: ActiveStream): void {
+    this.#stream = null;
+    this.#idleSinceMs = this.#context.clock.nowMs;
+    this.#closesDelayed = stream.closesDelayed;
+    this.#factory.giveStream(stream);
+    if (this.#isClosing) {
+      this.#closeConnection();
+      return;
+    }
+    const { idleTimeoutMs } = this.#context.config;
+    if (idleTimeoutMs > 0 && !this.#isClosed) this.checkWithin(idleTimeoutMs);
+  }
+
+  // ---- Timers.
+
+  /** The look around: whoever was idle too long hears of it, otherwise the next look is planned. */
+  override onDeadline(): void {
+    const { clock, config, timers } = this.#context;
+    const stream = this.#stream;
+    const limitMs = stream === null ? config.idleTimeoutMs : stream.idleTimeoutMs;
+    if (limitMs === 0) return;
+    const sinceMs = stream === null ? this.#idleSinceMs : stream.lastActivityMs;
+    if (sinceMs + limitMs > clock.nowMs) timers.schedule(this, sinceMs + limitMs);
+    else if (stream !== null) stream.onIdleTimeout();
+    else this.#onIdle();
+  }
+
+  onStreamTimeout(kind: StreamTimeout): void {
+    const { config, stats } = this.#context;
+    if (kind === StreamTimeout.RequestHeaders) {
+      if (this.#codec?.isReadingHead !== true) return;
+      stats.rqHeaderTimeout.inc();
+      this.#codec.abortHead(headTimeout);
+    } else if (kind === StreamTimeout.ConnectionDuration) {
+      stats.cxMaxDurationReached.inc();
+      this.#startDrainSequence();
+    } else if (kind === StreamTimeout.Drain && this.#stream === null) {
+      this.callbacks.closeAfterFlush(config.delayedCloseTimeoutMs);
+    }
+  }
+
+  // ---- Private parts.
+
+  #startCodec(): StreamCodec {
+    const { config, createCodec, http1, http1Stats, stats } = this.#context;
+    const codec =
+      createCodec?.(this, this) ??
+      new Http1ServerConnection(this, this, config.http1, http1, http1Stats);
+    this.#codec = codec;
+    stats.cxHttp1Total.inc();
+    stats.cxHttp1Active.inc();
+    if (this.#isDraining || this.#isShutdown) codec.startDrain();
+    return codec;
+  }
+
+  #onIdle(): void {
+    if (this.#isDraining) return;
+    this.#context.stats.cxIdleTimeout.inc();
+    this.#startDrainSequence();
+  }
+
+  /** As Envoy: a connection that has spoken HTTP gets drain_timeout to leave, others close at once. */
+  #startDrainSequence(): void {
+    const { clock, config, timers } = this.#context;
+    if (this.#codec === null) {
+      this.callbacks.closeAfterFlush(0);
+      return;
+    }
+    if (this.#isDraining) return;
+    this.#isDraining = true;
+    this.#codec.startDrain();
+    this.#drainTimer = new StreamTimer(this, StreamTimeout.Drain);
+    timers.schedule(this.#drainTimer, clock.nowMs + config.drainTimeoutMs);
+  }
+
+  #watchHead(): void {
+    const { clock, config, timers } = this.#context;
+    if (this.#codec?.isReadingHead !== true) {
+      this.#cancel(this.#headersTimer);
+      return;
+    }
+    this.#headersTimer ??= new StreamTimer(this, StreamTimeout.RequestHeaders);
+    if (this.#headersTimer.isScheduled) return;
+    timers.schedule(this.#headersTimer, clock.nowMs + config.requestHeadersTimeoutMs);
+  }
+
+  #cancel(timer: StreamTimer | null): void {
+    if (timer !== null) this.#context.timers.cancel(timer);
+  }
+
+  /** A client that may still send gets time to read the answer before the connection is cut. */
+  #closeConnection(): void {
+    const isSlow = (this.#closesDelayed || this.#isDraining) && !this.#isShutdown;
+    const { delayedCloseTimeoutMs } = this.#context.config;
+    this.callbacks.closeAfterFlush(isSlow && !this.isPeerGone ? delayedCloseTimeoutMs : 0);
+  }
+}

@@ -1,0 +1,142 @@
+// What a request must satisfy before it is routed, and how its path and host are made canonical. Called
+// by ActiveStream with a head that the codec has accepted; in Envoy's order.
+import type { HcmConfig } from "../config/snapshot.ts";
+import type { HeaderMap } from "../core/header-map.ts";
+import type { LocalReply } from "../filter/http-filter.ts";
+import { canonicalPath, mergeSlashes, PATH_INVALID, unescapeSlashes } from "./path-normalizer.ts";
+
+/** What became of a request. */
+export const NormalizeResult = {
+  Ok: 0,
+  MissingHost: 1,
+  MissingPath: 2,
+  /** The path does not begin with "/". */
+  NotRelative: 3,
+  /** A fragment, an escaped slash that is refused, a path that has no canonical form. */
+  BadPath: 4,
+  /** The client is sent to the canonical path, which stands in the map. */
+  Redirect: 5,
+} as const;
+export type NormalizeResult = (typeof NormalizeResult)[keyof typeof NormalizeResult];
+
+function answer(status: number, details: string): LocalReply {
+  return { status, body: "", headers: null, grpcStatus: -1, details, responseFlags: 0 };
+}
+
+/** Answers by NormalizeResult; null where the answer depends on the request. */
+export const normalizeReplies: readonly (LocalReply | null)[] = [
+  null,
+  answer(400, "missing_host_header"),
+  answer(404, "missing_path_rejected"),
+  answer(404, "absolute_path_rejected"),
+  answer(400, "path_normalization_failed"),
+  null,
+];
+
+export function redirectReply(path: string): LocalReply {
+  return {
+    status: 307,
+    body: "",
+    headers: ["location", path],
+    grpcStatus: -1,
+    details: "path_normalization_failed",
+    responseFlags: 0,
+  };
+}
+
+/** Compiled from one connection manager's configuration. */
+export class RequestNormalizer {
+  readonly #escapedSlashes: HcmConfig["escapedSlashesAction"];
+  readonly #normalizePath: boolean;
+  readonly #mergeSlashes: boolean;
+  readonly #isPathTouched: boolean;
+  readonly #stripMatchingPort: boolean;
+  readonly #stripAnyPort: boolean;
+  readonly #stripDot: boolean;
+  readonly #isHostTouched: boolean;
+
+  constructor(config: HcmConfig) {
+    this.#escapedSlashes = config.escapedSlashesAction;
+    this.#normalizePath = config.normalizePath;
+    this.#mergeSlashes = config.mergeSlashes;
+    this.#isPathTouched =
+      config.normalizePath ||
+      config.mergeSlashes ||
+      config.escapedSlashesAction !== "keep_unchanged";
+    this.#stripMatchingPort = config.stripMatchingHostPort;
+    this.#stripAnyPort = config.stripAnyHostPort;
+    this.#stripDot = config.stripTrailingHostDot;
+    this.#isHostTouched =
+      config.stripMatchingHostPort || config.stripAnyHostPort || config.stripTrailingHostDot;
+  }
+
+  /** Checks and changes the map in place. `isGrpc` clients are refused instead of redirected. */
+  normalize(headers: HeaderMap, localPort: number, isGrpc: boolean): NormalizeResult {
+    if (headers.authority === null) return NormalizeResult.MissingHost;
+    const path = headers.path;
+    if (path === null || path === "") {
+      if (headers.method !== "CONNECT") return NormalizeResult.MissingPath;
+    } else {
+      if (path.charCodeAt(0) !== 0x2f) return NormalizeResult.NotRelative;
+      if (path.indexOf("#") >= 0) return NormalizeResult.BadPath;
+      if (this.#isPathTouched) {
+        const result = this.#touchPath(headers, path, isGrpc);
+        if (result !== NormalizeResult.Ok) return result;
+      }
+    }
+    if (this.#isHostTouched && headers.method !== "CONNECT") this.#touchHost(headers, localPort);
+    return NormalizeResult.Ok;
+  }
+
+  #touchPath(headers: HeaderMap, original: string, isGrpc: boolean): NormalizeResult {
+    let path: string | null = original;
+    let isRedirect = false;
+    if (this.#escapedSlashes !== "keep_unchanged") {
+      path = unescapeSlashes(original);
+      if (path !== original) {
+        headers.path = path;
+        if (this.#escapedSlashes === "reject_request") return NormalizeResult.BadPath;
+        isRedirect = this.#escapedSlashes === "unescape_and_redirect";
+      }
+    }
+    if (this.#normalizePath) {
+      path = canonicalPath(path);
+      if (path === PATH_INVALID) return NormalizeResult.BadPath;
+    }
+    if (this.#mergeSlashes) path = mergeSlashes(path);
+    if (path !== original) headers.path = path;
+    if (!isRedirect) return NormalizeResult.Ok;
+    return isGrpc ? NormalizeResult.BadPath : NormalizeResult.Redirect;
+  }
+
+  #touchHost(headers: HeaderMap, localPort: number): void {
+    const original = headers.authority ?? "";
+    let host = original;
+    if (this.#stripDot) host = withoutTrailingDot(host);
+    if (this.#stripAnyPort) host = withoutPort(host, -1);
+    else if (this.#stripMatchingPort) host = withoutPort(host, localPort);
+    if (host !== original) headers.authority = host;
+  }
+}
+
+/** Offset of the ":" before a port, -1 when there is none ("[::1]" has none). */
+function portColon(host: string): number {
+  const colon = host.lastIndexOf(":");
+  return colon >= 0 && host.indexOf("]", colon) < 0 ? colon : -1;
+}
+
+/** Without ":port" when it is a number, and that one unless `port` is -1. */
+function withoutPort(host: string, port: number): string {
+  const colon = portColon(host);
+  if (colon < 0) return host;
+  const text = host.slice(colon + 1);
+  if (!/^\d{1,5}$/.test(text)) return host;
+  return port < 0 || Number(text) === port ? host.slice(0, colon) : host;
+}
+
+function withoutTrailingDot(host: string): string {
+  const colon = portColon(host);
+  const end = colon < 0 ? host.length : colon;
+  if (end === 0 || host.charCodeAt(end - 1) !== 0x2e) return host;
+  return host.slice(0, end - 1) + host.slice(end);
+}

@@ -1,0 +1,36 @@
+// Stats of one listener in one worker, named as Envoy's `listener.<address>.`.
+import type { Counter, Gauge, Histogram, StatsStore } from "../stats/store.ts";
+
+/** Names that exist from the start though nothing here moves them yet. */
+const restingCounters: readonly string[] = [
+  "downstream_cx_overflow",
+  "downstream_cx_overload_reject",
+  "downstream_cx_transport_socket_connect_timeout",
+  "downstream_global_cx_overflow",
+  "downstream_listener_filter_error",
+  "downstream_listener_filter_remote_close",
+  "downstream_pre_cx_timeout",
+];
+
+export class ListenerStats {
+  readonly cxTotal: Counter;
+  readonly cxDestroy: Counter;
+  readonly cxActive: Gauge;
+  readonly cxLengthMs: Histogram;
+  readonly noFilterChainMatch: Counter;
+  readonly workerCxTotal: Counter;
+  readonly workerCxActive: Gauge;
+
+  constructor(store: StatsStore, statPrefix: string, workerIndex: number) {
+    const scope = `listener.${statPrefix}.`;
+    this.cxTotal = store.counter(`${scope}downstream_cx_total`);
+    this.cxDestroy = store.counter(`${scope}downstream_cx_destroy`);
+    this.cxActive = store.gauge(`${scope}downstream_cx_active`);
+    this.cxLengthMs = store.histogram(`${scope}downstream_cx_length_ms`);
+    this.noFilterChainMatch = store.counter(`${scope}no_filter_chain_match`);
+    this.workerCxTotal = store.counter(`${scope}worker_${workerIndex}.downstream_cx_total`);
+    this.workerCxActive = store.gauge(`${scope}worker_${workerIndex}.downstream_cx_active`);
+    store.gauge(`${scope}downstream_pre_cx_active`);
+    for (const name of restingCounters) store.counter(scope + name);
+  }
+}

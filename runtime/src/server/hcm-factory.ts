@@ -1,0 +1,70 @@
+// Composes a connection manager from its configuration: routes, filters, loggers, rules, stats.
+import { createAccessLoggers } from "../access-log/access-logger.ts";
+import type { HcmConfig, ListenerConfig, Snapshot } from "../config/snapshot.ts";
+import { HcmFactory } from "../hcm/connection-manager.ts";
+import type { DrainState } from "../hcm/hcm-context.ts";
+import { HcmStats } from "../hcm/hcm-stats.ts";
+import { LocalReplyWriter } from "../hcm/local-reply.ts";
+import { RequestNormalizer } from "../hcm/request-normalizer.ts";
+import { ResponseFinisher } from "../hcm/response-finisher.ts";
+import { TrustedAddress } from "../hcm/trusted-address.ts";
+import { RouteTable } from "../router/route-table.ts";
+import { RouterStats } from "../router/router-stats.ts";
+import type { Plugin } from "../wasm/plugin.ts";
+import { FilterFactory } from "./filter-factory.ts";
+import type { WorkerContext } from "./worker-version.ts";
+
+/** Throws when a file of an access log cannot be opened. */
+export function createHcmFactory(
+  context: WorkerContext,
+  snapshot: Snapshot,
+  listener: ListenerConfig,
+  config: HcmConfig,
+  plugins: readonly Plugin[],
+  drain: DrainState,
+): HcmFactory {
+  const { clock, timers, random, stats, http1, clusterManager, sinks } = context;
+  const { hostname } = snapshot.server;
+  const scope = `http.${config.statPrefix}.http1.`;
+  const http1Stats = {
+    droppedHeadersWithUnderscores: stats.counter(`${scope}dropped_headers_with_underscores`),
+    requestsRejectedWithUnderscoresInHeaders: stats.counter(
+      `${scope}requests_rejected_with_underscores_in_headers`,
+    ),
+  };
+  const { id, cluster } = snapshot.node;
+  const identity = { id, cluster, hostIp: snapshot.server.hostIp };
+  return new HcmFactory({
+    config,
+    clock,
+    timers,
+    random,
+    http1,
+    http1Stats,
+    drain,
+    stats: new HcmStats(stats, config.statPrefix, listener.statPrefix),
+    routes: new RouteTable(config.routes, { clock, hostname }),
+    filters: new FilterFactory(config.httpFilters, plugins),
+    accessLoggers: createAccessLoggers(config.accessLogs, {
+      clock,
+      random,
+      hostname,
+      sinks,
+      createWasmLogger: (plugin) => (plugins[plugin] as Plugin).createAccessLogger(),
+    }),
+    router: {
+      clusterManager,
+      clock,
+      timers,
+      random,
+      config: config.router,
+      stats: new RouterStats(stats, config.statPrefix),
+    },
+    normalizer: new RequestNormalizer(config),
+    trustedAddress: new TrustedAddress(config, identity, random),
+    finisher: new ResponseFinisher(config, clock),
+    localReplies: new LocalReplyWriter(config.localReply, { clock, random, hostname }),
+    bufferBytesMax: listener.perConnectionBufferBytesMax,
+    nextStreamId: context.nextConnectionId,
+  });
+}
