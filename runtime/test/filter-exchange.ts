@@ -65,6 +65,9 @@ export interface LocalReplyFacts {
 
 const EMPTY: Buffer = Buffer.alloc(0);
 
+/** What gRPC requests get when a filter names no status; the connection manager derives it. */
+const GRPC_UNKNOWN = 2;
+
 /** Live: its fields follow what happens. Fields of what has not come are empty, `status` is 0. */
 export class FilterExchange implements FilterChainEnds {
   /** Of the answer that the downstream gets. */
@@ -278,7 +281,14 @@ export class FilterExchange implements FilterChainEnds {
     for (let i = 0; i < given.length; i += 2) {
       if (given[i] !== "content-length") headers.append(given[i] as string, given[i + 1] as string);
     }
-    const body = Buffer.from(reply.body, "latin1");
+    const isGrpc = this.#manager.requestHeaders()?.get("content-type") === "application/grpc";
+    const body = isGrpc ? EMPTY : Buffer.from(reply.body, "latin1");
+    if (isGrpc) {
+      headers.status = 200;
+      headers.set("content-type", "application/grpc");
+      headers.set("grpc-status", String(grpcStatus < 0 ? GRPC_UNKNOWN : grpcStatus));
+      if (reply.body !== "") headers.set("grpc-message", encodeURI(reply.body));
+    }
     if (body.length > 0) {
       headers.set("content-length", String(body.length));
       if (!headers.has("content-type")) headers.set("content-type", "text/plain");

@@ -1,5 +1,5 @@
-// Access loggers from configuration: lines to files through sinks, and guests' loggers behind filters.
-// Made by server/ for each listener and connection manager of a thread.
+// Access loggers from configuration: lines to files through sinks, and guests' loggers behind
+// filters. Made by server/ for each listener and connection manager of a thread.
 import type { AccessLogConfig } from "../config/access-log-config.ts";
 import type { Clock } from "../core/clock.ts";
 import type { HeaderMap } from "../core/header-map.ts";

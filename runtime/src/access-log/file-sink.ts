@@ -1,6 +1,6 @@
-// Where access-log lines go: files, standard output and error. One sink per path and thread; lines are
-// gathered in memory and written asynchronously. Used by the loggers; opened, flushed and reopened by
-// server/ through FileSinks.
+// Where access-log lines go: files, standard output and error. One sink per path and thread; lines
+// are gathered in memory and written asynchronously. Used by the loggers; opened, flushed and
+// reopened by server/ through FileSinks.
 import { closeSync, fstatSync, openSync, write, writeSync } from "node:fs";
 import { intervalTicks } from "../core/timer-wheel.ts";
 import type { TickSource } from "../core/timer-wheel.ts";
@@ -144,8 +144,8 @@ export class FileSink {
   }
 
   /**
-   * Writes what is gathered before returning, for the end of the process. What an asynchronous write
-   * has under way is left to it.
+   * Writes what is gathered before returning, for the end of the process. What an asynchronous
+   * write has under way is left to it.
    */
   flushSync(): void {
     let at = 0;
@@ -267,7 +267,9 @@ export class FileSinks {
     });
   }
 
-  /** The sink of a path, "/dev/stdout" and "/dev/stderr" included; throws when it cannot be opened. */
+  /**
+   * The sink of a path, "/dev/stdout" and "/dev/stderr" included; throws when it cannot be opened.
+   */
   get(path: string): FileSink {
     let sink = this.#sinks.get(path);
     if (sink === undefined) {

@@ -1,5 +1,5 @@
-// Access-log filters, compiled once: which finished streams are logged. Used by access loggers, and by
-// hcm for the mappers of local replies.
+// Access-log filters, compiled once: which finished streams are logged. Used by access loggers, and
+// by hcm for the mappers of local replies.
 import type { AccessLogFilterConfig, ComparisonOp } from "../config/access-log-config.ts";
 import type { Clock } from "../core/clock.ts";
 import { HeaderMap } from "../core/header-map.ts";

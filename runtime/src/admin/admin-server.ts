@@ -1,4 +1,5 @@
-// The admin interface's HTTP server: control plane, in the main thread, on node:http. Made by server/.
+// The admin interface's HTTP server: control plane, in the main thread, on node:http. Made by
+// server/.
 import { createServer } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { networkInterfaces } from "node:os";
@@ -164,7 +165,8 @@ class NodeAdminServer implements AdminServer {
 async function readBody(request: IncomingMessage): Promise<Buffer | null> {
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
+  const body: AsyncIterable<Buffer> = request.iterator({ destroyOnReturn: false });
+  for await (const chunk of body) {
     size += chunk.length;
     if (size > BODY_BYTES_MAX) {
       request.resume();

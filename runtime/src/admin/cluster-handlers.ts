@@ -135,7 +135,9 @@ function breakerJson(breaker: AdminCircuitBreaker): JsonObject {
   };
 }
 
-/** Counters first, then gauges; 64-bit numbers are strings in protobuf's JSON, and 0 is left out. */
+/**
+ * Counters first, then gauges; 64-bit numbers are strings in protobuf's JSON, and 0 is left out.
+ */
 function hostJson(cluster: string, host: AdminHost, stats: StatsAggregate): JsonObject {
   const statOf = (name: string): JsonObject => {
     const value = hostStat(cluster, host, name, stats);

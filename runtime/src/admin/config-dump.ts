@@ -37,8 +37,8 @@ export function configDump(request: AdminRequest, delegate: AdminDelegate): Admi
   const regexSource = parameter(request, "name_regex") ?? "";
   const regex = regexSource === "" ? null : Regex.tryCompile(regexSource);
   if (typeof regex === "string") {
-    const message = `INVALID_ARGUMENT: Error while parsing name_regex from ${regexSource}: ${regex}`;
-    return plain(message, 400);
+    const what = `Error while parsing name_regex from ${regexSource}: ${regex}`;
+    return plain(`INVALID_ARGUMENT: ${what}`, 400);
   }
   const dumps = dumpsOf(delegate.configDump(), regex);
   const resource = parameter(request, "resource") ?? "";
@@ -51,7 +51,7 @@ export function configDump(request: AdminRequest, delegate: AdminDelegate): Admi
 function dumpsOf(dump: AdminConfigDump, regex: Regex | null): JsonObject[] {
   const items = (list: readonly ConfigDumpItem[], field: string, type: string): JsonObject[] =>
     list
-      .filter(({ config }) => regex === null || regex.matches(String(config["name"] ?? "")))
+      .filter(({ config }) => regex === null || regex.matches(nameOf(config)))
       .map((item) => itemJson(item, field, type));
   const { bootstrap } = dump;
   const clusters = items(dump.clusters, "cluster", "cluster.v3.Cluster");
@@ -69,6 +69,11 @@ function dumpsOf(dump: AdminConfigDump, regex: Regex | null): JsonObject[] {
     withList("RoutesConfigDump", "static_route_configs", routes),
     { "@type": `${ADMIN}SecretsConfigDump` },
   ];
+}
+
+function nameOf(config: JsonObject): string {
+  const name = config["name"];
+  return typeof name === "string" ? name : "";
 }
 
 function itemJson(item: ConfigDumpItem, field: string, type: string): JsonObject {
@@ -122,8 +127,8 @@ function maskedDump(dumps: readonly JsonObject[], mask: string): AdminResponse {
 }
 
 /**
- * Only the fields that `paths` name; null when a path leads nowhere. `known` are the message's fields,
- * which may be absent; below them a path must exist, since no descriptors are at hand here.
+ * Only the fields that `paths` name; null when a path leads nowhere. `known` are the message's
+ * fields, which may be absent; below them a path must exist, since no descriptors are at hand here.
  */
 function applyMask(
   message: JsonObject,

@@ -1,7 +1,7 @@
 // The admin interface's home page: state of the process and all commands, ready to be used by hand.
 import { adminCommands } from "./admin-commands.ts";
 import type { AdminCommand, AdminParameter } from "./admin-commands.ts";
-import type { AdminDelegate } from "./admin-delegate.ts";
+import type { AdminDelegate, JsonValue } from "./admin-delegate.ts";
 import type { AdminResponse } from "./admin-request.ts";
 
 /** No script, nothing from elsewhere: it works in a closed network. */
@@ -43,8 +43,8 @@ export function homePage(delegate: AdminDelegate): AdminResponse {
 <header>
 <h1>Headgate</h1>
 <span class="state${state === "LIVE" ? " live" : ""}">${escapeHtml(state)}</span>
-<span class="fact">${escapeHtml(String(info["version"] ?? ""))}</span>
-<span class="fact">up ${escapeHtml(String(info["uptime_current_epoch"] ?? "0s"))}</span>
+<span class="fact">${textOf(info["version"])}</span>
+<span class="fact">up ${textOf(info["uptime_current_epoch"])}</span>
 </header>
 <table>
 ${adminCommands
@@ -74,7 +74,8 @@ function form({ path, mutates, parameters }: AdminCommand): string {
   const start = `<form id="${name}" action="${name}" method="${mutates ? "post" : "get"}">`;
   if (parameters.length === 0) return `${start}</form>`;
   const fields = parameters.map(field).join("");
-  return `<details><summary>parameters</summary>${start}${fields}<button>send</button></form></details>`;
+  const whole = `${start}${fields}<button>send</button></form>`;
+  return `<details><summary>parameters</summary>${whole}</details>`;
 }
 
 /** Empty fields would be sent too; the server takes "" for "not given" where that matters. */
@@ -102,8 +103,14 @@ const flags: ReadonlySet<string> = new Set([
 
 /** HTML pages of stats are not served here. */
 function options(oneOf: string): string {
-  const values = oneOf.split(", ").filter((value) => !value.endsWith("html"));
-  return values.map((value) => `<option>${escapeHtml(value)}</option>`).join("");
+  const values = oneOf.split(", ").filter((v) => v !== "" && !v.endsWith("html"));
+  const all = values.map((value) => `<option>${escapeHtml(value)}</option>`).join("");
+  return `<option value=""></option>${all}`;
+}
+
+/** A text of the server's information; "" when it is something else. */
+function textOf(value: JsonValue | undefined): string {
+  return typeof value === "string" ? escapeHtml(value) : "";
 }
 
 const entities: Readonly<Record<string, string>> = {

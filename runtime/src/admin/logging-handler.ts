@@ -25,14 +25,14 @@ export function logging(request: AdminRequest, delegate: AdminDelegate): AdminRe
 
 /** What is wrong; null when the levels were changed or nothing was asked for. */
 function changeLevels(request: AdminRequest, delegate: AdminDelegate): string | null {
-  const [first, ...others] = request.parameters;
+  // Forms send their empty fields too.
+  const [first, ...others] = request.parameters.filter(([, value]) => value !== "");
   if (first === undefined) return null;
   if (others.length > 0) return "invalid number of parameters";
   const [name, value] = first;
   if (name === "group") return "group parameter requires fine-grain logging to be enabled";
   if (name === "paths") return changePaths(value, delegate);
   if (name === "level") {
-    if (value === "") return null;
     const level = levelOf(value);
     if (level === null) return "unknown logger level";
     delegate.setLogLevel(null, level);

@@ -26,7 +26,7 @@ export class StatsPages {
 
   /** /stats in its formats. */
   stats(request: AdminRequest): AdminResponse | Promise<AdminResponse> {
-    const format = parameter(request, "format") ?? "text";
+    const format = parameter(request, "format") || "text";
     if (format === "prometheus") return this.prometheus(request);
     if (format === "html" || format === "active-html") {
       return textResponse("HTML is not supported, use format=text, json or prometheus\n", 400);
@@ -69,7 +69,7 @@ export function recentLookups(): AdminResponse {
 
 /** The query, or the answer to a wrong one. */
 function readQuery(request: AdminRequest, mode: HistogramMode): StatsQuery | AdminResponse {
-  const type = parameter(request, "type") ?? "All";
+  const type = parameter(request, "type") || "All";
   if (!types.includes(type)) return textResponse("invalid &type= param", 400);
   const buckets = parameter(request, "histogram_buckets") ?? "";
   const isDefault = buckets === "" || buckets === "none";

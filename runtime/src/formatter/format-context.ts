@@ -1,4 +1,5 @@
-// What a substitution format may look at: filled in by its user before each line, emptied afterwards.
+// What a substitution format may look at: filled in by its user before each line, emptied
+// afterwards.
 import type { Clock } from "../core/clock.ts";
 import type { HeaderMap } from "../core/header-map.ts";
 import type { StreamInfo } from "../core/stream-info.ts";

@@ -50,8 +50,8 @@ export function compileText(format: string, options: FormatOptions): Formatter |
 }
 
 /**
- * Compiles a text or JSON format as configuration has it, or says what is wrong. JSON lines end with a
- * line feed.
+ * Compiles a text or JSON format as configuration has it, or says what is wrong. JSON lines end
+ * with a line feed.
  */
 export function compileFormat(
   config: SubstitutionFormatConfig,

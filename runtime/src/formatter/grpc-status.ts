@@ -1,8 +1,11 @@
-// The gRPC status of a finished stream, as access logs see it: %GRPC_STATUS% and the gRPC log filter.
+// The gRPC status of a finished stream, as access logs see it: %GRPC_STATUS% and the gRPC log
+// filter.
 import type { HeaderMap } from "../core/header-map.ts";
 import type { StreamInfo } from "../core/stream-info.ts";
 
-/** HTTP statuses that stand for a gRPC status when the response has none; all others are UNKNOWN. */
+/**
+ * HTTP statuses that stand for a gRPC status when the response has none; all others are UNKNOWN.
+ */
 const byHttpStatus: ReadonlyMap<number, number> = new Map([
   [400, 13],
   [401, 16],

@@ -45,7 +45,9 @@ const requestMap: MapOf = (c) => c.requestHeaders;
 const responseMap: MapOf = (c) => c.responseHeaders;
 const trailerMap: MapOf = (c) => c.responseTrailers;
 
-/** %PATH(WQ|NQ:ORIG|PATH|ORIG_OR_PATH)%: with or without query, from :path or x-envoy-original-path. */
+/**
+ * %PATH(WQ|NQ:ORIG|PATH|ORIG_OR_PATH)%: with or without query, from :path or x-envoy-original-path.
+ */
 const path: Factory = (args) => {
   const [query = "", source = "ORIG_OR_PATH"] = args.split(":");
   if (!["", "WQ", "NQ"].includes(query)) return `has an invalid option ${query}, expected WQ or NQ`;

@@ -103,7 +103,10 @@ function compareBytes(a: string, b: string): number {
   return x < y ? -1 : Number(x > y);
 }
 
-/** UTF-8 stays as it came; of other bytes, and of what stands around them, the code points are written. */
+/**
+ * UTF-8 stays as it came; of other bytes, and of what stands around them, the code points are
+ * written.
+ */
 function jsonText(value: FormatValue): string {
   if (typeof value !== "string") return JSON.stringify(value);
   // biome-ignore lint: the range is the point

@@ -1,4 +1,5 @@
-// Splits formats into literal texts and compiled %COMMANDS%; called by the compilers of text and JSON.
+// Splits formats into literal texts and compiled %COMMANDS%; called by the compilers of text and
+// JSON.
 import type { FormatOperator } from "./format-context.ts";
 import { operators, truncatableOperators, unimplementedOperators } from "./operators.ts";
 import type { OperatorFactory } from "./operators.ts";
@@ -116,6 +117,6 @@ function truncated(operator: FormatOperator, lengthMax: number): FormatOperator 
 }
 
 function syntaxError(format: string, at: number): FormatError {
-  const message = `incorrect configuration: ${format}. Couldn't find valid command at position ${at}`;
-  return { message, isUnimplemented: false };
+  const place = `Couldn't find valid command at position ${at}`;
+  return { message: `incorrect configuration: ${format}. ${place}`, isUnimplemented: false };
 }

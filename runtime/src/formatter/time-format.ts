@@ -1,5 +1,6 @@
-// Time formats as access logs have them: %START_TIME(%Y-%m-%dT%H:%M:%S.%3fZ)% and its kin. Specifiers of
-// strftime, of absl (%E3S) and Envoy's own (%s, %f, %3f). Used by operators and the process log.
+// Time formats as access logs have them: %START_TIME(%Y-%m-%dT%H:%M:%S.%3fZ)% and its kin.
+// Specifiers of strftime, of absl (%E3S) and Envoy's own (%s, %f, %3f). Used by operators and the
+// process log.
 
 const months: readonly string[] = [
   "January",
@@ -52,7 +53,8 @@ export function isoTime(): TimeFormatter {
   };
 }
 
-// What a percent may stand before: a flag with a letter, absl's %E forms, so many digits of a second.
+// What a percent may stand before: a flag with a letter, absl's %E forms, so many digits of a
+// second.
 const SPECIFIER =
   /%(?:([-_0^#])([A-Za-eg-rt-z])|E(\d\d?|\*)([Sf])|(E4Y|Ez|E\*z|ET|:z)|[EO]?([A-Za-z%])|([1-9])f)/y;
 

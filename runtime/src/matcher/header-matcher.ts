@@ -11,9 +11,9 @@ export interface HeaderPredicate {
 
 /**
  * Compiles a HeaderMatcher (envoy.config.route.v3.HeaderMatcher) as Envoy 1.40 evaluates it: of
- * repeated lines each is tried on its own and one that matches is enough; inversion turns the answer
- * for the whole header around. A missing header matches nothing, inverted or not, unless it is
- * treated as empty; for `present` it counts as absent, and inversion counts.
+ * repeated lines each is tried on its own and one that matches is enough; inversion turns the
+ * answer for the whole header around. A missing header matches nothing, inverted or not, unless it
+ * is treated as empty; for `present` it counts as absent, and inversion counts.
  */
 export function compileHeaderMatch(config: HeaderMatchConfig): HeaderPredicate {
   const { name, match, invert, treatMissingAsEmpty } = config;

@@ -1,4 +1,5 @@
-// Conditions on a text (StringMatcher), compiled once: used by headers, queries and whoever matches names.
+// Conditions on a text (StringMatcher), compiled once: used by headers, queries and whoever matches
+// names.
 import { Regex } from "../core/regex.ts";
 import type { StringMatchConfig } from "../config/route-config.ts";
 

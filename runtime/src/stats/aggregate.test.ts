@@ -51,7 +51,7 @@ function likeEnvoy(): StatsAggregate {
   }
   // Two requests of 0 ms print as one does.
   aggregate.store.histogram("http.ingress.downstream_rq_time").record(0);
-  aggregate.flush();
+  aggregate.flushHistograms();
   return aggregate;
 }
 
@@ -85,9 +85,9 @@ test("each histogram mode is Envoy's, as text and as JSON", () => {
   const aggregate = new StatsAggregate(20_000);
   const histogram = aggregate.store.histogram("cluster.up.upstream_rq_body_size");
   for (const value of recorded.before) histogram.record(value);
-  aggregate.flush();
+  aggregate.flushHistograms();
   for (const value of recorded.interval) histogram.record(value);
-  aggregate.flush();
+  aggregate.flushHistograms();
   for (const histogramMode of ["cumulative", "disjoint", "detailed", "summary"] as const) {
     const query: StatsQuery = { ...defaultStatsQuery, histogramMode };
     const text = histogramMode === "summary" ? recorded["text"] : recorded[histogramMode];
@@ -165,7 +165,7 @@ test("usedonly keeps what was ever seen different from 0", () => {
   aggregate.store.counter("counted").inc();
   const gauge = aggregate.store.gauge("was_up");
   gauge.set(1);
-  aggregate.flush();
+  aggregate.flushHistograms();
   gauge.set(0);
   aggregate.store.histogram("empty");
   expect(statsText(aggregate, { ...defaultStatsQuery, usedOnly: true })).toBe(
@@ -292,7 +292,7 @@ test("the same name is the same stat, and definitions tell kind and slot", () =>
 test("fractions of recorded values are dropped, as Envoy's milliseconds are", () => {
   const aggregate = new StatsAggregate(20_000);
   aggregate.store.histogram("h").record(0.9);
-  aggregate.flush();
+  aggregate.flushHistograms();
   expect(statsText(aggregate, defaultStatsQuery)).toMatch(/^h: P0\(0,0\)/);
 });
 

@@ -1,5 +1,5 @@
-// All threads' stats as the main thread sees them: sums over shared memory, by name. Used by the admin
-// interface; sources are added and removed by server/ as workers come and go.
+// All threads' stats as the main thread sees them: sums over shared memory, by name. Used by the
+// admin interface; sources are added and removed by server/ as workers come and go.
 import { assert } from "../core/assert.ts";
 import { HISTOGRAM_SLOTS } from "./histogram.ts";
 import type { HistogramSlots } from "./histogram.ts";
@@ -167,7 +167,7 @@ export class StatsAggregate {
   }
 
   /** Ends the interval of histograms; called each stats_flush_interval (default 5 s). */
-  flush(): void {
+  flushHistograms(): void {
     for (const entry of this.#histograms.values()) {
       const before = entry.flushed;
       if (countOf(entry) === (before === null ? 0 : (before[0] as number))) {
@@ -228,8 +228,8 @@ function countOf(entry: HistogramEntry): number {
 }
 
 /**
- * The sum of all parts. Workers write meanwhile, so the count is made from the buckets: quantiles walk
- * the buckets up to it.
+ * The sum of all parts. Workers write meanwhile, so the count is made from the buckets: quantiles
+ * walk the buckets up to it.
  */
 function mergeOf(entry: HistogramEntry): HistogramSlots {
   const merged =

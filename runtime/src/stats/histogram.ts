@@ -1,5 +1,6 @@
-// The histogram's memory layout and arithmetic: the log-linear buckets of Envoy's circllhist, for whole
-// numbers from 0 to 10^12. Used by the store (recording) and by the text forms (quantiles, sums).
+// The histogram's memory layout and arithmetic: the log-linear buckets of Envoy's circllhist, for
+// whole numbers from 0 to 10^12. Used by the store (recording) and by the text forms (quantiles,
+// sums).
 //
 //   slot + 0   number of recorded values
 //   slot + 1   their sum

@@ -58,7 +58,8 @@ function boundsJson(stat: HistogramStat, mode: HistogramMode): string {
   const cumulative = boundCounts(stat.cumulative, mode);
   const bounds = histogramBounds.map(
     (bound, i) =>
-      `{"upper_bound":${formatJson(bound)},"interval":${interval[i]},"cumulative":${cumulative[i]}}`,
+      `{"upper_bound":${formatJson(bound)},"interval":${interval[i]},` +
+      `"cumulative":${cumulative[i]}}`,
   );
   return `[${bounds.join(",")}]`;
 }

@@ -1,4 +1,5 @@
-// Numbers as Envoy prints them, which differ from JavaScript's in exponents: used by the stats' text forms.
+// Numbers as Envoy prints them, which differ from JavaScript's in exponents: used by the stats'
+// text forms.
 
 /** C's %.<digits>g. */
 export function formatG(value: number, digits: number): string {

@@ -1,5 +1,5 @@
-// Stats in the Prometheus text format, byte for byte as Envoy's /stats/prometheus, and the Node process'
-// own metrics after them.
+// Stats in the Prometheus text format, byte for byte as Envoy's /stats/prometheus, and the Node
+// process' own metrics after them.
 import type { HistogramStat, StatsAggregate } from "./aggregate.ts";
 import {
   approximateSum,
@@ -37,7 +37,9 @@ export class PrometheusWriter {
     this.#names = new Map();
   }
 
-  /** `textReadouts` adds them as gauges of value 0. The query's type is not looked at, as in Envoy. */
+  /**
+   * `textReadouts` adds them as gauges of value 0. The query's type is not looked at, as in Envoy.
+   */
   write(stats: StatsAggregate, query: StatsQuery, textReadouts: boolean): string {
     const all: StatsQuery = { ...query, type: "All" };
     const counters: Sample[] = [];
@@ -114,7 +116,8 @@ function histogramText(name: PrometheusName, stat: HistogramStat): string {
     out += `${metric}_bucket{${bucket}} ${counts[i]}\n`;
   }
   out += `${metric}_bucket{${withLabel(labels, "le", "+Inf")}} ${total}\n`;
-  return `${out}${metric}_sum{${labels}} ${formatG(approximateSum(stat.cumulative), 32)}\n${metric}_count{${labels}} ${total}\n`;
+  const sum = formatG(approximateSum(stat.cumulative), 32);
+  return `${out}${metric}_sum{${labels}} ${sum}\n${metric}_count{${labels}} ${total}\n`;
 }
 
 function summaryText(name: PrometheusName, stat: HistogramStat): string {
@@ -143,8 +146,9 @@ function escapeLabel(value: string): string {
 }
 
 /**
- * Metrics of the process itself, `headgate_process_*` and `headgate_nodejs_*`. prom-client is loaded
- * (50 ms) and starts watching the event loop and the garbage collector with the first scrape.
+ * Metrics of the process itself, `headgate_process_*` and `headgate_nodejs_*`. prom-client is
+ * loaded (50 ms) and starts watching the event loop and the garbage collector with the first
+ * scrape.
  */
 export class ProcessMetrics {
   #registry: Promise<{ metrics(): Promise<string>; clear(): void }> | null;

@@ -1,8 +1,9 @@
 // Counters, gauges and histograms of one thread, kept in shared memory so that the main thread can
 // sum all workers' without asking them.
 //
-// A thread has one StatsStore; each name gets a slot (a run of slots for a histogram) in a Float64Array.
-// Names are sent to the main thread once, when they are made (`onDefine`); values never are.
+// A thread has one StatsStore; each name gets a slot (a run of slots for a histogram) in a
+// Float64Array. Names are sent to the main thread once, when they are made (`onDefine`); values
+// never are.
 import { assert } from "../core/assert.ts";
 import { HISTOGRAM_SLOTS, histogramBucketOf } from "./histogram.ts";
 
@@ -18,7 +19,9 @@ export interface StatDefinition {
 }
 
 export interface StatsStoreOptions {
-  /** Slots in all; a histogram takes HISTOGRAM_SLOTS of them. Default 4 Mi (32 MiB, touched lazily). */
+  /**
+   * Slots in all; a histogram takes HISTOGRAM_SLOTS of them. Default 4 Mi (32 MiB, touched lazily).
+   */
   readonly slotsMax?: number;
   /** Called for each new stat, in order. */
   readonly onDefine?: (definition: StatDefinition) => void;
@@ -174,7 +177,9 @@ export class Histogram {
     this.#slot = slot;
   }
 
-  /** `value` in the stat's unit (milliseconds for times); its fraction is dropped, as Envoy does. */
+  /**
+   * `value` in the stat's unit (milliseconds for times); its fraction is dropped, as Envoy does.
+   */
   record(value: number): void {
     this.recordInteger(Math.floor(value));
   }

@@ -23,6 +23,7 @@ interface Extractor {
 
 const VALUE = "[^.]+";
 const ADDRESS = "(?:\\d{1,3}(?:\\.\\d{1,3}){3}_\\d+|\\[[a-fA-F_\\d]+(?:\\.\\d{1,3}){0,3}\\]_\\d+)";
+const LISTENER = `listener\\.(?:${ADDRESS}|${VALUE})`;
 const CIPHER = "[\\w-]+";
 const CONFIG_NAME = "[\\w.-]+";
 
@@ -52,18 +53,20 @@ const extractors: readonly Extractor[] = [
   regex(
     "worker_id",
     "",
-    `^(?:listener\\.(?:${ADDRESS}|${VALUE})|server|listener_manager|thread_local_cluster_manager)\\.worker_((\\d+)\\.)`,
+    `^(?:${LISTENER}|server|listener_manager|thread_local_cluster_manager)` +
+      "\\.worker_((\\d+)\\.)",
   ),
   regex(
     "tls_certificate",
     "",
-    `^(?:listener\\.(?:${ADDRESS}|${VALUE})|cluster\\.${VALUE})\\.ssl\\.certificate\\.((${VALUE})\\.).*$`,
+    `^(?:${LISTENER}|cluster\\.${VALUE})\\.ssl\\.certificate\\.((${VALUE})\\.).*$`,
   ),
   tokens("local_http_ratelimit_prefix", "$.http_local_rate_limit.**"),
   regex(
     "dynamo_partition_id",
     "http",
-    `^http\\.${VALUE}\\.dynamodb\\.table\\.${VALUE}\\.capacity\\.${VALUE}(\\.__partition_id=(\\w{7}))$`,
+    `^http\\.${VALUE}\\.dynamodb\\.table\\.${VALUE}\\.capacity\\.${VALUE}` +
+      "(\\.__partition_id=(\\w{7}))$",
   ),
   regex(
     "dynamo_operation",
@@ -105,7 +108,8 @@ const extractors: readonly Extractor[] = [
   regex(
     "rbac_policy_name",
     "http",
-    `^http\\.${VALUE}\\.rbac\\.(?:${VALUE}\\.)?policy\\.((${VALUE})\\.)(?:allowed|shadow_allowed|denied|shadow_denied)$`,
+    `^http\\.${VALUE}\\.rbac\\.(?:${VALUE}\\.)?policy\\.((${VALUE})\\.)` +
+      "(?:allowed|shadow_allowed|denied|shadow_denied)$",
   ),
   regex("rbac_http_prefix", "http", `^http\\.${VALUE}\\.rbac\\.(?!policy\\.)((${VALUE})\\.)`),
   regex(
@@ -123,7 +127,9 @@ const byPrefix: ReadonlyMap<string, readonly Extractor[]> = Map.groupBy(
   (extractor) => extractor.prefix,
 );
 
-/** Splits a flat name. All patterns see the whole name; of two for one tag the first match counts. */
+/**
+ * Splits a flat name. All patterns see the whole name; of two for one tag the first match counts.
+ */
 export function extractTags(name: string): TaggedName {
   const dot = name.indexOf(".");
   const ofPrefix = byPrefix.get(dot < 0 ? name : name.slice(0, dot)) ?? [];

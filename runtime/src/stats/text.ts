@@ -42,8 +42,9 @@ function quantilesText(stat: HistogramStat): string {
   const cumulative = computeQuantiles(stat.cumulative);
   return histogramQuantiles
     .map((quantile, i) => {
-      const values = `${formatShortest(interval[i] as number)},${formatShortest(cumulative[i] as number)}`;
-      return `P${formatG(quantile * 100, 6)}(${values})`;
+      const before = formatShortest(interval[i] as number);
+      const all = formatShortest(cumulative[i] as number);
+      return `P${formatG(quantile * 100, 6)}(${before},${all})`;
     })
     .join(" ");
 }

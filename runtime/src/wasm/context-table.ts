@@ -14,7 +14,7 @@ export class ContextTable {
   #size: number;
 
   constructor() {
-    this.#slots = new Array<Context | null>(SLOTS).fill(null);
+    this.#slots = Array.from({ length: SLOTS }, () => null);
     this.#lastId = 0;
     this.#size = 0;
   }

@@ -1,4 +1,4 @@
-// What hostcalls act on: a root context or a stream context, with the answers of one that has nothing.
+// What hostcalls act on, a root or a stream context, with the answers of one that has nothing.
 import { Status } from "proxy-wasm-types";
 import type { BufferQueue } from "../core/buffer-queue.ts";
 import type { HeaderMap } from "../core/header-map.ts";

@@ -1,4 +1,4 @@
-// The functions of one instance that the host calls, looked up once; null = there is no need to call.
+// The functions of one instance that the host calls, looked up once; null = no need to call.
 import { findCallback } from "proxy-wasm-types";
 import type { CompiledModule } from "./compiled-module.ts";
 

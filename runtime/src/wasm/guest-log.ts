@@ -1,4 +1,4 @@
-// Where guests' messages go: the process log, and a list while a plugin starts (its refusal quotes it).
+// Where guests' messages go: the process log, and while a plugin starts a list for its refusal.
 import { LogLevel, type Logger } from "../core/logger.ts";
 
 /** More lines than this of one start-up are not quoted. */

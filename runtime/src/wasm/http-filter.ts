@@ -1,5 +1,5 @@
-// A wasm plugin as an HTTP filter of one stream: what the filter manager calls, turned into callbacks of
-// the guest, and the guest's answers turned into what the manager understands.
+// A wasm plugin as an HTTP filter of one stream: what the filter manager calls becomes callbacks of
+// the guest, and the guest's answers become what the manager understands.
 import { BufferQueue } from "../core/buffer-queue.ts";
 import type { HeaderMap } from "../core/header-map.ts";
 import { Protocol } from "../core/stream-info.ts";

@@ -1,4 +1,4 @@
-// The guest's linear memory as hostcalls see it: bounds, text, keys, and results in the guest's heap.
+// The guest's linear memory as hostcalls see it: bounds, text, keys, results in the guest's heap.
 // Wasm hands pointers and sizes over as signed numbers: callers pass them through `>>> 0` first.
 import { headerIdOf } from "../core/header-names.ts";
 import type { Allocator } from "./vm.ts";

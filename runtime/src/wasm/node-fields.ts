@@ -1,9 +1,10 @@
-// Fields of the node in its serialised form: id, cluster, locality, metadata. Asked by property-table.ts.
+// Fields of the serialised node: id, cluster, locality, metadata. Asked by property-table.ts.
 import type { NodeConfig } from "../config/snapshot.ts";
 import { booleanValue, pairsValue } from "./property-value.ts";
 
 /** Numbers of envoy.config.core.v3.Node and google.protobuf.Struct that are read here. */
 const NODE_METADATA = 3;
+const NODE_LOCALITY = 4;
 const STRUCT_FIELDS = 1;
 const ENTRY_KEY = 1;
 const ENTRY_VALUE = 2;
@@ -27,6 +28,9 @@ export function findNodeField(node: NodeConfig, path: readonly string[]): string
     return latin1(places[rest[0] as string]);
   }
   if (rest.length > 0) return undefined;
+  if (field === "locality") {
+    return fieldBytes(Buffer.from(node.serialized), NODE_LOCALITY)[0]?.toString("latin1") ?? "";
+  }
   const fields: Readonly<Record<string, string>> = { id: node.id, cluster: node.cluster };
   return latin1(fields[field as string]);
 }
@@ -37,8 +41,8 @@ function latin1(text: string | undefined): string | undefined {
 
 function metadataAt(node: Buffer, keys: readonly string[]): string | undefined {
   let struct = fieldBytes(node, NODE_METADATA)[0];
+  if (keys.length === 0) return structText(struct ?? Buffer.alloc(0));
   if (struct === undefined) return undefined;
-  if (keys.length === 0) return structText(struct);
   for (const [depth, key] of keys.entries()) {
     const value: Buffer | undefined = entryOf(struct as Buffer, key);
     if (value === undefined) return undefined;

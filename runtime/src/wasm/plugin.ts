@@ -1,4 +1,4 @@
-// One configured plugin of this thread: makes its filters and access loggers, and follows its VM's fate.
+// One configured plugin of this thread: makes filters and access loggers, follows its VM's fate.
 import type { WasmPluginConfig } from "../config/snapshot.ts";
 import type { HeaderMap } from "../core/header-map.ts";
 import type { StreamInfo } from "../core/stream-info.ts";

@@ -1,14 +1,15 @@
-// What guests may ask for by path: the attributes of the stream, of its connection, and of the plugin.
+// What guests may ask for by path: attributes of the stream, of its connection, of the plugin.
 //
-// Every fixed path is a row of one table, its segments joined by NUL as guests send them; paths with a
-// name of somebody's choice in them (headers, metadata, filter state) are told apart by their beginning.
-import { MapType } from "proxy-wasm-types";
+// Every fixed path is a row of one table, its segments joined by NUL as guests send them; paths
+// with a name of somebody's choice (headers, metadata, filter state) differ in how they begin.
+import { GrpcStatus, MapType } from "proxy-wasm-types";
 import type { ConnectionInfo } from "../core/connection-info.ts";
 import type { HeaderMap } from "../core/header-map.ts";
 import { HeaderId } from "../core/header-names.ts";
 import { protocolText, type StreamInfo } from "../core/stream-info.ts";
 import type { Context } from "./context.ts";
 import { findNodeField } from "./node-fields.ts";
+import { metadataMessage } from "./metadata-message.ts";
 import {
   booleanValue,
   integerValue,
@@ -81,6 +82,11 @@ function requestHeader(id: number): Getter {
   return ofRequest((headers) => headers.getById(id) ?? NotFound);
 }
 
+/** Of the route, which has a virtual host; its own name may be empty. */
+function ofRoute(get: (info: StreamInfo) => string): Getter {
+  return ofStream((info) => (info.virtualHostName === "" ? NotFound : textValue(get(info))));
+}
+
 /** Text that says by being empty that it is not there. */
 function known(text: string): PropertyValue {
   return text === "" ? NotFound : textValue(text);
@@ -93,10 +99,10 @@ function span(fromMs: number, toMs: number): PropertyValue {
 
 function wholeMap(mapType: number): Getter {
   return (context) => {
+    if (context.streamInfo === null) return NotFound;
     const map = context.streamMap(mapType);
-    if (map === null) return NotFound;
     const pairs: string[] = [];
-    map.visit({ onHeader: (name, value) => void pairs.push(name, value) });
+    map?.visit({ onHeader: (name, value) => void pairs.push(name, value) });
     return pairsValue(pairs);
   };
 }
@@ -129,11 +135,35 @@ function bytesOf(context: Context, mapType: number): number {
   return context.streamMap(mapType)?.byteSize ?? 0;
 }
 
+/** From trailers or headers, else derived from the response's code, once there is one. */
 function grpcStatus(context: Context): PropertyValue {
   const trailers = context.streamMap(MapType.HttpResponseTrailers);
   const headers = context.streamMap(MapType.HttpResponseHeaders);
   const status = trailers?.getById(HeaderId.GrpcStatus) ?? headers?.getById(HeaderId.GrpcStatus);
-  return status !== undefined && /^\d{1,9}$/.test(status) ? integerValue(Number(status)) : NotFound;
+  if (status !== undefined && /^\d{1,9}$/.test(status)) return integerValue(Number(status));
+  const code = context.streamInfo?.responseCode ?? 0;
+  return code === 0 ? NotFound : integerValue(grpcStatusOf(code));
+}
+
+/** The gRPC specification's mapping of HTTP codes. */
+function grpcStatusOf(code: number): GrpcStatus {
+  switch (code) {
+    case 400:
+      return GrpcStatus.Internal;
+    case 401:
+      return GrpcStatus.Unauthenticated;
+    case 403:
+      return GrpcStatus.PermissionDenied;
+    case 404:
+      return GrpcStatus.Unimplemented;
+    case 429:
+    case 502:
+    case 503:
+    case 504:
+      return GrpcStatus.Unavailable;
+    default:
+      return GrpcStatus.Unknown;
+  }
 }
 
 // ---- Paths with a free part.
@@ -265,15 +295,25 @@ const rows: readonly (readonly [string, Getter])[] = [
   ["upstream.local_port", ofStream((info) => portOf(info.upstreamLocalAddress))],
   [
     "upstream.transport_failure_reason",
-    ofStream((info) => textValue(info.upstreamTransportFailureReason)),
+    ofStream((info) =>
+      info.upstreamHost === "" && info.attemptCount === 0
+        ? NotFound
+        : textValue(info.upstreamTransportFailureReason),
+    ),
   ],
   ["upstream.request_attempt_count", ofStream((info) => integerValue(info.attemptCount))],
   ["xds.cluster_name", ofStream((info) => known(info.upstreamCluster))],
-  ["xds.route_name", ofStream((info) => known(info.routeName))],
-  ["xds.virtual_host_name", ofStream((info) => known(info.virtualHostName))],
-  ["xds.filter_chain_name", ofStream((info) => known(info.filterChainName))],
+  ["xds.route_name", ofRoute((info) => info.routeName)],
+  ["xds.virtual_host_name", ofRoute((info) => info.virtualHostName)],
+  ["xds.filter_chain_name", ofStream((info) => textValue(info.filterChainName))],
   ["xds.listener_direction", ofStream(() => integerValue(0))],
   ["xds.node", (context): PropertyValue => context.vm.services.node.serialized],
+  ["metadata", ofStream((info) => metadataMessage(info.dynamicMetadata))],
+  // Whole groups exist, but have no encoding.
+  ...["request", "response", "connection", "source", "destination", "upstream", "xds"].map(
+    (group): readonly [string, Getter] => [group, ofStream(() => NoValue)],
+  ),
+  ["filter_state", ofStream(() => NoValue)],
   ["plugin_name", (context): PropertyValue => textValue(context.plugin.name)],
   ["plugin_root_id", (context): PropertyValue => textValue(context.plugin.rootId)],
   ["plugin_vm_id", (context): PropertyValue => textValue(context.plugin.vmId)],

@@ -1,4 +1,4 @@
-// The root context of one plugin on one VM: start, configuration, ticks, callouts, access logs, end.
+// The root context of one plugin on one VM: start, configuration, ticks, callouts, logs, end.
 import { limits, MapType, Status } from "proxy-wasm-types";
 import type { HeaderMap } from "../core/header-map.ts";
 import type { StreamInfo } from "../core/stream-info.ts";

@@ -1,4 +1,4 @@
-// Shared data and queues of the guests of this thread, by vm_id. Other threads have stores of their own.
+// Shared data and queues of the guests of this thread, by vm_id. Each thread has a store.
 import { Status } from "proxy-wasm-types";
 
 /** Gets told of items in a queue it registered: the root context that was the last to register. */

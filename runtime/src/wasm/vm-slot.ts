@@ -1,4 +1,4 @@
-// Where plugins that share a VM find it: holds the VM of now, notes its failure, makes the next one.
+// Where plugins that share a VM find it: holds it, notes its failure, makes the next one.
 import { LogLevel } from "../core/logger.ts";
 import type { Counter, Gauge } from "../stats/store.ts";
 import type { CompiledModule } from "./compiled-module.ts";

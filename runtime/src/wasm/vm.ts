@@ -1,5 +1,5 @@
-// One instance of a module with its memory, and the call boundary between host and guest, both ways.
-// Called by root and stream contexts; hostcalls are wrapped here by `guardHostcall`.
+// One instance of a module with its memory, and the call boundary from host to guest.
+// Called by root and stream contexts. The way from guest to host is in hostcalls/guard.ts.
 import { assert } from "../core/assert.ts";
 import { LogLevel } from "../core/logger.ts";
 import type { LocalReply } from "../filter/http-filter.ts";
@@ -11,13 +11,10 @@ import { GuestExports, type GuestFunction } from "./guest-exports.ts";
 import type { GuestLog } from "./guest-log.ts";
 import { createImports } from "./hostcalls/index.ts";
 import { GuestMemory } from "./memory.ts";
+import { Phase } from "./phase.ts";
 import { MetricTable } from "./metrics.ts";
 import { failureOf, VmFailure } from "./vm-failure.ts";
 import type { VmServices } from "./vm-services.ts";
-
-/** What the guest is running for: which hostcalls it may make. */
-export const Phase = { Run: 0, Initialize: 1, Allocate: 2 } as const;
-export type Phase = (typeof Phase)[keyof typeof Phase];
 
 /** What makes a VM besides its code: plugins that agree in all of it may share one. */
 export interface VmSettings {
@@ -172,7 +169,7 @@ export class Vm implements Allocator {
     return pointer;
   }
 
-  /** Tokens of HTTP calls are 4, 8, ...: never used twice by a VM, so that no guest mixes them up. */
+  /** Tokens of HTTP calls are 4, 8, ...: never used twice by a VM. */
   nextCallToken(): number {
     this.#lastCallToken += 4;
     return this.#lastCallToken;
@@ -269,42 +266,4 @@ export class Vm implements Allocator {
     this.log.host(LogLevel.Error, `wasm guest called ${name} in ${when}`);
     return this.stopGuest(`restricted callback: ${name} in ${when}`);
   }
-}
-
-/** A hostcall's implementation: numbers in, a status or nothing out; i64 come as BigInt. */
-export type HostFunction = (...args: never[]) => number | void;
-
-type Six = (a: number, b: number, c: number, d: number, e: number) => number | void;
-
-/**
- * The function that the guest gets: refuses phases that are not in `isAllowed`, and lets no error
- * out. Up to five parameters take a way without an array (bench/micro wasm-boundary).
- */
-export function guardHostcall(
-  vm: Vm,
-  name: string,
-  hostcall: HostFunction,
-  isAllowed: { readonly initialize: boolean; readonly allocate: boolean },
-): (...args: never[]) => number | void {
-  const isRefused = (): boolean =>
-    vm.phase === Phase.Initialize ? !isAllowed.initialize : !isAllowed.allocate;
-  if (hostcall.length <= 5) {
-    const short = hostcall as Six;
-    return (a: number, b: number, c: number, d: number, e: number) => {
-      if (vm.phase !== Phase.Run && isRefused()) return vm.refuseHostcall(name);
-      try {
-        return short(a, b, c, d, e);
-      } catch (error) {
-        return vm.stopByError(error);
-      }
-    };
-  }
-  return (...args: never[]) => {
-    if (vm.phase !== Phase.Run && isRefused()) return vm.refuseHostcall(name);
-    try {
-      return hostcall(...args);
-    } catch (error) {
-      return vm.stopByError(error);
-    }
-  };
 }

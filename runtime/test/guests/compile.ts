@@ -34,14 +34,16 @@ export async function compileGuest(name: string): Promise<Uint8Array> {
 
 async function compile(source: string): Promise<Uint8Array> {
   let bytes: Uint8Array | null = null;
-  const { error, stderr } = await asc.main(["guest.ts", "-o", "guest.wasm", ...OPTIONS], {
+  const errors: string[] = [];
+  const { error } = await asc.main(["guest.ts", "-o", "guest.wasm", ...OPTIONS], {
     readFile: (name) => (name === "guest.ts" ? source : null),
     writeFile: (_name, contents) => {
       bytes = Buffer.from(contents);
     },
     listFiles: () => [],
+    reportDiagnostic: (diagnostic) => void errors.push(diagnostic.message),
   });
-  if (error !== null) throw new Error(`the guest does not compile: ${stderr.toString()}`);
+  if (error !== null) throw new Error(`the guest does not compile: ${errors.join("; ")}`);
   if (bytes === null) throw new Error("the compiler wrote nothing");
   return bytes;
 }

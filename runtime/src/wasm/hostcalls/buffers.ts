@@ -31,6 +31,10 @@ function readableBuffer(vm: Vm, type: number): BufferQueue | Uint8Array | null {
 }
 
 export function bufferHostcalls(vm: Vm): HostcallTable {
+  return { ...readingHostcalls(vm), ...changingHostcalls(vm) };
+}
+
+function readingHostcalls(vm: Vm): HostcallTable {
   const memory = vm.memory;
   return {
     /**
@@ -75,7 +79,12 @@ export function bufferHostcalls(vm: Vm): HostcallTable {
       if (!memory.writeU32(outSize >>> 0, buffer.length)) return Status.InvalidMemoryAccess;
       return memory.writeU32(outFlags >>> 0, 0) ? Status.Ok : Status.InvalidMemoryAccess;
     },
+  };
+}
 
+function changingHostcalls(vm: Vm): HostcallTable {
+  const memory = vm.memory;
+  return {
     /**
      * Puts bytes in place of a part of a body.
      *

@@ -1,5 +1,5 @@
-// Hostcalls of the chapter "gRPC calls". No call can be made yet: the answers are Envoy's for a cluster
-// it does not know and for tokens of calls that do not exist.
+// Hostcalls of the chapter "gRPC calls". No call can be made yet: the answers are Envoy's for a
+// cluster it does not know and for tokens of calls that do not exist.
 import { Status } from "proxy-wasm-types";
 import type { Vm } from "../vm.ts";
 import type { HostcallTable } from "./index.ts";
@@ -57,7 +57,14 @@ export function grpcCallHostcalls(vm: Vm): HostcallTable {
       return refuse([...names, metadata, metadataSize], outToken);
     },
 
-    /** Errors: InvalidMemoryAccess, BadArgument (no token of a stream), NotFound (no such stream). */
+    ...tokenHostcalls(vm),
+  };
+}
+
+function tokenHostcalls(vm: Vm): HostcallTable {
+  const memory = vm.memory;
+  return {
+    /** Errors: InvalidMemoryAccess, BadArgument (no stream's token), NotFound (no such stream). */
     proxy_grpc_send(token: number, message: number, messageSize: number, _end: number): Status {
       if (!memory.contains(message >>> 0, messageSize >>> 0)) return Status.InvalidMemoryAccess;
       return (token & 3) === TokenClass.GrpcStream ? Status.NotFound : Status.BadArgument;

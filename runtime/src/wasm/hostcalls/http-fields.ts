@@ -1,8 +1,9 @@
 // Hostcalls of the chapter "HTTP fields": header and trailer maps.
 //
-// Each map is the HeaderMap that the filter chain works on: nothing is copied but what a guest asks for.
+// Each map is the HeaderMap that the filter chain works on: only what a guest asks for is copied.
 import { decodePairsInto, MapType, PairsResult, Status } from "proxy-wasm-types";
 import type { HeaderMap, HeaderVisitor } from "../../core/header-map.ts";
+import { HeaderId, headerIdOf } from "../../core/header-names.ts";
 import type { GuestKey, GuestMemory } from "../memory.ts";
 import { hasLineBreak } from "../memory.ts";
 import { pairsValue } from "../property-value.ts";
@@ -24,6 +25,32 @@ export class PairCollector implements HeaderVisitor {
 
 export function httpFieldHostcalls(vm: Vm): HostcallTable {
   return { ...readingHostcalls(vm), ...wholeMapHostcalls(vm), ...changingHostcalls(vm) };
+}
+
+const COLON = 0x3a;
+
+/** Known headers that stay entries of their own; Envoy joins the others that it knows. */
+const repeatedIds: ReadonlySet<number> = new Set([
+  HeaderId.Other,
+  HeaderId.AcceptLanguage,
+  HeaderId.AcceptRanges,
+  HeaderId.Age,
+  HeaderId.Cookie,
+  HeaderId.Expires,
+  HeaderId.LastModified,
+  HeaderId.Range,
+  HeaderId.SetCookie,
+  HeaderId.Traceparent,
+  HeaderId.Tracestate,
+  HeaderId.Trailer,
+]);
+
+/** As Envoy's addCopy: a new entry, or joined by a comma to the one there is. */
+function addEntry(map: HeaderMap, id: number, name: string, value: string): void {
+  const isSingle = name.charCodeAt(0) === COLON || !repeatedIds.has(id);
+  const before = isSingle ? map.get(name) : undefined;
+  if (before === undefined) map.append(name, value);
+  else map.set(name, `${before},${value}`);
 }
 
 function lookUp(map: HeaderMap, key: GuestKey): string | undefined {
@@ -119,7 +146,11 @@ function wholeMapHostcalls(vm: Vm): HostcallTable {
       if (isGood) {
         map.clear();
         for (let i = 0; i < pairs.length; i += 2) {
-          map.append(pairs[i] as string, pairs[i + 1] as string);
+          const name = pairs[i] as string;
+          const value = pairs[i + 1] as string;
+          // Replacing puts a pseudo header at the end: they stand in the guest's order then.
+          if (name.charCodeAt(0) === COLON && !map.has(name)) map.replace(name, value);
+          else addEntry(map, headerIdOf(name), name, value);
         }
         context.onMapChanged(type);
       }
@@ -151,7 +182,7 @@ function changingHostcalls(vm: Vm): HostcallTable {
     const value = memory.readValue(valueAt, valueSize);
     if (!key.isValid || value === null) return Status.BadArgument;
     if (isReplace) map.replace(key.name, value);
-    else map.append(key.name, value);
+    else addEntry(map, key.id, key.name, value);
     context.onMapChanged(type);
     return Status.Ok;
   }

@@ -1,4 +1,4 @@
-// The imports of one instance: every hostcall of every ABI version, WASI, and stubs for what is unknown.
+// The imports of one instance: every hostcall of every ABI version, WASI, and stubs of unknowns.
 import {
   extraEnvImports,
   findHostcall,
@@ -10,12 +10,13 @@ import {
 } from "proxy-wasm-types";
 import { LogLevel } from "../../core/logger.ts";
 import type { CompiledModule } from "../compiled-module.ts";
-import { guardHostcall, type HostFunction, type Vm } from "../vm.ts";
+import type { Vm } from "../vm.ts";
 import { bufferHostcalls } from "./buffers.ts";
 import { clockHostcalls } from "./clocks-and-timers.ts";
 import { contextHostcalls } from "./context-lifecycle.ts";
 import { foreignFunctionHostcalls } from "./foreign-functions.ts";
 import { grpcCallHostcalls } from "./grpc-calls.ts";
+import { guardHostcall, type HostFunction } from "./guard.ts";
 import { httpCallHostcalls } from "./http-calls.ts";
 import { httpFieldHostcalls } from "./http-fields.ts";
 import { loggingHostcalls } from "./logging.ts";

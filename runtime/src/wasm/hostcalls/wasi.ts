@@ -1,5 +1,5 @@
-// WASI preview 1 with the answers of Envoy's host: a log, clocks, randomness, configured variables, and
-// no files. One table serves both module names.
+// WASI preview 1 with the answers of Envoy's host: a log, clocks, randomness, configured variables,
+// and no files. One table serves both module names.
 import { limits, LogLevel, WasiErrno } from "proxy-wasm-types";
 import { LogLevel as HostLogLevel } from "../../core/logger.ts";
 import type { GuestMemory } from "../memory.ts";

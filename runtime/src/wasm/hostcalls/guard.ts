@@ -1,0 +1,47 @@
+// The call boundary from guest to host: every import that does something is wrapped here.
+import { Phase } from "../phase.ts";
+import type { Vm } from "../vm.ts";
+
+/** A hostcall's implementation: numbers in, a status or nothing out; i64 come as BigInt. */
+export type HostFunction = (...args: never[]) => number | void;
+
+/** In which phases besides callbacks a hostcall may be made. */
+export interface AllowedPhases {
+  readonly initialize: boolean;
+  readonly allocate: boolean;
+}
+
+type Five = (a: number, b: number, c: number, d: number, e: number) => number | void;
+
+/**
+ * The function that the guest gets: refuses phases that are not allowed, and lets no error out.
+ * Up to five parameters go a way without an array (bench/micro wasm-boundary).
+ */
+export function guardHostcall(
+  vm: Vm,
+  name: string,
+  hostcall: HostFunction,
+  allowed: AllowedPhases,
+): HostFunction {
+  const isRefused = (): boolean =>
+    vm.phase === Phase.Initialize ? !allowed.initialize : !allowed.allocate;
+  if (hostcall.length <= 5) {
+    const short = hostcall as Five;
+    return (a: number, b: number, c: number, d: number, e: number) => {
+      if (vm.phase !== Phase.Run && isRefused()) return vm.refuseHostcall(name);
+      try {
+        return short(a, b, c, d, e);
+      } catch (error) {
+        return vm.stopByError(error);
+      }
+    };
+  }
+  return (...args: never[]) => {
+    if (vm.phase !== Phase.Run && isRefused()) return vm.refuseHostcall(name);
+    try {
+      return hostcall(...args);
+    } catch (error) {
+      return vm.stopByError(error);
+    }
+  };
+}

@@ -1,0 +1,86 @@
+// Dynamic metadata as the message envoy.config.core.v3.Metadata, which guests get for "metadata".
+
+/** Numbers of Metadata, google.protobuf.Struct, Value and ListValue. */
+const FILTER_METADATA = 1;
+const STRUCT_FIELDS = 1;
+const ENTRY_KEY = 1;
+const ENTRY_VALUE = 2;
+const VALUE_NULL = 1;
+const VALUE_NUMBER = 2;
+const VALUE_STRING = 3;
+const VALUE_BOOL = 4;
+const VALUE_STRUCT = 5;
+const VALUE_LIST = 6;
+const LIST_VALUES = 1;
+
+const WIRE_VARINT = 0;
+const WIRE_FIXED64 = 1;
+const WIRE_BYTES = 2;
+
+type Entries = Iterable<readonly [string, unknown]>;
+
+/** No bytes when there is no metadata. */
+export function metadataMessage(
+  metadata: ReadonlyMap<string, ReadonlyMap<string, unknown>> | null,
+): Buffer {
+  if (metadata === null) return Buffer.alloc(0);
+  const parts: Buffer[] = [];
+  for (const [namespace, values] of metadata) {
+    parts.push(entry(FILTER_METADATA, namespace, struct(values)));
+  }
+  return Buffer.concat(parts);
+}
+
+function struct(entries: Entries): Buffer {
+  const parts: Buffer[] = [];
+  for (const [key, item] of entries) parts.push(entry(STRUCT_FIELDS, key, value(item)));
+  return Buffer.concat(parts);
+}
+
+/** One entry of a map field. */
+function entry(number: number, key: string, contents: Buffer): Buffer {
+  const name = bytesField(ENTRY_KEY, Buffer.from(key));
+  return bytesField(number, Buffer.concat([name, bytesField(ENTRY_VALUE, contents)]));
+}
+
+function value(item: unknown): Buffer {
+  if (typeof item === "string") return bytesField(VALUE_STRING, Buffer.from(item));
+  if (typeof item === "boolean") return Buffer.from([tag(VALUE_BOOL, WIRE_VARINT), item ? 1 : 0]);
+  if (typeof item === "number") {
+    const bytes = Buffer.alloc(9);
+    bytes[0] = tag(VALUE_NUMBER, WIRE_FIXED64);
+    bytes.writeDoubleLE(item, 1);
+    return bytes;
+  }
+  if (Array.isArray(item)) {
+    const parts = item.map((one) => bytesField(LIST_VALUES, value(one)));
+    return bytesField(VALUE_LIST, Buffer.concat(parts));
+  }
+  if (item instanceof Map) return bytesField(VALUE_STRUCT, struct(item as Map<string, unknown>));
+  if (typeof item === "object" && item !== null) {
+    return bytesField(VALUE_STRUCT, struct(Object.entries(item)));
+  }
+  return Buffer.from([tag(VALUE_NULL, WIRE_VARINT), 0]);
+}
+
+function bytesField(number: number, contents: Buffer): Buffer {
+  return Buffer.concat([
+    Buffer.from([tag(number, WIRE_BYTES), ...varint(contents.length)]),
+    contents,
+  ]);
+}
+
+function tag(number: number, wireType: number): number {
+  return (number << 3) | wireType;
+}
+
+function varint(number: number): number[] {
+  const bytes: number[] = [];
+  let left = number;
+  while (left >= 0x80) {
+    bytes.push((left & 0x7f) | 0x80);
+    left >>>= 7;
+  }
+  bytes.push(left);
+  return bytes;
+}
