@@ -65,9 +65,6 @@ export interface LocalReplyFacts {
 
 const EMPTY: Buffer = Buffer.alloc(0);
 
-/** What gRPC requests get when a filter names no status; the connection manager derives it. */
-const GRPC_UNKNOWN = 2;
-
 /** Live: its fields follow what happens. Fields of what has not come are empty, `status` is 0. */
 export class FilterExchange implements FilterChainEnds {
   /** Of the answer that the downstream gets. */
@@ -89,6 +86,7 @@ export class FilterExchange implements FilterChainEnds {
   readonly #manager: FilterManager;
   readonly #filters: readonly HttpFilter[];
   readonly #clock: Clock;
+  readonly #localReplies: LocalReplyWriter;
   readonly #bufferBytesMax: number;
   readonly #allLogs: readonly LogLine[];
   readonly #logsFrom: number;
@@ -103,6 +101,7 @@ export class FilterExchange implements FilterChainEnds {
     request: FilterRequest,
     filters: readonly HttpFilter[],
     clock: Clock,
+    localReplies: LocalReplyWriter,
     bufferBytesMax: number,
     streamId: number,
     logs: readonly LogLine[],
@@ -121,6 +120,7 @@ export class FilterExchange implements FilterChainEnds {
     this.#manager = new FilterManager();
     this.#filters = filters;
     this.#clock = clock;
+    this.#localReplies = localReplies;
     this.#bufferBytesMax = bufferBytesMax;
     this.#allLogs = logs;
     this.#logsFrom = logs.length;
@@ -268,31 +268,17 @@ export class FilterExchange implements FilterChainEnds {
     this.#isResponseComplete = true;
   }
 
-  /** As the connection manager answers, without its own headers (server, date). */
+  /** As the connection manager answers, without the headers that it adds to all (server, date). */
   onLocalReply(reply: LocalReply): void {
     this.#isAnswered = true;
     const { status, details, grpcStatus } = reply;
     this.localReply = { status, details, grpcStatus };
-    this.info.responseCode = status;
     this.info.responseCodeDetails = details;
     const headers = new HeaderMap();
-    headers.status = status;
-    const given = reply.headers ?? [];
-    for (let i = 0; i < given.length; i += 2) {
-      if (given[i] !== "content-length") headers.append(given[i] as string, given[i + 1] as string);
-    }
-    const isGrpc = this.#manager.requestHeaders()?.get("content-type") === "application/grpc";
-    const body = isGrpc ? EMPTY : Buffer.from(reply.body, "latin1");
-    if (isGrpc) {
-      headers.status = 200;
-      headers.set("content-type", "application/grpc");
-      headers.set("grpc-status", String(grpcStatus < 0 ? GRPC_UNKNOWN : grpcStatus));
-      if (reply.body !== "") headers.set("grpc-message", encodeURI(reply.body));
-    }
-    if (body.length > 0) {
-      headers.set("content-length", String(body.length));
-      if (!headers.has("content-type")) headers.set("content-type", "text/plain");
-    }
+    const requestHeaders = this.#manager.requestHeaders();
+    const isGrpc = requestHeaders?.get("content-type")?.startsWith("application/grpc") ?? false;
+    const text = this.#localReplies.write(reply, headers, this.info, requestHeaders, isGrpc);
+    const body = Buffer.from(text, "latin1");
     const hasBody = body.length > 0 && !this.#isHead;
     this.#manager.encodeHeaders(headers, !hasBody);
     if (hasBody) this.#manager.encodeData(body, 0, body.length, true);

@@ -5,6 +5,7 @@ import { Clock } from "../src/core/clock.ts";
 import { SeededRandom } from "../src/core/random.ts";
 import { TimerWheel } from "../src/core/timer-wheel.ts";
 import type { HttpFilter } from "../src/filter/http-filter.ts";
+import { LocalReplyWriter } from "../src/hcm/local-reply.ts";
 import { loadModule, ModuleCache } from "../src/module/module-loader.ts";
 import { StatKind, StatsStore } from "../src/stats/store.ts";
 import type { CompiledModule } from "../src/wasm/compiled-module.ts";
@@ -103,6 +104,7 @@ export class FilterHost {
   readonly #clock: Clock;
   readonly #timers: TimerWheel;
   readonly #clusters: FakeClusters;
+  readonly #localReplies: LocalReplyWriter;
   readonly #host: WasmHost;
   readonly #plugin: Plugin;
   readonly #open: Set<FilterExchange>;
@@ -118,12 +120,18 @@ export class FilterHost {
     this.#clock = new Clock(this.#time);
     this.#timers = new TimerWheel(this.#clock, (turn) => this.#turn(turn), this.#time);
     this.#clusters = new FakeClusters(options.clusters ?? {});
+    const random = new SeededRandom(options.seed ?? 1);
+    this.#localReplies = new LocalReplyWriter(null, {
+      clock: this.#clock,
+      random,
+      hostname: "test",
+    });
     this.#open = new Set();
     this.#streams = 0;
     this.#host = new WasmHost({
       clock: this.#clock,
       timers: this.#timers,
-      random: new SeededRandom(options.seed ?? 1),
+      random,
       stats: this.stats,
       logger: recorder,
       node: NODE,
@@ -151,6 +159,7 @@ export class FilterHost {
       request,
       filters,
       this.#clock,
+      this.#localReplies,
       this.#options.bufferBytesMax ?? 1 << 20,
       this.#streams,
       this.logs,

@@ -5,8 +5,12 @@
 //
 // A stream ends in #end() and nowhere else. The object is used again only in a later turn: filters, the
 // router and the codec may still be on the stack.
-import type { CodecError, RequestDecoder, ResponseEncoder } from "../codec/codec.ts";
-import { StreamResetReason } from "../codec/codec.ts";
+import {
+  type CodecError,
+  type RequestDecoder,
+  type ResponseEncoder,
+  StreamResetReason,
+} from "../codec/codec.ts";
 import { isUpgrade } from "../codec/http1/hop-by-hop.ts";
 import { HeaderId } from "../core/header-names.ts";
 import { HeaderMap } from "../core/header-map.ts";
@@ -19,6 +23,7 @@ import type { Route, RouterCallbacks } from "../router/route.ts";
 import { Router } from "../router/router.ts";
 import type { ConnectionManager } from "./connection-manager.ts";
 import type { HcmContext, StreamRouter } from "./hcm-context.ts";
+import { addReplyHeaders } from "./local-reply.ts";
 import { replies, replyToCodecError } from "./replies.ts";
 import { NormalizeResult, normalizeReplies, redirectReply } from "./request-normalizer.ts";
 import { forgetClient, takesContinue } from "./trusted-address.ts";
@@ -322,8 +327,7 @@ export class ActiveStream
     if (reply.status === 400 && !config.streamErrorOnInvalidHttpMessage) this.#mustClose = true;
     headers.reset();
     headers.status = reply.status;
-    const choice = this.#router.clusterChoice;
-    this.#route?.finalizeResponseHeaders(headers, info, requestHeaders, choice);
+    this.#addHeaders(headers, reply);
     const body = localReplies.write(reply, headers, info, requestHeaders, this.#isGrpc);
     const hasBody = body !== "" && !this.isHeadRequest;
     this.#filters.encodeHeaders(headers, !hasBody);
@@ -388,7 +392,7 @@ export class ActiveStream
 
   #onRequestComplete(): void {
     this.isRequestComplete = true;
-    this.streamInfo.requestEndMs = this.#context.clock.nowMs;
+    this.streamInfo.requestEndMs = this.lastActivityMs;
     this.#cancel(this.#requestTimer);
   }
 
@@ -396,6 +400,16 @@ export class ActiveStream
     this.#isResponseComplete = true;
     if (!this.isRequestComplete) this.closesDelayed = true;
     this.streamInfo.downstreamLastTxMs = this.#context.clock.nowMs;
+  }
+
+  /** The route's response headers stand before a reply's own; behind them when the route answered. */
+  #addHeaders(headers: HeaderMap, reply: LocalReply): void {
+    const route = this.#route;
+    const choice = this.#router.clusterChoice;
+    const isOfRoute = route !== null && route.kind !== "route";
+    if (isOfRoute) addReplyHeaders(headers, reply.headers);
+    route?.finalizeResponseHeaders(headers, this.streamInfo, this.#requestHeaders, choice);
+    if (!isOfRoute) addReplyHeaders(headers, reply.headers);
   }
 
   #countReply(details: string): void {

@@ -68,7 +68,7 @@ export class LocalReplyWriter {
   }
 
   /**
-   * Fills `headers`, which already hold what the route adds to responses, and returns the body (one
+   * Fills `headers`, which already hold the reply's and the route's, and returns the body (one
    * character a byte). For gRPC requests the answer is a head with grpc-status and no body.
    */
   write(
@@ -78,7 +78,6 @@ export class LocalReplyWriter {
     requestHeaders: HeaderMap | null,
     isGrpc: boolean,
   ): string {
-    addHeaders(headers, reply.headers);
     headers.status = reply.status;
     info.responseCode = reply.status;
     let body = reply.body;
@@ -87,21 +86,15 @@ export class LocalReplyWriter {
     const mapper = this.#findMapper(info, requestHeaders, headers);
     if (mapper !== null) {
       body = mapper.body ?? body;
-      if (mapper.statusCode !== 0) {
-        headers.status = mapper.statusCode;
-        info.responseCode = mapper.statusCode;
-      }
+      info.localReplyBody = body;
+      this.#mapHead(mapper, headers, info, requestHeaders);
       format = mapper.bodyFormat ?? format;
     }
     info.localReplyBody = body;
-    const additions = mapper === null ? null : mapper.headers;
-    if (additions !== null || format !== null) {
+    if (format !== null) {
       this.#context.set(info, requestHeaders, headers, null);
-      additions?.apply(headers, this.#context);
-      if (format !== null) {
-        body = format.format(this.#context);
-        contentType = format.contentType;
-      }
+      body = format.format(this.#context);
+      contentType = format.contentType;
       this.#context.clear();
     }
     if (isGrpc) {
@@ -118,6 +111,23 @@ export class LocalReplyWriter {
     return body;
   }
 
+  /** Headers are made while the old status holds, as Envoy does. */
+  #mapHead(
+    mapper: Mapper,
+    headers: HeaderMap,
+    info: StreamInfo,
+    requestHeaders: HeaderMap | null,
+  ): void {
+    if (mapper.headers !== null) {
+      this.#context.set(info, requestHeaders, headers, null);
+      mapper.headers.apply(headers, this.#context);
+      this.#context.clear();
+    }
+    if (mapper.statusCode === 0) return;
+    headers.status = mapper.statusCode;
+    info.responseCode = mapper.statusCode;
+  }
+
   #findMapper(
     info: StreamInfo,
     requestHeaders: HeaderMap | null,
@@ -131,7 +141,8 @@ export class LocalReplyWriter {
   }
 }
 
-function addHeaders(headers: HeaderMap, pairs: readonly string[] | null): void {
+/** Appends the headers that a reply brings. */
+export function addReplyHeaders(headers: HeaderMap, pairs: readonly string[] | null): void {
   if (pairs === null) return;
   for (let i = 0; i + 1 < pairs.length; i += 2) {
     headers.append(pairs[i] as string, pairs[i + 1] as string);

@@ -64,7 +64,10 @@ export class MainStats {
       },
       ownsClusterStats: true,
     });
-    this.#flush = setInterval(() => this.update(state()), FLUSH_INTERVAL_MS);
+    this.#flush = setInterval(() => {
+      this.update(state());
+      stats.flushHistograms();
+    }, FLUSH_INTERVAL_MS);
     this.#flush.unref();
   }
 

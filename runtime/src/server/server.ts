@@ -2,14 +2,18 @@
 // order; then it lives until serve.ts stops it.
 import { writeFileSync } from "node:fs";
 import { performance } from "node:perf_hooks";
-type AdminServer = { listen(): Promise<string>; close(): void };
+import { FileSinks, FileStats } from "../access-log/file-sink.ts";
+import type { FileSink } from "../access-log/file-sink.ts";
+import { createAdminServer } from "../admin/admin-server.ts";
+import type { DrainOptions } from "../admin/admin-delegate.ts";
+import type { AdminServer } from "../admin/admin-server.ts";
 import { describeProblem } from "../config/config-error.ts";
 import { LogLevel } from "../core/logger.ts";
 import type { Logger } from "../core/logger.ts";
 import { StatsAggregate } from "../stats/aggregate.ts";
 import type { StatsSource } from "../stats/aggregate.ts";
 import { breakerMemory, releaseThread } from "../upstream/circuit-breaker.ts";
-import { createAdmin } from "./admin-delegate.ts";
+import { ServerAdmin } from "./admin-delegate.ts";
 import { loadConfig, problemAt } from "./config-loading.ts";
 import type { LoadedConfig } from "./config-loading.ts";
 import { MainStats } from "./main-stats.ts";
@@ -49,6 +53,10 @@ export class Server {
   #config: LoadedConfig | null;
   #state: ServerState;
   #healthcheckFailed: boolean;
+  /** Of the admin interface's access logs; null = it has none. */
+  #sinks: FileSinks | null;
+  /** When the configuration in force was loaded, ISO 8601. */
+  lastUpdated: string;
   #requestQuit: () => void;
 
   /** Throws ConfigErrors or StartError; nothing is left running then. */
@@ -76,6 +84,8 @@ export class Server {
     this.#config = null;
     this.#state = "PRE_INITIALIZING";
     this.#healthcheckFailed = false;
+    this.#sinks = null;
+    this.lastUpdated = new Date().toISOString();
     this.#requestQuit = (): void => {};
     this.quit = new Promise((resolve) => {
       this.#requestQuit = (): void => resolve("/quitquitquit");
@@ -123,6 +133,7 @@ export class Server {
   }
 
   reopenLogs(): void {
+    this.#sinks?.reopen();
     this.#pool.broadcast({ type: "reopen_logs" });
   }
 
@@ -142,16 +153,20 @@ export class Server {
     });
   }
 
-  /** /drain_listeners. `graceful` asks clients to leave first and stops listening after drain-time. */
-  drainListeners(graceful: boolean, inboundOnly: boolean): void {
+  /**
+   * /drain_listeners: listeners close at once, or when drain-time is over after clients were asked to
+   * leave; with skipExit they go on accepting.
+   */
+  drainListeners(options: DrainOptions): void {
+    const { inboundOnly } = options;
     const stop = (): void =>
       this.#pool.broadcast({ type: "drain", enabled: true, stopListening: true, inboundOnly });
-    if (!graceful) {
+    if (!options.graceful) {
       stop();
       return;
     }
     this.#pool.broadcast({ type: "drain", enabled: true, stopListening: false, inboundOnly });
-    setTimeout(stop, this.options.drainTimeMs).unref();
+    if (!options.skipExit) setTimeout(stop, this.options.drainTimeMs).unref();
   }
 
   /** Drains: streams in flight get `sigtermDrainMs`; then everything ends. */
@@ -166,7 +181,8 @@ export class Server {
   async terminate(): Promise<void> {
     this.#membership?.close();
     this.#mainStats.close();
-    this.#admin?.close();
+    this.#sinks?.close();
+    await this.#admin?.close();
     await this.#pool.terminate();
   }
 
@@ -217,17 +233,35 @@ export class Server {
 
   async #startAdmin(config: LoadedConfig): Promise<void> {
     if (config.admin === null) return;
-    const admin = createAdmin(this, config.admin, config.statsFlushIntervalMs);
-    let address: string;
+    const { address, accessLogPaths } = config.admin;
+    const isPipe = address.kind === "pipe";
+    const logger = this.log.logger("admin");
+    const admin = createAdminServer(new ServerAdmin(this), {
+      address: { address: address.address, port: isPipe ? null : address.port },
+      accessLogs: this.#adminSinks(accessLogPaths),
+      logger,
+    });
+    let text: string;
     try {
-      address = await admin.listen();
+      const bound = await admin.listen();
+      text = bound.port === null ? bound.address : `${bound.address}:${bound.port}`;
     } catch (error) {
       const message = `cannot listen: ${(error as Error).message}`;
       throw new StartError(problemAt(config, "admin.address", message));
     }
     this.#admin = admin;
-    this.log.logger("admin").log(LogLevel.Info, `admin address: ${address}`);
-    if (this.options.adminAddressPath !== "") writeFileSync(this.options.adminAddressPath, address);
+    logger.log(LogLevel.Info, `admin address: ${text}`);
+    if (this.options.adminAddressPath !== "") writeFileSync(this.options.adminAddressPath, text);
+  }
+
+  #adminSinks(paths: readonly string[]): FileSink[] {
+    if (paths.length === 0) return [];
+    this.#sinks = new FileSinks({
+      flushIntervalMs: this.options.fileFlushIntervalMs,
+      stats: new FileStats(this.stats.store),
+    });
+    const sinks = this.#sinks;
+    return paths.map((path) => sinks.get(path));
   }
 
   #createPool(memory: SharedArrayBuffer): WorkerPool {

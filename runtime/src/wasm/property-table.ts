@@ -203,8 +203,8 @@ function nodeField(context: Context, path: string): PropertyValue {
 }
 
 /**
- * What a guest kept by set_property: under its whole path, which Envoy cannot read again when it has
- * several segments, then under the first segment.
+ * What a guest kept by set_property: under its whole path, which Envoy cannot read again when it
+ * has several segments, then under the first segment.
  */
 function guestValue(context: Context, path: string, end: number): PropertyValue {
   const state = context.streamInfo?.filterState;

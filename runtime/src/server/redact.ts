@@ -1,0 +1,44 @@
+// Takes secrets out of configuration before it is shown: /config_dump is open to whoever reaches admin.
+import type { JsonObject, JsonValue } from "../admin/admin-delegate.ts";
+
+/** Fields that Envoy's API marks as sensitive, by their proto names. */
+const SENSITIVE: ReadonlySet<string> = new Set([
+  "private_key",
+  "password",
+  "pkcs12",
+  "session_ticket_keys",
+  "secret",
+  "auth_password",
+  "auth_username",
+  "access_key_id",
+  "secret_access_key",
+  "session_token",
+  "token",
+]);
+
+const REDACTED = "[redacted]";
+/** REDACTED in base64, for fields that are bytes. */
+const REDACTED_BYTES = "W3JlZGFjdGVkXQ==";
+
+/** A copy in which every text inside a sensitive field is replaced; file names are kept. */
+export function redacted(value: JsonValue): JsonValue {
+  if (Array.isArray(value)) return value.map(redacted);
+  if (typeof value !== "object" || value === null) return value;
+  const copy: Record<string, JsonValue> = {};
+  for (const [key, inner] of Object.entries(value as JsonObject)) {
+    copy[key] = SENSITIVE.has(key) ? hidden(inner, key) : redacted(inner);
+  }
+  return copy;
+}
+
+function hidden(value: JsonValue, name: string): JsonValue {
+  if (Array.isArray(value)) return value.map((item) => hidden(item, name));
+  if (typeof value === "object" && value !== null) {
+    const entries = Object.entries(value as JsonObject);
+    return Object.fromEntries(entries.map(([key, inner]) => [key, hidden(inner, key)]));
+  }
+  if (name === "filename" || name === "environment_variable" || typeof value !== "string") {
+    return value;
+  }
+  return name === "inline_bytes" ? REDACTED_BYTES : REDACTED;
+}
