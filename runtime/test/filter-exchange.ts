@@ -5,6 +5,7 @@ import { HeaderMap } from "../src/core/header-map.ts";
 import { Protocol, StreamInfo } from "../src/core/stream-info.ts";
 import { FilterManager } from "../src/filter/filter-manager.ts";
 import type { FilterChainEnds, HttpFilter, LocalReply } from "../src/filter/http-filter.ts";
+import { addReplyHeaders, type LocalReplyWriter } from "../src/hcm/local-reply.ts";
 import type { LogLine } from "./log-recorder.ts";
 import {
   type BodyInput,
@@ -275,6 +276,7 @@ export class FilterExchange implements FilterChainEnds {
     this.localReply = { status, details, grpcStatus };
     this.info.responseCodeDetails = details;
     const headers = new HeaderMap();
+    addReplyHeaders(headers, reply.headers);
     const requestHeaders = this.#manager.requestHeaders();
     const isGrpc = requestHeaders?.get("content-type")?.startsWith("application/grpc") ?? false;
     const text = this.#localReplies.write(reply, headers, this.info, requestHeaders, isGrpc);

@@ -243,8 +243,12 @@ describe("against a plain list", () => {
           if (list[i]?.[0] === name) list.splice(i, 1);
         }
       }
-    } else if (kind === 1) list.push([name, value]);
-    else {
+    } else if (kind === 1) {
+      if (first >= 0 && isJoinedHeader(headerIdOf(name))) {
+        const joined = `${list[first]?.[1]},${value}`;
+        change(list, 0, name, joined);
+      } else list.push([name, value]);
+    } else {
       for (let i = list.length - 1; i >= 0; i -= 1) if (list[i]?.[0] === name) list.splice(i, 1);
       if (kind === 2) list.push([name, value]);
     }

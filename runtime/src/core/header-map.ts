@@ -6,7 +6,7 @@
 // Pseudo headers (:method, :path, :authority, :scheme, :status) are fields of their own: `host` and
 // `:authority` are the same thing, as in Envoy.
 import { HeaderEntries } from "./header-entries.ts";
-import { HeaderId, headerIdOf, headerNames } from "./header-names.ts";
+import { HeaderId, headerIdOf, headerNames, isJoinedHeader } from "./header-names.ts";
 
 /** Positions in the pseudo headers' order. */
 const Pseudo = { Authority: 1, Path: 2, Method: 3, Scheme: 4, Status: 5 } as const;
@@ -249,12 +249,17 @@ export class HeaderMap extends HeaderEntries {
     this.append(name, value);
   }
 
-  /** Appends an entry even when there is one of that name. Pseudo headers are set. */
+  /**
+   * Appends an entry even when there is one of that name; names that stand once (isJoinedHeader) get
+   * the value behind a comma. Pseudo headers are set.
+   */
   append(name: string, value: string): void {
     const id = headerIdOf(name);
     if (id === HeaderId.Host) this.authority = value;
     else if (name.charCodeAt(0) === 0x3a) this.#setPseudo(name, value);
-    else this.appendEntry(id, name, value);
+    else if (id !== 0 && isJoinedHeader(id) && this.indexOfId(id) >= 0) {
+      this.setById(id, `${this.getById(id) as string},${value}`);
+    } else this.appendEntry(id, name, value);
   }
 
   appendById(id: number, value: string): void {

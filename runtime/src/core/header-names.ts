@@ -75,6 +75,46 @@ export const HeaderId = {
   GrpcTimeout: 65,
 } as const;
 
+/**
+ * Names that Envoy keeps once in a message: another value is joined to the first by a comma. All others
+ * get a line of their own.
+ */
+const joined: ReadonlySet<number> = new Set<number>([
+  HeaderId.Connection,
+  HeaderId.ContentType,
+  HeaderId.Date,
+  HeaderId.Expect,
+  HeaderId.GrpcMessage,
+  HeaderId.GrpcStatus,
+  HeaderId.GrpcTimeout,
+  HeaderId.KeepAlive,
+  HeaderId.Location,
+  HeaderId.ProxyConnection,
+  HeaderId.Server,
+  HeaderId.Te,
+  HeaderId.TransferEncoding,
+  HeaderId.Upgrade,
+  HeaderId.UserAgent,
+  HeaderId.Via,
+  HeaderId.XClientTraceId,
+  HeaderId.XEnvoyAttemptCount,
+  HeaderId.XEnvoyDecoratorOperation,
+  HeaderId.XEnvoyDownstreamServiceCluster,
+  HeaderId.XEnvoyDownstreamServiceNode,
+  HeaderId.XEnvoyExternalAddress,
+  HeaderId.XForwardedClientCert,
+  HeaderId.XForwardedFor,
+  HeaderId.XForwardedHost,
+  HeaderId.XForwardedPort,
+  HeaderId.XForwardedProto,
+  HeaderId.XRequestId,
+]);
+
+/** A second value of the header joins the first. */
+export function isJoinedHeader(id: number): boolean {
+  return joined.has(id);
+}
+
 /** Name of each id; index = id. */
 export const headerNames: readonly string[] = [
   "",

@@ -151,7 +151,7 @@ export class ActiveStream
     this.#isGrpc = isGrpcRequest(headers);
     if (endStream) this.#onRequestComplete();
     if (!config.proxy100Continue && takesContinue(headers)) this.#sendContinue();
-    // Answers until here come before the request's end was looked at: Envoy closes them slowly.
+    // As Envoy: who is answered before this call returns is not known to have sent everything.
     this.closesDelayed = true;
     const result = normalizer.normalize(headers, connection.localPort, this.#isGrpc);
     if (result !== NormalizeResult.Ok) {
@@ -167,8 +167,8 @@ export class ActiveStream
       this.#filters.sendLocalReply(replies.upgradeRefused);
       return;
     }
-    this.closesDelayed = false;
     this.#filters.decodeHeaders(headers, endStream);
+    if (this.#manager !== null) this.closesDelayed = false;
   }
 
   decodeData(buffer: Buffer, from: number, to: number, endStream: boolean): void {
@@ -320,7 +320,7 @@ export class ActiveStream
     const headers = this.#ownHeaders;
     const info = this.streamInfo;
     const requestHeaders = this.#requestHeaders;
-    this.#countReply(reply.details);
+    this.#context.stats.countReply(reply.details);
     info.responseFlags |= reply.responseFlags;
     info.responseCodeDetails = reply.details.replace(/\s/g, "_");
     // A bad request leaves doubt about where the next one begins.
@@ -380,7 +380,7 @@ export class ActiveStream
   #timeOut(reply: LocalReply): void {
     this.streamInfo.responseFlags |= reply.responseFlags;
     this.#startChain();
-    if (this.#filters.areResponseHeadersOut) this.#countReply(reply.details);
+    if (this.#filters.areResponseHeadersOut) this.#context.stats.countReply(reply.details);
     this.#filters.sendLocalReply(reply);
   }
 
@@ -410,13 +410,6 @@ export class ActiveStream
     if (isOfRoute) addReplyHeaders(headers, reply.headers);
     route?.finalizeResponseHeaders(headers, this.streamInfo, this.#requestHeaders, choice);
     if (!isOfRoute) addReplyHeaders(headers, reply.headers);
-  }
-
-  #countReply(details: string): void {
-    const { stats } = this.#context;
-    if (details === "request_payload_too_large") stats.rqTooLarge.inc();
-    else if (details === "response_payload_too_large") stats.rsTooLarge.inc();
-    else if (details === "max_duration_timeout") stats.rqMaxDurationReached.inc();
   }
 
   #sendContinue(): void {

@@ -424,19 +424,33 @@ describe("a connection", () => {
   });
 
   test("serves max_requests_per_connection", () => {
-    const w = world({ config: { maxRequestsPerConnection: 2 } }, ok);
-    expect(w.send(GET)).not.toContain("close");
-    expect(w.send(GET)).toContain("connection: close\r\n");
+    const w = world({ config: { maxRequestsPerConnection: 2 } });
+    w.send(GET);
+    w.router.respond(200, "ok");
+    expect(w.io.sent).not.toContain("close");
+    w.send(GET);
+    w.router.respond(200, "ok");
+    expect(w.io.sent).toContain("connection: close\r\n");
     expect(w.io.fate).toBe("closed");
     expect(w.counts()).toMatchObject({ cx_max_requests_reached: 1, cx_destroy_local: 1 });
   });
 
   test("closes at once when the client asked for it and has its answer", () => {
-    const w = world({}, ok);
-    const out = w.send(GET.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n"));
-    expect(out).toContain("connection: close\r\n");
+    const w = world();
+    w.send(GET.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n"));
+    w.router.respond(200, "ok");
+    expect(w.io.sent).toContain("connection: close\r\n");
     expect(w.io.fate).toBe("closed");
     expect(w.counts()["cx_delayed_close_timeout"]).toBe(undefined);
+  });
+
+  test("closes after the delay when it is answered before the request's end was looked at", () => {
+    const w = world({}, ok);
+    w.send(GET.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n"));
+    expect(w.io.fate).toBe("open");
+    w.pass(1100);
+    expect(w.io.fate).toBe("closed");
+    expect(w.counts()["cx_delayed_close_timeout"]).toBe(1);
   });
 
   test("closes at once after errors when delayed_close_timeout is off", () => {

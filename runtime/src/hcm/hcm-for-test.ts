@@ -1,6 +1,5 @@
 // A connection manager without sockets: codec, connection, filter manager and timers are real; router,
 // io handle and time are played by hand. For tests of this room.
-import type { Duplex } from "node:stream";
 import { FakeTime } from "../../test/fake-time.ts";
 import { Http1Shared } from "../codec/http1/shared.ts";
 import type { HcmConfig } from "../config/snapshot.ts";
@@ -11,9 +10,9 @@ import { SeededRandom } from "../core/random.ts";
 import { responseFlagsText } from "../core/response-flags.ts";
 import type { StreamInfo } from "../core/stream-info.ts";
 import { TimerWheel } from "../core/timer-wheel.ts";
-import type { IoEvents, IoHandle, SocketAddress } from "../engine/network-engine.ts";
 import type { HttpFilter, LocalReply } from "../filter/http-filter.ts";
 import { Connection } from "../network/connection.ts";
+import { FakeIo } from "../network/fake-io-for-test.ts";
 import type { ClusterChoice, Route, RouterCallbacks } from "../router/route.ts";
 import type { RouterContext } from "../router/router.ts";
 import { StatsStore } from "../stats/store.ts";
@@ -117,49 +116,6 @@ export function headerLines(headers: HeaderMap): string[] {
     },
   });
   return lines;
-}
-
-/** Keeps what is written; events are made by the test. */
-export class FakeIo implements IoHandle {
-  readonly localAddress: SocketAddress = { address: "127.0.0.1", port: 10_000, family: "ipv4" };
-  readonly remoteAddress: SocketAddress = { address: "127.0.0.1", port: 40_000, family: "ipv4" };
-  sent = "";
-  fate: "open" | "closed" | "reset" = "open";
-  writeQueueBytes = 0;
-  /** What the write methods answer. */
-  isFast = true;
-  readDisables = 0;
-  unreadBytes: Buffer[] = [];
-
-  setEvents(_events: IoEvents): void {}
-  write(bytes: Buffer): boolean {
-    return this.writeText(bytes.toString("latin1"));
-  }
-  writeText(text: string): boolean {
-    if (this.fate === "open") this.sent += text;
-    return this.isFast;
-  }
-  writeLent(buffer: Buffer, from: number, to: number): boolean {
-    return this.writeText(buffer.toString("latin1", from, to));
-  }
-  readDisable(disabled: boolean): void {
-    this.readDisables += disabled ? 1 : -1;
-  }
-  shutdownWrite(): void {}
-  close(): void {
-    if (this.fate === "open") this.fate = "closed";
-  }
-  reset(): void {
-    if (this.fate === "open") this.fate = "reset";
-  }
-  setNoDelay(): void {}
-  setKeepAlive(): void {}
-  unread(bytes: Buffer): void {
-    this.unreadBytes.push(bytes);
-  }
-  detach(): Duplex {
-    throw new Error("not here");
-  }
 }
 
 /** A route to cluster "up" that adds one header to responses. */

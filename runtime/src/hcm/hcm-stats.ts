@@ -1,5 +1,6 @@
 // Counters of a connection manager, named as Envoy's: http.<stat_prefix>. and the listener's twins. Made
 // once per configuration.
+import type { Http1ServerStats } from "../codec/http1/server-connection.ts";
 import type { Counter, Gauge, Histogram, StatsStore } from "../stats/store.ts";
 
 /** Names that exist from the start though nothing here moves them yet. */
@@ -47,6 +48,18 @@ class ResponseClassStats {
     const index = Math.floor(status / 100) - 1;
     this.#classes[index]?.inc();
   }
+}
+
+/** The codec's counters: `http1.`, shared by all connection managers. */
+export function createHttp1Stats(store: StatsStore): Http1ServerStats {
+  store.counter("http1.metadata_not_supported_error");
+  store.counter("http1.response_flood");
+  return {
+    droppedHeadersWithUnderscores: store.counter("http1.dropped_headers_with_underscores"),
+    requestsRejectedWithUnderscoresInHeaders: store.counter(
+      "http1.requests_rejected_with_underscores_in_headers",
+    ),
+  };
 }
 
 export class HcmStats {
@@ -144,6 +157,13 @@ export class HcmStats {
     for (const name of restingCounters) store.counter(http + name);
     for (const name of restingGauges) store.gauge(http + name);
     for (const name of tracingCounters) store.counter(`${http}tracing.${name}`);
+  }
+
+  /** A local reply is made, by its response code details. */
+  countReply(details: string): void {
+    if (details === "request_payload_too_large") this.rqTooLarge.inc();
+    else if (details === "response_payload_too_large") this.rsTooLarge.inc();
+    else if (details === "max_duration_timeout") this.rqMaxDurationReached.inc();
   }
 
   /** A response's headers go out; 1xx count too. */

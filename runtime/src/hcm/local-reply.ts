@@ -90,13 +90,15 @@ export class LocalReplyWriter {
       this.#mapHead(mapper, headers, info, requestHeaders);
       format = mapper.bodyFormat ?? format;
     }
-    info.localReplyBody = body;
     if (format !== null) {
+      info.localReplyBody = body;
       this.#context.set(info, requestHeaders, headers, null);
       body = format.format(this.#context);
       contentType = format.contentType;
       this.#context.clear();
     }
+    // %LOCAL_REPLY_BODY% is empty in access logs.
+    info.localReplyBody = "";
     if (isGrpc) {
       writeGrpc(headers, reply, headers.status, body);
       return "";

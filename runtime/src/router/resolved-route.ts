@@ -295,6 +295,7 @@ function compileDirectResponse(
       headerList = ["content-type", action.bodyFormat.contentType];
     }
   }
+  const isRedirect = action.status >= 300 && action.status < 400;
   const fixed: LocalReply = {
     status: action.status,
     body: action.body ?? "",
@@ -303,13 +304,22 @@ function compileDirectResponse(
     details: "direct_response",
     responseFlags: 0,
   };
-  if (format === null) return () => fixed;
+  if (format === null && !isRedirect) return () => fixed;
   const write = format;
   return (headers, info) => {
-    context.set(info, headers, null, null);
-    context.localReplyBody = fixed.body;
-    const body = write(context);
-    context.clear();
-    return { ...fixed, body };
+    let body = fixed.body;
+    if (write !== null) {
+      context.set(info, headers, null, null);
+      context.localReplyBody = fixed.body;
+      body = write(context);
+      context.clear();
+    }
+    // As Envoy: a 3xx without a redirect action points to where the client is.
+    const location = isRedirect ? ["location", ownUrl(headers)] : [];
+    return { ...fixed, body, headers: [...location, ...(headerList ?? [])] };
   };
+}
+
+function ownUrl(headers: HeaderMap): string {
+  return `${headers.scheme ?? "http"}://${headers.authority ?? ""}${headers.path ?? "/"}`;
 }

@@ -264,6 +264,7 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
     const info = this.#callbacks.streamInfo;
     const status = headers.status;
     info.upstreamFirstRxMs = clock.nowMs;
+    info.responseCode = status;
     info.responseCodeDetails = "via_upstream";
     this.#hasResponseStarted = true;
     this.#hasHeadersStarted = true;
@@ -338,6 +339,11 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
     }
     if (end) this.#requestEndMs = clock.nowMs;
     this.#upstream.start(cluster, host, headers, end, route.isHighPriority);
+    if (this.#upstream.isWaiting) {
+      // Chosen, though not connected yet: an answer in between is logged with it.
+      info.upstreamHost = host.addressText;
+      info.upstreamHostName = host.hostname;
+    }
     if (end) this.#onRequestComplete();
   }
 

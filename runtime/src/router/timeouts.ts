@@ -44,7 +44,10 @@ export class TimeoutPlan {
       this.status = 204;
       headers.removeById(HeaderId.XEnvoyUpstreamRqTimeoutAltResponse);
     }
-    if (!config.suppressEnvoyHeaders) this.#announce(route, headers);
+    // A limit on the whole stream says more than the timeout: Envoy announces neither then.
+    if (!config.suppressEnvoyHeaders && route.maxStreamDurationMs < 0) {
+      this.#announce(route, headers);
+    }
   }
 
   #readGlobal(headers: HeaderMap, config: RouterConfig): void {

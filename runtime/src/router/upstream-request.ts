@@ -114,6 +114,11 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, FailedAt
     return this.#isRequestSent;
   }
 
+  /** A host is chosen and its connection is not there yet. */
+  get isWaiting(): boolean {
+    return this.#pending !== null;
+  }
+
   /** A connection was given and the response is not complete. */
   get isSending(): boolean {
     return this.#encoder !== null;

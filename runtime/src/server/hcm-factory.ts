@@ -25,11 +25,11 @@ export function createHcmFactory(
 ): HcmFactory {
   const { clock, timers, random, stats, http1, clusterManager, sinks } = context;
   const { hostname } = snapshot.server;
-  const scope = `http.${config.statPrefix}.http1.`;
+  // As in Envoy, all connection managers share these.
   const http1Stats = {
-    droppedHeadersWithUnderscores: stats.counter(`${scope}dropped_headers_with_underscores`),
+    droppedHeadersWithUnderscores: stats.counter("http1.dropped_headers_with_underscores"),
     requestsRejectedWithUnderscoresInHeaders: stats.counter(
-      `${scope}requests_rejected_with_underscores_in_headers`,
+      "http1.requests_rejected_with_underscores_in_headers",
     ),
   };
   const { id, cluster } = snapshot.node;

@@ -2,7 +2,7 @@
 // The router charges them, for the cluster as a whole and for internal or external requests.
 import type { Counter, Histogram, StatsStore } from "../stats/store.ts";
 
-const CODES = 1000;
+const CODES = 600;
 
 /** "<scope>upstream_rq_completed", "..._2xx", "..._200" and "..._time". */
 class CodeGroup {
@@ -32,9 +32,11 @@ class CodeGroup {
       this.#classes[kind] = counter;
       counter.inc();
     }
-    if (code < 0 || code >= CODES) return;
-    const counter = this.#codes[code] ?? this.#store.counter(`${this.#scope}upstream_rq_${code}`);
-    this.#codes[code] = counter;
+    // Codes that HTTP does not know share one counter, as in Envoy.
+    const slot = code >= 100 && code < CODES ? code : 0;
+    const name = slot === 0 ? "unknown" : String(code);
+    const counter = this.#codes[slot] ?? this.#store.counter(`${this.#scope}upstream_rq_${name}`);
+    this.#codes[slot] = counter;
     counter.inc();
   }
 

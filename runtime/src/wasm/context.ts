@@ -26,12 +26,15 @@ export abstract class Context {
   id: number;
   /** The context table's own: next in the same slot. */
   nextInSlot: Context | null;
+  /** Request headers changed in the running callback of this context. */
+  isRouteStale: boolean;
 
   constructor(vm: Vm, plugin: PluginIdentity) {
     this.vm = vm;
     this.plugin = plugin;
     this.id = 0;
     this.nextInSlot = null;
+    this.isRouteStale = false;
   }
 
   /** The root context that owns this one, or itself. */
@@ -91,6 +94,11 @@ export abstract class Context {
   sendLocalReply(_reply: LocalReply): void {}
 
   clearRouteCache(): void {}
+
+  /** The callback that set `isRouteStale` has returned. */
+  flushRoute(): void {
+    this.isRouteStale = false;
+  }
 
   /** proxy_done. */
   done(): Status {

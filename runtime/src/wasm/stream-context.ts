@@ -31,7 +31,6 @@ export abstract class StreamContext extends Context {
   /** The headers of the direction wait at this filter. */
   areRequestHeadersHeld: boolean;
   areResponseHeadersHeld: boolean;
-  isRouteCacheStale: boolean;
   isReplied: boolean;
   logging: boolean;
   /** The stream is over: what a guest asks for has no effect any more. */
@@ -54,7 +53,6 @@ export abstract class StreamContext extends Context {
     this.isBufferingResponse = false;
     this.areRequestHeadersHeld = false;
     this.areResponseHeadersHeld = false;
-    this.isRouteCacheStale = false;
     this.isReplied = false;
     this.logging = false;
     this.isOver = false;
@@ -190,9 +188,15 @@ export abstract class StreamContext extends Context {
 
   /** Once per callback is enough, however many headers change. */
   override clearRouteCache(): void {
-    if (this.isRouteCacheStale || this.isOver) return;
-    this.isRouteCacheStale = true;
-    this.vm.defer(this, DeferredKind.ClearRouteCache, null);
+    if (this.isRouteStale || this.isOver) return;
+    this.isRouteStale = true;
+    // The usual case needs no list: the VM looks at the context whose callback returned.
+    if (this.vm.current !== this) this.vm.defer(this, DeferredKind.ClearRouteCache, null);
+  }
+
+  override flushRoute(): void {
+    this.isRouteStale = false;
+    this.callbacks?.clearRouteCache();
   }
 
   override runDeferred(kind: DeferredKind, reply: LocalReply | null): void {
@@ -218,8 +222,7 @@ export abstract class StreamContext extends Context {
         callbacks.sendLocalReply(reply);
         return;
       case DeferredKind.ClearRouteCache:
-        this.isRouteCacheStale = false;
-        callbacks.clearRouteCache();
+        this.flushRoute();
         return;
       default:
         return;

@@ -129,6 +129,7 @@ export class Vm implements Allocator {
     const answer = this.#enter(callback, a, b, c, d, e);
     this.current = null;
     this.effective = null;
+    if (context.isRouteStale) context.flushRoute();
     if (this.#deferred.length > 0) this.#runDeferred();
     return answer;
   }

@@ -229,7 +229,7 @@ export class Http1ClientConnection
     this.#isClosing = wantsClose(map, minorVersion) || (minorVersion === 0 && isChunked);
     if (this.#isHead || status === 204 || status === 304 || contentLength === 0) {
       // What follows such a head cannot belong to it.
-      if (hasMore) this.#isClosing = true;
+      if (hasMore) this.#onSurplus();
       this.#finish();
       decoder.decodeHeaders(map, true);
       this.#report();
@@ -254,7 +254,7 @@ export class Http1ClientConnection
       this.#decoder?.decodeData(buffer, at, at + size, false);
       return at + size;
     }
-    if (at + size < to) this.#isClosing = true;
+    if (at + size < to) this.#onSurplus();
     this.#finish()?.decodeData(buffer, at, at + size, true);
     this.#report();
     return to;
@@ -266,7 +266,7 @@ export class Http1ClientConnection
     if (result === ParseResult.More) return to;
     if (result < 0) return this.#failProtocol(to);
     if (chunks.isEnded) {
-      if (result < to) this.#isClosing = true;
+      if (result < to) this.#onSurplus();
       this.#report();
       return to;
     }
@@ -288,7 +288,7 @@ export class Http1ClientConnection
     const result = this.readHead(buffer, at, to);
     if (result === HEAD_INCOMPLETE) return to;
     if (result < 0) return this.#failProtocol(to);
-    if (result < to) this.#isClosing = true;
+    if (result < to) this.#onSurplus();
     const decoder = this.#finish();
     const map = this.shared.scratch;
     Http1Connection.cleanTrailers(map);
@@ -300,6 +300,13 @@ export class Http1ClientConnection
     }
     this.#report();
     return to;
+  }
+
+  /** Bytes behind a response belong to nothing: the response counts, the connection does not. */
+  #onSurplus(): void {
+    this.#isClosing = true;
+    this.#callbacks.onProtocolError();
+    this.#callbacks.onGoAway();
   }
 
   /** The peer's bytes are wrong. Returns `to`: nothing more is read. */

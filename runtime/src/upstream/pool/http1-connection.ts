@@ -401,12 +401,10 @@ export class Http1PoolConnection
     const isReusable = this.#completion === Completion.Reusable;
     this.#endStream();
     this.#state = State.Idle;
+    if (!isReusable && !this.#isSpoilt) this.#stats.cxCloseNotify.inc();
     if (this.#isRemoteGone) this.#terminate(true, noReset, "");
-    else if (this.#isSpoilt || this.#isTooOld) this.#terminate(false, noReset, "");
-    else if (!isReusable) {
-      this.#stats.cxCloseNotify.inc();
-      this.#terminate(false, noReset, "");
-    } else if (this.#isWornOut()) {
+    else if (!isReusable || this.#isSpoilt || this.#isTooOld) this.#terminate(false, noReset, "");
+    else if (this.#isWornOut()) {
       this.#stats.cxMaxRequests.inc();
       this.#terminate(false, noReset, "");
     } else this.#pool.onReady(this);

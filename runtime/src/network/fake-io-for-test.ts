@@ -1,0 +1,45 @@
+// An io handle for tests of rooms above the engine: keeps what is written, the test makes the events.
+import type { Duplex } from "node:stream";
+import type { IoEvents, IoHandle, SocketAddress } from "../engine/network-engine.ts";
+
+export class FakeIo implements IoHandle {
+  readonly localAddress: SocketAddress = { address: "127.0.0.1", port: 10_000, family: "ipv4" };
+  readonly remoteAddress: SocketAddress = { address: "127.0.0.1", port: 40_000, family: "ipv4" };
+  sent = "";
+  fate: "open" | "closed" | "reset" = "open";
+  writeQueueBytes = 0;
+  /** What the write methods answer. */
+  isFast = true;
+  readDisables = 0;
+  unreadBytes: Buffer[] = [];
+
+  setEvents(_events: IoEvents): void {}
+  write(bytes: Buffer): boolean {
+    return this.writeText(bytes.toString("latin1"));
+  }
+  writeText(text: string): boolean {
+    if (this.fate === "open") this.sent += text;
+    return this.isFast;
+  }
+  writeLent(buffer: Buffer, from: number, to: number): boolean {
+    return this.writeText(buffer.toString("latin1", from, to));
+  }
+  readDisable(disabled: boolean): void {
+    this.readDisables += disabled ? 1 : -1;
+  }
+  shutdownWrite(): void {}
+  close(): void {
+    if (this.fate === "open") this.fate = "closed";
+  }
+  reset(): void {
+    if (this.fate === "open") this.fate = "reset";
+  }
+  setNoDelay(): void {}
+  setKeepAlive(): void {}
+  unread(bytes: Buffer): void {
+    this.unreadBytes.push(bytes);
+  }
+  detach(): Duplex {
+    throw new Error("not here");
+  }
+}

@@ -1,0 +1,200 @@
+import { connect, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, expect, test } from "vitest";
+import type { AddressConfig, ListenerConfig } from "../config/snapshot.ts";
+import { Clock } from "../core/clock.ts";
+import { silentLogger } from "../core/logger.ts";
+import { TimerWheel } from "../core/timer-wheel.ts";
+import { createNodeEngine } from "../engine-node/node-engine.ts";
+import type { NetworkFilter, NetworkFilterCallbacks } from "../filter/network-filter.ts";
+import { StatsStore } from "../stats/store.ts";
+import { Listener } from "./listener.ts";
+
+/** Answers each read with its name and the bytes; closes on shutdown. */
+class Echo implements NetworkFilter {
+  readonly #name: string;
+  readonly #callbacks: NetworkFilterCallbacks;
+  constructor(name: string, callbacks: NetworkFilterCallbacks) {
+    this.#name = name;
+    this.#callbacks = callbacks;
+  }
+  onData(buffer: Buffer, length: number): void {
+    this.#callbacks.io.writeText(`${this.#name}:${buffer.toString("latin1", 0, length)}`);
+  }
+  onEnd(): void {
+    this.#callbacks.closeAfterFlush(0);
+  }
+  onWritable(): void {}
+  onClose(): void {}
+  onDelayedCloseTimeout(): void {}
+  onShutdown(): void {
+    this.#callbacks.closeAfterFlush(0);
+  }
+}
+
+function echo(name: string): { createFilter(callbacks: NetworkFilterCallbacks): NetworkFilter } {
+  return { createFilter: (callbacks) => new Echo(name, callbacks) };
+}
+
+const loopback: AddressConfig = {
+  kind: "ip",
+  address: "127.0.0.1",
+  port: 0,
+  ipv4Compat: false,
+  pipeMode: 0,
+};
+
+function config(more: Partial<ListenerConfig> = {}): ListenerConfig {
+  return {
+    name: "l",
+    where: "",
+    address: loopback,
+    additionalAddresses: [],
+    statPrefix: "here",
+    reusePort: false,
+    backlog: 0,
+    bindToPort: true,
+    perConnectionBufferBytesMax: 1024,
+    filterChains: [],
+    defaultFilterChain: null,
+    trafficDirection: "unspecified",
+    drainType: "default",
+    accessLogs: [],
+    keepAliveIdleSeconds: 0,
+    ...more,
+  };
+}
+
+const cleanups: (() => void)[] = [];
+afterEach(() => {
+  for (const cleanup of cleanups.splice(0)) cleanup();
+});
+
+interface Place {
+  readonly listener: Listener;
+  readonly stats: StatsStore;
+}
+
+function make(more: Partial<ListenerConfig> = {}): Place {
+  const clock = new Clock();
+  const engine = createNodeEngine({ clock });
+  const timers = new TimerWheel(clock, (callback) => engine.runTurn(callback));
+  const stats = new StatsStore();
+  let id = 0;
+  const listener = new Listener(config(more), {
+    engine,
+    clock,
+    timers,
+    stats,
+    workerIndex: 3,
+    nextConnectionId: () => {
+      id += 1;
+      return id;
+    },
+    logger: silentLogger,
+  });
+  cleanups.push(() => {
+    listener.stopListening();
+    listener.closeConnections();
+    timers.stop();
+  });
+  return { listener, stats };
+}
+
+function listen(listener: Listener): Promise<string> {
+  return new Promise((resolve) => listener.listen([], resolve));
+}
+
+function dial(port: number | string): Socket {
+  const socket = typeof port === "string" ? connect(port) : connect(port, "127.0.0.1");
+  cleanups.push(() => socket.destroy());
+  socket.on("error", () => {});
+  return socket;
+}
+
+function ask(socket: Socket, text: string): Promise<string> {
+  return new Promise((resolve) => {
+    socket.once("data", (data) => resolve(data.toString("latin1")));
+    socket.once("close", () => resolve("closed"));
+    socket.write(text);
+  });
+}
+
+function closed(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    socket.resume();
+    socket.once("close", () => resolve());
+  });
+}
+
+function portOf(listener: Listener, at = 0): number {
+  return listener.addresses[at]?.port ?? 0;
+}
+
+test("accepts, counts, and serves the chain of the day", async () => {
+  const { listener, stats } = make();
+  listener.setChain(echo("one"), "first");
+  expect(await listen(listener)).toBe("");
+  const a = dial(portOf(listener));
+  expect(await ask(a, "x")).toBe("one:x");
+  listener.setChain(echo("two"), "second");
+  const b = dial(portOf(listener));
+  expect(await ask(b, "x")).toBe("two:x");
+  expect(await ask(a, "y")).toBe("one:y");
+  expect(listener.connectionCount).toBe(2);
+  const value = (name: string): number => stats.counter(`listener.here.${name}`).value;
+  expect(value("downstream_cx_total")).toBe(2);
+  expect(value("worker_3.downstream_cx_total")).toBe(2);
+  expect(stats.gauge("listener.here.downstream_cx_active").value).toBe(2);
+  const gone = closed(a);
+  a.end();
+  await gone;
+  expect(stats.gauge("listener.here.downstream_cx_active").value).toBe(1);
+  expect(value("downstream_cx_destroy")).toBe(1);
+  expect(stats.histogram("listener.here.downstream_cx_length_ms").count).toBe(1);
+});
+
+test("closes connections that no chain takes", async () => {
+  const { listener, stats } = make();
+  expect(await listen(listener)).toBe("");
+  await closed(dial(portOf(listener)));
+  expect(stats.counter("listener.here.no_filter_chain_match").value).toBe(1);
+  expect(listener.connectionCount).toBe(0);
+});
+
+test("listens on all its addresses, a unix socket among them", async () => {
+  const path = join(tmpdir(), `headgate-${process.pid}-listener.sock`);
+  const pipe: AddressConfig = { ...loopback, kind: "pipe", address: path };
+  const { listener } = make({ additionalAddresses: [loopback, pipe] });
+  listener.setChain(echo("e"), "");
+  expect(await listen(listener)).toBe("");
+  expect(portOf(listener)).not.toBe(portOf(listener, 1));
+  expect(await ask(dial(portOf(listener, 1)), "b")).toBe("e:b");
+  expect(await ask(dial(path), "c")).toBe("e:c");
+});
+
+test("says which address is taken, and keeps none", async () => {
+  const first = make().listener;
+  expect(await listen(first)).toBe("");
+  const taken: AddressConfig = { ...loopback, port: portOf(first) };
+  const { listener } = make({ additionalAddresses: [taken] });
+  expect(await listen(listener)).toContain(`cannot bind 127.0.0.1:${taken.port}: EADDRINUSE`);
+  expect(listener.addresses.length).toBe(0);
+});
+
+test("shuts down: refuses new connections and tells when the last is gone", async () => {
+  const { listener } = make();
+  listener.setChain(echo("e"), "");
+  await listen(listener);
+  const port = portOf(listener);
+  const socket = dial(port);
+  await ask(socket, "x");
+  listener.stopListening();
+  const gone = closed(socket);
+  const empty = new Promise<void>((resolve) => listener.shutdownConnections(resolve));
+  await empty;
+  await gone;
+  expect(listener.connectionCount).toBe(0);
+  expect(await ask(dial(port), "x")).toBe("closed");
+});
