@@ -83,7 +83,7 @@ function readImportTable(root: string, problems: string[]): Map<string, Readonly
   const table = new Map<string, ReadonlySet<string>>();
   const text = readFileSync(join(root, "ARCHITECTURE.md"), "utf8");
   for (const line of text.split("\n")) {
-    const row = /^\| `([a-z-]+|index\.ts)` \| ([^|]+) \|/.exec(line);
+    const row = /^\| `([a-z-]+|[a-z-]+\.ts)` \| ([^|]+) \|/.exec(line);
     if (row === null) continue;
     const cell = (row[2] as string).trim();
     const rooms = cell === "all of the above" ? ["*"] : cell.replaceAll("*", "").split(/, ?/);

@@ -1,5 +1,5 @@
-// The command line's entry: parses flags, then serves, validates, or says what is wrong. Exit codes: 0
-// done, 1 wrong configuration or a failed start, 2 wrong use.
+// The command line's entry: parses flags, then serves, validates, or says what is wrong. Exit
+// codes: 0 done, 1 wrong configuration or a failed start, 2 wrong use.
 import { writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { LogLevel } from "../core/logger.ts";

@@ -27,8 +27,8 @@ export interface BootstrapInput {
   /** --allow-unknown-static-fields: unknown fields and enum names become warnings. */
   readonly allowUnknownStaticFields: boolean;
   /**
-   * Answers with what can be read and `errors`, instead of throwing, so that later stages can add what
-   * they find: default false.
+   * Answers with what can be read and `errors`, instead of throwing, so that later stages can add
+   * what they find: default false.
    */
   readonly keepGoing?: boolean;
   /** Default: the descriptor set beside schema.ts. */

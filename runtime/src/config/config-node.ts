@@ -336,8 +336,8 @@ export interface FieldReport {
 
 /**
  * Fields that are set and were never read, topmost only, in the order of the text. Values that mean
- * the same as none (`track_timeout_budgets: false`, an empty list) are left out, as nothing is lost,
- * and so are wrong values, which have been reported.
+ * the same as none (`track_timeout_budgets: false`, an empty list) are left out, as nothing is
+ * lost, and so are wrong values, which have been reported.
  */
 export function unreadFields(root: MessageValue): FieldReport[] {
   return collect(root, FieldUse.Unread);

@@ -47,7 +47,10 @@ export interface ServerConfig {
 
 export interface ListenerConfig {
   readonly name: string;
-  /** Its path in the configuration, "static_resources.listeners[0]"; main turns it into file:line:col. */
+  /**
+   * Its path in the configuration, "static_resources.listeners[0]"; main turns it into
+   * file:line:col.
+   */
   readonly where: string;
   readonly address: AddressConfig;
   readonly additionalAddresses: readonly AddressConfig[];

@@ -7,7 +7,9 @@ export class AssertionError extends Error {
   }
 }
 
-/** Throws when `condition` is false. Never with an effect in the argument, never on a peer's data. */
+/**
+ * Throws when `condition` is false. Never with an effect in the argument, never on a peer's data.
+ */
 export function assert(condition: boolean, message = "assertion failed"): asserts condition {
   if (!condition) throw new AssertionError(message);
 }

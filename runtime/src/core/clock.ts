@@ -1,4 +1,5 @@
-// The thread's clock: read once per turn by the engine and the timer wheel, then looked up as a field.
+// The thread's clock: read once per turn by the engine and the timer wheel, then looked up as a
+// field.
 import { performance } from "node:perf_hooks";
 
 /** Where time comes from; tests give a fake. */

@@ -1,7 +1,13 @@
 // HeaderMap: what came over HTTP/1 and what was changed, against a plain list as its model.
 import { describe, expect, test } from "vitest";
 import { HeaderMap } from "./header-map.ts";
-import { HeaderId, hashHeaderByte, internHeaderName } from "./header-names.ts";
+import {
+  HeaderId,
+  hashHeaderByte,
+  headerIdOf,
+  internHeaderName,
+  isJoinedHeader,
+} from "./header-names.ts";
 
 /** Fills a map as the HTTP/1 parser does; `lines` are "name: value" with lower-case names. */
 function parsed(first: string, lines: readonly string[], base = 7): HeaderMap {

@@ -250,8 +250,8 @@ export class HeaderMap extends HeaderEntries {
   }
 
   /**
-   * Appends an entry even when there is one of that name; names that stand once (isJoinedHeader) get
-   * the value behind a comma. Pseudo headers are set.
+   * Appends an entry even when there is one of that name; names that stand once (isJoinedHeader)
+   * get the value behind a comma. Pseudo headers are set.
    */
   append(name: string, value: string): void {
     const id = headerIdOf(name);

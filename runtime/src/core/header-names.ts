@@ -76,8 +76,8 @@ export const HeaderId = {
 } as const;
 
 /**
- * Names that Envoy keeps once in a message: another value is joined to the first by a comma. All others
- * get a line of their own.
+ * Names that Envoy keeps once in a message: another value is joined to the first by a comma. All
+ * others get a line of their own.
  */
 const joined: ReadonlySet<number> = new Set<number>([
   HeaderId.Connection,

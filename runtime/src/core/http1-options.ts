@@ -2,7 +2,9 @@
 
 /** Limits and leniencies of the HTTP/1 codecs; from Http1ProtocolOptions and the HCM or cluster. */
 export interface Http1CodecOptions {
-  /** Bytes of a message head, default 60 KiB (HCM max_request_headers_kb); includes the first line. */
+  /**
+   * Bytes of a message head, default 60 KiB (HCM max_request_headers_kb); includes the first line.
+   */
   readonly headBytesMax: number;
   /** Header lines, default 100. */
   readonly headersMax: number;

@@ -12,7 +12,9 @@ export const LogLevel = {
 } as const;
 export type LogLevel = (typeof LogLevel)[keyof typeof LogLevel];
 
-/** A logger of one component ("main", "wasm", "router", ...). Lower-case text without a full stop. */
+/**
+ * A logger of one component ("main", "wasm", "router", ...). Lower-case text without a full stop.
+ */
 export interface Logger {
   /** Ask before building a costly message. */
   enabled(level: LogLevel): boolean;

@@ -1,4 +1,5 @@
-// Regular expressions with RE2's syntax and linear time, over re2js; compiled once at configuration.
+// Regular expressions with RE2's syntax and linear time, over re2js; compiled once at
+// configuration.
 import { RE2JS, RE2JSException } from "re2js";
 
 const CACHE_MAX = 128;
@@ -48,8 +49,8 @@ export class Regex {
   }
 
   /**
-   * Every match replaced by `substitution`, in which \0..\9 stand for the whole match and the groups
-   * and \\ for a backslash (RE2's rewrite form, as in RegexMatchAndSubstitute).
+   * Every match replaced by `substitution`, in which \0..\9 stand for the whole match and the
+   * groups and \\ for a backslash (RE2's rewrite form, as in RegexMatchAndSubstitute).
    */
   replaceAll(text: string, substitution: string): string {
     const matcher = this.#compiled.matcher(text);

@@ -1,5 +1,5 @@
-// What is known about one stream: written by the rooms it walks through, read by access logs, stats,
-// header formatters and guests' properties.
+// What is known about one stream: written by the rooms it walks through, read by access logs,
+// stats, header formatters and guests' properties.
 import type { ConnectionInfo } from "./connection-info.ts";
 
 export const Protocol = { Http10: 10, Http11: 11, Http2: 20 } as const;
@@ -57,7 +57,9 @@ export class StreamInfo {
   healthCheck: boolean;
   /** Body of the local reply, for %LOCAL_REPLY_BODY%. */
   localReplyBody: string;
-  /** Namespaces -> JSON-like values, for %DYNAMIC_METADATA% and guests; null = none was ever set. */
+  /**
+   * Namespaces -> JSON-like values, for %DYNAMIC_METADATA% and guests; null = none was ever set.
+   */
   dynamicMetadata: Map<string, Map<string, unknown>> | null;
   /** Filter state by key (wasm.<path> for guests' properties); null = none was ever set. */
   filterState: Map<string, Uint8Array> | null;

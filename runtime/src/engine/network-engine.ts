@@ -1,5 +1,6 @@
 // What carries bytes for us: the contract between the rooms above and an engine below.
-// Implementations live in engine-*/; only server/ names one. See RATIONALE.md, "Why an engine contract?".
+// Implementations live in engine-*/; only server/ names one. See RATIONALE.md, "Why an engine
+// contract?".
 import type { Duplex } from "node:stream";
 
 /** An IP address with a port, or the path of a unix socket (abstract ones begin with "@"). */
@@ -66,8 +67,8 @@ export type CloseReason = (typeof CloseReason)[keyof typeof CloseReason];
 export interface IoEvents {
   onConnect(): void;
   /**
-   * `buffer[0..length)` holds bytes that arrived. They are lent and writable: the receiver may change
-   * them (the parser lower-cases names in place) and must not keep them after it returns.
+   * `buffer[0..length)` holds bytes that arrived. They are lent and writable: the receiver may
+   * change them (the parser lower-cases names in place) and must not keep them after it returns.
    */
   onRead(buffer: Buffer, length: number): void;
   /** Everything written so far is in the kernel; follows a write that returned false. */
@@ -96,7 +97,10 @@ export interface IoHandle {
   write(bytes: Buffer): boolean;
   /** Text of which every character is one byte (latin1). */
   writeText(text: string): boolean;
-  /** Bytes lent for the duration of the call: `buffer[from..to)`; the engine copies what does not leave. */
+  /**
+   * Bytes lent for the duration of the call: `buffer[from..to)`; the engine copies what does not
+   * leave.
+   */
   writeLent(buffer: Buffer, from: number, to: number): boolean;
   /** Counted: reading goes on when as many false as true came. */
   readDisable(disabled: boolean): void;
@@ -130,6 +134,8 @@ export interface NetworkEngine {
   listen(address: SocketAddress, options: ListenOptions, events: ListenEvents): ListenHandle;
   /** Never calls `events` before it returned. */
   connect(address: SocketAddress, options: ConnectOptions, events: IoEvents): IoHandle;
-  /** Runs `callback` as a turn: what it writes leaves together at the end. For timers and messages. */
+  /**
+   * Runs `callback` as a turn: what it writes leaves together at the end. For timers and messages.
+   */
   runTurn(callback: () => void): void;
 }

@@ -1,4 +1,5 @@
-// Where one direction of a chain ends: hands what left the filters to the router or to the codec's side.
+// Where one direction of a chain ends: hands what left the filters to the router or to the codec's
+// side.
 import type { BufferQueue } from "../core/buffer-queue.ts";
 import type { HeaderMap } from "../core/header-map.ts";
 import type { FilterChainEnds } from "./http-filter.ts";

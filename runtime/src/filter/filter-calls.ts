@@ -1,4 +1,5 @@
-// Calls the filters of one direction, and knows what is being called; used by FilterDirection alone.
+// Calls the filters of one direction, and knows what is being called; used by FilterDirection
+// alone.
 import type { BufferQueue } from "../core/buffer-queue.ts";
 import type { HeaderMap } from "../core/header-map.ts";
 import { FilterDataStatus, FilterHeadersStatus, FilterTrailersStatus } from "./filter-status.ts";

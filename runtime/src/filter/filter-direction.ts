@@ -1,8 +1,10 @@
-// One of the two directions of a filter chain: where its headers, body, trailers and end are, and the
-// loops that carry them on. FilterManager owns two of these, one that decodes and one that encodes.
+// One of the two directions of a filter chain: where its headers, body, trailers and end are, and
+// the loops that carry them on. FilterManager owns two of these, one that decodes and one that
+// encodes.
 //
-// A message moves from filter to filter in pieces. Body that waits stands in HeldPieces; headers, the
-// end and trailers are single, so their place is one index. The deepest piece that can move moves first: that keeps all in order without recursion.
+// A message moves from filter to filter in pieces. Body that waits stands in HeldPieces; headers,
+// the end and trailers are single, so their place is one index. The deepest piece that can move
+// moves first: that keeps all in order without recursion.
 import { assert } from "../core/assert.ts";
 import { BufferQueue } from "../core/buffer-queue.ts";
 import { HeaderMap } from "../core/header-map.ts";
@@ -332,7 +334,9 @@ export class FilterDirection {
     this.#exit.queue(queue, end);
   }
 
-  /** A stopped filter keeps the bytes, or goes on; then `#settle` sends all that it held, in order. */
+  /**
+   * A stopped filter keeps the bytes, or goes on; then `#settle` sends all that it held, in order.
+   */
   #stopData(at: number, status: number, queue: BufferQueue, asked: boolean): void {
     this.#isDirty = true;
     const isEnd = this.#endAt === at && this.#endKind === EndKind.Plain;

@@ -85,42 +85,35 @@ function run(seed: number, isDecode: boolean): void {
     if (isDecode) chain.manager.continueDecoding(at);
     else chain.manager.continueEncoding(at);
   }
-  check(chain, sent, hasTrailers, isDecode, seed);
+  check(chain, sent, hasTrailers, isDecode);
 }
 
-function check(
-  chain: ChainHarness,
-  sent: string,
-  hasTrailers: boolean,
-  isDecode: boolean,
-  seed: number,
-): void {
+function check(chain: ChainHarness, sent: string, hasTrailers: boolean, isDecode: boolean): void {
   const side = isDecode ? ">" : "<";
   const out = chain.events.filter((event) => event.startsWith(side) && !/stop|go/.test(event));
-  const where = `seed ${seed}: ${chain.events.join(" ")}`;
   // No byte lost or doubled, in order; headers first; exactly one end, and it is the last event.
-  expect(isDecode ? chain.requestOut : chain.responseOut, where).toBe(sent);
-  expect(out[0], where).toMatch(/^.h/);
-  expect(out.filter((event) => /^.h/.test(event)).length, where).toBe(1);
+  expect(isDecode ? chain.requestOut : chain.responseOut).toBe(sent);
+  expect(out[0]).toMatch(/^.h/);
+  expect(out.filter((event) => /^.h/.test(event)).length).toBe(1);
   const ends = out.filter((event) => event.endsWith(".") || event === `${side}t`);
-  expect(ends, where).toEqual([out.at(-1)]);
-  expect(out.at(-1) === `${side}t`, where).toBe(hasTrailers);
+  expect(ends).toEqual([out.at(-1)]);
+  expect(out.at(-1) === `${side}t`).toBe(hasTrailers);
   // Each filter that wants the body sees all of it once, in order, and headers before it.
   for (const name of ["A", "B", "C", "D"].slice(0, chain.filters.length)) {
     const mine = chain.events.filter((event) => event.startsWith(`${name}.`));
-    expect(mine[0], where).toMatch(/\.[de]h/);
+    expect(mine[0]).toMatch(/\.[de]h/);
     const body = mine.map((event) => /\.[de]d\((.*)\)/.exec(event)?.[1] ?? "").join("");
     const wantsData = ((chain.filters[name.charCodeAt(0) - 65]?.wants ?? 0) & 18) !== 0;
-    if (wantsData) expect(body, where).toBe(sent);
+    if (wantsData) expect(body).toBe(sent);
   }
   // What stopped the source started it again.
   const stops = chain.events.filter((event) => event === `${side}stop`).length;
-  expect(chain.events.filter((event) => event === `${side}go`).length, where).toBe(stops);
+  expect(chain.events.filter((event) => event === `${side}go`).length).toBe(stops);
 }
 
 test("random chains lose, double and reorder nothing", () => {
   for (let seed = 1; seed <= 3000; seed += 1) {
-    run(seed, true);
-    run(seed, false);
+    expect(() => run(seed, true)).not.toThrow();
+    expect(() => run(seed, false)).not.toThrow();
   }
 });

@@ -77,7 +77,11 @@ describe("requests", () => {
         expect(chain.requestOut).toBe("");
         chain.manager.continueDecoding(at);
         const after = "ABC".slice(at + 1);
-        const each = (what: string): string => [...after].map((f) => `${f}.${what} `).join("");
+        const each = (what: string): string =>
+          after
+            .split("")
+            .map((f) => `${f}.${what} `)
+            .join("");
         expect(chain.take()).toBe(
           `${each("dh")}>h ${name}.dd(ab) ${each("dd(ab)")}>d(ab) ${name}.dt ${each("dt")}>t`,
         );
@@ -291,7 +295,7 @@ describe("responses", () => {
       expect(chain.manager.encodingBuffer()?.toString()).toBe("ab");
       chain.take();
       chain.manager.continueEncoding(at);
-      const after = [..."CBA"].slice(3 - at);
+      const after = "CBA".slice(3 - at).split("");
       const each = (what: string): string => after.map((f) => `${f}.${what} `).join("");
       const body = at === 0 ? "<d(ab)." : `${each("ed(ab).")}<d(ab).`;
       expect(chain.take()).toBe(`${each("eh")}<h ${body}`);

@@ -19,7 +19,9 @@ export type FilterHeadersStatus = (typeof FilterHeadersStatus)[keyof typeof Filt
 export const FilterDataStatus = {
   /** Pass on what came and everything that was collected (headers first when they are held). */
   Continue: 0,
-  /** Collect; the next call sees only new bytes, the rest is in the manager's buffer. 413/500 above. */
+  /**
+   * Collect; the next call sees only new bytes, the rest is in the manager's buffer. 413/500 above.
+   */
   StopIterationAndBuffer: 1,
   /** Collect; above the limit the source is stopped. */
   StopIterationAndWatermark: 2,

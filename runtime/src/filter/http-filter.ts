@@ -43,7 +43,10 @@ export interface HttpFilter {
   /** Called once, before anything else, when the filter takes its place in the chain. */
   attach(callbacks: HttpFilterCallbacks, position: number): void;
   decodeHeaders(headers: HeaderMap, end: boolean): FilterHeadersStatus;
-  /** `data` holds the new bytes; with AndBuffer statuses the collected ones: callbacks.decodingBuffer. */
+  /**
+   * `data` holds the new bytes; with AndBuffer statuses the collected ones:
+   * callbacks.decodingBuffer.
+   */
   decodeData(data: BufferQueue, end: boolean): FilterDataStatus;
   decodeTrailers(trailers: HeaderMap): FilterTrailersStatus;
   encodeHeaders(headers: HeaderMap, end: boolean): FilterHeadersStatus;
@@ -56,12 +59,15 @@ export interface HttpFilter {
 }
 
 /**
- * What a filter may ask of its stream: served by FilterManager. `position` is the one that attach gave.
- * The calls act at once; a guest's requests are deferred by wasm/ until its callback returned.
+ * What a filter may ask of its stream: served by FilterManager. `position` is the one that attach
+ * gave. The calls act at once; a guest's requests are deferred by wasm/ until its callback
+ * returned.
  */
 export interface HttpFilterCallbacks {
   readonly streamInfo: StreamInfo;
-  /** Goes on behind the filter: held headers, collected body, trailers. No effect when not stopped. */
+  /**
+   * Goes on behind the filter: held headers, collected body, trailers. No effect when not stopped.
+   */
   continueDecoding(position: number): void;
   continueEncoding(position: number): void;
   isDecodingStopped(position: number): boolean;
@@ -69,12 +75,17 @@ export interface HttpFilterCallbacks {
   /** Answers instead of the upstream. After the response's headers are out the stream is reset. */
   sendLocalReply(reply: LocalReply): void;
   resetStream(details: string): void;
-  /** The route is chosen again with the headers as they are now; before the router got them only. */
+  /**
+   * The route is chosen again with the headers as they are now; before the router got them only.
+   */
   clearRouteCache(): void;
   /** Bytes collected for stopped filters; null = none. Changeable in place. */
   decodingBuffer(): BufferQueue | null;
   encodingBuffer(): BufferQueue | null;
-  /** Adds bytes behind the position: to the collected body while stopped, else on to the next filter. */
+  /**
+   * Adds bytes behind the position: to the collected body while stopped, else on to the next
+   * filter.
+   */
   addDecodedData(position: number, data: Buffer): void;
   addEncodedData(position: number, data: Buffer): void;
   /** Makes trailers where none came; only while the last data callback (end) is running. */
@@ -97,8 +108,8 @@ export interface FilterOverride {
 /** Makes the chain for one stream. Slots by name: current factory and version (for swaps). */
 export interface FilterChainFactory {
   /**
-   * In decode order; the array may be shared only when it is empty. `overrides` is the route's word by
-   * filter name, null when it has none: disabled filters are left out.
+   * In decode order; the array may be shared only when it is empty. `overrides` is the route's word
+   * by filter name, null when it has none: disabled filters are left out.
    */
   createFilters(overrides: ReadonlyMap<string, FilterOverride> | null): readonly HttpFilter[];
 }
@@ -112,7 +123,9 @@ export interface FilterChainEnds {
   onResponseHeaders(headers: HeaderMap, end: boolean): void;
   onResponseData(buffer: Buffer, from: number, to: number, end: boolean): void;
   onResponseTrailers(trailers: HeaderMap): void;
-  /** A local reply shall be made: hcm/local-reply.ts writes it and sends it through the encoders. */
+  /**
+   * A local reply shall be made: hcm/local-reply.ts writes it and sends it through the encoders.
+   */
   onLocalReply(reply: LocalReply): void;
   onFilterReset(details: string): void;
   onClearRouteCache(): void;

@@ -25,8 +25,8 @@ export interface NetworkFilterCallbacks {
   readonly info: ConnectionInfo;
   readonly io: IoHandle;
   /**
-   * Writes what is queued, then waits up to `delayMs` for the peer to close first (so that it can read
-   * the answer although it still sends), then closes. 0 closes as soon as all is written.
+   * Writes what is queued, then waits up to `delayMs` for the peer to close first (so that it can
+   * read the answer although it still sends), then closes. 0 closes as soon as all is written.
    */
   closeAfterFlush(delayMs: number): void;
   /** Closes at once; what is queued is dropped. */

@@ -1,4 +1,5 @@
-// Test helpers of this room: a filter that answers by script, and chain ends that write down events.
+// Test helpers of this room: a filter that answers by script, and chain ends that write down
+// events.
 import type { BufferQueue } from "../core/buffer-queue.ts";
 import { HeaderMap } from "../core/header-map.ts";
 import { StreamInfo } from "../core/stream-info.ts";

@@ -1,10 +1,11 @@
-// One request with its response: joins codec, filter chain and router, and is the place where a stream
-// ends, is counted and logged. Reused through the factory's capped free list.
+// One request with its response: joins codec, filter chain and router, and is the place where a
+// stream ends, is counted and logged. Reused through the factory's capped free list.
 //
-//   Idle -- start --> Reading head -- decodeHeaders --> Filtering -- response's end, reset --> Ended
+//   Idle -- start --> Reading head -- decodeHeaders --> Filtering -- response's end, reset -->
+// Ended
 //
-// A stream ends in #end() and nowhere else. The object is used again only in a later turn: filters, the
-// router and the codec may still be on the stack.
+// A stream ends in #end() and nowhere else. The object is used again only in a later turn: filters,
+// the router and the codec may still be on the stack.
 import {
   type CodecError,
   type RequestDecoder,
@@ -402,7 +403,9 @@ export class ActiveStream
     this.streamInfo.downstreamLastTxMs = this.#context.clock.nowMs;
   }
 
-  /** The route's response headers stand before a reply's own; behind them when the route answered. */
+  /**
+   * The route's response headers stand before a reply's own; behind them when the route answered.
+   */
   #addHeaders(headers: HeaderMap, reply: LocalReply): void {
     const route = this.#route;
     const choice = this.#router.clusterChoice;

@@ -3,8 +3,8 @@
 //
 //   Serving -- idle timeout, max duration --> Draining (the next answer says close) --> Closing
 //
-// The object is its own timer entry: it is looked at now and then and finds out whether the stream or
-// the connection was idle for too long, so that requests touch no timer.
+// The object is its own timer entry: it is looked at now and then and finds out whether the stream
+// or the connection was idle for too long, so that requests touch no timer.
 import type {
   ByteSink,
   CodecError,
@@ -312,7 +312,9 @@ export class ConnectionManager
     this.#startDrainSequence();
   }
 
-  /** As Envoy: a connection that has spoken HTTP gets drain_timeout to leave, others close at once. */
+  /**
+   * As Envoy: a connection that has spoken HTTP gets drain_timeout to leave, others close at once.
+   */
   #startDrainSequence(): void {
     const { clock, config, timers } = this.#context;
     if (this.#codec === null) {

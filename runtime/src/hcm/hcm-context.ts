@@ -1,5 +1,5 @@
-// What all connections of one connection manager in one worker share: everything that its configuration
-// says, resolved once; made by server/, immutable.
+// What all connections of one connection manager in one worker share: everything that its
+// configuration says, resolved once; made by server/, immutable.
 import type { ServerConnectionCallbacks } from "../codec/codec.ts";
 import type { ByteSink, CodecError, ServerConnection } from "../codec/codec.ts";
 import type { Http1ServerStats } from "../codec/http1/server-connection.ts";
@@ -19,7 +19,10 @@ import type { RequestNormalizer } from "./request-normalizer.ts";
 import type { ResponseFinisher } from "./response-finisher.ts";
 import type { TrustedAddress } from "./trusted-address.ts";
 
-/** Whether answers ask clients to leave; one per worker and traffic direction, looked at per response. */
+/**
+ * Whether answers ask clients to leave; one per worker and traffic direction, looked at per
+ * response.
+ */
 export interface DrainState {
   readonly isDraining: boolean;
 }

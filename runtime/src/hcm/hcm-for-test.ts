@@ -1,5 +1,5 @@
-// A connection manager without sockets: codec, connection, filter manager and timers are real; router,
-// io handle and time are played by hand. For tests of this room.
+// A connection manager without sockets: codec, connection, filter manager and timers are real;
+// router, io handle and time are played by hand. For tests of this room.
 import { FakeTime } from "../../test/fake-time.ts";
 import { Http1Shared } from "../codec/http1/shared.ts";
 import type { HcmConfig } from "../config/snapshot.ts";

@@ -1,5 +1,5 @@
-// Counters of a connection manager, named as Envoy's: http.<stat_prefix>. and the listener's twins. Made
-// once per configuration.
+// Counters of a connection manager, named as Envoy's: http.<stat_prefix>. and the listener's twins.
+// Made once per configuration.
 import type { Http1ServerStats } from "../codec/http1/server-connection.ts";
 import type { Counter, Gauge, Histogram, StatsStore } from "../stats/store.ts";
 

@@ -1,4 +1,5 @@
-// Textual IP addresses as numbers: who is internal, who is on this machine. Called by trusted-address.ts.
+// Textual IP addresses as numbers: who is internal, who is on this machine. Called by
+// trusted-address.ts.
 import type { CidrConfig } from "../config/snapshot.ts";
 
 /** Value of an IPv4 address, -1 when the text is none. */

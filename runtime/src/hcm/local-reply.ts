@@ -1,5 +1,5 @@
-// Turns a LocalReply into the headers and body of a response: the one place where errors become HTTP.
-// Called by ActiveStream.
+// Turns a LocalReply into the headers and body of a response: the one place where errors become
+// HTTP. Called by ActiveStream.
 import { compileLogFilter, type LogFilter } from "../access-log/log-filter.ts";
 import type {
   LocalReplyConfig,

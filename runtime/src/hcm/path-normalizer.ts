@@ -1,5 +1,6 @@
-// Makes request paths canonical before a route is chosen: escaped slashes, dot segments, doubled slashes.
-// Called by request-normalizer.ts. What is done to which character follows Envoy's (Chromium's) tables.
+// Makes request paths canonical before a route is chosen: escaped slashes, dot segments, doubled
+// slashes. Called by request-normalizer.ts. What is done to which character follows Envoy's
+// (Chromium's) tables.
 
 /** Outcome of canonicalPath for a path that must be refused. */
 export const PATH_INVALID = null;
@@ -67,12 +68,14 @@ export function mergeSlashes(path: string): string {
   return path.slice(0, end).replace(/\/{2,}/g, "/") + path.slice(end);
 }
 
-/** A path that canonicalPath would not change: letters, digits, and no segment that starts with ".". */
+/**
+ * A path that canonicalPath would not change: letters, digits, and no segment that starts with ".".
+ */
 const alreadyCanonical = /^(?:\/(?:[\w~!$&'()*+,;=:@[\]-][\w~!$&'()*+,;=:@.[\]-]*)?)+$/;
 
 /**
- * Resolves dot segments ("." and "..", escaped or not), takes "\" as "/", writes unreserved characters
- * plain and unsafe ones escaped. The query stays. PATH_INVALID for an escaped NUL.
+ * Resolves dot segments ("." and "..", escaped or not), takes "\" as "/", writes unreserved
+ * characters plain and unsafe ones escaped. The query stays. PATH_INVALID for an escaped NUL.
  */
 export function canonicalPath(path: string): string | null {
   const end = queryStart(path);

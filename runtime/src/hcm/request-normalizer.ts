@@ -1,5 +1,5 @@
-// What a request must satisfy before it is routed, and how its path and host are made canonical. Called
-// by ActiveStream with a head that the codec has accepted; in Envoy's order.
+// What a request must satisfy before it is routed, and how its path and host are made canonical.
+// Called by ActiveStream with a head that the codec has accepted; in Envoy's order.
 import type { HcmConfig } from "../config/snapshot.ts";
 import type { HeaderMap } from "../core/header-map.ts";
 import type { LocalReply } from "../filter/http-filter.ts";

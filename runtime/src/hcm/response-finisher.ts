@@ -1,5 +1,5 @@
-// What every response gets before it leaves: date, server, request id, via; and what it loses. Called by
-// ActiveStream; the order of the calls is the order of the headers on the wire.
+// What every response gets before it leaves: date, server, request id, via; and what it loses.
+// Called by ActiveStream; the order of the calls is the order of the headers on the wire.
 import { stripResponseHopByHop } from "../codec/http1/hop-by-hop.ts";
 import type { HcmConfig } from "../config/snapshot.ts";
 import type { Clock } from "../core/clock.ts";

@@ -1,4 +1,5 @@
-// A timeout of a stream or a connection as an object of its own; only configurations that set one make it.
+// A timeout of a stream or a connection as an object of its own; only configurations that set one
+// make it.
 import { TimerEntry } from "../core/timer-wheel.ts";
 
 export const StreamTimeout = {

@@ -1,5 +1,6 @@
-// Whose request it is: the client's address behind trusted proxies, internal or external, and the headers
-// that follow from it. Called by ActiveStream once a request is normalised; Envoy's mutateRequestHeaders.
+// Whose request it is: the client's address behind trusted proxies, internal or external, and the
+// headers that follow from it. Called by ActiveStream once a request is normalised; Envoy's
+// mutateRequestHeaders.
 import { stripRequestHopByHop } from "../codec/http1/hop-by-hop.ts";
 import type { HcmConfig } from "../config/snapshot.ts";
 import type { ConnectionInfo } from "../core/connection-info.ts";

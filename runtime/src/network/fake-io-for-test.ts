@@ -1,4 +1,5 @@
-// An io handle for tests of rooms above the engine: keeps what is written, the test makes the events.
+// An io handle for tests of rooms above the engine: keeps what is written, the test makes the
+// events.
 import type { Duplex } from "node:stream";
 import type { IoEvents, IoHandle, SocketAddress } from "../engine/network-engine.ts";
 

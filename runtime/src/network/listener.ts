@@ -1,5 +1,5 @@
-// One configured listener in one worker: accepts connections and gives each to the filter chain. Chains
-// can be swapped: new connections get the new one, old ones end on theirs.
+// One configured listener in one worker: accepts connections and gives each to the filter chain.
+// Chains can be swapped: new connections get the new one, old ones end on theirs.
 import type { Clock } from "../core/clock.ts";
 import { LogLevel } from "../core/logger.ts";
 import type { Logger } from "../core/logger.ts";

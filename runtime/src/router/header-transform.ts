@@ -89,7 +89,8 @@ export function compileLevel(config: HeaderMutationsConfig, hostname: string): L
 
 /**
  * The levels of one route in the order of their application: most specific first (so that the outer
- * level wins), or the other way round. Levels without changes are left out; null = no changes at all.
+ * level wins), or the other way round. Levels without changes are left out; null = no changes at
+ * all.
  */
 export function orderLevels(
   levels: readonly (HeaderTransform | null)[],

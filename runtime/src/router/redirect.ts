@@ -67,7 +67,9 @@ export function compileRedirect(
   };
 }
 
-/** The request's host; its port goes when another is given or the scheme changes from its default. */
+/**
+ * The request's host; its port goes when another is given or the scheme changes from its default.
+ */
 function redirectHost(
   config: RedirectConfig,
   headers: HeaderMap,

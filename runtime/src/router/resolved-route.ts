@@ -253,7 +253,9 @@ function compileHostRewrite(action: RouteActionConfig): HostRewrite | null {
   }
 }
 
-/** Sets :authority; the old one goes to x-forwarded-host when asked for. Also for auto rewriting. */
+/**
+ * Sets :authority; the old one goes to x-forwarded-host when asked for. Also for auto rewriting.
+ */
 export function updateAuthority(headers: HeaderMap, host: string, appendForwarded: boolean): void {
   const old = headers.authority;
   if (old !== null) headers.setById(HeaderId.XEnvoyOriginalHost, old);

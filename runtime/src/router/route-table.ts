@@ -95,7 +95,9 @@ export class RouteTable {
     return host === null ? null : host.match(headers, randomValue);
   }
 
-  /** Exact, then the longest "*.suffix", then the longest "prefix.*", then "*"; ASCII case ignored. */
+  /**
+   * Exact, then the longest "*.suffix", then the longest "prefix.*", then "*"; ASCII case ignored.
+   */
   #findHost(authority: string): VirtualHost | null {
     let name = authority.toLowerCase();
     if (this.#ignorePort) name = withoutPort(name);

@@ -14,7 +14,10 @@ export interface Route {
   readonly name: string;
   readonly virtualHost: VirtualHostConfig;
   readonly kind: "route" | "redirect" | "direct_response";
-  /** typed_per_filter_config of virtual host and route merged, most specific wins; null = nothing said. */
+  /**
+   * typed_per_filter_config of virtual host and route merged, most specific wins; null = nothing
+   * said.
+   */
   readonly perFilter: ReadonlyMap<string, PerFilterConfig> | null;
   /** Milliseconds, 0 = off. */
   readonly timeoutMs: number;
@@ -35,8 +38,8 @@ export interface Route {
   readonly appendXForwardedHost: boolean;
 
   /**
-   * Picks the cluster: the entry of the weighted list, the header's value or the fixed name; "" when
-   * the header is missing. `randomValue` is a uniform 32-bit number.
+   * Picks the cluster: the entry of the weighted list, the header's value or the fixed name; ""
+   * when the header is missing. `randomValue` is a uniform 32-bit number.
    */
   chooseCluster(headers: HeaderMap, randomValue: number): ClusterChoice;
   /**

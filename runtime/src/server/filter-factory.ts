@@ -1,5 +1,6 @@
-// Makes the HTTP filter chain of each stream from named slots: a slot holds a filter's current plugin,
-// so that a swap is a change of the slot. The one place that knows that filters are wasm plugins.
+// Makes the HTTP filter chain of each stream from named slots: a slot holds a filter's current
+// plugin, so that a swap is a change of the slot. The one place that knows that filters are wasm
+// plugins.
 import type { HttpFilterConfig } from "../config/snapshot.ts";
 import type { FilterChainFactory, FilterOverride, HttpFilter } from "../filter/http-filter.ts";
 import type { Plugin } from "../wasm/plugin.ts";

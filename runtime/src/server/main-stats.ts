@@ -1,5 +1,5 @@
-// What the main thread itself contributes to stats: the gauges of clusters and of the server, from a
-// store and a small cluster manager of its own.
+// What the main thread itself contributes to stats: the gauges of clusters and of the server, from
+// a store and a small cluster manager of its own.
 import { Http1ClientConnection } from "../codec/http1/client-connection.ts";
 import { Http1Shared } from "../codec/http1/shared.ts";
 import type { ClusterConfig, ClusterMembership } from "../config/snapshot.ts";
@@ -16,12 +16,14 @@ import type { ServerOptions } from "./options.ts";
 import { VERSION } from "./version.ts";
 
 /** Names of states as /ready and /server_info have them, to the gauge's values. */
-const stateValues = {
+type StateName = "LIVE" | "DRAINING" | "PRE_INITIALIZING" | "INITIALIZING";
+
+const stateValues: Readonly<Record<StateName, ServerState>> = {
   LIVE: ServerState.Live,
   DRAINING: ServerState.Draining,
   PRE_INITIALIZING: ServerState.PreInitializing,
   INITIALIZING: ServerState.Initializing,
-} as const;
+};
 
 export class MainStats {
   readonly server: ServerStats;
@@ -36,7 +38,7 @@ export class MainStats {
     options: ServerOptions,
     breakerMemory: SharedArrayBuffer,
     clustersMax: number,
-    state: () => keyof typeof stateValues,
+    state: () => StateName,
   ) {
     this.#stats = stats;
     this.#startedMs = performance.now();
@@ -72,7 +74,7 @@ export class MainStats {
   }
 
   /** Sets the gauges that follow the process, and merges histograms' intervals when it is time. */
-  update(state: keyof typeof stateValues): void {
+  update(state: StateName): void {
     this.server.update({
       state: stateValues[state],
       uptimeSeconds: Math.floor((performance.now() - this.#startedMs) / 1000),

@@ -1,4 +1,5 @@
-// What a server is started with; made by cli/ from the command line, or by code that embeds Headgate.
+// What a server is started with; made by cli/ from the command line, or by code that embeds
+// Headgate.
 import type { LogLevel } from "../core/logger.ts";
 
 export interface ServerOptions {

@@ -174,9 +174,8 @@ function lineWriter(format: string, write: Write): (json: string) => void {
       const record = JSON.parse(json) as PinoRecord;
       const level = levelNames[record.level / 10 - 1];
       const time = new Date().toISOString();
-      write(
-        `${JSON.stringify({ time, thread: threadId, level, component: record.n, msg: record.msg })}\n`,
-      );
+      const line = { time, thread: threadId, level, component: record.n, msg: record.msg };
+      write(`${JSON.stringify(line)}\n`);
     };
   }
   const pieces = compileLogFormat(format);

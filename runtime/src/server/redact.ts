@@ -1,4 +1,5 @@
-// Takes secrets out of configuration before it is shown: /config_dump is open to whoever reaches admin.
+// Takes secrets out of configuration before it is shown: /config_dump is open to whoever reaches
+// admin.
 import type { JsonObject, JsonValue } from "../admin/admin-delegate.ts";
 
 /** Fields that Envoy's API marks as sensitive, by their proto names. */

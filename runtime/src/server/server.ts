@@ -1,5 +1,5 @@
-// The main thread's composition root: configuration -> modules -> hosts -> workers -> admin, in this
-// order; then it lives until serve.ts stops it.
+// The main thread's composition root: configuration -> modules -> hosts -> workers -> admin, in
+// this order; then it lives until serve.ts stops it.
 import { writeFileSync } from "node:fs";
 import { performance } from "node:perf_hooks";
 import { FileSinks, FileStats } from "../access-log/file-sink.ts";
@@ -154,8 +154,8 @@ export class Server {
   }
 
   /**
-   * /drain_listeners: listeners close at once, or when drain-time is over after clients were asked to
-   * leave; with skipExit they go on accepting.
+   * /drain_listeners: listeners close at once, or when drain-time is over after clients were asked
+   * to leave; with skipExit they go on accepting.
    */
   drainListeners(options: DrainOptions): void {
     const { inboundOnly } = options;

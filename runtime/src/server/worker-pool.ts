@@ -1,4 +1,5 @@
-// The main thread's side of the workers: makes them, applies versions in two phases, replaces the dead.
+// The main thread's side of the workers: makes them, applies versions in two phases, replaces the
+// dead.
 import { Worker } from "node:worker_threads";
 import { LogLevel } from "../core/logger.ts";
 import type { Logger } from "../core/logger.ts";

@@ -1,5 +1,5 @@
-// One version of the configuration in one worker: what prepare made, commit put in force, and the next
-// version retires. Listeners whose address stays are handed on with their connections.
+// One version of the configuration in one worker: what prepare made, commit put in force, and the
+// next version retires. Listeners whose address stays are handed on with their connections.
 import type { FileSinks } from "../access-log/file-sink.ts";
 import type { Http1Shared } from "../codec/http1/shared.ts";
 import type { ListenerConfig, Snapshot } from "../config/snapshot.ts";

@@ -1,5 +1,5 @@
-// One worker: an event loop with its own engine, listeners, clusters and wasm instances. Versions come
-// in two phases; nothing is shared with other workers but circuit-breaker counts.
+// One worker: an event loop with its own engine, listeners, clusters and wasm instances. Versions
+// come in two phases; nothing is shared with other workers but circuit-breaker counts.
 import { FileSinks, FileStats } from "../access-log/file-sink.ts";
 import { Http1ClientConnection } from "../codec/http1/client-connection.ts";
 import { Http1Shared } from "../codec/http1/shared.ts";

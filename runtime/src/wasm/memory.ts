@@ -50,13 +50,17 @@ export class GuestMemory {
   #allocator: Allocator | null;
   /** By a hash of the bytes; an entry is used only when all its bytes are the same. */
   readonly #keys: GuestKey[];
+  /** The same by their last address. */
+  readonly #keysByPlace: GuestKey[];
 
   constructor() {
     this.#memory = null;
     this.#bytes = new Uint8Array(0);
     this.#buffer = Buffer.alloc(0) as Latin1Buffer;
     this.#allocator = null;
-    this.#keys = Array.from({ length: KEYS }, () => new GuestKey(""));
+    const none = new GuestKey("");
+    this.#keys = Array.from({ length: KEYS }, () => none);
+    this.#keysByPlace = Array.from({ length: KEYS }, () => none);
   }
 
   /** The instance is there. Before, every range but the empty one at 0 is outside. */
@@ -115,24 +119,38 @@ export class GuestMemory {
     return this.#buffer.latin1Slice(pointer, end);
   }
 
-  /** A key, from the cache when the same bytes came before. The range must be inside. */
+  /**
+   * A key, from a cache when the same bytes came before: first by address, because most guests
+   * have their keys in constants, then by a hash. The range must be inside.
+   */
   readKey(pointer: number, size: number): GuestKey {
     if (size > KEY_BYTES_MAX) return new GuestKey(this.readText(pointer, size));
+    const place = (pointer ^ (pointer >>> 8)) & (KEYS - 1);
+    const usual = this.#keysByPlace[place] as GuestKey;
+    if (this.#isSame(usual.raw, pointer, size)) return usual;
+    const key = this.#readHashedKey(pointer, size);
+    this.#keysByPlace[place] = key;
+    return key;
+  }
+
+  #readHashedKey(pointer: number, size: number): GuestKey {
     const bytes = this.#bytes;
     const end = pointer + size;
     let hash = 0;
     for (let i = pointer; i < end; i += 1) hash = (Math.imul(hash, 31) + (bytes[i] as number)) | 0;
     const slot = (hash ^ (hash >>> 8)) & (KEYS - 1);
     const known = this.#keys[slot] as GuestKey;
-    const raw = known.raw;
-    if (raw.length === size) {
-      let i = 0;
-      while (i < size && raw.charCodeAt(i) === bytes[pointer + i]) i += 1;
-      if (i === size) return known;
-    }
+    if (this.#isSame(known.raw, pointer, size)) return known;
     const key = new GuestKey(this.#buffer.latin1Slice(pointer, end));
     this.#keys[slot] = key;
     return key;
+  }
+
+  #isSame(raw: string, pointer: number, size: number): boolean {
+    if (raw.length !== size) return false;
+    const bytes = this.#bytes;
+    for (let i = 0; i < size; i += 1) if (raw.charCodeAt(i) !== bytes[pointer + i]) return false;
+    return true;
   }
 
   readU32(pointer: number): number {

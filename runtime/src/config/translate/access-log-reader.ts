@@ -1,4 +1,6 @@
 // Reads access logs and their filters: file, stdout, stderr and wasm loggers.
+import { accessSync, constants, statSync } from "node:fs";
+import { dirname } from "node:path";
 import { responseFlagNames } from "../../core/response-flags.ts";
 import type { ConfigNode } from "../config-node.ts";
 import type {
@@ -8,15 +10,16 @@ import type {
   JsonValue,
   SubstitutionFormatConfig,
 } from "../snapshot.ts";
-import { checked, readFormat } from "./format-reader.ts";
+import { checkedFormat, readFormat } from "./format-reader.ts";
 import { readFractionPpm, readHeaderMatch } from "./string-reader.ts";
 import type { Translation } from "./translation.ts";
 import { readWasmPlugin } from "./wasm-reader.ts";
 
-const FILE = "envoy.extensions.access_loggers.file.v3.FileAccessLog";
-const STDOUT = "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog";
-const STDERR = "envoy.extensions.access_loggers.stream.v3.StderrAccessLog";
-const WASM = "envoy.extensions.access_loggers.wasm.v3.WasmAccessLog";
+const LOGGERS = "envoy.extensions.access_loggers";
+const FILE = `${LOGGERS}.file.v3.FileAccessLog`;
+const STDOUT = `${LOGGERS}.stream.v3.StdoutAccessLog`;
+const STDERR = `${LOGGERS}.stream.v3.StderrAccessLog`;
+const WASM = `${LOGGERS}.wasm.v3.WasmAccessLog`;
 
 export function readAccessLogs(t: Translation, nodes: readonly ConfigNode[]): AccessLogConfig[] {
   const logs: AccessLogConfig[] = [];
@@ -26,7 +29,7 @@ export function readAccessLogs(t: Translation, nodes: readonly ConfigNode[]): Ac
     const filter = filterNode === undefined ? null : readAccessLogFilter(t, filterNode);
     const typed = node.any("typed_config");
     if (typed === undefined) {
-      t.wrong(node, "expected typed_config");
+      t.missing(node, "typed_config");
       continue;
     }
     const sink = readSink(t, node, typed, name);
@@ -42,8 +45,10 @@ function readSink(
   name: string,
 ): AccessLogConfig["sink"] | null {
   switch (typed.typeName) {
-    case FILE:
-      return { kind: "file", path: typed.string("path", ""), format: readFileFormat(t, typed) };
+    case FILE: {
+      const path = readLogPath(t, typed, "path");
+      return { kind: "file", path, format: readFileFormat(t, typed) };
+    }
     case STDOUT:
     case STDERR: {
       const format = typed.node("log_format");
@@ -53,7 +58,7 @@ function readSink(
     case WASM: {
       const config = typed.node("config");
       if (config === undefined) {
-        t.wrong(typed, "expected config");
+        t.missing(typed, "config");
         return null;
       }
       const plugin = readWasmPlugin(t, config, name);
@@ -66,16 +71,49 @@ function readSink(
   }
 }
 
+/** The path of a log; a problem when it cannot be written. Nothing is created. */
+export function readLogPath(t: Translation, node: ConfigNode, field: string): string {
+  const path = node.string(field, "");
+  const problem = path === "" ? "" : whyUnwritable(path);
+  if (problem !== "") t.wrong(node, `unable to open the file ${path}: ${problem}`, field);
+  return path;
+}
+
+function whyUnwritable(path: string): string {
+  try {
+    const found = statSync(path, { throwIfNoEntry: false });
+    if (found?.isDirectory() === true) return "is a directory";
+    if (found === undefined) accessSync(dirname(path), constants.W_OK | constants.X_OK);
+    else if (found.isFile()) accessSync(path, constants.W_OK);
+    return "";
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
 /** log_format, or the deprecated format, json_format and typed_json_format. */
 function readFileFormat(t: Translation, typed: ConfigNode): SubstitutionFormatConfig | null {
-  const logFormat = typed.node("log_format");
-  if (logFormat !== undefined) return readFormat(t, logFormat);
   const base = { omitEmptyValues: false, contentType: "", text: "", json: null };
-  const text = typed.string("format");
-  if (text !== undefined && text !== "") return checked(t, typed, { ...base, kind: "text", text });
-  const json = typed.json("json_format") ?? typed.json("typed_json_format");
-  if (json === undefined) return null;
-  return checked(t, typed, { ...base, kind: "json", json: json as JsonValue });
+  const kind = typed.oneof("access_log_format");
+  switch (kind) {
+    case "log_format": {
+      const format = typed.node(kind);
+      return format === undefined ? null : readFormat(t, format);
+    }
+    case "format": {
+      const text = typed.string(kind, "");
+      // Empty is Envoy's default line.
+      if (text === "") return null;
+      return checkedFormat(t, typed, { ...base, kind: "text", text }, kind);
+    }
+    case "json_format":
+    case "typed_json_format": {
+      const json = (typed.json(kind) ?? {}) as JsonValue;
+      return checkedFormat(t, typed, { ...base, kind: "json", json }, kind);
+    }
+    default:
+      return null;
+  }
 }
 
 const operators: Readonly<Record<string, ComparisonOp>> = {
@@ -85,56 +123,76 @@ const operators: Readonly<Record<string, ComparisonOp>> = {
   NE: "ne",
 };
 
-/** An AccessLogFilter; null (log everything) and a problem for kinds that are not implemented. */
+/** Filters without settings. */
+const plainFilters = {
+  not_health_check_filter: "not_health_check",
+  traceable_filter: "traceable",
+} as const;
+
+/**
+ * An AccessLogFilter; null (log everything) for kinds that are not implemented: those stay unread
+ * and are reported by name.
+ */
 export function readAccessLogFilter(
   t: Translation,
   node: ConfigNode,
 ): AccessLogFilterConfig | null {
-  const kind = node.oneof("filter_specifier") ?? "";
-  switch (kind) {
-    case "status_code_filter":
-      return readComparison(t, node.node(kind) as ConfigNode, "status_code");
-    case "duration_filter":
-      return readComparison(t, node.node(kind) as ConfigNode, "duration");
-    case "not_health_check_filter":
-      node.node(kind)?.acceptRest("has no fields");
-      return { kind: "not_health_check" };
-    case "traceable_filter":
-      node.node(kind)?.acceptRest("has no fields");
-      return { kind: "traceable" };
-    case "runtime_filter": {
-      const inner = node.node(kind) as ConfigNode;
-      inner.accept("runtime_key", "without runtime layers the default holds");
-      return {
-        kind: "runtime",
-        ppm: readFractionPpm(inner.node("percent_sampled"), 0),
-        useIndependentRandomness: inner.bool("use_independent_randomness", false),
-      };
-    }
-    case "and_filter":
-    case "or_filter": {
-      const inner = (node.node(kind) as ConfigNode).nodes("filters");
-      const filters = inner.map((f) => readAccessLogFilter(t, f)).filter((f) => f !== null);
-      return { kind: kind === "and_filter" ? "and" : "or", filters };
-    }
-    case "header_filter": {
-      const header = (node.node(kind) as ConfigNode).node("header") as ConfigNode;
-      return { kind: "header", header: readHeaderMatch(t, header) };
-    }
-    case "response_flag_filter":
-      return {
-        kind: "response_flag",
-        flags: readFlags((node.node(kind) as ConfigNode).strings("flags")),
-      };
-    case "grpc_status_filter": {
-      const inner = node.node(kind) as ConfigNode;
-      const statuses = inner.strings("statuses").map((name) => GRPC_STATUSES.indexOf(name));
-      return { kind: "grpc_status", statuses, exclude: inner.bool("exclude", false) };
-    }
-    default:
-      // Stays unread and is reported by name.
-      return null;
+  const kind = node.oneof("filter_specifier");
+  if (kind === "not_health_check_filter" || kind === "traceable_filter") {
+    node.node(kind);
+    return { kind: plainFilters[kind] };
   }
+  if (kind === undefined || !readers.has(kind)) return null;
+  const inner = node.node(kind);
+  return inner === undefined ? null : (readers.get(kind)?.(t, inner) ?? null);
+}
+
+type FilterReader = (t: Translation, node: ConfigNode) => AccessLogFilterConfig | null;
+
+const readers: ReadonlyMap<string, FilterReader> = new Map<string, FilterReader>([
+  ["status_code_filter", (t, node) => readComparison(t, node, "status_code")],
+  ["duration_filter", (t, node) => readComparison(t, node, "duration")],
+  ["runtime_filter", readRuntimeFilter],
+  ["and_filter", readAnd],
+  ["or_filter", readOr],
+  ["header_filter", readHeaderFilter],
+  [
+    "response_flag_filter",
+    (_, node) => ({ kind: "response_flag", flags: readFlags(node.strings("flags")) }),
+  ],
+  ["grpc_status_filter", readGrpcStatus],
+]);
+
+function readRuntimeFilter(_: Translation, node: ConfigNode): AccessLogFilterConfig {
+  node.accept("runtime_key", "without runtime layers the default holds");
+  return {
+    kind: "runtime",
+    ppm: readFractionPpm(node.node("percent_sampled"), 0),
+    useIndependentRandomness: node.bool("use_independent_randomness", false),
+  };
+}
+
+/** What is not implemented counts as true: rather a line too many than one too few. */
+function readAnd(t: Translation, node: ConfigNode): AccessLogFilterConfig | null {
+  const filters = node.nodes("filters").map((filter) => readAccessLogFilter(t, filter));
+  const known = filters.filter((filter) => filter !== null);
+  return known.length === 0 ? null : { kind: "and", filters: known };
+}
+
+function readOr(t: Translation, node: ConfigNode): AccessLogFilterConfig | null {
+  const filters = node.nodes("filters").map((filter) => readAccessLogFilter(t, filter));
+  const known = filters.filter((filter) => filter !== null);
+  return known.length < filters.length ? null : { kind: "or", filters: known };
+}
+
+function readHeaderFilter(t: Translation, node: ConfigNode): AccessLogFilterConfig | null {
+  const header = node.node("header");
+  return header === undefined ? null : { kind: "header", header: readHeaderMatch(t, header) };
+}
+
+function readGrpcStatus(_: Translation, node: ConfigNode): AccessLogFilterConfig {
+  const statuses = node.strings("statuses").map((name) => GRPC_STATUSES.indexOf(name));
+  return { kind: "grpc_status", statuses, exclude: node.bool("exclude", false) };
 }
 
 function readComparison(
@@ -142,11 +200,14 @@ function readComparison(
   node: ConfigNode,
   kind: "status_code" | "duration",
 ): AccessLogFilterConfig {
-  const comparison = node.node("comparison") as ConfigNode;
-  const value = comparison.node("value");
+  const comparison = node.node("comparison");
+  const value = comparison?.node("value");
   value?.accept("runtime_key", "without runtime layers the default holds");
-  const op = operators[comparison.enum("op")];
-  if (op === undefined) t.wrong(comparison, `unknown operator ${comparison.enum("op")}`, "op");
+  const name = comparison?.enum("op") ?? "EQ";
+  const op = operators[name];
+  if (op === undefined && comparison !== undefined) {
+    t.wrong(comparison, `unknown operator ${name}`, "op");
+  }
   return { kind, op: op ?? "eq", value: value?.uint("default_value", 0) ?? 0 };
 }
 

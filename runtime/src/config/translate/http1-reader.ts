@@ -59,6 +59,6 @@ function readHeaderCase(
     t.unsupported(format, `the header formatter ${typed.typeName}`, "stateful_formatter");
     return "lower";
   }
-  typed.accept("forward_reason_phrase", "reason phrases are passed on as they came");
+  // forward_reason_phrase and formatter_type_on_envoy_headers stay unread: reported by name.
   return "preserve";
 }

@@ -1,4 +1,5 @@
-// Reads envoy.extensions.wasm.v3.PluginConfig: code, configuration bytes, environment, failure policy.
+// Reads envoy.extensions.wasm.v3.PluginConfig: code, configuration bytes, environment, failure
+// policy.
 import type { ConfigNode } from "../config-node.ts";
 import type { WasmCodeConfig, WasmPluginConfig } from "../snapshot.ts";
 import { durationOr } from "./translation.ts";
