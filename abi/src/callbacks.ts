@@ -69,7 +69,7 @@ function allocator(name: string, doc: string): Callback {
     whenAbsent: "refuse",
     since: "0.1.0",
     until: null,
-    headgate: "no",
+    headgate: "yes",
   };
 }
 
@@ -78,6 +78,7 @@ export const callbacks: readonly Callback[] = [
   row("_initialize", "integration", "nothing", {
     doc: "Prepares the module, once, after instantiation.",
     params: [],
+    headgate: "yes",
   }),
   {
     name: "main",
@@ -88,7 +89,7 @@ export const callbacks: readonly Callback[] = [
     whenAbsent: "ignore",
     since: "0.1.0",
     until: null,
-    headgate: "no",
+    headgate: "yes",
   },
   {
     name: "__main_void",
@@ -99,45 +100,54 @@ export const callbacks: readonly Callback[] = [
     whenAbsent: "ignore",
     since: "0.1.0",
     until: null,
-    headgate: "no",
+    headgate: "yes",
   },
   row("_start", "integration", "nothing", {
     doc: "Called instead of _initialize when that is not exported.",
     params: [],
+    headgate: "yes",
   }),
   allocator("malloc", "Gives room for bytes from the host; called before the next row's function."),
   allocator("proxy_on_memory_allocate", "Gives room for bytes when malloc is not exported."),
   row("proxy_on_context_create", "context-lifecycle", "nothing", {
     doc: "A context begins; parent 0 makes it a root context.",
     params: [context, id("parent_context_id")],
+    headgate: "yes",
   }),
   row("proxy_on_vm_start", "context-lifecycle", "truth", {
     doc: "The VM starts; false refuses it.",
     params: [root, size("vm_configuration_size")],
+    headgate: "yes",
   }),
   row("proxy_validate_configuration", "context-lifecycle", "truth", {
     doc: "Known to C++ hosts by name; Envoy 1.40 never calls it.",
     params: [root, size("plugin_configuration_size")],
+    headgate: "yes",
   }),
   row("proxy_on_configure", "context-lifecycle", "truth", {
     doc: "The plugin gets its configuration; false refuses it.",
     params: [root, size("plugin_configuration_size")],
+    headgate: "yes",
   }),
   row("proxy_on_done", "context-lifecycle", "truth", {
     doc: "The context is about to end; false keeps a root context until proxy_done.",
     params: [context],
+    headgate: "yes",
   }),
   row("proxy_on_log", "context-lifecycle", "nothing", {
     doc: "The stream is over and may be logged.",
     params: [context],
+    headgate: "yes",
   }),
   row("proxy_on_delete", "context-lifecycle", "nothing", {
     doc: "The context is gone; its id will not come again.",
     params: [context],
+    headgate: "yes",
   }),
   row("proxy_on_tick", "clocks-and-timers", "nothing", {
     doc: "The tick period has passed.",
     params: [root],
+    headgate: "yes",
   }),
   row("proxy_on_new_connection", "streams", "action", {
     doc: "A TCP connection was accepted.",
@@ -163,19 +173,23 @@ export const callbacks: readonly Callback[] = [
     doc: "Request headers came.",
     until: "0.1.0",
     params: [context, headers],
+    headgate: "yes",
   }),
   row("proxy_on_request_headers", "streams", "action", {
     doc: "Request headers came.",
     since: "0.2.0",
     params: [context, headers, endOfStream],
+    headgate: "yes",
   }),
   row("proxy_on_request_body", "streams", "action", {
     doc: "A part of the request body came; the size counts what is buffered too.",
     params: [context, bodySize, endOfStream],
+    headgate: "yes",
   }),
   row("proxy_on_request_trailers", "streams", "action", {
     doc: "Request trailers came.",
     params: [context, trailers],
+    headgate: "yes",
   }),
   row("proxy_on_request_metadata", "streams", "action", {
     doc: "HTTP/2 METADATA of the request came; the answer is not used.",
@@ -185,19 +199,23 @@ export const callbacks: readonly Callback[] = [
     doc: "Response headers came.",
     until: "0.1.0",
     params: [context, headers],
+    headgate: "yes",
   }),
   row("proxy_on_response_headers", "streams", "action", {
     doc: "Response headers came.",
     since: "0.2.0",
     params: [context, headers, endOfStream],
+    headgate: "yes",
   }),
   row("proxy_on_response_body", "streams", "action", {
     doc: "A part of the response body came; the size counts what is buffered too.",
     params: [context, bodySize, endOfStream],
+    headgate: "yes",
   }),
   row("proxy_on_response_trailers", "streams", "action", {
     doc: "Response trailers came.",
     params: [context, trailers],
+    headgate: "yes",
   }),
   row("proxy_on_response_metadata", "streams", "action", {
     doc: "HTTP/2 METADATA of the response came; the answer is not used.",
@@ -206,6 +224,7 @@ export const callbacks: readonly Callback[] = [
   row("proxy_on_http_call_response", "http-calls", "nothing", {
     doc: "An HTTP call was answered; no headers mean that it failed.",
     params: [root, id("call_id"), headers, bodySize, trailers],
+    headgate: "partly",
   }),
   row("proxy_on_grpc_receive_initial_metadata", "grpc-calls", "nothing", {
     doc: "Initial metadata of a gRPC stream came.",
@@ -226,6 +245,7 @@ export const callbacks: readonly Callback[] = [
   row("proxy_on_queue_ready", "shared-kv-and-queues", "nothing", {
     doc: "A queue that this root context registered has an item.",
     params: [root, id("queue_id")],
+    headgate: "partly",
   }),
   row("proxy_on_foreign_function", "foreign-functions", "nothing", {
     doc: "The host calls a function of the guest; its arguments are buffer 8.",

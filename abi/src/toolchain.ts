@@ -21,14 +21,14 @@ export const extraEnvImports: readonly ToolchainImport[] = [
     params: [integer("left"), integer("right")],
     results: ["i32"],
     doc: "1 when both are the same, else 0",
-    headgate: "no",
+    headgate: "yes",
   },
   {
     name: "emscripten_notify_memory_growth",
     params: [integer("memory_index")],
     results: [],
     doc: "nothing",
-    headgate: "no",
+    headgate: "yes",
   },
 ];
 
@@ -39,7 +39,7 @@ function wasi(
   doc: string,
   results: readonly WasmType[] = ["i32"],
 ): ToolchainImport {
-  return { name, params, results, doc, headgate: "no" };
+  return { name, params, results, doc, headgate: "yes" };
 }
 
 const fd: Param = id("fd");

@@ -32,6 +32,8 @@ import {
 import { FieldPath, type ProblemList, type ProblemPart } from "./problem-list.ts";
 import type { Schema } from "./schema.ts";
 
+const anyName = "google.protobuf.Any";
+
 export class ConfigNode {
   readonly #schema: Schema;
   readonly #message: MessageValue;
@@ -177,9 +179,10 @@ export class ConfigNode {
     return new ConfigNode(this.#schema, value, this.#path.field(name));
   }
 
-  /** As `node`: reads better where the field is an Any, of which `typeName` is looked at. */
+  /** As `node`, for an Any: undefined when there is nothing in it (`typed_config: {}`). */
   any(name: string): ConfigNode | undefined {
-    return this.node(name);
+    const node = this.node(name);
+    return node?.typeName === anyName ? undefined : node;
   }
 
   /** A list of messages, or of Any. */
@@ -359,7 +362,8 @@ function collect(root: MessageValue, wanted: FieldUse): FieldReport[] {
       const fieldPath = path.field(name);
       if (entry.use === wanted) {
         const isHarmless = entry.value === undefined || isZero(entry);
-        if (wanted !== FieldUse.Unread || !isHarmless) reports.push({ path: fieldPath, entry, message: null });
+        if (wanted !== FieldUse.Unread || !isHarmless)
+          reports.push({ path: fieldPath, entry, message: null });
       } else if (entry.use === FieldUse.Read) visitValue(entry.value, fieldPath);
     }
   };

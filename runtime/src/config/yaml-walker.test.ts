@@ -159,7 +159,7 @@ test("says what was found and what was expected", async () => {
       'typed_extension_protocol_options["x"]: found 5, expected a map with "@type"',
     ],
     [
-      "typed_extension_protocol_options: {x: {}}",
+      "typed_extension_protocol_options: {x: {a: 1}}",
       'typed_extension_protocol_options["x"]: found no "@type", expected a type URL like "type.googleapis.com/envoy...."',
     ],
     [

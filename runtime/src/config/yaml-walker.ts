@@ -281,6 +281,8 @@ export class YamlWalker {
       this.#problems.error(place, path, text);
       return undefined;
     }
+    // `config: {}` of a FilterConfig is an Any with nothing in it, and is meant so.
+    if (raw.size === 0) return new MessageValue(this.#schema.requireMessage(anyName), place);
     const typeUrl = raw.get(typeKey);
     if (typeof typeUrl !== "string") {
       const found = typeUrl === undefined ? 'no "@type"' : describeRaw(typeUrl);

@@ -41,6 +41,7 @@ export class FakeRoute implements Route {
   includeRequestAttemptCount = false;
   includeAttemptCountInResponse = false;
   autoHostRewrite = false;
+  appendXForwardedHost = false;
   clusterName = "up";
 
   get timeoutText(): string {
@@ -88,7 +89,7 @@ export class RouterWorld extends FakeThread implements RouterCallbacks {
   constructor(
     overrides: Parameters<typeof clusterConfig>[0] = {},
     config: Partial<HcmConfig["router"]> = {},
-    hosts = [hostConfig(80)],
+    hosts: ReturnType<typeof hostConfig>[] = [hostConfig(80)],
   ) {
     super();
     this.manager = new ClusterManager(this.context);

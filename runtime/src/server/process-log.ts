@@ -1,6 +1,6 @@
 // The process log: pino underneath, Envoy's line format on top; one per thread, written at once so
 // that nothing is lost when a thread dies.
-import { appendFileSync, openSync, writeSync } from "node:fs";
+import { closeSync, openSync, writeSync } from "node:fs";
 import { threadId } from "node:worker_threads";
 import { pino } from "pino";
 import type { Logger as PinoLogger } from "pino";
@@ -78,13 +78,16 @@ export function parseComponentLevels(text: string): Map<string, LogLevel> | stri
 
 export class ProcessLog implements LoggerFactory {
   readonly #pino: PinoLogger;
+  readonly #target: LogTarget;
   readonly #loggers: Map<string, ComponentLogger>;
   #defaultLevel: LogLevel;
 
+  /** Throws when the file cannot be opened. */
   constructor(options: ProcessLogOptions) {
+    this.#target = new LogTarget(options.path);
     this.#pino = pino(
       { level: "trace", base: null, timestamp: false },
-      { write: lineWriter(options.format, openTarget(options.path)) },
+      { write: lineWriter(options.format, (line) => this.#target.write(line)) },
     );
     this.#defaultLevel = options.level;
     this.#loggers = new Map();
@@ -101,6 +104,11 @@ export class ProcessLog implements LoggerFactory {
       this.#loggers.set(component, logger);
     }
     return logger;
+  }
+
+  /** Opens the file anew (it was rotated); goes on with the old one when that fails. */
+  reopen(): void {
+    this.#target.reopen();
   }
 
   /** Component names with their levels, sorted. */
@@ -140,15 +148,31 @@ class ComponentLogger implements Logger {
 
 type Write = (line: string) => void;
 
-function openTarget(path: string): Write {
-  if (path !== "" && path !== "/dev/stderr" && path !== "/dev/stdout") {
-    // Fails here, at start, when the file cannot be opened.
-    appendFileSync(path, "");
-    const file = openSync(path, "a");
-    return (line) => writeAll(file, line);
+/** A file that lines are appended to, or standard output or error. */
+class LogTarget {
+  readonly #path: string;
+  #file: number;
+
+  constructor(path: string) {
+    this.#path = path === "/dev/stdout" || path === "/dev/stderr" ? "" : path;
+    const standard = path === "/dev/stdout" ? 1 : 2;
+    this.#file = this.#path === "" ? standard : openSync(path, "a", 0o644);
   }
-  const standard = path === "/dev/stdout" ? 1 : 2;
-  return (line) => writeAll(standard, line);
+
+  write(line: string): void {
+    writeAll(this.#file, line);
+  }
+
+  reopen(): void {
+    if (this.#path === "") return;
+    try {
+      const file = openSync(this.#path, "a", 0o644);
+      closeSync(this.#file);
+      this.#file = file;
+    } catch (error) {
+      writeAll(this.#file, `cannot reopen the log: ${(error as Error).message}\n`);
+    }
+  }
 }
 
 /** Standard error may be a full pipe: a log line is not worth a crash, so the rest is dropped. */

@@ -57,6 +57,8 @@ export type ToWorker =
     }
   /** Stop accepting, close idle connections, answer `drained` when none is left. */
   | { readonly type: "stop" }
+  /** After `stop`: there was time enough, the connections that are left are reset. */
+  | { readonly type: "cut" }
   | { readonly type: "log_level"; readonly component: string | null; readonly level: LogLevel }
   | { readonly type: "reopen_logs" };
 
@@ -71,4 +73,5 @@ export type FromWorker =
   /** Prepare failed; nothing of it stays. */
   | { readonly type: "refused"; readonly version: number; readonly problems: readonly string[] }
   | { readonly type: "committed"; readonly version: number }
+  /** Nothing is left, and access logs are written. */
   | { readonly type: "drained" };

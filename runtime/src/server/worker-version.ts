@@ -1,5 +1,6 @@
 // One version of the configuration in one worker: what prepare made, commit put in force, and the
 // next version retires. Listeners whose address stays are handed on with their connections.
+import { lstatSync, rmSync } from "node:fs";
 import type { FileSinks } from "../access-log/file-sink.ts";
 import type { Http1Shared } from "../codec/http1/shared.ts";
 import type { ListenerConfig, Snapshot } from "../config/snapshot.ts";
@@ -94,6 +95,7 @@ export class WorkerVersion {
     const { clusters } = this.#snapshot;
     this.#clusters = this.#context.clusterManager.prepare(clusters, this.#message.memberships);
     this.#preparePlugins(problems);
+    this.#openLogFiles(problems);
     if (problems.length === 0) this.#prepareListeners(problems);
     if (problems.length > 0) done(problems);
     else this.#listen(done);
@@ -156,6 +158,11 @@ export class WorkerVersion {
     }
   }
 
+  /** Resets what `stop` has waited for; then `stop` calls back. */
+  closeConnections(): void {
+    for (const { listener } of this.#listeners) listener.closeConnections();
+  }
+
   #preparePlugins(problems: string[]): void {
     const { clock, timers, random, stats, log, index } = this.#context;
     this.#context.wasmHost ??= new WasmHost({
@@ -180,12 +187,29 @@ export class WorkerVersion {
     }
   }
 
+  /** Each path once, whatever else is wrong: one start names all files that cannot be opened. */
+  #openLogFiles(problems: string[]): void {
+    const paths = new Set<string>();
+    for (const listener of this.#snapshot.listeners) {
+      for (const path of logPaths(listener)) {
+        if (paths.has(path)) continue;
+        paths.add(path);
+        try {
+          this.#context.sinks.get(path);
+        } catch (error) {
+          const { message } = error as Error;
+          problems.push(`${listener.where}: cannot open the access log ${path}: ${message}`);
+        }
+      }
+    }
+  }
+
   #prepareListeners(problems: string[]): void {
     for (const config of this.#snapshot.listeners) {
       try {
         this.#listeners.push(this.#prepareListener(config));
       } catch (error) {
-        // Files of access logs and the like: only configuration throws.
+        // Only configuration throws.
         problems.push(`${config.where}: ${(error as Error).message}`);
       }
     }
@@ -235,6 +259,7 @@ export class WorkerVersion {
       return;
     }
     for (const { listener } of fresh) {
+      removeStaleSockets(listener.config);
       listener.listen(this.#portsOf(listener.config), (problem) => {
         if (problem !== "") problems.push(`${listener.config.where}: ${problem}`);
         waiting -= 1;
@@ -246,8 +271,9 @@ export class WorkerVersion {
   /** Addresses that cannot be shared belong to the first worker. */
   #mayListen({ listener }: PreparedListener): boolean {
     const { config } = listener;
-    const canShare = config.reusePort && config.address.kind === "ip";
-    return this.#context.index === 0 || canShare;
+    if (!config.bindToPort) return false;
+    const { index, engine } = this.#context;
+    return index === 0 || whyNotShared(config, engine.capabilities.reusePort) === "";
   }
 
   /** Port 0 has become a port in the first worker; the others listen on the same one. */
@@ -260,6 +286,33 @@ export class WorkerVersion {
       return bound?.port ?? address.port;
     });
   }
+}
+
+/** Why one worker accepts for all of a listener's addresses; "" when every worker does. */
+export function whyNotShared(config: ListenerConfig, canReusePort: boolean): string {
+  const addresses = [config.address, ...config.additionalAddresses];
+  if (addresses.some((address) => address.kind === "pipe")) return "unix sockets cannot be shared";
+  if (!config.reusePort) return "enable_reuse_port is false";
+  return canReusePort ? "" : "this system has no SO_REUSEPORT";
+}
+
+/**
+ * As Envoy, a socket file that another process left behind is replaced; what is no socket stays,
+ * and the bind fails.
+ */
+function removeStaleSockets(config: ListenerConfig): void {
+  for (const { kind, address } of [config.address, ...config.additionalAddresses]) {
+    if (kind !== "pipe" || address.startsWith("@")) continue;
+    const isSocket = lstatSync(address, { throwIfNoEntry: false })?.isSocket() === true;
+    if (isSocket) rmSync(address, { force: true });
+  }
+}
+
+/** The files of the access logs of all its chains. */
+function logPaths(listener: ListenerConfig): string[] {
+  const chains = [...listener.filterChains, listener.defaultFilterChain];
+  const logs = chains.flatMap((chain) => chain?.hcm?.accessLogs ?? []);
+  return logs.flatMap(({ sink }) => (sink.kind === "file" ? [sink.path] : []));
 }
 
 function isInbound(config: ListenerConfig): boolean {

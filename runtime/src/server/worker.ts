@@ -66,10 +66,14 @@ export class WorkerServer {
       case "stop":
         this.#stop();
         return;
+      case "cut":
+        this.#context.engine.runTurn(() => this.#current?.closeConnections());
+        return;
       case "log_level":
         this.#log.setLevel(message.component, message.level);
         return;
       case "reopen_logs":
+        this.#log.reopen();
         this.#context.sinks.reopen();
         return;
     }
@@ -109,7 +113,7 @@ export class WorkerServer {
     this.#prepared = null;
   }
 
-  /** Streams in flight are finished; the main thread ends the thread when it has waited enough. */
+  /** Streams in flight are finished, until the main thread has waited enough and says `cut`. */
   #stop(): void {
     if (this.#isStopping) return;
     this.#isStopping = true;

@@ -190,14 +190,12 @@ const VOID = 0x40;
 function catchingGuest(
   imports: readonly (readonly [string, string, readonly string[], readonly string[]])[],
   body: readonly number[],
-  malloc: readonly number[] = constant(1024),
 ): Uint8Array {
   const builder = guestBuilder((made) => {
     for (const [module, name, params, results] of imports) {
       made.importFunction(module, name, params, results);
     }
   });
-  void malloc;
   builder.func({
     params: ["i32", "i32", "i32"],
     results: ["i32"],

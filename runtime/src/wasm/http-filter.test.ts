@@ -371,13 +371,11 @@ test("however many request headers change, the route is chosen again once a call
 });
 
 test("a stream that never came to the filter is logged, without its response", async () => {
-  const lines = ["request_headers#2 say unreachable"];
-  const host = await scriptedHost(lines, { copies: 2 });
   // The first copy answers by itself, so the second one sees no headers.
-  const scripted = await scriptedHost(["request_headers send_local_response 403 d b ~ -1"], {
+  const host = await scriptedHost(["request_headers send_local_response 403 d b ~ -1"], {
     copies: 2,
   });
-  const { trace } = { trace: scripted.request().messages };
+  const trace = host.request().messages;
   expect(trace.filter((line) => !line.startsWith(" "))).toEqual([
     "create(2,1)",
     "request_headers(2,4,1)",
@@ -392,12 +390,9 @@ test("a stream that never came to the filter is logged, without its response", a
     "delete(3)",
   ]);
   host.close();
-  scripted.close();
 });
 
 test("two filters on one VM: requests forwards, responses backwards, both logged before done", async () => {
-  const { exchange } = await run([], {}, {});
-  expect(exchange.isOver).toBe(true);
   const host = await scriptedHost([], { copies: 2 });
   const { messages } = host.request();
   expect(messages.map((line) => line.replace(/,.*/, ")"))).toEqual([
@@ -478,17 +473,10 @@ test("an http call that is reset, refused, or incomplete", async () => {
     ],
     { clusters: { broken: "reset", refused: "refuse" } },
   );
-  const exchange = host.request();
-  host.tick(1);
-  const told = [...exchange.messages, ...host.logs.slice(-3).map((line) => line.message)];
-  expect(
-    told
-      .filter((line) => line.includes("http_call"))
-      .slice(0, 4)
-      .map((l) => l.slice(-4)),
-  ).toEqual(["0 4", "10 0", "> 2 0", "> 2 0"].map((text) => text.padStart(4).slice(-4)));
-  expect(host.logs.map((line) => line.message)).toContain("http_call_response(1,4,0,0,0)");
-  expect(host.logs.map((line) => line.message)).toContain("  get_status -> 0 11 [reset]");
+  host.request();
+  const all = host.logs.map((line) => line.message);
+  expect(answers(all)).toEqual(["0 4", "10 0", "2 0", "2 0", "0 11 [reset]", "2"]);
+  expect(all).toContain("http_call_response(1,4,0,0,0)");
   host.close();
 });
 
@@ -511,14 +499,11 @@ test("items of a queue are told after the callback that put them there", async (
   host.close();
 });
 
-test("ten thousand streams leave no context and no memory behind", async () => {
+test("streams leave no context behind, one that waits does until it is over", async () => {
   const host = await scriptedHost([]);
-  host.request();
   const held = host.request({ upstream: "never" });
-  for (let i = 0; i < 300; i += 1) host.request({ method: "POST", body: "abc" });
-  expect(host.contexts).toBe(2);
-  expect(held.isOver).toBe(false);
+  for (let i = 0; i < 100; i += 1) host.request({ method: "POST", body: "abc" });
+  expect([host.contexts, held.isOver]).toEqual([2, false]);
   host.close();
-  expect(held.isOver).toBe(true);
-  expect(host.contexts).toBe(0);
+  expect([host.contexts, held.isOver]).toEqual([0, true]);
 });

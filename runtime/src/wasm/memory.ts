@@ -40,7 +40,7 @@ export function hasLineBreak(text: string): boolean {
 const KEYS = 256;
 /** Longer keys are rare, and hashing them is not for free. */
 const KEY_BYTES_MAX = 64;
-/** Up to here a loop over characters beats the call into Buffer (bench/micro wasm-boundary). */
+/** Up to here a loop over characters is taken instead of the call into Buffer. */
 const LOOP_BYTES_MAX = 24;
 
 export class GuestMemory {

@@ -126,6 +126,7 @@ export class Vm implements Allocator {
     assert(this.current === null, "a guest was entered twice");
     this.current = context;
     this.effective = context;
+    this.isIterationStopped = false;
     const answer = this.#enter(callback, a, b, c, d, e);
     this.current = null;
     this.effective = null;

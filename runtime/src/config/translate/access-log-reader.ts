@@ -129,10 +129,7 @@ const plainFilters = {
   traceable_filter: "traceable",
 } as const;
 
-/**
- * An AccessLogFilter; null (log everything) for kinds that are not implemented: those stay unread
- * and are reported by name.
- */
+/** An AccessLogFilter; null (log everything) and a problem for kinds that are not implemented. */
 export function readAccessLogFilter(
   t: Translation,
   node: ConfigNode,
@@ -142,9 +139,15 @@ export function readAccessLogFilter(
     node.node(kind);
     return { kind: plainFilters[kind] };
   }
-  if (kind === undefined || !readers.has(kind)) return null;
+  if (kind === undefined) return null;
+  const reader = readers.get(kind);
+  if (reader === undefined) {
+    node.accept(kind, "reported as a whole");
+    t.unsupported(node, kind, kind);
+    return null;
+  }
   const inner = node.node(kind);
-  return inner === undefined ? null : (readers.get(kind)?.(t, inner) ?? null);
+  return inner === undefined ? null : reader(t, inner);
 }
 
 type FilterReader = (t: Translation, node: ConfigNode) => AccessLogFilterConfig | null;

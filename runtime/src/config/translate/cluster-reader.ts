@@ -103,6 +103,7 @@ function readHttpOptions(t: Translation, node: ConfigNode): HttpOptions {
     return extension;
   }
   // http2_protocol_options asks for HTTP/2: it stays unread and is reported by name.
+  node.accept("upstream_http_protocol_options", "only for TLS");
   return {
     common: node.node("common_http_protocol_options"),
     http1: node.node("http_protocol_options"),
@@ -119,6 +120,7 @@ function readOptionsExtension(t: Translation, node: ConfigNode): HttpOptions | n
     }
     if (key !== HTTP_OPTIONS) t.wrong(options, `found the key "${key}", expected ${HTTP_OPTIONS}`);
     guard(t, options);
+    options.accept("upstream_http_protocol_options", "only for TLS");
     // HTTP/2, HTTP/3, auto_config and use_downstream_protocol_config are reported by name.
     const http1 = options.node("explicit_http_config")?.node("http_protocol_options");
     result = { common: options.node("common_http_protocol_options"), http1 };

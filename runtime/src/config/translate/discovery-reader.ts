@@ -29,7 +29,8 @@ interface Discovery {
 
 export function readDiscovery(t: Translation, node: ConfigNode): Discovery {
   if (node.oneof("cluster_discovery_type") === "cluster_type") return readClusterType(t, node);
-  return { discovery: readType(t, node), dns: readDns(t, node) };
+  const discovery = readType(t, node);
+  return { discovery, dns: readDns(t, node, discovery !== "static") };
 }
 
 function readType(t: Translation, node: ConfigNode): ClusterConfig["discovery"] {
@@ -47,28 +48,41 @@ function readType(t: Translation, node: ConfigNode): ClusterConfig["discovery"] 
   }
 }
 
-/** The extension that Envoy has in place of STRICT_DNS and LOGICAL_DNS. */
+/** Extensions that have no configuration of their own are known by their names. */
+const typesByName: Readonly<Record<string, ClusterConfig["discovery"]>> = {
+  "envoy.cluster.static": "static",
+  "envoy.cluster.strict_dns": "strict_dns",
+  "envoy.cluster.logical_dns": "logical_dns",
+};
+
 function readClusterType(t: Translation, node: ConfigNode): Discovery {
   const type = node.node("cluster_type");
-  type?.accept("name", "only a label");
+  const name = type?.string("name", "") ?? "";
   const typed = type?.any("typed_config");
-  if (typed?.typeName !== DNS_CLUSTER) {
-    typed?.acceptRest("reported as a whole");
-    const what = `cluster type ${typed?.typeName ?? type?.string("name", "") ?? ""}`;
-    t.unsupported(node, what, "cluster_type");
-    return { discovery: "static", dns: readDns(t, node) };
-  }
+  if (typed?.typeName === DNS_CLUSTER) return readDnsCluster(t, node, typed);
+  const discovery = typed === undefined ? typesByName[name] : undefined;
+  if (discovery !== undefined) return { discovery, dns: readDns(t, node, discovery !== "static") };
+  typed?.acceptRest("reported as a whole");
+  t.unsupported(node, `cluster type ${typed?.typeName ?? name}`, "cluster_type");
+  return { discovery: "static", dns: readDns(t, node, false) };
+}
+
+/** The extension that Envoy has in place of STRICT_DNS and LOGICAL_DNS. */
+function readDnsCluster(t: Translation, node: ConfigNode, typed: ConfigNode): Discovery {
   const reason = "cluster_type has its own";
   for (const field of ["dns_refresh_rate", "dns_failure_refresh_rate", "respect_dns_ttl"]) {
     node.accept(field, reason);
   }
   node.accept("dns_lookup_family", reason);
   const isLogical = typed.bool("all_addresses_in_single_endpoint", false);
-  return { discovery: isLogical ? "logical_dns" : "strict_dns", dns: readDns(t, typed) };
+  return { discovery: isLogical ? "logical_dns" : "strict_dns", dns: readDns(t, typed, true) };
 }
 
-/** The DNS fields of a Cluster or of a DnsCluster: they have the same names. */
-function readDns(t: Translation, node: ConfigNode): DnsConfig {
+/**
+ * The DNS fields of a Cluster or of a DnsCluster: they have the same names. `isUsed` says whether
+ * names are resolved at all: what is wrong does not matter otherwise, as in Envoy.
+ */
+function readDns(t: Translation, node: ConfigNode, isUsed: boolean): DnsConfig {
   readResolver(t, node);
   const refreshRateMs = durationOr(node, "dns_refresh_rate", REFRESH_MS);
   const failure = node.node("dns_failure_refresh_rate");
@@ -79,7 +93,7 @@ function readDns(t: Translation, node: ConfigNode): DnsConfig {
     "max_interval",
     failureRefreshBaseMs * maxDefault,
   );
-  if (failureRefreshMaxMs < failureRefreshBaseMs) {
+  if (isUsed && failureRefreshMaxMs < failureRefreshBaseMs) {
     const message = `found ${failureRefreshMaxMs} ms, expected at least base_interval`;
     t.wrong(failure as ConfigNode, message, "max_interval");
   }

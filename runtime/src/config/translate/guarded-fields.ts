@@ -23,9 +23,6 @@ const guardedFields: Readonly<Record<string, Reasons>> = {
     fcds_config: "connections would get another filter chain than they should",
     socket_options: "the listener could be reached on other interfaces",
   },
-  "envoy.config.listener.v3.FilterChain": {
-    use_proxy_proto: "the client's address would be wrong",
-  },
   "envoy.config.core.v3.SocketAddress": {
     network_namespace_filepath: "the socket would be in another network namespace",
   },

@@ -152,13 +152,16 @@ function readFilterChain(
   node: ConfigNode,
   clusters: ClusterNames,
 ): FilterChainConfig {
-  guard(t, node);
   const match = node.node("filter_chain_match");
   if (match !== undefined && match.fieldNames.some((field) => match.hasEffect(field))) {
     t.guarded(node, "filter_chain_match", OTHER_CHAIN, "filter_chain_match");
   }
   match?.acceptRest("reported as a whole");
   node.accept("metadata", "nothing reads it");
+  node.accept("transport_socket_connect_timeout", "plain text has no handshake");
+  if (node.bool("use_proxy_proto", false)) {
+    t.guarded(node, "use_proxy_proto", "the client's address would be wrong", "use_proxy_proto");
+  }
   readTransportSocket(t, node);
   const name = node.string("name", "");
   const filters = node.nodes("filters");

@@ -81,7 +81,7 @@ function readWeightedCluster(
   readPerFilter: ReadPerFilter,
 ): WeightedClusterConfig {
   guard(t, node);
-  t.missing(node, "weight");
+  if (!node.has("weight")) t.wrong(node, "expected weight");
   const name = node.string("name", "");
   const header = node.string("cluster_header", "").toLowerCase();
   if (name === "" && header === "") t.wrong(node, "expected name or cluster_header");

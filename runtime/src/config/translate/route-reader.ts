@@ -53,7 +53,10 @@ export function readRouteTable(
   const clusters = validateClusters ? scope.clusters : null;
   const reader = new TableReader(t, scope.filters, clusters, bodyBytesMax);
   const hosts = node.nodes("virtual_hosts");
-  const virtualHosts = hosts.map((host) => reader.readVirtualHost(host));
+  const perFilter = readPerFilter(t, node, scope.filters);
+  const virtualHosts = hosts
+    .map((host) => reader.readVirtualHost(host))
+    .map((host) => ({ ...host, perFilter: moreSpecific(host.perFilter, perFilter) }));
   reader.checkDomains(hosts, virtualHosts);
   return {
     name: node.string("name", ""),
@@ -63,6 +66,15 @@ export function readRouteTable(
     ignorePortInHostMatching: node.bool("ignore_port_in_host_matching", false),
     internalOnlyHeaders: node.strings("internal_only_headers").map((name) => name.toLowerCase()),
   };
+}
+
+/** What the table says about filters of which a virtual host says nothing. */
+function moreSpecific(
+  ofHost: readonly PerFilterConfig[],
+  ofTable: readonly PerFilterConfig[],
+): PerFilterConfig[] {
+  const names = new Set(ofHost.map((config) => config.filterName));
+  return [...ofHost, ...ofTable.filter((config) => !names.has(config.filterName))];
 }
 
 const redirectStatus: Readonly<Record<string, number>> = {
@@ -88,12 +100,7 @@ class TableReader {
   readonly #clusters: ClusterNames;
   readonly #bodyBytesMax: number;
 
-  constructor(
-    t: Translation,
-    filters: FilterNames,
-    clusters: ClusterNames,
-    bodyBytesMax: number,
-  ) {
+  constructor(t: Translation, filters: FilterNames, clusters: ClusterNames, bodyBytesMax: number) {
     this.#t = t;
     this.#filters = filters;
     this.#clusters = clusters;

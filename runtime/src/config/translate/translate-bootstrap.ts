@@ -2,32 +2,31 @@
 // by --mode validate. Everything that the configuration sets and nobody reads is reported by name.
 import { hostname, networkInterfaces } from "node:os";
 import type { LoadedBootstrap } from "../bootstrap-loader.ts";
-import { ConfigErrors, problemsMax } from "../config-error.ts";
 import type { ConfigProblem } from "../config-error.ts";
 import type { ConfigNode } from "../config-node.ts";
 import { ProblemList } from "../problem-list.ts";
-import type { AddressConfig, ClusterConfig, NodeConfig, Snapshot } from "../snapshot.ts";
-import { readAddress } from "./address-reader.ts";
+import type { ClusterConfig, ListenerConfig, Snapshot } from "../snapshot.ts";
+import { addressText } from "./address-reader.ts";
+import { readAdmin } from "./admin-reader.ts";
+import type { AdminConfig } from "./admin-reader.ts";
 import { readCluster } from "./cluster-reader.ts";
+import { throwProblems } from "./found-problems.ts";
+import { guard } from "./guarded-fields.ts";
 import { readListener } from "./listener-reader.ts";
+import { readNode } from "./node-reader.ts";
+import type { ServiceNames } from "./node-reader.ts";
+import type { ClusterNames } from "./route-reader.ts";
 import { durationOr, Translation } from "./translation.ts";
 
+export type { AdminConfig } from "./admin-reader.ts";
+
 /** What the command line adds. */
-export interface TranslateOptions {
+export interface TranslateOptions extends ServiceNames {
   readonly version: number;
-  readonly serviceNode: string;
-  readonly serviceCluster: string;
-  readonly serviceZone: string;
   readonly fileFlushIntervalMs: number;
   readonly drainTimeMs: number;
   readonly drainStrategy: "gradual" | "immediate";
   readonly ignoreUnsupported: boolean;
-}
-
-export interface AdminConfig {
-  readonly address: AddressConfig;
-  /** Paths of the admin interface's access logs (Envoy's default format). */
-  readonly accessLogPaths: readonly string[];
 }
 
 export interface TranslatedBootstrap {
@@ -47,24 +46,16 @@ export function translateBootstrap(
   const problems = new ProblemList();
   const t = new Translation(problems, { ignoreUnsupported: options.ignoreUnsupported });
   const root = loaded.root;
+  guard(t, root);
+  acceptWhatTunes(root);
   const resources = root.node("static_resources");
   const clusters = readClusters(t, resources);
-  const clusterNames = new Set(clusters.map((cluster) => cluster.name));
-  const listeners = (resources?.nodes("listeners") ?? [])
-    .map((node) => readListener(t, node, clusterNames))
-    .filter((listener) => listener !== null);
-  checkUnique(
-    t,
-    resources,
-    "listeners",
-    listeners.map((listener) => listener.name),
-  );
+  const listeners = readListeners(t, resources, clusterNames(loaded, clusters));
   const admin = readAdmin(t, root);
-  const node = readNode(root, options);
-  const statsFlushIntervalMs = durationOr(root, "stats_flush_interval", 5000);
-  acceptWhatTunes(root);
+  const node = readNode(loaded, options);
+  const statsFlushIntervalMs = readStatsFlush(t, root);
   const unread = loaded.unreadFields();
-  throwAll([loaded.errors, problems.errors()], options.ignoreUnsupported ? [] : unread);
+  throwProblems([loaded.errors, problems.errors()], options.ignoreUnsupported ? [] : unread);
   return {
     snapshot: {
       version: options.version,
@@ -86,122 +77,95 @@ export function translateBootstrap(
   };
 }
 
-function readClusters(t: Translation, resources: ConfigNode | undefined): ClusterConfig[] {
-  const nodes = resources?.nodes("clusters") ?? [];
-  const clusters = nodes.map((node, index) => readCluster(t, node, index));
-  checkUnique(
-    t,
-    resources,
-    "clusters",
-    clusters.map((cluster) => cluster.name),
-  );
-  return clusters;
-}
-
-function checkUnique(
-  t: Translation,
-  resources: ConfigNode | undefined,
-  field: string,
-  names: readonly string[],
-): void {
-  const nodes = resources?.nodes(field) ?? [];
-  const seen = new Set<string>();
-  for (const [index, name] of names.entries()) {
-    const node = nodes[index];
-    if (seen.has(name) && node !== undefined) {
-      t.wrong(node, `duplicate ${field.slice(0, -1)} '${name}' found`, "name");
-    }
-    seen.add(name);
-  }
-}
-
-function readAdmin(t: Translation, root: ConfigNode): AdminConfig | null {
-  const node = root.node("admin");
-  if (node === undefined) return null;
-  node.accept("profile_path", "profiles are not written");
-  node.accept("ignore_global_conn_limit", "there is no global limit");
-  const paths = readAdminLogs(t, node);
-  const addressNode = node.node("address");
-  const address = addressNode === undefined ? null : readAddress(t, addressNode, "ip");
-  return address === null ? null : { address, accessLogPaths: paths };
-}
-
-/** access_log_path, and file loggers without a format of their own. */
-function readAdminLogs(t: Translation, node: ConfigNode): string[] {
-  const paths: string[] = [];
-  const path = node.string("access_log_path", "");
-  if (path !== "") paths.push(path);
-  for (const log of node.nodes("access_log")) {
-    log.string("name");
-    const typed = log.any("typed_config");
-    const type = typed?.typeName ?? "";
-    if (type.endsWith(".FileAccessLog")) paths.push(typed?.string("path") ?? "");
-    else if (type.endsWith(".StdoutAccessLog")) paths.push("/dev/stdout");
-    else if (type.endsWith(".StderrAccessLog")) paths.push("/dev/stderr");
-    else {
-      typed?.acceptRest("reported as a whole");
-      t.unsupported(log, `the access logger ${type} of the admin interface`, "typed_config");
-    }
-  }
-  return paths.filter((p) => p !== "/dev/null");
-}
-
-function readNode(root: ConfigNode, options: TranslateOptions): NodeConfig {
-  const node = root.node("node");
-  const locality = node?.node("locality");
-  const config: NodeConfig = {
-    id: options.serviceNode || (node?.string("id") ?? ""),
-    cluster: options.serviceCluster || (node?.string("cluster") ?? ""),
-    zone: options.serviceZone || (locality?.string("zone") ?? ""),
-    region: locality?.string("region") ?? "",
-    subZone: locality?.string("sub_zone") ?? "",
-    serialized: node?.serialize() ?? new Uint8Array(0),
-  };
-  locality?.acceptRest("handed to guests as it is");
-  node?.acceptRest("handed to guests as it is");
-  return config;
-}
-
-/** Fields that only tune how Envoy does what we do in another way, or that are about absent things. */
+/** Fields that only tune how Envoy does what we do in another way, or about absent things. */
 function acceptWhatTunes(root: ConfigNode): void {
-  root.accept("stats_flush_on_admin", "histograms are merged when they are asked for");
   root.accept("deferred_stat_options", "stats are made when they are first needed");
   root.accept("enable_dispatcher_stats", "there is no dispatcher");
   root.accept("default_socket_interface", "the engine is Headgate's own");
   root.accept("memory_allocator_manager", "memory is V8's");
   root.accept("default_regex_engine", "RE2 syntax is the only one");
   root.accept("perf_tracing_file_path", "Envoy's own tracing");
-}
-
-/**
- * What every stage found, in one error. A later stage's words about a message of which an earlier one
- * already refused a part are left out: they would only follow from it.
- */
-function throwAll(
-  stages: readonly (ConfigErrors | null)[],
-  unread: readonly ConfigProblem[],
-): void {
-  const all: ConfigProblem[] = [];
-  let omitted = 0;
-  for (const errors of stages) {
-    if (errors === null) continue;
-    all.push(
-      ...errors.problems.filter((problem) => !all.some((known) => isInside(known, problem))),
-    );
-    omitted += errors.omitted;
+  root.accept("watchdog", "the watchdog's times are Headgate's own");
+  root.accept("watchdogs", "the watchdog's times are Headgate's own");
+  // Empty ones ask for nothing; what stands in them is reported by name.
+  for (const name of ["cluster_manager", "dynamic_resources", "layered_runtime", "stats_config"]) {
+    root.node(name);
   }
-  all.push(...unread);
-  if (all.length === 0) return;
-  all.sort((a, b) => a.file.localeCompare(b.file) || a.line - b.line || a.column - b.column);
-  throw new ConfigErrors(
-    all.slice(0, problemsMax),
-    omitted + Math.max(0, all.length - problemsMax),
-  );
 }
 
-/** `known` is about the same field as `problem`, or about a part of it. */
-function isInside(known: ConfigProblem, problem: ConfigProblem): boolean {
-  return known.file === problem.file && known.path.startsWith(problem.path);
+function readStatsFlush(t: Translation, root: ConfigNode): number {
+  if (root.bool("stats_flush_on_admin", false) && root.has("stats_flush_interval")) {
+    const message = "only one of stats_flush_interval and stats_flush_on_admin can be set";
+    t.wrong(root, message, "stats_flush_on_admin");
+  }
+  // With stats_flush_on_admin too: histograms are merged in between as well.
+  return durationOr(root, "stats_flush_interval", 5000);
+}
+
+function readClusters(t: Translation, resources: ConfigNode | undefined): ClusterConfig[] {
+  const nodes = resources?.nodes("clusters") ?? [];
+  const clusters = nodes.map((node, index) => readCluster(t, node, index));
+  const seen = new Set<string>();
+  for (const [index, { name }] of clusters.entries()) {
+    if (name !== "" && seen.has(name)) {
+      t.wrong(nodes[index] as ConfigNode, `duplicate cluster '${name}'`, "name");
+    }
+    seen.add(name);
+  }
+  return clusters;
+}
+
+/** Null when some names could not be read: then nothing is known about a missing name. */
+function clusterNames(loaded: LoadedBootstrap, clusters: readonly ClusterConfig[]): ClusterNames {
+  const unreadable = /^static_resources(?:\.clusters(?:\[\d+\](?:\.name)?)?)?$/;
+  const problems = loaded.errors?.problems ?? [];
+  if (problems.some((problem) => unreadable.test(problem.path))) return null;
+  return new Set(clusters.map((cluster) => cluster.name));
+}
+
+function readListeners(
+  t: Translation,
+  resources: ConfigNode | undefined,
+  clusters: ClusterNames,
+): ListenerConfig[] {
+  const listeners: ListenerConfig[] = [];
+  const names = new Set<string>();
+  const owners = new Map<string, string>();
+  for (const node of resources?.nodes("listeners") ?? []) {
+    const listener = readListener(t, node, clusters);
+    if (listener === null) continue;
+    const name = listener.name || freeName(addressText(listener.address), names);
+    if (names.has(name)) t.wrong(node, `duplicate listener '${name}'`, "name");
+    names.add(name);
+    listeners.push({ ...listener, name });
+    checkAddresses(t, node, listener, owners);
+  }
+  return listeners;
+}
+
+/** Envoy invents a name; ours says where the listener listens, and is the same at every start. */
+function freeName(text: string, names: ReadonlySet<string>): string {
+  let name = text;
+  for (let count = 2; names.has(name); count += 1) name = `${text}#${count}`;
+  return name;
+}
+
+/** No two listeners have one address; port 0 is another port each time. */
+function checkAddresses(
+  t: Translation,
+  node: ConfigNode,
+  listener: ListenerConfig,
+  owners: Map<string, string>,
+): void {
+  for (const address of [listener.address, ...listener.additionalAddresses]) {
+    if (address.kind === "ip" && address.port === 0) continue;
+    const text = addressText(address);
+    const owner = owners.get(text) ?? listener.where;
+    owners.set(text, owner);
+    // One listener may have an address twice: the kernel shares its connections out.
+    if (owner === listener.where) continue;
+    t.wrong(node, `found the address ${text} twice, first in ${owner}`, "address");
+  }
 }
 
 /** This machine's first address that is not loopback: IPv4 before IPv6. */

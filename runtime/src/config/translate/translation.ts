@@ -31,11 +31,11 @@ export class Translation {
   }
 
   /**
-   * A field that must be there. A field that is set to something wrong is not missing: the reading
-   * of the text has reported it.
+   * A field that must be there, and of which there is nothing to read. When it is set to something
+   * wrong, the reading of the text has reported that already.
    */
   missing(node: ConfigNode, field: string, message = `expected ${field}`): void {
-    if (!node.has(field)) this.wrong(node, message);
+    if (!node.has(field) || node.hasEffect(field)) this.wrong(node, message);
   }
 
   /**

@@ -1,7 +1,9 @@
 // Reads envoy.extensions.wasm.v3.PluginConfig: code, configuration bytes, environment, failure
 // policy.
+import { closeSync, openSync, readSync, statSync } from "node:fs";
 import type { ConfigNode } from "../config-node.ts";
 import type { WasmCodeConfig, WasmPluginConfig } from "../snapshot.ts";
+import { guard } from "./guarded-fields.ts";
 import { durationOr } from "./translation.ts";
 import type { Translation } from "./translation.ts";
 
@@ -11,6 +13,9 @@ const RUNTIMES = [
   "envoy.wasm.runtime.wamr",
   "envoy.wasm.runtime.wasmtime",
 ];
+const LEFT_OUT = "requests would pass without the plugin";
+/** What every module begins with: "\0asm". */
+const MAGIC = "0061736d";
 
 const policies: Readonly<Record<string, WasmPluginConfig["failurePolicy"]>> = {
   UNSPECIFIED: "unspecified",
@@ -27,25 +32,19 @@ export function readWasmPlugin(
 ): WasmPluginConfig | null {
   const vm = node.node("vm_config");
   if (vm === undefined) {
-    t.wrong(node, "expected vm_config");
+    t.missing(node, "vm_config");
+    node.acceptRest("without vm_config nothing runs");
     return null;
   }
+  guard(t, vm);
   const runtime = vm.string("runtime", "");
   if (!RUNTIMES.includes(runtime)) {
-    t.unsupported(vm, `the wasm runtime ${runtime}`, "runtime");
-    return null;
+    t.guarded(vm, `the wasm runtime ${runtime}`, LEFT_OUT, "runtime");
   }
   vm.accept("allow_precompiled", "modules are always compiled here");
+  vm.accept("nack_on_code_cache_miss", "only for code.remote");
   const code = readCode(t, vm);
-  if (code === null) return null;
-  const failOpenLegacy = node.bool("fail_open", false);
-  const failurePolicy = policies[node.enum("failure_policy")] ?? "unspecified";
-  if (failOpenLegacy && failurePolicy !== "unspecified") {
-    t.wrong(node, "both fail_open and failure_policy are set, expected one of them", "fail_open");
-  }
-  const backoff = node.node("reload_config")?.node("backoff");
-  backoff?.accept("max_interval", "the back-off is constant, as Envoy's");
-  return {
+  const plugin = {
     name: node.string("name", "") || fallbackName,
     rootId: node.string("root_id", ""),
     vmId: vm.string("vm_id", ""),
@@ -53,15 +52,27 @@ export function readWasmPlugin(
     vmConfiguration: readConfiguration(vm),
     pluginConfiguration: readConfiguration(node),
     environment: readEnvironment(t, vm),
-    failurePolicy,
-    failOpenLegacy,
-    reloadBackoffBaseMs: durationOr(backoff, "base_interval", 1000),
+    ...readFailure(t, node),
     allowedCapabilities: readCapabilities(node),
     allowOnHeadersStopIteration: node.bool("allow_on_headers_stop_iteration", false),
-    code,
     where: node.path,
     moduleSha256: "",
   };
+  return code === null ? null : { ...plugin, code };
+}
+
+type Failure = Pick<WasmPluginConfig, "failurePolicy" | "failOpenLegacy" | "reloadBackoffBaseMs">;
+
+function readFailure(t: Translation, node: ConfigNode): Failure {
+  const failOpenLegacy = node.bool("fail_open", false);
+  const failurePolicy = policies[node.enum("failure_policy")] ?? "unspecified";
+  if (failOpenLegacy && failurePolicy !== "unspecified") {
+    t.wrong(node, "both fail_open and failure_policy are set, expected one of them", "fail_open");
+  }
+  const backoff = node.node("reload_config")?.node("backoff");
+  backoff?.accept("max_interval", "the back-off is constant, as Envoy's");
+  const reloadBackoffBaseMs = durationOr(backoff, "base_interval", 1000);
+  return { failurePolicy, failOpenLegacy, reloadBackoffBaseMs };
 }
 
 /**
@@ -72,10 +83,12 @@ function readConfiguration(node: ConfigNode): Uint8Array {
   const any = node.any("configuration");
   if (any === undefined) return new Uint8Array(0);
   const content = any.content;
-  if (any.typeName === "google.protobuf.StringValue")
-    return Buffer.from(String(content ?? ""), "utf8");
-  if (any.typeName === "google.protobuf.BytesValue" && content instanceof Uint8Array)
+  if (any.typeName === "google.protobuf.StringValue") {
+    return Buffer.from(typeof content === "string" ? content : "", "utf8");
+  }
+  if (any.typeName === "google.protobuf.BytesValue" && content instanceof Uint8Array) {
     return content;
+  }
   any.acceptRest("handed to the guest as it is");
   return any.serialize();
 }
@@ -83,40 +96,69 @@ function readConfiguration(node: ConfigNode): Uint8Array {
 function readCode(t: Translation, vm: ConfigNode): WasmCodeConfig | null {
   const code = vm.node("code");
   const local = code?.node("local");
-  if (code === undefined || local === undefined) {
-    if (code !== undefined && code.has("remote")) {
-      code.node("remote")?.acceptRest("reported as a whole");
-      t.unsupported(code, "code.remote", "remote");
-    } else t.wrong(vm, "expected code.local", "code");
-    return null;
-  }
+  if (local !== undefined) return readLocalCode(t, local);
+  if (code?.has("remote") === true) {
+    code.node("remote")?.acceptRest("reported as a whole");
+    t.guarded(code, "code.remote", LEFT_OUT, "remote");
+  } else if (code !== undefined) t.missing(code, "local", "expected local code");
+  else t.missing(vm, "code");
+  return null;
+}
+
+function readLocalCode(t: Translation, local: ConfigNode): WasmCodeConfig | null {
   switch (local.oneof("specifier")) {
-    case "filename":
-      return { filename: local.string("filename", ""), inlineBytes: null, sha256: "" };
+    case "filename": {
+      const filename = local.string("filename", "");
+      const problem = filename === "" ? "" : whyNoModule(filename);
+      if (problem !== "") t.wrong(local, `${filename}: ${problem}`, "filename");
+      return { filename, inlineBytes: null, sha256: "" };
+    }
     case "inline_bytes":
       return { filename: "", inlineBytes: local.bytes("inline_bytes") ?? null, sha256: "" };
     case "inline_string": {
       const bytes = Buffer.from(local.string("inline_string", ""), "utf8");
       return { filename: "", inlineBytes: bytes, sha256: "" };
     }
+    case "environment_variable":
+      local.accept("environment_variable", "reported as a whole");
+      t.guarded(local, "code from an environment variable", LEFT_OUT, "environment_variable");
+      return null;
     default:
-      t.unsupported(local, `code from ${local.oneof("specifier") ?? "nothing"}`);
       return null;
   }
 }
 
+/** "" when the file can be a module. What is in it is checked when it is loaded. */
+function whyNoModule(path: string): string {
+  let file = -1;
+  try {
+    if (!statSync(path).isFile()) return "is no file";
+    file = openSync(path, "r");
+    const head = Buffer.alloc(MAGIC.length / 2);
+    readSync(file, head);
+    return head.toString("hex") === MAGIC ? "" : "is no WebAssembly module";
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    return `cannot be read: ${code === "ENOENT" ? "no such file" : (error as Error).message}`;
+  } finally {
+    if (file >= 0) closeSync(file);
+  }
+}
+
+/** KEY=value pairs; keys of the host that it does not have are left out. */
 function readEnvironment(t: Translation, vm: ConfigNode): (readonly [string, string])[] {
   const node = vm.node("environment_variables");
   if (node === undefined) return [];
+  const hostKeys = node.strings("host_env_keys");
   const values = new Map<string, string>();
-  for (const key of node.strings("host_env_keys")) {
+  for (const key of hostKeys) {
     const value = process.env[key];
     if (value !== undefined) values.set(key, value);
   }
-  const hostKeys = new Set(node.strings("host_env_keys"));
   for (const [key, value] of node.stringMap("key_values")) {
-    if (hostKeys.has(key))
+    if (hostKeys.includes(key)) {
       t.wrong(node, `${key} is in host_env_keys and in key_values`, "key_values");
+    }
     values.set(key, value);
   }
   return [...values];

@@ -15,7 +15,7 @@ type Five = (a: number, b: number, c: number, d: number, e: number) => number | 
 
 /**
  * The function that the guest gets: refuses phases that are not allowed, and lets no error out.
- * Up to five parameters go a way without an array (bench/micro wasm-boundary).
+ * Up to five parameters, all that streams need, go a way without an array.
  */
 export function guardHostcall(
   vm: Vm,

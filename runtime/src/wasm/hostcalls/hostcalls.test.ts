@@ -3,17 +3,18 @@
 import { expect, test } from "vitest";
 import { answersOf, scriptedHost } from "../guest-script-for-test.ts";
 
-/** Operations of one stream in order, each with its answer. */
-async function check(rows: readonly (readonly [string, string])[]): Promise<void> {
+/** What a stream's operations answer in order, where it is not what is written here. */
+async function differences(rows: readonly (readonly [string, string])[]): Promise<string[]> {
   const host = await scriptedHost(rows.map(([operation]) => `request_headers ${operation}`));
   const { messages } = host.request({ path: "/a?b=c", headers: { "x-a": "1" } });
   host.close();
   const told = messages.filter((message) => message.includes(" -> "));
-  expect(told).toEqual(rows.map(([operation, answer]) => `  ${operation} -> ${answer}`));
+  const found = told.filter((line, i) => line !== `  ${rows[i]?.[0]} -> ${rows[i]?.[1]}`);
+  return told.length === rows.length ? found : [`${told.length} answers`, ...found];
 }
 
 test("reading header maps", async () => {
-  await check([
+  const found = await differences([
     ["get_header_map_value 0 :path", "0 [/a?b=c]"],
     ["get_header_map_value 0 X-A", "0 [1]"],
     ["get_header_map_value 0 host", "0 [example.com]"],
@@ -29,20 +30,22 @@ test("reading header maps", async () => {
     ["get_header_map_pairs 2", "0 [0]"],
     ["get_header_map_pairs 8", "2"],
   ]);
+  expect(found).toEqual([]);
 });
 
 test("header maps with pointers outside of memory", async () => {
-  await check([
+  const found = await differences([
     ["get_header_map_value_raw 0 end 1 4 8", "6"],
     ["get_header_map_value_raw 0 max 0 4 8", "6"],
     ["get_header_map_value_raw 0 -16 16 4 8", "6"],
     ["get_header_map_value_raw 0 0 max 4 8", "6"],
     ["get_header_map_value_raw 2 0 0 4 8", "2"],
   ]);
+  expect(found).toEqual([]);
 });
 
 test("changing header maps", async () => {
-  await check([
+  const found = await differences([
     ["add_header_map_value 0 X-New 1", "0"],
     ["add_header_map_value 0 x-new 2", "0"],
     ["get_header_map_value 0 X-NEW", "0 [1]"],
@@ -56,10 +59,11 @@ test("changing header maps", async () => {
     ["remove_header_map_value 1 a", "2"],
     ["set_header_map_pairs 2 a=b", "2"],
   ]);
+  expect(found).toEqual([]);
 });
 
 test("adding to a header that stands once makes a list of it, adding to others an entry", async () => {
-  await check([
+  const found = await differences([
     ["add_header_map_value 0 :path /x", "0"],
     ["get_header_map_value 0 :path", "0 [/a?b=c,/x]"],
     ["add_header_map_value 0 host h2", "0"],
@@ -71,10 +75,11 @@ test("adding to a header that stands once makes a list of it, adding to others a
     ["add_header_map_value 0 cookie b=2", "0"],
     ["get_header_map_value 0 cookie", "0 [a=1]"],
   ]);
+  expect(found).toEqual([]);
 });
 
 test("replacing all pairs keeps their order and repetitions", async () => {
-  await check([
+  const found = await differences([
     ["set_header_map_pairs 0 :method=GET,:path=/c,:authority=z,d=1,D=2", "0"],
     [
       "get_header_map_pairs 0",
@@ -85,10 +90,11 @@ test("replacing all pairs keeps their order and repetitions", async () => {
     ["set_header_map_pairs 0 ~", "0"],
     ["get_header_map_pairs 0", "0 [0]"],
   ]);
+  expect(found).toEqual([]);
 });
 
 test("line breaks and malformed lists are refused, which Envoy does not", async () => {
-  await check([
+  const found = await differences([
     ["add_header_map_value 0 x-b a%0d%0ax-evil:1", "2"],
     ["replace_header_map_value 0 x-b a%00", "2"],
     ["add_header_map_value 0 x%0a a", "2"],
@@ -99,10 +105,11 @@ test("line breaks and malformed lists are refused, which Envoy does not", async 
     ["send_local_response 200 ok body x=a%0ab -1", "2"],
     ["get_header_map_value 0 x-a", "0 [1]"],
   ]);
+  expect(found).toEqual([]);
 });
 
 test("buffers outside of their callbacks", async () => {
-  await check([
+  const found = await differences([
     ["get_buffer_bytes 0 0 max", "0 [0]"],
     ["get_buffer_status 0", "0 0 0"],
     ["get_buffer_bytes 2 0 max", "0 [0]"],
@@ -120,10 +127,11 @@ test("buffers outside of their callbacks", async () => {
     ["set_buffer_bytes 9 0 0 x", "2"],
     ["set_buffer_bytes_raw 0 0 0 end 1", "6"],
   ]);
+  expect(found).toEqual([]);
 });
 
 test("streams and contexts", async () => {
-  await check([
+  const found = await differences([
     ["continue_stream 2", "0"],
     ["continue_stream 3", "12"],
     ["continue_stream 4", "2"],
@@ -139,10 +147,11 @@ test("streams and contexts", async () => {
     ["continue_stream 0", "0"],
     ["get_header_map_value 0 :path", "2"],
   ]);
+  expect(found).toEqual([]);
 });
 
 test("callouts to clusters that nobody knows", async () => {
-  await check([
+  const found = await differences([
     ["http_call nope :path=/,:method=GET,:authority=a ~ ~ 100", "2 0"],
     ["grpc_call nope", "4"],
     ["grpc_send 6", "1"],
@@ -153,10 +162,11 @@ test("callouts to clusters that nobody knows", async () => {
     ["grpc_close 7", "2"],
     ["get_status", "0 0 []"],
   ]);
+  expect(found).toEqual([]);
 });
 
 test("logging", async () => {
-  await check([
+  const found = await differences([
     ["get_log_level", "0 0"],
     ["log 6 x", "2"],
     ["log max x", "2"],
@@ -167,10 +177,11 @@ test("logging", async () => {
     ["log_raw 2 -16 16", "6"],
     ["log_raw 2 max 0", "6"],
   ]);
+  expect(found).toEqual([]);
 });
 
 test("metrics", async () => {
-  await check([
+  const found = await differences([
     ["define_metric 0 c", "0 4"],
     ["define_metric 0 c", "0 8"],
     ["define_metric 1 g", "0 5"],
@@ -198,10 +209,11 @@ test("metrics", async () => {
     ["record_metric 401 1", "1"],
     ["get_metric 0", "1"],
   ]);
+  expect(found).toEqual([]);
 });
 
 test("shared data and queues", async () => {
-  await check([
+  const found = await differences([
     ["get_shared_data k", "1"],
     ["set_shared_data k v 0", "0"],
     ["get_shared_data k", "0 [v]"],
@@ -218,17 +230,19 @@ test("shared data and queues", async () => {
     ["dequeue_shared_queue 1", "7"],
     ["dequeue_shared_queue 99", "1"],
   ]);
+  expect(found).toEqual([]);
 });
 
 test("foreign functions", async () => {
-  await check([
+  const found = await differences([
     ["call_foreign_function nope x", "1"],
     ["call_foreign_function clear_route_cache", "0 [0]"],
   ]);
+  expect(found).toEqual([]);
 });
 
 test("wasi", async () => {
-  await check([
+  const found = await differences([
     ["fd_write 1 hello%0a", "0 6"],
     ["fd_write 2 err", "0 3"],
     ["fd_write 3 x", "8"],
@@ -238,6 +252,7 @@ test("wasi", async () => {
     ["random_get 70000", "28 %00%00%00%00%00%00%00%00"],
     ["environ_get", "0 0 []"],
   ]);
+  expect(found).toEqual([]);
 });
 
 test("wasi shows the configured environment and nothing else", async () => {

@@ -1,0 +1,248 @@
+// The room's door: VMs of their own and shared ones, drains, guests of old versions of the ABI, many
+// streams.
+import { expect, test } from "vitest";
+import { compileGuest } from "../../test/guests/compile.ts";
+import { FakeTime } from "../../test/fake-time.ts";
+import { createFilterHost } from "../../test/harness.ts";
+import { LogRecorder } from "../../test/log-recorder.ts";
+import type { WasmPluginConfig } from "../config/snapshot.ts";
+import { Clock } from "../core/clock.ts";
+import { SeededRandom } from "../core/random.ts";
+import { TimerWheel } from "../core/timer-wheel.ts";
+import { loadModule } from "../module/module-loader.ts";
+import { constant, op, WasmBuilder } from "../module/wasm-builder-for-test.ts";
+import { StatsStore } from "../stats/store.ts";
+import { scriptedHost } from "./guest-script-for-test.ts";
+import { Plugin, PluginError } from "./plugin.ts";
+import { WasmHost } from "./wasm-host.ts";
+
+const BASE: WasmPluginConfig = {
+  name: "one",
+  rootId: "",
+  vmId: "",
+  runtime: "",
+  vmConfiguration: new Uint8Array(0),
+  pluginConfiguration: new Uint8Array(0),
+  environment: [],
+  failurePolicy: "fail_closed",
+  failOpenLegacy: false,
+  reloadBackoffBaseMs: 1000,
+  allowedCapabilities: [],
+  allowOnHeadersStopIteration: false,
+  code: { filename: "", inlineBytes: null, sha256: "" },
+  where: "test",
+  moduleSha256: "",
+};
+
+async function setUp(script: string): Promise<{
+  prepare: (changes: Partial<WasmPluginConfig>) => Plugin | PluginError;
+  host: WasmHost;
+  stats: StatsStore;
+  messages: () => string[];
+}> {
+  const module = await loadModule({ inlineBytes: await compileGuest("script") });
+  const time = new FakeTime();
+  const clock = new Clock(time);
+  const recorder = new LogRecorder();
+  const stats = new StatsStore({ slotsMax: 1 << 14 });
+  const node = { id: "", cluster: "", zone: "", region: "", subZone: "" };
+  const host = new WasmHost({
+    clock,
+    timers: new TimerWheel(clock, (turn) => turn(), time),
+    random: new SeededRandom(1),
+    stats,
+    logger: recorder,
+    node: { ...node, serialized: new Uint8Array(0) },
+    workerIndex: 0,
+  });
+  const vmConfiguration = Buffer.from(script);
+  return {
+    prepare: (changes) => host.preparePlugin({ ...BASE, vmConfiguration, ...changes }, module),
+    host,
+    stats,
+    messages: () => recorder.lines.map((line) => line.message),
+  };
+}
+
+function asPlugin(prepared: Plugin | PluginError): Plugin {
+  if (prepared instanceof PluginError) throw new Error(prepared.reasons.join("; "));
+  return prepared;
+}
+
+test("without a vm_id each plugin has a VM of its own", async () => {
+  const { prepare, stats, host } = await setUp("");
+  const one = asPlugin(prepare({}));
+  const two = asPlugin(prepare({ name: "two" }));
+  expect(one.root?.vm).not.toBe(two.root?.vm);
+  expect(stats.gauge("wasm.envoy.wasm.runtime.v8.active").value).toBe(2);
+  host.close();
+  expect(stats.gauge("wasm.envoy.wasm.runtime.v8.active").value).toBe(0);
+});
+
+test("an equal vm key is one VM with a root context for each plugin", async () => {
+  const { prepare, stats, host, messages } = await setUp("");
+  const one = asPlugin(prepare({ vmId: "shared" }));
+  const two = asPlugin(prepare({ vmId: "shared", name: "two" }));
+  expect(one.root?.vm).toBe(two.root?.vm);
+  expect([one.root?.id, two.root?.id]).toEqual([1, 2]);
+  expect(stats.counter("wasm.envoy.wasm.runtime.v8.created").value).toBe(1);
+  // on_vm_start is told once for each plugin, on the VM that runs already.
+  expect(messages()).toEqual([
+    "root_create(1,0)",
+    "vm_start(1,0)",
+    "configure(1,0)",
+    "root_create(2,0)",
+    "vm_start(2,0)",
+    "configure(2,0)",
+  ]);
+  host.close();
+});
+
+test("another id, configuration or environment is another VM", async () => {
+  const { prepare, host } = await setUp("");
+  const vms = [
+    { vmId: "a" },
+    { vmId: "b" },
+    { vmId: "a", vmConfiguration: Buffer.from("x") },
+    { vmId: "a", environment: [["k", "v"]] as const },
+    { vmId: "a", allowedCapabilities: ["proxy_log"] },
+  ].map((changes) => asPlugin(prepare(changes)).root?.vm);
+  expect(new Set(vms).size).toBe(5);
+  host.close();
+});
+
+test("a trap of one plugin is the failure of all on its VM", async () => {
+  const { prepare, host } = await setUp("");
+  const one = asPlugin(prepare({ vmId: "shared" }));
+  const two = asPlugin(prepare({ vmId: "shared", name: "two", failurePolicy: "fail_open" }));
+  const vm = one.root?.vm;
+  if (vm === undefined || one.root === null) throw new Error("no vm");
+  const trap = (): never => {
+    throw new WebAssembly.RuntimeError("unreachable");
+  };
+  vm.call(one.root, trap, 0, 0, 0, 0, 0);
+  expect(vm.failure?.reason).toBe("unreachable");
+  expect(one.createHttpFilter()).not.toBe(null);
+  expect(two.createHttpFilter()).toBe(null);
+  host.close();
+});
+
+test("a drained plugin is over when its last stream is", async () => {
+  const { prepare, stats, messages } = await setUp("");
+  const plugin = asPlugin(prepare({}));
+  const filter = plugin.createHttpFilter();
+  plugin.drain();
+  expect(messages().at(-1)).toBe("configure(1,0)");
+  filter?.onDestroy();
+  expect(messages().slice(-2)).toEqual(["done(1)", "delete(1)"]);
+  expect(stats.gauge("wasm.envoy.wasm.runtime.v8.active").value).toBe(0);
+});
+
+test("a root context that is not done yet waits for proxy_done", async () => {
+  const host = await scriptedHost([
+    "configure set_tick_period 10",
+    "done return 0",
+    "done done",
+    "tick#2 done",
+    "tick#2 say still%20here",
+    "delete done",
+  ]);
+  host.plugin.drain();
+  host.tick(100);
+  expect(host.logs.slice(-8).map((line) => line.message)).toEqual([
+    "done(1)",
+    "  done -> 1",
+    "tick(1)",
+    "tick(1)",
+    "  done -> 0",
+    "  still here",
+    "delete(1)",
+    "  done -> 1",
+  ]);
+  host.close();
+});
+
+test("a plugin that refuses is not kept, and its VM goes", async () => {
+  const { prepare, stats } = await setUp("configure return 0\nconfigure say no%20thanks");
+  const refused = prepare({});
+  expect(refused).toBeInstanceOf(PluginError);
+  expect((refused as PluginError).reasons).toContain("  no thanks");
+  expect(stats.gauge("wasm.envoy.wasm.runtime.v8.active").value).toBe(0);
+});
+
+/** A guest of ABI 0.1.0 that logs the status of a look-up of a header that is not there. */
+function oldGuest(): Uint8Array {
+  const builder = new WasmBuilder();
+  const five = ["i32", "i32", "i32", "i32", "i32"];
+  const get = builder.importFunction("env", "proxy_get_header_map_value", five, ["i32"]);
+  const log = builder.importFunction("env", "proxy_log", ["i32", "i32", "i32"], ["i32"]);
+  const resume = builder.importFunction("env", "proxy_continue_request", [], []);
+  builder.func({ exportAs: "proxy_abi_version_0_1_0" });
+  builder.memory(0, 1).export("memory", "memory", 0);
+  builder.func({
+    params: ["i32"],
+    results: ["i32"],
+    code: constant(1024),
+    exportAs: "proxy_on_memory_allocate",
+  });
+  const status = [0, 0, 4, 2004, 2008].flatMap((value) => constant(value));
+  builder.func({
+    params: ["i32", "i32"],
+    results: ["i32"],
+    code: [
+      ...constant(2000),
+      ...status,
+      op.call,
+      get,
+      ...constant(48),
+      op.i32Add,
+      op.i32Store,
+      2,
+      0,
+      ...constant(2),
+      ...constant(2000),
+      ...constant(1),
+      op.call,
+      log,
+      op.drop,
+      op.call,
+      resume,
+      ...constant(1),
+    ],
+    exportAs: "proxy_on_request_headers",
+  });
+  builder.data(0, [...Buffer.from("nope")]);
+  return builder.build();
+}
+
+test("a guest of ABI 0.1.0: an absent header is empty, streams resume by their old names", async () => {
+  const host = await createFilterHost({ module: oldGuest() });
+  const { messages, status } = host.request();
+  expect(messages).toEqual(["0"]);
+  expect(status).toBe(200);
+  host.close();
+});
+
+test("ten thousand streams leave neither contexts nor memory behind", async () => {
+  const builder = new WasmBuilder();
+  const five = ["i32", "i32", "i32", "i32", "i32"];
+  const get = builder.importFunction("env", "proxy_get_header_map_value", five, ["i32"]);
+  builder.func({ exportAs: "proxy_abi_version_0_2_1" });
+  builder.memory(0, 1).export("memory", "memory", 0);
+  builder.func({ params: ["i32"], results: ["i32"], code: constant(1024), exportAs: "malloc" });
+  const look = [0, 0, 5, 2004, 2008].flatMap((value) => constant(value));
+  builder.func({
+    params: ["i32", "i32", "i32"],
+    results: ["i32"],
+    code: [...look, op.call, get],
+    exportAs: "proxy_on_request_headers",
+  });
+  builder.data(0, [...Buffer.from(":path")]);
+  const host = await createFilterHost({ module: builder.build() });
+  for (let i = 0; i < 10_000; i += 1) expect(host.request().status).toBe(200);
+  expect(host.contexts).toBe(1);
+  expect(host.guestMemoryBytes).toBe(65_536);
+  expect(host.plugin.streams).toBe(0);
+  expect(host.logs).toEqual([]);
+  host.close();
+});
