@@ -5,7 +5,7 @@ import { performance } from "node:perf_hooks";
 import { FileSinks, FileStats } from "../access-log/file-sink.ts";
 import type { FileSink } from "../access-log/file-sink.ts";
 import { createAdminServer } from "../admin/admin-server.ts";
-import type { DrainOptions } from "../admin/admin-delegate.ts";
+import type { AdminAddress, DrainOptions } from "../admin/admin-delegate.ts";
 import type { AdminServer } from "../admin/admin-server.ts";
 import { describeProblem } from "../config/config-error.ts";
 import { LogLevel } from "../core/logger.ts";
@@ -22,8 +22,10 @@ import type { ServerOptions } from "./options.ts";
 import { PluginModuleLoader } from "./plugin-modules.ts";
 import type { PluginModules } from "./plugin-modules.ts";
 import type { ProcessLog } from "./process-log.ts";
-import type { ListenerAddress } from "./protocol.ts";
+import type { ListenerAddress, ToWorker } from "./protocol.ts";
+import { reportStart } from "./start-report.ts";
 import { WorkerPool } from "./worker-pool.ts";
+import type { CatchUp } from "./worker-pool.ts";
 
 /** Clusters that have room in the shared circuit-breaker memory. */
 const CLUSTERS_MAX = 8192;
@@ -32,6 +34,8 @@ const CLUSTERS_MAX = 8192;
 export class StartError extends Error {
   override readonly name = "StartError";
 }
+
+type DrainMessage = Extract<ToWorker, { type: "drain" }>;
 
 export type ServerState = "PRE_INITIALIZING" | "INITIALIZING" | "LIVE" | "DRAINING";
 
@@ -53,6 +57,8 @@ export class Server {
   #config: LoadedConfig | null;
   #state: ServerState;
   #healthcheckFailed: boolean;
+  /** What /healthcheck/fail and /drain_listeners have said, for workers that come later. */
+  #drains: readonly DrainMessage[];
   /** Of the admin interface's access logs; null = it has none. */
   #sinks: FileSinks | null;
   /** When the configuration in force was loaded, ISO 8601. */
@@ -84,6 +90,7 @@ export class Server {
     this.#config = null;
     this.#state = "PRE_INITIALIZING";
     this.#healthcheckFailed = false;
+    this.#drains = [];
     this.#sinks = null;
     this.lastUpdated = new Date().toISOString();
     this.#requestQuit = (): void => {};
@@ -133,6 +140,7 @@ export class Server {
   }
 
   reopenLogs(): void {
+    this.log.reopen();
     this.#sinks?.reopen();
     this.#pool.broadcast({ type: "reopen_logs" });
   }
@@ -145,12 +153,7 @@ export class Server {
   /** /healthcheck/fail: answers ask clients to leave; listeners go on accepting. */
   setHealthcheckFailed(failed: boolean): void {
     this.#healthcheckFailed = failed;
-    this.#pool.broadcast({
-      type: "drain",
-      enabled: failed,
-      stopListening: false,
-      inboundOnly: false,
-    });
+    this.#drain({ type: "drain", enabled: failed, stopListening: false, inboundOnly: false });
   }
 
   /**
@@ -160,12 +163,12 @@ export class Server {
   drainListeners(options: DrainOptions): void {
     const { inboundOnly } = options;
     const stop = (): void =>
-      this.#pool.broadcast({ type: "drain", enabled: true, stopListening: true, inboundOnly });
+      this.#drain({ type: "drain", enabled: true, stopListening: true, inboundOnly });
     if (!options.graceful) {
       stop();
       return;
     }
-    this.#pool.broadcast({ type: "drain", enabled: true, stopListening: false, inboundOnly });
+    this.#drain({ type: "drain", enabled: true, stopListening: false, inboundOnly });
     if (!options.skipExit) setTimeout(stop, this.options.drainTimeMs).unref();
   }
 
@@ -184,6 +187,22 @@ export class Server {
     this.#sinks?.close();
     await this.#admin?.close();
     await this.#pool.terminate();
+  }
+
+  #drain(message: DrainMessage): void {
+    // What stopped listening stays stopped; of the rest the last word counts.
+    this.#drains = [...this.#drains.filter((earlier) => earlier.stopListening), message];
+    this.#pool.broadcast(message);
+  }
+
+  #catchUp(): CatchUp {
+    const levels = this.log.levels().map(([component, level]): ToWorker => {
+      return { type: "log_level", component, level };
+    });
+    return {
+      memberships: this.#membership?.current() ?? [],
+      messages: [...levels, ...this.#drains],
+    };
   }
 
   async #start(): Promise<void> {
@@ -213,7 +232,14 @@ export class Server {
     const ms = performance.now() - this.startedMs;
     const { concurrency } = this.options;
     this.#mainStats.setLive(ms, config.snapshot.listeners.length, concurrency);
-    this.#tellStarted();
+    reportStart({
+      logger: this.#logger,
+      engine: this.engineName,
+      listeners: config.snapshot.listeners,
+      addresses: this.addresses,
+      workers: concurrency,
+      ms,
+    });
   }
 
   async #apply(
@@ -244,14 +270,24 @@ export class Server {
     let text: string;
     try {
       const bound = await admin.listen();
-      text = bound.port === null ? bound.address : `${bound.address}:${bound.port}`;
+      text = adminText(bound);
     } catch (error) {
       const message = `cannot listen: ${(error as Error).message}`;
       throw new StartError(problemAt(config, "admin.address", message));
     }
     this.#admin = admin;
     logger.log(LogLevel.Info, `admin address: ${text}`);
-    if (this.options.adminAddressPath !== "") writeFileSync(this.options.adminAddressPath, text);
+    this.#writeAdminAddress(text);
+  }
+
+  #writeAdminAddress(text: string): void {
+    const path = this.options.adminAddressPath;
+    if (path === "") return;
+    try {
+      writeFileSync(path, text);
+    } catch (error) {
+      throw new StartError(`--admin-address-path: ${(error as Error).message}`);
+    }
   }
 
   #adminSinks(paths: readonly string[]): FileSink[] {
@@ -270,6 +306,7 @@ export class Server {
       count: options.concurrency,
       entry: options.workerEntry,
       logger: this.#logger,
+      catchUp: () => this.#catchUp(),
       birth: {
         logLevel: options.logLevel,
         componentLevels: options.componentLevels,
@@ -294,22 +331,6 @@ export class Server {
       },
     });
   }
-
-  #tellStarted(): void {
-    const config = this.#config;
-    this.#logger.log(LogLevel.Info, `network engine: ${this.engineName}`);
-    for (const listener of config?.snapshot.listeners ?? []) {
-      const bound = this.addresses.filter((address) => address.listener === listener.name);
-      const texts = bound.map((a) => (a.family === "unix" ? a.address : `${a.address}:${a.port}`));
-      this.#logger.log(LogLevel.Info, `listener ${listener.name}: ${texts.join(", ")}`);
-    }
-    const { concurrency } = this.options;
-    const ms = Math.round(performance.now() - this.startedMs);
-    this.#logger.log(
-      LogLevel.Info,
-      `all dependencies initialized in ${ms} ms; ${concurrency} workers`,
-    );
-  }
 }
 
 function moduleError(config: LoadedConfig, modules: PluginModules): StartError {
@@ -321,4 +342,10 @@ function moduleError(config: LoadedConfig, modules: PluginModules): StartError {
 function located(config: LoadedConfig, problem: string): string {
   const match = /^(static_resources\S*): ([\s\S]*)$/.exec(problem);
   return match === null ? problem : problemAt(config, match[1] as string, match[2] as string);
+}
+
+/** "1.2.3.4:80", "[::1]:80", or the path of a unix socket. */
+function adminText({ address, port }: AdminAddress): string {
+  if (port === null) return address;
+  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
 }

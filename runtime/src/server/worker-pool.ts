@@ -1,8 +1,10 @@
 // The main thread's side of the workers: makes them, applies versions in two phases, replaces the
 // dead.
+import { performance } from "node:perf_hooks";
 import { Worker } from "node:worker_threads";
 import { LogLevel } from "../core/logger.ts";
 import type { Logger } from "../core/logger.ts";
+import type { ClusterMembership } from "../config/snapshot.ts";
 import type { StatDefinition } from "../stats/store.ts";
 import type {
   FromWorker,
@@ -22,6 +24,15 @@ export interface WorkerPoolOptions {
   readonly birth: Omit<WorkerBirth, "index" | "kind">;
   readonly logger: Logger;
   readonly events: WorkerPoolEvents;
+  /** Asked when a dead worker's successor comes up: what has changed since the version in force. */
+  readonly catchUp: () => CatchUp;
+}
+
+export interface CatchUp {
+  /** The hosts of every cluster as they are now. */
+  readonly memberships: readonly ClusterMembership[];
+  /** Levels, drains: told after commit. */
+  readonly messages: readonly ToWorker[];
 }
 
 export interface WorkerPoolEvents {
@@ -37,6 +48,8 @@ const PHASE_TIMEOUT_MS = 60_000;
 /** A worker that dies again and again is replaced at most so often. */
 const RESTART_DELAY_MS = 100;
 const RESTART_DELAY_MS_MAX = 10_000;
+/** What workers get to write their access logs when the time for draining is over. */
+const CUT_TIMEOUT_MS = 1000;
 
 /** What a worker answered to a phase; problems are empty when it agrees. */
 interface Answer {
@@ -53,6 +66,8 @@ export class WorkerPool {
   #queue: Promise<unknown>;
   #isStopping: boolean;
   #restartDelayMs: number;
+  /** Replacements to come. They hold the process: without workers nothing else may. */
+  readonly #restartTimers: Set<NodeJS.Timeout>;
   /** Workers that were replaced. */
   restarts: number;
 
@@ -65,6 +80,7 @@ export class WorkerPool {
     this.#queue = Promise.resolve();
     this.#isStopping = false;
     this.#restartDelayMs = RESTART_DELAY_MS;
+    this.#restartTimers = new Set();
     this.restarts = 0;
     for (let index = 0; index < options.count; index += 1) this.#members.push(this.#create(index));
   }
@@ -93,18 +109,18 @@ export class WorkerPool {
     for (const member of this.#members) member.post(message);
   }
 
-  /** Drains all workers; ends when they are empty or after `deadlineMs`. */
+  /** Drains all workers; after `deadlineMs` connections that are left are reset. */
   async stop(deadlineMs: number): Promise<void> {
-    this.#isStopping = true;
-    const drained = this.#members.map((member) => member.drain());
-    const { promise, timer } = timeout(deadlineMs);
-    await Promise.race([Promise.all(drained), promise]);
-    clearTimeout(timer);
+    this.#endRestarts();
+    const drained = Promise.all(this.#members.map((member) => member.drain()));
+    if (await isInTime(drained, deadlineMs)) return;
+    this.broadcast({ type: "cut" });
+    await isInTime(drained, CUT_TIMEOUT_MS);
   }
 
   /** Ends all workers now. */
   async terminate(): Promise<void> {
-    this.#isStopping = true;
+    this.#endRestarts();
     await Promise.all(this.#members.map((member) => member.terminate()));
   }
 
@@ -117,7 +133,7 @@ export class WorkerPool {
     }
     await Promise.all(members.map((member) => member.commit(version.version)));
     this.#current = version;
-    this.#restartDelayMs = RESTART_DELAY_MS;
+    for (const member of members) this.#tellHosts(member, version.memberships);
     return [];
   }
 
@@ -151,9 +167,20 @@ export class WorkerPool {
       `worker ${member.index} died: ${member.deathReason}; replacing it`,
     );
     this.restarts += 1;
-    const delay = this.#restartDelayMs;
+    const hasLived = performance.now() - member.bornMs > RESTART_DELAY_MS_MAX;
+    const delay = hasLived ? RESTART_DELAY_MS : this.#restartDelayMs;
     this.#restartDelayMs = Math.min(delay * 2, RESTART_DELAY_MS_MAX);
-    setTimeout(() => this.#replace(index, member), delay).unref();
+    const timer = setTimeout(() => {
+      this.#restartTimers.delete(timer);
+      this.#replace(index, member);
+    }, delay);
+    this.#restartTimers.add(timer);
+  }
+
+  #endRestarts(): void {
+    this.#isStopping = true;
+    for (const timer of this.#restartTimers) clearTimeout(timer);
+    this.#restartTimers.clear();
   }
 
   #replace(index: number, dead: Member): void {
@@ -167,10 +194,13 @@ export class WorkerPool {
   async #bringUp(member: Member): Promise<void> {
     const current = this.#current;
     if (current === null) return;
-    const message: PrepareMessage = { type: "prepare", ...current, bound: this.#addresses };
-    const answer = await member.prepare(message);
+    const { memberships } = this.#options.catchUp();
+    const bound = this.#addresses;
+    const answer = await member.prepare({ type: "prepare", ...current, memberships, bound });
     if (answer.problems.length === 0) {
       await member.commit(current.version);
+      this.#tellHosts(member, memberships);
+      for (const message of this.#options.catchUp().messages) member.post(message);
       return;
     }
     const reasons = answer.problems.join("; ");
@@ -180,12 +210,20 @@ export class WorkerPool {
     );
     await member.terminate();
   }
+
+  /** Hosts that have changed between prepare and commit, when the worker did not listen yet. */
+  #tellHosts(member: Member, told: readonly ClusterMembership[]): void {
+    for (const membership of this.#options.catchUp().memberships) {
+      if (!told.includes(membership)) member.post({ type: "membership", membership });
+    }
+  }
 }
 
 /** One worker thread. */
 class Member {
   readonly id: number;
   readonly index: number;
+  readonly bornMs: number;
   engineName: string;
   deathReason: string;
   readonly #worker: Worker;
@@ -197,6 +235,7 @@ class Member {
   constructor(id: number, index: number, options: WorkerPoolOptions, onDeath: () => void) {
     this.id = id;
     this.index = index;
+    this.bornMs = performance.now();
     this.engineName = "";
     this.deathReason = "";
     this.#events = options.events;
@@ -212,7 +251,7 @@ class Member {
     this.#worker.on("exit", (code) => {
       this.#isDead = true;
       this.deathReason ||= `exit code ${code}`;
-      this.#answer({ problems: [`worker ${index} died: ${this.deathReason}`], addresses: [] });
+      this.#answer({ problems: [this.#deathNotice()], addresses: [] });
       this.#drained?.();
       onDeath();
     });
@@ -243,7 +282,7 @@ class Member {
   }
 
   async #ask(message: ToWorker, phase: string): Promise<Answer> {
-    if (this.#isDead) return { problems: [`worker ${this.index} is dead`], addresses: [] };
+    if (this.#isDead) return { problems: [this.#deathNotice()], addresses: [] };
     const answer = new Promise<Answer>((resolve) => {
       this.#waiting = resolve;
     });
@@ -260,6 +299,10 @@ class Member {
     clearTimeout(timer);
     this.#waiting = null;
     return first;
+  }
+
+  #deathNotice(): string {
+    return `worker ${this.index} died: ${this.deathReason}`;
   }
 
   #answer(answer: Answer): void {
@@ -291,6 +334,13 @@ class Member {
         return;
     }
   }
+}
+
+async function isInTime(done: Promise<unknown>, ms: number): Promise<boolean> {
+  const { promise, timer } = timeout(ms);
+  const isDone = await Promise.race([done.then(() => true), promise.then(() => false)]);
+  clearTimeout(timer);
+  return isDone;
 }
 
 function timeout(ms: number): { promise: Promise<void>; timer: NodeJS.Timeout } {

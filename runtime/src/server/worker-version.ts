@@ -1,6 +1,5 @@
 // One version of the configuration in one worker: what prepare made, commit put in force, and the
 // next version retires. Listeners whose address stays are handed on with their connections.
-import { lstatSync, rmSync } from "node:fs";
 import type { FileSinks } from "../access-log/file-sink.ts";
 import type { Http1Shared } from "../codec/http1/shared.ts";
 import type { ListenerConfig, Snapshot } from "../config/snapshot.ts";
@@ -19,6 +18,7 @@ import type { Plugin } from "../wasm/plugin.ts";
 import { WasmHost } from "../wasm/wasm-host.ts";
 import { createHcmFactory } from "./hcm-factory.ts";
 import type { ListenerAddress, PrepareMessage } from "./protocol.ts";
+import { removeStaleSockets, whyNotShared } from "./shared-sockets.ts";
 
 /** What a worker has for all versions. */
 export interface WorkerContext {
@@ -272,8 +272,7 @@ export class WorkerVersion {
   #mayListen({ listener }: PreparedListener): boolean {
     const { config } = listener;
     if (!config.bindToPort) return false;
-    const { index, engine } = this.#context;
-    return index === 0 || whyNotShared(config, engine.capabilities.reusePort) === "";
+    return this.#context.index === 0 || whyNotShared(config) === "";
   }
 
   /** Port 0 has become a port in the first worker; the others listen on the same one. */
@@ -285,26 +284,6 @@ export class WorkerVersion {
       );
       return bound?.port ?? address.port;
     });
-  }
-}
-
-/** Why one worker accepts for all of a listener's addresses; "" when every worker does. */
-export function whyNotShared(config: ListenerConfig, canReusePort: boolean): string {
-  const addresses = [config.address, ...config.additionalAddresses];
-  if (addresses.some((address) => address.kind === "pipe")) return "unix sockets cannot be shared";
-  if (!config.reusePort) return "enable_reuse_port is false";
-  return canReusePort ? "" : "this system has no SO_REUSEPORT";
-}
-
-/**
- * As Envoy, a socket file that another process left behind is replaced; what is no socket stays,
- * and the bind fails.
- */
-function removeStaleSockets(config: ListenerConfig): void {
-  for (const { kind, address } of [config.address, ...config.additionalAddresses]) {
-    if (kind !== "pipe" || address.startsWith("@")) continue;
-    const isSocket = lstatSync(address, { throwIfNoEntry: false })?.isSocket() === true;
-    if (isSocket) rmSync(address, { force: true });
   }
 }
 
