@@ -4,12 +4,14 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
+// Until the server listens to it: Node.js would open its debugger's port.
+process.on("SIGUSR1", () => {});
 const [major, minor] = process.versions.node.split(".").map(Number);
 if (major < 24 || (major === 24 && minor < 15)) await continueInPinnedNode();
 else {
   const { main } = await import("../src/cli/main.ts");
   const entry = new URL("../src/server/worker-entry.ts", import.meta.url);
-  process.exitCode = await main(process.argv.slice(2), entry);
+  process.exit(await main(process.argv.slice(2), entry));
 }
 
 /** In place where the system can (same process id, same signals), else as a child that we follow. */

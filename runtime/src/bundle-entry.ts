@@ -3,6 +3,8 @@ import { isMainThread } from "node:worker_threads";
 
 const entry = new URL(import.meta.url);
 if (isMainThread) {
+  // Until the server listens to it: Node.js would open its debugger's port.
+  process.on("SIGUSR1", () => {});
   const { main } = await import("./cli/main.ts");
-  process.exitCode = await main(process.argv.slice(2), entry);
+  process.exit(await main(process.argv.slice(2), entry));
 } else await import("./server/worker-entry.ts");

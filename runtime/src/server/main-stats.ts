@@ -28,6 +28,8 @@ const stateValues: Readonly<Record<StateName, ServerState>> = {
 export class MainStats {
   readonly server: ServerStats;
   readonly clusterManager: ClusterManager;
+  /** What the engine of the workers, too, can do. */
+  readonly canReusePort: boolean;
   readonly #stats: StatsAggregate;
   readonly #timers: TimerWheel;
   readonly #flush: NodeJS.Timeout;
@@ -48,6 +50,7 @@ export class MainStats {
     });
     const clock = new Clock();
     const engine = createNodeEngine({ clock });
+    this.canReusePort = engine.capabilities.reusePort;
     this.#timers = new TimerWheel(clock, (callback) => engine.runTurn(callback));
     const shared = new Http1Shared();
     let connectionId = 0;

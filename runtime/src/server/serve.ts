@@ -1,32 +1,34 @@
 // `headgate -c FILE`: starts a server, lives until a signal or /quitquitquit, drains, ends.
 import { ConfigErrors } from "../config/config-error.ts";
 import { LogLevel } from "../core/logger.ts";
+import type { Logger } from "../core/logger.ts";
 import type { ServerOptions } from "./options.ts";
 import { ProcessLog } from "./process-log.ts";
 import { Server, StartError } from "./server.ts";
 import { VERSION } from "./version.ts";
 
-/** Exit code: 0 after a drain, 1 when the start failed. */
+/**
+ * Exit code: 0 after a drain, 1 when the start failed. The caller ends the process then: threads and
+ * look-ups of a start that was cut short may still be there.
+ */
 export async function serve(
   options: ServerOptions,
   withoutEffect: readonly string[],
 ): Promise<number> {
-  const log = openLog(options);
-  const main = log.logger("main");
   const signals = new Signals();
+  const log = openLog(options);
+  if (log === null) return 1;
+  const main = log.logger("main");
   main.log(LogLevel.Info, `initializing headgate ${VERSION} (base id=${options.baseId})`);
   for (const flag of withoutEffect) {
     main.log(LogLevel.Debug, `--${flag} is accepted for compatibility and has no effect`);
   }
-  let server: Server;
-  try {
-    server = await Server.start(options, log);
-  } catch (error) {
-    if (!(error instanceof ConfigErrors) && !(error instanceof StartError)) throw error;
-    const name = options.configPath || "--config-yaml";
-    main.log(LogLevel.Critical, `error initializing configuration '${name}':\n${error.message}`);
-    main.log(LogLevel.Info, "exiting");
-    return 1;
+  const server = await Promise.race([start(options, log, main), signals.ended]);
+  if (server === null) return 1;
+  if (typeof server === "string") {
+    // Nothing is served yet: there is nothing to finish.
+    main.log(LogLevel.Info, `caught ${server} before the start was complete: exiting`);
+    return 0;
   }
   signals.onReopen = () => server.reopenLogs();
   if (options.mode === "init_only") {
@@ -43,13 +45,36 @@ export async function serve(
   return 0;
 }
 
-function openLog(options: ServerOptions): ProcessLog {
-  return new ProcessLog({
-    level: options.logLevel,
-    componentLevels: options.componentLevels,
-    format: options.logFormat,
-    path: options.logPath,
-  });
+/** Null when the start failed: the reasons are logged then. */
+async function start(
+  options: ServerOptions,
+  log: ProcessLog,
+  main: Logger,
+): Promise<Server | null> {
+  try {
+    return await Server.start(options, log);
+  } catch (error) {
+    if (!(error instanceof ConfigErrors) && !(error instanceof StartError)) throw error;
+    const name = options.configPath || "--config-yaml";
+    main.log(LogLevel.Critical, `error initializing configuration '${name}':\n${error.message}`);
+    main.log(LogLevel.Info, "exiting");
+    return null;
+  }
+}
+
+/** Null when the file of --log-path cannot be opened. */
+function openLog(options: ServerOptions): ProcessLog | null {
+  try {
+    return new ProcessLog({
+      level: options.logLevel,
+      componentLevels: options.componentLevels,
+      format: options.logFormat,
+      path: options.logPath,
+    });
+  } catch (error) {
+    process.stderr.write(`headgate: --log-path: ${(error as Error).message}\n`);
+    return null;
+  }
 }
 
 /** The signals of the process: the first SIGTERM or SIGINT drains, SIGUSR1 reopens logs. */

@@ -23,6 +23,7 @@ import { PluginModuleLoader } from "./plugin-modules.ts";
 import type { PluginModules } from "./plugin-modules.ts";
 import type { ProcessLog } from "./process-log.ts";
 import type { ListenerAddress, ToWorker } from "./protocol.ts";
+import { removeStaleSocket } from "./shared-sockets.ts";
 import { reportStart } from "./start-report.ts";
 import { WorkerPool } from "./worker-pool.ts";
 import type { CatchUp } from "./worker-pool.ts";
@@ -235,6 +236,7 @@ export class Server {
     reportStart({
       logger: this.#logger,
       engine: this.engineName,
+      canReusePort: this.#mainStats.canReusePort,
       listeners: config.snapshot.listeners,
       addresses: this.addresses,
       workers: concurrency,
@@ -261,6 +263,7 @@ export class Server {
     if (config.admin === null) return;
     const { address, accessLogPaths } = config.admin;
     const isPipe = address.kind === "pipe";
+    if (isPipe) removeStaleSocket(address.address);
     const logger = this.log.logger("admin");
     const admin = createAdminServer(new ServerAdmin(this), {
       address: { address: address.address, port: isPipe ? null : address.port },

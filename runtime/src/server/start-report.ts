@@ -10,6 +10,7 @@ import { whyNotShared } from "./shared-sockets.ts";
 export interface StartReport {
   readonly logger: Logger;
   readonly engine: string;
+  readonly canReusePort: boolean;
   readonly listeners: readonly ListenerConfig[];
   readonly addresses: readonly ListenerAddress[];
   readonly workers: number;
@@ -25,7 +26,7 @@ export function reportStart(report: StartReport): void {
     const bound = report.addresses.filter((address) => address.listener === listener.name);
     const texts = bound.map(addressText).join(", ");
     tell(`listener ${listener.name}: ${texts === "" ? "not bound" : texts}`);
-    const reason = whyNotShared(listener);
+    const reason = whyNotShared(listener, report.canReusePort);
     if (workers > 1 && texts !== "" && reason !== "") {
       tell(`listener ${listener.name}: one worker accepts, since ${reason}`);
     }

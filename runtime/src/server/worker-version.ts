@@ -272,7 +272,8 @@ export class WorkerVersion {
   #mayListen({ listener }: PreparedListener): boolean {
     const { config } = listener;
     if (!config.bindToPort) return false;
-    return this.#context.index === 0 || whyNotShared(config) === "";
+    const { index, engine } = this.#context;
+    return index === 0 || whyNotShared(config, engine.capabilities.reusePort) === "";
   }
 
   /** Port 0 has become a port in the first worker; the others listen on the same one. */
