@@ -32,7 +32,8 @@ export class MainStats {
   readonly canReusePort: boolean;
   readonly #stats: StatsAggregate;
   readonly #timers: TimerWheel;
-  readonly #flush: NodeJS.Timeout;
+  readonly #state: () => StateName;
+  #flush: NodeJS.Timeout | null;
   readonly #startedMs: number;
 
   constructor(
@@ -69,14 +70,20 @@ export class MainStats {
       },
       ownsClusterStats: true,
     });
+    this.#state = state;
+    this.#flush = null;
+  }
+
+  /** Begins to set gauges and to cut histogram intervals every `intervalMs` (stats_flush_interval). */
+  startFlushing(intervalMs: number): void {
     this.#flush = setInterval(() => {
-      this.update(state());
-      stats.flushHistograms();
-    }, FLUSH_INTERVAL_MS);
+      this.update(this.#state());
+      this.#stats.flushHistograms();
+    }, intervalMs);
     this.#flush.unref();
   }
 
-  /** Sets the gauges that follow the process, and merges histograms' intervals when it is time. */
+  /** Sets the gauges that follow the process. */
   update(state: StateName): void {
     this.server.update({
       state: stateValues[state],
@@ -107,14 +114,11 @@ export class MainStats {
   }
 
   close(): void {
-    clearInterval(this.#flush);
+    if (this.#flush !== null) clearInterval(this.#flush);
     this.clusterManager.close();
     this.#timers.stop();
   }
 }
-
-/** How often the process' gauges are set; the admin interface sets them before each scrape too. */
-const FLUSH_INTERVAL_MS = 5000;
 
 /** Downstream connections of all listeners. */
 function totalConnections(stats: StatsAggregate): number {

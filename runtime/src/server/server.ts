@@ -213,6 +213,7 @@ export class Server {
     for (const warning of config.warnings) {
       this.log.logger("config").log(LogLevel.Warning, describeProblem(warning));
     }
+    this.#mainStats.startFlushing(config.statsFlushIntervalMs);
     await this.#startAdmin(config);
     const modules = await this.#modules.load(config.snapshot);
     if (modules.problems.length > 0) throw moduleError(config, modules);

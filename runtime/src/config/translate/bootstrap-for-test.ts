@@ -3,6 +3,7 @@ import { loadBootstrap } from "../bootstrap-loader.ts";
 import type { LoadedBootstrap } from "../bootstrap-loader.ts";
 import { ConfigErrors } from "../config-error.ts";
 import type { ClusterConfig, HcmConfig, ListenerConfig, RouteConfig } from "../snapshot.ts";
+import { Schema } from "../schema.ts";
 import { translateBootstrap } from "./translate-bootstrap.ts";
 import type { TranslatedBootstrap, TranslateOptions } from "./translate-bootstrap.ts";
 
@@ -99,9 +100,11 @@ const defaults: TranslateOptions = {
   ignoreUnsupported: false,
 };
 
+const schema = Schema.open();
+
 export function load(config: Fields | string): Promise<LoadedBootstrap> {
   const yaml = typeof config === "string" ? config : JSON.stringify(config);
-  return loadBootstrap({ yaml, allowUnknownStaticFields: false, keepGoing: true });
+  return loadBootstrap({ yaml, allowUnknownStaticFields: false, keepGoing: true, schema });
 }
 
 /** Throws ConfigErrors. */

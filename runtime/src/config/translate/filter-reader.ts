@@ -105,6 +105,7 @@ function readFilter(
   typed: ConfigNode | undefined,
 ): HttpFilterConfig | null {
   const isOptional = node.bool("is_optional", false);
+  node.accept("is_optional", "only for filters that Headgate does not have");
   const disabled = node.bool("disabled", false);
   if (typed === undefined) {
     if (node.has("config_discovery")) {

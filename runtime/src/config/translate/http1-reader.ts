@@ -59,6 +59,13 @@ function readHeaderCase(
     t.unsupported(format, `the header formatter ${typed.typeName}`, "stateful_formatter");
     return "lower";
   }
-  // forward_reason_phrase and formatter_type_on_envoy_headers stay unread: reported by name.
+  if (typed.bool("forward_reason_phrase", false)) {
+    t.unsupported(typed, "forward_reason_phrase", "forward_reason_phrase");
+  }
+  const onEnvoy = typed.enum("formatter_type_on_envoy_headers");
+  if (onEnvoy !== "DEFAULT") {
+    const field = "formatter_type_on_envoy_headers";
+    t.unsupported(typed, `${field}: ${onEnvoy}`, field);
+  }
   return "preserve";
 }

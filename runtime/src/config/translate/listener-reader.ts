@@ -93,7 +93,7 @@ function readListenerFilters(t: Translation, node: ConfigNode): void {
       // config_discovery stays unread and is reported by name.
       if (!filter.has("config_discovery")) t.missing(filter, "typed_config");
     } else if (INSPECTORS.includes(typed.typeName)) {
-      typed.acceptRest("only filter_chain_match asks for what it finds");
+      filter.accept("typed_config", "only filter_chain_match asks for what it finds");
     } else {
       typed.acceptRest("reported as a whole");
       const what = `the listener filter ${typed.typeName}`;

@@ -25,6 +25,7 @@ export function readPerFilter(
     }
     const isOptional = typed.bool("is_optional", false);
     const isDisabled = typed.bool("disabled", false);
+    typed.accept("is_optional", "only for filters that Headgate does not have");
     const config = typed.node("config");
     if (isDisabled) {
       config?.acceptRest("the filter is switched off");

@@ -15,7 +15,7 @@ import type { Translation } from "./translation.ts";
 /** The source of a RegexMatcher; "" and a problem when RE2 refuses it. */
 export function readRegex(t: Translation, node: ConfigNode | undefined): string {
   if (node === undefined) return "";
-  node.node("google_re2")?.accept("max_program_size", "programs are of another size here");
+  node.accept("google_re2", "the only engine, and its programs are of another size here");
   const source = node.string("regex", "");
   const compiled = Regex.tryCompile(source);
   if (typeof compiled !== "string") return source;

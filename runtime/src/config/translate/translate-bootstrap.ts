@@ -79,6 +79,7 @@ export function translateBootstrap(
 
 /** Fields that only tune how Envoy does what we do in another way, or about absent things. */
 function acceptWhatTunes(root: ConfigNode): void {
+  root.accept("stats_flush_on_admin", "histograms are merged when they are asked for as well");
   root.accept("deferred_stat_options", "stats are made when they are first needed");
   root.accept("enable_dispatcher_stats", "there is no dispatcher");
   root.accept("default_socket_interface", "the engine is Headgate's own");
@@ -94,11 +95,10 @@ function acceptWhatTunes(root: ConfigNode): void {
 }
 
 function readStatsFlush(t: Translation, root: ConfigNode): number {
-  if (root.bool("stats_flush_on_admin", false) && root.has("stats_flush_interval")) {
+  if (root.has("stats_flush_on_admin") && root.has("stats_flush_interval")) {
     const message = "only one of stats_flush_interval and stats_flush_on_admin can be set";
     t.wrong(root, message, "stats_flush_on_admin");
   }
-  // With stats_flush_on_admin too: histograms are merged in between as well.
   return durationOr(root, "stats_flush_interval", 5000);
 }
 
