@@ -23,6 +23,7 @@ export async function bundle(folder = join(here, "dist")) {
     minifyWhitespace: true,
     legalComments: "none",
     logLevel: "warning",
+    plugins: [lazyBuiltins],
     // Bundled CommonJS asks for `require`.
     banner: {
       js: 'import{createRequire as __headgateRequire}from"node:module";const require=__headgateRequire(import.meta.url);',
@@ -36,6 +37,23 @@ export async function bundle(folder = join(here, "dist")) {
   await writeFile(join(folder, "package.json"), `${JSON.stringify(await manifest(), null, 2)}\n`);
   return { path: outfile, bytes: (await stat(outfile)).size };
 }
+
+/**
+ * Modules of Node.js that only the main thread needs, loaded when somebody runs what needs them. An
+ * `import` would be hoisted to the top of the one file: every thread would load them, with what their
+ * getters hide (node:http: a WebSocket client, 40 ms). Those of the data plane are imported as they are:
+ * that is the fastest way to call them.
+ */
+const lazyBuiltins = {
+  name: "lazy-builtins",
+  setup(build) {
+    const filter = /^(node:)?(http|https|http2|tls|zlib|crypto|dns|dns\/promises|child_process|v8|cluster)$/;
+    build.onResolve({ filter }, ({ path }) => ({ path, namespace: "builtin" }));
+    build.onLoad({ filter: /.*/, namespace: "builtin" }, ({ path }) => ({
+      contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)});`,
+    }));
+  },
+};
 
 /** The published package: no dependencies but the pinned Node.js, no sources. */
 async function manifest() {

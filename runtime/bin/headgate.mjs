@@ -2,6 +2,7 @@
 // Starts Headgate from its sources; bin/headgate execs the pinned Node.js on this file. Started by hand
 // on an old Node.js it goes on in the pinned one. Plain JavaScript: it must parse on any Node.js.
 import { existsSync } from "node:fs";
+import nodeModule from "node:module";
 import { fileURLToPath } from "node:url";
 
 // Until the server listens to it: Node.js would open its debugger's port.
@@ -9,9 +10,20 @@ process.on("SIGUSR1", () => {});
 const [major, minor] = process.versions.node.split(".").map(Number);
 if (major < 24 || (major === 24 && minor < 15)) await continueInPinnedNode();
 else {
+  keepCompiledCode();
   const { main } = await import("../src/cli/main.ts");
   const entry = new URL("../src/server/worker-entry.ts", import.meta.url);
   process.exit(await main(process.argv.slice(2), entry));
+}
+
+/**
+ * Sources stripped of types and compiled once are kept in node_modules, with the rights of the code
+ * itself; by the environment, so that worker threads have them too. It halves the start.
+ */
+function keepCompiledCode() {
+  const folder = fileURLToPath(new URL("../../node_modules/.cache/headgate", import.meta.url));
+  process.env.NODE_COMPILE_CACHE ??= folder;
+  nodeModule.enableCompileCache(process.env.NODE_COMPILE_CACHE);
 }
 
 /** In place where the system can (same process id, same signals), else as a child that we follow. */

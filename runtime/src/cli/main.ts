@@ -7,7 +7,7 @@ import {
   DEFAULT_PROCESS_LOG_FORMAT,
   logLevelOf,
   parseComponentLevels,
-} from "../server/process-log.ts";
+} from "../server/log-levels.ts";
 import type { ServerOptions } from "../server/options.ts";
 import { VERSION } from "../server/version.ts";
 import { helpText, parseCommandLine, UsageError } from "./args.ts";

@@ -11,7 +11,7 @@ export class ConnectionInfo {
   readonly localAddress: string;
   readonly localIp: string;
   readonly localPort: number;
-  /** Envoy calls it destination ip; with a listener filter it may differ from the socket's. */
+  /** Differs from the socket's peer only when a listener filter says so; see also StreamInfo. */
   remoteAddress: string;
   remoteIp: string;
   remotePort: number;

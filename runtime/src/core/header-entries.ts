@@ -165,6 +165,17 @@ export class HeaderEntries {
     return value;
   }
 
+  /** True when the (lower-case) name of an entry begins with `prefix`; makes no string. */
+  nameStartsWith(index: number, prefix: string): boolean {
+    const known = this.#names[index] as string | null;
+    if (known !== null) return known.startsWith(prefix);
+    const id = this.#ids[index] as number;
+    if (id !== 0) return (headerNames[id] as string).startsWith(prefix);
+    const at = (this.#offsets[index << 2] as number) - this.#base;
+    const raw = this.#raw;
+    return raw.charCodeAt(at) === prefix.charCodeAt(0) && raw.startsWith(prefix, at);
+  }
+
   /** Index of the first live entry of a known id, -1 when there is none. */
   indexOfId(id: number): number {
     if (id < 31 && (this.#seen & (1 << id)) === 0) return -1;

@@ -58,6 +58,11 @@ export class StreamInfo {
   /** Body of the local reply, for %LOCAL_REPLY_BODY%. */
   localReplyBody: string;
   /**
+   * The client's address as trusted proxies told it (x-forwarded-for), without a port; "" = the
+   * connection's peer is the client. Read it through remoteAddressOf and its kin.
+   */
+  forwardedIp: string;
+  /**
    * Namespaces -> JSON-like values, for %DYNAMIC_METADATA% and guests; null = none was ever set.
    */
   dynamicMetadata: Map<string, Map<string, unknown>> | null;
@@ -99,6 +104,7 @@ export class StreamInfo {
     this.filterChainName = "";
     this.healthCheck = false;
     this.localReplyBody = "";
+    this.forwardedIp = "";
     this.dynamicMetadata = null;
     this.filterState = null;
   }
@@ -139,7 +145,26 @@ export class StreamInfo {
     this.filterChainName = "";
     this.healthCheck = false;
     this.localReplyBody = "";
+    this.forwardedIp = "";
     this.dynamicMetadata = null;
     this.filterState = null;
   }
+}
+
+/** Address with port of the client, as %DOWNSTREAM_REMOTE_ADDRESS% prints; "" without connection. */
+export function remoteAddressOf(info: StreamInfo): string {
+  const ip = info.forwardedIp;
+  if (ip !== "") return ip.includes(":") ? `[${ip}]:0` : `${ip}:0`;
+  return info.connection === null ? "" : info.connection.remoteAddress;
+}
+
+/** The client's address without port. */
+export function remoteIpOf(info: StreamInfo): string {
+  if (info.forwardedIp !== "") return info.forwardedIp;
+  return info.connection === null ? "" : info.connection.remoteIp;
+}
+
+/** The client's port; 0 when only its address is known. */
+export function remotePortOf(info: StreamInfo): number {
+  return info.forwardedIp !== "" || info.connection === null ? 0 : info.connection.remotePort;
 }

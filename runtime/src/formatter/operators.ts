@@ -1,7 +1,12 @@
 // The %COMMANDS% of substitution formats by name: each row compiles a command's arguments into an
 // operator. Source: Envoy's "Command Operators" page (configuration/observability/access_log).
 import { responseFlagNames, responseFlagsText } from "../core/response-flags.ts";
-import { protocolText } from "../core/stream-info.ts";
+import {
+  protocolText,
+  remoteAddressOf,
+  remoteIpOf,
+  remotePortOf,
+} from "../core/stream-info.ts";
 import type { StreamInfo } from "../core/stream-info.ts";
 import type { ConnectionInfo } from "../core/connection-info.ts";
 import type { FormatContext, FormatOperator, FormatValue } from "./format-context.ts";
@@ -273,9 +278,11 @@ const upstreamOperators: Readonly<Record<string, OperatorFactory>> = {
 };
 
 const downstreamOperators: Readonly<Record<string, OperatorFactory>> = {
-  DOWNSTREAM_REMOTE_ADDRESS: ofConnection((c) => c.remoteAddress),
-  DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT: ofConnection((c) => c.remoteIp),
-  DOWNSTREAM_REMOTE_PORT: ofConnection((c) => c.remotePort),
+  DOWNSTREAM_REMOTE_ADDRESS: ofInfo((i) => (i.connection === null ? null : remoteAddressOf(i))),
+  DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT: ofInfo((i) =>
+    i.connection === null ? null : remoteIpOf(i),
+  ),
+  DOWNSTREAM_REMOTE_PORT: ofInfo((i) => (i.connection === null ? null : remotePortOf(i))),
   DOWNSTREAM_DIRECT_REMOTE_ADDRESS: ofConnection((c) => c.directRemoteAddress),
   DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT: ofConnection((c) => c.directRemoteIp),
   DOWNSTREAM_DIRECT_REMOTE_PORT: ofConnection((c) => c.directRemotePort),

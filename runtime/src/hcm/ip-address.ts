@@ -1,76 +1,98 @@
-// Textual IP addresses as numbers: who is internal, who is on this machine. Called by
-// trusted-address.ts.
+// IP addresses as text and numbers: who stands in x-forwarded-for, who is internal. Called by
+// request-sanitizer.ts, off the usual path but for requests that carry x-forwarded-for.
 import type { CidrConfig } from "../config/snapshot.ts";
 
-/** Value of an IPv4 address, -1 when the text is none. */
+const GROUPS = 8;
+
+/** The address in the form that inet_ntop writes ("2001:db8::1"); "" when the text is none. */
+export function canonicalIp(text: string): string {
+  if (text.indexOf(":") < 0) return parseIpv4(text) < 0 ? "" : text;
+  const groups = parseIpv6(text);
+  return groups === null ? "" : ipv6Text(groups);
+}
+
+/** Value of a dotted IPv4 address without leading zeros; -1 when the text is none. */
 export function parseIpv4(text: string): number {
+  const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text);
+  if (match === null) return -1;
   let value = 0;
-  let parts = 0;
-  let part = -1;
-  for (let i = 0; i <= text.length; i += 1) {
-    const code = i === text.length ? 0x2e : text.charCodeAt(i);
-    if (code === 0x2e) {
-      if (part < 0 || part > 255) return -1;
-      value = value * 256 + part;
-      parts += 1;
-      part = -1;
-    } else {
-      const digit = code - 0x30;
-      if (digit < 0 || digit > 9 || part > 255) return -1;
-      // "01" is octal to some readers.
-      if (part === 0) return -1;
-      part = part < 0 ? digit : part * 10 + digit;
-    }
+  for (let i = 1; i <= 4; i += 1) {
+    const part = match[i] as string;
+    const number = Number(part);
+    if (number > 255 || (part.length > 1 && part.charCodeAt(0) === 0x30)) return -1;
+    value = value * 256 + number;
   }
-  return parts === 4 ? value : -1;
+  return value;
 }
 
-/** The eight groups of an IPv6 address without brackets or zone; null when the text is none. */
+/** The eight groups of an IPv6 address without brackets and zone; null when the text is none. */
 export function parseIpv6(text: string): readonly number[] | null {
-  const halves = text.split("::");
-  if (halves.length > 2) return null;
-  const head = parseGroups(halves[0] ?? "");
-  const tail = halves.length === 2 ? parseGroups(halves[1] ?? "") : [];
+  const gap = text.indexOf("::");
+  if (gap < 0) {
+    const groups = parseGroups(text, true);
+    return groups !== null && groups.length === GROUPS ? groups : null;
+  }
+  const head = parseGroups(text.slice(0, gap), false);
+  const tail = parseGroups(text.slice(gap + 2), true);
   if (head === null || tail === null) return null;
-  const missing = 8 - head.length - tail.length;
-  if (halves.length === 2 ? missing < 1 : missing !== 0) return null;
-  return [...head, ...Array.from({ length: missing }, () => 0), ...tail];
+  const missing = GROUPS - head.length - tail.length;
+  if (missing < 1) return null;
+  return head.concat(
+    Array.from({ length: missing }, () => 0),
+    tail,
+  );
 }
 
-function parseGroups(text: string): number[] | null {
-  if (text === "") return [];
+/** Colon-separated groups; the last may be a dotted IPv4 address when `isLast`. */
+function parseGroups(text: string, isLast: boolean): number[] | null {
   const groups: number[] = [];
+  if (text === "") return groups;
   const parts = text.split(":");
   for (let i = 0; i < parts.length; i += 1) {
-    const part = parts[i] ?? "";
-    if (part.includes(".") && i === parts.length - 1) {
-      const ipv4 = parseIpv4(part);
-      if (ipv4 < 0) return null;
-      groups.push(Math.floor(ipv4 / 65536), ipv4 % 65536);
-    } else {
-      if (!/^[0-9a-f]{1,4}$/i.test(part)) return null;
+    const part = parts[i] as string;
+    if (/^[0-9a-fA-F]{1,4}$/.test(part)) {
       groups.push(Number.parseInt(part, 16));
+      continue;
     }
+    const ipv4 = isLast && i === parts.length - 1 ? parseIpv4(part) : -1;
+    if (ipv4 < 0) return null;
+    groups.push(Math.floor(ipv4 / 0x10000), ipv4 % 0x10000);
   }
   return groups;
 }
 
-/** True for IPv4 and IPv6 addresses without port. */
-export function isIpAddress(text: string): boolean {
-  return parseIpv4(text) >= 0 || (text.includes(":") && parseIpv6(text) !== null);
+/** Lower-case hex, the longest run of two or more zero groups as "::", mapped IPv4 dotted. */
+function ipv6Text(groups: readonly number[]): string {
+  let runStart = -1;
+  let runLength = 1;
+  for (let i = 0; i < GROUPS; i += 1) {
+    let length = 0;
+    while (groups[i + length] === 0) length += 1;
+    if (length > runLength) {
+      runStart = i;
+      runLength = length;
+    }
+  }
+  const isMapped = runStart === 0 && runLength === 5 && groups[5] === 0xffff;
+  const isCompatible = runStart === 0 && runLength === 6;
+  if (isMapped || isCompatible) {
+    return `::${isMapped ? "ffff:" : ""}${dotted(groups[6] as number, groups[7] as number)}`;
+  }
+  const hex = groups.map((group) => group.toString(16));
+  if (runStart < 0) return hex.join(":");
+  return `${hex.slice(0, runStart).join(":")}::${hex.slice(runStart + runLength).join(":")}`;
 }
 
-/** 127.0.0.0/8 and ::1. */
-export function isLoopback(ip: string): boolean {
-  return ip.startsWith("127.") || ip === "::1";
+function dotted(high: number, low: number): string {
+  return `${high >> 8}.${high & 255}.${low >> 8}.${low & 255}`;
 }
 
-/** A list of ranges, compiled once. */
+/** Ranges of internal addresses, compiled once. IPv4 ranges hold no mapped IPv6 addresses. */
 export class CidrList {
   readonly #ipv4: readonly { readonly start: number; readonly end: number }[];
   readonly #ipv6: readonly { readonly groups: readonly number[]; readonly bits: number }[];
 
-  /** Ranges whose address is none are left out: configuration has refused them. */
+  /** Configuration has refused ranges whose address is none; they are left out. */
   constructor(ranges: readonly CidrConfig[]) {
     const ipv4: { start: number; end: number }[] = [];
     const ipv6: { groups: readonly number[]; bits: number }[] = [];
@@ -88,23 +110,33 @@ export class CidrList {
   }
 
   contains(ip: string): boolean {
-    const value = parseIpv4(ip);
-    if (value >= 0) {
-      for (const range of this.#ipv4) if (value >= range.start && value < range.end) return true;
-      return false;
+    if (ip.indexOf(":") < 0) {
+      if (this.#ipv4.length === 0) return false;
+      const value = parseIpv4(ip);
+      return this.#ipv4.some((range) => value >= range.start && value < range.end);
     }
     if (this.#ipv6.length === 0) return false;
     const groups = parseIpv6(ip);
     if (groups === null) return false;
-    for (const range of this.#ipv6) if (sharesPrefix(groups, range.groups, range.bits)) return true;
-    return false;
+    return this.#ipv6.some((range) => sharesPrefix(groups, range.groups, range.bits));
   }
 }
 
 function sharesPrefix(a: readonly number[], b: readonly number[], bits: number): boolean {
-  for (let i = 0, left = bits; i < 8 && left > 0; i += 1, left -= 16) {
+  for (let i = 0, left = bits; left > 0; i += 1, left -= 16) {
     const shift = left >= 16 ? 0 : 16 - left;
     if ((a[i] as number) >> shift !== (b[i] as number) >> shift) return false;
   }
   return true;
+}
+
+/** False for the path of a unix socket and for a peer without a name. */
+export function isIpText(address: string): boolean {
+  const first = address.charCodeAt(0);
+  return address !== "" && first !== 0x2f && first !== 0x40;
+}
+
+/** Exactly these two: Envoy names other addresses of 127.0.0.0/8 as they are. */
+export function isLoopback(ip: string): boolean {
+  return ip === "127.0.0.1" || ip === "::1";
 }

@@ -7,6 +7,7 @@ import type { Logger as PinoLogger } from "pino";
 import { LogLevel } from "../core/logger.ts";
 import type { Logger, LoggerFactory } from "../core/logger.ts";
 import { compileTimeFormat } from "../formatter/time-format.ts";
+import { levelNames, logComponents } from "./log-levels.ts";
 
 export interface ProcessLogOptions {
   readonly level: LogLevel;
@@ -18,63 +19,8 @@ export interface ProcessLogOptions {
   readonly path: string;
 }
 
-export const DEFAULT_PROCESS_LOG_FORMAT = "[%Y-%m-%d %T.%e][%t][%l][%n] %v";
-
-const levelNames: readonly string[] = [
-  "trace",
-  "debug",
-  "info",
-  "warning",
-  "error",
-  "critical",
-  "off",
-];
 type PinoLevel = "trace" | "debug" | "info" | "warn" | "error" | "fatal";
 const pinoLevels: readonly PinoLevel[] = ["trace", "debug", "info", "warn", "error", "fatal"];
-
-/** Envoy's component names, for /logging and --component-log-level. */
-export const logComponents: readonly string[] = [
-  "admin",
-  "client",
-  "config",
-  "conn_handler",
-  "connection",
-  "dns",
-  "file",
-  "filter",
-  "http",
-  "main",
-  "misc",
-  "pool",
-  "router",
-  "runtime",
-  "stats",
-  "upstream",
-  "wasm",
-];
-
-/** The level of that name ("warn" too), null when there is none. */
-export function logLevelOf(name: string): LogLevel | null {
-  const index = levelNames.indexOf(name === "warn" ? "warning" : name);
-  return index < 0 ? null : (index as LogLevel);
-}
-
-export function logLevelName(level: LogLevel): string {
-  return levelNames[level] as string;
-}
-
-/** "upstream:debug,config:trace" to levels, or what is wrong. */
-export function parseComponentLevels(text: string): Map<string, LogLevel> | string {
-  const levels = new Map<string, LogLevel>();
-  for (const part of text.split(",").filter((p) => p !== "")) {
-    const [component = "", name = ""] = part.split(":");
-    const level = logLevelOf(name);
-    if (level === null) return `unknown log level "${name}" of component "${component}"`;
-    if (!logComponents.includes(component)) return `unknown log component "${component}"`;
-    levels.set(component, level);
-  }
-  return levels;
-}
 
 export class ProcessLog implements LoggerFactory {
   readonly #pino: PinoLogger;

@@ -2,7 +2,7 @@
 import type { JsonObject } from "../admin/admin-delegate.ts";
 import type { NodeConfig } from "../config/snapshot.ts";
 import type { ServerOptions } from "./options.ts";
-import { logLevelName } from "./process-log.ts";
+import { logLevelName } from "./log-levels.ts";
 import { ENVOY_VERSION, VERSION } from "./version.ts";
 
 export function serverInfo(

@@ -6,7 +6,7 @@ import { GrpcStatus, MapType } from "proxy-wasm-types";
 import type { ConnectionInfo } from "../core/connection-info.ts";
 import type { HeaderMap } from "../core/header-map.ts";
 import { HeaderId } from "../core/header-names.ts";
-import { protocolText, type StreamInfo } from "../core/stream-info.ts";
+import { protocolText, remoteAddressOf, type StreamInfo } from "../core/stream-info.ts";
 import type { Context } from "./context.ts";
 import { findNodeField } from "./node-fields.ts";
 import { metadataMessage } from "./metadata-message.ts";
@@ -274,8 +274,8 @@ const rows: readonly (readonly [string, Getter])[] = [
     "response.backend_latency",
     ofStream((info) => span(info.upstreamFirstTxMs, info.upstreamLastRxMs)),
   ],
-  ["source.address", ofConnection((connection) => known(connection.remoteAddress))],
-  ["source.port", ofConnection((connection) => portOf(connection.remoteAddress))],
+  ["source.address", ofStream((info) => known(remoteAddressOf(info)))],
+  ["source.port", ofStream((info) => portOf(remoteAddressOf(info)))],
   ["destination.address", ofConnection((connection) => known(connection.localAddress))],
   ["destination.port", ofConnection((connection) => portOf(connection.localAddress))],
   ["connection.id", ofConnection((connection) => integerValue(connection.connectionId))],

@@ -25,6 +25,8 @@ import { guardedFieldNames } from "./guarded-fields.ts";
 import { translateBootstrap } from "./translate-bootstrap.ts";
 
 const schema = Schema.open();
+/** For machines with other things to do: the largest message takes one second alone. */
+const TEST_MS_MAX = 60_000;
 const CONFIG = "envoy.config";
 const EXTENSIONS = "envoy.extensions";
 const MANAGER = `${EXTENSIONS}.filters.network.http_connection_manager.v3`;
@@ -203,8 +205,6 @@ const contexts: Readonly<Record<string, Context>> = {
     base: { default_value: 500, runtime_key: "k" },
     place: (value) => inStatusFilter({ op: "GE", value }),
   },
-  [`${CONFIG}.accesslog.v3.AndFilter`]: { filters: [traceable, traceable] },
-  [`${CONFIG}.accesslog.v3.OrFilter`]: { filters: [traceable, traceable] },
   [`${CONFIG}.accesslog.v3.RuntimeFilter`]: {
     base: { runtime_key: "k" },
     place: (m) => inFilter({ runtime_filter: m }),
@@ -385,7 +385,7 @@ const contexts: Readonly<Record<string, Context>> = {
     place: (m) => inCluster({ circuit_breakers: m }),
   },
   [`${CONFIG}.cluster.v3.CircuitBreakers.Thresholds`]: {
-    base: {},
+    base: { max_connections: 7 },
     place: (m) => inCluster({ circuit_breakers: { thresholds: [m] } }),
   },
   [`${CONFIG}.endpoint.v3.ClusterLoadAssignment`]: {
@@ -469,6 +469,8 @@ const messageValues: Readonly<Record<string, unknown>> = {
   [`${CONFIG}.core.v3.BindConfig`]: { source_address: { address: "127.0.0.7", port_value: 0 } },
   [`${CONFIG}.accesslog.v3.AccessLog`]: { name: "z", typed_config: type(FILE_LOG) },
   [`${CONFIG}.accesslog.v3.AccessLogFilter`]: { not_health_check_filter: {} },
+  [`${CONFIG}.accesslog.v3.AndFilter`]: { filters: [traceable, traceable] },
+  [`${CONFIG}.accesslog.v3.OrFilter`]: { filters: [traceable, traceable] },
   [`${CONFIG}.accesslog.v3.ComparisonFilter`]: comparison,
   [`${CONFIG}.accesslog.v3.StatusCodeFilter`]: { comparison },
   [`${CONFIG}.accesslog.v3.DurationFilter`]: { comparison },
@@ -502,6 +504,7 @@ const messageValues: Readonly<Record<string, unknown>> = {
   [`${CONFIG}.cluster.v3.Cluster`]: cluster({ name: "z" }),
   [`${CONFIG}.cluster.v3.Cluster.CustomClusterType`]: { name: "z" },
   [`${CONFIG}.cluster.v3.Cluster.RefreshRate`]: { base_interval: "7s" },
+  [`${DNS_CLUSTER}.RefreshRate`]: { base_interval: "7s" },
   [`${CONFIG}.cluster.v3.Cluster.CommonLbConfig`]: { healthy_panic_threshold: { value: 7 } },
   [`${CONFIG}.cluster.v3.Cluster.LeastRequestLbConfig`]: { choice_count: 7 },
   [`${CONFIG}.cluster.v3.Cluster.RoundRobinLbConfig`]: { slow_start_config: {} },
@@ -567,6 +570,9 @@ const options = {
   ignoreUnsupported: false,
 } as const;
 
+/** Of the wrong type for most fields, or with nothing in it. */
+const wrongValues: readonly unknown[] = [{}, [[]], [{}], { nonsense: 1 }, 5.5, null];
+
 interface Outcome {
   /** The result as text; "" when it was refused. */
   readonly text: string;
@@ -613,7 +619,7 @@ async function isAccountedFor(context: Context, field: DescField): Promise<boole
   return false;
 }
 
-describe.each(Object.keys(contexts))("%s", (name) => {
+describe.each(Object.keys(contexts))("%s", { timeout: TEST_MS_MAX }, (name) => {
   const context = contexts[name] as Context;
 
   test("is one that the base's bootstrap may have", async () => {
@@ -630,6 +636,20 @@ describe.each(Object.keys(contexts))("%s", (name) => {
       if (!(await isAccountedFor(context, field))) dropped.push(field.name);
     }
     expect(dropped).toEqual([]);
+  });
+
+  test("is refused in words, whatever is wrong with one of its fields", async () => {
+    // `outcome` lets everything through that is not a list of problems: our bugs.
+    for (const field of schema.requireMessage(name).fields) {
+      const without = Object.entries(context.base).filter(([key]) => key !== field.name);
+      const messages = [undefined, ...wrongValues].map((value) =>
+        value === undefined ? without : [...without, [field.name, value]],
+      );
+      for (const message of messages) {
+        const result = outcome(context.place(Object.fromEntries(message) as Fields));
+        await expect(result, field.name).resolves.toBeDefined();
+      }
+    }
   });
 });
 

@@ -3,9 +3,8 @@ import { ConfigErrors, problemsMax } from "../config-error.ts";
 import type { ConfigProblem } from "../config-error.ts";
 
 /**
- * Throws ConfigErrors unless all stages found nothing. A later stage's words about a field of which
- * an earlier one already refused a part are left out: they would only follow from it. `unread` are
- * fields that nobody implements; they are left out where a problem names the same field.
+ * Throws ConfigErrors unless all stages found nothing. Of one field only the first stage that speaks
+ * of it is heard: what later ones say follows from it. `unread` are fields that nobody implements.
  */
 export function throwProblems(
   stages: readonly (ConfigErrors | null)[],
@@ -15,23 +14,20 @@ export function throwProblems(
   let omitted = 0;
   for (const errors of stages) {
     if (errors === null) continue;
-    const earlier = [...all];
-    all.push(...errors.problems.filter((one) => !earlier.some((known) => isWithin(known, one))));
+    const earlier = new Set(all.map(fieldOf));
+    all.push(...errors.problems.filter((problem) => !earlier.has(fieldOf(problem))));
     omitted += errors.omitted;
   }
-  const paths = new Set(all.map((problem) => `${problem.file}:${problem.path}`));
-  all.push(...unread.filter((problem) => !paths.has(`${problem.file}:${problem.path}`)));
+  const spoken = new Set(all.map(fieldOf));
+  all.push(...unread.filter((problem) => !spoken.has(fieldOf(problem))));
   if (all.length === 0) return;
   all.sort(byPosition);
   omitted += Math.max(0, all.length - problemsMax);
   throw new ConfigErrors(all.slice(0, problemsMax), omitted);
 }
 
-/** `known` is about the same field as `problem`, or about a part of it. */
-function isWithin(known: ConfigProblem, problem: ConfigProblem): boolean {
-  if (known.file !== problem.file || !known.path.startsWith(problem.path)) return false;
-  const next = known.path[problem.path.length];
-  return next === undefined || next === "." || next === "[";
+function fieldOf(problem: ConfigProblem): string {
+  return `${problem.file}:${problem.path}`;
 }
 
 function byPosition(left: ConfigProblem, right: ConfigProblem): number {

@@ -64,7 +64,7 @@ function readWeighted(
   const nodes = node.nodes("clusters");
   const clusters = nodes.map((c) => readWeightedCluster(t, c, readPerFilter));
   const sum = clusters.reduce((total, cluster) => total + cluster.weight, 0);
-  const areAllSet = nodes.every((cluster) => cluster.has("weight"));
+  const areAllSet = nodes.every((cluster) => cluster.uint("weight") !== undefined);
   if (sum === 0 && areAllSet && nodes.length > 0) {
     t.wrong(node, "sum of weights must be greater than 0", "clusters");
   }

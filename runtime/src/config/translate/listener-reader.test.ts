@@ -1,0 +1,367 @@
+import { expect, test } from "vitest";
+import {
+  address,
+  boot,
+  type Fields,
+  HCM,
+  listenerOf,
+  problems,
+  router,
+  table,
+  translate,
+  type,
+  warnings,
+} from "./bootstrap-for-test.ts";
+
+const LISTENER = "static_resources.listeners[0]";
+const INSPECTOR = "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector";
+const PROXY_PROTOCOL = "envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol";
+const RAW = "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer";
+const TLS = "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext";
+const TCP_PROXY = "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy";
+
+const listenerProblems = (listener: Fields): Promise<string[]> => problems(boot({ listener }));
+const chainProblems = (chain: Fields): Promise<string[]> => problems(boot({ chain }));
+
+const manager = {
+  ...type(HCM),
+  stat_prefix: "x",
+  route_config: table(),
+  http_filters: [router],
+};
+
+test("gives a listener of which little is said Envoy's defaults", async () => {
+  const { filterChains, ...listener } = await listenerOf({});
+  expect(filterChains).toHaveLength(1);
+  expect(listener).toEqual({
+    name: "main",
+    where: LISTENER,
+    address: { kind: "ip", address: "127.0.0.1", port: 0, ipv4Compat: false, pipeMode: 0 },
+    additionalAddresses: [],
+    statPrefix: "127.0.0.1_0",
+    reusePort: true,
+    backlog: 0,
+    bindToPort: true,
+    perConnectionBufferBytesMax: 1_048_576,
+    defaultFilterChain: null,
+    trafficDirection: "unspecified",
+    drainType: "default",
+    accessLogs: [],
+    keepAliveIdleSeconds: 0,
+  });
+});
+
+test("reads every field of a listener", async () => {
+  const listener = await listenerOf({
+    listener: {
+      name: "edge",
+      address: address("::1", 8080),
+      additional_addresses: [{ address: { pipe: { path: "@edge" } } }],
+      stat_prefix: "e:d://ge",
+      enable_reuse_port: false,
+      tcp_backlog_size: 64,
+      per_connection_buffer_limit_bytes: 32_768,
+      traffic_direction: "OUTBOUND",
+      drain_type: "MODIFY_ONLY",
+      tcp_keepalive: { keepalive_time: 30 },
+    },
+    chain: { name: "only" },
+  });
+  expect(listener).toMatchObject({
+    name: "edge",
+    address: { kind: "ip", address: "::1", port: 8080 },
+    additionalAddresses: [{ kind: "pipe", address: "@edge", port: 0, pipeMode: 0 }],
+    statPrefix: "e_d_ge",
+    reusePort: false,
+    backlog: 64,
+    perConnectionBufferBytesMax: 32_768,
+    trafficDirection: "outbound",
+    drainType: "modify_only",
+    keepAliveIdleSeconds: 30,
+  });
+  expect(listener.filterChains[0]?.name).toBe("only");
+});
+
+test("keeps connections alive after two hours when the time is not said", async () => {
+  const listener = await listenerOf({ listener: { tcp_keepalive: {} } });
+  expect(listener.keepAliveIdleSeconds).toBe(7200);
+});
+
+test("lets enable_reuse_port win over the deprecated reuse_port", async () => {
+  expect((await listenerOf({ listener: { reuse_port: false } })).reusePort).toBe(false);
+  const both = { reuse_port: false, enable_reuse_port: true };
+  expect((await listenerOf({ listener: both })).reusePort).toBe(true);
+});
+
+test("writes IPv6 addresses in names of stats as Envoy does", async () => {
+  const listener = await listenerOf({ listener: { address: address("::1", 10_000) } });
+  expect(listener.statPrefix).toBe("[__1]_10000");
+});
+
+test("names listeners without a name after their address, each otherwise", async () => {
+  const config = boot({ listener: { name: "" } });
+  const { listeners } = config["static_resources"] as { listeners: Fields[] };
+  listeners.push(listeners[0] as Fields, { ...listeners[0], name: "127.0.0.1:0#3" });
+  const { snapshot } = await translate(config);
+  const names = snapshot.listeners.map((listener) => listener.name);
+  expect(names).toEqual(["127.0.0.1:0", "127.0.0.1:0#2", "127.0.0.1:0#3"]);
+});
+
+test("refuses a name or an address that two listeners have", async () => {
+  const config = boot({ listener: { address: address("127.0.0.1", 80) } });
+  const { listeners } = config["static_resources"] as { listeners: Fields[] };
+  listeners.push(listeners[0] as Fields);
+  expect(await problems(config)).toEqual([
+    "static_resources.listeners[1].name: duplicate listener 'main'",
+    `static_resources.listeners[1].address: found the address 127.0.0.1:80 twice, first in ${LISTENER}`,
+  ]);
+});
+
+test("lets one listener have an address twice, and all of them port 0", async () => {
+  const again = [{ address: address("127.0.0.1", 80) }];
+  const listener = { address: address("127.0.0.1", 80), additional_addresses: again };
+  expect(await listenerProblems(listener)).toEqual([]);
+});
+
+test.each<[string, Fields, string]>([
+  [
+    "a name",
+    address("localhost", 80),
+    ".socket_address.address: malformed IP address: localhost (names need a cluster of type STRICT_DNS or LOGICAL_DNS)",
+  ],
+  [
+    "octal bytes",
+    address("127.0.0.010"),
+    ".socket_address.address: malformed IP address: 127.0.0.010 (names need a cluster of type STRICT_DNS or LOGICAL_DNS)",
+  ],
+  [
+    "ipv4_compat of IPv4",
+    { socket_address: { address: "127.0.0.1", port_value: 0, ipv4_compat: true } },
+    '.socket_address.ipv4_compat: found "127.0.0.1", expected an IPv6 address with ipv4_compat',
+  ],
+  [
+    "UDP",
+    { socket_address: { address: "127.0.0.1", port_value: 0, protocol: "UDP" } },
+    ".socket_address.protocol: protocol UDP is not implemented by Headgate",
+  ],
+  [
+    "a resolver",
+    { socket_address: { address: "127.0.0.1", port_value: 0, resolver_name: "r" } },
+    ".socket_address.resolver_name: the address resolver r is not implemented by Headgate",
+  ],
+  [
+    "a named port",
+    { socket_address: { address: "127.0.0.1", named_port: "http" } },
+    ".socket_address.named_port: not implemented by Headgate",
+  ],
+  [
+    "a network namespace",
+    { socket_address: { address: "127.0.0.1", port_value: 0, network_namespace_filepath: "/n" } },
+    ".socket_address.network_namespace_filepath: not implemented by Headgate",
+  ],
+  [
+    "a path of 108 bytes",
+    { pipe: { path: `/${"x".repeat(107)}` } },
+    ".pipe.path: found a path of 108 bytes, expected less than 108",
+  ],
+  [
+    "a mode of an abstract socket",
+    { pipe: { path: "@a", mode: 0o600 } },
+    ".pipe.mode: cannot set the mode of an abstract unix socket",
+  ],
+  [
+    "an internal listener",
+    { envoy_internal_address: { server_listener_name: "x" } },
+    ".envoy_internal_address: not implemented by Headgate",
+  ],
+])("refuses %s as an address", async (_, value, expected) => {
+  expect(await listenerProblems({ address: value })).toEqual([`${LISTENER}.address${expected}`]);
+});
+
+test("takes a unix socket with a mode, and a path of 107 bytes", async () => {
+  const path = `/${"x".repeat(106)}`;
+  const listener = await listenerOf({ listener: { address: { pipe: { path, mode: 0o600 } } } });
+  expect(listener.address).toMatchObject({ kind: "pipe", address: path, pipeMode: 0o600 });
+});
+
+test("says what a listener lacks, and nothing of its other fields", async () => {
+  expect(await listenerProblems({ address: undefined })).toEqual([`${LISTENER}: expected address`]);
+  expect(await listenerProblems({ filter_chains: [] })).toEqual([
+    `${LISTENER}.filter_chains: no filter chains specified`,
+  ]);
+});
+
+test("takes a default filter chain alone, and chains without filters", async () => {
+  const chain = { name: "d", filters: [] };
+  const listener = await listenerOf({
+    listener: { filter_chains: [], default_filter_chain: chain },
+  });
+  expect(listener.filterChains).toEqual([]);
+  expect(listener.defaultFilterChain).toEqual({ name: "d", hcm: null });
+});
+
+test.each<[Fields, string]>([
+  [{ bind_to_port: false }, "bind_to_port: bind_to_port: false is"],
+  [{ transparent: true }, "transparent: transparent is"],
+  [{ freebind: true }, "freebind: freebind is"],
+  [{ use_original_dst: true }, "use_original_dst: use_original_dst is"],
+  [{ tcp_fast_open_queue_length: 1 }, "tcp_fast_open_queue_length: tcp_fast_open_queue_length is"],
+  [
+    { deprecated_v1: { bind_to_port: false } },
+    "deprecated_v1.bind_to_port: bind_to_port: false is",
+  ],
+  [{ enable_mptcp: true }, "enable_mptcp:"],
+  [{ udp_listener_config: { prefer_gro: true } }, "udp_listener_config:"],
+  [{ socket_options: [{ level: 1, name: 1, int_value: 1 }] }, "socket_options:"],
+  [
+    {
+      access_log: [
+        {
+          name: "x",
+          typed_config: type("envoy.extensions.access_loggers.stream.v3.StdoutAccessLog"),
+        },
+      ],
+    },
+    "access_log: the access log of a listener is",
+  ],
+])("names %j as not implemented", async (listener, expected) => {
+  const message = `${LISTENER}.${expected} not implemented by Headgate`;
+  expect(await listenerProblems(listener)).toEqual([message]);
+});
+
+test("takes switches that stand at what it does anyway", async () => {
+  const switches = {
+    bind_to_port: true,
+    transparent: false,
+    freebind: false,
+    use_original_dst: false,
+    tcp_fast_open_queue_length: 0,
+    deprecated_v1: { bind_to_port: true },
+    enable_mptcp: false,
+    socket_options: [],
+    listener_filters: [{ name: "i", typed_config: type(INSPECTOR) }],
+    listener_filters_timeout: "5s",
+  };
+  expect(await listenerProblems(switches)).toEqual([]);
+  const chain = {
+    transport_socket: { name: "raw", typed_config: type(RAW) },
+    use_proxy_proto: false,
+  };
+  expect(await chainProblems({ ...chain, filter_chain_match: {} })).toEqual([]);
+});
+
+test.each<[string, Fields, string]>([
+  [
+    "a match",
+    { filter_chain_match: { server_names: ["a"] } },
+    ".filter_chain_match: filter_chain_match is",
+  ],
+  ["the PROXY protocol", { use_proxy_proto: true }, ".use_proxy_proto: use_proxy_proto is"],
+  [
+    "TLS",
+    { transport_socket: { name: "tls", typed_config: type(TLS) } },
+    `.transport_socket: the transport socket ${TLS} is`,
+  ],
+  [
+    "another network filter",
+    {
+      filters: [
+        { name: "t", typed_config: { ...type(TCP_PROXY), stat_prefix: "t", cluster: "up" } },
+      ],
+    },
+    `.filters[0].typed_config: the network filter ${TCP_PROXY} is`,
+  ],
+  [
+    "a second network filter",
+    {
+      filters: [
+        { name: "a", typed_config: manager },
+        { name: "b", typed_config: manager },
+      ],
+    },
+    ".filters[1]: more than one network filter in a chain is",
+  ],
+  [
+    "a discovered filter",
+    {
+      filters: [{ name: "a", config_discovery: { config_source: { ads: {} }, type_urls: ["a"] } }],
+    },
+    ".filters[0].config_discovery:",
+  ],
+])("refuses %s in a filter chain", async (_, chain, expected) => {
+  const message = `${LISTENER}.filter_chains[0]${expected} not implemented by Headgate`;
+  expect(await chainProblems(chain)).toEqual([message]);
+});
+
+test("refuses several filter chains, which it cannot choose from", async () => {
+  const chains = ["a", "b"].map((name) => ({ name, filters: [{ name, typed_config: manager }] }));
+  expect(await listenerProblems({ filter_chains: chains })).toEqual([
+    `${LISTENER}.filter_chains: choosing among several filter chains is not implemented by Headgate`,
+  ]);
+});
+
+test("asks for the configuration of what is only named", async () => {
+  expect(await chainProblems({ filters: [{ name: "x" }] })).toEqual([
+    `${LISTENER}.filter_chains[0].filters[0]: expected typed_config`,
+  ]);
+  expect(await chainProblems({ filters: [{ name: "x", typed_config: {} }] })).toEqual([
+    `${LISTENER}.filter_chains[0].filters[0]: expected typed_config`,
+  ]);
+  expect(await chainProblems({ transport_socket: { name: "x" } })).toEqual([
+    `${LISTENER}.filter_chains[0].transport_socket: expected typed_config`,
+  ]);
+  expect(await listenerProblems({ listener_filters: [{ name: "x" }] })).toEqual([
+    `${LISTENER}.listener_filters[0]: expected typed_config`,
+  ]);
+});
+
+const ignoring = { ignoreUnsupported: true };
+
+test("warns of what only tunes when --ignore-unsupported is given, and serves without it", async () => {
+  const config = boot({ listener: { freebind: true, enable_mptcp: true } });
+  expect(await warnings(config, ignoring)).toEqual([
+    `${LISTENER}.freebind: freebind is not implemented by Headgate`,
+    `${LISTENER}.enable_mptcp: not implemented by Headgate`,
+  ]);
+});
+
+test("closes connections of a chain whose network filter it was told to ignore", async () => {
+  const proxy = { ...type(TCP_PROXY), stat_prefix: "t", cluster: "up" };
+  const config = boot({ chain: { filters: [{ name: "t", typed_config: proxy }] } });
+  const { snapshot } = await translate(config, ignoring);
+  expect(snapshot.listeners[0]?.filterChains).toEqual([{ name: "", hcm: null }]);
+});
+
+test.each<[string, Fields, Fields, string]>([
+  [
+    "TLS",
+    {},
+    { transport_socket: { name: "t", typed_config: type(TLS) } },
+    "traffic would go in plain text",
+  ],
+  [
+    "a match",
+    {},
+    { filter_chain_match: { destination_port: 1 } },
+    "connections would get another filter chain than they should",
+  ],
+  ["the PROXY protocol", {}, { use_proxy_proto: true }, "the client's address would be wrong"],
+  [
+    "a listener filter",
+    { listener_filters: [{ name: "p", typed_config: type(PROXY_PROTOCOL) }] },
+    {},
+    "connections would pass without it",
+  ],
+  [
+    "a socket option",
+    { socket_options: [{ level: 1, name: 25, buf_value: "bG8=" }] },
+    {},
+    "the listener could be reached on other interfaces",
+  ],
+])("does not ignore %s: it could let somebody in", async (_, listener, chain, why) => {
+  const found = await problems(boot({ listener, chain }), ignoring);
+  expect(found).toHaveLength(1);
+  expect(found[0]).toContain(
+    `not implemented by Headgate, and --ignore-unsupported does not cover it: ${why}`,
+  );
+});
