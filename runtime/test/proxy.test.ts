@@ -13,8 +13,8 @@ import { defaultConfig } from "../src/hcm/hcm-for-test.ts";
 import { HcmStats } from "../src/hcm/hcm-stats.ts";
 import { LocalReplyWriter } from "../src/hcm/local-reply.ts";
 import { RequestNormalizer } from "../src/hcm/request-normalizer.ts";
+import { RequestSanitizer } from "../src/hcm/request-sanitizer.ts";
 import { ResponseFinisher } from "../src/hcm/response-finisher.ts";
-import { TrustedAddress } from "../src/hcm/trusted-address.ts";
 import { Listener } from "../src/network/listener.ts";
 import { RouteTable } from "../src/router/route-table.ts";
 import { RouterStats } from "../src/router/router-stats.ts";
@@ -124,7 +124,7 @@ async function startProxy(upstreamPort: number): Promise<{ port: number; stats: 
       stats: new RouterStats(stats, "main"),
     },
     normalizer: new RequestNormalizer(config),
-    trustedAddress: new TrustedAddress(config, identity, random),
+    sanitizer: new RequestSanitizer(config, identity, random),
     finisher: new ResponseFinisher(config, clock),
     localReplies: new LocalReplyWriter(null, { clock, random, hostname: "h" }),
     drain: { isDraining: false },

@@ -55,7 +55,7 @@ export class StreamInfo {
   attemptCount: number;
   filterChainName: string;
   healthCheck: boolean;
-  /** Body of the local reply, for %LOCAL_REPLY_BODY%. */
+  /** Body of the local reply, only while its body_format is run; access logs see "", as Envoy's. */
   localReplyBody: string;
   /**
    * The client's address as trusted proxies told it (x-forwarded-for), without a port; "" = the

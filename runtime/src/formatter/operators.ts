@@ -1,12 +1,7 @@
 // The %COMMANDS% of substitution formats by name: each row compiles a command's arguments into an
 // operator. Source: Envoy's "Command Operators" page (configuration/observability/access_log).
 import { responseFlagNames, responseFlagsText } from "../core/response-flags.ts";
-import {
-  protocolText,
-  remoteAddressOf,
-  remoteIpOf,
-  remotePortOf,
-} from "../core/stream-info.ts";
+import { protocolText, remoteAddressOf, remoteIpOf, remotePortOf } from "../core/stream-info.ts";
 import type { StreamInfo } from "../core/stream-info.ts";
 import type { ConnectionInfo } from "../core/connection-info.ts";
 import type { FormatContext, FormatOperator, FormatValue } from "./format-context.ts";

@@ -24,10 +24,11 @@ import type { Route, RouterCallbacks } from "../router/route.ts";
 import { Router } from "../router/router.ts";
 import type { ConnectionManager } from "./connection-manager.ts";
 import type { HcmContext, StreamRouter } from "./hcm-context.ts";
+import { joinRequestLines } from "./joined-headers.ts";
 import { addReplyHeaders } from "./local-reply.ts";
 import { replies, replyToCodecError } from "./replies.ts";
 import { NormalizeResult, normalizeReplies, redirectReply } from "./request-normalizer.ts";
-import { forgetClient, takesContinue } from "./trusted-address.ts";
+import { takesContinue } from "./request-sanitizer.ts";
 import { StreamTimeout, type StreamTimeoutReceiver, StreamTimer } from "./stream-timer.ts";
 
 export class ActiveStream
@@ -115,7 +116,6 @@ export class ActiveStream
     this.lastActivityMs = nowMs;
     this.idleTimeoutMs = config.streamIdleTimeoutMs;
     this.#router.reset();
-    forgetClient(connection);
     this.streamInfo.reset(connection, nextStreamId(), nowMs);
     this.streamInfo.protocol = protocol;
     this.streamInfo.filterChainName = connection.filterChainName;
@@ -145,9 +145,10 @@ export class ActiveStream
   // ---- RequestDecoder: from the codec.
 
   decodeHeaders(headers: HeaderMap, endStream: boolean): void {
-    const { config, normalizer, trustedAddress } = this.#context;
+    const { config, normalizer, sanitizer } = this.#context;
     const connection = this.#connectionManager.callbacks.info;
     this.#requestHeaders = headers;
+    joinRequestLines(headers);
     this.isHeadRequest = headers.method === "HEAD";
     this.#isGrpc = isGrpcRequest(headers);
     if (endStream) this.#onRequestComplete();
@@ -159,11 +160,10 @@ export class ActiveStream
       this.#refuse(result, headers);
       return;
     }
-    const wantsUpgrade = isUpgrade(headers);
-    trustedAddress.apply(headers, connection);
+    sanitizer.sanitize(headers, connection, this.streamInfo);
     this.#chooseRoute(headers);
     this.#startChain();
-    if (wantsUpgrade) {
+    if (isUpgrade(headers)) {
       this.#context.stats.rqWsOnNonWsRoute.inc();
       this.#filters.sendLocalReply(replies.upgradeRefused);
       return;
@@ -424,10 +424,7 @@ export class ActiveStream
   }
 
   #refuse(result: NormalizeResult, headers: HeaderMap): void {
-    const { stats } = this.#context;
-    if (result === NormalizeResult.NotRelative) stats.rqNonRelativePath.inc();
-    else if (result === NormalizeResult.BadPath) stats.rqFailedPathNormalization.inc();
-    else if (result === NormalizeResult.Redirect) stats.rqRedirectedWithNormalizedPath.inc();
+    this.#context.stats.countRefusal(result);
     this.#startChain();
     this.#filters.sendLocalReply(normalizeReplies[result] ?? redirectReply(headers.path ?? "/"));
   }
@@ -435,9 +432,12 @@ export class ActiveStream
   #chooseRoute(headers: HeaderMap): void {
     const { config, random, routes } = this.#context;
     const info = this.streamInfo;
-    const route = routes.match(headers, random.u32());
+    // As Envoy: nothing is routed without x-forwarded-proto.
+    const isOdd = (headers.getById(HeaderId.XForwardedProto) ?? "") === "";
+    const route = isOdd ? null : routes.match(headers, random.u32());
     this.#isRouteStale = false;
     this.#route = route;
+    info.upstreamCluster = route?.fixedCluster ?? "";
     info.routeName = route?.name ?? "";
     info.virtualHostName = route?.virtualHost.name ?? "";
     this.idleTimeoutMs = config.streamIdleTimeoutMs;
@@ -463,7 +463,7 @@ export class ActiveStream
     if (timer !== null) this.#context.timers.cancel(timer);
   }
 
-  /** Logs name the route's cluster also when a filter answered. */
+  /** Logs name the cluster also when a filter answered before one was picked. */
   #nameCluster(): void {
     const headers = this.#requestHeaders;
     const route = this.#route;
@@ -485,7 +485,7 @@ export class ActiveStream
     this.#cancel(this.#requestTimer);
     this.#cancel(this.#durationTimer);
     if (isOurs && !(this.isRequestComplete && this.#isResponseComplete)) stats.rqRxReset.inc();
-    if (!this.#hasReachedRouter) this.#nameCluster();
+    if (!this.#hasReachedRouter && info.upstreamCluster === "") this.#nameCluster();
     stats.rqActive.dec();
     stats.rqTime.record(Math.trunc(info.endMs - info.startMs));
     if (this.#isChainStarted) this.#filters.log();

@@ -1,5 +1,6 @@
 // What Envoy 1.40 made of these paths with normalize_path, merge_slashes and the escaped-slash
 // actions.
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { canonicalPath, mergeSlashes, unescapeSlashes } from "./canonical-path.ts";
 
@@ -68,6 +69,14 @@ describe("canonicalPath", () => {
     ["/..;?x;/y", "/?x;/y"],
   ])("dot segments may carry parameters: %s becomes %s", (path, expected) => {
     expect(canonicalPath(path)).toBe(expected);
+  });
+
+  test("1500 random paths become what Envoy made of them", () => {
+    const text = readFileSync(new URL("./fixtures/paths.json", import.meta.url), "utf8");
+    const pairs = JSON.parse(text) as readonly (readonly [string, string | null])[];
+    expect(pairs.length).toBeGreaterThan(1000);
+    const wrong = pairs.filter(([path, expected]) => canonicalPath(path) !== expected);
+    expect(wrong).toEqual([]);
   });
 
   test("an escaped NUL has no canonical form", () => {

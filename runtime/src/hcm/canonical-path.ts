@@ -1,7 +1,5 @@
 // Makes request paths canonical before a route is chosen: escaped slashes, dot segments, doubled
-// slashes.
-// Called by request-normalizer.ts; which character is treated how was asked of Envoy 1.40, byte by
-// byte.
+// slashes. Called by request-normalizer.ts; which character is treated how was asked of Envoy 1.40.
 
 /** Paths that canonicalPath does not change: no escape, no backslash, no dot behind a slash. */
 const plainPath = /^(?:[\w\-~!$&'()*+,:;=@[\]/]|(?<!\/)\.)*$/;
@@ -30,9 +28,8 @@ export function mergeSlashes(path: string): string {
 
 /**
  * Resolves dot segments ("." and "..", escaped or not, with or without parameters), takes "\" as
- * "/",
- * writes unreserved characters plain and unsafe ones escaped. The query stays as it is. Null for an
- * escaped NUL: such a request is refused.
+ * "/", writes unreserved characters plain and unsafe ones escaped. The query stays as it is. Null
+ * for an escaped NUL: such a request is refused.
  */
 export function canonicalPath(path: string): string | null {
   const end = queryStart(path);
@@ -121,8 +118,7 @@ function parentOf(path: string): string {
 
 /**
  * `%2%65` must not become the new escape `%2e`: when the character that was just unescaped makes
- * the
- * lone percent sign an escape, that sign is written as "%25" (Chromium's rule).
+ * the lone percent sign an escape, that sign is written as "%25" (Chromium's rule).
  */
 function withoutNestedEscape(out: string, percent: number, next: string): string {
   const takesNext = percent === out.length - 2;

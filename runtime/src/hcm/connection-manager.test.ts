@@ -22,7 +22,7 @@ describe("a request", () => {
     expect(w.send(GET)).toBe(
       `HTTP/1.1 200 OK\r\ncontent-length: 2\r\n${DATE}server: envoy\r\n\r\nok`,
     );
-    expect(w.log).toEqual(["200|-|via_upstream|GET|/|0|2|-|rest"]);
+    expect(w.log).toEqual(["200|-|via_upstream|GET|/|0|2|up|rest"]);
     expect(w.io.fate).toBe("open");
     expect(w.counts()).toEqual({
       cx_total: 1,
@@ -121,7 +121,7 @@ describe("a response", () => {
     w.send(GET);
     w.router.respond(200, "abc", false);
     w.router.callbacks.onUpstreamResetAfterResponse("upstream_reset{x y}", 0x40);
-    expect(w.log).toEqual(["200|UC|upstream_reset{x_y}|GET|/|0|3|-|rest"]);
+    expect(w.log).toEqual(["200|UC|upstream_reset{x_y}|GET|/|0|3|up|rest"]);
     expect(w.io.fate).toBe("open");
     w.pass(1100);
     expect(w.io.fate).toBe("closed");
@@ -255,7 +255,7 @@ describe("answers of our own", () => {
       "HTTP/1.1 503 Service Unavailable\r\nx-route: 1\r\nx-reply: 1\r\ncontent-length: 2\r\n" +
         `content-type: text/plain\r\nx-filter: 1\r\n${DATE}server: envoy\r\n\r\nno`,
     );
-    expect(w.log).toEqual(["503|UH|some_reason|GET|/|0|2|-|rest"]);
+    expect(w.log).toEqual(["503|UH|some_reason|GET|/|0|2|up|rest"]);
     expect(events).toEqual(["A.dh.", "A.eh", "A.ed(no).", "A.log", "A.destroy"]);
   });
 
@@ -303,7 +303,7 @@ describe("timeouts", () => {
     w.pass(700);
     expect(w.io.sent).toContain("408 Request Timeout");
     expect(w.io.sent.endsWith("connection: close\r\n\r\nstream timeout")).toBe(true);
-    expect(w.log).toEqual(["408|SI|stream_idle_timeout|POST|/|4|14|-|rest"]);
+    expect(w.log).toEqual(["408|SI|stream_idle_timeout|POST|/|4|14|up|rest"]);
     expect(w.router.isDestroyed).toBe(true);
     expect(w.counts()["rq_idle_timeout"]).toBe(1);
   });
@@ -317,7 +317,7 @@ describe("timeouts", () => {
     w.send(GET);
     w.router.respond(200, "abc", false);
     w.pass(2200);
-    expect(w.log[1]).toBe("200|SI|stream_idle_timeout|GET|/|0|3|-|rest");
+    expect(w.log[1]).toBe("200|SI|stream_idle_timeout|GET|/|0|3|up|rest");
     expect(w.counts()).toMatchObject({ rq_idle_timeout: 2, rq_tx_reset: 1, rq_rx_reset: 1 });
   });
 
@@ -488,7 +488,7 @@ describe("a client that leaves", () => {
       const w = world();
       w.send(HALF_POST);
       w[leave]();
-      expect(w.log).toEqual(["0|DC|downstream_remote_disconnect|POST|/|3|0|-|rest"]);
+      expect(w.log).toEqual(["0|DC|downstream_remote_disconnect|POST|/|3|0|up|rest"]);
       expect(w.router.isDestroyed).toBe(true);
       expect(w.io.fate).toBe("closed");
       expect(w.counts()).toEqual({
@@ -510,7 +510,7 @@ describe("a client that leaves", () => {
     w.send(GET);
     w.router.respond(200, "abc", false);
     w.breakOff();
-    expect(w.log).toEqual(["200|DC|downstream_remote_disconnect|GET|/|0|3|-|rest"]);
+    expect(w.log).toEqual(["200|DC|downstream_remote_disconnect|GET|/|0|3|up|rest"]);
     w.router.data("late", true);
     expect(w.log.length).toBe(1);
   });
@@ -529,7 +529,7 @@ describe("a client that leaves", () => {
     const w = world();
     w.send(GET);
     w.connection.closeNow();
-    expect(w.log).toEqual(["0|DC|downstream_local_disconnect|GET|/|0|0|-|rest"]);
+    expect(w.log).toEqual(["0|DC|downstream_local_disconnect|GET|/|0|0|up|rest"]);
     expect(w.counts()).toMatchObject({ cx_destroy_local_active_rq: 1 });
     expect(w.io.fate).toBe("reset");
   });

@@ -16,8 +16,8 @@ import type { RouterContext } from "../router/router.ts";
 import type { HcmStats } from "./hcm-stats.ts";
 import type { LocalReplyWriter } from "./local-reply.ts";
 import type { RequestNormalizer } from "./request-normalizer.ts";
+import type { RequestSanitizer } from "./request-sanitizer.ts";
 import type { ResponseFinisher } from "./response-finisher.ts";
-import type { TrustedAddress } from "./trusted-address.ts";
 
 /**
  * Whether answers ask clients to leave; one per worker and traffic direction, looked at per
@@ -63,7 +63,7 @@ export interface HcmContext {
   readonly accessLoggers: readonly AccessLogger[];
   readonly router: RouterContext;
   readonly normalizer: RequestNormalizer;
-  readonly trustedAddress: TrustedAddress;
+  readonly sanitizer: RequestSanitizer;
   readonly finisher: ResponseFinisher;
   readonly localReplies: LocalReplyWriter;
   readonly drain: DrainState;

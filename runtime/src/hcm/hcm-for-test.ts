@@ -1,6 +1,7 @@
 // A connection manager without sockets: codec, connection, filter manager and timers are real;
 // router, io handle and time are played by hand. For tests of this room.
 import { FakeTime } from "../../test/fake-time.ts";
+import { HeadParser } from "../codec/http1/parser.ts";
 import { Http1Shared } from "../codec/http1/shared.ts";
 import type { HcmConfig } from "../config/snapshot.ts";
 import { Clock } from "../core/clock.ts";
@@ -8,7 +9,7 @@ import { ConnectionInfo } from "../core/connection-info.ts";
 import { HeaderMap } from "../core/header-map.ts";
 import { SeededRandom } from "../core/random.ts";
 import { responseFlagsText } from "../core/response-flags.ts";
-import type { StreamInfo } from "../core/stream-info.ts";
+import { StreamInfo } from "../core/stream-info.ts";
 import { TimerWheel } from "../core/timer-wheel.ts";
 import type { HttpFilter, LocalReply } from "../filter/http-filter.ts";
 import { Connection } from "../network/connection.ts";
@@ -21,8 +22,8 @@ import type { HcmContext, StreamRouter } from "./hcm-context.ts";
 import { HcmStats } from "./hcm-stats.ts";
 import { LocalReplyWriter } from "./local-reply.ts";
 import { RequestNormalizer } from "./request-normalizer.ts";
+import { RequestSanitizer } from "./request-sanitizer.ts";
 import { ResponseFinisher } from "./response-finisher.ts";
-import { TrustedAddress } from "./trusted-address.ts";
 
 /** What Envoy has when nothing is configured. */
 export const defaultConfig: HcmConfig = {
@@ -97,6 +98,41 @@ export function requestHeaders(path: string, more: readonly string[] = []): Head
   return headers;
 }
 
+/** A head as the codec parses it. */
+export function parsedRequest(...lines: string[]): HeaderMap {
+  const map = new HeaderMap();
+  const bytes = Buffer.from(`${lines.join("\r\n")}\r\n\r\n`, "latin1");
+  const result = new HeadParser().request(bytes, 0, bytes.length, map, defaultConfig.http1);
+  if (result !== bytes.length) throw new Error(`not parsed: ${lines.join(" | ")}`);
+  return map;
+}
+
+export function getRequest(target: string, ...lines: string[]): HeaderMap {
+  return parsedRequest(`GET ${target} HTTP/1.1`, "Host: test.local", ...lines);
+}
+
+/** Header lines as written upstream, without the request line and Host. */
+export function writtenLines(map: HeaderMap): string[] {
+  return map.serializeLines("").split("\r\n").slice(0, -1);
+}
+
+/** A connection from `ip`, or from the unix path that it is, to port 8080. */
+export function connectionFrom(ip: string): ConnectionInfo {
+  const isPath = ip.startsWith("/");
+  const port = isPath ? 0 : 5555;
+  const text = isPath ? ip : ip.includes(":") ? `[${ip}]:${port}` : `${ip}:${port}`;
+  const local = isPath
+    ? { text: ip, ip, port: 0 }
+    : { text: "127.0.0.1:8080", ip: "127.0.0.1", port: 8080 };
+  return new ConnectionInfo(1, { text, ip, port }, local, 0);
+}
+
+export function infoOf(connection: ConnectionInfo): StreamInfo {
+  const info = new StreamInfo();
+  info.reset(connection, 1, 0);
+  return info;
+}
+
 export function connectionInfo(remoteIp = "127.0.0.1"): ConnectionInfo {
   const remote = { text: `${remoteIp}:40000`, ip: remoteIp, port: 40_000 };
   return new ConnectionInfo(
@@ -132,6 +168,7 @@ export class FakeRoute implements Route {
     perFilter: [],
   };
   readonly kind = "route";
+  readonly fixedCluster = "up";
   readonly perFilter = null;
   readonly timeoutMs = 15_000;
   readonly timeoutText = "15000";
@@ -348,7 +385,7 @@ export class HcmWorld {
       // The fake router takes its place.
       router: null as unknown as RouterContext,
       normalizer: new RequestNormalizer(config),
-      trustedAddress: new TrustedAddress(
+      sanitizer: new RequestSanitizer(
         config,
         { cluster: "c", id: "n", hostIp: "10.1.1.1" },
         random,

@@ -2,6 +2,7 @@
 // Made once per configuration.
 import type { Http1ServerStats } from "../codec/http1/server-connection.ts";
 import type { Counter, Gauge, Histogram, StatsStore } from "../stats/store.ts";
+import { NormalizeResult } from "./request-normalizer.ts";
 
 /** Names that exist from the start though nothing here moves them yet. */
 const restingCounters: readonly string[] = [
@@ -164,6 +165,13 @@ export class HcmStats {
     if (details === "request_payload_too_large") this.rqTooLarge.inc();
     else if (details === "response_payload_too_large") this.rsTooLarge.inc();
     else if (details === "max_duration_timeout") this.rqMaxDurationReached.inc();
+  }
+
+  /** A request is answered before it is routed. */
+  countRefusal(result: NormalizeResult): void {
+    if (result === NormalizeResult.NotRelative) this.rqNonRelativePath.inc();
+    else if (result === NormalizeResult.BadPath) this.rqFailedPathNormalization.inc();
+    else if (result === NormalizeResult.Redirect) this.rqRedirectedWithNormalizedPath.inc();
   }
 
   /** A response's headers go out; 1xx count too. */

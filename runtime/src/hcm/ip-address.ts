@@ -1,5 +1,5 @@
 // IP addresses as text and numbers: who stands in x-forwarded-for, who is internal. Called by
-// request-sanitizer.ts, off the usual path but for requests that carry x-forwarded-for.
+// request-sanitizer.ts and referer.ts, off the usual path but for requests with x-forwarded-for.
 import type { CidrConfig } from "../config/snapshot.ts";
 
 const GROUPS = 8;

@@ -1,15 +1,16 @@
 // Headers of which several lines are one list to Envoy: they become one line, in the first one's
-// place.
-// Called by request-sanitizer.ts and response-finisher.ts when a message came with such lines.
+// place. Called by ActiveStream for requests and by response-finisher.ts for responses.
 import { HeaderId, headerNames } from "../core/header-names.ts";
 import type { HeaderMap } from "../core/header-map.ts";
 
+/** Names that stand once (isJoinedHeader), but those of framing, and those without a bit. */
 const requestIds: readonly number[] = [
   HeaderId.Expect,
   HeaderId.ContentType,
   HeaderId.Te,
   HeaderId.UserAgent,
   HeaderId.Via,
+  HeaderId.XEnvoyAttemptCount,
   HeaderId.XEnvoyExternalAddress,
   HeaderId.XForwardedFor,
   HeaderId.XForwardedHost,
@@ -20,21 +21,24 @@ const requestIds: readonly number[] = [
 const responseIds: readonly number[] = [
   HeaderId.ContentType,
   HeaderId.Date,
+  HeaderId.GrpcStatus,
+  HeaderId.Location,
   HeaderId.Server,
   HeaderId.Via,
+  HeaderId.XEnvoyAttemptCount,
   HeaderId.XRequestId,
 ];
 
-/** Bits of HeaderMap.duplicated that make the functions below do anything. */
-export const REQUEST_JOINED_MASK: number = maskOf(requestIds);
-export const RESPONSE_JOINED_MASK: number = maskOf(responseIds);
+/** Bits of HeaderMap.duplicated. */
+const requestMask: number = maskOf(requestIds);
+const responseMask: number = maskOf(responseIds);
 
 export function joinRequestLines(headers: HeaderMap): void {
-  joinLines(headers, requestIds);
+  if ((headers.duplicated & requestMask) !== 0) joinLines(headers, requestIds);
 }
 
 export function joinResponseLines(headers: HeaderMap): void {
-  joinLines(headers, responseIds);
+  if ((headers.duplicated & responseMask) !== 0) joinLines(headers, responseIds);
 }
 
 /** Appends to a Via that is there, else writes `line`, the whole line with `via`. */

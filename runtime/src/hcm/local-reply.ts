@@ -23,6 +23,9 @@ export interface LocalReplyOptions {
   readonly hostname: string;
 }
 
+const TEXT = "text/plain";
+const JSON_TYPE = "application/json";
+
 /** Formats a body and knows its type. */
 class BodyFormat {
   readonly format: Formatter;
@@ -31,7 +34,7 @@ class BodyFormat {
   constructor(config: SubstitutionFormatConfig, hostname: string) {
     const format = compileFormat(config, hostname);
     if (typeof format !== "function") throw new Error(`body_format: ${format.message}`);
-    const byKind = config.kind === "json" ? "application/json" : "text/plain";
+    const byKind = config.kind === "json" ? JSON_TYPE : TEXT;
     this.format = format;
     this.contentType = config.contentType === "" ? byKind : config.contentType;
   }
@@ -80,40 +83,48 @@ export class LocalReplyWriter {
   ): string {
     headers.status = reply.status;
     info.responseCode = reply.status;
-    let body = reply.body;
-    let contentType = "text/plain";
-    let format = this.#bodyFormat;
+    const typeBefore = headers.getById(HeaderId.ContentType);
     const mapper = this.#findMapper(info, requestHeaders, headers);
-    if (mapper !== null) {
-      body = mapper.body ?? body;
-      info.localReplyBody = body;
-      this.#mapHead(mapper, headers, info, requestHeaders);
-      format = mapper.bodyFormat ?? format;
-    }
-    if (format !== null) {
-      info.localReplyBody = body;
-      this.#context.set(info, requestHeaders, headers, null);
-      body = format.format(this.#context);
-      contentType = format.contentType;
-      this.#context.clear();
-    }
-    // %LOCAL_REPLY_BODY% is empty in access logs.
-    info.localReplyBody = "";
+    if (mapper !== null) this.#mapHead(mapper, headers, info, requestHeaders);
+    let body = mapper?.body ?? reply.body;
+    const format = mapper?.bodyFormat ?? this.#bodyFormat;
+    if (format !== null) body = this.#formatBody(format, body, headers, info, requestHeaders);
+    const contentType = format === null ? TEXT : format.contentType;
     if (isGrpc) {
-      writeGrpc(headers, reply, headers.status, body);
+      writeGrpc(headers, reply, contentType, body);
       return "";
     }
-    headers.removeById(HeaderId.ContentLength);
-    if (body === "") headers.removeById(HeaderId.ContentType);
-    else {
-      headers.setById(HeaderId.ContentLength, String(body.length));
-      const isTyped = format === null && headers.indexOfId(HeaderId.ContentType) >= 0;
-      if (!isTyped) headers.setById(HeaderId.ContentType, contentType);
+    if (body === "") {
+      headers.removeById(HeaderId.ContentLength);
+      headers.removeById(HeaderId.ContentType);
+      return "";
+    }
+    headers.setById(HeaderId.ContentLength, String(body.length));
+    // A type that was there stays, unless it told of another body; one that a mapper set wins.
+    const type = headers.getById(HeaderId.ContentType);
+    if (type === undefined || (body !== reply.body && type === typeBefore)) {
+      headers.setById(HeaderId.ContentType, contentType);
     }
     return body;
   }
 
-  /** Headers are made while the old status holds, as Envoy does. */
+  #formatBody(
+    format: BodyFormat,
+    body: string,
+    headers: HeaderMap,
+    info: StreamInfo,
+    requestHeaders: HeaderMap | null,
+  ): string {
+    // Only here: %LOCAL_REPLY_BODY% is empty in mappers' headers and in access logs.
+    info.localReplyBody = body;
+    this.#context.set(info, requestHeaders, headers, null);
+    const text = format.format(this.#context);
+    this.#context.clear();
+    info.localReplyBody = "";
+    return text;
+  }
+
+  /** A mapper's headers are made while the old status holds, as Envoy does. */
   #mapHead(
     mapper: Mapper,
     headers: HeaderMap,
@@ -151,15 +162,19 @@ export function addReplyHeaders(headers: HeaderMap, pairs: readonly string[] | n
   }
 }
 
-/** A trailers-only response (gRPC over HTTP, "Responses"). */
-function writeGrpc(headers: HeaderMap, reply: LocalReply, status: number, body: string): void {
+/** A trailers-only response (gRPC over HTTP, "Responses"); the status is the mapped one's. */
+function writeGrpc(headers: HeaderMap, reply: LocalReply, contentType: string, body: string): void {
+  const httpStatus = headers.status;
   headers.status = 200;
   headers.setById(HeaderId.ContentType, "application/grpc");
-  const grpcStatus = reply.grpcStatus >= 0 ? reply.grpcStatus : grpcStatusOfHttp(status);
-  if (headers.indexOfId(HeaderId.GrpcStatus) < 0) {
+  if ((headers.getById(HeaderId.GrpcStatus) ?? "") === "") {
+    const grpcStatus = reply.grpcStatus >= 0 ? reply.grpcStatus : grpcStatusOfHttp(httpStatus);
     headers.setById(HeaderId.GrpcStatus, String(grpcStatus));
   }
-  if (body !== "") headers.setById(HeaderId.GrpcMessage, percentEncode(body));
+  // A JSON body ends with a line feed that a header value has no use for.
+  const endsLine = contentType === JSON_TYPE && body.endsWith("\n");
+  const message = endsLine ? body.slice(0, -1) : body;
+  if (message !== "") headers.setById(HeaderId.GrpcMessage, percentEncode(message));
   headers.removeById(HeaderId.ContentLength);
 }
 
@@ -184,13 +199,10 @@ export function grpcStatusOfHttp(status: number): number {
   }
 }
 
-/** Bytes outside 0x20..0x7e and "%" become %XX. */
+/** Bytes outside 0x20..0x7d and "%" become %XX: Envoy's set, which leaves out "~". */
 function percentEncode(text: string): string {
-  let out = "";
-  for (let i = 0; i < text.length; i += 1) {
-    const code = text.charCodeAt(i);
-    const isPlain = code >= 0x20 && code <= 0x7e && code !== 0x25;
-    out += isPlain ? text.charAt(i) : `%${(code + 256).toString(16).slice(1).toUpperCase()}`;
-  }
-  return out;
+  return text.replace(/[^ -$&-}]/g, (char) => {
+    const code = char.charCodeAt(0) & 0xff;
+    return `%${(code + 256).toString(16).slice(1).toUpperCase()}`;
+  });
 }

@@ -23,6 +23,8 @@ describe("paths", () => {
     expect(normalizer().normalize(headers, 80, false)).toBe(R.MissingPath);
     headers.method = "CONNECT";
     expect(normalizer().normalize(headers, 80, false)).toBe(R.Ok);
+    headers.path = "";
+    expect(normalizer().normalize(headers, 80, false)).toBe(R.MissingPath);
   });
 
   test("stay as they are by default", () => {
@@ -93,5 +95,37 @@ describe("hosts", () => {
     expect(run({ stripTrailingHostDot: true }, "b.local.")).toBe("b.local");
     expect(run({ stripTrailingHostDot: true }, "b.local.:80")).toBe("b.local:80");
     expect(run({}, "b.local.:80")).toBe("b.local.:80");
+  });
+});
+
+describe("ports and dots of hosts", () => {
+  const any = { stripAnyHostPort: true };
+  const dot = { stripTrailingHostDot: true };
+  const matching = { stripMatchingHostPort: true };
+  test.each([
+    ["b:80", any, "b"],
+    ["b:", any, "b:"],
+    ["b:080", any, "b"],
+    ["b:+80", any, "b"],
+    ["b:99999", any, "b"],
+    ["b:4294967296", any, "b:4294967296"],
+    ["b:x", any, "b:x"],
+    ["[::1]", any, "[::1]"],
+    ["[::1]:80", any, "[::1]"],
+    ["a:b:80", any, "a:b"],
+    ["b.", dot, "b"],
+    ["b..", dot, "b."],
+    [".", dot, ""],
+    ["b.:80", dot, "b:80"],
+    ["b.x:80", dot, "b.x:80"],
+    ["b:80.", { ...any, ...dot }, "b"],
+    ["b.:80", { ...any, ...dot }, "b"],
+    ["b:8080", matching, "b"],
+    ["b:81", matching, "b:81"],
+  ])("%s with %o becomes %s", (host, changes, expected) => {
+    const headers = requestHeaders("/");
+    headers.authority = host;
+    expect(normalizer(changes).normalize(headers, 8080, false)).toBe(R.Ok);
+    expect(headers.authority).toBe(expected);
   });
 });

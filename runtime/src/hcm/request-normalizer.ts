@@ -3,7 +3,7 @@
 import type { HcmConfig } from "../config/snapshot.ts";
 import type { HeaderMap } from "../core/header-map.ts";
 import type { LocalReply } from "../filter/http-filter.ts";
-import { canonicalPath, mergeSlashes, PATH_INVALID, unescapeSlashes } from "./path-normalizer.ts";
+import { canonicalPath, mergeSlashes, unescapeSlashes } from "./canonical-path.ts";
 
 /** What became of a request. */
 export const NormalizeResult = {
@@ -75,8 +75,9 @@ export class RequestNormalizer {
     if (headers.authority === null) return NormalizeResult.MissingHost;
     const path = headers.path;
     if (path === null || path === "") {
-      if (headers.method !== "CONNECT") return NormalizeResult.MissingPath;
+      if (path === "" || headers.method !== "CONNECT") return NormalizeResult.MissingPath;
     } else {
+      // "OPTIONS *" is refused here, too: Envoy knows no route that is no path.
       if (path.charCodeAt(0) !== 0x2f) return NormalizeResult.NotRelative;
       if (path.indexOf("#") >= 0) return NormalizeResult.BadPath;
       if (this.#isPathTouched) {
@@ -89,19 +90,21 @@ export class RequestNormalizer {
   }
 
   #touchPath(headers: HeaderMap, original: string, isGrpc: boolean): NormalizeResult {
-    let path: string | null = original;
+    let path = original;
     let isRedirect = false;
     if (this.#escapedSlashes !== "keep_unchanged") {
       path = unescapeSlashes(original);
       if (path !== original) {
+        // Logs show the unescaped path of refused requests.
         headers.path = path;
         if (this.#escapedSlashes === "reject_request") return NormalizeResult.BadPath;
         isRedirect = this.#escapedSlashes === "unescape_and_redirect";
       }
     }
     if (this.#normalizePath) {
-      path = canonicalPath(path);
-      if (path === PATH_INVALID) return NormalizeResult.BadPath;
+      const canonical = canonicalPath(path);
+      if (canonical === null) return NormalizeResult.BadPath;
+      path = canonical;
     }
     if (this.#mergeSlashes) path = mergeSlashes(path);
     if (path !== original) headers.path = path;
@@ -119,24 +122,21 @@ export class RequestNormalizer {
   }
 }
 
-/** Offset of the ":" before a port, -1 when there is none ("[::1]" has none). */
-function portColon(host: string): number {
-  const colon = host.lastIndexOf(":");
-  return colon >= 0 && host.indexOf("]", colon) < 0 ? colon : -1;
-}
-
-/** Without ":port" when it is a number, and that one unless `port` is -1. */
+/** Without ":port" when that is a number, and `port` unless that is -1. "[::1]" has no port. */
 function withoutPort(host: string, port: number): string {
-  const colon = portColon(host);
-  if (colon < 0) return host;
+  const colon = host.lastIndexOf(":");
+  if (colon < 0 || host.indexOf("]", colon) >= 0) return host;
   const text = host.slice(colon + 1);
-  if (!/^\d{1,5}$/.test(text)) return host;
-  return port < 0 || Number(text) === port ? host.slice(0, colon) : host;
+  if (!/^\+?\d+$/.test(text)) return host;
+  const value = Number(text);
+  if (value > 0xffff_ffff || (port >= 0 && value !== port)) return host;
+  return host.slice(0, colon);
 }
 
+/** Only the last dot counts: at the end, or right before a ":". */
 function withoutTrailingDot(host: string): string {
-  const colon = portColon(host);
-  const end = colon < 0 ? host.length : colon;
-  if (end === 0 || host.charCodeAt(end - 1) !== 0x2e) return host;
-  return host.slice(0, end - 1) + host.slice(end);
+  const dot = host.lastIndexOf(".");
+  if (dot < 0) return host;
+  if (dot === host.length - 1) return host.slice(0, dot);
+  return host.charCodeAt(dot + 1) === 0x3a ? host.slice(0, dot) + host.slice(dot + 1) : host;
 }

@@ -9,7 +9,7 @@ import type { HeaderMap } from "../core/header-map.ts";
 import type { Random } from "../core/random.ts";
 import type { StreamInfo } from "../core/stream-info.ts";
 import { canonicalIp, CidrList, isIpText, isLoopback } from "./ip-address.ts";
-import { appendVia, joinRequestLines, REQUEST_JOINED_MASK } from "./joined-headers.ts";
+import { appendVia } from "./joined-headers.ts";
 import { isValidReferer } from "./referer.ts";
 
 const XFF_BIT: number = 1 << HeaderId.XForwardedFor;
@@ -73,7 +73,6 @@ export interface NodeIdentity {
  */
 export function takesContinue(headers: HeaderMap): boolean {
   if ((headers.seen & EXPECT_BIT) === 0) return false;
-  if ((headers.duplicated & EXPECT_BIT) !== 0) joinRequestLines(headers);
   const value = headers.getById(HeaderId.Expect);
   if (value === undefined || value.toLowerCase() !== "100-continue") return false;
   headers.removeById(HeaderId.Expect);
@@ -115,11 +114,13 @@ export class RequestSanitizer {
     this.#isPeerInternal = this.#isInternal("");
   }
 
-  /** Changes the headers in place; writes the client's address into `info.forwardedIp`. */
+  /**
+   * Changes the headers in place; writes the client's address into `info.forwardedIp`. Lines that
+   * are one list must have been joined (joined-headers.ts).
+   */
   sanitize(headers: HeaderMap, connection: ConnectionInfo, info: StreamInfo): void {
     const config = this.#config;
-    if ((headers.duplicated & REQUEST_JOINED_MASK) !== 0) joinRequestLines(headers);
-    // An upgrade keeps its two headers, so that refuseUpgrade still sees them.
+    // An upgrade keeps its two headers: it is refused later, when the route is known.
     if ((headers.seen & HOP_BY_HOP_MASK) !== 0) stripRequestHopByHop(headers, isUpgrade(headers));
     if ((headers.seen & INTERNAL_BIT) !== 0) headers.removeById(HeaderId.XEnvoyInternal);
     const found = findDoubtful(headers);
@@ -132,10 +133,13 @@ export class RequestSanitizer {
       isInternal = this.#isOnlyAddress && this.#isInternal(info.forwardedIp);
     }
     if ((headers.seen & PROTO_BIT) === 0) setProto(headers, connection.isTls);
-    if (config.appendXForwardedPort && (headers.seen & PORT_BIT) === 0)
+    if (config.appendXForwardedPort && (headers.seen & PORT_BIT) === 0) {
       setPort(headers, connection);
+    }
     this.#setScheme(headers, connection.isTls);
     const isEdge = config.useRemoteAddress && !isInternal;
+    // Not even internal clients' goes on: Envoy's router takes it.
+    if ((found & Found.Control) !== 0) headers.remove("x-envoy-upstream-stream-duration-ms");
     if (isInternal) headers.setLineById(HeaderId.XEnvoyInternal, "true", INTERNAL_LINE);
     else if ((found & Found.Control) !== 0) {
       if (isEdge) removeAll(headers, behindEdgeOnly);
@@ -148,7 +152,7 @@ export class RequestSanitizer {
     if (config.via !== "") appendVia(headers, config.via, this.#viaLine);
     if (isEdge) this.#setExternalAddress(headers, connection, info);
     if (config.generateRequestId) this.#setRequestId(headers, isEdge);
-    // Without TLS there is no certificate that the header could speak of.
+    // As forward_client_cert_details SANITIZE: nobody vouches for it.
     if ((found & Found.ClientCert) !== 0) headers.removeById(HeaderId.XForwardedClientCert);
   }
 
@@ -294,7 +298,7 @@ function setPort(headers: HeaderMap, connection: ConnectionInfo): void {
   headers.setById(HeaderId.XForwardedPort, String(connection.localPort));
 }
 
-/** Several lines count as one joined value; what is no reference is dropped. */
+/** Several lines count as one joined value; what is no reference goes. */
 function sanitizeReferer(headers: HeaderMap): void {
   const values = headers.getAll("referer");
   const value = values.length === 1 ? (values[0] as string) : values.join(",");

@@ -1,61 +1,114 @@
-import { expect, test } from "vitest";
-import { FakeTime } from "../../test/fake-time.ts";
+// What responses gain and lose, in the order in which Envoy 1.40 wrote them.
+import { describe, expect, test } from "vitest";
+import { responseMap } from "../codec/http1/recorders-for-test.ts";
 import type { HcmConfig } from "../config/snapshot.ts";
 import { Clock } from "../core/clock.ts";
-import { HeaderMap } from "../core/header-map.ts";
-import { defaultConfig, headerLines, requestHeaders } from "./hcm-for-test.ts";
+import type { HeaderMap } from "../core/header-map.ts";
+import { defaultConfig, getRequest, writtenLines } from "./hcm-for-test.ts";
 import { ResponseFinisher } from "./response-finisher.ts";
 
-const DATE = "date: Thu, 01 Jan 2026 00:00:01 GMT";
+const DATE = "date: Mon, 01 Jan 2024 00:00:00 GMT";
+const SERVER = "server: envoy";
 
 function finish(
-  config: Partial<HcmConfig>,
-  more: readonly string[] = [],
-  request: HeaderMap | null = requestHeaders("/"),
+  lines: readonly string[],
+  changes: Partial<HcmConfig> = {},
+  request: HeaderMap | null = getRequest("/", "X-Request-Id: the-id"),
 ): string[] {
-  const headers = new HeaderMap();
-  headers.status = 200;
-  for (let i = 0; i < more.length; i += 2) headers.append(more[i] as string, more[i + 1] as string);
-  const clock = new Clock(new FakeTime());
-  new ResponseFinisher({ ...defaultConfig, ...config }, clock).finish(headers, request);
-  return headerLines(headers);
+  const headers = responseMap(200, ...lines);
+  const epochMs = (): number => Date.UTC(2024, 0, 1);
+  const clock = new Clock({ monotonicMs: () => 0, epochMs });
+  new ResponseFinisher({ ...defaultConfig, ...changes }, clock).finish(headers, request);
+  return writtenLines(headers);
 }
 
-test("date and server come last, and the upstream's keep their place", () => {
-  expect(finish({}, ["content-length", "2"])).toEqual(["content-length: 2", DATE, "server: envoy"]);
-  expect(finish({}, ["server", "nginx", "date", "then", "a", "b"])).toEqual([
-    "server: envoy",
-    "date: then",
-    "a: b",
-  ]);
+describe("date and server", () => {
+  test("are appended", () => {
+    expect(finish(["content-length: 1"])).toEqual(["content-length: 1", DATE, SERVER]);
+    expect(finish([], {}, null)).toEqual([DATE, SERVER]);
+  });
+
+  test("keep their place; the upstream's date keeps its value", () => {
+    expect(finish(["zz: 1", "date: x", "server: nginx", "aa: 2"])).toEqual([
+      "zz: 1",
+      "date: x",
+      SERVER,
+      "aa: 2",
+    ]);
+  });
+
+  test("repeated lines become one", () => {
+    expect(finish(["server: a", "server: b", "date: x", "date: y", "via: a", "via: b"])).toEqual([
+      SERVER,
+      "date: x,y",
+      "via: a,b",
+    ]);
+  });
+
+  test.each([
+    ["append_if_absent", [], [DATE, SERVER]],
+    ["append_if_absent", ["server: nginx"], ["server: nginx", DATE]],
+    ["pass_through", [], [DATE]],
+    ["pass_through", ["server: nginx"], ["server: nginx", DATE]],
+  ] as const)("%s with %o", (serverHeaderTransformation, lines, expected) => {
+    expect(finish(lines, { serverHeaderTransformation })).toEqual(expected);
+  });
+
+  test("server_name", () => {
+    expect(finish([], { serverName: "gate" })).toEqual([DATE, "server: gate"]);
+  });
+
+  test("the date follows the clock", () => {
+    let epochMs = 0;
+    const late = new Clock({ monotonicMs: () => epochMs, epochMs: () => 0 });
+    const finisher = new ResponseFinisher(defaultConfig, late);
+    const dateOf = (): string | undefined => {
+      const headers = responseMap(200);
+      finisher.finish(headers, null);
+      return headers.get("date");
+    };
+    expect(dateOf()).toBe("Thu, 01 Jan 1970 00:00:00 GMT");
+    epochMs = 1000;
+    late.update();
+    expect(dateOf()).toBe("Thu, 01 Jan 1970 00:00:01 GMT");
+  });
 });
 
-test("server follows its transformation", () => {
-  const append = { serverHeaderTransformation: "append_if_absent" } as const;
-  const pass = { serverHeaderTransformation: "pass_through" } as const;
-  expect(finish({ serverName: "gate" })).toEqual([DATE, "server: gate"]);
-  expect(finish(append, ["server", "nginx"])).toEqual(["server: nginx", DATE]);
-  expect(finish(append)).toEqual([DATE, "server: envoy"]);
-  expect(finish(pass, ["server", "nginx"])).toEqual(["server: nginx", DATE]);
-  expect(finish(pass)).toEqual([DATE]);
+test("hop-by-hop headers go; te and trailer are none of a response's", () => {
+  const lines = ["connection: upgrade", "upgrade: x", "keep-alive: 1", "proxy-connection: y"];
+  const more = ["transfer-encoding: chunked", "te: x", "trailer: z"];
+  expect(finish([...lines, ...more])).toEqual(["te: x", "trailer: z", DATE, SERVER]);
 });
 
-test("the request id is echoed when asked for by configuration or a traced request", () => {
+test("an upgrade that was asked for keeps its headers", () => {
+  const request = getRequest("/", "Connection: upgrade", "Upgrade: x");
+  const lines = ["connection: upgrade", "upgrade: x"];
+  expect(finish(lines, {}, request)).toEqual([...lines, DATE, SERVER]);
+});
+
+describe("x-request-id", () => {
   const echo = { alwaysSetRequestIdInResponse: true };
-  const request = requestHeaders("/", ["x-request-id", "abc"]);
-  expect(finish(echo, [], request)).toEqual([DATE, "server: envoy", "x-request-id: abc"]);
-  expect(finish({}, [], request)).toEqual([DATE, "server: envoy"]);
-  request.append("x-envoy-force-trace", "1");
-  expect(finish({}, [], request)).toContain("x-request-id: abc");
-  expect(finish(echo, [], null)).toEqual([DATE, "server: envoy"]);
+  test("is echoed when configured, in place of the upstream's", () => {
+    expect(finish([], echo)).toEqual([DATE, SERVER, "x-request-id: the-id"]);
+    expect(finish(["x-request-id: up"], echo)[0]).toBe("x-request-id: the-id");
+    expect(finish(["x-request-id: up"])[0]).toBe("x-request-id: up");
+    expect(finish([], echo, getRequest("/"))).toEqual([DATE, SERVER]);
+  });
+
+  test("is echoed to clients that force a trace", () => {
+    const request = getRequest("/", "x-envoy-force-trace: 1", "X-Request-Id: i");
+    expect(finish([], {}, request)).toEqual([DATE, SERVER, "x-request-id: i"]);
+  });
 });
 
-test("via is appended", () => {
-  expect(finish({ via: "gate" })).toEqual([DATE, "server: envoy", "via: gate"]);
-  expect(finish({ via: "gate" }, ["via", "1.1 up"])[0]).toBe("via: 1.1 up, gate");
-});
-
-test("headers of the upstream's connection go", () => {
-  const hop = ["connection", "close", "keep-alive", "5", "transfer-encoding", "chunked"];
-  expect(finish({}, [...hop, "proxy-connection", "x"])).toEqual([DATE, "server: envoy"]);
+test.each([
+  [[], [DATE, SERVER, "via: gate"]],
+  [["via: 1.1 up"], ["via: 1.1 up, gate", DATE, SERVER]],
+  [
+    ["via: a", "via: b"],
+    ["via: a,b, gate", DATE, SERVER],
+  ],
+  [["via:"], ["via: gate", DATE, SERVER]],
+])("via with %o", (lines, expected) => {
+  expect(finish(lines, { via: "gate" })).toEqual(expected);
 });

@@ -114,6 +114,17 @@ test("is reset when the peer has not even taken the answer by then", () => {
   expect(w.io.fate).toBe("reset");
 });
 
+test("is reset when bytes were dropped and the peer does not close", () => {
+  const w = new World();
+  w.connection.closeAfterFlush(1000);
+  w.read("late");
+  w.pass(900);
+  expect(w.io.fate).toBe("open");
+  w.pass(200);
+  expect(w.io.fate).toBe("reset");
+  expect(w.filter.events).toEqual(["timeout", "closed by us"]);
+});
+
 test("that breaks is closed by the peer", () => {
   const w = new World();
   w.connection.onClose();

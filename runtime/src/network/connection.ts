@@ -25,6 +25,8 @@ export class Connection extends TimerEntry implements IoEvents, NetworkFilterCal
   readonly #nowMs: () => number;
   #filter: NetworkFilter | null;
   #state: number;
+  /** Bytes came after closeAfterFlush: the peer's words that nobody heard. */
+  #hasDropped: boolean;
   /** Neighbours in the listener's list. */
   previousConnection: Connection | null;
   nextConnection: Connection | null;
@@ -44,6 +46,7 @@ export class Connection extends TimerEntry implements IoEvents, NetworkFilterCal
     this.#nowMs = nowMs;
     this.#filter = null;
     this.#state = State.Open;
+    this.#hasDropped = false;
     this.previousConnection = null;
     this.nextConnection = null;
   }
@@ -81,7 +84,8 @@ export class Connection extends TimerEntry implements IoEvents, NetworkFilterCal
   override onDeadline(): void {
     if (this.#state === State.Closed) return;
     this.#filter?.onDelayedCloseTimeout();
-    if (this.io.writeQueueBytes > 0) this.closeNow();
+    // A peer that was not heard to the end gets a reset, as from any socket closed unread.
+    if (this.io.writeQueueBytes > 0 || this.#hasDropped) this.closeNow();
     else this.#close(false);
   }
 
@@ -92,6 +96,7 @@ export class Connection extends TimerEntry implements IoEvents, NetworkFilterCal
   onRead(buffer: Buffer, length: number): void {
     // While closing, bytes are read and dropped, so that the peer's FIN is seen.
     if (this.#state === State.Open) this.#filter?.onData(buffer, length);
+    else this.#hasDropped = true;
   }
 
   onWritable(): void {

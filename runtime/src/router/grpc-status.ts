@@ -4,12 +4,11 @@ import type { HeaderMap } from "../core/header-map.ts";
 
 const grpcType = "application/grpc";
 
-/** True for content-type application/grpc and its +proto and ; variants. */
+/** True for content-type application/grpc, alone or with a suffix behind "+". */
 export function isGrpcRequest(headers: HeaderMap): boolean {
   const type = headers.getById(HeaderId.ContentType);
   if (type === undefined || !type.startsWith(grpcType)) return false;
-  const next = type.charCodeAt(grpcType.length);
-  return type.length === grpcType.length || next === 0x2b || next === 0x3b;
+  return type.length === grpcType.length || type.charCodeAt(grpcType.length) === 0x2b;
 }
 
 /**

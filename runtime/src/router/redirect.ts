@@ -110,6 +110,7 @@ export class TlsRedirectRoute implements Route {
   readonly name = "";
   readonly virtualHost: VirtualHostConfig;
   readonly kind = "redirect";
+  readonly fixedCluster = "";
   readonly perFilter: ReadonlyMap<string, PerFilterConfig> | null = null;
   readonly timeoutMs = 0;
   readonly timeoutText = "0";

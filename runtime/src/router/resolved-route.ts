@@ -49,6 +49,7 @@ export class ResolvedRoute implements Route {
   readonly name: string;
   readonly virtualHost: VirtualHostConfig;
   readonly kind: "route" | "redirect" | "direct_response";
+  readonly fixedCluster: string;
   readonly perFilter: ReadonlyMap<string, PerFilterConfig> | null;
   readonly timeoutMs: number;
   readonly timeoutText: string;
@@ -95,6 +96,7 @@ export class ResolvedRoute implements Route {
       action?.cluster.kind === "cluster"
         ? { clusterName: action.cluster.name, weightedIndex: -1 }
         : NO_CLUSTER;
+    this.fixedCluster = this.#fixedChoice.clusterName;
     this.#weighted =
       action?.cluster.kind === "weighted"
         ? compileWeighted(action.cluster.clusters, context.hostname)

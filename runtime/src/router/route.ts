@@ -14,6 +14,8 @@ export interface Route {
   readonly name: string;
   readonly virtualHost: VirtualHostConfig;
   readonly kind: "route" | "redirect" | "direct_response";
+  /** The cluster when no request can change it; "" = weighted, by header, or none. */
+  readonly fixedCluster: string;
   /**
    * typed_per_filter_config of virtual host and route merged, most specific wins; null = nothing
    * said.

@@ -32,6 +32,7 @@ export class FakeRoute implements Route {
     perFilter: [],
   };
   kind: Route["kind"] = "route";
+  readonly fixedCluster = "";
   readonly perFilter = null;
   timeoutMs = 15_000;
   idleTimeoutMs = -1;

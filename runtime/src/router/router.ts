@@ -163,6 +163,7 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
     if (cluster === undefined) {
       const status = route.clusterNotFoundStatus;
       stats.noCluster.inc();
+      info.upstreamCluster = "";
       this.#reply(status, "", "cluster_not_found", ResponseFlag.NoClusterFound, null);
       return;
     }

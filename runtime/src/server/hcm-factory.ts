@@ -6,8 +6,8 @@ import type { DrainState } from "../hcm/hcm-context.ts";
 import { HcmStats } from "../hcm/hcm-stats.ts";
 import { LocalReplyWriter } from "../hcm/local-reply.ts";
 import { RequestNormalizer } from "../hcm/request-normalizer.ts";
+import { RequestSanitizer } from "../hcm/request-sanitizer.ts";
 import { ResponseFinisher } from "../hcm/response-finisher.ts";
-import { TrustedAddress } from "../hcm/trusted-address.ts";
 import { RouteTable } from "../router/route-table.ts";
 import { RouterStats } from "../router/router-stats.ts";
 import type { Plugin } from "../wasm/plugin.ts";
@@ -61,7 +61,7 @@ export function createHcmFactory(
       stats: new RouterStats(stats, config.statPrefix),
     },
     normalizer: new RequestNormalizer(config),
-    trustedAddress: new TrustedAddress(config, identity, random),
+    sanitizer: new RequestSanitizer(config, identity, random),
     finisher: new ResponseFinisher(config, clock),
     localReplies: new LocalReplyWriter(config.localReply, { clock, random, hostname }),
     bufferBytesMax: listener.perConnectionBufferBytesMax,

@@ -168,6 +168,8 @@ export class Http1ClientConnection
   #end(reason: StreamResetReason, failureReason: string): void {
     if (this.#readState === ReadState.UntilClose) {
       // Envoy takes a reset for the end, too: HTTP/1 cannot tell.
+      // The head of an HTTP/1.1 response announced no end: nobody is to count a notice.
+      if (!this.#isClosing) this.#callbacks.onGoAway();
       this.#isClosing = true;
       this.#finish()?.decodeData(NO_BYTES, 0, 0, true);
       this.#report();

@@ -403,18 +403,19 @@ describe("responses", () => {
     }
   });
 
-  test("informational heads come before, and not to HTTP/1.0", () => {
+  test("informational heads come before; HTTP/1.0 gets only the 100 it asked for", () => {
     const peer = new Peer();
     peer.send(GET);
     peer.stream.encoder.encodeInformational(responseMap(100));
     peer.stream.encoder.encodeInformational(responseMap(103, "link: x"));
     expect(peer.sink.takeWritten()).toBe(
-      "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n",
+      "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Unknown\r\nlink: x\r\n\r\n",
     );
     const old = new Peer(OLD);
     old.send(GET10);
     old.stream.encoder.encodeInformational(responseMap(100));
-    expect(old.sink.written).toBe("");
+    old.stream.encoder.encodeInformational(responseMap(103, "link: x"));
+    expect(old.sink.written).toBe("HTTP/1.0 100 Continue\r\n\r\n");
   });
 
   test("an unknown status has Envoy's reason phrase", () => {

@@ -293,11 +293,12 @@ export class Http1ServerConnection
   // ---- ResponseEncoder.
 
   encodeInformational(headers: HeaderMap): void {
-    // An HTTP/1.0 peer does not know them (RFC 9110 15.2).
-    if (this.#decoder === null || this.#minorVersion === 0) return;
+    if (this.#decoder === null) return;
+    // An HTTP/1.0 peer does not know them (RFC 9110 15.2); of 100 it has asked, and Envoy answers.
+    if (this.#minorVersion === 0 && headers.status !== 100) return;
     headers.removeById(HeaderId.ContentLength);
     headers.removeById(HeaderId.TransferEncoding);
-    this.sink.writeText(responseHead(headers, 1, "", this.options));
+    this.sink.writeText(responseHead(headers, this.#minorVersion, "", this.options));
   }
 
   encodeHeaders(headers: HeaderMap, endStream: boolean): void {

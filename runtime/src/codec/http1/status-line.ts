@@ -4,8 +4,6 @@
 const reasons: ReadonlyMap<number, string> = new Map([
   [100, "Continue"],
   [101, "Switching Protocols"],
-  [102, "Processing"],
-  [103, "Early Hints"],
   [200, "OK"],
   [201, "Created"],
   [202, "Accepted"],

@@ -48,7 +48,8 @@ export function readSocketAddress(
 }
 
 function malformed(address: string): string {
-  return `malformed IP address: ${address} (names need a cluster of type STRICT_DNS or LOGICAL_DNS)`;
+  const hint = "names need a cluster of type STRICT_DNS or LOGICAL_DNS";
+  return `malformed IP address: ${address} (${hint})`;
 }
 
 function readPipe(t: Translation, pipe: ConfigNode): AddressConfig {

@@ -130,7 +130,7 @@ test("reads the fields of a cluster", async () => {
   });
   // filter_metadata { "a": Struct { "b": "c" } }, in protobuf.
   const bytes = Buffer.from(read.metadata).toString("hex");
-  expect(bytes).toBe("0a0f0a0161120a0a080a01621203".concat("1a0163"));
+  expect(bytes).toBe("0a0f0a0161120a0a080a016212031a0163");
 });
 
 test("numbers clusters for the shared counts", async () => {
@@ -424,8 +424,8 @@ describe("endpoints", () => {
       endpoint("localhost"),
       ".endpoint.address.socket_address.address: malformed IP address: localhost (names need a cluster of type STRICT_DNS or LOGICAL_DNS)",
     ],
-    [{}, ": expected an address"],
-    [{ endpoint: {} }, ".endpoint: expected an address"],
+    [{}, ".endpoint: not set: value is required"],
+    [{ endpoint: {} }, ".endpoint.address: not set: value is required"],
     [{ endpoint_name: "x" }, ".endpoint_name: not implemented by Headgate"],
     [
       { endpoint: { address: address(), additional_addresses: [{ address: address() }] } },

@@ -1,5 +1,5 @@
-// Reads Cluster: protocol options, limits, timeouts, connections; discovery, balancing and endpoints
-// are read next door.
+// Reads Cluster: protocol options, limits, timeouts, connections; discovery, balancing and
+// endpoints are read next door.
 import type { Http1CodecOptions } from "../../core/http1-options.ts";
 import type { ConfigNode } from "../config-node.ts";
 import type { CircuitBreakerConfig, ClusterConfig } from "../snapshot.ts";

@@ -66,14 +66,14 @@ function readEndpoint(
   const endpoint = node.node("endpoint");
   if (endpoint === undefined) {
     // endpoint_name stays unread and is reported by name.
-    if (!node.has("endpoint_name")) t.missing(node, "endpoint", "expected an address");
+    if (!node.has("endpoint_name")) t.missing(node, "endpoint");
     return null;
   }
   endpoint.accept("health_check_config", "there is no active health checking");
   const hostname = endpoint.string("hostname", "");
   const addressNode = endpoint.node("address");
   if (addressNode === undefined) {
-    t.missing(endpoint, "address", "expected an address");
+    t.missing(endpoint, "address");
     return null;
   }
   const address = readAddress(t, addressNode, discovery === "static" ? "ip" : "name");

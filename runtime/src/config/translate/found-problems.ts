@@ -1,10 +1,12 @@
-// Joins what the stages of loading found into one error: each mistake once, in the order of the text.
+// Joins what the stages of loading found into one error: each mistake once, in the order of the
+// text. Called by translate-bootstrap.ts.
 import { ConfigErrors, problemsMax } from "../config-error.ts";
 import type { ConfigProblem } from "../config-error.ts";
 
 /**
- * Throws ConfigErrors unless all stages found nothing. Of one field only the first stage that speaks
- * of it is heard: what later ones say follows from it. `unread` are fields that nobody implements.
+ * Throws ConfigErrors unless all stages found nothing. Of one field only the first stage that
+ * speaks of it is heard: what later ones say follows from it. `unread` are fields that nobody
+ * implements.
  */
 export function throwProblems(
   stages: readonly (ConfigErrors | null)[],

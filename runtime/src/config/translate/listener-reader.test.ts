@@ -185,7 +185,9 @@ test("takes a unix socket with a mode, and a path of 107 bytes", async () => {
 });
 
 test("says what a listener lacks, and nothing of its other fields", async () => {
-  expect(await listenerProblems({ address: undefined })).toEqual([`${LISTENER}: expected address`]);
+  expect(await listenerProblems({ address: undefined })).toEqual([
+    `${LISTENER}.address: not set: value is required`,
+  ]);
   expect(await listenerProblems({ filter_chains: [] })).toEqual([
     `${LISTENER}.filter_chains: no filter chains specified`,
   ]);
@@ -211,7 +213,7 @@ test.each<[Fields, string]>([
     "deprecated_v1.bind_to_port: bind_to_port: false is",
   ],
   [{ enable_mptcp: true }, "enable_mptcp:"],
-  [{ udp_listener_config: { prefer_gro: true } }, "udp_listener_config:"],
+  [{ udp_listener_config: { downstream_socket_config: {} } }, "udp_listener_config:"],
   [{ socket_options: [{ level: 1, name: 1, int_value: 1 }] }, "socket_options:"],
   [
     {
@@ -302,16 +304,16 @@ test("refuses several filter chains, which it cannot choose from", async () => {
 
 test("asks for the configuration of what is only named", async () => {
   expect(await chainProblems({ filters: [{ name: "x" }] })).toEqual([
-    `${LISTENER}.filter_chains[0].filters[0]: expected typed_config`,
+    `${LISTENER}.filter_chains[0].filters[0].typed_config: not set: value is required`,
   ]);
   expect(await chainProblems({ filters: [{ name: "x", typed_config: {} }] })).toEqual([
-    `${LISTENER}.filter_chains[0].filters[0]: expected typed_config`,
+    `${LISTENER}.filter_chains[0].filters[0].typed_config: found no "@type" in it`,
   ]);
   expect(await chainProblems({ transport_socket: { name: "x" } })).toEqual([
-    `${LISTENER}.filter_chains[0].transport_socket: expected typed_config`,
+    `${LISTENER}.filter_chains[0].transport_socket.typed_config: not set: value is required`,
   ]);
   expect(await listenerProblems({ listener_filters: [{ name: "x" }] })).toEqual([
-    `${LISTENER}.listener_filters[0]: expected typed_config`,
+    `${LISTENER}.listener_filters[0].typed_config: not set: value is required`,
   ]);
 });
 

@@ -9,8 +9,8 @@ const FILTER_CONFIG = "envoy.config.route.v3.FilterConfig";
 const STRICTER = "the filter could be meant to be stricter here";
 
 /**
- * FilterConfig switches a filter off, or on by an empty `config`; the configurations of filters that
- * Headgate runs have no part for routes.
+ * FilterConfig switches a filter off, or on by an empty `config`; the configurations of filters
+ * that Headgate runs have no part for routes.
  */
 export function readPerFilter(
   t: Translation,

@@ -61,7 +61,8 @@ function checkedSubstitution(
   }
   const good = /^(?:[^\\]|\\[\d\\])*/.exec(text)?.[0] ?? "";
   if (good.length < text.length) {
-    const found = `found "${text.slice(good.length, good.length + 2)}", expected \\0 to \\9 or \\\\`;
+    const bad = text.slice(good.length, good.length + 2);
+    const found = `found "${bad}", expected \\0 to \\9 or \\\\`;
     t.warn(node, `${found}: the substitution ends there, as in Envoy`, "substitution");
   }
   return good;

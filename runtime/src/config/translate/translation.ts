@@ -34,8 +34,9 @@ export class Translation {
    * A field that must be there, and of which there is nothing to read. When it is set to something
    * wrong, the reading of the text has reported that already.
    */
-  missing(node: ConfigNode, field: string, message = `expected ${field}`): void {
-    if (!node.has(field) || node.hasEffect(field)) this.wrong(node, message);
+  missing(node: ConfigNode, field: string): void {
+    if (!node.has(field)) this.wrong(node, "not set: value is required", field);
+    else if (node.hasEffect(field)) this.wrong(node, 'found no "@type" in it', field);
   }
 
   /**

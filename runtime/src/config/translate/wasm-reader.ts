@@ -100,8 +100,7 @@ function readCode(t: Translation, vm: ConfigNode): WasmCodeConfig | null {
   if (code?.has("remote") === true) {
     code.node("remote")?.acceptRest("reported as a whole");
     t.guarded(code, "code.remote", LEFT_OUT, "remote");
-  } else if (code !== undefined) t.missing(code, "local", "expected local code");
-  else t.missing(vm, "code");
+  } else if (code === undefined) t.missing(vm, "code");
   return null;
 }
 

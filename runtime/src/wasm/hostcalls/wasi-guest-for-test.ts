@@ -30,8 +30,8 @@ export interface WasiAnswer {
 /** Where calls may write: OUT_BYTES bytes of 0xee, anew for each call. */
 export const OUT = 4096;
 export const OUT_BYTES = 64;
-/** The first address behind the guest's two pages. */
-export const END = 131_072;
+/** The first address behind the guest's three pages. */
+export const END = 196_608;
 /** Stands for the errno of proc_exit. */
 export const NO_RESULT = 0x7fff_ffff;
 
@@ -61,7 +61,7 @@ export function wasiGuest(options: WasiGuestOptions): Buffer {
   const builder = new WasmBuilder();
   const log = builder.importFunction("env", "proxy_log", ["i32", "i32", "i32"], ["i32"]);
   const imported = importWasi(builder, options.importModule ?? "wasi_snapshot_preview1", calls);
-  builder.memory(0, 2).export("memory", "memory", 0);
+  builder.memory(0, 3).export("memory", "memory", 0);
   builder.data(DIGITS, [...Buffer.from("0123456789abcdef")]);
   builder.data(TEXT, [...Buffer.from(MARK)]);
   for (const [at, bytes] of data) builder.data(at, [...bytes]);

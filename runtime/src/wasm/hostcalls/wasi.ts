@@ -37,23 +37,39 @@ function wrote(done: boolean): number {
   return done ? Success : Fault;
 }
 
+/** As Envoy: nobody asks where a range of no bytes begins. */
+function reads(memory: GuestMemory, pointer: number, size: number): boolean {
+  return size === 0 || memory.contains(pointer, size);
+}
+
+/** WASI has 16 bits for the flags of what was received, and something may lie right behind them. */
+function writeU16Zero(memory: GuestMemory, pointer: number): boolean {
+  if (!memory.contains(pointer, 2)) return false;
+  memory.fill(pointer, 2, 0);
+  return true;
+}
+
 function outputCalls(vm: Vm): HostcallTable {
   const memory = vm.memory;
 
-  /** Descriptor 1 is logged at info, 2 at error; one line feed at the end is cut. */
+  /**
+   * Descriptor 1 is logged at info, 2 at error; one line feed at the end is cut. What is longer
+   * than one log line may be is cut, too, but counts as written: nobody could write it again.
+   */
   function write(fd: number, vectors: number, count: number, outWritten: number): number {
     if (!isStandard(fd)) return BadF;
+    if (!reads(memory, vectors, count * 8)) return Fault;
     if (count > limits.ioVectorsMax) return Inval;
-    if (!memory.contains(vectors, count * 8)) return Fault;
     const parts: Buffer[] = [];
     let written = 0;
     for (let i = 0; i < count; i += 1) {
       const at = memory.readU32(vectors + i * 8);
       const size = memory.readU32(vectors + i * 8 + 4);
-      if (!memory.contains(at, size)) return Fault;
-      written += size;
+      if (!reads(memory, at, size)) return Fault;
       // Vectors may overlap, so their sum has no bound of its own.
-      if (written <= limits.logMessageBytesMax) parts.push(memory.readBytes(at, size));
+      const taken = Math.min(size, limits.logMessageBytesMax - written);
+      if (taken > 0) parts.push(memory.readBytes(at, taken));
+      written += size;
     }
     let text = Buffer.concat(parts).toString("utf8");
     if (text.endsWith("\n")) text = text.slice(0, -1);
@@ -109,7 +125,8 @@ function fileCalls(memory: GuestMemory, vm: Vm): HostcallTable {
     fd_filestat_set_times: okIfStandard,
     fd_tell: (fd: number, outOffset: number): number =>
       isStandard(fd) ? wrote(memory.writeU64(outOffset >>> 0, 0)) : BadF,
-    fd_renumber: (fd: number): number => (isStandard(fd) ? NotSup : BadF),
+    fd_renumber: (fd: number, to: number): number =>
+      isStandard(fd) && isStandard(to) ? NotSup : BadF,
   };
 }
 
@@ -148,7 +165,7 @@ function socketCalls(memory: GuestMemory): HostcallTable {
       outSize: number,
       outFlags: number,
     ): number =>
-      memory.writeU32(outSize >>> 0, 0) && memory.writeU32(outFlags >>> 0, 0) ? NotSup : Fault,
+      memory.writeU32(outSize >>> 0, 0) && writeU16Zero(memory, outFlags >>> 0) ? NotSup : Fault,
     sock_send: (
       _fd: number,
       _vectors: number,
@@ -188,16 +205,21 @@ function environmentCalls(vm: Vm): HostcallTable {
   };
 }
 
+/** 0 is real time, 1 monotonic; those of processes and threads are not there. */
+function isClock(id: number): boolean {
+  return id === 0 || id === 1;
+}
+
 function clockCalls(vm: Vm): HostcallTable {
   const memory = vm.memory;
   return {
     clock_time_get(id: number, _precision: bigint, outTime: number): number {
-      if (id !== 0 && id !== 1) return NotSup;
+      if (!isClock(id)) return NotSup;
       const time = id === 0 ? wallClockNs(vm) : monotonicNs(vm);
       return wrote(memory.writeU64(outTime >>> 0, time));
     },
-    clock_res_get: (_id: number, outResolution: number): number =>
-      wrote(memory.writeU64(outResolution >>> 0, 1)),
+    clock_res_get: (id: number, outResolution: number): number =>
+      isClock(id) ? wrote(memory.writeU64(outResolution >>> 0, 1)) : NotSup,
     /** No events, at once: Go's runtime sleeps in short steps of this. */
     poll_oneoff: (_in: number, _out: number, _count: number, outEvents: number): number =>
       wrote(memory.writeU32(outEvents >>> 0, 0)),
@@ -217,7 +239,7 @@ function processCalls(vm: Vm): HostcallTable {
       const at = pointer >>> 0;
       const length = size >>> 0;
       if (length > limits.randomBytesMax) return Inval;
-      if (!memory.contains(at, length)) return Fault;
+      if (!reads(memory, at, length)) return Fault;
       const { random } = vm.services;
       const bytes = memory.bytes;
       for (let i = 0, word = 0; i < length; i += 1, word >>>= 8) {

@@ -1,0 +1,218 @@
+import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import type { WasmPluginConfig } from "../snapshot.ts";
+import {
+  boot,
+  type Fields,
+  HCM_PATH,
+  hcmProblems,
+  problems,
+  router,
+  translate,
+  type,
+  wasmFilter,
+} from "./bootstrap-for-test.ts";
+
+const MODULE = Buffer.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]);
+const PLUGIN = `${HCM_PATH}.http_filters[0].typed_config.config`;
+const ignoring = { ignoreUnsupported: true };
+const folder = mkdtempSync(join(tmpdir(), "wasm-reader-"));
+const file = join(folder, "good.wasm");
+writeFileSync(file, MODULE);
+
+const inline = { local: { inline_bytes: MODULE.toString("base64") } };
+const vm = (fields: Fields = {}): Fields => ({
+  vm_config: { runtime: "envoy.wasm.runtime.v8", code: inline, ...fields },
+});
+
+async function pluginOf(config: Fields): Promise<WasmPluginConfig> {
+  const { snapshot } = await translate(
+    boot({ hcm: { http_filters: [wasmFilter("filter", config), router] } }),
+  );
+  return snapshot.plugins[0] as WasmPluginConfig;
+}
+
+const pluginProblems = (config: Fields): Promise<string[]> =>
+  hcmProblems({ http_filters: [wasmFilter("filter", config), router] });
+
+test("gives a plugin of which little is said Envoy's defaults", async () => {
+  expect(await pluginOf({})).toEqual({
+    name: "filter",
+    rootId: "",
+    vmId: "",
+    runtime: "envoy.wasm.runtime.v8",
+    vmConfiguration: new Uint8Array(0),
+    pluginConfiguration: new Uint8Array(0),
+    environment: [],
+    failurePolicy: "unspecified",
+    failOpenLegacy: false,
+    reloadBackoffBaseMs: 1000,
+    allowedCapabilities: [],
+    allowOnHeadersStopIteration: false,
+    code: { filename: "", inlineBytes: new Uint8Array(MODULE), sha256: "" },
+    where: PLUGIN,
+    moduleSha256: "",
+  });
+});
+
+test("reads every field of a plugin", async () => {
+  process.env["HEADGATE_TEST_HOST"] = "host";
+  const plugin = await pluginOf({
+    name: "n",
+    root_id: "r",
+    failure_policy: "FAIL_RELOAD",
+    reload_config: { backoff: { base_interval: "2s", max_interval: "9s" } },
+    capability_restriction_config: { allowed_capabilities: { proxy_log: {}, proxy_on_tick: {} } },
+    allow_on_headers_stop_iteration: true,
+    ...vm({
+      vm_id: "v",
+      runtime: "",
+      code: { local: { filename: file } },
+      allow_precompiled: true,
+      environment_variables: {
+        host_env_keys: ["HEADGATE_TEST_HOST", "HEADGATE_TEST_NONE"],
+        key_values: { A: "b" },
+      },
+    }),
+  });
+  expect(plugin).toMatchObject({
+    name: "n",
+    rootId: "r",
+    vmId: "v",
+    runtime: "",
+    failurePolicy: "fail_reload",
+    reloadBackoffBaseMs: 2000,
+    allowedCapabilities: ["proxy_log", "proxy_on_tick"],
+    allowOnHeadersStopIteration: true,
+    code: { filename: file, inlineBytes: null },
+    environment: [
+      ["HEADGATE_TEST_HOST", "host"],
+      ["A", "b"],
+    ],
+  });
+});
+
+test.each<[Fields, Fields]>([
+  [{ fail_open: true }, { failOpenLegacy: true, failurePolicy: "unspecified" }],
+  [{ failure_policy: "FAIL_OPEN" }, { failOpenLegacy: false, failurePolicy: "fail_open" }],
+  [{ failure_policy: "FAIL_CLOSED" }, { failurePolicy: "fail_closed" }],
+])("reads the failure policy of %j", async (fields, expected) => {
+  expect(await pluginOf(fields)).toMatchObject(expected);
+});
+
+describe("configurations reach the guest as in Envoy", () => {
+  const wrapped = (name: string, value: unknown): Fields => ({
+    ...type(`google.protobuf.${name}`),
+    value,
+  });
+  test.each<[string, Fields, string]>([
+    ["the text of a StringValue", wrapped("StringValue", "é{}"), "c3a97b7d"],
+    ["an empty StringValue", type("google.protobuf.StringValue"), ""],
+    ["the bytes of a BytesValue", wrapped("BytesValue", "AP8="), "00ff"],
+    ["an empty BytesValue", type("google.protobuf.BytesValue"), ""],
+    // fields { "a": "b" }
+    ["a Struct, serialised", wrapped("Struct", { a: "b" }), "0a080a016112031a0162"],
+    // start 1, end 5
+    [
+      "any other message, serialised",
+      { ...type("envoy.type.v3.Int64Range"), start: 1, end: 5 },
+      "08011005",
+    ],
+    ["an empty Any", {}, ""],
+  ])("%s", async (_, configuration, expected) => {
+    const plugin = await pluginOf({ configuration, ...vm({ configuration }) });
+    expect(Buffer.from(plugin.pluginConfiguration).toString("hex")).toBe(expected);
+    expect(Buffer.from(plugin.vmConfiguration).toString("hex")).toBe(expected);
+  });
+});
+
+describe("code", () => {
+  const text = join(folder, "text.wasm");
+  writeFileSync(text, "(module)");
+  const short = join(folder, "short.wasm");
+  writeFileSync(short, MODULE.subarray(0, 3));
+  const sub = join(folder, "sub.wasm");
+  mkdirSync(sub);
+  const none = join(folder, "none.wasm");
+  const local = (fields: Fields): Fields => vm({ code: { local: fields } });
+  const at = `${PLUGIN}.vm_config.code`;
+
+  test("may be text, which some module's first bytes are not", async () => {
+    const plugin = await pluginOf(local({ inline_string: "no module" }));
+    expect(Buffer.from(plugin.code.inlineBytes ?? []).toString()).toBe("no module");
+  });
+
+  test.each<[string, Fields, string]>([
+    [
+      "a missing file",
+      local({ filename: none }),
+      `${at}.local.filename: ${none}: cannot be read: no such file`,
+    ],
+    ["a folder", local({ filename: sub }), `${at}.local.filename: ${sub}: is no file`],
+    ["text", local({ filename: text }), `${at}.local.filename: ${text}: is no WebAssembly module`],
+    [
+      "three bytes",
+      local({ filename: short }),
+      `${at}.local.filename: ${short}: is no WebAssembly module`,
+    ],
+    [
+      "an environment variable",
+      local({ environment_variable: "HOME" }),
+      `${at}.local.environment_variable: code from an environment variable is not implemented by Headgate`,
+    ],
+    [
+      "a URL",
+      vm({
+        code: {
+          remote: { http_uri: { uri: "http://a/", cluster: "up", timeout: "1s" }, sha256: "x" },
+        },
+      }),
+      `${at}.remote: code.remote is not implemented by Headgate`,
+    ],
+    [
+      "nowhere",
+      vm({ code: {} }),
+      `${at}.specifier: not set: one of local, remote (field: "specifier", reason: is required)`,
+    ],
+    ["nothing", vm({ code: undefined }), `${at}: not set: value is required`],
+  ])("is refused from %s", async (_, config, expected) => {
+    expect(await pluginProblems(config)).toEqual([expected]);
+  });
+});
+
+test.each<[Fields, string]>([
+  [{ vm_config: undefined }, ".vm_config: not set: value is required"],
+  [
+    vm({ runtime: "envoy.wasm.runtime.null" }),
+    ".vm_config.runtime: the wasm runtime envoy.wasm.runtime.null is not implemented by Headgate",
+  ],
+  [
+    { fail_open: true, failure_policy: "FAIL_OPEN" },
+    ".fail_open: both fail_open and failure_policy are set, expected one of them",
+  ],
+  [
+    vm({ environment_variables: { host_env_keys: ["A"], key_values: { A: "b" } } }),
+    ".vm_config.environment_variables.key_values: A is in host_env_keys and in key_values",
+  ],
+  [
+    vm({ capability_restriction_config: { allowed_capabilities: { a: {} } } }),
+    ".vm_config.capability_restriction_config: not implemented by Headgate",
+  ],
+])("refuses %j", async (config, expected) => {
+  expect(await pluginProblems(config)).toEqual([`${PLUGIN}${expected}`]);
+});
+
+test.each<[string, Fields]>([
+  ["its code is elsewhere", vm({ code: { local: { environment_variable: "HOME" } } })],
+  ["its runtime is another", vm({ runtime: "envoy.wasm.runtime.null" })],
+  [
+    "its abilities are restricted",
+    vm({ capability_restriction_config: { allowed_capabilities: { a: {} } } }),
+  ],
+])("never leaves a plugin out because %s", async (_, config) => {
+  const filters = [wasmFilter("filter", config), router];
+  const found = await problems(boot({ hcm: { http_filters: filters } }), ignoring);
+  expect(found.join("\n")).toContain("--ignore-unsupported does not cover it");
+});

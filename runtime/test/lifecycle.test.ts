@@ -1,0 +1,513 @@
+// The life of a real process, from the launcher to its exit code: start, two workers, signals, logs, what
+// happens when a start fails or a worker dies.
+import { execFileSync, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { createServer, request as httpRequest } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { connect, createServer as createTcpServer } from "node:net";
+import type { AddressInfo } from "node:net";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { bootstrap, fileAccessLog, listener, socketAddress, wasmFilter } from "./bootstrap.ts";
+import { compileGuest } from "./guests/compile.ts";
+import { crashableMain, HeadgateProcess, Scratch } from "./headgate-process.ts";
+
+let upstream: Server;
+let upstreamPort: number;
+/** Answers that the upstream holds back: paths that begin with /hold. */
+let held: ServerResponse[] = [];
+let onHeld: (() => void) | null = null;
+let scratch: Scratch;
+let running: HeadgateProcess[] = [];
+
+beforeAll(async () => {
+  upstream = createServer((request, response) => {
+    if (request.url?.startsWith("/hold") !== true) {
+      response.end("from the upstream");
+      return;
+    }
+    held.push(response);
+    onHeld?.();
+  });
+  upstream.listen(0, "127.0.0.1");
+  await once(upstream, "listening");
+  upstreamPort = (upstream.address() as AddressInfo).port;
+});
+
+afterAll(() => {
+  upstream.close();
+  upstream.closeAllConnections();
+});
+
+beforeEach(() => {
+  scratch = new Scratch();
+  held = [];
+  onHeld = null;
+});
+
+afterEach(async () => {
+  for (const headgate of running) await headgate.end();
+  running = [];
+  scratch.remove();
+});
+
+async function start(
+  config: object = bootstrap({ upstreamPort }),
+  options: Parameters<typeof HeadgateProcess.start>[2] = {},
+): Promise<HeadgateProcess> {
+  const headgate = await HeadgateProcess.start(scratch, config, options);
+  running.push(headgate);
+  return headgate;
+}
+
+/** Runs a command line that ends by itself. */
+async function run(...args: string[]): Promise<HeadgateProcess> {
+  const headgate = new HeadgateProcess(args);
+  running.push(headgate);
+  await headgate.exited;
+  return headgate;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly text: string;
+}
+
+/** One request on a connection of its own; `target` is "host:port" or a unix socket's path. */
+function get(target: string, path = "/"): Promise<Answer> {
+  const [host, port] = target.split(":");
+  const where = port === undefined ? { socketPath: target } : { host, port: Number(port) };
+  return new Promise((resolve, reject) => {
+    const request = httpRequest({ ...where, path, agent: false }, (response: IncomingMessage) => {
+      let text = "";
+      response.setEncoding("utf8").on("data", (chunk: string) => {
+        text += chunk;
+      });
+      response.on("end", () => resolve({ status: response.statusCode ?? 0, text }));
+      response.on("error", reject);
+    });
+    request.on("error", reject);
+    request.end();
+  });
+}
+
+/** A request that the upstream has and does not answer yet. */
+async function hold(target: string): Promise<{ answer: Promise<Answer | Error> }> {
+  const arrived = new Promise<void>((resolve) => {
+    onHeld = resolve;
+  });
+  const answer = get(target, "/hold").catch((error: Error) => error);
+  await arrived;
+  return { answer };
+}
+
+async function isRefused(target: string): Promise<boolean> {
+  const [host, port] = target.split(":");
+  const socket = connect(Number(port), host);
+  const [result] = await Promise.race([
+    once(socket, "error").then(([error]) => [(error as NodeJS.ErrnoException).code]),
+    once(socket, "connect").then(() => ["connected"]),
+  ]);
+  socket.destroy();
+  return result === "ECONNREFUSED";
+}
+
+async function workerConnections(headgate: HeadgateProcess): Promise<[number, number]> {
+  const text = await headgate.admin("/stats?filter=worker_[01].downstream_cx_total");
+  const of = (worker: number): number =>
+    Number(new RegExp(`worker_${worker}\\.downstream_cx_total: (\\d+)`).exec(text)?.[1] ?? 0);
+  return [of(0), of(1)];
+}
+
+describe("SIGTERM and SIGINT", () => {
+  test.each(["SIGTERM", "SIGINT"] as const)(
+    "%s: the stream in flight is finished, nothing new is accepted, the end comes at once",
+    async (signal) => {
+      const headgate = await start(undefined, { concurrency: 2 });
+      const target = await headgate.listener();
+      const idle = connect(Number(target.split(":")[1]), "127.0.0.1");
+      idle.write("GET / HTTP/1.1\r\nhost: a\r\n\r\n");
+      await once(idle, "data");
+      const { answer } = await hold(target);
+      const started = Date.now();
+      headgate.kill(signal);
+      await once(idle, "close");
+      await headgate.waitFor(() => isRefused(target), "refusing new connections");
+      // Still there: the stream in flight holds it.
+      expect(await headgate.admin("/ready")).toBe("DRAINING\n");
+      held[0]?.end("at last");
+      expect(await answer).toEqual({ status: 200, text: "at last" });
+      expect(await headgate.exited).toEqual({ code: 0, signal: null });
+      expect(Date.now() - started).toBeLessThan(9000);
+      expect(headgate.output).toContain(`caught ${signal}`);
+    },
+  );
+
+  test.each(["0", "1"])("--sigterm-drain-s %s ends a stream that hangs", async (seconds) => {
+    const log = scratch.path("access.log");
+    const config = bootstrap({ upstreamPort, hcm: { access_log: [fileAccessLog(log)] } });
+    const headgate = await start(config, { flags: ["--sigterm-drain-s", seconds] });
+    const { answer } = await hold(await headgate.listener());
+    const started = Date.now();
+    headgate.kill("SIGTERM");
+    expect(await answer).toBeInstanceOf(Error);
+    expect(await headgate.exited).toEqual({ code: 0, signal: null });
+    expect(Date.now() - started).toBeGreaterThanOrEqual(Number(seconds) * 1000);
+    // What was cut is logged like any other stream.
+    expect(readFileSync(log, "utf8")).toBe("/hold 0\n");
+  });
+
+  test("a second signal ends at once", async () => {
+    const headgate = await start();
+    const { answer } = await hold(await headgate.listener());
+    headgate.kill("SIGTERM");
+    await headgate.waitFor(() => headgate.output.includes("caught SIGTERM"));
+    headgate.kill("SIGTERM");
+    expect(await headgate.exited).toEqual({ code: null, signal: "SIGTERM" });
+    expect(await answer).toBeInstanceOf(Error);
+  });
+
+  test("a signal during the start is not lost", async () => {
+    const path = scratch.write("envoy.yaml", bootstrap({ upstreamPort }));
+    const headgate = new HeadgateProcess(["-c", path, "--concurrency", "1"]);
+    running.push(headgate);
+    await headgate.waitFor(() => headgate.output.includes("initializing headgate"));
+    headgate.kill("SIGTERM");
+    expect(await headgate.exited).toEqual({ code: 0, signal: null });
+    expect(headgate.output).toContain("caught SIGTERM");
+  });
+});
+
+describe("the process", () => {
+  test("is the launcher's: a SIGKILL to it leaves nothing behind", async () => {
+    const headgate = await start();
+    const target = await headgate.listener();
+    const info = await headgate.admin("/server_info");
+    expect(info).toContain('"state": "LIVE"');
+    // The pid that the launcher was started with listens itself.
+    const sockets = execFileSync("ls", ["-l", `/proc/${headgate.pid}/fd`], { encoding: "utf8" });
+    expect(sockets).toContain("socket:");
+    expect(readFileSync(`/proc/${headgate.pid}/cmdline`, "utf8")).toContain("headgate.mjs");
+    headgate.kill("SIGKILL");
+    expect(await headgate.exited).toEqual({ code: null, signal: "SIGKILL" });
+    expect(await isRefused(target)).toBe(true);
+  });
+
+  test("ends by /quitquitquit, with streams in flight finished", async () => {
+    const headgate = await start();
+    const { answer } = await hold(await headgate.listener());
+    expect(await headgate.admin("/quitquitquit", "POST")).toBe("OK\n");
+    await headgate.waitFor(() => headgate.output.includes("caught /quitquitquit"));
+    held[0]?.end("done");
+    expect(await answer).toEqual({ status: 200, text: "done" });
+    expect(await headgate.exited).toEqual({ code: 0, signal: null });
+  });
+
+  test("--mode init_only starts, then ends; port 0 and an admin address are taken on the way", async () => {
+    const path = scratch.write("envoy.yaml", bootstrap({ upstreamPort }));
+    const headgate = await run("-c", path, "--mode", "init_only", "--concurrency", "2");
+    expect((await headgate.exited).code).toBe(0);
+    expect(headgate.output).toMatch(/listener main: 127\.0\.0\.1:\d+\n/);
+    expect(headgate.output).not.toContain("starting main dispatch loop");
+  });
+
+  test("answers --version, --help and wrong flags without starting anything", async () => {
+    const version = await run("--version");
+    expect(version.output).toMatch(/^headgate \d+\.\d+\.\d+ \(node \d+/);
+    expect((await version.exited).code).toBe(0);
+    const help = await run("--help");
+    expect(help.output).toContain("--config-path");
+    expect((await help.exited).code).toBe(0);
+    const wrong = await run("-c", "x.yaml", "--concurency", "2");
+    expect(wrong.output).toBe("headgate: unknown flag --concurency\nTry headgate --help\n");
+    expect((await wrong.exited).code).toBe(2);
+    const none = await run("--concurrency", "2");
+    expect(none.output).toContain("expected --config-path (-c) or --config-yaml");
+    expect((await none.exited).code).toBe(2);
+  });
+});
+
+describe("a start that fails leaves nothing running", () => {
+  let taken: ReturnType<typeof createTcpServer>;
+  let takenPort: number;
+
+  beforeAll(async () => {
+    taken = createTcpServer();
+    taken.listen(0, "127.0.0.1");
+    await once(taken, "listening");
+    takenPort = (taken.address() as AddressInfo).port;
+  });
+
+  afterAll(() => {
+    taken.close();
+  });
+
+  test("a taken port is named with its place", async () => {
+    const free = listener({}, "other");
+    const config = bootstrap({ address: socketAddress(takenPort) }, [free]);
+    const path = scratch.write("envoy.yaml", config);
+    const headgate = await run("-c", path, "--concurrency", "2");
+    expect((await headgate.exited).code).toBe(1);
+    expect(headgate.output).toMatch(
+      new RegExp(
+        `envoy\\.yaml:\\d+:\\d+: static_resources\\.listeners\\[0\\][^\\n]*127\\.0\\.0\\.1:${takenPort}: EADDRINUSE`,
+      ),
+    );
+    expect(headgate.output).not.toContain("starting main dispatch loop");
+  });
+
+  test("a taken admin address is named with its place", async () => {
+    const config = { ...bootstrap(), admin: { address: socketAddress(takenPort) } };
+    const headgate = await run("-c", scratch.write("envoy.yaml", config));
+    expect((await headgate.exited).code).toBe(1);
+    expect(headgate.output).toMatch(
+      /envoy\.yaml:\d+:\d+: admin\.address: cannot listen: .*EADDRINUSE/,
+    );
+  });
+
+  test("a version that workers refuse says all its reasons", async () => {
+    const wasm = scratch.path("guest.wasm");
+    writeFileSync(wasm, await compileGuest("script"));
+    const first = bootstrap({
+      filters: [
+        wasmFilter(wasm, "refuses", "configure return 0"),
+        wasmFilter(wasm, "agrees"),
+        wasmFilter(wasm, "refuses-too", "vm_start return 0"),
+      ],
+      hcm: { access_log: [fileAccessLog("/nowhere/one.log"), fileAccessLog("/nowhere/two.log")] },
+    });
+    const path = scratch.write("envoy.yaml", first);
+    const headgate = await run("-c", path, "--concurrency", "2");
+    expect((await headgate.exited).code).toBe(1);
+    const { output } = headgate;
+    for (const reason of [/plugin refuses: /, /plugin refuses-too: /, /one\.log/, /two\.log/]) {
+      const lines = output.split("\n").filter((line) => reason.test(line));
+      expect(lines, output).toHaveLength(1);
+      expect(lines[0]).toMatch(/envoy\.yaml:\d+:\d+: static_resources\.listeners\[0\]/);
+    }
+    expect(output).not.toContain("plugin agrees");
+  });
+
+  test("files of flags that cannot be written are named", async () => {
+    const path = scratch.write("envoy.yaml", bootstrap());
+    const log = await run("-c", path, "--log-path", "/nowhere/headgate.log");
+    expect(log.output).toContain("--log-path: ENOENT");
+    expect((await log.exited).code).toBe(1);
+    const admin = await run("-c", path, "--admin-address-path", "/nowhere/admin");
+    expect(admin.output).toContain("--admin-address-path: ENOENT");
+    expect((await admin.exited).code).toBe(1);
+  });
+});
+
+describe("sockets that workers cannot share", () => {
+  test("a unix socket replaces a stale file; one worker accepts", async () => {
+    const path = scratch.path("main.sock");
+    const leave = `require("node:net").createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 9))`;
+    spawnSync(process.execPath, ["-e", leave]);
+    expect(existsSync(path)).toBe(true);
+    const config = bootstrap({ upstreamPort, address: { pipe: { path, mode: 0o600 } } });
+    const headgate = await start(config, { concurrency: 2 });
+    expect(await headgate.listener()).toBe(path);
+    for (let i = 0; i < 8; i += 1) expect((await get(path)).text).toBe("from the upstream");
+    expect(await workerConnections(headgate)).toEqual([8, 0]);
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    expect(headgate.output).toContain("one worker accepts, since unix sockets cannot be shared");
+    headgate.kill("SIGTERM");
+    expect((await headgate.exited).code).toBe(0);
+  });
+
+  test("what is no socket stays, and the start fails", async () => {
+    const path = scratch.write("precious", "not a socket");
+    const config = scratch.write("envoy.yaml", bootstrap({ address: { pipe: { path } } }));
+    const headgate = await run("-c", config, "--concurrency", "1");
+    expect((await headgate.exited).code).toBe(1);
+    expect(headgate.output).toContain(`cannot bind ${path}: EADDRINUSE`);
+    expect(readFileSync(path, "utf8")).toBe("not a socket");
+  });
+
+  test.runIf(process.platform === "linux")("an abstract unix socket serves", async () => {
+    const name = `@headgate-test-${process.pid}`;
+    const config = bootstrap({ upstreamPort, address: { pipe: { path: name } } });
+    const headgate = await start(config, { concurrency: 2 });
+    expect((await get(`\0${name.slice(1)}`)).text).toBe("from the upstream");
+  });
+
+  test("enable_reuse_port: false leaves one worker accepting", async () => {
+    const config = bootstrap({ upstreamPort, listener: { enable_reuse_port: false } });
+    const headgate = await start(config, { concurrency: 2 });
+    const target = await headgate.listener();
+    for (let i = 0; i < 8; i += 1) expect((await get(target)).status).toBe(200);
+    expect(await workerConnections(headgate)).toEqual([8, 0]);
+    expect(headgate.output).toContain("one worker accepts, since enable_reuse_port is false");
+  });
+});
+
+describe("workers", () => {
+  test("both accept on the one port that port 0 became", async () => {
+    const headgate = await start(undefined, { concurrency: 2 });
+    const target = await headgate.listener();
+    let sent = 0;
+    await headgate.waitFor(async () => {
+      for (let i = 0; i < 16; i += 1) expect((await get(target)).status).toBe(200);
+      sent += 16;
+      return Math.min(...(await workerConnections(headgate))) > 0;
+    }, "a connection to each worker");
+    const counts = await workerConnections(headgate);
+    expect(counts[0] + counts[1]).toBe(sent);
+  });
+
+  test("one that dies is replaced; traffic goes on and its counters stay", async () => {
+    const options = { command: crashableMain, concurrency: 2 };
+    const headgate = await start(undefined, options);
+    const target = await headgate.listener();
+    const requests = "http.main.downstream_rq_2xx";
+    let sent = 0;
+    const send = async (): Promise<void> => {
+      expect((await get(target)).text).toBe("from the upstream");
+      sent += 1;
+    };
+    await headgate.waitFor(async () => {
+      await send();
+      return Math.min(...(await workerConnections(headgate))) > 0;
+    }, "a request to each worker");
+    for (const worker of [0, 1]) {
+      headgate.kill("SIGUSR2");
+      await headgate.waitFor(() =>
+        headgate.output.includes(`worker ${worker} died: Error: crashed`),
+      );
+      await send();
+      const before = await workerConnections(headgate);
+      // The successor accepts on the same port, under the same name.
+      await headgate.waitFor(async () => {
+        await send();
+        return ((await workerConnections(headgate))[worker] as number) > (before[worker] as number);
+      }, "a request to the successor");
+    }
+    expect(await headgate.stat(requests)).toBe(sent);
+    headgate.kill("SIGTERM");
+    expect((await headgate.exited).code).toBe(0);
+  });
+
+  test("the only one that dies is replaced, too, with levels and drains as they are now", async () => {
+    const wasm = scratch.path("guest.wasm");
+    writeFileSync(wasm, await compileGuest("script"));
+    const config = bootstrap({ upstreamPort, filters: [wasmFilter(wasm)] });
+    const flags = ["--component-log-level", "wasm:error"];
+    const headgate = await start(config, { command: crashableMain, flags });
+    const target = await headgate.listener();
+    await headgate.admin("/logging?wasm=info", "POST");
+    await headgate.admin("/healthcheck/fail", "POST");
+    headgate.kill("SIGUSR2");
+    await headgate.waitFor(() => headgate.output.includes("worker 0 died"));
+    await headgate.waitFor(async () => (await get(target)).status === 200, "the successor");
+    const response = await fetch(`http://${target}/`);
+    expect(response.headers.get("connection")).toBe("close");
+    await headgate.waitFor(() => headgate.output.includes("request_headers("));
+  });
+});
+
+describe("logs and flags", () => {
+  test("SIGUSR1 opens rotated files anew, and no line is lost", async () => {
+    const log = scratch.path("access.log");
+    const processLog = scratch.path("process.log");
+    const config = bootstrap({ upstreamPort, hcm: { access_log: [fileAccessLog(log)] } });
+    const flags = ["--log-path", processLog, "--file-flush-interval-msec", "5"];
+    const headgate = await start(config, { concurrency: 2, flags });
+    const target = await headgate.listener();
+    let sent = 0;
+    const send = async (): Promise<void> => {
+      await get(target, `/${sent}`);
+      sent += 1;
+    };
+    for (let round = 0; round < 3; round += 1) {
+      await Promise.all(Array.from({ length: 20 }, send));
+      renameSync(log, `${log}.${round}`);
+      renameSync(processLog, `${processLog}.${round}`);
+      headgate.kill("SIGUSR1");
+      // Requests while files change.
+      await Promise.all(Array.from({ length: 20 }, send));
+      await headgate.waitFor(() => existsSync(log) && existsSync(processLog), "new files");
+    }
+    headgate.kill("SIGTERM");
+    expect((await headgate.exited).code).toBe(0);
+    const files = [log, `${log}.0`, `${log}.1`, `${log}.2`];
+    const lines = files.flatMap((file) => readFileSync(file, "utf8").trim().split("\n"));
+    const numbers = lines.map((line) => Number(/^\/(\d+) 200$/.exec(line)?.[1] ?? -1));
+    expect(numbers.toSorted((a, b) => a - b)).toEqual(Array.from({ length: sent }, (_, i) => i));
+    expect(readFileSync(`${processLog}.0`, "utf8")).toContain("starting main dispatch loop");
+    expect(readFileSync(processLog, "utf8")).toContain("caught SIGTERM");
+    expect(headgate.output).toBe("");
+  });
+
+  test("--log-format shapes lines, --component-log-level and /logging reach the workers", async () => {
+    const wasm = scratch.path("guest.wasm");
+    writeFileSync(wasm, await compileGuest("script"));
+    const config = bootstrap({ upstreamPort, filters: [wasmFilter(wasm)] });
+    const levels = ["-l", "error", "--component-log-level", "wasm:info,admin:info"];
+    const flags = ["--log-format", "%L|%n|%v", ...levels];
+    const headgate = await start(config, { concurrency: 2, flags });
+    const target = await headgate.listener();
+    expect(headgate.output).toMatch(/^I\|admin\|admin address: /m);
+    expect(headgate.output).not.toContain("|main|");
+    const told = (): number => headgate.output.split("request_headers(").length - 1;
+    await get(target);
+    await headgate.waitFor(() => told() === 1, "the guest's line");
+    expect(headgate.output).toMatch(/^I\|wasm\|.*request_headers\(/m);
+    expect(await headgate.admin("/logging?wasm=error", "POST")).toContain("  wasm: error\n");
+    for (let i = 0; i < 20; i += 1) await get(target);
+    expect(await headgate.admin("/logging?level=info", "POST")).toContain("  main: info\n");
+    await headgate.waitFor(async () => {
+      await get(target);
+      return told() > 1;
+    }, "a line after the level is back");
+    // Between the two nothing was said, by neither worker.
+    expect(told()).toBeLessThan(20);
+  });
+
+  test("--log-format json writes an object a line", async () => {
+    const headgate = await start(undefined, { flags: ["--log-format", "json"] });
+    const lines = headgate.output
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as object);
+    expect(lines).toContainEqual(
+      expect.objectContaining({
+        level: "info",
+        component: "main",
+        msg: "starting main dispatch loop",
+      }),
+    );
+  });
+
+  test("--config-yaml is merged over the file", async () => {
+    const inline = `
+node: {id: from-the-flag}
+static_resources:
+  clusters:
+  - name: more
+    type: STATIC
+`;
+    const headgate = await start(undefined, { flags: ["--config-yaml", inline] });
+    expect((await get(await headgate.listener())).text).toBe("from the upstream");
+    expect(JSON.parse(await headgate.admin("/server_info")).node.id).toBe("from-the-flag");
+    expect(await headgate.admin("/clusters")).toMatch(/^more::/m);
+    expect(await headgate.admin("/clusters")).toMatch(/^up::/m);
+  });
+
+  test("--config-yaml alone is enough", async () => {
+    const yaml = JSON.stringify(bootstrap());
+    const headgate = await run("--config-yaml", yaml, "--mode", "init_only", "--concurrency", "1");
+    expect(headgate.output).toContain("listener main: 127.0.0.1:");
+    expect((await headgate.exited).code).toBe(0);
+  });
+
+  test("flags without effect are named at debug level; the base id is written", async () => {
+    const path = scratch.write("envoy.yaml", bootstrap());
+    const id = scratch.path("base-id");
+    const ids = ["--base-id", "7", "--base-id-path", id];
+    const start1 = ["--mode", "init_only", "--concurrency", "1", "-l", "debug", ...ids];
+    const headgate = await run("-c", path, ...start1, "--disable-hot-restart");
+    expect(headgate.output).toContain("--disable-hot-restart is accepted for compatibility");
+    expect(readFileSync(id, "utf8")).toBe("7\n");
+  });
+});
