@@ -1,7 +1,6 @@
 // Compiles AssemblyScript filters to wasm, each only when its sources have changed. `npm run
 // filters` builds all; the quickstart and tests call buildFilter. Plain JavaScript: it runs before
 // anything else.
-import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
   existsSync,
@@ -14,11 +13,10 @@ import {
 } from "node:fs";
 import { basename, join, relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { withCompiler } from "../sdk-assemblyscript/asc.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const sdk = join(root, "sdk-assemblyscript");
-/** Two compilers at a time: each takes a core and 200 MB. */
-const PARALLEL_MAX = 2;
 
 /** Hooks of the SDK's classes, and the callback a module must export for each to be called. */
 const CALLBACK_OF_HOOK = {
@@ -62,24 +60,25 @@ export async function buildFilter(folder, options = {}) {
   const result = { name, mode, wasm, map: `${wasm}.map`, isCached: true, warnings: "" };
   const stamp = join(build, `${fileName}.hash`);
   const hash = hashOf(folder, mode);
-  if (existsSync(wasm) && existsSync(result.map) && readIfThere(stamp) === hash) return result;
-  // Built aside and moved: another process may be loading, or building, the same module.
-  const aside = join(build, `.${fileName}-${process.pid}-${(asideCount += 1)}`);
-  mkdirSync(aside, { recursive: true });
-  try {
-    const made = join(aside, `${fileName}.wasm`);
-    const warnings = await compile(folder, mode, made);
-    check(name, folder, readFileSync(made));
-    renameSync(`${made}.map`, result.map);
-    renameSync(made, wasm);
-    writeFileSync(stamp, hash);
-    return { ...result, isCached: false, warnings };
-  } finally {
-    rmSync(aside, { recursive: true, force: true });
-  }
+  const isMade = () => existsSync(wasm) && existsSync(result.map) && readIfThere(stamp) === hash;
+  const built = await withCompiler({ target: wasm, isMade }, async (asc) => {
+    // Built aside and moved: another process may be loading the same module.
+    const aside = join(build, `.${fileName}-${process.pid}`);
+    mkdirSync(aside, { recursive: true });
+    try {
+      const made = join(aside, `${fileName}.wasm`);
+      const warnings = await compile(asc, folder, mode, made);
+      check(name, folder, readFileSync(made));
+      renameSync(`${made}.map`, result.map);
+      renameSync(made, wasm);
+      writeFileSync(stamp, hash);
+      return { ...result, isCached: false, warnings };
+    } finally {
+      rmSync(aside, { recursive: true, force: true });
+    }
+  });
+  return built ?? result;
 }
-
-let asideCount = 0;
 
 /** Folders of all filters in the repository that have sources. */
 export function findFilters() {
@@ -115,6 +114,7 @@ function hashOf(folder, mode) {
     join(sdk, "asconfig.json"),
     configOf(folder),
     compiler,
+    join(sdk, "asc.mjs"),
     fileURLToPath(import.meta.url),
   ];
   const hash = createHash("sha256").update(mode);
@@ -143,29 +143,17 @@ function readIfThere(file) {
   }
 }
 
-/** Runs asc in a process of its own; the promise holds its warnings. */
-function compile(folder, mode, outFile) {
-  const asc = join(root, "node_modules", "assemblyscript", "bin", "asc.js");
+async function compile(asc, folder, mode, outFile) {
   const config = relative(folder, configOf(folder));
   const target = ["--target", mode, "--outFile", relative(folder, outFile)];
-  const args = [asc, "assembly/index.ts", "--config", config, ...target];
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, args, { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
-    let output = "";
-    const collect = (chunk) => {
-      output += chunk;
-    };
-    child.stdout.setEncoding("utf8").on("data", collect);
-    child.stderr.setEncoding("utf8").on("data", collect);
-    child.on("error", reject);
-    child.on("close", (code) => {
-      const place = relative(root, folder);
-      if (code === 0) resolve(output.trim());
-      // The handler that asconfig.json names comes with the base.
-      else if (output.includes("'headgate_abort' not found")) reject(new Error(noBase(place)));
-      else reject(new Error(`${place}: asc ended with ${code}\n${output.trimEnd()}`));
-    });
-  });
+  try {
+    return await asc(["assembly/index.ts", "--config", config, ...target], folder);
+  } catch (error) {
+    const place = relative(root, folder);
+    // The handler that asconfig.json names comes with the base.
+    if (error.output?.includes("'headgate_abort' not found")) throw new Error(noBase(place));
+    throw new Error(`${place}: ${error.message}`);
+  }
 }
 
 function noBase(place) {
@@ -238,10 +226,7 @@ async function main(args) {
     console.error(`no such filter: ${wanted.join(", ")} (there are: ${names})`);
     process.exitCode = 1;
   }
-  const work = async () => {
-    while (queue.length > 0) await buildAndTell(queue.shift(), mode);
-  };
-  await Promise.all(Array.from({ length: PARALLEL_MAX }, work));
+  await Promise.all(queue.map((folder) => buildAndTell(folder, mode)));
 }
 
 async function buildAndTell(folder, mode) {

@@ -40,9 +40,10 @@ function writeFilter(name: string, source: string): string {
 test("compiles once per content, and for two callers at once", async () => {
   const folder = writeFilter("content", SOURCE);
   const both = [buildFilter(folder, { mode: "debug" }), buildFilter(folder, { mode: "debug" })];
-  for (const built of await Promise.all(both)) {
-    expect(built).toMatchObject({ name: "content", mode: "debug", isCached: false, warnings: "" });
-  }
+  const [first, second] = await Promise.all(both);
+  expect(first).toMatchObject({ name: "content", mode: "debug", isCached: false, warnings: "" });
+  // It waited for the first one.
+  expect(second).toEqual({ ...first, isCached: true });
   expect((await buildFilter(folder, { mode: "debug" })).isCached).toBe(true);
   writeFilter("content", SOURCE.replace('"1"', '"2"'));
   expect((await buildFilter(folder, { mode: "debug" })).isCached).toBe(false);

@@ -32,7 +32,8 @@ export async function bundle(folder = join(here, "dist")) {
   await copyFile(join(here, "src/config/envoy-api.binpb"), join(folder, "envoy-api.binpb"));
   await copyFile(join(here, "bin/headgate"), join(folder, "bin/headgate"));
   await chmod(join(folder, "bin/headgate"), 0o755);
-  for (const file of ["LICENSE", "NOTICE"]) await copyFile(join(here, "..", file), join(folder, file));
+  for (const file of ["LICENSE", "NOTICE"])
+    await copyFile(join(here, "..", file), join(folder, file));
   await copyFile(join(here, "README.md"), join(folder, "README.md"));
   await writeFile(join(folder, "package.json"), `${JSON.stringify(await manifest(), null, 2)}\n`);
   return { path: outfile, bytes: (await stat(outfile)).size };
@@ -47,7 +48,8 @@ export async function bundle(folder = join(here, "dist")) {
 const lazyBuiltins = {
   name: "lazy-builtins",
   setup(build) {
-    const filter = /^(node:)?(http|https|http2|tls|zlib|crypto|dns|dns\/promises|child_process|v8|cluster)$/;
+    const filter =
+      /^(node:)?(http|https|http2|tls|zlib|crypto|dns|dns\/promises|child_process|v8|cluster)$/;
     build.onResolve({ filter }, ({ path }) => ({ path, namespace: "builtin" }));
     build.onLoad({ filter: /.*/, namespace: "builtin" }, ({ path }) => ({
       contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)});`,

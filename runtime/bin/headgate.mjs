@@ -5,7 +5,8 @@ import { existsSync } from "node:fs";
 import nodeModule from "node:module";
 import { fileURLToPath } from "node:url";
 
-// Until the server listens to it: Node.js would open its debugger's port.
+// First of all, or Node.js opens its debugger's port on it. (--disable-sigusr1 is no way: it blocks the
+// signal, and log rotation with it.)
 process.on("SIGUSR1", () => {});
 const [major, minor] = process.versions.node.split(".").map(Number);
 if (major < 24 || (major === 24 && minor < 15)) await continueInPinnedNode();
@@ -33,7 +34,7 @@ async function continueInPinnedNode() {
     await import("./check-node.mjs");
     return;
   }
-  const args = ["--disable-sigusr1", fileURLToPath(import.meta.url), ...process.argv.slice(2)];
+  const args = [fileURLToPath(import.meta.url), ...process.argv.slice(2)];
   if (typeof process.execve === "function") process.execve(node, [node, ...args], process.env);
   const { spawn } = await import("node:child_process");
   const child = spawn(node, args, { stdio: "inherit" });

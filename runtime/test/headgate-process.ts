@@ -12,7 +12,6 @@ export const launcher: string = join(root, "runtime/bin/headgate");
 /** As the launcher, with workers that can be made to die. */
 export const crashableMain: readonly string[] = [
   process.execPath,
-  "--disable-sigusr1",
   fileURLToPath(new URL("crashable-main.ts", import.meta.url)),
 ];
 
@@ -23,6 +22,8 @@ export interface StartOptions {
   /** Default: the launcher. */
   readonly command?: readonly string[];
   readonly cwd?: string;
+  /** Default: the test's own. */
+  readonly env?: NodeJS.ProcessEnv;
   /** Beside -c, --concurrency and --admin-address-path. */
   readonly flags?: readonly string[];
   /** Default 1. */
@@ -72,6 +73,7 @@ export class HeadgateProcess {
     const cwd = options.cwd ?? root;
     const child = spawn(file as string, [...before, ...args], {
       cwd,
+      env: options.env ?? process.env,
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.child = child;

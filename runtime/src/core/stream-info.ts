@@ -151,7 +151,7 @@ export class StreamInfo {
   }
 }
 
-/** Address with port of the client, as %DOWNSTREAM_REMOTE_ADDRESS% prints; "" without connection. */
+/** The client's address with port, as %DOWNSTREAM_REMOTE_ADDRESS%; "" without connection. */
 export function remoteAddressOf(info: StreamInfo): string {
   const ip = info.forwardedIp;
   if (ip !== "") return ip.includes(":") ? `[${ip}]:0` : `${ip}:0`;

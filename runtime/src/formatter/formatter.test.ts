@@ -337,3 +337,17 @@ test("any text either compiles or is refused in words, and what compiles runs", 
   expect(problems).toEqual([]);
   expect(compiledCount).toBeGreaterThan(1000);
 });
+
+test("the client's address is the stream's, where a proxy told it", () => {
+  const peer = { text: "10.0.0.1:5000", ip: "10.0.0.1", port: 5000 };
+  const info = new StreamInfo();
+  info.reset(new ConnectionInfo(1, peer, peer, 0), 1, 0);
+  const context = new FormatContext(new Clock());
+  context.set(info, null, null, null);
+  const format =
+    "%DOWNSTREAM_REMOTE_ADDRESS% %DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT% " +
+    "%DOWNSTREAM_REMOTE_PORT% %DOWNSTREAM_DIRECT_REMOTE_ADDRESS%";
+  expect(textOf(format, false, context)).toBe("10.0.0.1:5000 10.0.0.1 5000 10.0.0.1:5000");
+  info.forwardedIp = "2001:db8::1";
+  expect(textOf(format, false, context)).toBe("[2001:db8::1]:0 2001:db8::1 0 10.0.0.1:5000");
+});

@@ -341,10 +341,9 @@ export class ActiveStream
   onFilterReset(details: string): void {
     const encoder = this.#encoder;
     if (encoder === null) return;
-    const { stats } = this.#context;
     this.streamInfo.responseCodeDetails = details.replace(/\s/g, "_");
     this.closesDelayed = true;
-    stats.rqTxReset.inc();
+    this.#context.stats.rqTxReset.inc();
     encoder.resetStream(StreamResetReason.LocalReset);
     this.#end();
   }
@@ -419,6 +418,7 @@ export class ActiveStream
     const headers = this.#ownHeaders;
     headers.reset();
     headers.status = 100;
+    this.streamInfo.responseCode = 100;
     this.#context.stats.chargeResponse(100);
     this.#encoder?.encodeInformational(headers);
   }

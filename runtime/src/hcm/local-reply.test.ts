@@ -168,7 +168,7 @@ describe("mappers", () => {
     const written = write(reply(503, "why"), config);
     expect(written.status).toBe(418);
     expect(written.body).toBe('{"b":"why","c":418,"t":"a/b"}\n');
-    expect(written.lines).toEqual(["x-a: 503/", "content-type: a/b", "content-length: 30"]);
+    expect(written.lines).toEqual(["content-type: a/b", "x-a: 503/", "content-length: 30"]);
     expect(written.info.responseCode).toBe(418);
   });
 

@@ -4,7 +4,8 @@ import { parseIpv6 } from "./ip-address.ts";
 
 /** Groups: the address of an IPv6 literal, the port. An empty userinfo is none. */
 const absolute: RegExp = new RegExp(
-  "^[A-Za-z][A-Za-z0-9+.-]*://@?(?:[A-Za-z0-9.-]+|\\[([0-9A-Fa-f:.]+)(?:%(?:\\d+|[A-Za-z]\\w*))?\\])" +
+  "^[A-Za-z][A-Za-z0-9+.-]*://@?" +
+    "(?:[A-Za-z0-9.-]+|\\[([0-9A-Fa-f:.]+)(?:%(?:\\d+|[A-Za-z]\\w*))?\\])" +
     '(?::(\\d+))?(?:[/?][!"$-~]*)?$',
 );
 /** RFC 3986, 4.2: no colon before the first slash, no fragment. */

@@ -46,6 +46,7 @@ const internalOnly: readonly string[] = [
   "x-envoy-ip-tags",
   "x-envoy-original-url",
   "x-envoy-hedge-on-per-try-timeout",
+  "x-envoy-upstream-stream-duration-ms",
 ];
 
 /** Headers that only proxies behind the edge may set. */
@@ -138,8 +139,6 @@ export class RequestSanitizer {
     }
     this.#setScheme(headers, connection.isTls);
     const isEdge = config.useRemoteAddress && !isInternal;
-    // Not even internal clients' goes on: Envoy's router takes it.
-    if ((found & Found.Control) !== 0) headers.remove("x-envoy-upstream-stream-duration-ms");
     if (isInternal) headers.setLineById(HeaderId.XEnvoyInternal, "true", INTERNAL_LINE);
     else if ((found & Found.Control) !== 0) {
       if (isEdge) removeAll(headers, behindEdgeOnly);

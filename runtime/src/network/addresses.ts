@@ -16,9 +16,19 @@ export function socketAddressText(address: SocketAddress): string {
   return `${host}:${address.port}`;
 }
 
-/** What is known of a connection that was just accepted. */
-export function connectionInfoOf(io: IoHandle, id: number, nowMs: number): ConnectionInfo {
-  return new ConnectionInfo(id, partsOf(io.remoteAddress), partsOf(io.localAddress), nowMs);
+/**
+ * What is known of a connection that was just accepted at `target`. Peers on unix sockets have no
+ * name of their own: as in Envoy they bear the listener's path.
+ */
+export function connectionInfoOf(
+  io: IoHandle,
+  target: SocketAddress,
+  id: number,
+  nowMs: number,
+): ConnectionInfo {
+  const isUnix = target.family === "unix";
+  const remote = partsOf(isUnix ? target : io.remoteAddress);
+  return new ConnectionInfo(id, remote, partsOf(isUnix ? target : io.localAddress), nowMs);
 }
 
 function partsOf(address: SocketAddress): { text: string; ip: string; port: number } {

@@ -48,7 +48,7 @@ class World {
         this.closedCount += 1;
       },
     };
-    const info = connectionInfoOf(this.io, 7, clock.nowMs);
+    const info = connectionInfoOf(this.io, this.io.localAddress, 7, clock.nowMs);
     this.connection = new Connection(info, this.io, owner, timers, () => clock.nowMs);
     this.connection.setFilter(this.filter);
   }
@@ -131,6 +131,17 @@ test("that breaks is closed by the peer", () => {
   expect(w.filter.events).toEqual(["closed by peer"]);
   w.read("x");
   expect(w.filter.events.length).toBe(1);
+});
+
+test("a peer on a unix socket bears the listener's path", () => {
+  const target = { address: "/run/a.sock", port: 0, family: "unix" } as const;
+  const info = connectionInfoOf(new FakeIo(), target, 7, 0);
+  expect([info.remoteAddress, info.remoteIp, info.remotePort]).toEqual([
+    "/run/a.sock",
+    "/run/a.sock",
+    0,
+  ]);
+  expect(info.localAddress).toBe("/run/a.sock");
 });
 
 test("addresses are written as in logs", () => {

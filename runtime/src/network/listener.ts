@@ -130,8 +130,8 @@ export class Listener implements ConnectionOwner {
     }
   }
 
-  /** For the acceptors. */
-  accept(io: IoHandle): IoEvents | null {
+  /** For the acceptors; `target` is what they are bound to. */
+  accept(io: IoHandle, target: SocketAddress): IoEvents | null {
     const { clock, timers } = this.#context;
     const chain = this.#chain;
     this.#stats.cxTotal.inc();
@@ -142,7 +142,7 @@ export class Listener implements ConnectionOwner {
       return null;
     }
     if (this.config.keepAliveIdleSeconds > 0) io.setKeepAlive(this.config.keepAliveIdleSeconds);
-    const info = connectionInfoOf(io, this.#context.nextConnectionId(), clock.nowMs);
+    const info = connectionInfoOf(io, target, this.#context.nextConnectionId(), clock.nowMs);
     info.listenerName = this.config.name;
     info.filterChainName = this.#chainName;
     const connection = new Connection(info, io, this, timers, this.#nowMs);
@@ -216,7 +216,7 @@ class Acceptor implements ListenEvents {
   }
 
   onAccept(io: IoHandle): IoEvents | null {
-    return this.#listener.accept(io);
+    return this.#listener.accept(io, this.#target);
   }
 
   onError(code: string): void {

@@ -10,6 +10,8 @@ import type { Formatter } from "../formatter/formatter.ts";
 export class HeaderTransform {
   readonly #add: readonly HeaderAdd[];
   readonly #remove: readonly string[];
+  /** Of the message at hand, by index of #add; null = that header is not set. */
+  readonly #values: (string | null)[];
 
   /** Null when there is nothing to do, so that the data plane skips the level with one test. */
   static compile(
@@ -26,25 +28,41 @@ export class HeaderTransform {
     remove: readonly string[],
     hostname: string,
   ) {
-    this.#add = add.map((config) => new HeaderAdd(config, hostname));
+    const all = add.map((config) => new HeaderAdd(config, hostname));
+    this.#add = [...all.filter((one) => one.overwrites), ...all.filter((one) => !one.overwrites)];
     this.#remove = remove;
+    this.#values = all.map(() => null);
   }
 
-  /** Removals first, then additions (Envoy's HeaderParser::evaluateHeaders). */
+  /**
+   * Removals first; then all values are made, before one is set, and set: overwriting ones first
+   * (Envoy's HeaderParser::evaluateHeaders).
+   */
   apply(headers: HeaderMap, context: FormatContext): void {
+    const add = this.#add;
+    const values = this.#values;
     for (let i = 0; i < this.#remove.length; i += 1) headers.remove(this.#remove[i] as string);
-    for (let i = 0; i < this.#add.length; i += 1)
-      (this.#add[i] as HeaderAdd).apply(headers, context);
+    for (let i = 0; i < add.length; i += 1) {
+      values[i] = (add[i] as HeaderAdd).evaluate(headers, context);
+    }
+    for (let i = 0; i < add.length; i += 1) {
+      const value = values[i] as string | null;
+      if (value !== null) (add[i] as HeaderAdd).apply(headers, value);
+      values[i] = null;
+    }
   }
 }
 
 class HeaderAdd {
+  /** Otherwise it appends. */
+  readonly overwrites: boolean;
   readonly #name: string;
   readonly #action: HeaderAddConfig["action"];
   readonly #keepEmpty: boolean;
   readonly #value: Formatter;
 
   constructor(config: HeaderAddConfig, hostname: string) {
+    this.overwrites = config.action.startsWith("overwrite");
     this.#name = config.name;
     this.#action = config.action;
     this.#keepEmpty = config.keepEmptyValue;
@@ -53,24 +71,18 @@ class HeaderAdd {
     this.#value = value;
   }
 
-  apply(headers: HeaderMap, context: FormatContext): void {
+  /** The value to set, null when there is none. */
+  evaluate(headers: HeaderMap, context: FormatContext): string | null {
     const value = this.#value(context);
-    if (value === "" && !this.#keepEmpty) return;
-    const name = this.#name;
-    switch (this.#action) {
-      case "append_if_exists_or_add":
-        headers.append(name, value);
-        return;
-      case "add_if_absent":
-        if (!headers.has(name)) headers.append(name, value);
-        return;
-      case "overwrite_if_exists_or_add":
-        headers.replace(name, value);
-        return;
-      case "overwrite_if_exists":
-        if (headers.has(name)) headers.replace(name, value);
-        return;
-    }
+    if (value === "" && !this.#keepEmpty) return null;
+    if (this.#action === "add_if_absent") return headers.has(this.#name) ? null : value;
+    if (this.#action === "overwrite_if_exists") return headers.has(this.#name) ? value : null;
+    return value;
+  }
+
+  apply(headers: HeaderMap, value: string): void {
+    if (this.overwrites) headers.replace(this.#name, value);
+    else headers.append(this.#name, value);
   }
 }
 

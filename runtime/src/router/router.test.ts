@@ -66,8 +66,10 @@ test("internal requests are counted as such, and attempts are told where asked",
   const world = new RouterWorld();
   world.fakeRoute.includeRequestAttemptCount = true;
   world.fakeRoute.includeAttemptCountInResponse = true;
-  world.request("GET", true, { "x-envoy-internal": "true" });
+  const control = { "x-envoy-retry-on": "5xx", "x-envoy-upstream-stream-duration-ms": "5" };
+  world.request("GET", true, { "x-envoy-internal": "true", ...control });
   world.engine.io(0).connect();
+  expect(world.engine.io(0).sent).not.toMatch(/retry-on|duration/);
   expect(world.engine.io(0).sent).toContain("x-envoy-attempt-count: 1\r\n");
   world.engine.io(0).receive("HTTP/1.1 503 No\r\ncontent-length: 0\r\n\r\n");
   expect(world.events).toEqual(["headers 503 end"]);

@@ -26,7 +26,13 @@ import { updateAuthority } from "./resolved-route.ts";
 import { RetryState } from "./retry-state.ts";
 import type { ClusterChoice, Route, RouterCallbacks } from "./route.ts";
 import type { RouterStats } from "./router-stats.ts";
-import { RouterTimer, TimeoutKind, TimeoutPlan, type TimeoutReceiver } from "./timeouts.ts";
+import {
+  RouterTimer,
+  takeControlHeaders,
+  TimeoutKind,
+  TimeoutPlan,
+  type TimeoutReceiver,
+} from "./timeouts.ts";
 import {
   failureDetails,
   failureOfPool,
@@ -329,6 +335,7 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
     const headers = this.#headers as HeaderMap;
     const info = this.#callbacks.streamInfo;
     this.#plan.read(route, headers, config);
+    if (this.#isInternal) takeControlHeaders(headers);
     if (route.includeRequestAttemptCount) headers.setById(HeaderId.XEnvoyAttemptCount, "1");
     route.finalizeRequestHeaders(headers, info, choice);
     if (headers.scheme === null) headers.scheme = "http";

@@ -75,6 +75,25 @@ export class TimeoutPlan {
   }
 }
 
+/**
+ * Removes what else internal clients may ask of Envoy's router, which takes it from the request.
+ * Others' the connection manager has removed.
+ */
+export function takeControlHeaders(headers: HeaderMap): void {
+  for (let i = 0; i < controlHeaders.length; i += 1) headers.remove(controlHeaders[i] as string);
+}
+
+const controlHeaders: readonly string[] = [
+  "x-envoy-hedge-on-per-try-timeout",
+  "x-envoy-max-retries",
+  "x-envoy-retriable-header-names",
+  "x-envoy-retriable-status-codes",
+  "x-envoy-retry-grpc-on",
+  "x-envoy-retry-on",
+  "x-envoy-upstream-alt-stat-name",
+  "x-envoy-upstream-stream-duration-ms",
+];
+
 /** Longer waits are as good as none, and stay exact numbers. */
 const msMax = 2 ** 48;
 

@@ -1,49 +1,31 @@
 // Compiles the guests of tests from AssemblyScript, once per content; kept under node_modules/.cache.
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync } from "node:fs";
+import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import asc from "assemblyscript/asc";
+import { withCompiler } from "../../../sdk-assemblyscript/asc.mjs";
 
 const folder: string = dirname(fileURLToPath(import.meta.url));
 const cache: string = join(folder, "../../../node_modules/.cache/headgate-test-guests");
-
-const OPTIONS: readonly string[] = [
-  "--runtime",
-  "stub",
-  "--exportStart",
-  "_initialize",
-  "--use",
-  "abort=guest/onAbort",
-];
+const { version } = createRequire(import.meta.url)("assemblyscript/package.json") as {
+  readonly version: string;
+};
 
 /** The module of assembly/<name>.ts. */
 export async function compileGuest(name: string): Promise<Uint8Array> {
-  const source = readFileSync(join(folder, "assembly", `${name}.ts`), "utf8");
-  const key = createHash("sha256").update(JSON.stringify([source, OPTIONS, asc.version]));
+  const source = join("assembly", `${name}.ts`);
+  const options = ["--runtime", "stub", "--exportStart", "_initialize"];
+  options.push("--use", `abort=assembly/${name}/onAbort`);
+  const key = createHash("sha256").update(JSON.stringify([options, version]));
+  key.update(readFileSync(join(folder, source)));
   const path = join(cache, `${name}-${key.digest("hex").slice(0, 24)}.wasm`);
-  if (existsSync(path)) return readFileSync(path);
-  const bytes = await compile(source);
-  mkdirSync(cache, { recursive: true });
-  // Other test processes may write the same file: renaming lets none see half of it.
-  const own = `${path}.${process.pid}`;
-  writeFileSync(own, bytes);
-  renameSync(own, path);
-  return bytes;
-}
-
-async function compile(source: string): Promise<Uint8Array> {
-  let bytes: Uint8Array | null = null;
-  const errors: string[] = [];
-  const { error } = await asc.main(["guest.ts", "-o", "guest.wasm", ...OPTIONS], {
-    readFile: (name) => (name === "guest.ts" ? source : null),
-    writeFile: (_name, contents) => {
-      bytes = Buffer.from(contents);
-    },
-    listFiles: () => [],
-    reportDiagnostic: (diagnostic) => void errors.push(diagnostic.message),
+  await withCompiler({ target: path, isMade: () => existsSync(path) }, async (asc) => {
+    mkdirSync(cache, { recursive: true });
+    // Renamed when it is whole: nobody sees half of it.
+    const own = `${path}.${process.pid}`;
+    await asc([source, "--outFile", own, ...options], folder);
+    renameSync(own, path);
   });
-  if (error !== null) throw new Error(`the guest does not compile: ${errors.join("; ")}`);
-  if (bytes === null) throw new Error("the compiler wrote nothing");
-  return bytes;
+  return readFileSync(path);
 }

@@ -159,6 +159,12 @@ describe("requests", () => {
     },
   );
 
+  test("h2c among other offers is left for the connection manager to refuse", () => {
+    const peer = new Peer();
+    peer.send("GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: h2c, x\r\n\r\n");
+    expect(peer.manager.log).toContain("  upgrade: h2c, x");
+  });
+
   test("an offer of h2c is not taken", () => {
     const peer = new Peer();
     peer.send(
@@ -563,10 +569,10 @@ describe("tunnels", () => {
     expect(peer.manager.streams).toHaveLength(1);
   });
 
-  test("an upgrade with a body is a plain request", () => {
+  test("an upgrade with a body is framed as a plain request, and may be refused as an upgrade", () => {
     const peer = new Peer();
     peer.send(UPGRADE.replace("\r\n\r\n", "\r\nContent-Length: 1\r\n\r\nx"));
-    expect(peer.manager.log).not.toContain("  upgrade: websocket");
+    expect(peer.manager.log).toContain("  upgrade: websocket");
     expect(peer.manager.log.at(-1)).toBe("end");
   });
 

@@ -209,9 +209,6 @@ export class Http1ServerConnection
     const parser = this.shared.parser;
     let readState: number = ReadState.Done;
     if (hasBody) {
-      // Where the body of such a request ends and the new protocol begins cannot be told alike by
-      // all.
-      if (isUpgrade(map)) map.removeById(HeaderId.Upgrade);
       readState = parser.isChunked ? ReadState.Chunks : ReadState.Length;
       this.#left = parser.contentLength;
       if (parser.isChunked) this.startChunks();

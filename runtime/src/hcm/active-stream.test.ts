@@ -1,0 +1,145 @@
+// What one stream does with odd requests and answers, as Envoy 1.40 did.
+import { describe, expect, test } from "vitest";
+import type { LocalReplyConfig } from "../config/snapshot.ts";
+import { remoteAddressOf } from "../core/stream-info.ts";
+import { FilterHeadersStatus } from "../filter/filter-status.ts";
+import { localReply, ScriptedFilter } from "../filter/testing.ts";
+import { type FakeRouter, HcmWorld } from "./hcm-for-test.ts";
+
+const ok = (router: FakeRouter): void => router.respond(200, "ok");
+const CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n";
+
+function get(...lines: string[]): string {
+  return `${["GET / HTTP/1.1", "Host: h", ...lines].join("\r\n")}\r\n\r\n`;
+}
+
+describe("the client's address", () => {
+  test("is each stream's own, and its log's", () => {
+    const seen: string[] = [];
+    const w = new HcmWorld({
+      onRequest: (router) => seen.push(remoteAddressOf(router.callbacks.streamInfo)),
+    });
+    w.send(get("X-Forwarded-For: 1.2.3.4") + get());
+    w.router.respond(200, "one");
+    w.pump();
+    w.router.respond(200, "two");
+    w.send(get("X-Forwarded-For: 127.0.0.1"));
+    expect(seen).toEqual(["1.2.3.4:0", "127.0.0.1:40000", "127.0.0.1:0"]);
+  });
+});
+
+describe("routing", () => {
+  test("nothing is routed with an empty x-forwarded-proto", () => {
+    const routes: (string | undefined)[] = [];
+    const w = new HcmWorld({ onRequest: (router) => routes.push(router.callbacks.route?.name) });
+    w.send(get("X-Forwarded-Proto:"));
+    w.connect();
+    w.send(get("X-Forwarded-Proto: odd"));
+    expect(routes).toEqual([undefined, "rest"]);
+  });
+
+  test("filters know route, cluster and protocol", () => {
+    const seen: unknown[] = [];
+    const filter = (): ScriptedFilter => {
+      const one: ScriptedFilter = new ScriptedFilter(
+        "f",
+        {
+          decodeHeaders: () => {
+            const info = one.callbacks.streamInfo;
+            seen.push(info.routeName, info.virtualHostName, info.upstreamCluster, info.protocol);
+            return FilterHeadersStatus.Continue;
+          },
+        },
+        [],
+      );
+      return one;
+    };
+    const w = new HcmWorld({ filters: () => [filter()], onRequest: ok });
+    w.send(get());
+    expect(seen).toEqual(["rest", "all", "up", 11]);
+  });
+});
+
+describe("an upgrade", () => {
+  test.each([
+    get("Connection: upgrade", "Upgrade:"),
+    get("Connection: upgrade", "Upgrade: h2c, websocket"),
+    get("Connection: keep-alive, Upgrade", "Upgrade: x"),
+    get("Connection: upgrade", "Upgrade: x", "Content-Length: 1").replace("GET", "POST"),
+  ])("%j is refused after routing and closes", (request) => {
+    const w = new HcmWorld({ onRequest: ok });
+    expect(w.send(request)).toMatch(/^HTTP\/1.1 403 Forbidden\r\n.*connection: close\r\n/s);
+    expect(w.counts()["rq_ws_on_non_ws_route"]).toBe(1);
+    expect(w.log[0]).toMatch(/^403\|-\|upgrade_failed\|.*\|up\|rest$/);
+  });
+
+  test.each([
+    get("Connection: upgrade"),
+    get("Upgrade: x"),
+    get("Connection: upgrade", "Upgrade: h2c"),
+  ])("%j is none", (request) => {
+    const w = new HcmWorld({ onRequest: ok });
+    expect(w.send(request)).toMatch(/^HTTP\/1.1 200 OK\r\n/);
+  });
+});
+
+describe("Expect", () => {
+  test.each([get("Expect: 100-Continue"), get("Expect: 100-continue")])(
+    "%j is answered without a body, too",
+    (request) => {
+      const w = new HcmWorld({ onRequest: ok });
+      expect(w.send(request).startsWith(`${CONTINUE}HTTP/1.1 200 OK`)).toBe(true);
+      expect(w.router.headers?.has("expect")).toBe(false);
+    },
+  );
+
+  test("is answered when the body is there, and to HTTP/1.0", () => {
+    const old = { ...new HcmWorld().factory.context.config.http1, acceptHttp10: true };
+    const w = new HcmWorld({ config: { http1: old }, onRequest: ok });
+    const rest = "Host: h\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\na";
+    expect(w.send(`POST / HTTP/1.0\r\n${rest}`)).toMatch(
+      /^HTTP\/1.0 100 Continue\r\n\r\nHTTP\/1.0 200 OK\r\n/,
+    );
+  });
+
+  test("of something else goes up, also next to 100-continue", () => {
+    const w = new HcmWorld({ onRequest: ok });
+    expect(w.send(get("Expect: 100-continue", "Expect: x"))).toMatch(/^HTTP\/1.1 200/);
+    expect(w.router.headers?.get("expect")).toBe("100-continue,x");
+  });
+
+  test("leaves 100 to the log of a client that goes away then", () => {
+    const w = new HcmWorld();
+    w.send("POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n");
+    w.breakOff();
+    expect(w.log[0]).toMatch(/^100\|DC\|/);
+  });
+});
+
+describe("a local reply whose own status is 400 closes", () => {
+  const mapped = (from: number, to: number): LocalReplyConfig => ({
+    mappers: [
+      {
+        filter: { kind: "status_code", op: "eq", value: from },
+        statusCode: to,
+        body: null,
+        bodyFormat: null,
+        headersToAdd: [],
+      },
+    ],
+    bodyFormat: null,
+  });
+  test.each([
+    [400, null, false, true],
+    [400, null, true, false],
+    [404, null, false, false],
+    [404, mapped(404, 400), false, false],
+    [400, mapped(400, 404), false, true],
+  ] as const)("%i mapped by %j, stream_error %s: %s", (status, localReplies, keeps, closes) => {
+    const w = new HcmWorld({
+      config: { localReply: localReplies, streamErrorOnInvalidHttpMessage: keeps },
+      onRequest: (router) => router.callbacks.sendLocalReply(localReply(status, "x", "why")),
+    });
+    expect(w.send(get()).includes("connection: close\r\n")).toBe(closes);
+  });
+});

@@ -1,0 +1,142 @@
+// The package that `npm run build` makes: packed, installed without a network outside the repository, and
+// run there. The bundle is its own worker.
+import { execFileSync, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { delimiter, dirname, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { buildFilter } from "../../filters/build.mjs";
+import { bundle } from "../bundle.mjs";
+import { HeadgateProcess, root, Scratch } from "./headgate-process.ts";
+
+const quickstart = join(root, "examples/quickstart");
+/** npm and the installed launcher run on the Node.js that runs this test. */
+const environment = {
+  ...process.env,
+  PATH: `${dirname(process.execPath)}${delimiter}${process.env["PATH"] ?? ""}`,
+};
+
+function npm(cwd: string, ...args: string[]): string {
+  return execFileSync("npm", args, {
+    cwd,
+    env: environment,
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+}
+
+describe("the packed bundle in an empty folder", () => {
+  let scratch: Scratch;
+  let folder: string;
+  let headgate: string;
+  let upstream: Server;
+
+  beforeAll(async () => {
+    scratch = new Scratch();
+    const dist = scratch.path("dist");
+    await bundle(dist);
+    npm(scratch.folder, "pack", "./dist", "--silent");
+    const tarball = readdirSync(scratch.folder).find((name) => name.endsWith(".tgz")) as string;
+    folder = scratch.path("elsewhere");
+    mkdirSync(folder);
+    const offline = ["--offline", "--omit=optional", "--no-audit", "--no-fund"];
+    npm(folder, "install", ...offline, `../${tarball}`);
+    headgate = join(folder, "node_modules/.bin/headgate");
+    await buildFilter(quickstart);
+    mkdirSync(join(folder, "examples/quickstart/build"), { recursive: true });
+    copyFileSync(
+      join(quickstart, "build/hello.wasm"),
+      join(folder, "examples/quickstart/build/hello.wasm"),
+    );
+    upstream = createServer((request, response) => response.end(`you asked for ${request.url}`));
+    upstream.listen(0, "127.0.0.1");
+    await once(upstream, "listening");
+  });
+
+  afterAll(() => {
+    upstream?.close();
+    scratch?.remove();
+  });
+
+  function run(...args: string[]): { code: number | null; text: string } {
+    const done = spawnSync(headgate, args, { cwd: folder, env: environment, encoding: "utf8" });
+    return { code: done.status, text: done.stdout + done.stderr };
+  }
+
+  /** The quickstart's configuration with ports that are free. */
+  function quickstartConfig(): string {
+    const { port } = upstream.address() as AddressInfo;
+    return readFileSync(join(quickstart, "envoy.yaml"), "utf8")
+      .replace("port_value: 9901", "port_value: 0")
+      .replace("port_value: 10001", `port_value: ${port}`)
+      .replace("port_value: 10000", "port_value: 0");
+  }
+
+  test("holds what it needs and nothing of the sources", () => {
+    const package_ = join(folder, "node_modules/headgate");
+    expect(readdirSync(package_).toSorted()).toEqual([
+      "LICENSE",
+      "NOTICE",
+      "README.md",
+      "bin",
+      "envoy-api.binpb",
+      "headgate.mjs",
+      "package.json",
+    ]);
+    const manifest = JSON.parse(readFileSync(join(package_, "package.json"), "utf8")) as object;
+    expect(manifest).not.toHaveProperty("dependencies");
+    expect(manifest).not.toHaveProperty("private");
+    expect(readdirSync(join(folder, "node_modules")).toSorted()).toEqual([
+      ".bin",
+      ".package-lock.json",
+      "headgate",
+    ]);
+    expect(existsSync(join(package_, "bin/headgate"))).toBe(true);
+  });
+
+  test("names its version", () => {
+    const { version } = JSON.parse(readFileSync(join(root, "runtime/package.json"), "utf8")) as {
+      version: string;
+    };
+    const { code, text } = run("--version");
+    expect(text).toBe(`headgate ${version} (node ${process.versions.node})\n`);
+    expect(code).toBe(0);
+  });
+
+  test("validates, and names mistakes with their place", () => {
+    const good = scratch.write("good.yaml", quickstartConfig());
+    const validated = run("-c", good, "--mode", "validate");
+    expect(validated.text).toContain(`configuration '${good}' OK\n`);
+    expect(validated.code).toBe(0);
+    const text = quickstartConfig().replace("connect_timeout", "connect_timeot");
+    const bad = scratch.write("bad.yaml", text);
+    const { code, text: said } = run("-c", bad, "--mode", "validate");
+    expect(code).toBe(1);
+    expect(said).toMatch(/bad\.yaml:\d+:\d+: .*connect_timeot.*did you mean "connect_timeout"/);
+  });
+
+  test("serves the quickstart with its wasm filter in two workers", async () => {
+    const options = { command: [headgate], cwd: folder, env: environment, concurrency: 2 };
+    const server = await HeadgateProcess.start(scratch, quickstartConfig(), options);
+    try {
+      const target = await server.listener();
+      const workers = /worker_([01])\.downstream_cx_total: [1-9]/g;
+      await server.waitFor(async () => {
+        const headers = { connection: "close" };
+        const response = await fetch(`http://${target}/some/path`, { headers });
+        expect(response.headers.get("x-hello")).toBe("hello from WebAssembly");
+        expect(await response.text()).toBe("you asked for /some/path");
+        return [...(await server.admin("/stats")).matchAll(workers)].length === 2;
+      }, "a request to each worker");
+      // prom-client is loaded when it is asked for, from the one file too.
+      expect(await server.admin("/stats/prometheus")).toContain("headgate_process_");
+      server.kill("SIGTERM");
+      expect(await server.exited).toEqual({ code: 0, signal: null });
+    } finally {
+      await server.end();
+    }
+  });
+});

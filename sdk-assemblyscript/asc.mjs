@@ -1,0 +1,128 @@
+// Runs the AssemblyScript compiler in a process of its own, at most two at once on this checkout, and
+// ends it when it takes too long. The build of filters and the guests of tests compile through here.
+// Plain JavaScript: it runs before anything else.
+import { spawn } from "node:child_process";
+import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const modules = fileURLToPath(new URL("../node_modules", import.meta.url));
+const locks = join(modules, ".cache", "headgate-asc");
+/** Two compilers at a time: each takes a core and 200 MB. */
+const PARALLEL_MAX = 2;
+/** The slowest build seen took 9 s of a shared core. Less than vitest gives to a hook. */
+const TIME_MAX_MS = 45_000;
+const POLL_MS = 50;
+
+/**
+ * Runs `work(asc)` when it is our turn, and resolves with its result; with null, and without `work`,
+ * when `isMade()` is true, because another process made the same while we waited. `target` names
+ * what is made, its path for instance: under one name nobody else works at the same time.
+ * `asc(args, cwd)` resolves with what the compiler said, "" when it was content, or rejects with an
+ * AscError.
+ */
+export async function withCompiler({ target, isMade, timeMaxMs = TIME_MAX_MS }, work) {
+  if (isMade()) return null;
+  const free = await takeSlot(target);
+  try {
+    return isMade() ? null : await work((args, cwd) => compile(args, cwd, timeMaxMs));
+  } finally {
+    free();
+  }
+}
+
+/** The compiler did not do its work; `output` is what it said. */
+export class AscError extends Error {
+  constructor(message, output) {
+    super(output === "" ? message : `${message}\n${output}`);
+    this.name = "AscError";
+    this.output = output;
+  }
+}
+
+/**
+ * Slots are files, so that all processes of the checkout share them. They only spare the machine:
+ * should two take the same one, nothing goes wrong but the load.
+ */
+async function takeSlot(target) {
+  mkdirSync(locks, { recursive: true });
+  const files = Array.from({ length: PARALLEL_MAX }, (_, i) => join(locks, `slot-${i}`));
+  for (;;) {
+    const holders = files.map((file) => holderOf(file));
+    const at = holders.indexOf(null);
+    if (at >= 0 && !holders.some((holder) => holder?.target === target)) {
+      const file = files[at];
+      if (tryTake(file, target)) return () => rmSync(file, { force: true });
+    } else {
+      await new Promise((resolve) => {
+        setTimeout(resolve, POLL_MS);
+      });
+    }
+  }
+}
+
+function tryTake(file, target) {
+  try {
+    writeFileSync(file, JSON.stringify({ pid: process.pid, target }), { flag: "wx" });
+    return true;
+  } catch (error) {
+    if (error.code === "EEXIST") return false;
+    throw error;
+  }
+}
+
+/** Who holds a slot; null = nobody. A slot whose holder has died, or must have, is freed. */
+function holderOf(file) {
+  let holder;
+  try {
+    if (Date.now() - statSync(file).mtimeMs > TIME_MAX_MS * 2) throw new Error("left behind");
+    const text = readFileSync(file, "utf8");
+    // Between its creation and the writing of its content it is empty.
+    holder = text === "" ? { pid: process.pid, target: "" } : JSON.parse(text);
+    process.kill(holder.pid, 0);
+    return holder;
+  } catch (error) {
+    // EPERM: it lives, under another user.
+    if (error.code === "EPERM") return holder;
+    rmSync(file, { force: true });
+    return null;
+  }
+}
+
+function compile(args, cwd, timeMaxMs) {
+  const asc = join(modules, "assemblyscript", "bin", "asc.js");
+  // With this flag asc runs in the very process; without it starts another one, which a kill misses.
+  const own = ["--enable-source-maps", asc, ...args];
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, own, { cwd, stdio: ["ignore", "pipe", "pipe"] });
+    const kill = () => child.kill("SIGKILL");
+    process.once("exit", kill);
+    let isLate = false;
+    const timer = setTimeout(() => {
+      isLate = true;
+      kill();
+    }, timeMaxMs);
+    let output = "";
+    const collect = (chunk) => {
+      output += chunk;
+    };
+    child.stdout.setEncoding("utf8").on("data", collect);
+    child.stderr.setEncoding("utf8").on("data", collect);
+    child.on("error", reject);
+    child.on("close", (code, signal) => {
+      clearTimeout(timer);
+      process.off("exit", kill);
+      const said = output.trim();
+      if (code === 0) resolve(said);
+      else if (isLate) reject(new AscError(late(timeMaxMs), said));
+      else reject(new AscError(`asc ended with ${code ?? signal}`, said));
+    });
+  });
+}
+
+function late(timeMaxMs) {
+  return (
+    `asc did not end within ${timeMaxMs / 1000} s. Its optimiser never ends on a function that calls ` +
+    "itself twice on every path: give it a way out, or build with --debug"
+  );
+}

@@ -1,0 +1,68 @@
+// Turns at the compiler: two at a time, nothing twice, nothing for ever.
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { withCompiler } from "../asc.mjs";
+
+let folder: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "headgate-asc-"));
+});
+
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const never = (): boolean => false;
+
+test("lets two work at a time, and one on each target", async () => {
+  let running = 0;
+  let most = 0;
+  const targets = new Set<string>();
+  const names = ["a", "b", "c", "a", "b"];
+  const results = names.map((name) =>
+    withCompiler({ target: join(folder, name), isMade: never }, async () => {
+      expect(targets.has(name)).toBe(false);
+      targets.add(name);
+      running += 1;
+      most = Math.max(most, running);
+      await new Promise(setImmediate);
+      running -= 1;
+      targets.delete(name);
+      return name;
+    }),
+  );
+  expect(await Promise.all(results)).toEqual(names);
+  expect(most).toBeLessThanOrEqual(2);
+});
+
+test("does not make again what was made while it waited", async () => {
+  const target = join(folder, "made");
+  const turn = { target, isMade: (): boolean => existsSync(target) };
+  const make = async (): Promise<string> => {
+    await new Promise(setImmediate);
+    writeFileSync(target, "");
+    return "made";
+  };
+  const answers = await Promise.all([withCompiler(turn, make), withCompiler(turn, make)]);
+  expect(answers).toEqual(["made", null]);
+});
+
+test("gives the turn back after a failure, which holds what asc said", async () => {
+  writeFileSync(join(folder, "wrong.ts"), "export function f(): i32 { return true as string; }");
+  const turn = { target: join(folder, "wrong"), isMade: never };
+  const failed = withCompiler(turn, (asc) => asc(["wrong.ts", "-o", "wrong.wasm"], folder));
+  await expect(failed).rejects.toThrow(/^asc ended with 1\n[^]*in wrong\.ts\(1,\d+\)/);
+  expect(await withCompiler(turn, async () => "next")).toBe("next");
+});
+
+test("ends a compiler that does not end by itself", async () => {
+  // The optimiser inlines it into itself for ever.
+  const source = "function f(n: i64): i64 { return f(n + 1) + f(n + 2); }";
+  writeFileSync(join(folder, "endless.ts"), `${source} export function g(): i64 { return f(1); }`);
+  const turn = { target: join(folder, "endless"), isMade: never, timeMaxMs: 3000 };
+  const late = withCompiler(turn, (asc) =>
+    asc(["endless.ts", "-o", "endless.wasm", "-O3"], folder),
+  );
+  await expect(late).rejects.toThrow(/^asc did not end within 3 s\./);
+});
