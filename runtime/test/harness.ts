@@ -27,6 +27,7 @@ export type {
   UpstreamResponse,
 } from "./filter-exchange.ts";
 export type { LogLine } from "./log-recorder.ts";
+export { structBytes } from "./message.ts";
 
 /** What the filter gets as configuration: objects become JSON text. */
 export type ConfigInput = string | Uint8Array | object;
@@ -59,6 +60,8 @@ export interface FilterHostOptions {
   readonly bufferBytesMax?: number;
   /** How often the filter stands in the chain, each time as the same plugin. Default 1. */
   readonly copies?: number;
+  /** The lowest level that is logged. Default "trace". */
+  readonly logLevel?: LogLine["level"];
   /** Seed of the random numbers. Default 1. */
   readonly seed?: number;
 }
@@ -111,7 +114,7 @@ export class FilterHost {
   #streams: number;
 
   constructor(options: FilterHostOptions, module: CompiledModule) {
-    const recorder = new LogRecorder();
+    const recorder = new LogRecorder(options.logLevel);
     this.logs = recorder.lines;
     this.stats = new StatsStore({ slotsMax: 1 << 16 });
     this.metrics = new StatMetrics(this.stats);

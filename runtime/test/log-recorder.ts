@@ -13,9 +13,12 @@ const LEVELS: readonly LogLine["level"][] = ["trace", "debug", "info", "warn", "
 
 export class LogRecorder implements LoggerFactory, Logger {
   readonly lines: LogLine[];
+  readonly #level: number;
 
-  constructor() {
+  /** The lowest level that is kept. */
+  constructor(level: LogLine["level"] = "trace") {
     this.lines = [];
+    this.#level = LEVELS.indexOf(level);
   }
 
   logger(): Logger {
@@ -23,7 +26,7 @@ export class LogRecorder implements LoggerFactory, Logger {
   }
 
   enabled(level: LogLevel): boolean {
-    return level !== LogLevel.Off;
+    return level >= this.#level && level !== LogLevel.Off;
   }
 
   log(level: LogLevel, message: string): void {

@@ -1,4 +1,6 @@
 // Headers and bodies as tests write them, and back.
+import { fromJson, type JsonObject, toBinary } from "@bufbuild/protobuf";
+import { StructSchema } from "@bufbuild/protobuf/wkt";
 import type { HeaderMap } from "../src/core/header-map.ts";
 
 /** A value per name, several values of a name, or pairs when order or repetition matters. */
@@ -46,4 +48,9 @@ export function recordOf(map: HeaderMap): Record<string, string> {
     record[name] = before === undefined ? value : `${before}, ${value}`;
   }
   return record;
+}
+
+/** A google.protobuf.Struct in bytes: what a plugin gets whose configuration is one. */
+export function structBytes(value: JsonObject): Uint8Array {
+  return toBinary(StructSchema, fromJson(StructSchema, value));
 }

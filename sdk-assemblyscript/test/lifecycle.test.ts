@@ -59,7 +59,8 @@ test("calls every HTTP hook", () => {
   host.maps.set(MapId.requestTrailers, []);
   expect(host.call("proxy_on_request_trailers", 2, 0)).toBe(0);
   expect(host.maps.get(MapId.requestTrailers)).toEqual([["x-trailer", "seen"]]);
-  expect(host.call("proxy_on_response_trailers", 2, 0)).toBe(0);
+  host.maps.set(MapId.responseTrailers, [["x-reset", "1"]]);
+  expect(host.call("proxy_on_response_trailers", 2, 1)).toBe(0);
   expect(host.continued).toEqual([0, 1]);
   expect(host.closed).toEqual([0]);
   host.call("proxy_on_log", 2);

@@ -1,8 +1,7 @@
 // A proxy-wasm host in miniature, for the SDK's own tests: maps and buffers are plain arrays, every
 // hostcall the SDK uses works, and nothing else is there. Not the product's host.
 import { readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import { buildFilter } from "../../filters/build.mjs";
 
 type Callback = (...args: (number | bigint)[]) => number | bigint | undefined;
@@ -12,7 +11,12 @@ const OK = 0;
 const NOT_FOUND = 1;
 const BAD_ARGUMENT = 2;
 
-export const MapId = { requestHeaders: 0, requestTrailers: 1, responseHeaders: 2 } as const;
+export const MapId = {
+  requestHeaders: 0,
+  requestTrailers: 1,
+  responseHeaders: 2,
+  responseTrailers: 3,
+} as const;
 export const BufferId = { requestBody: 0, responseBody: 1, downstreamData: 2 } as const;
 const VM_CONFIGURATION = 6;
 const PLUGIN_CONFIGURATION = 7;
@@ -35,9 +39,13 @@ export async function compileGuest(
 
 /** The bytes of a guest's module. */
 export async function readGuest(name: string, mode: "release" | "debug"): Promise<Uint8Array> {
-  const folder = join(dirname(fileURLToPath(import.meta.url)), "guests", name);
-  const built = await buildFilter(folder, { mode });
-  return readFileSync(built.wasm);
+  return readFileSync(await guestPath(name, mode));
+}
+
+/** Where a guest's module is; compiled first when its sources have changed. */
+export async function guestPath(name: string, mode: "release" | "debug"): Promise<string> {
+  const folder = join(import.meta.dirname, "guests", name);
+  return (await buildFilter(folder, { mode })).wasm;
 }
 
 /** One VM. Map entries and text here are latin1: one character is one byte. */

@@ -42,7 +42,10 @@ const GZIP_BYTES_MIN = 4096;
 const CONNECTIONS_MAX = 1000;
 const REQUEST_TIMEOUT_MS = 60_000;
 
-/** An import would read every export of node:http, among them a WebSocket client: 40 ms of the start. */
+/**
+ * An import would read every export of node:http, among them a WebSocket client: 40 ms of the
+ * start.
+ */
 const { createServer } = process.getBuiltinModule("node:http");
 const gzipAsync = promisify(gzip);
 

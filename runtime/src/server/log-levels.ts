@@ -1,4 +1,5 @@
-// Names of log levels and components, as flags and /logging have them; no logger is needed to read them.
+// Names of log levels and components, as flags and /logging have them; no logger is needed to read
+// them.
 import type { LogLevel } from "../core/logger.ts";
 
 export const DEFAULT_PROCESS_LOG_FORMAT = "[%Y-%m-%d %T.%e][%t][%l][%n] %v";

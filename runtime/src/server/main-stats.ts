@@ -74,7 +74,9 @@ export class MainStats {
     this.#flush = null;
   }
 
-  /** Begins to set gauges and to cut histogram intervals every `intervalMs` (stats_flush_interval). */
+  /**
+   * Begins to set gauges and to cut histogram intervals every `intervalMs` (stats_flush_interval).
+   */
   startFlushing(intervalMs: number): void {
     this.#flush = setInterval(() => {
       this.update(this.#state());

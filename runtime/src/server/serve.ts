@@ -1,4 +1,5 @@
 // `headgate -c FILE`: starts a server, lives until a signal or /quitquitquit, drains, ends.
+import { constants } from "node:os";
 import { ConfigErrors } from "../config/config-error.ts";
 import { LogLevel } from "../core/logger.ts";
 import type { Logger } from "../core/logger.ts";
@@ -8,8 +9,8 @@ import { Server, StartError } from "./server.ts";
 import { VERSION } from "./version.ts";
 
 /**
- * Exit code: 0 after a drain, 1 when the start failed. The caller ends the process then: threads and
- * look-ups of a start that was cut short may still be there.
+ * Exit code: 0 after a drain, 1 when the start failed. The caller ends the process then: threads
+ * and look-ups of a start that was cut short may still be there.
  */
 export async function serve(
   options: ServerOptions,
@@ -38,8 +39,7 @@ export async function serve(
   main.log(LogLevel.Info, "starting main dispatch loop");
   const reason = await Promise.race([signals.ended, server.quit]);
   main.log(LogLevel.Info, `caught ${reason}`);
-  // A second signal ends the process at once: the handlers are gone by then.
-  signals.letDefaults();
+  signals.endAtOnce();
   await server.stop();
   main.log(LogLevel.Info, "exiting");
   return 0;
@@ -95,10 +95,18 @@ class Signals {
     this.#add("SIGHUP", () => {});
   }
 
-  letDefaults(): void {
+  /** From now on a signal ends the process as if nobody had asked for it. */
+  endAtOnce(): void {
     for (const signal of ["SIGTERM", "SIGINT"] as const) {
       const handler = this.#handlers.get(signal);
       if (handler !== undefined) process.off(signal, handler);
+      // Process 1 of a container gets signals only if it has a handler, and does not die of its
+      // own.
+      this.#add(signal, () => {
+        process.removeAllListeners(signal);
+        process.kill(process.pid, signal);
+        process.exit(128 + constants.signals[signal]);
+      });
     }
   }
 

@@ -1,5 +1,5 @@
-// What the log says when a server has started: engine, addresses, and what the operator should know of
-// them. Called by server.ts.
+// What the log says when a server has started: engine, addresses, and what the operator should know
+// of them. Called by server.ts.
 import { readFileSync } from "node:fs";
 import type { ListenerConfig } from "../config/snapshot.ts";
 import { LogLevel } from "../core/logger.ts";

@@ -22,7 +22,7 @@ export const WASM = "envoy.extensions.filters.http.wasm.v3.Wasm";
 /** Path of the connection manager of `boot`. */
 export const HCM_PATH = "static_resources.listeners[0].filter_chains[0].filters[0].typed_config";
 /** Path of the first route of `boot`. */
-export const ROUTE_PATH = `${HCM_PATH}.route_config.virtual_hosts[0].routes[0]`;
+export const ROUTE_PATH: string = `${HCM_PATH}.route_config.virtual_hosts[0].routes[0]`;
 /** Path of the cluster of `boot`. */
 export const CLUSTER_PATH = "static_resources.clusters[0]";
 

@@ -3,6 +3,7 @@
 import { limits, wasiFunctions, wasiModuleNames } from "proxy-wasm-types";
 import { describe, expect, test } from "vitest";
 import { createFilterHost, type FilterHostOptions } from "../../../test/harness.ts";
+import { constant, guestBuilder, op } from "../../module/wasm-builder-for-test.ts";
 import {
   environment,
   hello,
@@ -229,6 +230,18 @@ test("proc_exit in _initialize refuses the module, as in Envoy, for every code",
     const refused = play({ calls: [call], callback: "_initialize" });
     await expect(refused).rejects.toThrow(`proc_exit with code ${code}`);
   }
+});
+
+test("a catch_all around proc_exit in _initialize catches nothing", async () => {
+  const [tryBlock, catchAll, noValue] = [0x06, 0x19, 0x40];
+  const builder = guestBuilder((made) => {
+    made.importFunction("wasi_snapshot_preview1", "proc_exit", ["i32"], []);
+  });
+  const exit = [...constant(7), op.call, 0];
+  const code = [tryBlock, noValue, ...exit, catchAll, op.end];
+  builder.func({ exportAs: "_initialize", code });
+  const refused = createFilterHost({ module: builder.build() });
+  await expect(refused).rejects.toThrow("proc_exit with code 7");
 });
 
 test("proc_exit in on_configure refuses the plugin", async () => {

@@ -167,6 +167,7 @@ class ProbeStream extends HttpFilter<Config> {
     }
     if (path == "/reply-bytes") return this.respondBytes(9999, Uint8Array.wrap(new ArrayBuffer(3)));
     if (path == "/log") return writeLog();
+    if (path == "/properties") return readProperties();
     if (path == "/pause") return Action.Pause;
     log.info(headers.method + " " + headers.authority + path + " " + endOfStream.toString());
     return Action.Continue;
@@ -215,8 +216,9 @@ class ProbeStream extends HttpFilter<Config> {
 
   override onResponseTrailers(trailers: HeaderMap): Action {
     trailers.remove("x-trailer");
+    trailers.add("x-many", "last");
     this.continueResponse();
-    this.reset();
+    if (trailers.has("x-reset")) this.reset();
     return Action.Continue;
   }
 
@@ -284,6 +286,28 @@ function refuseHeaders(headers: RequestHeaders): Action {
   text += headers.remove("x\n").toString();
   text += (headers.get("x y") === null).toString();
   output.setText(text);
+  return Action.Continue;
+}
+
+const routeName = property("xds", "route_name");
+const protocol = property("request", "protocol");
+const startTime = property("request", "time");
+const sourceAddress = property("source", "address");
+const sourcePort = property("source", "port");
+const rootId = property("plugin_root_id");
+const pluginName = property("plugin_name");
+const own = property("probe.own");
+
+function readProperties(): Action {
+  own.set(Uint8Array.wrap(String.UTF8.encode("kept")));
+  const texts = [routeName, protocol, sourceAddress, rootId, pluginName, own];
+  let all = "";
+  for (let i = 0; i < texts.length; i++) {
+    const text = texts[i].text();
+    all += (text === null ? "null" : text) + "|";
+  }
+  all += sourcePort.u64().toString() + "|";
+  output.setText(all + (startTime.bytes() === null ? "no time" : "a time"));
   return Action.Continue;
 }
 
