@@ -129,5 +129,7 @@ export async function playConnection(
   }
   const result = client.result(wanted);
   client.destroy();
+  // The proxy must see the client's end before the upstream's, which follows.
+  if (connection.abort === true) await delay(PIECE_GAP_MS);
   return result;
 }

@@ -1,5 +1,5 @@
-// A proxy-wasm host in miniature, for the SDK's own tests: maps and buffers are plain arrays, every
-// hostcall the SDK uses works, and nothing else is there. Not the product's host.
+// A proxy-wasm host in miniature, for what the product's own host never does: hostile answers, any
+// order of callbacks, TCP, calls of any export. Maps and buffers are plain arrays.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { buildFilter } from "../../filters/build.mjs";

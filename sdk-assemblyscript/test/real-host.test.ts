@@ -33,9 +33,9 @@ function outputOf(exchange: FilterExchange): string {
 const latin1 = (text: string): string => Buffer.from(text).toString("latin1");
 
 test("starts VM and plugin, each with its configuration", async () => {
-  await start({ vmConfig: "vm text", config: { name: "n", count: 3 } });
+  await start({ vmConfig: "vm text", config: { name: "plugin's" } });
   expect(host?.logs.map((line) => line.message)).toEqual(["vm: vm text"]);
-  expect(request({ path: "/reply" }).status).toBe(429);
+  expect(request({ upstream: { body: "by ", trailers: {} } }).text).toBe("by plugin's");
 });
 
 test("refuses to start when the configuration is refused, with its errors", async () => {
@@ -51,7 +51,7 @@ test("refuses to start when the configuration is refused, with its errors", asyn
 
 test("chooses the plugin by root id", async () => {
   await start({ rootId: "zweite Würzel", config: "anything" });
-  expect(request({ upstream: { body: "b:" } }).text).toContain("second");
+  expect(request({ upstream: { body: "by ", trailers: {} } }).text).toBe("by second");
 });
 
 test("reads headers by name, by place and all together", async () => {
@@ -64,6 +64,7 @@ test("reads headers by name, by place and all together", async () => {
       ["x-many", "second"],
       ["x-name", latin1("Zoë")],
     ],
+    upstream: "never",
   });
   expect(outputOf(exchange).split("|")).toEqual([
     ":authority,:path,:method,:scheme,x-many,x-empty,x-name",
@@ -110,7 +111,7 @@ test("moves bytes that are not UTF-8 without changing them", async () => {
 
 test("refuses line breaks in values and what is no name, and changes nothing", async () => {
   await start();
-  const exchange = request({ path: "/refuse" });
+  const exchange = request({ path: "/refuse", upstream: "never" });
   expect(outputOf(exchange)).toBe(`${"false".repeat(11)}true`);
   expect(Object.keys(exchange.upstreamRequest?.headers ?? {})).toEqual(
     expect.arrayContaining([":method", ":path"]),
@@ -119,11 +120,11 @@ test("refuses line breaks in values and what is no name, and changes nothing", a
   expect(exchange.logs.filter((line) => line.level === "warn")).toHaveLength(11);
 });
 
-test("reads and sets the status, and sees the request in the response's hook", async () => {
+test("reads and sets the status; request headers that went on are out of reach", async () => {
   await start();
   const exchange = request({ path: "/a", upstream: { status: 404 } });
   expect(exchange.status).toBe(201);
-  expect(outputOf(exchange)).toBe("404 /a");
+  expect(outputOf(exchange)).toBe("404 ");
 });
 
 test.each([
@@ -150,10 +151,10 @@ test("shows all of a body in pieces while it is paused", async () => {
   ]);
 });
 
-test("appends to each piece of a response's body", async () => {
+test("appends to each piece of a response's body, the end of which is a piece of its own", async () => {
   await start();
-  const { text } = request({ upstream: { body: ["a", "b"], trailers: {} } });
-  expect(text).toBe("apbp");
+  expect(request({ upstream: { body: ["a", "b"], trailers: {} } }).text).toBe("apbp");
+  expect(request({ upstream: { body: ["a", "b"] } }).text).toBe("apbpp");
 });
 
 test("reads, sets, adds and removes trailers in both directions", async () => {
@@ -167,12 +168,14 @@ test("reads, sets, adds and removes trailers in both directions", async () => {
   expect(exchange.upstreamRequest?.trailers).toEqual({ "x-sum": "1", "x-trailer": "seen" });
   expect(exchange.upstreamRequest?.body.toString()).toBe("x");
   expect(exchange.trailers).toEqual({ "x-many": "one, last" });
+  expect(outputOf(exchange)).toBe("false");
 });
 
 test("resets a stream", async () => {
   await start();
   const exchange = request({ upstream: { body: "y", trailers: { "x-reset": "1" } } });
   expect(exchange.reset).not.toBeNull();
+  expect(exchange.trailers).toEqual({});
 });
 
 test("answers by itself, with headers, details and a gRPC status", async () => {
@@ -180,7 +183,7 @@ test("answers by itself, with headers, details and a gRPC status", async () => {
   const exchange = request({ path: "/reply" });
   expect(exchange).toMatchObject({
     status: 201,
-    localReply: { status: 429, details: "too fast", grpcStatus: 8 },
+    localReply: { status: 429, details: "too_fast", grpcStatus: 8 },
     upstreamRequest: null,
     reset: null,
   });
@@ -200,12 +203,11 @@ test("answers with bytes, and sends an impossible status as 500", async () => {
 test.each([
   ["trace", ["t", "d", "ï", "w", "e", "c"], "true"],
   ["warn", ["w", "e", "c"], "false"],
-] as const)("logs from level %s on", async (logLevel, lines, isDebug) => {
+] as const)("logs from level %s on", async (logLevel, lines, isDebugEnabled) => {
   await start({ logLevel });
-  const exchange = request({ path: "/log" });
-  expect(exchange.messages.slice(0, lines.length)).toEqual(lines);
-  if (logLevel === "trace") expect(outputOf(exchange)).toMatch(/^200 /);
-  expect(isDebug).toBeDefined();
+  const exchange = request({ path: "/log", upstream: "never" });
+  expect(exchange.messages).toEqual(lines);
+  expect(outputOf(exchange)).toBe(isDebugEnabled);
 });
 
 test("counts, and shares metrics among streams", async () => {
@@ -224,7 +226,7 @@ test("reads properties of the stream and the plugin, and keeps its own", async (
   await start({ name: "the plugin", rootId: "any" });
   const exchange = request({
     path: "/properties",
-    info: { routeName: "the route" },
+    info: { routeName: "the route", virtualHostName: "everything" },
     remoteAddress: "10.1.2.3:4567",
     upstream: "never",
   });

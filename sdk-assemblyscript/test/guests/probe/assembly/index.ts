@@ -217,8 +217,11 @@ class ProbeStream extends HttpFilter<Config> {
   override onResponseTrailers(trailers: HeaderMap): Action {
     trailers.remove("x-trailer");
     trailers.add("x-many", "last");
+    const isReset = trailers.has("x-reset");
     this.continueResponse();
-    if (trailers.has("x-reset")) this.reset();
+    // The maps of a stream that was told to go on are out of reach.
+    output.setText(trailers.has("x-many").toString());
+    if (isReset) this.reset();
     return Action.Continue;
   }
 
