@@ -1,6 +1,6 @@
-// Runs the AssemblyScript compiler in a process of its own, at most two at once on this checkout, and
-// ends it when it takes too long. The build of filters and the guests of tests compile through here.
-// Plain JavaScript: it runs before anything else.
+// Runs the AssemblyScript compiler in a process of its own, at most two at once on this checkout,
+// and ends it when it takes too long. The build of filters and the guests of tests compile through
+// here. Plain JavaScript: it runs before anything else.
 import { spawn } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -10,14 +10,14 @@ const modules = fileURLToPath(new URL("../node_modules", import.meta.url));
 const locks = join(modules, ".cache", "headgate-asc");
 /** Two compilers at a time: each takes a core and 200 MB. */
 const PARALLEL_MAX = 2;
-/** The slowest build seen took 9 s of a shared core. Less than vitest gives to a hook. */
+/** A build takes 1 to 5 s. Less than vitest gives to a hook, so that this message is the one seen. */
 const TIME_MAX_MS = 45_000;
 const POLL_MS = 50;
 
 /**
- * Runs `work(asc)` when it is our turn, and resolves with its result; with null, and without `work`,
- * when `isMade()` is true, because another process made the same while we waited. `target` names
- * what is made, its path for instance: under one name nobody else works at the same time.
+ * Runs `work(asc)` when it is our turn, and resolves with its result; with null, and without
+ * `work`, when `isMade()` is true, because another process made the same while we waited. `target`
+ * names what is made, its path for instance: under one name nobody else works at the same time.
  * `asc(args, cwd)` resolves with what the compiler said, "" when it was content, or rejects with an
  * AscError.
  */
@@ -91,7 +91,7 @@ function holderOf(file) {
 
 function compile(args, cwd, timeMaxMs) {
   const asc = join(modules, "assemblyscript", "bin", "asc.js");
-  // With this flag asc runs in the very process; without it starts another one, which a kill misses.
+  // With this flag asc runs in the very process; without it starts another, which a kill misses.
   const own = ["--enable-source-maps", asc, ...args];
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, own, { cwd, stdio: ["ignore", "pipe", "pipe"] });
@@ -122,7 +122,7 @@ function compile(args, cwd, timeMaxMs) {
 
 function late(timeMaxMs) {
   return (
-    `asc did not end within ${timeMaxMs / 1000} s. Its optimiser never ends on a function that calls ` +
-    "itself twice on every path: give it a way out, or build with --debug"
+    `asc did not end within ${timeMaxMs / 1000} s. Its optimiser never ends on a function that ` +
+    "calls itself twice on every path: give it a way out, or build with --debug"
   );
 }

@@ -140,12 +140,12 @@ export abstract class Plugin<C> extends PluginContext {
 
 /** The hooks of one HTTP stream, without the type of the configuration. */
 export abstract class HttpContext extends Context {
-  /** The request as far as it can be reached now. */
+  /** The request; what of it has gone on already, its headers for instance, reads as absent. */
   get request(): HttpRequest {
     return request;
   }
 
-  /** The response as far as it can be reached now. */
+  /** The response; what of it has gone on already reads as absent. */
   get response(): HttpResponse {
     return response;
   }
@@ -205,12 +205,12 @@ export abstract class HttpContext extends Context {
     return Action.Pause;
   }
 
-  /** Resumes a request that a hook has paused. */
+  /** Resumes a request that a hook has paused; its maps and body are out of reach from here on. */
   continueRequest(): bool {
     return isOk(proxy_continue_stream(StreamType.HttpRequest));
   }
 
-  /** Resumes a response that a hook has paused. */
+  /** Resumes a response that a hook has paused; its maps and body are out of reach from here on. */
   continueResponse(): bool {
     return isOk(proxy_continue_stream(StreamType.HttpResponse));
   }

@@ -75,7 +75,15 @@ test("reads headers by name, by place and all together", async () => {
     ":path=/read",
     "null",
     "Àbcxyz@[",
-    ...["example.com", "/read", "GET", "http", "first", "", "second", "Zoë"],
+    // All values, in the order of the names.
+    "example.com",
+    "/read",
+    "GET",
+    "http",
+    "first",
+    "",
+    "second",
+    "Zoë",
   ]);
 });
 
