@@ -130,7 +130,7 @@ function sourcesIn(folder) {
   const names = readdirSync(folder, { recursive: true });
   return names
     .filter((name) => name.endsWith(".ts"))
-    .sort()
+    .sort((a, b) => (a < b ? -1 : 1))
     .map((name) => join(folder, name));
 }
 

@@ -161,6 +161,7 @@ async function startProxy(upstreamPort: number): Promise<{ port: number; stats: 
     },
   );
   listener.setChain(factory, "");
+  listener.open();
   expect(await new Promise((resolve) => listener.listen([], resolve))).toBe("");
   cleanups.push(() => {
     listener.stopListening();

@@ -3,7 +3,6 @@ import type { Counter, Gauge, Histogram, StatsStore } from "../stats/store.ts";
 
 /** Names that exist from the start though nothing here moves them yet. */
 const restingCounters: readonly string[] = [
-  "downstream_cx_overflow",
   "downstream_cx_overload_reject",
   "downstream_cx_transport_socket_connect_timeout",
   "downstream_global_cx_overflow",
@@ -16,6 +15,7 @@ export class ListenerStats {
   readonly cxTotal: Counter;
   readonly cxDestroy: Counter;
   readonly cxActive: Gauge;
+  readonly cxOverflow: Counter;
   readonly cxLengthMs: Histogram;
   readonly noFilterChainMatch: Counter;
   readonly workerCxTotal: Counter;
@@ -26,6 +26,7 @@ export class ListenerStats {
     this.cxTotal = store.counter(`${scope}downstream_cx_total`);
     this.cxDestroy = store.counter(`${scope}downstream_cx_destroy`);
     this.cxActive = store.gauge(`${scope}downstream_cx_active`);
+    this.cxOverflow = store.counter(`${scope}downstream_cx_overflow`);
     this.cxLengthMs = store.histogram(`${scope}downstream_cx_length_ms`);
     this.noFilterChainMatch = store.counter(`${scope}no_filter_chain_match`);
     this.workerCxTotal = store.counter(`${scope}worker_${workerIndex}.downstream_cx_total`);

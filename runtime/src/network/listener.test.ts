@@ -103,6 +103,12 @@ function make(more: Partial<ListenerConfig> = {}): Place {
 }
 
 function listen(listener: Listener): Promise<string> {
+  listener.open();
+  return listenClosed(listener);
+}
+
+/** As before commit: the addresses are bound, and connections wait. */
+function listenClosed(listener: Listener): Promise<string> {
   return new Promise((resolve) => listener.listen([], resolve));
 }
 
@@ -131,6 +137,35 @@ function closed(socket: Socket): Promise<void> {
 function portOf(listener: Listener, at = 0): number {
   return listener.addresses[at]?.port ?? 0;
 }
+
+test("holds connections until the version is in force", async () => {
+  const { listener, stats } = make();
+  expect(await listenClosed(listener)).toBe("");
+  const early = dial(portOf(listener));
+  const answer = ask(early, "x");
+  // One more than are held.
+  const extra = Array.from({ length: 256 }, () => dial(portOf(listener)));
+  await Promise.race(extra.map(closed));
+  expect(stats.counter("listener.here.downstream_cx_overflow").value).toBe(1);
+  expect(stats.counter("listener.here.downstream_cx_total").value).toBe(0);
+  listener.setChain(echo("new"), "");
+  listener.open();
+  expect(await answer).toBe("new:x");
+  expect(stats.gauge("listener.here.downstream_cx_active").value).toBe(256);
+});
+
+test("resets held connections when the version is given up", async () => {
+  const { listener, stats } = make();
+  await listenClosed(listener);
+  const waits = dial(portOf(listener));
+  await new Promise((resolve) => waits.once("connect", resolve));
+  const gone = closed(waits);
+  listener.stopListening();
+  listener.closeConnections();
+  await gone;
+  listener.open();
+  expect(stats.counter("listener.here.downstream_cx_total").value).toBe(0);
+});
 
 test("accepts, counts, and serves the chain of the day", async () => {
   const { listener, stats } = make();

@@ -33,6 +33,9 @@ export interface ListenerContext {
 /** The end of listen(): "" when all addresses are bound, else what is wrong. */
 export type ListenDone = (problem: string) => void;
 
+/** Connections that wait for open(); more are closed and count in downstream_cx_overflow. */
+const heldMax = 256;
+
 export class Listener implements ConnectionOwner {
   readonly config: ListenerConfig;
   readonly #context: ListenerContext;
@@ -45,6 +48,9 @@ export class Listener implements ConnectionOwner {
   #first: Connection | null;
   #connectionCount: number;
   #onEmpty: (() => void) | null;
+  /** Accepted before the version that has this listener was in force: nothing is read from them. */
+  readonly #held: HeldConnection[];
+  #isOpen: boolean;
   /** The next version of the configuration has it too. */
   isHandedOn: boolean;
 
@@ -59,6 +65,8 @@ export class Listener implements ConnectionOwner {
     this.#first = null;
     this.#connectionCount = 0;
     this.#onEmpty = null;
+    this.#held = [];
+    this.#isOpen = false;
     this.isHandedOn = false;
   }
 
@@ -105,6 +113,25 @@ export class Listener implements ConnectionOwner {
     }
   }
 
+  /**
+   * The version is in force: connections that came in the meantime are served, and all later ones
+   * at once. Until then they wait, so that none meets a half-made configuration.
+   */
+  open(): void {
+    if (this.#isOpen) return;
+    this.#isOpen = true;
+    for (const held of this.#held.splice(0)) {
+      if (held.isGone) continue;
+      const connection = this.accept(held.io, held.target);
+      if (connection === null) {
+        held.io.close();
+        continue;
+      }
+      held.io.setEvents(connection);
+      held.io.readDisable(false);
+    }
+  }
+
   stopListening(): void {
     for (const handle of this.#handles) handle.close();
     this.#handles.length = 0;
@@ -123,6 +150,7 @@ export class Listener implements ConnectionOwner {
 
   /** Closes every connection at once. */
   closeConnections(): void {
+    for (const held of this.#held.splice(0)) if (!held.isGone) held.io.reset();
     for (let connection = this.#first; connection !== null; ) {
       const next: Connection | null = connection.nextConnection;
       connection.closeNow();
@@ -132,6 +160,7 @@ export class Listener implements ConnectionOwner {
 
   /** For the acceptors; `target` is what they are bound to. */
   accept(io: IoHandle, target: SocketAddress): IoEvents | null {
+    if (!this.#isOpen) return this.#hold(io, target);
     const { clock, timers } = this.#context;
     const chain = this.#chain;
     this.#stats.cxTotal.inc();
@@ -164,6 +193,17 @@ export class Listener implements ConnectionOwner {
     this.#tellEmpty();
   }
 
+  #hold(io: IoHandle, target: SocketAddress): IoEvents | null {
+    if (this.#held.length >= heldMax) {
+      this.#stats.cxOverflow.inc();
+      return null;
+    }
+    io.readDisable(true);
+    const held = new HeldConnection(io, target);
+    this.#held.push(held);
+    return held;
+  }
+
   #tellEmpty(): void {
     const onEmpty = this.#onEmpty;
     if (onEmpty === null || this.#connectionCount > 0) return;
@@ -186,6 +226,31 @@ export class Listener implements ConnectionOwner {
     connection.previousConnection = null;
     connection.nextConnection = null;
     this.#connectionCount -= 1;
+  }
+}
+
+/** Takes the events of a connection until its listener opens. */
+class HeldConnection implements IoEvents {
+  readonly io: IoHandle;
+  readonly target: SocketAddress;
+  isGone: boolean;
+
+  constructor(io: IoHandle, target: SocketAddress) {
+    this.io = io;
+    this.target = target;
+    this.isGone = false;
+  }
+
+  onConnect(): void {}
+
+  onRead(): void {}
+
+  onWritable(): void {}
+
+  onEnd(): void {}
+
+  onClose(): void {
+    this.isGone = true;
   }
 }
 

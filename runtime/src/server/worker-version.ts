@@ -106,6 +106,7 @@ export class WorkerVersion {
     if (this.#clusters !== null) this.#context.clusterManager.commit(this.#clusters);
     for (const { listener, chain, chainName } of this.#listeners) {
       listener.setChain(chain, chainName);
+      listener.open();
     }
   }
 
