@@ -236,7 +236,6 @@ export class WorkerVersion {
       nextConnectionId: this.#context.nextConnectionId,
       logger: this.#context.log.logger("conn_handler"),
     });
-    listener.setChain(chain, chainName);
     return { listener, chain, chainName, isNew: true };
   }
 
