@@ -139,19 +139,17 @@ function keepTeTrailers(map: HeaderMap): void {
  */
 export function stripRequestHopByHop(map: HeaderMap, keepUpgrade: boolean): void {
   if ((map.seen & HOP_BY_HOP_MASK) === 0) return;
-  if (!keepUpgrade) {
-    map.removeById(HeaderId.Connection);
-    map.removeById(HeaderId.Upgrade);
-  }
-  map.removeById(HeaderId.TransferEncoding);
-  map.removeById(HeaderId.KeepAlive);
-  map.removeById(HeaderId.ProxyConnection);
+  removeHopByHop(map, keepUpgrade);
   keepTeTrailers(map);
 }
 
 /** Response headers that do not go further; `keepUpgrade` for a 101. Te is not one of them. */
 export function stripResponseHopByHop(map: HeaderMap, keepUpgrade: boolean): void {
   if ((map.seen & HOP_BY_HOP_MASK) === 0) return;
+  removeHopByHop(map, keepUpgrade);
+}
+
+function removeHopByHop(map: HeaderMap, keepUpgrade: boolean): void {
   if (!keepUpgrade) {
     map.removeById(HeaderId.Connection);
     map.removeById(HeaderId.Upgrade);
