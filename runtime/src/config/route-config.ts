@@ -71,7 +71,7 @@ export interface HeaderMatchConfig {
 export interface QueryParameterMatchConfig {
   readonly name: string;
   readonly match:
-    | { readonly kind: "present" }
+    | { readonly kind: "present"; readonly present: boolean }
     | { readonly kind: "string"; readonly string: StringMatchConfig };
 }
 

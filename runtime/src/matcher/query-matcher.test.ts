@@ -19,9 +19,14 @@ test.each([
 });
 
 test("present asks for the name only, a string match for the value", () => {
-  const present = compileQueryMatch({ name: "a", match: { kind: "present" } });
+  const present = compileQueryMatch({ name: "a", match: { kind: "present", present: true } });
   expect(present.matches("a")).toBe(true);
   expect(present.matches("b=a")).toBe(false);
+  const absent = compileQueryMatch({ name: "a", match: { kind: "present", present: false } });
+  expect(absent.matches("a")).toBe(false);
+  expect(absent.matches("a=")).toBe(false);
+  expect(absent.matches("b=a")).toBe(true);
+  expect(absent.matches("")).toBe(true);
   const string = { kind: "prefix", value: "x", ignoreCase: false } as const;
   const prefix = compileQueryMatch({ name: "a", match: { kind: "string", string } });
   expect(prefix.matches("a=xy")).toBe(true);

@@ -10,7 +10,10 @@ export interface QueryPredicate {
 /** The first parameter of the name counts. Names and values are compared as they stand. */
 export function compileQueryMatch(config: QueryParameterMatchConfig): QueryPredicate {
   const { name, match } = config;
-  if (match.kind === "present") return { matches: (query) => queryValue(query, name) !== null };
+  if (match.kind === "present") {
+    const { present } = match;
+    return { matches: (query) => (queryValue(query, name) !== null) === present };
+  }
   const matcher = compileStringMatch(match.string);
   return {
     matches: (query) => {

@@ -133,11 +133,7 @@ export function readQueryMatch(t: Translation, node: ConfigNode): QueryParameter
   if (matcher !== undefined) {
     return { name, match: { kind: "string", string: readStringMatch(t, matcher) } };
   }
-  if (!node.bool("present_match", true)) {
-    const why = "the route would match requests that it should not";
-    t.guarded(node, "present_match: false", why, "present_match");
-  }
-  return { name, match: { kind: "present" } };
+  return { name, match: { kind: "present", present: node.bool("present_match", true) } };
 }
 
 /** A CidrRange; bits beyond the address's length are none. Null and a problem for other text. */
