@@ -127,7 +127,7 @@ async function startProxy(upstreamPort: number): Promise<{ port: number; stats: 
     sanitizer: new RequestSanitizer(config, identity, random),
     finisher: new ResponseFinisher(config, clock),
     localReplies: new LocalReplyWriter(null, { clock, random, hostname: "h" }),
-    drain: { isDraining: false },
+    drain: { drainClose: () => false },
     bufferBytesMax: 1024 * 1024,
     nextStreamId: nextId,
   });

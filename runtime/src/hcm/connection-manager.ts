@@ -239,7 +239,7 @@ export class ConnectionManager
 
   /** The next answer asks the client to leave. Looked at when response headers go out. */
   drainIfAsked(): void {
-    if (this.#isDraining || !this.#context.drain.isDraining) return;
+    if (this.#isDraining || !this.#context.drain.drainClose()) return;
     this.#context.stats.cxDrainClose.inc();
     this.#startDrainSequence();
   }

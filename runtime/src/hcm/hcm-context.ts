@@ -19,12 +19,10 @@ import type { RequestNormalizer } from "./request-normalizer.ts";
 import type { RequestSanitizer } from "./request-sanitizer.ts";
 import type { ResponseFinisher } from "./response-finisher.ts";
 
-/**
- * Whether answers ask clients to leave; one per worker and traffic direction, looked at per
- * response.
- */
-export interface DrainState {
-  readonly isDraining: boolean;
+/** Whether answers ask clients to leave; of the listener, asked once per response. */
+export interface DrainDecision {
+  /** True: this answer says `connection: close`. A gradual drain answers by chance. */
+  drainClose(): boolean;
 }
 
 /** Chooses routes: RouteTable. */
@@ -66,7 +64,7 @@ export interface HcmContext {
   readonly sanitizer: RequestSanitizer;
   readonly finisher: ResponseFinisher;
   readonly localReplies: LocalReplyWriter;
-  readonly drain: DrainState;
+  readonly drain: DrainDecision;
   /** Bytes that filters may make a stream collect per direction (the listener's buffer limit). */
   readonly bufferBytesMax: number;
   /** Unique in the process. */

@@ -18,7 +18,7 @@ import type { ClusterChoice, Route, RouterCallbacks } from "../router/route.ts";
 import type { RouterContext } from "../router/router.ts";
 import { StatsStore } from "../stats/store.ts";
 import { HcmFactory } from "./connection-manager.ts";
-import type { HcmContext, StreamRouter } from "./hcm-context.ts";
+import type { DrainDecision, HcmContext, StreamRouter } from "./hcm-context.ts";
 import { HcmStats } from "./hcm-stats.ts";
 import { LocalReplyWriter } from "./local-reply.ts";
 import { RequestNormalizer } from "./request-normalizer.ts";
@@ -264,13 +264,22 @@ export interface WorldOptions {
   readonly bufferBytesMax?: number;
 }
 
+/** Drains when the test says so. */
+export class SwitchedDrain implements DrainDecision {
+  isDraining = false;
+
+  drainClose(): boolean {
+    return this.isDraining;
+  }
+}
+
 /** A connection manager and, one after the other, its connections. */
 export class HcmWorld {
   readonly time: FakeTime;
   readonly stats: StatsStore;
   readonly log: string[];
   readonly routers: FakeRouter[];
-  readonly drain: { isDraining: boolean };
+  readonly drain: SwitchedDrain;
   readonly factory: HcmFactory;
   readonly #clock: Clock;
   readonly #timers: TimerWheel;
@@ -282,7 +291,7 @@ export class HcmWorld {
     this.stats = new StatsStore();
     this.log = [];
     this.routers = [];
-    this.drain = { isDraining: false };
+    this.drain = new SwitchedDrain();
     const clock = new Clock(this.time);
     this.#clock = clock;
     const timers = new TimerWheel(

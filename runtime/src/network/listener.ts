@@ -51,6 +51,7 @@ export class Listener implements ConnectionOwner {
   /** Accepted before the version that has this listener was in force: nothing is read from them. */
   readonly #held: HeldConnection[];
   #isOpen: boolean;
+  #acceptedCount: number;
   /** The next version of the configuration has it too. */
   isHandedOn: boolean;
 
@@ -67,11 +68,17 @@ export class Listener implements ConnectionOwner {
     this.#onEmpty = null;
     this.#held = [];
     this.#isOpen = false;
+    this.#acceptedCount = 0;
     this.isHandedOn = false;
   }
 
   get connectionCount(): number {
     return this.#connectionCount;
+  }
+
+  /** Connections that the kernel has given us, ever. */
+  get acceptedCount(): number {
+    return this.#acceptedCount;
   }
 
   /** Bound addresses, the main one first. */
@@ -122,7 +129,7 @@ export class Listener implements ConnectionOwner {
     this.#isOpen = true;
     for (const held of this.#held.splice(0)) {
       if (held.isGone) continue;
-      const connection = this.accept(held.io, held.target);
+      const connection = this.#accept(held.io, held.target);
       if (connection === null) {
         held.io.close();
         continue;
@@ -159,8 +166,12 @@ export class Listener implements ConnectionOwner {
   }
 
   /** For the acceptors; `target` is what they are bound to. */
-  accept(io: IoHandle, target: SocketAddress): IoEvents | null {
-    if (!this.#isOpen) return this.#hold(io, target);
+  onAccept(io: IoHandle, target: SocketAddress): IoEvents | null {
+    this.#acceptedCount += 1;
+    return this.#isOpen ? this.#accept(io, target) : this.#hold(io, target);
+  }
+
+  #accept(io: IoHandle, target: SocketAddress): Connection | null {
     const { clock, timers } = this.#context;
     const chain = this.#chain;
     this.#stats.cxTotal.inc();
@@ -281,7 +292,7 @@ class Acceptor implements ListenEvents {
   }
 
   onAccept(io: IoHandle): IoEvents | null {
-    return this.#listener.accept(io, this.#target);
+    return this.#listener.onAccept(io, this.#target);
   }
 
   onError(code: string): void {

@@ -2,7 +2,7 @@
 import { createAccessLoggers } from "../access-log/access-logger.ts";
 import type { HcmConfig, ListenerConfig, Snapshot } from "../config/snapshot.ts";
 import { HcmFactory } from "../hcm/connection-manager.ts";
-import type { DrainState } from "../hcm/hcm-context.ts";
+import type { DrainDecision } from "../hcm/hcm-context.ts";
 import { HcmStats } from "../hcm/hcm-stats.ts";
 import { LocalReplyWriter } from "../hcm/local-reply.ts";
 import { RequestNormalizer } from "../hcm/request-normalizer.ts";
@@ -21,7 +21,7 @@ export function createHcmFactory(
   listener: ListenerConfig,
   config: HcmConfig,
   plugins: readonly Plugin[],
-  drain: DrainState,
+  drain: DrainDecision,
 ): HcmFactory {
   const { clock, timers, random, stats, http1, clusterManager, sinks } = context;
   const { hostname } = snapshot.server;

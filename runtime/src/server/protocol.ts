@@ -4,6 +4,7 @@ import type { ClusterMembership, Snapshot } from "../config/snapshot.ts";
 import type { LogLevel } from "../core/logger.ts";
 import type { StatDefinition } from "../stats/store.ts";
 import type { CompiledModule } from "../wasm/compiled-module.ts";
+import type { DrainOptions } from "./drain-manager.ts";
 
 /** What a worker is born with (workerData). */
 export interface WorkerBirth {
@@ -17,6 +18,7 @@ export interface WorkerBirth {
   readonly breakerMemory: SharedArrayBuffer;
   /** Clusters that have room in it. */
   readonly clustersMax: number;
+  readonly drain: DrainOptions;
   /** Milliseconds between flushes of access logs. */
   readonly fileFlushIntervalMs: number;
 }
@@ -47,14 +49,17 @@ export type ToWorker =
   | { readonly type: "commit"; readonly version: number }
   | { readonly type: "abort"; readonly version: number }
   | { readonly type: "membership"; readonly membership: ClusterMembership }
-  /** Answers carry `connection: close`; with stopListening nothing new is accepted either. */
+  /** /healthcheck/fail: answers of listeners of the default drain type say `connection: close`. */
+  | { readonly type: "healthcheck"; readonly isFailed: boolean }
+  /** A drain sequence has begun: more and more answers say `connection: close`. */
   | {
       readonly type: "drain";
-      readonly enabled: boolean;
-      readonly stopListening: boolean;
       /** Only listeners whose traffic direction is inbound. */
       readonly inboundOnly: boolean;
+      /** How long ago it began. */
+      readonly elapsedMs: number;
     }
+  | { readonly type: "stop_listening"; readonly inboundOnly: boolean }
   /** Stop accepting, close idle connections, answer `drained` when none is left. */
   | { readonly type: "stop" }
   /** After `stop`: there was time enough, the connections that are left are reset. */

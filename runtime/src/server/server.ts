@@ -16,6 +16,8 @@ import { breakerMemory, releaseThread } from "../upstream/circuit-breaker.ts";
 import { ServerAdmin } from "./admin-delegate.ts";
 import { loadConfig, problemAt } from "./config-loading.ts";
 import type { LoadedConfig } from "./config-loading.ts";
+import { DrainControl } from "./drain-control.ts";
+import { isInbound } from "./drain-manager.ts";
 import { MainStats } from "./main-stats.ts";
 import { Membership } from "./memberships.ts";
 import type { ServerOptions } from "./options.ts";
@@ -36,8 +38,6 @@ export class StartError extends Error {
   override readonly name = "StartError";
 }
 
-type DrainMessage = Extract<ToWorker, { type: "drain" }>;
-
 export type ServerState = "PRE_INITIALIZING" | "INITIALIZING" | "LIVE" | "DRAINING";
 
 export class Server {
@@ -57,9 +57,7 @@ export class Server {
   #admin: AdminServer | null;
   #config: LoadedConfig | null;
   #state: ServerState;
-  #healthcheckFailed: boolean;
-  /** What /healthcheck/fail and /drain_listeners have said, for workers that come later. */
-  #drains: readonly DrainMessage[];
+  readonly #drains: DrainControl;
   /** Of the admin interface's access logs; null = it has none. */
   #sinks: FileSinks | null;
   /** When the configuration in force was loaded, ISO 8601. */
@@ -90,8 +88,11 @@ export class Server {
     this.#admin = null;
     this.#config = null;
     this.#state = "PRE_INITIALIZING";
-    this.#healthcheckFailed = false;
-    this.#drains = [];
+    this.#drains = new DrainControl({
+      drainTimeMs: options.drainTimeMs,
+      broadcast: (message) => this.#pool.broadcast(message),
+      onStopListening: (inboundOnly) => this.#countStopped(inboundOnly),
+    });
     this.#sinks = null;
     this.lastUpdated = new Date().toISOString();
     this.#requestQuit = (): void => {};
@@ -105,7 +106,7 @@ export class Server {
   }
 
   get state(): ServerState {
-    if (this.#state === "LIVE" && this.#healthcheckFailed) return "DRAINING";
+    if (this.#state === "LIVE" && this.#drains.isHealthcheckFailed) return "DRAINING";
     return this.#state;
   }
 
@@ -153,24 +154,11 @@ export class Server {
 
   /** /healthcheck/fail: answers ask clients to leave; listeners go on accepting. */
   setHealthcheckFailed(failed: boolean): void {
-    this.#healthcheckFailed = failed;
-    this.#drain({ type: "drain", enabled: failed, stopListening: false, inboundOnly: false });
+    this.#drains.setHealthcheckFailed(failed);
   }
 
-  /**
-   * /drain_listeners: listeners close at once, or when drain-time is over after clients were asked
-   * to leave; with skipExit they go on accepting.
-   */
   drainListeners(options: DrainOptions): void {
-    const { inboundOnly } = options;
-    const stop = (): void =>
-      this.#drain({ type: "drain", enabled: true, stopListening: true, inboundOnly });
-    if (!options.graceful) {
-      stop();
-      return;
-    }
-    this.#drain({ type: "drain", enabled: true, stopListening: false, inboundOnly });
-    if (!options.skipExit) setTimeout(stop, this.options.drainTimeMs).unref();
+    this.#drains.drainListeners(options);
   }
 
   /** Drains: streams in flight get `sigtermDrainMs`; then everything ends. */
@@ -183,6 +171,7 @@ export class Server {
 
   /** Ends everything now. */
   async terminate(): Promise<void> {
+    this.#drains.close();
     this.#membership?.close();
     this.#mainStats.close();
     this.#sinks?.close();
@@ -190,10 +179,10 @@ export class Server {
     await this.#pool.terminate();
   }
 
-  #drain(message: DrainMessage): void {
-    // What stopped listening stays stopped; of the rest the last word counts.
-    this.#drains = [...this.#drains.filter((earlier) => earlier.stopListening), message];
-    this.#pool.broadcast(message);
+  #countStopped(inboundOnly: boolean): void {
+    const listeners = this.#config?.snapshot.listeners ?? [];
+    const stopped = inboundOnly ? listeners.filter(isInbound) : listeners;
+    this.#mainStats.server.listenerManager.listener_stopped.add(stopped.length);
   }
 
   #catchUp(): CatchUp {
@@ -202,7 +191,7 @@ export class Server {
     });
     return {
       memberships: this.#membership?.current() ?? [],
-      messages: [...levels, ...this.#drains],
+      messages: [...levels, ...this.#drains.messages()],
     };
   }
 
@@ -318,6 +307,7 @@ export class Server {
         logPath: options.logPath,
         breakerMemory: memory,
         clustersMax: CLUSTERS_MAX,
+        drain: { drainTimeMs: options.drainTimeMs, drainStrategy: options.drainStrategy },
         fileFlushIntervalMs: options.fileFlushIntervalMs,
       },
       events: {

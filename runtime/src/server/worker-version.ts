@@ -9,7 +9,6 @@ import type { Random } from "../core/random.ts";
 import type { TimerWheel } from "../core/timer-wheel.ts";
 import type { NetworkEngine } from "../engine/network-engine.ts";
 import type { NetworkFilterFactory } from "../filter/network-filter.ts";
-import type { DrainState } from "../hcm/hcm-context.ts";
 import { Listener } from "../network/listener.ts";
 import type { StatsStore } from "../stats/store.ts";
 import type { ClusterManager, PreparedClusters } from "../upstream/cluster-manager.ts";
@@ -17,7 +16,9 @@ import { PluginError } from "../wasm/plugin.ts";
 import type { Plugin } from "../wasm/plugin.ts";
 import { WasmHost } from "../wasm/wasm-host.ts";
 import { createHcmFactory } from "./hcm-factory.ts";
+import type { DrainManager, ListenerDrain } from "./drain-manager.ts";
 import type { ListenerAddress, PrepareMessage } from "./protocol.ts";
+import { stopListeningWhenQuiet } from "./quiet-stop.ts";
 import { removeStaleSockets, whyNotShared } from "./shared-sockets.ts";
 
 /** What a worker has for all versions. */
@@ -35,16 +36,7 @@ export interface WorkerContext {
   readonly nextConnectionId: () => number;
   /** Made with the first version, which names the node. */
   wasmHost: WasmHost | null;
-  /** /healthcheck/fail and /drain_listeners, by traffic direction. */
-  readonly drain: { readonly inbound: DrainSwitch; readonly other: DrainSwitch };
-}
-
-export class DrainSwitch implements DrainState {
-  isDraining: boolean;
-
-  constructor() {
-    this.isDraining = false;
-  }
+  readonly drain: DrainManager;
 }
 
 /** A listener of this version, with the chain that commit gives it. */
@@ -52,6 +44,8 @@ interface PreparedListener {
   readonly listener: Listener;
   readonly chain: NetworkFilterFactory | null;
   readonly chainName: string;
+  /** Of the chain's connections. */
+  readonly drain: ListenerDrain;
   readonly isNew: boolean;
 }
 
@@ -122,41 +116,45 @@ export class WorkerVersion {
 
   /** The next version is in force: what it did not take over ends when its streams do. */
   retire(): void {
-    for (const { listener } of this.#listeners) {
+    for (const { listener, drain } of this.#listeners) {
       if (listener.isHandedOn) {
         listener.isHandedOn = false;
         continue;
       }
-      listener.stopListening();
-      listener.shutdownConnections(() => {});
+      drain.own.start();
+      stopListeningWhenQuiet([listener], () => listener.shutdownConnections(() => {}));
     }
     for (const plugin of this.#plugins) plugin.drain();
   }
 
-  drain(enabled: boolean, stopListening: boolean, inboundOnly: boolean): void {
-    const { inbound, other } = this.#context.drain;
-    inbound.isDraining = enabled;
-    if (!inboundOnly) other.isDraining = enabled;
-    if (!stopListening) return;
-    for (const { listener } of this.#listeners) {
-      if (!inboundOnly || isInbound(listener.config)) listener.stopListening();
-    }
+  /** /drain_listeners: connections that are there stay. */
+  stopListening(): void {
+    const { drain } = this.#context;
+    const listeners = this.#listeners.map((prepared) => prepared.listener);
+    stopListeningWhenQuiet(
+      listeners.filter((listener) => drain.isStopped(listener.config)),
+      () => {},
+    );
   }
 
   /** Stops listening, closes idle connections, calls back when the last stream has ended. */
   stop(done: () => void): void {
-    let waiting = this.#listeners.length;
+    const listeners = this.#listeners.map((prepared) => prepared.listener);
+    let waiting = listeners.length;
     if (waiting === 0) {
       done();
       return;
     }
-    for (const { listener } of this.#listeners) {
-      listener.stopListening();
-      listener.shutdownConnections(() => {
-        waiting -= 1;
-        if (waiting === 0) done();
+    stopListeningWhenQuiet(listeners, () => {
+      this.#context.engine.runTurn(() => {
+        for (const listener of listeners) {
+          listener.shutdownConnections(() => {
+            waiting -= 1;
+            if (waiting === 0) done();
+          });
+        }
       });
-    }
+    });
   }
 
   /** Resets what `stop` has waited for; then `stop` calls back. */
@@ -219,14 +217,14 @@ export class WorkerVersion {
   #prepareListener(config: ListenerConfig): PreparedListener {
     const chainConfig = config.filterChains[0] ?? config.defaultFilterChain;
     const hcm = chainConfig?.hcm ?? null;
-    const drain = isInbound(config) ? this.#context.drain.inbound : this.#context.drain.other;
+    const drain = this.#context.drain.createListenerDrain(config);
     const chain =
       hcm === null
         ? null
         : createHcmFactory(this.#context, this.#snapshot, config, hcm, this.#plugins, drain);
     const chainName = chainConfig?.name ?? "";
     const kept = this.#previous?.takeOver(config) ?? null;
-    if (kept !== null) return { listener: kept, chain, chainName, isNew: false };
+    if (kept !== null) return { listener: kept, chain, chainName, drain, isNew: false };
     const listener = new Listener(config, {
       engine: this.#context.engine,
       clock: this.#context.clock,
@@ -236,7 +234,7 @@ export class WorkerVersion {
       nextConnectionId: this.#context.nextConnectionId,
       logger: this.#context.log.logger("conn_handler"),
     });
-    return { listener, chain, chainName, isNew: true };
+    return { listener, chain, chainName, drain, isNew: true };
   }
 
   /** The listener of the same name and addresses, for the next version. */
@@ -271,7 +269,7 @@ export class WorkerVersion {
   /** Addresses that cannot be shared belong to the first worker. */
   #mayListen({ listener }: PreparedListener): boolean {
     const { config } = listener;
-    if (!config.bindToPort) return false;
+    if (!config.bindToPort || this.#context.drain.isStopped(config)) return false;
     const { index, engine } = this.#context;
     return index === 0 || whyNotShared(config, engine.capabilities.reusePort) === "";
   }
@@ -293,10 +291,6 @@ function logPaths(listener: ListenerConfig): string[] {
   const chains = [...listener.filterChains, listener.defaultFilterChain];
   const logs = chains.flatMap((chain) => chain?.hcm?.accessLogs ?? []);
   return logs.flatMap(({ sink }) => (sink.kind === "file" ? [sink.path] : []));
-}
-
-function isInbound(config: ListenerConfig): boolean {
-  return config.trafficDirection === "inbound";
 }
 
 function hasSameSockets(a: ListenerConfig, b: ListenerConfig): boolean {

@@ -12,9 +12,10 @@ import { StatsStore } from "../stats/store.ts";
 import type { StatDefinition } from "../stats/store.ts";
 import { openBreakerMemory } from "../upstream/circuit-breaker.ts";
 import { ClusterManager } from "../upstream/cluster-manager.ts";
+import { DrainManager } from "./drain-manager.ts";
 import { ProcessLog } from "./process-log.ts";
 import type { FromWorker, PrepareMessage, ToWorker, WorkerBirth } from "./protocol.ts";
-import { DrainSwitch, WorkerVersion } from "./worker-version.ts";
+import { WorkerVersion } from "./worker-version.ts";
 import type { WorkerContext } from "./worker-version.ts";
 
 export class WorkerServer {
@@ -60,8 +61,15 @@ export class WorkerServer {
           this.#context.clusterManager.setMembership(message.membership),
         );
         return;
+      case "healthcheck":
+        this.#context.drain.isHealthcheckFailed = message.isFailed;
+        return;
       case "drain":
-        this.#current?.drain(message.enabled, message.stopListening, message.inboundOnly);
+        this.#context.drain.startSequence(message.inboundOnly, message.elapsedMs);
+        return;
+      case "stop_listening":
+        this.#context.drain.stopListening(message.inboundOnly);
+        this.#current?.stopListening();
         return;
       case "stop":
         this.#stop();
@@ -185,6 +193,6 @@ function createContext(birth: WorkerBirth, log: ProcessLog, stats: StatsStore): 
       stats: new FileStats(stats),
     }),
     wasmHost: null,
-    drain: { inbound: new DrainSwitch(), other: new DrainSwitch() },
+    drain: new DrainManager(clock, random, birth.drain),
   };
 }

@@ -1,0 +1,47 @@
+import { expect, test } from "vitest";
+import type { Listener } from "../network/listener.ts";
+import { stopListeningWhenQuiet } from "./quiet-stop.ts";
+
+/** A listener to which somebody comes in each of so many turns. */
+class Busy {
+  acceptedCount = 0;
+  isListening = true;
+  readonly turns: number;
+
+  constructor(turns: number) {
+    this.turns = turns;
+    this.#come();
+  }
+
+  stopListening(): void {
+    this.isListening = false;
+  }
+
+  #come(): void {
+    this.acceptedCount += 1;
+    if (this.isListening && this.acceptedCount < this.turns) setImmediate(() => this.#come());
+  }
+}
+
+function stop(...listeners: Busy[]): Promise<void> {
+  return new Promise((resolve) => {
+    stopListeningWhenQuiet(listeners as unknown as Listener[], resolve);
+  });
+}
+
+test("waits for a turn in which nobody came to any of them", async () => {
+  const [a, b] = [new Busy(3), new Busy(20)];
+  await stop(a, b);
+  expect([a.acceptedCount, b.acceptedCount]).toEqual([3, 20]);
+  expect([a.isListening, b.isListening]).toEqual([false, false]);
+});
+
+test("does not wait for ever", async () => {
+  const storm = new Busy(Number.POSITIVE_INFINITY);
+  await stop(storm);
+  expect(storm.isListening).toBe(false);
+});
+
+test("needs no listener", async () => {
+  await expect(stop()).resolves.toBeUndefined();
+});
