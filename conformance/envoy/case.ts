@@ -51,6 +51,10 @@ export interface Case {
   readonly replies?: readonly Reply[];
   /** Start each connection 40 ms after the one before, without waiting for its end. */
   readonly parallel?: boolean;
+  /** Upstreams are called by the order in which they come: which one is first is chance. */
+  readonly namesByOrder?: true;
+  /** As `namesByOrder`, where the order is chance, too: the busiest is the first. */
+  readonly namesByLoad?: true;
   /** Stats are not compared: their number depends on chance (say why in a comment). */
   readonly ignoreStats?: boolean;
 }

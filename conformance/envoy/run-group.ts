@@ -98,12 +98,15 @@ class GroupRunner {
         ...(result.rest === "" ? {} : { rest: normaliser.body(result.rest) }),
         fate: result.fate,
       })),
-      upstream: maskRetries(
-        this.#recorder.requests().map((request) => ({
-          upstream: request.upstream,
-          connection: request.connection,
-          ...fill(request.message),
-        })),
+      upstream: renamed(
+        one,
+        maskRetries(
+          this.#recorder.requests().map((request) => ({
+            upstream: request.upstream,
+            connection: request.connection,
+            ...fill(request.message),
+          })),
+        ),
       ),
       log: lines.map((line) => normaliser.text(line)),
       stats: await this.#statsDelta(one),
@@ -210,6 +213,25 @@ function maskRetries(requests: readonly NormalUpstreamRequest[]): NormalUpstream
     );
     return { ...request, headers };
   });
+}
+
+/** Calls upstreams by what a case promises of them, where it does not promise which is which. */
+function renamed(one: Case, requests: readonly NormalUpstreamRequest[]): NormalUpstreamRequest[] {
+  if (one.namesByOrder !== true && one.namesByLoad !== true) return [...requests];
+  const counts = new Map<string, number>();
+  for (const { upstream } of requests) counts.set(upstream, (counts.get(upstream) ?? 0) + 1);
+  const seen = [...counts];
+  if (one.namesByLoad === true) seen.sort((a, b) => b[1] - a[1]);
+  const names = new Map(seen.map(([name], at) => [name, `number ${at + 1}`]));
+  const named = requests.map((each) => ({ ...each, upstream: names.get(each.upstream) ?? "" }));
+  if (one.namesByOrder === true) return named;
+  const sorted = named.toSorted((a, b) => (a.upstream < b.upstream ? -1 : 1));
+  const withoutId = (line: string): boolean => !line.startsWith("x-request-id:");
+  return sorted.map((each) => ({
+    ...each,
+    connection: 0,
+    headers: each.headers.filter(withoutId),
+  }));
 }
 
 function waits(fate: string | undefined): Waits {

@@ -1,9 +1,12 @@
 // All groups and configuration cases, in the order in which they run.
 import type { Group } from "../case.ts";
 import { accessLog } from "./access-log.ts";
+import { balancing } from "./balancing.ts";
 import { edge } from "./edge.ts";
 import { failures } from "./failures.ts";
+import { filters } from "./filters.ts";
 import { forwarding } from "./forwarding.ts";
+import { localReplies } from "./local-replies.ts";
 import { mutation } from "./mutation.ts";
 import { paths } from "./paths.ts";
 import { redirects } from "./redirects.ts";
@@ -25,5 +28,8 @@ export const GROUPS: readonly Group[] = [
   edge,
   failures,
   timeouts,
+  localReplies,
+  filters,
+  balancing,
   accessLog,
 ];

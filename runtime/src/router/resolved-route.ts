@@ -66,6 +66,8 @@ export class ResolvedRoute implements Route {
   readonly #action: RouteActionConfig | null;
   readonly #fixedChoice: ClusterChoice;
   readonly #weighted: readonly WeightedEntry[] | null;
+  /** One route for each weighted entry when one of them says something about filters. */
+  readonly #variants: readonly ResolvedRoute[] | null;
   readonly #requestLevels: readonly HeaderTransform[] | null;
   readonly #responseLevels: readonly HeaderTransform[] | null;
   readonly #pathRewrite: PathRewrite | null;
@@ -101,6 +103,7 @@ export class ResolvedRoute implements Route {
       action?.cluster.kind === "weighted"
         ? compileWeighted(action.cluster.clusters, context.hostname)
         : null;
+    this.#variants = action === null ? null : compileVariants(config, action, context);
     const level = compileLevel(config.headers, context.hostname);
     const wins = context.mostSpecificWins;
     this.#requestLevels = orderLevels(
@@ -118,6 +121,16 @@ export class ResolvedRoute implements Route {
     this.#hostRewrite = action === null ? null : compileHostRewrite(action);
     this.#context = new FormatContext(context.clock);
     this.#reply = compileReply(config, this.#context, context.hostname);
+  }
+
+  /**
+   * The route to take in its place: another one when weighted entries have filters of their own,
+   * so that the entry must be known before the filter chain is made. Mostly itself.
+   */
+  variant(headers: HeaderMap, randomValue: number): ResolvedRoute {
+    if (this.#variants === null) return this;
+    const { weightedIndex } = this.chooseCluster(headers, randomValue);
+    return this.#variants[weightedIndex] ?? this;
   }
 
   chooseCluster(headers: HeaderMap, randomValue: number): ClusterChoice {
@@ -209,6 +222,28 @@ function compileWeighted(
       level: compileLevel(cluster.headers, hostname),
       hostRewrite: cluster.hostRewriteLiteral,
     };
+  });
+}
+
+/** The same route with one weighted entry that always wins, and its filters' configuration. */
+function compileVariants(
+  config: RouteConfig,
+  action: RouteActionConfig,
+  context: RouteContext,
+): readonly ResolvedRoute[] | null {
+  const weighted = action.cluster.kind === "weighted" ? action.cluster : null;
+  if (weighted === null || weighted.clusters.every((entry) => entry.perFilter.length === 0)) {
+    return null;
+  }
+  return weighted.clusters.map((entry, index) => {
+    const clusters = weighted.clusters.map((other, at) => ({
+      ...other,
+      weight: at === index ? 1 : 0,
+      perFilter: [],
+    }));
+    const cluster = { ...weighted, clusters, totalWeight: 1, headerName: "" };
+    const perFilter = [...config.perFilter, ...entry.perFilter];
+    return new ResolvedRoute({ ...config, action: { ...action, cluster }, perFilter }, context);
   });
 }
 

@@ -19,7 +19,7 @@ export interface RouteTableOptions {
 
 interface Entry {
   readonly matcher: RouteMatcher;
-  readonly route: Route;
+  readonly route: ResolvedRoute;
 }
 
 class VirtualHost {
@@ -43,7 +43,9 @@ class VirtualHost {
     const entries = this.#entries;
     for (let i = 0; i < entries.length; i += 1) {
       const entry = entries[i] as Entry;
-      if (entry.matcher.matches(headers, path, pathEnd, randomValue)) return entry.route;
+      if (entry.matcher.matches(headers, path, pathEnd, randomValue)) {
+        return entry.route.variant(headers, randomValue);
+      }
     }
     return null;
   }

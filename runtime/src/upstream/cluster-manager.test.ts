@@ -146,10 +146,12 @@ test("counts missing hosts", () => {
 
 test("the owning thread sets membership gauges and makes Envoy's names", () => {
   const world = new World(true);
-  const hosts = [hostConfig(1), hostConfig(2, { health: "degraded" }), hostConfig(3)];
+  const leaving = hostConfig(4, { health: "draining" });
+  const hosts = [hostConfig(1), hostConfig(2, { health: "degraded" }), hostConfig(3), leaving];
   world.apply([clusterConfig()], [membership("up", hosts)]);
-  expect(world.gauge("cluster.up.membership_total")).toBe(3);
+  expect(world.gauge("cluster.up.membership_total")).toBe(4);
   expect(world.gauge("cluster.up.membership_healthy")).toBe(2);
+  expect(world.gauge("cluster.up.membership_excluded")).toBe(1);
   expect(world.gauge("cluster.up.membership_degraded")).toBe(1);
   expect(world.counter("cluster.up.membership_change")).toBe(1);
   expect(world.counter("cluster_manager.cluster_added")).toBe(1);

@@ -152,6 +152,7 @@ export class Cluster {
     stats.gauge(`${this.#scope}membership_total`).set(hosts.length);
     stats.gauge(`${this.#scope}membership_healthy`).set(this.#hostSet.healthyCount);
     stats.gauge(`${this.#scope}membership_degraded`).set(this.#hostSet.degradedCount);
+    stats.gauge(`${this.#scope}membership_excluded`).set(this.#hostSet.excludedCount);
   }
 
   #makeHost(config: HostConfig, address: SocketAddress, text: string): Host {

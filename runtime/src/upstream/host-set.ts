@@ -7,6 +7,15 @@ export interface PriorityHosts {
   readonly all: readonly Host[];
   readonly healthy: readonly Host[];
   readonly degraded: readonly Host[];
+  /** How many of `all` are draining: those leave, and so say nothing about the others' health. */
+  readonly excludedCount: number;
+}
+
+interface GrowingPriority {
+  readonly all: Host[];
+  readonly healthy: Host[];
+  readonly degraded: Host[];
+  excludedCount: number;
 }
 
 export class HostSet {
@@ -18,14 +27,17 @@ export class HostSet {
     this.hosts = hosts;
     let highest = 0;
     for (const host of hosts) highest = Math.max(highest, host.config.priority);
-    const priorities: { all: Host[]; healthy: Host[]; degraded: Host[] }[] = [];
-    for (let i = 0; i <= highest; i += 1) priorities.push({ all: [], healthy: [], degraded: [] });
+    const priorities: GrowingPriority[] = [];
+    for (let i = 0; i <= highest; i += 1) {
+      priorities.push({ all: [], healthy: [], degraded: [], excludedCount: 0 });
+    }
     for (const host of hosts) {
       const entry = priorities[host.config.priority];
       if (entry === undefined) continue;
       entry.all.push(host);
       if (host.isHealthy) entry.healthy.push(host);
       else if (host.isDegraded) entry.degraded.push(host);
+      else if (host.isExcluded) entry.excludedCount += 1;
     }
     this.priorities = priorities;
   }
@@ -36,5 +48,9 @@ export class HostSet {
 
   get degradedCount(): number {
     return this.priorities.reduce((sum, entry) => sum + entry.degraded.length, 0);
+  }
+
+  get excludedCount(): number {
+    return this.priorities.reduce((sum, entry) => sum + entry.excludedCount, 0);
   }
 }

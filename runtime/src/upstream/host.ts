@@ -44,6 +44,11 @@ export class Host {
     return this.config.health === "degraded";
   }
 
+  /** Is leaving: gets requests in a panic only, and does not bring one about. */
+  get isExcluded(): boolean {
+    return this.config.health === "draining";
+  }
+
   /** Takes over weight, health and name of a new membership. */
   update(config: HostConfig, address: SocketAddress, addressText: string): void {
     this.config = config;

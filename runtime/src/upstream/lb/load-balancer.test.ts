@@ -167,6 +167,20 @@ test("degraded hosts take what the healthy ones cannot", () => {
   expect(computePriorityLoad(set.priorities, 50)).toMatchObject({ healthy: [70], degraded: [30] });
 });
 
+test("hosts that drain do not count: a half that is leaving is no reason to panic", () => {
+  const leaving = { health: "draining" } as const;
+  const hosts = [host(1, leaving), host(2), host(3, leaving)];
+  expect(computePriorityLoad(new HostSet(hosts).priorities, 50)).toEqual({
+    healthy: [100],
+    degraded: [0],
+    isInPanic: [false],
+  });
+  const { lb } = balancer(hosts);
+  expect([...picks(lb, 10).keys()]).toEqual([2]);
+  const sick = [...hosts.slice(0, 1), host(2, { health: "timeout" })];
+  expect(new Set(picks(balancer(sick).lb, 10).keys())).toEqual(new Set([1, 2]));
+});
+
 test("all priorities in panic share by their number of hosts", () => {
   const bad = { health: "unhealthy" } as const;
   const hosts = [host(1, bad), host(2, bad), host(3, bad), host(4, { ...bad, priority: 1 })];

@@ -20,8 +20,8 @@ export function computePriorityLoad(
   priorities: readonly PriorityHosts[],
   panicThresholdPercent: number,
 ): PriorityLoad {
-  const health = priorities.map((p) => availability(p.healthy.length, p.all.length));
-  const degraded = priorities.map((p) => availability(p.degraded.length, p.all.length));
+  const health = priorities.map((p) => availability(p.healthy.length, eligibleCount(p)));
+  const degraded = priorities.map((p) => availability(p.degraded.length, eligibleCount(p)));
   const available = Math.min(100, sum(health) + sum(degraded));
   const isInPanic = priorities.map(
     (p) => available < 100 && usablePercent(p) < panicThresholdPercent,
@@ -39,9 +39,14 @@ function availability(usable: number, total: number): number {
   return total === 0 ? 0 : Math.min(100, Math.floor((OVERPROVISIONING_PERCENT * usable) / total));
 }
 
+/** Hosts that stay. */
+function eligibleCount(hosts: PriorityHosts): number {
+  return hosts.all.length - hosts.excludedCount;
+}
+
 function usablePercent(hosts: PriorityHosts): number {
-  if (hosts.all.length === 0) return 0;
-  return (100 * (hosts.healthy.length + hosts.degraded.length)) / hosts.all.length;
+  const eligible = eligibleCount(hosts);
+  return eligible === 0 ? 0 : (100 * (hosts.healthy.length + hosts.degraded.length)) / eligible;
 }
 
 function distribute(
