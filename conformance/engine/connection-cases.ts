@@ -1,12 +1,11 @@
 // What a connection of any engine must do from its first byte to its end.
-import net from "node:net";
 import { afterEach, expect, test } from "vitest";
 import {
   CloseReason,
   type NetworkEngine,
   type SocketAddress,
 } from "../../runtime/src/engine/network-engine.ts";
-import { anyPort, connect, connectPair, listen, Recorder, settle } from "./recorder.ts";
+import { connect, connectPair, listen, type Recorder, settle } from "./recorder.ts";
 
 /** `openConnections` is the engine's count of connections that exist. */
 export function connectionCases(engine: NetworkEngine, openConnections: () => number): void {
@@ -249,19 +248,6 @@ function closeCases(engine: NetworkEngine, openConnections: () => number): void 
 }
 
 function afterCloseCases(engine: NetworkEngine): void {
-  test("a plain client that resets is reported as RemoteReset", async () => {
-    const listening = await listen(engine, anyPort);
-    const socket = net.connect(listening.handle.localAddress.port, "127.0.0.1");
-    socket.write("x");
-    await listening.events.until(() => listening.events.accepted.length === 1);
-    const events = listening.events.accepted[0]?.events as Recorder;
-    await events.until(() => events.bytes === 1);
-    socket.resetAndDestroy();
-    await events.until(() => events.isClosed);
-    expect(events.code).toBe("ECONNRESET");
-    listening.handle.close();
-  });
-
   test("writes after close and after shutdownWrite are ignored and say true", async () => {
     const { client, server } = await connectPair(engine);
     client.io.writeText("one");

@@ -10,10 +10,16 @@ import {
 } from "../../runtime/src/engine/network-engine.ts";
 import { anyPort, connect, listen, listenOptions, settle, type Side } from "./recorder.ts";
 
-export function listenCases(engine: NetworkEngine, openConnections: () => number): void {
+/** `hasFiles`: unix sockets are files; a simulated network has none. */
+export function listenCases(
+  engine: NetworkEngine,
+  openConnections: () => number,
+  hasFiles: boolean,
+): void {
   afterEach(() => expect(openConnections()).toBe(0));
 
   sharingCases(engine);
+  if (hasFiles) unixFileCases(engine);
   unixCases(engine);
   ipv6Cases(engine);
 
@@ -91,7 +97,7 @@ async function echoOver(engine: NetworkEngine, address: SocketAddress): Promise<
   return [client, server];
 }
 
-function unixCases(engine: NetworkEngine): void {
+function unixFileCases(engine: NetworkEngine): void {
   test("listens on and connects to a unix path with its mode, and removes it", async () => {
     const folder = mkdtempSync(join(tmpdir(), "engine-"));
     const address = { address: join(folder, "s"), port: 0, family: "unix" } as const;
@@ -109,7 +115,9 @@ function unixCases(engine: NetworkEngine): void {
     expect(client.events.reason).toBe(CloseReason.RemoteClose);
     rmSync(folder, { recursive: true });
   });
+}
 
+function unixCases(engine: NetworkEngine): void {
   test.runIf(engine.capabilities.abstractUnixSockets)(
     "listens on and connects to an abstract name",
     async () => {

@@ -36,8 +36,9 @@ describe.each(rungs)("rung %s", (rung) => {
   connectionCases(engine, openConnections);
   readingCases(engine, openConnections);
   flowCases(engine, core);
-  listenCases(engine, openConnections);
+  listenCases(engine, openConnections, true);
   detachCases(engine, openConnections);
+  plainClientCases(engine);
   manyCases(engine, openConnections);
   threadCases(engine, rung);
 });
@@ -45,6 +46,21 @@ describe.each(rungs)("rung %s", (rung) => {
 describe.each(["handle", "socket-handle"] as const)("rung %s, writes through handles", (rung) => {
   handleCases(createNodeEngine({ clock: new Clock(), rung }));
 });
+
+function plainClientCases(engine: NodeEngine): void {
+  test("a plain client that resets is reported as RemoteReset", async () => {
+    const listening = await listen(engine, anyPort);
+    const socket = net.connect(listening.handle.localAddress.port, "127.0.0.1");
+    socket.write("x");
+    await listening.events.until(() => listening.events.accepted.length === 1);
+    const events = listening.events.accepted[0]?.events as Recorder;
+    await events.until(() => events.bytes === 1);
+    socket.resetAndDestroy();
+    await events.until(() => events.isClosed);
+    expect(events.code).toBe("ECONNRESET");
+    listening.handle.close();
+  });
+}
 
 function manyCases(engine: NodeEngine, openConnections: () => number): void {
   async function connectMany(): Promise<{ sides: Side[]; close: () => void }> {

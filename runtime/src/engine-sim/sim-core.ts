@@ -1,0 +1,66 @@
+// What all connections of one simulated engine share: the turn, the read buffer, and counts.
+import type { Clock } from "../core/clock.ts";
+import type { SimLoop } from "./sim-loop.ts";
+
+/** As large as the Node engine's. */
+const readAreaBytes = 68 * 1024;
+
+/** What the read buffer is filled with when the turn is over: bytes that were kept show up. */
+const poison = 0xdb;
+
+/** Something that gathers writes during a turn. */
+export interface Gatherer {
+  flush(): void;
+}
+
+export class SimCore {
+  readonly loop: SimLoop;
+  readonly clock: Clock;
+  /** Lent to receivers, poisoned at the end of each turn. */
+  readonly readArea: Buffer;
+  /** Connections that exist, those included that close() lets drain. */
+  openConnections: number;
+  /** Sends to the kernel. */
+  writeCalls: number;
+  /** How deep turns are nested now; 0 = outside. */
+  depth: number;
+  readonly #dirty: Gatherer[];
+  readonly #lent: Buffer[];
+
+  constructor(loop: SimLoop, clock: Clock) {
+    this.loop = loop;
+    this.clock = clock;
+    this.readArea = Buffer.alloc(readAreaBytes, poison);
+    this.openConnections = 0;
+    this.writeCalls = 0;
+    this.depth = 0;
+    this.#dirty = [];
+    this.#lent = [];
+  }
+
+  runTurn(callback: () => void): void {
+    if (this.depth === 0) this.clock.update();
+    this.depth += 1;
+    try {
+      callback();
+    } finally {
+      if (this.depth === 1) this.#endTurn();
+      this.depth -= 1;
+    }
+  }
+
+  /** Flushed once, at the end of the turn. */
+  addDirty(gatherer: Gatherer): void {
+    this.#dirty.push(gatherer);
+  }
+
+  /** `bytes` were lent to a receiver in this turn. */
+  addLent(bytes: Buffer): void {
+    this.#lent.push(bytes);
+  }
+
+  #endTurn(): void {
+    for (const gatherer of this.#dirty.splice(0)) gatherer.flush();
+    for (const bytes of this.#lent.splice(0)) bytes.fill(poison);
+  }
+}

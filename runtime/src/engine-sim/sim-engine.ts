@@ -1,0 +1,128 @@
+// The network engine of one party of a simulated network. Made by simulations; deterministic: all
+// it does follows from the loop's events.
+import { Clock } from "../core/clock.ts";
+import type {
+  ConnectOptions,
+  EngineCapabilities,
+  IoEvents,
+  IoHandle,
+  ListenEvents,
+  ListenHandle,
+  ListenOptions,
+  NetworkEngine,
+  SocketAddress,
+} from "../engine/network-engine.ts";
+import type { FaultProfile } from "./fault-profile.ts";
+import { SimCore } from "./sim-core.ts";
+import { SimIo } from "./sim-io.ts";
+import type { Accepting, SimNetwork } from "./sim-network.ts";
+import type { SimSocket } from "./sim-socket.ts";
+
+export class SimEngine implements NetworkEngine {
+  readonly name: string = "simulated";
+  readonly capabilities: EngineCapabilities = { reusePort: true, abstractUnixSockets: true };
+  readonly core: SimCore;
+  readonly #network: SimNetwork;
+  readonly #profile: FaultProfile;
+  #nextIoId: number;
+
+  /** `profile` is for the connections that this party makes. */
+  constructor(network: SimNetwork, profile: FaultProfile, clock: Clock = new Clock(network.loop)) {
+    this.core = new SimCore(network.loop, clock);
+    this.#network = network;
+    this.#profile = profile;
+    this.#nextIoId = 0;
+  }
+
+  listen(address: SocketAddress, options: ListenOptions, events: ListenEvents): ListenHandle {
+    return new SimListener(this, this.#network, address, options, events);
+  }
+
+  connect(address: SocketAddress, options: ConnectOptions, events: IoEvents): SimIo {
+    const io = this.newIo(null, address);
+    io.setEvents(events);
+    this.#network.connect(address, options.bindAddress, this.#profile, (socket, code) =>
+      io.connected(socket, code),
+    );
+    return io;
+  }
+
+  runTurn(callback: () => void): void {
+    this.core.runTurn(callback);
+  }
+
+  /** For the listeners. */
+  newIo(socket: SimSocket | null, remote: SocketAddress | null): SimIo {
+    this.#nextIoId += 1;
+    return new SimIo(this.core, this.#nextIoId, socket, remote);
+  }
+}
+
+class SimListener implements ListenHandle, Accepting {
+  readonly options: ListenOptions;
+  readonly #engine: SimEngine;
+  readonly #network: SimNetwork;
+  readonly #events: ListenEvents;
+  #address: SocketAddress;
+  #isBound: boolean;
+  #isClosed: boolean;
+
+  constructor(
+    engine: SimEngine,
+    network: SimNetwork,
+    address: SocketAddress,
+    options: ListenOptions,
+    events: ListenEvents,
+  ) {
+    this.options = options;
+    this.#engine = engine;
+    this.#network = network;
+    this.#events = events;
+    this.#address = address;
+    this.#isClosed = false;
+    const bound = network.bind(address, options);
+    this.#isBound = typeof bound !== "string";
+    if (typeof bound !== "string") {
+      this.#address = bound;
+      network.listen(this);
+    }
+    network.loop.after(0, "listen", 0, () => this.#started(typeof bound === "string" ? bound : ""));
+  }
+
+  get address(): SocketAddress {
+    return this.#address;
+  }
+
+  get localAddress(): SocketAddress {
+    return this.#address;
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    if (this.#isBound) this.#network.unlisten(this);
+  }
+
+  onConnection(socket: SimSocket): void {
+    if (this.#isClosed) {
+      // The accept queue dies with its listener.
+      socket.reset();
+      return;
+    }
+    const io: IoHandle = this.#engine.newIo(socket, null);
+    this.#engine.runTurn(() => {
+      const events = this.#events.onAccept(io);
+      if (events === null) io.close();
+      else (io as SimIo).accepted(events);
+    });
+  }
+
+  #started(code: string): void {
+    if (this.#isClosed) return;
+    if (code !== "") this.close();
+    this.#engine.runTurn(() => {
+      if (code === "") this.#events.onListening();
+      else this.#events.onError(code);
+    });
+  }
+}
