@@ -19,11 +19,13 @@ import { createHcmFactory } from "./hcm-factory.ts";
 import type { DrainManager, ListenerDrain } from "./drain-manager.ts";
 import type { ListenerAddress, PrepareMessage } from "./protocol.ts";
 import { stopListeningWhenQuiet } from "./quiet-stop.ts";
+import type { Surroundings } from "./surroundings.ts";
 import { removeStaleSockets, whyNotShared } from "./shared-sockets.ts";
 
 /** What a worker has for all versions. */
 export interface WorkerContext {
   readonly index: number;
+  readonly surroundings: Surroundings;
   readonly engine: NetworkEngine;
   readonly clock: Clock;
   readonly timers: TimerWheel;
@@ -116,13 +118,14 @@ export class WorkerVersion {
 
   /** The next version is in force: what it did not take over ends when its streams do. */
   retire(): void {
+    const { nextTurn } = this.#context.surroundings;
     for (const { listener, drain } of this.#listeners) {
       if (listener.isHandedOn) {
         listener.isHandedOn = false;
         continue;
       }
       drain.own.start();
-      stopListeningWhenQuiet([listener], () => listener.shutdownConnections(() => {}));
+      stopListeningWhenQuiet([listener], nextTurn, () => listener.shutdownConnections(() => {}));
     }
     for (const plugin of this.#plugins) plugin.drain();
   }
@@ -133,6 +136,7 @@ export class WorkerVersion {
     const listeners = this.#listeners.map((prepared) => prepared.listener);
     stopListeningWhenQuiet(
       listeners.filter((listener) => drain.isStopped(listener.config)),
+      this.#context.surroundings.nextTurn,
       () => {},
     );
   }
@@ -145,7 +149,7 @@ export class WorkerVersion {
       done();
       return;
     }
-    stopListeningWhenQuiet(listeners, () => {
+    stopListeningWhenQuiet(listeners, this.#context.surroundings.nextTurn, () => {
       this.#context.engine.runTurn(() => {
         for (const listener of listeners) {
           listener.shutdownConnections(() => {
