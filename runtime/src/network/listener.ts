@@ -43,17 +43,21 @@ export class Listener implements ConnectionOwner {
   readonly #handles: ListenHandle[];
   readonly #nowMs: () => number;
   /** Null = no chain takes the connection: it is closed. */
-  #chain: NetworkFilterFactory | null;
-  #chainName: string;
-  #first: Connection | null;
-  #connectionCount: number;
-  #onEmpty: (() => void) | null;
+  #chain: NetworkFilterFactory | null = null;
+  #chainName: string = "";
+  #first: Connection | null = null;
+  #connectionCount: number = 0;
+  #onEmpty: (() => void) | null = null;
   /** Accepted before the version that has this listener was in force: nothing is read from them. */
   readonly #held: HeldConnection[];
-  #isOpen: boolean;
-  #acceptedCount: number;
+<<<<<<< HEAD
+  #isOpen: boolean = false;
+  #acceptedCount: number = 0;
+=======
+  #isOpen: boolean = false;
+>>>>>>> b916433 (Give fields their constants where they are declared)
   /** The next version of the configuration has it too. */
-  isHandedOn: boolean;
+  isHandedOn: boolean = false;
 
   constructor(config: ListenerConfig, context: ListenerContext) {
     this.config = config;
@@ -61,15 +65,11 @@ export class Listener implements ConnectionOwner {
     this.#stats = new ListenerStats(context.stats, config.statPrefix, context.workerIndex);
     this.#handles = [];
     this.#nowMs = (): number => context.clock.nowMs;
-    this.#chain = null;
-    this.#chainName = "";
-    this.#first = null;
-    this.#connectionCount = 0;
-    this.#onEmpty = null;
     this.#held = [];
-    this.#isOpen = false;
-    this.#acceptedCount = 0;
+<<<<<<< HEAD
     this.isHandedOn = false;
+=======
+>>>>>>> b916433 (Give fields their constants where they are declared)
   }
 
   get connectionCount(): number {
@@ -244,12 +244,11 @@ export class Listener implements ConnectionOwner {
 class HeldConnection implements IoEvents {
   readonly io: IoHandle;
   readonly target: SocketAddress;
-  isGone: boolean;
+  isGone: boolean = false;
 
   constructor(io: IoHandle, target: SocketAddress) {
     this.io = io;
     this.target = target;
-    this.isGone = false;
   }
 
   onConnect(): void {}
@@ -271,7 +270,7 @@ class Acceptor implements ListenEvents {
   readonly #target: SocketAddress;
   readonly #settle: (problem: string) => void;
   readonly #logger: Logger;
-  #isListening: boolean;
+  #isListening: boolean = false;
 
   constructor(
     listener: Listener,
@@ -283,7 +282,6 @@ class Acceptor implements ListenEvents {
     this.#target = target;
     this.#settle = settle;
     this.#logger = logger;
-    this.#isListening = false;
   }
 
   onListening(): void {

@@ -20,12 +20,11 @@ export class Membership {
   readonly #options: MembershipOptions;
   readonly #resolver: DnsResolver;
   readonly #current: Map<string, ClusterMembership>;
-  #isStarted: boolean;
+  #isStarted: boolean = false;
 
   constructor(options: MembershipOptions) {
     this.#options = options;
     this.#current = new Map();
-    this.#isStarted = false;
     this.#resolver = new DnsResolver({
       lookup: new SystemDnsLookup(),
       delays: systemDelays,

@@ -59,7 +59,7 @@ export class WorkerVersion {
   readonly #previous: WorkerVersion | null;
   readonly #plugins: Plugin[];
   readonly #listeners: PreparedListener[];
-  #clusters: PreparedClusters | null;
+  #clusters: PreparedClusters | null = null;
 
   constructor(context: WorkerContext, message: PrepareMessage, previous: WorkerVersion | null) {
     this.version = message.version;
@@ -69,7 +69,6 @@ export class WorkerVersion {
     this.#previous = previous;
     this.#plugins = [];
     this.#listeners = [];
-    this.#clusters = null;
   }
 
   /** Where this version listens. */

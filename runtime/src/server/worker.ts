@@ -24,9 +24,9 @@ export class WorkerServer {
   readonly #context: WorkerContext;
   readonly #definitions: StatDefinition[];
   readonly #nextTurn: (callback: () => void) => void;
-  #prepared: WorkerVersion | null;
-  #current: WorkerVersion | null;
-  #isStopping: boolean;
+  #prepared: WorkerVersion | null = null;
+  #current: WorkerVersion | null = null;
+  #isStopping: boolean = false;
 
   constructor(
     birth: WorkerBirth,
@@ -42,9 +42,6 @@ export class WorkerServer {
     });
     this.#definitions = [];
     this.#nextTurn = surroundings.nextTurn;
-    this.#prepared = null;
-    this.#current = null;
-    this.#isStopping = false;
     const stats = new StatsStore({ onDefine: (definition) => this.#onDefine(definition) });
     this.#context = createContext(birth, this.#log, stats, surroundings);
     const engine = this.#context.engine.name;

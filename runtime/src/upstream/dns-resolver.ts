@@ -104,9 +104,9 @@ class DnsCluster {
   readonly #options: DnsResolverOptions;
   readonly #stats: UpdateStats;
   readonly #targets: readonly DnsTarget[];
-  #hasReported: boolean;
-  #isStopped: boolean;
-  #hostsText: string;
+  #hasReported: boolean = false;
+  #isStopped: boolean = false;
+  #hostsText: string = "";
   membership: ClusterMembership;
 
   constructor(config: ClusterConfig, options: DnsResolverOptions) {
@@ -128,9 +128,6 @@ class DnsCluster {
       }
     }
     this.#targets = config.discovery === "logical_dns" ? targets.slice(0, 1) : targets;
-    this.#hasReported = false;
-    this.#isStopped = false;
-    this.#hostsText = "";
     this.membership = { cluster: config.name, hosts: [] };
   }
 
@@ -185,9 +182,9 @@ class DnsTarget {
   readonly #locality: LocalityConfig;
   readonly #options: DnsResolverOptions;
   readonly #stats: UpdateStats;
-  #failuresInRow: number;
-  #isStopped: boolean;
-  #cancelDelay: (() => void) | null;
+  #failuresInRow: number = 0;
+  #isStopped: boolean = false;
+  #cancelDelay: (() => void) | null = null;
 
   constructor(
     cluster: DnsCluster,
@@ -204,9 +201,6 @@ class DnsTarget {
     this.#locality = locality;
     this.#options = options;
     this.#stats = stats;
-    this.#failuresInRow = 0;
-    this.#isStopped = false;
-    this.#cancelDelay = null;
   }
 
   stop(): void {

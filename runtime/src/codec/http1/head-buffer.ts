@@ -5,14 +5,12 @@ const SIZE_FIRST = 1024;
 
 export class HeadBuffer {
   #bytes: Buffer;
-  #length: number;
+  #length: number = 0;
   /** Parse again at this length even when no line has ended since. */
-  #parseAt: number;
+  #parseAt: number = 0;
 
   constructor() {
     this.#bytes = Buffer.allocUnsafeSlow(SIZE_FIRST);
-    this.#length = 0;
-    this.#parseAt = 0;
   }
 
   get bytes(): Buffer {
