@@ -50,12 +50,8 @@ export class Listener implements ConnectionOwner {
   #onEmpty: (() => void) | null = null;
   /** Accepted before the version that has this listener was in force: nothing is read from them. */
   readonly #held: HeldConnection[];
-<<<<<<< HEAD
   #isOpen: boolean = false;
   #acceptedCount: number = 0;
-=======
-  #isOpen: boolean = false;
->>>>>>> b916433 (Give fields their constants where they are declared)
   /** The next version of the configuration has it too. */
   isHandedOn: boolean = false;
 
@@ -66,10 +62,6 @@ export class Listener implements ConnectionOwner {
     this.#handles = [];
     this.#nowMs = (): number => context.clock.nowMs;
     this.#held = [];
-<<<<<<< HEAD
-    this.isHandedOn = false;
-=======
->>>>>>> b916433 (Give fields their constants where they are declared)
   }
 
   get connectionCount(): number {

@@ -53,21 +53,11 @@ export class Server {
   readonly #mainStats: MainStats;
   /** Of the living workers, by the pool's id. */
   readonly #sources: Map<number, StatsSource>;
-<<<<<<< HEAD
   #membership: Membership | null = null;
   #admin: AdminServer | null = null;
   #config: LoadedConfig | null = null;
   #state: ServerState = "PRE_INITIALIZING";
   readonly #drains: DrainControl;
-=======
-  #membership: Membership | null = null;
-  #admin: AdminServer | null = null;
-  #config: LoadedConfig | null = null;
-  #state: ServerState = "PRE_INITIALIZING";
-  #healthcheckFailed: boolean = false;
-  /** What /healthcheck/fail and /drain_listeners have said, for workers that come later. */
-  #drains: readonly DrainMessage[];
->>>>>>> b916433 (Give fields their constants where they are declared)
   /** Of the admin interface's access logs; null = it has none. */
   #sinks: FileSinks | null = null;
   /** When the configuration in force was loaded, ISO 8601. */
@@ -94,16 +84,11 @@ export class Server {
     this.#sources = new Map();
     this.#logger = log.logger("main");
     this.#modules = new PluginModuleLoader(log.logger("wasm"));
-<<<<<<< HEAD
     this.#drains = new DrainControl({
       drainTimeMs: options.drainTimeMs,
       broadcast: (message) => this.#pool.broadcast(message),
       onStopListening: (inboundOnly) => this.#countStopped(inboundOnly),
     });
-    this.#sinks = null;
-=======
-    this.#drains = [];
->>>>>>> b916433 (Give fields their constants where they are declared)
     this.lastUpdated = new Date().toISOString();
     this.#requestQuit = (): void => {};
     this.quit = new Promise((resolve) => {
