@@ -15,7 +15,9 @@ export interface ClusterConfig {
   readonly where: string;
   /** Infix of its stats: alt_stat_name or the name with ":" as "_". */
   readonly statName: string;
-  readonly discovery: "static" | "strict_dns" | "logical_dns";
+  readonly discovery: "static" | "strict_dns" | "logical_dns" | "eds";
+  /** Only with discovery "eds". */
+  readonly eds: EdsConfig | null;
   readonly lbPolicy: "round_robin" | "least_request" | "random";
   /** For least_request, default 2. */
   readonly leastRequestChoiceCount: number;
@@ -33,7 +35,7 @@ export interface ClusterConfig {
   readonly maxRequestsPerConnection: number;
   /** Default and high priority, in this order. */
   readonly circuitBreakers: readonly [CircuitBreakerConfig, CircuitBreakerConfig];
-  /** Index of this cluster's cells in the shared circuit-breaker memory; set by server. */
+  /** Index of its cells in the shared circuit-breaker memory; -1 until server sets it. */
   readonly sharedIndex: number;
   readonly localities: readonly LocalityConfig[];
   readonly keepAliveIdleSeconds: number;
@@ -41,6 +43,21 @@ export interface ClusterConfig {
   readonly bindAddress: AddressConfig | null;
   /** The cluster's metadata etc. for guests; serialised envoy.config.core.v3.Metadata. */
   readonly metadata: Uint8Array;
+}
+
+/** Where resources come from: a file that holds a DiscoveryResponse. */
+export interface ConfigSourceConfig {
+  readonly path: string;
+  /** The directory whose changes announce a new file; "" = the file's own. */
+  readonly watchedDirectory: string;
+}
+
+export interface EdsConfig {
+  /** Name of the ClusterLoadAssignment: service_name, or the cluster's name. */
+  readonly serviceName: string;
+  /** As configured, for admin; "" = none. */
+  readonly configuredServiceName: string;
+  readonly source: ConfigSourceConfig;
 }
 
 export interface DnsConfig {

@@ -48,12 +48,14 @@ interface Found {
 export class ProblemList {
   readonly #errors: Found[];
   readonly #warnings: Found[];
-  #omitted: number = 0;
-  #omittedWarnings: number = 0;
+  #omitted: number;
+  #omittedWarnings: number;
 
   constructor() {
     this.#errors = [];
     this.#warnings = [];
+    this.#omitted = 0;
+    this.#omittedWarnings = 0;
   }
 
   /** How many errors, those beyond the limit included. */

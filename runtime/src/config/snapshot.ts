@@ -4,7 +4,7 @@
 import type { Http1CodecOptions } from "../core/http1-options.ts";
 import type { SubstitutionFormatConfig } from "../formatter/format-config.ts";
 import type { AccessLogConfig, AccessLogFilterConfig } from "./access-log-config.ts";
-import type { AddressConfig, ClusterConfig } from "./cluster-config.ts";
+import type { AddressConfig, ClusterConfig, ConfigSourceConfig } from "./cluster-config.ts";
 import type { HeaderAddConfig, RouteTableConfig } from "./route-config.ts";
 
 export type * from "../formatter/format-config.ts";
@@ -18,8 +18,20 @@ export interface Snapshot {
   readonly clusters: readonly ClusterConfig[];
   /** Wasm plugins; filters and access loggers name them by index. */
   readonly plugins: readonly WasmPluginConfig[];
+  /** Those that connection managers name by `rds`. */
+  readonly routeTables: readonly DynamicRouteTable[];
   readonly node: NodeConfig;
   readonly server: ServerConfig;
+}
+
+/** A route table that comes by RDS. */
+export interface DynamicRouteTable {
+  /** RdsConfig.key. */
+  readonly key: string;
+  /** From 1; another number for each change of `table`. */
+  readonly revision: number;
+  /** Null = none came yet. */
+  readonly table: RouteTableConfig | null;
 }
 
 export interface NodeConfig {
@@ -89,7 +101,9 @@ export interface HcmConfig {
   readonly http1: Http1CodecOptions;
   readonly httpFilters: readonly HttpFilterConfig[];
   readonly router: RouterConfig;
+  /** Empty when `rds` is there. */
   readonly routes: RouteTableConfig;
+  readonly rds: RdsConfig | null;
   readonly accessLogs: readonly AccessLogConfig[];
   /** "" = none. */
   readonly via: string;
@@ -135,6 +149,16 @@ export interface HcmConfig {
   readonly localReply: LocalReplyConfig | null;
   /** Only with tracing configured; null = none (then request ids keep their nibble). */
   readonly tracing: null;
+}
+
+/** Where a connection manager's routes come from, when they do not stand in it. */
+export interface RdsConfig {
+  /** The same for connection managers that can share the table. */
+  readonly key: string;
+  readonly routeConfigName: string;
+  readonly source: ConfigSourceConfig;
+  /** The chain's HTTP filters and whether they run: typed_per_filter_config is read by them. */
+  readonly filters: readonly (readonly [string, "runs" | "left out"])[];
 }
 
 export interface LocalReplyConfig {

@@ -21,21 +21,35 @@ export interface HeaderVisitor {
 
 export class HeaderMap extends HeaderEntries {
   /** Request pseudo headers; null = not there. Values are latin1 text. Use the setters. */
-  #method: string | null = null;
-  #path: string | null = null;
-  #authority: string | null = null;
-  #scheme: string | null = null;
+  #method: string | null;
+  #path: string | null;
+  #authority: string | null;
+  #scheme: string | null;
   /** Response status; 0 = not there. */
-  #status: number = 0;
-  #pseudoOrder: number = PSEUDO_ORDER_DEFAULT;
+  #status: number;
+  #pseudoOrder: number;
 
   /** Length of the first line with its CRLF. */
-  #firstLineEnd: number = 0;
+  #firstLineEnd: number;
   /** Index of the entry that was the Host line, -1 when there was none. */
-  #hostIndex: number = -1;
+  #hostIndex: number;
   /** The first line can be written back as it came. */
-  #firstLineIntact: boolean = false;
-  #hostIntact: boolean = false;
+  #firstLineIntact: boolean;
+  #hostIntact: boolean;
+
+  constructor() {
+    super();
+    this.#method = null;
+    this.#path = null;
+    this.#authority = null;
+    this.#scheme = null;
+    this.#status = 0;
+    this.#pseudoOrder = PSEUDO_ORDER_DEFAULT;
+    this.#firstLineEnd = 0;
+    this.#hostIndex = -1;
+    this.#firstLineIntact = false;
+    this.#hostIntact = false;
+  }
 
   /** Makes the map empty for its next use; keeps its arrays, lets go of all text. */
   reset(): void {
@@ -416,7 +430,10 @@ function pseudoKind(name: string): number {
 }
 
 class ByteCounter implements HeaderVisitor {
-  bytes: number = 0;
+  bytes: number;
+  constructor() {
+    this.bytes = 0;
+  }
   onHeader(name: string, value: string): void {
     this.bytes += name.length + value.length;
   }

@@ -25,14 +25,22 @@ const resyncTicks = 10;
  */
 export abstract class TimerEntry {
   /** On the clock's monotonic scale. */
-  deadlineMs: number = 0;
+  deadlineMs: number;
   /** The wheel's own: neighbours in the slot's list, null when not scheduled. */
-  previous: TimerEntry | null = null;
-  next: TimerEntry | null = null;
+  previous: TimerEntry | null;
+  next: TimerEntry | null;
   /** The wheel's own: when the slot is looked at. */
-  visitMs: number = 0;
+  visitMs: number;
   /** The wheel's own: who counts the entry. */
-  counter: { count: number } | null = null;
+  counter: { count: number } | null;
+
+  constructor() {
+    this.deadlineMs = 0;
+    this.previous = null;
+    this.next = null;
+    this.visitMs = 0;
+    this.counter = null;
+  }
 
   get isScheduled(): boolean {
     return this.next !== null;
@@ -83,8 +91,8 @@ export class TimerWheel {
   readonly #advanceFine: () => void;
   readonly #tickFine: () => void;
   readonly #stopCoarse: () => void;
-  #stopFine: (() => void) | null = null;
-  #ticksToResync: number = resyncTicks;
+  #stopFine: (() => void) | null;
+  #ticksToResync: number;
 
   /** `runTurn` is the engine's: it updates the clock and flushes what the callbacks wrote. */
   constructor(
@@ -104,6 +112,8 @@ export class TimerWheel {
     };
     this.#advanceFine = (): void => this.#advance(this.#fine);
     this.#tickFine = (): void => this.#onFineTick();
+    this.#stopFine = null;
+    this.#ticksToResync = resyncTicks;
     this.#stopCoarse = ticks.start(coarseTickMs, () => this.#runTurn(this.#advanceCoarse));
   }
 
@@ -181,13 +191,14 @@ export class TimerWheel {
 /** Lists of entries by the tick at which they are looked at. */
 class Wheel {
   /** Entries in the lists, and those that are just being looked at. */
-  count: number = 0;
+  count: number;
   readonly #tickMs: number;
   readonly #heads: readonly ListHead[];
   /** The last tick of which the list was taken. */
-  #tick: number = 0;
+  #tick: number;
 
   constructor(slots: number, tickMs: number, nowMs: number) {
+    this.count = 0;
     this.#tickMs = tickMs;
     this.#heads = Array.from({ length: slots }, () => new ListHead());
     this.#tick = Math.floor(nowMs / tickMs);

@@ -3,7 +3,6 @@
 import type { Duplex } from "node:stream";
 import { getSystemErrorName } from "node:util";
 import { assert } from "../core/assert.ts";
-import { latin1 } from "../core/latin1.ts";
 import type { IoEvents, IoHandle, SocketAddress } from "../engine/network-engine.ts";
 import { CloseReason } from "../engine/network-engine.ts";
 import type { EngineCore, Gatherer } from "./engine-core.ts";
@@ -53,32 +52,47 @@ export abstract class NodeIo implements IoHandle, Gatherer {
   readonly core: EngineCore;
   events: IoEvents;
   state: IoState;
-  nextDirty: Gatherer | null = null;
-  isDirty: boolean = false;
+  nextDirty: Gatherer | null;
+  isDirty: boolean;
   /** Small writes of this turn, a character per byte. */
-  gathered: string = "";
+  gathered: string;
   /** Writes that wait in user space; 0 = all but `gathered` is in the kernel. */
-  pendingWrites: number = 0;
+  pendingWrites: number;
   /** A write returned false and onWritable has not come since. */
-  owesWritable: boolean = false;
+  owesWritable: boolean;
   /** False after shutdownWrite(), close(), reset(), detach() or a failure: writes are ignored. */
-  canWrite: boolean = true;
-  isShutdownDone: boolean = false;
-  isReadEnded: boolean = false;
-  readDisables: number = 0;
-  isUnreadScheduled: boolean = false;
+  canWrite: boolean;
+  isShutdownDone: boolean;
+  isReadEnded: boolean;
+  readDisables: number;
+  isUnreadScheduled: boolean;
   /** Bytes put back; while there are some, no others are delivered. */
-  unreadBytes: Buffer | null = null;
+  unreadBytes: Buffer | null;
   /** The peer's FIN came while bytes that were put back, or readDisable(), held it up. */
-  isEndDue: boolean = false;
-  failure: string = "";
-  local: SocketAddress | null = null;
-  remote: SocketAddress | null = null;
+  isEndDue: boolean;
+  failure: string;
+  local: SocketAddress | null;
+  remote: SocketAddress | null;
 
   constructor(core: EngineCore, state: IoState, events: IoEvents | null) {
     this.core = core;
     this.events = events ?? noEvents;
     this.state = state;
+    this.nextDirty = null;
+    this.isDirty = false;
+    this.gathered = "";
+    this.pendingWrites = 0;
+    this.owesWritable = false;
+    this.canWrite = true;
+    this.isShutdownDone = false;
+    this.isReadEnded = false;
+    this.readDisables = 0;
+    this.isUnreadScheduled = false;
+    this.unreadBytes = null;
+    this.isEndDue = false;
+    this.failure = "";
+    this.local = null;
+    this.remote = null;
     core.openConnections += 1;
   }
 
@@ -129,7 +143,7 @@ export abstract class NodeIo implements IoHandle, Gatherer {
   write(bytes: Buffer): boolean {
     const length = bytes.length;
     if (!this.canWrite || length === 0) return this.#answer();
-    if (this.#gathers(length)) this.#gather(latin1(bytes, 0, length));
+    if (this.#gathers(length)) this.#gather(bytes.toString("latin1"));
     else this.sendBytes(this.#takeGathered(), bytes);
     return this.#answer();
   }
@@ -138,7 +152,7 @@ export abstract class NodeIo implements IoHandle, Gatherer {
     assert(from >= 0 && from <= to && to <= buffer.length);
     const length = to - from;
     if (!this.canWrite || length === 0) return this.#answer();
-    if (this.#gathers(length)) this.#gather(latin1(buffer, from, to));
+    if (this.#gathers(length)) this.#gather(buffer.toString("latin1", from, to));
     else this.sendLent(this.#takeGathered(), buffer, from, to);
     return this.#answer();
   }

@@ -19,11 +19,11 @@ export class SimCore {
   /** Lent to receivers, poisoned at the end of each turn. */
   readonly readArea: Buffer;
   /** Connections that exist, those included that close() lets drain. */
-  openConnections: number = 0;
+  openConnections: number;
   /** Sends to the kernel. */
-  writeCalls: number = 0;
+  writeCalls: number;
   /** How deep turns are nested now; 0 = outside. */
-  depth: number = 0;
+  depth: number;
   readonly #dirty: Gatherer[];
   readonly #lent: Buffer[];
 
@@ -31,6 +31,9 @@ export class SimCore {
     this.loop = loop;
     this.clock = clock;
     this.readArea = Buffer.alloc(readAreaBytes, poison);
+    this.openConnections = 0;
+    this.writeCalls = 0;
+    this.depth = 0;
     this.#dirty = [];
     this.#lent = [];
   }

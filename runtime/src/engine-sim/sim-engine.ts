@@ -24,13 +24,14 @@ export class SimEngine implements NetworkEngine {
   readonly core: SimCore;
   readonly #network: SimNetwork;
   readonly #profile: FaultProfile;
-  #nextIoId: number = 0;
+  #nextIoId: number;
 
   /** `profile` is for the connections that this party makes. */
   constructor(network: SimNetwork, profile: FaultProfile, clock: Clock = new Clock(network.loop)) {
     this.core = new SimCore(network.loop, clock);
     this.#network = network;
     this.#profile = profile;
+    this.#nextIoId = 0;
   }
 
   listen(address: SocketAddress, options: ListenOptions, events: ListenEvents): ListenHandle {
@@ -64,7 +65,7 @@ class SimListener implements ListenHandle, Accepting {
   readonly #events: ListenEvents;
   #address: SocketAddress;
   #isBound: boolean;
-  #isClosed: boolean = false;
+  #isClosed: boolean;
 
   constructor(
     engine: SimEngine,
@@ -78,6 +79,7 @@ class SimListener implements ListenHandle, Accepting {
     this.#network = network;
     this.#events = events;
     this.#address = address;
+    this.#isClosed = false;
     const bound = network.bind(address, options);
     this.#isBound = typeof bound !== "string";
     if (typeof bound !== "string") {

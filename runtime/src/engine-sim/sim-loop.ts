@@ -26,15 +26,19 @@ export class SimLoop implements TimeSource, TickSource {
   readonly trace: Trace;
   readonly #dice: Dice;
   readonly #heap: SimEvent[];
-  #nowMs: number = 1000;
-  #steps: number = 0;
-  #tickers: number = 0;
-  #ticksDue: number = 0;
+  #nowMs: number;
+  #steps: number;
+  #tickers: number;
+  #ticksDue: number;
 
   constructor(dice: Dice) {
     this.trace = new Trace();
     this.#dice = dice;
     this.#heap = [];
+    this.#nowMs = 1000;
+    this.#steps = 0;
+    this.#tickers = 0;
+    this.#ticksDue = 0;
   }
 
   get nowMs(): number {

@@ -9,10 +9,11 @@ const EMPTY: Buffer = Buffer.alloc(0);
 /** After close() nothing passes. */
 export class ChainExit {
   readonly #isDecode: boolean;
-  #ends: FilterChainEnds | null = null;
+  #ends: FilterChainEnds | null;
 
   constructor(isDecode: boolean) {
     this.#isDecode = isDecode;
+    this.#ends = null;
   }
 
   open(ends: FilterChainEnds): void {

@@ -27,32 +27,30 @@ export interface DirectionOwner {
   onStatusMissing(): void;
 }
 
-const noFilters: readonly HttpFilter[] = [];
-
 export class FilterDirection {
   readonly #isDecode: boolean;
   readonly #owner: DirectionOwner;
   readonly #exit: ChainExit;
   readonly #held: HeldPieces;
   readonly #calls: FilterCalls;
-  #count: number = 0;
-  #bytesMax: number = 0;
+  #count: number;
+  #bytesMax: number;
 
-  #headers: HeaderMap | null = null;
-  #trailers: HeaderMap | null = null;
+  #headers: HeaderMap | null;
+  #trailers: HeaderMap | null;
   /** -1 = did not come; the filter that holds them; `#count` = left the chain. */
-  #headersAt: number = -1;
-  #endKind: number = EndKind.None;
+  #headersAt: number;
+  #endKind: number;
   /** -1 = at the source; the filter where the end waits; `#count` = left the chain. */
-  #endAt: number = -1;
-  #endIsUnseen: boolean = false;
-  #sourceEnded: boolean = false;
+  #endAt: number;
+  #endIsUnseen: boolean;
+  #sourceEnded: boolean;
 
-  #isRunning: boolean = false;
-  #isAborted: boolean = false;
+  #isRunning: boolean;
+  #isAborted: boolean;
   /** Something was stopped or added in this stream: the short ways are closed. */
-  #isDirty: boolean = false;
-  #isReadDisabled: boolean = false;
+  #isDirty: boolean;
+  #isReadDisabled: boolean;
 
   constructor(isDecode: boolean, owner: DirectionOwner) {
     this.#isDecode = isDecode;
@@ -60,6 +58,19 @@ export class FilterDirection {
     this.#exit = new ChainExit(isDecode);
     this.#held = new HeldPieces();
     this.#calls = new FilterCalls(isDecode);
+    this.#count = 0;
+    this.#bytesMax = 0;
+    this.#headers = null;
+    this.#trailers = null;
+    this.#headersAt = -1;
+    this.#endKind = EndKind.None;
+    this.#endAt = -1;
+    this.#endIsUnseen = false;
+    this.#sourceEnded = false;
+    this.#isRunning = false;
+    this.#isAborted = false;
+    this.#isDirty = false;
+    this.#isReadDisabled = false;
   }
 
   /** As new, for the next stream. `wantsAny` is the union of the filters' wants. */
@@ -227,7 +238,7 @@ export class FilterDirection {
   release(): void {
     this.#isReadDisabled = false;
     this.abort();
-    this.#calls.reset(noFilters, 0);
+    this.#calls.reset([], 0);
     this.#headers = null;
     this.#trailers = null;
   }

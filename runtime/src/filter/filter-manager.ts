@@ -44,22 +44,31 @@ export class FilterManager implements HttpFilterCallbacks, DirectionOwner {
   readonly #decode: FilterDirection;
   readonly #encode: FilterDirection;
   #filters: readonly HttpFilter[];
-  #ends: FilterChainEnds | null = null;
-  #streamInfo: StreamInfo | null = null;
-  #bufferBytesMax: number = 0;
-  #pendingReply: LocalReply | null = null;
+  #ends: FilterChainEnds | null;
+  #streamInfo: StreamInfo | null;
+  #bufferBytesMax: number;
+  #pendingReply: LocalReply | null;
   /** "" = none asked. */
-  #pendingReset: string | null = null;
+  #pendingReset: string | null;
   /** A local reply replaces a response that the chain has seen: it goes straight to the codec. */
-  #isBypassed: boolean = false;
-  #bypassHeaders: HeaderMap | null = null;
-  #isLogged: boolean = false;
-  #isDestroyed: boolean = true;
+  #isBypassed: boolean;
+  #bypassHeaders: HeaderMap | null;
+  #isLogged: boolean;
+  #isDestroyed: boolean;
 
   constructor() {
     this.#decode = new FilterDirection(true, this);
     this.#encode = new FilterDirection(false, this);
     this.#filters = [];
+    this.#ends = null;
+    this.#streamInfo = null;
+    this.#bufferBytesMax = 0;
+    this.#pendingReply = null;
+    this.#pendingReset = null;
+    this.#isBypassed = false;
+    this.#bypassHeaders = null;
+    this.#isLogged = false;
+    this.#isDestroyed = true;
   }
 
   /**

@@ -17,7 +17,7 @@ export const FilterState = {
 
 /** Indices count filters in the direction's order. */
 export class HeldPieces {
-  #count: number = 0;
+  #count: number;
   readonly #states: number[];
   /** Body that the filter has not seen yet: only filters that stopped everything have some. */
   readonly #unseen: (BufferQueue | null)[];
@@ -25,6 +25,7 @@ export class HeldPieces {
   readonly #seen: (BufferQueue | null)[];
 
   constructor() {
+    this.#count = 0;
     this.#states = [];
     this.#unseen = [];
     this.#seen = [];

@@ -40,32 +40,32 @@ export class ActiveStream
   readonly #router: StreamRouter;
   /** Of local replies and 100 Continue; responses of upstreams bring their own. */
   readonly #ownHeaders: HeaderMap;
-  #manager: ConnectionManager | null = null;
-  #encoder: ResponseEncoder | null = null;
-  #requestHeaders: HeaderMap | null = null;
-  #responseHeaders: HeaderMap | null = null;
-  #responseTrailers: HeaderMap | null = null;
-  #route: Route | null = null;
-  #isRouteStale: boolean = false;
-  isHeadRequest: boolean = false;
-  #isGrpc: boolean = false;
+  #manager: ConnectionManager | null;
+  #encoder: ResponseEncoder | null;
+  #requestHeaders: HeaderMap | null;
+  #responseHeaders: HeaderMap | null;
+  #responseTrailers: HeaderMap | null;
+  #route: Route | null;
+  #isRouteStale: boolean;
+  isHeadRequest: boolean;
+  #isGrpc: boolean;
   /** The whole request has come from the client. */
-  isRequestComplete: boolean = false;
-  #isResponseComplete: boolean = false;
-  #isChainStarted: boolean = false;
-  #hasReachedRouter: boolean = false;
-  #isUpstreamPaused: boolean = false;
+  isRequestComplete: boolean;
+  #isResponseComplete: boolean;
+  #isChainStarted: boolean;
+  #hasReachedRouter: boolean;
+  #isUpstreamPaused: boolean;
   /** The answer says `connection: close` whatever the client wants. */
-  #mustClose: boolean = false;
+  #mustClose: boolean;
   /** The client may still be sending: the connection waits before it is closed. */
-  closesDelayed: boolean = false;
+  closesDelayed: boolean;
   /** Monotonic milliseconds of the last byte in either direction. */
-  lastActivityMs: number = 0;
+  lastActivityMs: number;
   /** Milliseconds without a byte that end the stream; 0 = off. */
-  idleTimeoutMs: number = 0;
+  idleTimeoutMs: number;
   // Only with configurations that need them.
-  #requestTimer: StreamTimer | null = null;
-  #durationTimer: StreamTimer | null = null;
+  #requestTimer: StreamTimer | null;
+  #durationTimer: StreamTimer | null;
 
   constructor(context: HcmContext) {
     this.streamInfo = new StreamInfo();
@@ -73,6 +73,26 @@ export class ActiveStream
     this.#filters = new FilterManager();
     this.#router = context.createRouter?.(this) ?? new Router(this, context.router);
     this.#ownHeaders = new HeaderMap();
+    this.#manager = null;
+    this.#encoder = null;
+    this.#requestHeaders = null;
+    this.#responseHeaders = null;
+    this.#responseTrailers = null;
+    this.#route = null;
+    this.#isRouteStale = false;
+    this.isHeadRequest = false;
+    this.#isGrpc = false;
+    this.isRequestComplete = false;
+    this.#isResponseComplete = false;
+    this.#isChainStarted = false;
+    this.#hasReachedRouter = false;
+    this.#isUpstreamPaused = false;
+    this.#mustClose = false;
+    this.closesDelayed = false;
+    this.lastActivityMs = 0;
+    this.idleTimeoutMs = 0;
+    this.#requestTimer = null;
+    this.#durationTimer = null;
   }
 
   /** Begins a stream of `manager`'s connection. */
@@ -126,7 +146,7 @@ export class ActiveStream
 
   decodeHeaders(headers: HeaderMap, endStream: boolean): void {
     const { config, normalizer, sanitizer } = this.#context;
-    const connection = this.#ownManager().callbacks.info;
+    const connection = this.#connectionManager.callbacks.info;
     this.#requestHeaders = headers;
     joinRequestLines(headers);
     this.isHeadRequest = headers.method === "HEAD";
@@ -176,7 +196,7 @@ export class ActiveStream
   /** The connection is gone, or the client said that it is. */
   onResetStream(_reason: StreamResetReason): void {
     const info = this.streamInfo;
-    const isRemote = this.#ownManager().isPeerGone;
+    const isRemote = this.#connectionManager.isPeerGone;
     this.#encoder = null;
     this.#context.stats.rqRxReset.inc();
     info.responseFlags |= ResponseFlag.DownstreamConnectionTermination;
@@ -263,7 +283,7 @@ export class ActiveStream
     this.#responseHeaders = headers;
     this.#cancel(this.#requestTimer);
     finisher.finish(headers, this.#requestHeaders);
-    this.#ownManager().drainIfAsked();
+    this.#connectionManager.drainIfAsked();
     if (!this.isRequestComplete) stats.rqResponseBeforeComplete.inc();
     if (this.#mustClose) headers.setById(HeaderId.Connection, "close");
     info.responseCode = headers.status;
@@ -366,8 +386,7 @@ export class ActiveStream
 
   // ---- Private parts.
 
-  /** A method, because V8 calls private getters through its runtime. */
-  #ownManager(): ConnectionManager {
+  get #connectionManager(): ConnectionManager {
     return this.#manager as ConnectionManager;
   }
 
@@ -425,7 +444,7 @@ export class ActiveStream
     if (route === null) return;
     if (route.idleTimeoutMs >= 0) {
       this.idleTimeoutMs = route.idleTimeoutMs;
-      if (route.idleTimeoutMs > 0) this.#ownManager().checkWithin(route.idleTimeoutMs);
+      if (route.idleTimeoutMs > 0) this.#connectionManager.checkWithin(route.idleTimeoutMs);
     }
     // A route's own limit is the router's to keep.
     if (route.maxStreamDurationMs >= 0) this.#cancel(this.#durationTimer);

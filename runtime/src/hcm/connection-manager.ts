@@ -55,7 +55,6 @@ export class HcmFactory implements NetworkFilterFactory {
   /** Only from the outermost call of a turn: nothing of an ended stream is running then. */
   recycleStreams(): void {
     const ended = this.#ended;
-    if (ended.length === 0) return;
     for (let i = 0; i < ended.length; i += 1) {
       const stream = ended[i] as ActiveStream;
       stream.recycle();
@@ -73,27 +72,27 @@ export class ConnectionManager
   readonly #factory: HcmFactory;
   readonly #context: HcmContext;
   /** Null until bytes come: a connection that never speaks has spoken no protocol. */
-  #codec: StreamCodec | null = null;
-  #stream: ActiveStream | null = null;
-  #streamCount: number = 0;
+  #codec: StreamCodec | null;
+  #stream: ActiveStream | null;
+  #streamCount: number;
   /** When the connection had its last stream, or was made. */
-  #idleSinceMs: number = 0;
+  #idleSinceMs: number;
   /** The next answer says `connection: close`. */
-  #isDraining: boolean = false;
+  #isDraining: boolean;
   /** The codec is done with the connection: it closes when the stream has ended. */
-  #isClosing: boolean = false;
-  #isClosed: boolean = false;
-  #isShutdown: boolean = false;
+  #isClosing: boolean;
+  #isClosed: boolean;
+  #isShutdown: boolean;
   /** The client may still send or read: it gets time before the connection is cut. */
-  #closesDelayed: boolean = false;
+  #closesDelayed: boolean;
   /** The peer sent FIN or its connection broke. */
-  isPeerGone: boolean = false;
+  isPeerGone: boolean;
   /** A stream was under way when the peer left. */
-  #hadStreamAtEnd: boolean = false;
+  #hadStreamAtEnd: boolean;
   // Only with the timeouts that need them.
-  #headersTimer: StreamTimer | null = null;
+  #headersTimer: StreamTimer | null;
   #durationTimer: StreamTimer | null;
-  #drainTimer: StreamTimer | null = null;
+  #drainTimer: StreamTimer | null;
 
   constructor(factory: HcmFactory, callbacks: NetworkFilterCallbacks) {
     super();
@@ -102,8 +101,20 @@ export class ConnectionManager
     this.callbacks = callbacks;
     this.#factory = factory;
     this.#context = context;
+    this.#codec = null;
+    this.#stream = null;
+    this.#streamCount = 0;
     this.#idleSinceMs = clock.nowMs;
+    this.#isDraining = false;
+    this.#isClosing = false;
+    this.#isClosed = false;
+    this.#isShutdown = false;
+    this.#closesDelayed = false;
+    this.isPeerGone = false;
+    this.#hadStreamAtEnd = false;
+    this.#headersTimer = null;
     this.#durationTimer = null;
+    this.#drainTimer = null;
     stats.cxTotal.inc();
     stats.cxActive.inc();
     if (config.idleTimeoutMs > 0) timers.schedule(this, clock.nowMs + config.idleTimeoutMs);

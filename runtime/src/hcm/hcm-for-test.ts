@@ -50,6 +50,7 @@ export const defaultConfig: HcmConfig = {
     ignorePortInHostMatching: false,
     internalOnlyHeaders: [],
   },
+  rds: null,
   accessLogs: [],
   via: "",
   serverName: "envoy",

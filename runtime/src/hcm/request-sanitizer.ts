@@ -80,33 +80,49 @@ export function takesContinue(headers: HeaderMap): boolean {
   return true;
 }
 
+/** A route table's `internal_only_headers`, lower case. */
+export interface InternalOnlyHeaders {
+  readonly internalOnlyHeaders: readonly string[];
+}
+
 export class RequestSanitizer {
   readonly #config: HcmConfig;
   readonly #random: Random;
   readonly #internalRanges: CidrList;
-  readonly #internalOnlyHeaders: readonly string[];
+  readonly #routes: InternalOnlyHeaders;
   readonly #serviceCluster: string;
   readonly #serviceNode: string;
   readonly #viaLine: string;
   readonly #hostIp: string;
   /** Said by #addressFromXff: the address stood alone. */
-  #isOnlyAddress: boolean = false;
+  #isOnlyAddress: boolean;
   /** What follows from the last peer's address: connections bring many requests. */
-  #peerIp: string = "";
-  #peerXff: string = "";
-  #peerXffLine: string = "";
-  #peerExternalLine: string = "";
+  #peerIp: string;
+  #peerXff: string;
+  #peerXffLine: string;
+  #peerExternalLine: string;
   #isPeerInternal: boolean;
 
-  constructor(config: HcmConfig, node: NodeIdentity, random: Random) {
+  /** `routes`: default the configuration's own; a table that comes by RDS may change. */
+  constructor(
+    config: HcmConfig,
+    node: NodeIdentity,
+    random: Random,
+    routes: InternalOnlyHeaders = config.routes,
+  ) {
     this.#config = config;
     this.#random = random;
     this.#internalRanges = new CidrList(config.internalCidrs);
-    this.#internalOnlyHeaders = config.routes.internalOnlyHeaders;
+    this.#routes = routes;
     this.#serviceCluster = node.cluster;
     this.#serviceNode = node.id;
     this.#viaLine = `via: ${config.via}\r\n`;
     this.#hostIp = node.hostIp;
+    this.#isOnlyAddress = false;
+    this.#peerIp = "";
+    this.#peerXff = "";
+    this.#peerXffLine = "";
+    this.#peerExternalLine = "";
     this.#isPeerInternal = this.#isInternal("");
   }
 
@@ -139,8 +155,8 @@ export class RequestSanitizer {
       if (isEdge) removeAll(headers, behindEdgeOnly);
       removeAll(headers, internalOnly);
     }
-    if (!isInternal && this.#internalOnlyHeaders.length > 0) {
-      removeAll(headers, this.#internalOnlyHeaders);
+    if (!isInternal && this.#routes.internalOnlyHeaders.length > 0) {
+      removeAll(headers, this.#routes.internalOnlyHeaders);
     }
     if (config.addUserAgent) this.#addUserAgent(headers);
     if (config.via !== "") appendVia(headers, config.via, this.#viaLine);
@@ -205,8 +221,9 @@ export class RequestSanitizer {
       headers.scheme = overwrite;
       headers.setById(HeaderId.XForwardedProto, overwrite);
     } else if (headers.scheme === null) {
-      const proto = headers.getById(HeaderId.XForwardedProto) ?? "";
-      headers.scheme = schemeOf(proto) ?? schemeOf(proto.toLowerCase()) ?? ownScheme(isTls);
+      const proto = (headers.getById(HeaderId.XForwardedProto) ?? "").toLowerCase();
+      const isScheme = proto === "http" || proto === "https";
+      headers.scheme = isScheme ? proto : isTls ? "https" : "http";
     }
   }
 
@@ -284,14 +301,6 @@ function removeAll(headers: HeaderMap, names: readonly string[]): void {
 function setProto(headers: HeaderMap, isTls: boolean): void {
   if (isTls) headers.setLineById(HeaderId.XForwardedProto, "https", HTTPS_LINE);
   else headers.setLineById(HeaderId.XForwardedProto, "http", HTTP_LINE);
-}
-
-function schemeOf(proto: string): string | null {
-  return proto === "http" || proto === "https" ? proto : null;
-}
-
-function ownScheme(isTls: boolean): string {
-  return isTls ? "https" : "http";
 }
 
 function setPort(headers: HeaderMap, connection: ConnectionInfo): void {

@@ -23,13 +23,13 @@ export class Connection extends TimerEntry implements IoEvents, NetworkFilterCal
   readonly #owner: ConnectionOwner;
   readonly #timers: TimerWheel;
   readonly #nowMs: () => number;
-  #filter: NetworkFilter | null = null;
-  #state: number = State.Open;
+  #filter: NetworkFilter | null;
+  #state: number;
   /** Bytes came after closeAfterFlush: the peer's words that nobody heard. */
-  #hasDropped: boolean = false;
+  #hasDropped: boolean;
   /** Neighbours in the listener's list. */
-  previousConnection: Connection | null = null;
-  nextConnection: Connection | null = null;
+  previousConnection: Connection | null;
+  nextConnection: Connection | null;
 
   constructor(
     info: ConnectionInfo,
@@ -44,6 +44,11 @@ export class Connection extends TimerEntry implements IoEvents, NetworkFilterCal
     this.#owner = owner;
     this.#timers = timers;
     this.#nowMs = nowMs;
+    this.#filter = null;
+    this.#state = State.Open;
+    this.#hasDropped = false;
+    this.previousConnection = null;
+    this.nextConnection = null;
   }
 
   /** Set once, right after construction: filters need their connection to be made. */

@@ -16,8 +16,8 @@ import type {
 import type { NetworkFilterFactory } from "../filter/network-filter.ts";
 import type { StatsStore } from "../stats/store.ts";
 import { connectionInfoOf, toListenAddress } from "./addresses.ts";
+import { ConnectionGroup } from "./connection-group.ts";
 import { Connection } from "./connection.ts";
-import type { ConnectionOwner } from "./connection.ts";
 import { ListenerStats } from "./listener-stats.ts";
 
 export interface ListenerContext {
@@ -36,36 +36,40 @@ export type ListenDone = (problem: string) => void;
 /** Connections that wait for open(); more are closed and count in downstream_cx_overflow. */
 const heldMax = 256;
 
-export class Listener implements ConnectionOwner {
-  readonly config: ListenerConfig;
+export class Listener {
+  /** The configuration of the chain that new connections get. */
+  config: ListenerConfig;
   readonly #context: ListenerContext;
-  readonly #stats: ListenerStats;
   readonly #handles: ListenHandle[];
   readonly #nowMs: () => number;
-  /** Null = no chain takes the connection: it is closed. */
-  #chain: NetworkFilterFactory | null = null;
-  #chainName: string = "";
-  #first: Connection | null = null;
-  #connectionCount: number = 0;
-  #onEmpty: (() => void) | null = null;
+  #stats: ListenerStats;
+  /** Of the chain that new connections get. */
+  #group: ConnectionGroup;
+  /** Of chains before, until their last connection has ended. */
+  readonly #leaving: Set<ConnectionGroup>;
   /** Accepted before the version that has this listener was in force: nothing is read from them. */
   readonly #held: HeldConnection[];
-  #isOpen: boolean = false;
-  #acceptedCount: number = 0;
-  /** The next version of the configuration has it too. */
-  isHandedOn: boolean = false;
+  #isOpen: boolean;
+  #acceptedCount: number;
 
   constructor(config: ListenerConfig, context: ListenerContext) {
     this.config = config;
     this.#context = context;
-    this.#stats = new ListenerStats(context.stats, config.statPrefix, context.workerIndex);
     this.#handles = [];
     this.#nowMs = (): number => context.clock.nowMs;
+    this.#stats = new ListenerStats(context.stats, config.statPrefix, context.workerIndex);
+    this.#group = new ConnectionGroup(null, "", this.#stats, context.clock);
+    this.#leaving = new Set();
     this.#held = [];
+    this.#isOpen = false;
+    this.#acceptedCount = 0;
   }
 
+  /** With those on chains before. */
   get connectionCount(): number {
-    return this.#connectionCount;
+    let count = this.#group.count;
+    for (const group of this.#leaving) count += group.count;
+    return count;
   }
 
   /** Connections that the kernel has given us, ever. */
@@ -78,10 +82,27 @@ export class Listener implements ConnectionOwner {
     return this.#handles.map((handle) => handle.localAddress);
   }
 
-  /** The chain that new connections get. */
-  setChain(chain: NetworkFilterFactory | null, name: string): void {
-    this.#chain = chain;
-    this.#chainName = name;
+  /**
+   * The chain that new connections get. Answers with the connections of the chain before, which
+   * stay on it.
+   */
+  setChain(chain: NetworkFilterFactory | null, name: string): ConnectionGroup {
+    const old = this.#group;
+    this.#group = new ConnectionGroup(chain, name, this.#stats, this.#context.clock);
+    if (old.count > 0) {
+      this.#leaving.add(old);
+      old.whenEmpty(() => this.#leaving.delete(old));
+    }
+    return old;
+  }
+
+  /** Takes a new configuration for the same addresses; setChain follows. */
+  update(config: ListenerConfig): void {
+    const { stats, workerIndex } = this.#context;
+    if (config.statPrefix !== this.config.statPrefix) {
+      this.#stats = new ListenerStats(stats, config.statPrefix, workerIndex);
+    }
+    this.config = config;
   }
 
   /**
@@ -138,23 +159,22 @@ export class Listener implements ConnectionOwner {
 
   /** Closes idle connections, lets busy ones finish; `onEmpty` is called when none is left. */
   shutdownConnections(onEmpty: () => void): void {
-    this.#onEmpty = onEmpty;
-    for (let connection = this.#first; connection !== null; ) {
-      const next: Connection | null = connection.nextConnection;
-      connection.shutdown();
-      connection = next;
+    const groups = [this.#group, ...this.#leaving];
+    let waiting = groups.length;
+    for (const group of groups) {
+      group.shutdown();
+      group.whenEmpty(() => {
+        waiting -= 1;
+        if (waiting === 0) onEmpty();
+      });
     }
-    this.#tellEmpty();
   }
 
   /** Closes every connection at once. */
   closeConnections(): void {
     for (const held of this.#held.splice(0)) if (!held.isGone) held.io.reset();
-    for (let connection = this.#first; connection !== null; ) {
-      const next: Connection | null = connection.nextConnection;
-      connection.closeNow();
-      connection = next;
-    }
+    this.#group.closeNow();
+    for (const group of this.#leaving) group.closeNow();
   }
 
   /** For the acceptors; `target` is what they are bound to. */
@@ -165,7 +185,8 @@ export class Listener implements ConnectionOwner {
 
   #accept(io: IoHandle, target: SocketAddress): Connection | null {
     const { clock, timers } = this.#context;
-    const chain = this.#chain;
+    const group = this.#group;
+    const chain = group.chain;
     this.#stats.cxTotal.inc();
     this.#stats.workerCxTotal.inc();
     if (chain === null) {
@@ -176,24 +197,11 @@ export class Listener implements ConnectionOwner {
     if (this.config.keepAliveIdleSeconds > 0) io.setKeepAlive(this.config.keepAliveIdleSeconds);
     const info = connectionInfoOf(io, target, this.#context.nextConnectionId(), clock.nowMs);
     info.listenerName = this.config.name;
-    info.filterChainName = this.#chainName;
-    const connection = new Connection(info, io, this, timers, this.#nowMs);
-    this.#link(connection);
-    this.#stats.cxActive.inc();
-    this.#stats.workerCxActive.inc();
+    info.filterChainName = group.chainName;
+    const connection = new Connection(info, io, group, timers, this.#nowMs);
+    group.add(connection);
     connection.setFilter(chain.createFilter(connection));
     return connection;
-  }
-
-  // ---- ConnectionOwner.
-
-  onConnectionClosed(connection: Connection): void {
-    this.#unlink(connection);
-    this.#stats.cxActive.dec();
-    this.#stats.workerCxActive.dec();
-    this.#stats.cxDestroy.inc();
-    this.#stats.cxLengthMs.record(this.#context.clock.nowMs - connection.info.startMs);
-    this.#tellEmpty();
   }
 
   #hold(io: IoHandle, target: SocketAddress): IoEvents | null {
@@ -206,41 +214,18 @@ export class Listener implements ConnectionOwner {
     this.#held.push(held);
     return held;
   }
-
-  #tellEmpty(): void {
-    const onEmpty = this.#onEmpty;
-    if (onEmpty === null || this.#connectionCount > 0) return;
-    this.#onEmpty = null;
-    onEmpty();
-  }
-
-  #link(connection: Connection): void {
-    connection.nextConnection = this.#first;
-    if (this.#first !== null) this.#first.previousConnection = connection;
-    this.#first = connection;
-    this.#connectionCount += 1;
-  }
-
-  #unlink(connection: Connection): void {
-    const { previousConnection: previous, nextConnection: next } = connection;
-    if (previous === null) this.#first = next;
-    else previous.nextConnection = next;
-    if (next !== null) next.previousConnection = previous;
-    connection.previousConnection = null;
-    connection.nextConnection = null;
-    this.#connectionCount -= 1;
-  }
 }
 
 /** Takes the events of a connection until its listener opens. */
 class HeldConnection implements IoEvents {
   readonly io: IoHandle;
   readonly target: SocketAddress;
-  isGone: boolean = false;
+  isGone: boolean;
 
   constructor(io: IoHandle, target: SocketAddress) {
     this.io = io;
     this.target = target;
+    this.isGone = false;
   }
 
   onConnect(): void {}
@@ -262,7 +247,7 @@ class Acceptor implements ListenEvents {
   readonly #target: SocketAddress;
   readonly #settle: (problem: string) => void;
   readonly #logger: Logger;
-  #isListening: boolean = false;
+  #isListening: boolean;
 
   constructor(
     listener: Listener,
@@ -274,6 +259,7 @@ class Acceptor implements ListenEvents {
     this.#target = target;
     this.#settle = settle;
     this.#logger = logger;
+    this.#isListening = false;
   }
 
   onListening(): void {

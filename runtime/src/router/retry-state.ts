@@ -14,7 +14,11 @@ export interface FailedAttempt {
 }
 
 export class RetryState {
-  #isStaleRetryUsed: boolean = false;
+  #isStaleRetryUsed: boolean;
+
+  constructor() {
+    this.#isStaleRetryUsed = false;
+  }
 
   /** For the next request. */
   reset(): void {

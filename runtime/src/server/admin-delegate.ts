@@ -7,18 +7,18 @@ import type {
   AdminDelegate,
   AdminHost,
   AdminListener,
-  ConfigDumpItem,
   DrainOptions,
   HealthFlag,
   JsonObject,
-  JsonValue,
   ServerStateName,
 } from "../admin/admin-delegate.ts";
-import type { ClusterConfig, HostConfig } from "../config/snapshot.ts";
+import type { HostConfig } from "../config/snapshot.ts";
+import type { ClusterResource } from "../config/translate/assemble-snapshot.ts";
 import type { LogLevel } from "../core/logger.ts";
 import type { StatsAggregate } from "../stats/aggregate.ts";
 import { addressText, toSocketAddress } from "../upstream/addresses.ts";
-import { redacted } from "./redact.ts";
+import type { Held } from "./desired-state.ts";
+import { configDump } from "./dump.ts";
 import type { Server } from "./server.ts";
 import { serverInfo } from "./server-info.ts";
 
@@ -48,18 +48,18 @@ export class ServerAdmin implements AdminDelegate {
   }
 
   clusters(): readonly AdminCluster[] {
-    const clusters = this.#server.config?.snapshot.clusters ?? [];
-    const memberships = this.#server.membership?.current() ?? [];
+    const clusters = this.#server.desired?.clusters ?? [];
+    const memberships = this.#server.membership.current();
     const hosts = new Map(memberships.map((m) => [m.cluster, m.hosts]));
-    return clusters.map((cluster) => adminCluster(cluster, hosts.get(cluster.name) ?? []));
+    return clusters.map((held) => adminCluster(held, hosts.get(held.resource.config.name) ?? []));
   }
 
   listeners(): readonly AdminListener[] {
-    const listeners = this.#server.config?.snapshot.listeners ?? [];
-    return listeners.map((listener) => ({
-      name: listener.name,
+    const listeners = this.#server.desired?.listeners ?? [];
+    return listeners.map(({ resource: { config } }) => ({
+      name: config.name,
       addresses: this.#server.addresses
-        .filter((bound) => bound.listener === listener.name)
+        .filter((bound) => bound.listener === config.name)
         .map((bound): AdminAddress => {
           const port = bound.family === "unix" ? null : bound.port;
           return { address: bound.address, port };
@@ -68,20 +68,7 @@ export class ServerAdmin implements AdminDelegate {
   }
 
   configDump(): AdminConfigDump {
-    const json = this.#server.config?.loaded.root.toProtoJson() ?? {};
-    const bootstrap = redacted(json as JsonValue) as JsonObject;
-    const { lastUpdated } = this.#server;
-    const item = (config: JsonValue): ConfigDumpItem => {
-      return { config: config as JsonObject, lastUpdated };
-    };
-    const resources = (bootstrap["static_resources"] ?? {}) as JsonObject;
-    const listeners = (resources["listeners"] ?? []) as readonly JsonValue[];
-    return {
-      bootstrap: item(withNode(bootstrap)),
-      clusters: ((resources["clusters"] ?? []) as readonly JsonValue[]).map(item),
-      listeners: listeners.map(item),
-      routes: routeTables(listeners).map(item),
-    };
+    return configDump(this.#server.config, this.#server.desired);
   }
 
   logLevels(): readonly (readonly [string, LogLevel])[] {
@@ -113,13 +100,17 @@ export class ServerAdmin implements AdminDelegate {
   }
 }
 
-function adminCluster(cluster: ClusterConfig, hosts: readonly HostConfig[]): AdminCluster {
+function adminCluster(
+  { resource, isDynamic }: Held<ClusterResource>,
+  hosts: readonly HostConfig[],
+): AdminCluster {
+  const cluster = resource.config;
   const [normal, high] = cluster.circuitBreakers;
   return {
     name: cluster.name,
     observabilityName: cluster.statName === cluster.name ? cluster.name : cluster.statName,
-    addedViaApi: false,
-    edsServiceName: "",
+    addedViaApi: isDynamic,
+    edsServiceName: cluster.eds?.configuredServiceName ?? "",
     circuitBreakers: { default: normal, high },
     hosts: hosts.map(adminHost).filter((host) => host !== null),
   };
@@ -155,22 +146,4 @@ function healthFlags(health: HostConfig["health"]): readonly HealthFlag[] {
     default:
       return ["failed_eds_health"];
   }
-}
-
-/** As Envoy, the dump always has a node that says who speaks. */
-function withNode(bootstrap: JsonObject): JsonObject {
-  const node = (bootstrap["node"] ?? {}) as JsonObject;
-  return { ...bootstrap, node: { ...node, user_agent_name: "headgate" } };
-}
-
-/** The inline route tables of all connection managers, in the order of the listeners. */
-function routeTables(value: JsonValue): JsonValue[] {
-  if (Array.isArray(value)) return value.flatMap(routeTables);
-  if (typeof value !== "object" || value === null) return [];
-  const tables: JsonValue[] = [];
-  for (const [key, inner] of Object.entries(value as JsonObject)) {
-    if (key === "route_config") tables.push(inner);
-    else tables.push(...routeTables(inner));
-  }
-  return tables;
 }

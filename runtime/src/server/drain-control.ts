@@ -14,16 +14,20 @@ export interface DrainControlOptions {
 
 export class DrainControl {
   readonly #options: DrainControlOptions;
-  #isHealthcheckFailed: boolean = false;
+  #isHealthcheckFailed: boolean;
   /** When the drain sequence of inbound listeners began, and of all others; null = not begun. */
-  #inboundStartMs: number | null = null;
-  #otherStartMs: number | null = null;
+  #inboundStartMs: number | null;
+  #otherStartMs: number | null;
   /** All listeners accept no more, or inbound ones only. */
-  #stopped: "none" | "inbound" | "all" = "none";
+  #stopped: "none" | "inbound" | "all";
   readonly #timers: Set<NodeJS.Timeout>;
 
   constructor(options: DrainControlOptions) {
     this.#options = options;
+    this.#isHealthcheckFailed = false;
+    this.#inboundStartMs = null;
+    this.#otherStartMs = null;
+    this.#stopped = "none";
     this.#timers = new Set();
   }
 

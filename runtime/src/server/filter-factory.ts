@@ -1,17 +1,16 @@
-// Makes the HTTP filter chain of each stream from named slots: a slot holds a filter's current
-// plugin, so that a swap is a change of the slot. The one place that knows that filters are wasm
-// plugins.
+// Makes the HTTP filter chain of each stream from named slots: a slot holds a plugin's handle, so
+// that a swap is a change of the handle. The one place that knows that filters are wasm plugins.
 import type { HttpFilterConfig } from "../config/snapshot.ts";
 import type { FilterChainFactory, FilterOverride, HttpFilter } from "../filter/http-filter.ts";
-import type { Plugin } from "../wasm/plugin.ts";
+import type { PluginHandle } from "./plugin-handle.ts";
 
 /** One filter of the chain. */
 class FilterSlot {
   readonly name: string;
   readonly isDisabled: boolean;
-  plugin: Plugin;
+  readonly plugin: PluginHandle;
 
-  constructor(config: HttpFilterConfig, plugin: Plugin) {
+  constructor(config: HttpFilterConfig, plugin: PluginHandle) {
     this.name = config.name;
     this.isDisabled = config.disabled;
     this.plugin = plugin;
@@ -23,8 +22,10 @@ const NO_FILTERS: readonly HttpFilter[] = [];
 export class FilterFactory implements FilterChainFactory {
   readonly #slots: readonly FilterSlot[];
 
-  constructor(configs: readonly HttpFilterConfig[], plugins: readonly Plugin[]) {
-    this.#slots = configs.map((config) => new FilterSlot(config, plugins[config.plugin] as Plugin));
+  constructor(configs: readonly HttpFilterConfig[], plugins: ReadonlyMap<number, PluginHandle>) {
+    this.#slots = configs.map(
+      (config) => new FilterSlot(config, plugins.get(config.plugin) as PluginHandle),
+    );
   }
 
   createFilters(overrides: ReadonlyMap<string, FilterOverride> | null): readonly HttpFilter[] {

@@ -10,8 +10,9 @@ import { RequestSanitizer } from "../hcm/request-sanitizer.ts";
 import { ResponseFinisher } from "../hcm/response-finisher.ts";
 import { RouteTable } from "../router/route-table.ts";
 import { RouterStats } from "../router/router-stats.ts";
-import type { Plugin } from "../wasm/plugin.ts";
 import { FilterFactory } from "./filter-factory.ts";
+import type { PluginHandle } from "./plugin-handle.ts";
+import type { RouteSlots } from "./route-slots.ts";
 import type { WorkerContext } from "./worker-version.ts";
 
 /** Throws when a file of an access log cannot be opened. */
@@ -20,10 +21,12 @@ export function createHcmFactory(
   snapshot: Snapshot,
   listener: ListenerConfig,
   config: HcmConfig,
-  plugins: readonly Plugin[],
+  /** By index. */
+  plugins: ReadonlyMap<number, PluginHandle>,
+  routeSlots: RouteSlots,
   drain: DrainDecision,
 ): HcmFactory {
-  const { clock, timers, random, stats, http1, clusterManager, sinks, surroundings } = context;
+  const { clock, timers, random, stats, http1, clusterManager, sinks } = context;
   const { hostname } = snapshot.server;
   // As in Envoy, all connection managers share these.
   const http1Stats = {
@@ -34,6 +37,7 @@ export function createHcmFactory(
   };
   const { id, cluster } = snapshot.node;
   const identity = { id, cluster, hostIp: snapshot.server.hostIp };
+  const slot = config.rds === null ? null : (routeSlots.get(config.rds.key) ?? null);
   return new HcmFactory({
     config,
     clock,
@@ -43,14 +47,14 @@ export function createHcmFactory(
     http1Stats,
     drain,
     stats: new HcmStats(stats, config.statPrefix, listener.statPrefix),
-    routes: new RouteTable(config.routes, { clock, hostname }),
-    filters: surroundings.wrapFilters(new FilterFactory(config.httpFilters, plugins)),
+    routes: slot ?? new RouteTable(config.routes, { clock, hostname }),
+    filters: new FilterFactory(config.httpFilters, plugins),
     accessLoggers: createAccessLoggers(config.accessLogs, {
       clock,
       random,
       hostname,
       sinks,
-      createWasmLogger: (plugin) => (plugins[plugin] as Plugin).createAccessLogger(),
+      createWasmLogger: (plugin) => (plugins.get(plugin) as PluginHandle).createAccessLogger(),
     }),
     router: {
       clusterManager,
@@ -61,7 +65,7 @@ export function createHcmFactory(
       stats: new RouterStats(stats, config.statPrefix),
     },
     normalizer: new RequestNormalizer(config),
-    sanitizer: new RequestSanitizer(config, identity, random),
+    sanitizer: new RequestSanitizer(config, identity, random, slot ?? config.routes),
     finisher: new ResponseFinisher(config, clock),
     localReplies: new LocalReplyWriter(config.localReply, { clock, random, hostname }),
     bufferBytesMax: listener.perConnectionBufferBytesMax,

@@ -33,7 +33,7 @@ export class MainStats {
   readonly #stats: StatsAggregate;
   readonly #timers: TimerWheel;
   readonly #state: () => StateName;
-  #flush: NodeJS.Timeout | null = null;
+  #flush: NodeJS.Timeout | null;
   readonly #startedMs: number;
 
   constructor(
@@ -71,12 +71,14 @@ export class MainStats {
       ownsClusterStats: true,
     });
     this.#state = state;
+    this.#flush = null;
   }
 
   /**
    * Begins to set gauges and to cut histogram intervals every `intervalMs` (stats_flush_interval).
    */
   startFlushing(intervalMs: number): void {
+    if (this.#flush !== null) clearInterval(this.#flush);
     this.#flush = setInterval(() => {
       this.update(this.#state());
       this.#stats.flushHistograms();
@@ -95,12 +97,9 @@ export class MainStats {
   }
 
   /** The first time that the server is live. */
-  setLive(initializationMs: number, listeners: number, workers: number): void {
-    const { listenerManager, listenerManagerGauges } = this.server;
+  setLive(initializationMs: number): void {
+    const { listenerManagerGauges } = this.server;
     this.server.initializationTimeMs.record(initializationMs);
-    listenerManager.listener_added.add(listeners);
-    listenerManager.listener_create_success.add(listeners * workers);
-    listenerManagerGauges.total_listeners_active.set(listeners);
     listenerManagerGauges.workers_started.set(1);
     this.update("LIVE");
   }

@@ -1,5 +1,5 @@
 // Who belongs to each cluster, in the main thread: static hosts as configured, DNS hosts as the
-// resolver says. Each change goes to the workers.
+// resolver says, EDS hosts as the last assignment says. Each change goes to the workers.
 import type { ClusterConfig, ClusterMembership } from "../config/snapshot.ts";
 import { LogLevel } from "../core/logger.ts";
 import type { Logger } from "../core/logger.ts";
@@ -7,24 +7,32 @@ import { SystemRandom } from "../core/random.ts";
 import type { StatsStore } from "../stats/store.ts";
 import { SystemDnsLookup } from "../upstream/dns-lookup.ts";
 import { DnsResolver, staticMembership, systemDelays } from "../upstream/dns-resolver.ts";
+import type { PreparedDns } from "../upstream/dns-resolver.ts";
 
 export interface MembershipOptions {
-  readonly clusters: readonly ClusterConfig[];
   readonly stats: StatsStore;
   readonly logger: Logger;
-  /** A change after start. */
+  /** A change of a cluster that is in force. */
   readonly onChange: (membership: ClusterMembership) => void;
+}
+
+/** Hosts of the next version's clusters: for commit or abort. */
+export interface PreparedMembership {
+  /** As far as they are known now. */
+  readonly memberships: readonly ClusterMembership[];
+  readonly dns: PreparedDns;
 }
 
 export class Membership {
   readonly #options: MembershipOptions;
   readonly #resolver: DnsResolver;
-  readonly #current: Map<string, ClusterMembership>;
-  #isStarted: boolean = false;
+  #current: ReadonlyMap<string, ClusterMembership>;
+  #isCommitting: boolean;
 
   constructor(options: MembershipOptions) {
     this.#options = options;
     this.#current = new Map();
+    this.#isCommitting = false;
     this.#resolver = new DnsResolver({
       lookup: new SystemDnsLookup(),
       delays: systemDelays,
@@ -34,14 +42,42 @@ export class Membership {
     });
   }
 
-  /** Returns when every name has been asked for once; one that has no answer is no error. */
-  async start(): Promise<void> {
-    for (const cluster of this.#options.clusters) {
-      if (cluster.discovery !== "static") continue;
-      this.#current.set(cluster.name, staticMembership(cluster));
-    }
-    await this.#resolver.setClusters(this.#options.clusters);
-    this.#isStarted = true;
+  /**
+   * Returns when every name of new or changed clusters has been asked for once; one that has no
+   * answer is no error. `assignments` are the hosts of EDS clusters.
+   */
+  async prepare(
+    clusters: readonly ClusterConfig[],
+    assignments: ReadonlyMap<string, ClusterMembership>,
+  ): Promise<PreparedMembership> {
+    const dns = await this.#resolver.prepare(clusters);
+    const memberships = clusters.map((cluster): ClusterMembership => {
+      const { name, discovery } = cluster;
+      if (discovery === "static") return staticMembership(cluster);
+      const known =
+        discovery === "eds" ? assignments.get(name) : dns.clusters.get(name)?.membership;
+      return known ?? { cluster: name, hosts: [] };
+    });
+    return { memberships, dns };
+  }
+
+  commit(prepared: PreparedMembership): void {
+    const { memberships, dns } = prepared;
+    // Names may have got other answers since.
+    const latest = memberships.map((one) => dns.clusters.get(one.cluster)?.membership ?? one);
+    this.#current = new Map(latest.map((one) => [one.cluster, one]));
+    this.#isCommitting = true;
+    this.#resolver.commit(dns);
+    this.#isCommitting = false;
+  }
+
+  abort(prepared: PreparedMembership): void {
+    this.#resolver.abort(prepared.dns);
+  }
+
+  /** New hosts of a cluster that is in force. */
+  set(membership: ClusterMembership): void {
+    if (this.#current.has(membership.cluster)) this.#onMembership(membership);
   }
 
   /** The hosts of every cluster as they are now. */
@@ -54,7 +90,7 @@ export class Membership {
   }
 
   #onMembership(membership: ClusterMembership): void {
-    this.#current.set(membership.cluster, membership);
+    this.#current = new Map(this.#current).set(membership.cluster, membership);
     const { logger, onChange } = this.#options;
     if (membership.hosts.length === 0) {
       logger.log(
@@ -62,6 +98,7 @@ export class Membership {
         `cluster ${membership.cluster} has no host: its names have no answer`,
       );
     }
-    if (this.#isStarted) onChange(membership);
+    // A commit tells all hosts itself.
+    if (!this.#isCommitting) onChange(membership);
   }
 }

@@ -6,6 +6,7 @@ import { ModuleError } from "../module/module-error.ts";
 import { loadModule, ModuleCache } from "../module/module-loader.ts";
 import type { LoadedModule } from "../module/module-loader.ts";
 import type { CompiledModule } from "../wasm/compiled-module.ts";
+import { pluginKeys } from "./plugin-key.ts";
 
 /** A plugin whose module is no good: its path in the configuration and why. */
 export interface PluginProblem {
@@ -16,7 +17,10 @@ export interface PluginProblem {
 export interface PluginModules {
   /** The snapshot with every plugin's `moduleSha256` filled in. */
   readonly snapshot: Snapshot;
+  /** By sha256. */
   readonly modules: ReadonlyMap<string, CompiledModule>;
+  /** By the plugins' keys: what `commit` remembers. */
+  readonly byPlugin: ReadonlyMap<string, LoadedModule>;
   readonly problems: readonly PluginProblem[];
 }
 
@@ -24,26 +28,49 @@ export interface PluginModules {
 export class PluginModuleLoader {
   readonly #cache: ModuleCache;
   readonly #logger: Logger;
+  /** Of the version in force, by the plugins' keys. */
+  #inForce: ReadonlyMap<string, LoadedModule>;
 
   constructor(logger: Logger) {
     this.#cache = new ModuleCache();
     this.#logger = logger;
+    this.#inForce = new Map();
   }
 
-  async load(snapshot: Snapshot): Promise<PluginModules> {
+  /**
+   * `reread`: files are read again even if the plugin is in force as it is; otherwise its module
+   * stays, whatever its file has become.
+   */
+  async load(snapshot: Snapshot, reread = true): Promise<PluginModules> {
     const modules = new Map<string, CompiledModule>();
+    const byPlugin = new Map<string, LoadedModule>();
     const problems: PluginProblem[] = [];
     const plugins: WasmPluginConfig[] = [];
-    for (const plugin of snapshot.plugins) {
-      const loaded = await this.#loadOne(plugin, problems);
+    const keys = pluginKeys(snapshot);
+    for (const [index, plugin] of snapshot.plugins.entries()) {
+      const key = keys.get(index) ?? "";
+      const known = reread ? undefined : this.#inForce.get(key);
+      const loaded = known ?? (await this.#loadOne(plugin, problems));
       plugins.push({ ...plugin, moduleSha256: loaded?.sha256 ?? "" });
-      if (loaded === null || modules.has(loaded.sha256)) continue;
+      if (loaded === null) continue;
+      byPlugin.set(key, loaded);
+      if (modules.has(loaded.sha256)) continue;
       modules.set(loaded.sha256, withoutBytes(loaded));
+      if (known !== undefined || this.#isInForce(loaded)) continue;
       for (const warning of loaded.warnings) {
         this.#logger.log(LogLevel.Warning, `${plugin.name}: ${warning}`);
       }
     }
-    return { snapshot: { ...snapshot, plugins }, modules, problems };
+    return { snapshot: { ...snapshot, plugins }, modules, byPlugin, problems };
+  }
+
+  /** These are in force now. */
+  commit(modules: PluginModules): void {
+    this.#inForce = modules.byPlugin;
+  }
+
+  #isInForce({ sha256 }: LoadedModule): boolean {
+    return [...this.#inForce.values()].some((loaded) => loaded.sha256 === sha256);
   }
 
   async #loadOne(

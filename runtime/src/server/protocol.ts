@@ -1,6 +1,6 @@
 // The messages between the main thread and its workers. All data is structured-clone-able; apply is
 // two-phase: prepare in all workers, then commit in all, or abort in all.
-import type { ClusterMembership, Snapshot } from "../config/snapshot.ts";
+import type { ClusterMembership, DynamicRouteTable, Snapshot } from "../config/snapshot.ts";
 import type { LogLevel } from "../core/logger.ts";
 import type { StatDefinition } from "../stats/store.ts";
 import type { CompiledModule } from "../wasm/compiled-module.ts";
@@ -44,8 +44,18 @@ export interface PrepareMessage {
   readonly bound: readonly ListenerAddress[];
 }
 
+/** New tables for connection managers of the version in force; nothing else changes. */
+export interface PrepareRoutesMessage {
+  readonly type: "prepare_routes";
+  readonly version: number;
+  /** Those that have changed. */
+  readonly routeTables: readonly DynamicRouteTable[];
+  readonly hostname: string;
+}
+
 export type ToWorker =
   | PrepareMessage
+  | PrepareRoutesMessage
   | { readonly type: "commit"; readonly version: number }
   | { readonly type: "abort"; readonly version: number }
   | { readonly type: "membership"; readonly membership: ClusterMembership }

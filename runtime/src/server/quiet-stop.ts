@@ -10,11 +10,7 @@ const TURNS_MAX = 100;
  * queues is served. Between that turn and the close lie microseconds, whose connections only
  * net.ipv4.tcp_migrate_req saves.
  */
-export function stopListeningWhenQuiet(
-  listeners: readonly Listener[],
-  nextTurn: (callback: () => void) => void,
-  done: () => void,
-): void {
+export function stopListeningWhenQuiet(listeners: readonly Listener[], done: () => void): void {
   let last = -1;
   let turns = 0;
   const look = (): void => {
@@ -23,11 +19,11 @@ export function stopListeningWhenQuiet(
     turns += 1;
     if (accepted !== last && turns < TURNS_MAX) {
       last = accepted;
-      nextTurn(look);
+      setImmediate(look);
       return;
     }
     for (const listener of listeners) listener.stopListening();
     done();
   };
-  nextTurn(look);
+  setImmediate(look);
 }

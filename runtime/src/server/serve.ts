@@ -32,6 +32,7 @@ export async function serve(
     return 0;
   }
   signals.onReopen = () => server.reopenLogs();
+  signals.onReload = () => server.reload("caught SIGHUP");
   if (options.mode === "init_only") {
     await server.terminate();
     return 0;
@@ -77,14 +78,16 @@ function openLog(options: ServerOptions): ProcessLog | null {
   }
 }
 
-/** The signals of the process: the first SIGTERM or SIGINT drains, SIGUSR1 reopens logs. */
+/** The signals of the process: SIGTERM or SIGINT drains, SIGUSR1 reopens logs, SIGHUP reloads. */
 class Signals {
   readonly ended: Promise<string>;
   onReopen: () => void;
+  onReload: () => void;
   readonly #handlers: Map<NodeJS.Signals, () => void>;
 
   constructor() {
     this.onReopen = (): void => {};
+    this.onReload = (): void => {};
     this.#handlers = new Map();
     this.ended = new Promise((resolve) => {
       for (const signal of ["SIGTERM", "SIGINT"] as const) {
@@ -92,7 +95,7 @@ class Signals {
       }
     });
     this.#add("SIGUSR1", () => this.onReopen());
-    this.#add("SIGHUP", () => {});
+    this.#add("SIGHUP", () => this.onReload());
   }
 
   /** From now on a signal ends the process as if nobody had asked for it. */

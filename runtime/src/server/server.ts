@@ -16,13 +16,13 @@ import { breakerMemory, releaseThread } from "../upstream/circuit-breaker.ts";
 import { ServerAdmin } from "./admin-delegate.ts";
 import { loadConfig, problemAt } from "./config-loading.ts";
 import type { LoadedConfig } from "./config-loading.ts";
+import { ConfigUpdates } from "./config-updates.ts";
+import type { DesiredState } from "./desired-state.ts";
 import { DrainControl } from "./drain-control.ts";
 import { isInbound } from "./drain-manager.ts";
 import { MainStats } from "./main-stats.ts";
-import { Membership } from "./memberships.ts";
+import type { Membership } from "./memberships.ts";
 import type { ServerOptions } from "./options.ts";
-import { PluginModuleLoader } from "./plugin-modules.ts";
-import type { PluginModules } from "./plugin-modules.ts";
 import type { ProcessLog } from "./process-log.ts";
 import type { ListenerAddress, ToWorker } from "./protocol.ts";
 import { removeStaleSocket } from "./shared-sockets.ts";
@@ -49,19 +49,16 @@ export class Server {
   readonly quit: Promise<string>;
   readonly #logger: Logger;
   readonly #pool: WorkerPool;
-  readonly #modules: PluginModuleLoader;
+  readonly #updates: ConfigUpdates;
   readonly #mainStats: MainStats;
   /** Of the living workers, by the pool's id. */
   readonly #sources: Map<number, StatsSource>;
-  #membership: Membership | null = null;
-  #admin: AdminServer | null = null;
-  #config: LoadedConfig | null = null;
-  #state: ServerState = "PRE_INITIALIZING";
+  #admin: AdminServer | null;
+  #config: LoadedConfig | null;
+  #state: ServerState;
   readonly #drains: DrainControl;
   /** Of the admin interface's access logs; null = it has none. */
-  #sinks: FileSinks | null = null;
-  /** When the configuration in force was loaded, ISO 8601. */
-  lastUpdated: string;
+  #sinks: FileSinks | null;
   #requestQuit: () => void;
 
   /** Throws ConfigErrors or StartError; nothing is left running then. */
@@ -83,13 +80,15 @@ export class Server {
     this.stats = new StatsAggregate();
     this.#sources = new Map();
     this.#logger = log.logger("main");
-    this.#modules = new PluginModuleLoader(log.logger("wasm"));
+    this.#admin = null;
+    this.#config = null;
+    this.#state = "PRE_INITIALIZING";
     this.#drains = new DrainControl({
       drainTimeMs: options.drainTimeMs,
       broadcast: (message) => this.#pool.broadcast(message),
       onStopListening: (inboundOnly) => this.#countStopped(inboundOnly),
     });
-    this.lastUpdated = new Date().toISOString();
+    this.#sinks = null;
     this.#requestQuit = (): void => {};
     this.quit = new Promise((resolve) => {
       this.#requestQuit = (): void => resolve("/quitquitquit");
@@ -98,6 +97,14 @@ export class Server {
     // Threads take longest to come up: they are started before the configuration is read.
     this.#pool = this.#createPool(memory);
     this.#mainStats = new MainStats(this.stats, options, memory, CLUSTERS_MAX, () => this.state);
+    this.#updates = new ConfigUpdates({
+      options,
+      log,
+      stats: this.stats.store,
+      mainStats: this.#mainStats,
+      pool: this.#pool,
+      clustersMax: CLUSTERS_MAX,
+    });
   }
 
   get state(): ServerState {
@@ -105,13 +112,18 @@ export class Server {
     return this.#state;
   }
 
-  /** The configuration in force; null before start. */
+  /** The bootstrap in force; null before start. */
   get config(): LoadedConfig | null {
-    return this.#config;
+    return this.desired?.bootstrap ?? this.#config;
   }
 
-  get membership(): Membership | null {
-    return this.#membership;
+  /** Everything in force; null before start. */
+  get desired(): DesiredState | null {
+    return this.#updates.state;
+  }
+
+  get membership(): Membership {
+    return this.#updates.membership;
   }
 
   /** Addresses that the workers listen on. */
@@ -130,6 +142,11 @@ export class Server {
   /** Sets the gauges that follow the process, for a scrape. */
   updateStats(): void {
     this.#mainStats.update(this.state);
+  }
+
+  /** SIGHUP: reads the configuration again. */
+  reload(reason: string): void {
+    void this.#updates.reload(reason);
   }
 
   requestQuit(): void {
@@ -159,7 +176,7 @@ export class Server {
   /** Drains: streams in flight get `sigtermDrainMs`; then everything ends. */
   async stop(): Promise<void> {
     this.#state = "DRAINING";
-    this.#membership?.close();
+    this.#updates.close();
     await this.#pool.stop(this.options.sigtermDrainMs);
     await this.terminate();
   }
@@ -167,7 +184,7 @@ export class Server {
   /** Ends everything now. */
   async terminate(): Promise<void> {
     this.#drains.close();
-    this.#membership?.close();
+    this.#updates.close();
     this.#mainStats.close();
     this.#sinks?.close();
     await this.#admin?.close();
@@ -175,7 +192,7 @@ export class Server {
   }
 
   #countStopped(inboundOnly: boolean): void {
-    const listeners = this.#config?.snapshot.listeners ?? [];
+    const listeners = this.desired?.listeners.map(({ resource }) => resource.config) ?? [];
     const stopped = inboundOnly ? listeners.filter(isInbound) : listeners;
     this.#mainStats.server.listenerManager.listener_stopped.add(stopped.length);
   }
@@ -185,7 +202,7 @@ export class Server {
       return { type: "log_level", component, level };
     });
     return {
-      memberships: this.#membership?.current() ?? [],
+      memberships: this.membership.current(),
       messages: [...levels, ...this.#drains.messages()],
     };
   }
@@ -199,25 +216,12 @@ export class Server {
     }
     this.#mainStats.startFlushing(config.statsFlushIntervalMs);
     await this.#startAdmin(config);
-    const modules = await this.#modules.load(config.snapshot);
-    if (modules.problems.length > 0) throw moduleError(config, modules);
-    const membership = new Membership({
-      clusters: config.snapshot.clusters,
-      stats: this.stats.store,
-      logger: this.log.logger("dns"),
-      onChange: (change) => {
-        this.#mainStats.setMembership(change);
-        this.#pool.broadcast({ type: "membership", membership: change });
-      },
-    });
-    this.#membership = membership;
-    await membership.start();
-    this.#mainStats.setClusters(config.snapshot.clusters, membership.current());
-    await this.#apply(config, modules, membership);
+    const problems = await this.#updates.start(config);
+    if (problems.length > 0) throw new StartError(problems.join("\n"));
     this.#state = "LIVE";
     const ms = performance.now() - this.startedMs;
     const { concurrency } = this.options;
-    this.#mainStats.setLive(ms, config.snapshot.listeners.length, concurrency);
+    this.#mainStats.setLive(ms);
     reportStart({
       logger: this.#logger,
       engine: this.engineName,
@@ -227,21 +231,6 @@ export class Server {
       workers: concurrency,
       ms,
     });
-  }
-
-  async #apply(
-    config: LoadedConfig,
-    modules: PluginModules,
-    membership: Membership,
-  ): Promise<void> {
-    const problems = await this.#pool.apply({
-      version: config.snapshot.version,
-      snapshot: modules.snapshot,
-      memberships: membership.current(),
-      modules: modules.modules,
-    });
-    if (problems.length > 0)
-      throw new StartError(problems.map((p) => located(config, p)).join("\n"));
   }
 
   async #startAdmin(config: LoadedConfig): Promise<void> {
@@ -320,17 +309,6 @@ export class Server {
       },
     });
   }
-}
-
-function moduleError(config: LoadedConfig, modules: PluginModules): StartError {
-  const lines = modules.problems.map((p) => problemAt(config, p.path, p.message));
-  return new StartError(lines.join("\n"));
-}
-
-/** A worker's problem begins with the configuration path it is about: "PATH: words". */
-function located(config: LoadedConfig, problem: string): string {
-  const match = /^(static_resources\S*): ([\s\S]*)$/.exec(problem);
-  return match === null ? problem : problemAt(config, match[1] as string, match[2] as string);
 }
 
 /** "1.2.3.4:80", "[::1]:80", or the path of a unix socket. */

@@ -4,12 +4,13 @@ import { performance } from "node:perf_hooks";
 import { Worker } from "node:worker_threads";
 import { LogLevel } from "../core/logger.ts";
 import type { Logger } from "../core/logger.ts";
-import type { ClusterMembership } from "../config/snapshot.ts";
+import type { ClusterMembership, DynamicRouteTable } from "../config/snapshot.ts";
 import type { StatDefinition } from "../stats/store.ts";
 import type {
   FromWorker,
   ListenerAddress,
   PrepareMessage,
+  PrepareRoutesMessage,
   ToWorker,
   WorkerBirth,
 } from "./protocol.ts";
@@ -51,6 +52,17 @@ const RESTART_DELAY_MS_MAX = 10_000;
 /** What workers get to write their access logs when the time for draining is over. */
 const CUT_TIMEOUT_MS = 1000;
 
+/** How a version is put in force. */
+export interface ApplyOptions {
+  /**
+   * Of the version, only these route tables are new: workers that have the version before get
+   * nothing else. Default: the whole version is prepared.
+   */
+  readonly changedRoutes?: readonly DynamicRouteTable[];
+  /** All workers have it; from now on `catchUp` must say what holds with it. */
+  readonly onCommitted?: () => void;
+}
+
 /** What a worker answered to a phase; problems are empty when it agrees. */
 interface Answer {
   readonly problems: readonly string[];
@@ -60,24 +72,28 @@ interface Answer {
 export class WorkerPool {
   readonly #options: WorkerPoolOptions;
   readonly #members: Member[];
-  #nextId: number = 0;
-  #current: Version | null = null;
+  #nextId: number;
+  #current: Version | null;
   #addresses: readonly ListenerAddress[];
   #queue: Promise<unknown>;
-  #isStopping: boolean = false;
+  #isStopping: boolean;
   #restartDelayMs: number;
   /** Replacements to come. They hold the process: without workers nothing else may. */
   readonly #restartTimers: Set<NodeJS.Timeout>;
   /** Workers that were replaced. */
-  restarts: number = 0;
+  restarts: number;
 
   constructor(options: WorkerPoolOptions) {
     this.#options = options;
     this.#members = [];
+    this.#nextId = 0;
+    this.#current = null;
     this.#addresses = [];
     this.#queue = Promise.resolve();
+    this.#isStopping = false;
     this.#restartDelayMs = RESTART_DELAY_MS;
     this.#restartTimers = new Set();
+    this.restarts = 0;
     for (let index = 0; index < options.count; index += 1) this.#members.push(this.#create(index));
   }
 
@@ -95,8 +111,8 @@ export class WorkerPool {
    * Puts a version in force in all workers or in none. Answers with what is wrong, [] when it is in
    * force. Calls are done one after the other.
    */
-  apply(version: Version): Promise<readonly string[]> {
-    const done = this.#queue.then(() => this.#apply(version));
+  apply(version: Version, options: ApplyOptions = {}): Promise<readonly string[]> {
+    const done = this.#queue.then(() => this.#apply(version, options));
     this.#queue = done.catch(() => undefined);
     return done;
   }
@@ -120,24 +136,46 @@ export class WorkerPool {
     await Promise.all(this.#members.map((member) => member.terminate()));
   }
 
-  async #apply(version: Version): Promise<readonly string[]> {
-    const members = [...this.#members];
-    const problems = await this.#prepare(members, version);
+  async #apply(version: Version, options: ApplyOptions): Promise<readonly string[]> {
+    const members = this.#membersToAsk();
+    if (members.length === 0) return ["no worker is up: they are being replaced"];
+    const problems = await this.#prepare(members, version, options);
     if (problems.length > 0) {
       for (const member of members) member.post({ type: "abort", version: version.version });
       return problems;
     }
     await Promise.all(members.map((member) => member.commit(version.version)));
     this.#current = version;
+    for (const member of members) member.isUp = true;
+    options.onCommitted?.();
     for (const member of members) this.#tellHosts(member, version.memberships);
     return [];
   }
 
+  /** The dead, and successors that have nothing yet, get what is in force when they come up. */
+  #membersToAsk(): Member[] {
+    if (this.#current === null) return [...this.#members];
+    return this.#members.filter((member) => member.isUp && !member.isDead);
+  }
+
   /** The first worker goes first: it finds ports and faults; the others follow one by one. */
-  async #prepare(members: readonly Member[], version: Version): Promise<readonly string[]> {
-    let bound: readonly ListenerAddress[] = [];
+  async #prepare(
+    members: readonly Member[],
+    version: Version,
+    { changedRoutes }: ApplyOptions,
+  ): Promise<readonly string[]> {
+    let bound: readonly ListenerAddress[] = changedRoutes === undefined ? [] : this.#addresses;
     for (const member of members) {
-      const answer = await member.prepare({ type: "prepare", ...version, bound });
+      const answer = await member.prepare(
+        changedRoutes === undefined
+          ? { type: "prepare", ...version, bound }
+          : {
+              type: "prepare_routes",
+              version: version.version,
+              routeTables: changedRoutes,
+              hostname: version.snapshot.server.hostname,
+            },
+      );
       if (answer.problems.length > 0) return answer.problems;
       if (bound.length === 0) bound = answer.addresses;
     }
@@ -195,6 +233,7 @@ export class WorkerPool {
     const answer = await member.prepare({ type: "prepare", ...current, memberships, bound });
     if (answer.problems.length === 0) {
       await member.commit(current.version);
+      member.isUp = true;
       this.#tellHosts(member, memberships);
       for (const message of this.#options.catchUp().messages) member.post(message);
       return;
@@ -220,20 +259,26 @@ class Member {
   readonly id: number;
   readonly index: number;
   readonly bornMs: number;
-  engineName: string = "";
+  engineName: string;
   deathReason: string;
   readonly #worker: Worker;
   readonly #events: WorkerPoolEvents;
-  #waiting: ((answer: Answer) => void) | null = null;
-  #drained: (() => void) | null = null;
+  #waiting: ((answer: Answer) => void) | null;
+  #drained: (() => void) | null;
+  /** It has the version in force. */
+  isUp: boolean;
   #isDead: boolean;
 
   constructor(id: number, index: number, options: WorkerPoolOptions, onDeath: () => void) {
     this.id = id;
     this.index = index;
     this.bornMs = performance.now();
+    this.engineName = "";
     this.deathReason = "";
     this.#events = options.events;
+    this.#waiting = null;
+    this.#drained = null;
+    this.isUp = false;
     this.#isDead = false;
     const workerData: WorkerBirth = { kind: "headgate-worker", index, ...options.birth };
     this.#worker = new Worker(options.entry, { workerData, name: `wrk:worker_${index}` });
@@ -250,11 +295,15 @@ class Member {
     });
   }
 
+  get isDead(): boolean {
+    return this.#isDead;
+  }
+
   post(message: ToWorker): void {
     if (!this.#isDead) this.#worker.postMessage(message);
   }
 
-  prepare(message: PrepareMessage): Promise<Answer> {
+  prepare(message: PrepareMessage | PrepareRoutesMessage): Promise<Answer> {
     return this.#ask(message, "prepare");
   }
 

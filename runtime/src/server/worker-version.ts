@@ -1,31 +1,39 @@
 // One version of the configuration in one worker: what prepare made, commit put in force, and the
-// next version retires. Listeners whose address stays are handed on with their connections.
+// next version retires. Listeners whose addresses stay are handed on with their sockets; chains
+// that are the same keep their connections, others let theirs go in the drain time.
 import type { FileSinks } from "../access-log/file-sink.ts";
 import type { Http1Shared } from "../codec/http1/shared.ts";
-import type { ListenerConfig, Snapshot } from "../config/snapshot.ts";
+import type {
+  AddressConfig,
+  ListenerConfig,
+  Snapshot,
+  WasmPluginConfig,
+} from "../config/snapshot.ts";
 import type { Clock } from "../core/clock.ts";
 import type { LoggerFactory } from "../core/logger.ts";
 import type { Random } from "../core/random.ts";
 import type { TimerWheel } from "../core/timer-wheel.ts";
 import type { NetworkEngine } from "../engine/network-engine.ts";
-import type { NetworkFilterFactory } from "../filter/network-filter.ts";
 import { Listener } from "../network/listener.ts";
 import type { StatsStore } from "../stats/store.ts";
 import type { ClusterManager, PreparedClusters } from "../upstream/cluster-manager.ts";
 import { PluginError } from "../wasm/plugin.ts";
 import type { Plugin } from "../wasm/plugin.ts";
 import { WasmHost } from "../wasm/wasm-host.ts";
+import type { DrainManager } from "./drain-manager.ts";
+import { plainText } from "./fingerprint.ts";
 import { createHcmFactory } from "./hcm-factory.ts";
-import type { DrainManager, ListenerDrain } from "./drain-manager.ts";
+import { ListenerChain } from "./listener-chain.ts";
+import { PluginHandle } from "./plugin-handle.ts";
+import { pluginKeys, pluginsOf } from "./plugin-key.ts";
 import type { ListenerAddress, PrepareMessage } from "./protocol.ts";
 import { stopListeningWhenQuiet } from "./quiet-stop.ts";
-import type { Surroundings } from "./surroundings.ts";
+import { RouteSlots } from "./route-slots.ts";
 import { removeStaleSockets, whyNotShared } from "./shared-sockets.ts";
 
 /** What a worker has for all versions. */
 export interface WorkerContext {
   readonly index: number;
-  readonly surroundings: Surroundings;
   readonly engine: NetworkEngine;
   readonly clock: Clock;
   readonly timers: TimerWheel;
@@ -39,16 +47,23 @@ export interface WorkerContext {
   /** Made with the first version, which names the node. */
   wasmHost: WasmHost | null;
   readonly drain: DrainManager;
+  /** Chains that were replaced and still have connections. */
+  readonly leaving: Set<ListenerChain>;
 }
 
 /** A listener of this version, with the chain that commit gives it. */
 interface PreparedListener {
   readonly listener: Listener;
-  readonly chain: NetworkFilterFactory | null;
-  readonly chainName: string;
-  /** Of the chain's connections. */
-  readonly drain: ListenerDrain;
-  readonly isNew: boolean;
+  readonly config: ListenerConfig;
+  readonly chain: ListenerChain;
+  /** The chain of the version before; null when there was none. */
+  readonly before: ListenerChain | null;
+}
+
+/** A module that commit gives to a plugin which the version before has, too. */
+interface PreparedSwap {
+  readonly handle: PluginHandle;
+  readonly plugin: Plugin;
 }
 
 export class WorkerVersion {
@@ -56,10 +71,15 @@ export class WorkerVersion {
   readonly #context: WorkerContext;
   readonly #snapshot: Snapshot;
   readonly #message: PrepareMessage;
-  readonly #previous: WorkerVersion | null;
-  readonly #plugins: Plugin[];
+  /** Until commit. */
+  #previous: WorkerVersion | null;
   readonly #listeners: PreparedListener[];
-  #clusters: PreparedClusters | null = null;
+  readonly #plugins: Map<string, PluginHandle>;
+  /** By their index in the snapshot. */
+  readonly #pluginByIndex: Map<number, PluginHandle>;
+  readonly #swaps: PreparedSwap[];
+  readonly #routeSlots: RouteSlots;
+  #clusters: PreparedClusters | null;
 
   constructor(context: WorkerContext, message: PrepareMessage, previous: WorkerVersion | null) {
     this.version = message.version;
@@ -67,8 +87,23 @@ export class WorkerVersion {
     this.#snapshot = message.snapshot;
     this.#message = message;
     this.#previous = previous;
-    this.#plugins = [];
     this.#listeners = [];
+    this.#plugins = new Map();
+    this.#pluginByIndex = new Map();
+    this.#swaps = [];
+    const { hostname } = message.snapshot.server;
+    const options = { clock: context.clock, hostname };
+    this.#routeSlots = new RouteSlots(
+      message.snapshot.routeTables,
+      previous?.routeSlots ?? null,
+      options,
+    );
+    this.#clusters = null;
+  }
+
+  /** Tables that come by RDS. */
+  get routeSlots(): RouteSlots {
+    return this.#routeSlots;
   }
 
   /** Where this version listens. */
@@ -99,34 +134,43 @@ export class WorkerVersion {
   /** Puts this version in force. */
   commit(): void {
     if (this.#clusters !== null) this.#context.clusterManager.commit(this.#clusters);
-    for (const { listener, chain, chainName } of this.#listeners) {
-      listener.setChain(chain, chainName);
+    this.#routeSlots.commit();
+    for (const { handle, plugin } of this.#swaps.splice(0)) handle.replace(plugin);
+    for (const { listener, config, chain, before } of this.#listeners) {
+      if (chain !== before) {
+        listener.update(config);
+        const group = listener.setChain(chain.factory, chain.name);
+        before?.leave(group);
+      }
       listener.open();
     }
+    this.#previous?.retire(this);
+    this.#previous = null;
   }
 
   /** Undoes prepare. */
   abort(): void {
-    for (const { listener, isNew } of this.#listeners) {
-      if (!isNew) continue;
-      listener.stopListening();
-      listener.closeConnections();
+    for (const { listener, chain, before } of this.#listeners) {
+      if (before === null) {
+        listener.stopListening();
+        listener.closeConnections();
+      }
+      if (chain !== before) chain.release();
     }
-    for (const plugin of this.#plugins) plugin.drain();
+    for (const { plugin } of this.#swaps.splice(0)) plugin.drain();
+    this.#endUnheldPlugins();
   }
 
-  /** The next version is in force: what it did not take over ends when its streams do. */
-  retire(): void {
-    const { nextTurn } = this.#context.surroundings;
-    for (const { listener, drain } of this.#listeners) {
-      if (listener.isHandedOn) {
-        listener.isHandedOn = false;
-        continue;
-      }
-      drain.own.start();
-      stopListeningWhenQuiet([listener], nextTurn, () => listener.shutdownConnections(() => {}));
+  /** `next` is in force: what it did not take over ends when its streams do. */
+  retire(next: WorkerVersion): void {
+    for (const { listener, chain } of this.#listeners) {
+      if (next.#listeners.some((other) => other.listener === listener)) continue;
+      // Who is in the accept queue still gets the old chain.
+      stopListeningWhenQuiet([listener], () => {
+        this.#context.engine.runTurn(() => chain.leave(listener.setChain(null, "")));
+      });
+      chain.drain.own.start();
     }
-    for (const plugin of this.#plugins) plugin.drain();
   }
 
   /** /drain_listeners: connections that are there stay. */
@@ -135,7 +179,6 @@ export class WorkerVersion {
     const listeners = this.#listeners.map((prepared) => prepared.listener);
     stopListeningWhenQuiet(
       listeners.filter((listener) => drain.isStopped(listener.config)),
-      this.#context.surroundings.nextTurn,
       () => {},
     );
   }
@@ -143,30 +186,31 @@ export class WorkerVersion {
   /** Stops listening, closes idle connections, calls back when the last stream has ended. */
   stop(done: () => void): void {
     const listeners = this.#listeners.map((prepared) => prepared.listener);
-    let waiting = listeners.length;
-    if (waiting === 0) {
-      done();
-      return;
-    }
-    stopListeningWhenQuiet(listeners, this.#context.surroundings.nextTurn, () => {
-      this.#context.engine.runTurn(() => {
-        for (const listener of listeners) {
-          listener.shutdownConnections(() => {
-            waiting -= 1;
-            if (waiting === 0) done();
-          });
-        }
-      });
+    stopListeningWhenQuiet(listeners, () => {
+      this.#context.engine.runTurn(() => this.#shutdown(listeners, done));
     });
+  }
+
+  #shutdown(listeners: readonly Listener[], done: () => void): void {
+    const leaving = [...this.#context.leaving];
+    let waiting = listeners.length + leaving.length + 1;
+    const settle = (): void => {
+      waiting -= 1;
+      if (waiting === 0) done();
+    };
+    for (const listener of listeners) listener.shutdownConnections(settle);
+    for (const chain of leaving) chain.shutdown(settle);
+    settle();
   }
 
   /** Resets what `stop` has waited for; then `stop` calls back. */
   closeConnections(): void {
     for (const { listener } of this.#listeners) listener.closeConnections();
+    for (const chain of this.#context.leaving) chain.closeNow();
   }
 
   #preparePlugins(problems: string[]): void {
-    const { clock, timers, random, stats, log, index } = this.#context;
+    const { clock, timers, random, stats, log } = this.#context;
     this.#context.wasmHost ??= new WasmHost({
       clock,
       timers,
@@ -174,18 +218,49 @@ export class WorkerVersion {
       stats,
       logger: log,
       node: this.#snapshot.node,
-      workerIndex: index,
+      workerIndex: this.#context.index,
     });
-    for (const config of this.#snapshot.plugins) {
-      const module = this.#message.modules.get(config.moduleSha256);
-      if (module === undefined) {
-        problems.push(`${config.where}: the module of plugin ${config.name} is missing`);
-        continue;
-      }
-      const plugin = this.#context.wasmHost.preparePlugin(config, module);
-      if (plugin instanceof PluginError) {
-        problems.push(`${config.where}: plugin ${config.name}: ${plugin.reasons.join("; ")}`);
-      } else this.#plugins.push(plugin);
+    for (const [index, key] of pluginKeys(this.#snapshot)) {
+      const handle = this.#preparePlugin(key, index, problems);
+      if (handle === null) continue;
+      this.#plugins.set(key, handle);
+      this.#pluginByIndex.set(index, handle);
+    }
+  }
+
+  /** A plugin that the version before has, too, stays; with another module it is made anew. */
+  #preparePlugin(key: string, index: number, problems: string[]): PluginHandle | null {
+    const config = this.#snapshot.plugins[index] as WasmPluginConfig;
+    const handle = this.#previous?.plugin(key) ?? null;
+    if (handle !== null && handle.moduleSha256 === config.moduleSha256) return handle;
+    const plugin = this.#makePlugin(config, problems);
+    if (plugin === null) return null;
+    if (handle === null) return new PluginHandle(key, plugin);
+    this.#swaps.push({ handle, plugin });
+    return handle;
+  }
+
+  #makePlugin(config: WasmPluginConfig, problems: string[]): Plugin | null {
+    const module = this.#message.modules.get(config.moduleSha256);
+    if (module === undefined) {
+      problems.push(`${config.where}: the module of plugin ${config.name} is missing`);
+      return null;
+    }
+    const plugin = (this.#context.wasmHost as WasmHost).preparePlugin(config, module);
+    if (!(plugin instanceof PluginError)) return plugin;
+    problems.push(`${config.where}: plugin ${config.name}: ${plugin.reasons.join("; ")}`);
+    return null;
+  }
+
+  /** The plugin of that key, for the next version. */
+  plugin(key: string): PluginHandle | null {
+    return this.#plugins.get(key) ?? null;
+  }
+
+  /** New ones that no chain holds. */
+  #endUnheldPlugins(): void {
+    for (const [key, handle] of this.#plugins) {
+      if (this.#previous?.plugin(key) !== handle) handle.endIfUnheld();
     }
   }
 
@@ -218,17 +293,54 @@ export class WorkerVersion {
   }
 
   #prepareListener(config: ListenerConfig): PreparedListener {
+    const before = this.#previous?.findFor(config, this.#snapshot.listeners) ?? null;
+    if (before !== null && before.config.reusePort !== config.reusePort) {
+      throw new Error("enable_reuse_port cannot change at run time: use another address");
+    }
+    const plugins = new Map<number, PluginHandle>();
+    for (const at of pluginsOf(config))
+      plugins.set(at, this.#pluginByIndex.get(at) as PluginHandle);
+    const fingerprint = plainText([config, [...plugins.values()].map(({ key }) => key)]);
+    const chain =
+      before?.chain.fingerprint === fingerprint
+        ? before.chain
+        : this.#makeChain(config, fingerprint, plugins);
+    const listener = before?.listener ?? this.#makeListener(config);
+    return { listener, config, chain, before: before?.chain ?? null };
+  }
+
+  #makeChain(
+    config: ListenerConfig,
+    fingerprint: string,
+    plugins: ReadonlyMap<number, PluginHandle>,
+  ): ListenerChain {
+    const { drain } = this.#context;
     const chainConfig = config.filterChains[0] ?? config.defaultFilterChain;
     const hcm = chainConfig?.hcm ?? null;
-    const drain = this.#context.drain.createListenerDrain(config);
-    const chain =
-      hcm === null
-        ? null
-        : createHcmFactory(this.#context, this.#snapshot, config, hcm, this.#plugins, drain);
-    const chainName = chainConfig?.name ?? "";
-    const kept = this.#previous?.takeOver(config) ?? null;
-    if (kept !== null) return { listener: kept, chain, chainName, drain, isNew: false };
-    const listener = new Listener(config, {
+    const chain = new ListenerChain(
+      fingerprint,
+      chainConfig?.name ?? "",
+      [...plugins.values()],
+      this.#context,
+      drain.createListenerDrain(config),
+    );
+    if (hcm === null) return chain;
+    const slots = this.#routeSlots;
+    const factory = createHcmFactory(
+      this.#context,
+      this.#snapshot,
+      config,
+      hcm,
+      plugins,
+      slots,
+      chain.drain,
+    );
+    chain.factory = factory;
+    return chain;
+  }
+
+  #makeListener(config: ListenerConfig): Listener {
+    return new Listener(config, {
       engine: this.#context.engine,
       clock: this.#context.clock,
       timers: this.#context.timers,
@@ -237,23 +349,31 @@ export class WorkerVersion {
       nextConnectionId: this.#context.nextConnectionId,
       logger: this.#context.log.logger("conn_handler"),
     });
-    return { listener, chain, chainName, drain, isNew: true };
   }
 
-  /** The listener of the same name and addresses, for the next version. */
-  takeOver(config: ListenerConfig): Listener | null {
-    for (const { listener } of this.#listeners) {
-      if (listener.config.name === config.name && hasSameSockets(listener.config, config)) {
-        listener.isHandedOn = true;
-        return listener;
-      }
-    }
-    return null;
+  /**
+   * The listener of the same addresses, for the next version: the one of the same name, or one
+   * whose name is not there any more.
+   */
+  findFor(config: ListenerConfig, next: readonly ListenerConfig[]): PreparedListener | null {
+    const same = this.#listeners.filter((mine) => hasSameAddresses(mine.config, config));
+    const named = same.find((mine) => mine.config.name === config.name);
+    if (named !== undefined) return named;
+    // Which port a 0 has become is for the name to say.
+    if (addressesOf(config).some(({ kind, port }) => kind === "ip" && port === 0)) return null;
+    const isFree = (mine: PreparedListener): boolean =>
+      !next.some((other) => {
+        const isIts = other.name === mine.config.name;
+        return isIts && hasSameAddresses(other, mine.config);
+      });
+    return same.find(isFree) ?? null;
   }
 
   #listen(done: (problems: readonly string[]) => void): void {
     const problems: string[] = [];
-    const fresh = this.#listeners.filter((prepared) => prepared.isNew && this.#mayListen(prepared));
+    const fresh = this.#listeners.filter(
+      (prepared) => prepared.before === null && this.#mayListen(prepared),
+    );
     let waiting = fresh.length;
     if (waiting === 0) {
       done(problems);
@@ -279,8 +399,7 @@ export class WorkerVersion {
 
   /** Port 0 has become a port in the first worker; the others listen on the same one. */
   #portsOf(config: ListenerConfig): number[] {
-    const addresses = [config.address, ...config.additionalAddresses];
-    return addresses.map((address, index) => {
+    return addressesOf(config).map((address, index) => {
       const bound = this.#message.bound.find(
         (other) => other.listener === config.name && other.index === index,
       );
@@ -296,14 +415,10 @@ function logPaths(listener: ListenerConfig): string[] {
   return logs.flatMap(({ sink }) => (sink.kind === "file" ? [sink.path] : []));
 }
 
-function hasSameSockets(a: ListenerConfig, b: ListenerConfig): boolean {
-  const sockets = (c: ListenerConfig): string =>
-    JSON.stringify([
-      c.address,
-      c.additionalAddresses,
-      c.reusePort,
-      c.backlog,
-      c.keepAliveIdleSeconds,
-    ]);
-  return sockets(a) === sockets(b);
+function addressesOf(config: ListenerConfig): AddressConfig[] {
+  return [config.address, ...config.additionalAddresses];
+}
+
+function hasSameAddresses(a: ListenerConfig, b: ListenerConfig): boolean {
+  return plainText(addressesOf(a)) === plainText(addressesOf(b));
 }

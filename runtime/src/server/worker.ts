@@ -5,34 +5,43 @@ import { Http1ClientConnection } from "../codec/http1/client-connection.ts";
 import { Http1Shared } from "../codec/http1/shared.ts";
 import { Clock } from "../core/clock.ts";
 import { LogLevel } from "../core/logger.ts";
+import { SystemRandom } from "../core/random.ts";
 import { TimerWheel } from "../core/timer-wheel.ts";
+import { createNodeEngine } from "../engine-node/node-engine.ts";
 import { StatsStore } from "../stats/store.ts";
 import type { StatDefinition } from "../stats/store.ts";
 import { openBreakerMemory } from "../upstream/circuit-breaker.ts";
 import { ClusterManager } from "../upstream/cluster-manager.ts";
 import { DrainManager } from "./drain-manager.ts";
 import { ProcessLog } from "./process-log.ts";
-import type { FromWorker, PrepareMessage, ToWorker, WorkerBirth } from "./protocol.ts";
-import { systemSurroundings } from "./surroundings.ts";
-import type { Surroundings } from "./surroundings.ts";
+import type {
+  FromWorker,
+  PrepareMessage,
+  PrepareRoutesMessage,
+  ToWorker,
+  WorkerBirth,
+} from "./protocol.ts";
+import { RouteUpdate } from "./route-update.ts";
 import { WorkerVersion } from "./worker-version.ts";
 import type { WorkerContext } from "./worker-version.ts";
+
+/** What may come into force next: a whole version, or new route tables for the current one. */
+interface Prepared {
+  readonly version: number;
+  commit(): void;
+  abort(): void;
+}
 
 export class WorkerServer {
   readonly #send: (message: FromWorker) => void;
   readonly #log: ProcessLog;
   readonly #context: WorkerContext;
   readonly #definitions: StatDefinition[];
-  readonly #nextTurn: (callback: () => void) => void;
-  #prepared: WorkerVersion | null = null;
-  #current: WorkerVersion | null = null;
-  #isStopping: boolean = false;
+  #prepared: Prepared | null;
+  #current: WorkerVersion | null;
+  #isStopping: boolean;
 
-  constructor(
-    birth: WorkerBirth,
-    send: (message: FromWorker) => void,
-    surroundings: Surroundings = systemSurroundings(),
-  ) {
+  constructor(birth: WorkerBirth, send: (message: FromWorker) => void) {
     this.#send = send;
     this.#log = new ProcessLog({
       level: birth.logLevel,
@@ -41,22 +50,22 @@ export class WorkerServer {
       path: birth.logPath,
     });
     this.#definitions = [];
-    this.#nextTurn = surroundings.nextTurn;
+    this.#prepared = null;
+    this.#current = null;
+    this.#isStopping = false;
     const stats = new StatsStore({ onDefine: (definition) => this.#onDefine(definition) });
-    this.#context = createContext(birth, this.#log, stats, surroundings);
+    this.#context = createContext(birth, this.#log, stats);
     const engine = this.#context.engine.name;
     this.#send({ type: "online", statsMemory: stats.memory, engine });
-  }
-
-  /** What is in it, for those who count what is left. */
-  get contextForTest(): WorkerContext {
-    return this.#context;
   }
 
   onMessage(message: ToWorker): void {
     switch (message.type) {
       case "prepare":
         this.#prepare(message);
+        return;
+      case "prepare_routes":
+        this.#prepareRoutes(message);
         return;
       case "commit":
         this.#commit(message.version);
@@ -112,14 +121,20 @@ export class WorkerServer {
     });
   }
 
+  #prepareRoutes(message: PrepareRoutesMessage): void {
+    this.#prepared?.abort();
+    const slots = this.#current?.routeSlots ?? null;
+    const { clock } = this.#context;
+    this.#prepared = new RouteUpdate(message, slots, { clock, hostname: message.hostname });
+    this.#send({ type: "prepared", version: message.version, addresses: [] });
+  }
+
   #commit(version: number): void {
     const prepared = this.#prepared;
     if (prepared === null || prepared.version !== version) return;
     this.#prepared = null;
-    const old = this.#current;
     this.#context.engine.runTurn(() => prepared.commit());
-    this.#current = prepared;
-    old?.retire();
+    if (prepared instanceof WorkerVersion) this.#current = prepared;
     this.#send({ type: "committed", version });
   }
 
@@ -150,9 +165,7 @@ export class WorkerServer {
 
   /** Names travel in batches: a turn may define hundreds. */
   #onDefine(definition: StatDefinition): void {
-    if (this.#definitions.length === 0) {
-      this.#nextTurn(() => this.#flushDefinitions());
-    }
+    if (this.#definitions.length === 0) setImmediate(() => this.#flushDefinitions());
     this.#definitions.push(definition);
   }
 
@@ -162,16 +175,11 @@ export class WorkerServer {
   }
 }
 
-function createContext(
-  birth: WorkerBirth,
-  log: ProcessLog,
-  stats: StatsStore,
-  surroundings: Surroundings,
-): WorkerContext {
-  const { random, ticks } = surroundings;
-  const clock = new Clock(surroundings.time);
-  const engine = surroundings.createEngine(clock);
-  const timers = new TimerWheel(clock, (callback) => engine.runTurn(callback), ticks);
+function createContext(birth: WorkerBirth, log: ProcessLog, stats: StatsStore): WorkerContext {
+  const clock = new Clock();
+  const engine = createNodeEngine({ clock });
+  const timers = new TimerWheel(clock, (callback) => engine.runTurn(callback));
+  const random = new SystemRandom();
   const http1 = new Http1Shared();
   // Unique in the process: the worker's index in the high part.
   let connectionId = birth.index * 2 ** 40;
@@ -194,7 +202,6 @@ function createContext(
   log.logger("main").log(LogLevel.Debug, `worker ${birth.index}: ${engine.name}`);
   return {
     index: birth.index,
-    surroundings,
     engine,
     clock,
     timers,
@@ -207,10 +214,9 @@ function createContext(
     sinks: new FileSinks({
       flushIntervalMs: birth.fileFlushIntervalMs,
       stats: new FileStats(stats),
-      ticks,
-      io: surroundings.files,
     }),
     wasmHost: null,
     drain: new DrainManager(clock, random, birth.drain),
+    leaving: new Set(),
   };
 }

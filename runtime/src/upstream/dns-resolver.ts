@@ -46,35 +46,65 @@ export function staticMembership(config: ClusterConfig): ClusterMembership {
 export class DnsResolver {
   readonly #options: DnsResolverOptions;
   readonly #clusters: Map<string, DnsCluster>;
+  /** Of prepare, until commit or abort. */
+  readonly #fresh: Set<DnsCluster>;
 
   constructor(options: DnsResolverOptions) {
     this.#options = options;
     this.#clusters = new Map();
+    this.#fresh = new Set();
   }
 
   /**
-   * Follows these clusters (others are left alone when their configuration is STATIC) and forgets
-   * the ones that are gone. Returns when each has had its first answer, good or bad; a name that
-   * cannot be resolved is not an error.
+   * Follows these clusters (of STATIC and EDS nothing is asked) and forgets the ones that are gone.
+   * Returns when each has had its first answer, good or bad; a name that cannot be resolved is not
+   * an error.
    */
   async setClusters(configs: readonly ClusterConfig[]): Promise<void> {
-    const next = configs.filter((config) => config.discovery !== "static");
-    const names = new Set(next.map((config) => config.name));
-    for (const [name, cluster] of this.#clusters) {
-      if (names.has(name)) continue;
-      cluster.stop();
-      this.#clusters.delete(name);
-    }
-    const first: Promise<void>[] = [];
-    for (const config of next) {
+    this.commit(await this.prepare(configs));
+  }
+
+  /**
+   * Asks for the names of clusters that are new or have changed, and touches nothing that is
+   * followed; commit or abort ends it. Returns as setClusters.
+   */
+  async prepare(configs: readonly ClusterConfig[]): Promise<PreparedDns> {
+    const clusters = new Map<string, DnsCluster>();
+    const fresh: DnsCluster[] = [];
+    for (const config of configs) {
+      if (config.discovery !== "strict_dns" && config.discovery !== "logical_dns") continue;
       const old = this.#clusters.get(config.name);
-      if (old !== undefined && old.isSame(config)) continue;
-      old?.stop();
+      if (old !== undefined && old.isSame(config)) {
+        clusters.set(config.name, old);
+        continue;
+      }
       const cluster = new DnsCluster(config, this.#options);
-      this.#clusters.set(config.name, cluster);
-      first.push(cluster.start());
+      clusters.set(config.name, cluster);
+      fresh.push(cluster);
+      this.#fresh.add(cluster);
     }
-    await Promise.all(first);
+    await Promise.all(fresh.map((cluster) => cluster.start()));
+    return { clusters, fresh };
+  }
+
+  /** From now on these are followed, and no others; tells what their first answers were. */
+  commit(prepared: PreparedDns): void {
+    for (const [name, cluster] of this.#clusters) {
+      if (prepared.clusters.get(name) !== cluster) cluster.stop();
+    }
+    this.#clusters.clear();
+    for (const [name, cluster] of prepared.clusters) this.#clusters.set(name, cluster);
+    for (const cluster of prepared.fresh) {
+      this.#fresh.delete(cluster);
+      cluster.publish();
+    }
+  }
+
+  abort(prepared: PreparedDns): void {
+    for (const cluster of prepared.fresh) {
+      this.#fresh.delete(cluster);
+      cluster.stop();
+    }
   }
 
   /** The hosts as they are now; undefined for a cluster that is not followed. */
@@ -83,10 +113,16 @@ export class DnsResolver {
   }
 
   stop(): void {
-    for (const cluster of this.#clusters.values()) cluster.stop();
+    for (const cluster of [...this.#clusters.values(), ...this.#fresh]) cluster.stop();
     this.#clusters.clear();
     this.#options.lookup.close();
   }
+}
+
+/** What `prepare` made. */
+export interface PreparedDns {
+  readonly clusters: ReadonlyMap<string, DnsCluster>;
+  readonly fresh: readonly DnsCluster[];
 }
 
 interface UpdateStats {
@@ -104,9 +140,11 @@ class DnsCluster {
   readonly #options: DnsResolverOptions;
   readonly #stats: UpdateStats;
   readonly #targets: readonly DnsTarget[];
-  #hasReported: boolean = false;
-  #isStopped: boolean = false;
-  #hostsText: string = "";
+  #hasReported: boolean;
+  #isStopped: boolean;
+  /** Its hosts are told; until then they are only kept. */
+  #isPublic: boolean;
+  #hostsText: string;
   membership: ClusterMembership;
 
   constructor(config: ClusterConfig, options: DnsResolverOptions) {
@@ -128,6 +166,10 @@ class DnsCluster {
       }
     }
     this.#targets = config.discovery === "logical_dns" ? targets.slice(0, 1) : targets;
+    this.#hasReported = false;
+    this.#isStopped = false;
+    this.#isPublic = false;
+    this.#hostsText = "";
     this.membership = { cluster: config.name, hosts: [] };
   }
 
@@ -143,6 +185,12 @@ class DnsCluster {
   stop(): void {
     this.#isStopped = true;
     for (const target of this.#targets) target.stop();
+  }
+
+  publish(): void {
+    if (this.#isStopped) return;
+    this.#isPublic = true;
+    this.#options.onMembership(this.membership);
   }
 
   /** A target has other hosts than before, or the same again. */
@@ -169,7 +217,7 @@ class DnsCluster {
     this.#hasReported = true;
     this.#hostsText = JSON.stringify(hosts);
     this.membership = { cluster: this.#config.name, hosts };
-    this.#options.onMembership(this.membership);
+    if (this.#isPublic) this.#options.onMembership(this.membership);
   }
 }
 
@@ -182,9 +230,9 @@ class DnsTarget {
   readonly #locality: LocalityConfig;
   readonly #options: DnsResolverOptions;
   readonly #stats: UpdateStats;
-  #failuresInRow: number = 0;
-  #isStopped: boolean = false;
-  #cancelDelay: (() => void) | null = null;
+  #failuresInRow: number;
+  #isStopped: boolean;
+  #cancelDelay: (() => void) | null;
 
   constructor(
     cluster: DnsCluster,
@@ -201,6 +249,9 @@ class DnsTarget {
     this.#locality = locality;
     this.#options = options;
     this.#stats = stats;
+    this.#failuresInRow = 0;
+    this.#isStopped = false;
+    this.#cancelDelay = null;
   }
 
   stop(): void {

@@ -48,6 +48,7 @@ export function clusterConfig(overrides: Partial<ClusterConfig> = {}): ClusterCo
     where: "test.yaml:1:1",
     statName: "up",
     discovery: "static",
+    eds: null,
     lbPolicy: "round_robin",
     leastRequestChoiceCount: 2,
     leastRequestActiveBias: 1,

@@ -6,10 +6,11 @@ const CAPTURED_LINES_MAX = 50;
 
 export class GuestLog {
   readonly #logger: Logger;
-  #captured: string[] | null = null;
+  #captured: string[] | null;
 
   constructor(logger: Logger) {
     this.#logger = logger;
+    this.#captured = null;
   }
 
   /** A guest's message; `prefix` names its plugin. Levels of the ABI are the log's own. */

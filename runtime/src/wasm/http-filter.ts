@@ -40,13 +40,15 @@ export class WasmHttpFilter extends StreamContext implements HttpFilter {
   readonly wants: number;
   readonly #owner: StreamOwner;
   /** The guest knows the context. */
-  #isCreated: boolean = false;
-  #isFailureTold: boolean = false;
+  #isCreated: boolean;
+  #isFailureTold: boolean;
 
   constructor(root: RootContext, wants: number, owner: StreamOwner) {
     super(root);
     this.wants = wants;
     this.#owner = owner;
+    this.#isCreated = false;
+    this.#isFailureTold = false;
   }
 
   attach(callbacks: HttpFilterCallbacks, position: number): void {

@@ -13,10 +13,11 @@ interface Entry {
 
 class Queue {
   readonly items: Buffer[];
-  consumer: QueueConsumer | null = null;
+  consumer: QueueConsumer | null;
 
   constructor() {
     this.items = [];
+    this.consumer = null;
   }
 }
 
@@ -27,13 +28,15 @@ export class SharedStore {
   readonly #data: Map<string, Map<string, Entry>>;
   readonly #tokens: Map<string, number>;
   readonly #queues: Queue[];
-  #lastCas: number = 0;
-  #bytes: number = 0;
+  #lastCas: number;
+  #bytes: number;
 
   constructor() {
     this.#data = new Map();
     this.#tokens = new Map();
     this.#queues = [];
+    this.#lastCas = 0;
+    this.#bytes = 0;
   }
 
   get(vmId: string, key: string): Entry | undefined {

@@ -12,33 +12,50 @@ import type { RootContext } from "./root-context.ts";
 export abstract class StreamContext extends Context {
   readonly #root: RootContext;
   /** Null before the filter has its place in a chain. */
-  callbacks: HttpFilterCallbacks | null = null;
-  position: number = 0;
+  callbacks: HttpFilterCallbacks | null;
+  position: number;
 
   // What a guest may touch now; null = nothing. Set by the filter around callbacks.
-  requestHeaders: HeaderMap | null = null;
-  requestBody: BufferQueue | null = null;
-  requestTrailers: HeaderMap | null = null;
-  responseHeaders: HeaderMap | null = null;
-  responseBody: BufferQueue | null = null;
-  responseTrailers: HeaderMap | null = null;
+  requestHeaders: HeaderMap | null;
+  requestBody: BufferQueue | null;
+  requestTrailers: HeaderMap | null;
+  responseHeaders: HeaderMap | null;
+  responseBody: BufferQueue | null;
+  responseTrailers: HeaderMap | null;
   /** Nothing follows what the callback is about. */
-  isRequestEnd: boolean = false;
-  isResponseEnd: boolean = false;
+  isRequestEnd: boolean;
+  isResponseEnd: boolean;
   /** The answer to a body callback was "buffer": the next one sees old and new bytes together. */
-  isBufferingRequest: boolean = false;
-  isBufferingResponse: boolean = false;
+  isBufferingRequest: boolean;
+  isBufferingResponse: boolean;
   /** The headers of the direction wait at this filter. */
-  areRequestHeadersHeld: boolean = false;
-  areResponseHeadersHeld: boolean = false;
-  isReplied: boolean = false;
-  logging: boolean = false;
+  areRequestHeadersHeld: boolean;
+  areResponseHeadersHeld: boolean;
+  isReplied: boolean;
+  logging: boolean;
   /** The stream is over: what a guest asks for has no effect any more. */
-  isOver: boolean = false;
+  isOver: boolean;
 
   constructor(root: RootContext) {
     super(root.vm, root.plugin);
     this.#root = root;
+    this.callbacks = null;
+    this.position = 0;
+    this.requestHeaders = null;
+    this.requestBody = null;
+    this.requestTrailers = null;
+    this.responseHeaders = null;
+    this.responseBody = null;
+    this.responseTrailers = null;
+    this.isRequestEnd = false;
+    this.isResponseEnd = false;
+    this.isBufferingRequest = false;
+    this.isBufferingResponse = false;
+    this.areRequestHeadersHeld = false;
+    this.areResponseHeadersHeld = false;
+    this.isReplied = false;
+    this.logging = false;
+    this.isOver = false;
   }
 
   override get root(): RootContext {

@@ -32,7 +32,7 @@ export class VmSlot implements VmOwner {
   readonly #backoff: ReloadBackoff;
   readonly #onEmpty: (slot: VmSlot) => void;
   readonly #plugins: Plugin[];
-  #vm: Vm | null = null;
+  #vm: Vm | null;
 
   constructor(
     key: string,
@@ -53,6 +53,7 @@ export class VmSlot implements VmOwner {
     this.#backoff = backoff;
     this.#onEmpty = onEmpty;
     this.#plugins = [];
+    this.#vm = null;
   }
 
   get isAlive(): boolean {

@@ -63,19 +63,19 @@ export class Vm implements Allocator {
   readonly metrics: MetricTable;
   readonly log: GuestLog;
   readonly #owner: VmOwner;
-  #exports: GuestExports | null = null;
+  #exports: GuestExports | null;
   /** The context of the running callback; null = the guest does not run. */
-  current: Context | null = null;
+  current: Context | null;
   /** What hostcalls act on: `current`, unless the guest chose another one. */
-  effective: Context | null = null;
+  effective: Context | null;
   phase: Phase;
-  failure: VmFailure | null = null;
+  failure: VmFailure | null;
   /** A local reply was asked for in this callback: its answer does not count. */
-  isIterationStopped: boolean = false;
+  isIterationStopped: boolean;
   /** An error of ours that stopped the guest: thrown on when the guest is left. */
-  #hostError: unknown = null;
+  #hostError: unknown;
   #deferred: DeferredAction[];
-  #lastCallToken: number = 0;
+  #lastCallToken: number;
 
   constructor(
     services: VmServices,
@@ -92,8 +92,15 @@ export class Vm implements Allocator {
     this.metrics = new MetricTable(services.stats, services.gauges);
     this.log = log;
     this.#owner = owner;
+    this.#exports = null;
+    this.current = null;
+    this.effective = null;
     this.phase = Phase.Initialize;
+    this.failure = null;
+    this.isIterationStopped = false;
+    this.#hostError = null;
     this.#deferred = [];
+    this.#lastCallToken = 0;
     this.#instantiate(module);
     if (this.failure === null) this.#initialize();
     this.phase = Phase.Run;

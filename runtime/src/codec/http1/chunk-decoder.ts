@@ -36,12 +36,20 @@ export interface ChunkReceiver {
 }
 
 export class ChunkDecoder {
-  #state: number = State.Size;
+  #state: number;
   /** Bytes of data that the current chunk still has to bring. */
-  #left: number = 0;
-  #lineBytes: number = 0;
-  #hasDigits: boolean = false;
-  #isEnded: boolean = false;
+  #left: number;
+  #lineBytes: number;
+  #hasDigits: boolean;
+  #isEnded: boolean;
+
+  constructor() {
+    this.#state = State.Size;
+    this.#left = 0;
+    this.#lineBytes = 0;
+    this.#hasDigits = false;
+    this.#isEnded = false;
+  }
 
   /** For the next body. */
   reset(): void {

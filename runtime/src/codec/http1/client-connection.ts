@@ -42,23 +42,23 @@ export class Http1ClientConnection
   extends Http1Connection
   implements ClientConnection, RequestEncoder, ChunkReceiver
 {
-  readonly protocol: number = 11;
-  readonly streamsMax: number = 1;
+  readonly protocol: number;
+  readonly streamsMax: number;
   readonly #callbacks: ClientConnectionCallbacks;
-  #decoder: ResponseDecoder | null = null;
-  #readState: number = ReadState.Idle;
-  #left: number = 0;
+  #decoder: ResponseDecoder | null;
+  #readState: number;
+  #left: number;
   // Of the request at hand.
-  #isHead: boolean = false;
-  #isConnect: boolean = false;
-  #isUpgrade: boolean = false;
-  #isRequestDone: boolean = false;
+  #isHead: boolean;
+  #isConnect: boolean;
+  #isUpgrade: boolean;
+  #isRequestDone: boolean;
   // Of the response at hand.
-  #interimCount: number = 0;
-  #hasBytes: boolean = false;
-  #isClosing: boolean = false;
+  #interimCount: number;
+  #hasBytes: boolean;
+  #isClosing: boolean;
   /** The peer ended its direction of a tunnel. */
-  #isPeerDone: boolean = false;
+  #isPeerDone: boolean;
 
   constructor(
     sink: ByteSink,
@@ -67,7 +67,20 @@ export class Http1ClientConnection
     shared: Http1Shared,
   ) {
     super(sink, options, shared);
+    this.protocol = 11;
+    this.streamsMax = 1;
     this.#callbacks = callbacks;
+    this.#decoder = null;
+    this.#readState = ReadState.Idle;
+    this.#left = 0;
+    this.#isHead = false;
+    this.#isConnect = false;
+    this.#isUpgrade = false;
+    this.#isRequestDone = false;
+    this.#interimCount = 0;
+    this.#hasBytes = false;
+    this.#isClosing = false;
+    this.#isPeerDone = false;
   }
 
   // ---- ClientConnection.

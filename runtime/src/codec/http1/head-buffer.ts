@@ -5,12 +5,14 @@ const SIZE_FIRST = 1024;
 
 export class HeadBuffer {
   #bytes: Buffer;
-  #length: number = 0;
+  #length: number;
   /** Parse again at this length even when no line has ended since. */
-  #parseAt: number = 0;
+  #parseAt: number;
 
   constructor() {
     this.#bytes = Buffer.allocUnsafeSlow(SIZE_FIRST);
+    this.#length = 0;
+    this.#parseAt = 0;
   }
 
   get bytes(): Buffer {

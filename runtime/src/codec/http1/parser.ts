@@ -8,7 +8,6 @@
 import { HeaderId, internHeaderName } from "../../core/header-names.ts";
 import type { HeaderMap } from "../../core/header-map.ts";
 import type { Http1CodecOptions } from "../../core/http1-options.ts";
-import { latin1 } from "../../core/latin1.ts";
 import { isHostByte, isTargetByte, isValueByte, tokenLower } from "./char-tables.ts";
 import { ParseResult } from "./codec-errors.ts";
 import { METHOD_BYTES_MAX, methodAt } from "./methods.ts";
@@ -31,31 +30,52 @@ const Coding = { None: 0, Chunked: 1, Unknown: 2 } as const;
 /** Which rules fields() applies. */
 const Section = { Request: 0, Response: 1, Trailers: 2 } as const;
 
+/** What Buffer has and its type does not tell: text of a range without a view. */
+interface Latin1Source {
+  latin1Slice(from: number, to: number): string;
+}
+
 /** Value of `contentLength` when the message has no such header. */
 export const NO_LENGTH = -1;
 
 export class HeadParser {
   /** Request method, a constant string; "" after response(). */
-  method: string = "";
+  method: string;
   /** Response status; 0 after request(). */
-  status: number = 0;
+  status: number;
   /** 0 for HTTP/1.0, 1 for HTTP/1.1. */
-  minorVersion: number = 1;
+  minorVersion: number;
   /** Bytes of the body by content-length, NO_LENGTH without one. At most 2^53-1. */
-  contentLength: number = NO_LENGTH;
+  contentLength: number;
   /** The body comes in chunks. */
-  isChunked: boolean = false;
+  isChunked: boolean;
   /** Header lines that the option `underscores: "drop"` removed. */
-  droppedUnderscores: number = 0;
+  droppedUnderscores: number;
 
   // Of the head that is being parsed.
-  #versionEnd: number = 0;
-  #minor: number = 1;
-  #lineEnd: number = 0;
-  #hostFrom: number = 0;
-  #hostTo: number = 0;
-  #coding: number = Coding.None;
-  #isLengthBad: boolean = false;
+  #versionEnd: number;
+  #minor: number;
+  #lineEnd: number;
+  #hostFrom: number;
+  #hostTo: number;
+  #coding: number;
+  #isLengthBad: boolean;
+
+  constructor() {
+    this.method = "";
+    this.status = 0;
+    this.minorVersion = 1;
+    this.contentLength = NO_LENGTH;
+    this.isChunked = false;
+    this.droppedUnderscores = 0;
+    this.#versionEnd = 0;
+    this.#minor = 1;
+    this.#lineEnd = 0;
+    this.#hostFrom = 0;
+    this.#hostTo = 0;
+    this.#coding = Coding.None;
+    this.#isLengthBad = false;
+  }
 
   /**
    * Parses a request head at `buffer[from..to)` into `map`, which it resets first. Returns the
@@ -384,6 +404,11 @@ export class HeadParser {
     }
     return 0;
   }
+}
+
+/** The bytes `buffer[from..to)` as latin1 text. */
+export function latin1(buffer: Uint8Array, from: number, to: number): string {
+  return (buffer as unknown as Latin1Source).latin1Slice(from, to);
 }
 
 /** A byte that may not stand here: control characters have a text of their own in Envoy. */

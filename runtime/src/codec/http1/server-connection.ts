@@ -56,19 +56,19 @@ export class Http1ServerConnection
   implements ServerConnection, ResponseEncoder, ChunkReceiver
 {
   /** As Envoy's %PROTOCOL%: 10 or 11, of the request at hand. */
-  protocol: number = 11;
+  protocol: number;
   readonly #callbacks: ServerConnectionCallbacks;
   readonly #stats: Http1ServerStats | null;
-  #decoder: RequestDecoder | null = null;
-  #readState: number = ReadState.Head;
+  #decoder: RequestDecoder | null;
+  #readState: number;
   /** Bytes of content-length that were not read yet. */
-  #left: number = 0;
-  #isDraining: boolean = false;
+  #left: number;
+  #isDraining: boolean;
   // Of the request at hand.
-  #isHead: boolean = false;
-  #isConnect: boolean = false;
-  #minorVersion: number = 1;
-  #isClosing: boolean = false;
+  #isHead: boolean;
+  #isConnect: boolean;
+  #minorVersion: number;
+  #isClosing: boolean;
 
   constructor(
     sink: ByteSink,
@@ -78,8 +78,17 @@ export class Http1ServerConnection
     stats: Http1ServerStats | null,
   ) {
     super(sink, options, shared);
+    this.protocol = 11;
     this.#callbacks = callbacks;
     this.#stats = stats;
+    this.#decoder = null;
+    this.#readState = ReadState.Head;
+    this.#left = 0;
+    this.#isDraining = false;
+    this.#isHead = false;
+    this.#isConnect = false;
+    this.#minorVersion = 1;
+    this.#isClosing = false;
   }
 
   // ---- ServerConnection.

@@ -50,6 +50,7 @@ test("gives a cluster of which little is said Envoy's defaults", async () => {
     trackRemaining: false,
   };
   expect(await clusterOf({ load_assignment: undefined })).toEqual({
+    eds: null,
     name: "up",
     where: CLUSTER_PATH,
     statName: "up",

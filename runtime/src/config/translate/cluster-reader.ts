@@ -17,7 +17,7 @@ const HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 const KEEP_ALIVE_SECONDS = 7200;
 const HOUR_MS = 3_600_000;
 
-export function readCluster(t: Translation, node: ConfigNode, sharedIndex: number): ClusterConfig {
+export function readCluster(t: Translation, node: ConfigNode): ClusterConfig {
   guard(t, node);
   acceptWhatTunes(node);
   readTransportSocket(t, node);
@@ -29,13 +29,14 @@ export function readCluster(t: Translation, node: ConfigNode, sharedIndex: numbe
     where: node.path,
     statName: statText(statName),
     discovery,
+    eds: null,
     ...readBalancing(t, node),
     connectTimeoutMs: durationOr(node, "connect_timeout", 5000),
     perConnectionBufferBytesMax: node.uint("per_connection_buffer_limit_bytes", 1 << 20),
     dns,
     ...readProtocol(t, node),
     circuitBreakers: readCircuitBreakers(node),
-    sharedIndex,
+    sharedIndex: -1,
     localities: readLocalities(t, node, discovery),
     keepAliveIdleSeconds: readKeepAlive(node),
     healthyPanicThresholdPercent: readCommonLb(node),

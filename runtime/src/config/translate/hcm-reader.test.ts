@@ -25,6 +25,7 @@ function caseFormat(typed: Fields): Fields {
 test("gives a connection manager of which little is said Envoy's defaults", async () => {
   const { routes: _, ...manager } = await hcmOf({});
   expect(manager).toEqual({
+    rds: null,
     statPrefix: "main",
     codecType: "auto",
     http1: {

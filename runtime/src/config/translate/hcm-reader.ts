@@ -48,6 +48,7 @@ export function readHcm(t: Translation, node: ConfigNode, clusters: ClusterNames
     httpFilters: filters.filters,
     router: filters.router ?? noRouter,
     routes: readRoutes(t, node, clusters, filters),
+    rds: null,
     accessLogs: readAccessLogs(t, node.nodes("access_log")),
     ...readIdentity(node),
     ...readAddresses(t, node),

@@ -5,9 +5,11 @@ import type { LoadedBootstrap } from "../bootstrap-loader.ts";
 import type { ConfigProblem } from "../config-error.ts";
 import type { ConfigNode } from "../config-node.ts";
 import { ProblemList } from "../problem-list.ts";
-import type { ClusterConfig, ListenerConfig, Snapshot } from "../snapshot.ts";
+import type { ListenerConfig, NodeConfig, ServerConfig, Snapshot } from "../snapshot.ts";
 import { addressText } from "./address-reader.ts";
 import { readAdmin } from "./admin-reader.ts";
+import { assembleSnapshot } from "./assemble-snapshot.ts";
+import type { ClusterResource, ListenerResource } from "./assemble-snapshot.ts";
 import type { AdminConfig } from "./admin-reader.ts";
 import { readCluster } from "./cluster-reader.ts";
 import { throwProblems } from "./found-problems.ts";
@@ -30,7 +32,12 @@ export interface TranslateOptions extends ServiceNames {
 }
 
 export interface TranslatedBootstrap {
+  /** Of the static resources alone. */
   readonly snapshot: Snapshot;
+  readonly clusters: readonly ClusterResource[];
+  readonly listeners: readonly ListenerResource[];
+  readonly node: NodeConfig;
+  readonly server: ServerConfig;
   /** Null when no admin interface is configured. */
   readonly admin: AdminConfig | null;
   /** Milliseconds between merges of histograms, default 5000. */
@@ -49,28 +56,28 @@ export function translateBootstrap(
   guard(t, root);
   acceptWhatTunes(root);
   const resources = root.node("static_resources");
-  const clusters = readClusters(t, resources);
-  const listeners = readListeners(t, resources, clusterNames(loaded, clusters));
+  const clusters = readClusters(t, resources?.nodes("clusters") ?? []);
+  const names = clusterNames(loaded, clusters);
+  const listeners = readListeners(t, resources?.nodes("listeners") ?? [], names);
   const admin = readAdmin(t, root);
   const node = readNode(loaded, options);
   const statsFlushIntervalMs = readStatsFlush(t, root);
   const unread = loaded.unreadFields();
   throwProblems([loaded.errors, problems.errors()], options.ignoreUnsupported ? [] : unread);
+  const server = {
+    fileFlushIntervalMs: options.fileFlushIntervalMs,
+    drainTimeMs: options.drainTimeMs,
+    drainStrategy: options.drainStrategy,
+    hostname: hostname(),
+    hostIp: hostIp(),
+  };
+  const { version } = options;
   return {
-    snapshot: {
-      version: options.version,
-      listeners,
-      clusters,
-      plugins: t.plugins,
-      node,
-      server: {
-        fileFlushIntervalMs: options.fileFlushIntervalMs,
-        drainTimeMs: options.drainTimeMs,
-        drainStrategy: options.drainStrategy,
-        hostname: hostname(),
-        hostIp: hostIp(),
-      },
-    },
+    snapshot: assembleSnapshot({ version, listeners, clusters, routeTables: [], node, server }),
+    clusters,
+    listeners,
+    node,
+    server,
     admin,
     statsFlushIntervalMs,
     warnings: [...loaded.warnings, ...problems.warnings(), ...unread],
@@ -102,42 +109,41 @@ function readStatsFlush(t: Translation, root: ConfigNode): number {
   return durationOr(root, "stats_flush_interval", 5000);
 }
 
-function readClusters(t: Translation, resources: ConfigNode | undefined): ClusterConfig[] {
-  const nodes = resources?.nodes("clusters") ?? [];
-  const clusters = nodes.map((node, index) => readCluster(t, node, index));
+function readClusters(t: Translation, nodes: readonly ConfigNode[]): ClusterResource[] {
+  const clusters = nodes.map((node): ClusterResource => ({ node, config: readCluster(t, node) }));
   const seen = new Set<string>();
-  for (const [index, { name }] of clusters.entries()) {
-    if (name !== "" && seen.has(name)) {
-      t.wrong(nodes[index] as ConfigNode, `duplicate cluster '${name}'`, "name");
-    }
+  for (const { node, config } of clusters) {
+    const { name } = config;
+    if (name !== "" && seen.has(name)) t.wrong(node, `duplicate cluster '${name}'`, "name");
     seen.add(name);
   }
   return clusters;
 }
 
 /** Null when some names could not be read: then nothing is known about a missing name. */
-function clusterNames(loaded: LoadedBootstrap, clusters: readonly ClusterConfig[]): ClusterNames {
+function clusterNames(loaded: LoadedBootstrap, clusters: readonly ClusterResource[]): ClusterNames {
   const unreadable = /^static_resources(?:\.clusters(?:\[\d+\](?:\.name)?)?)?$/;
   const problems = loaded.errors?.problems ?? [];
   if (problems.some((problem) => unreadable.test(problem.path))) return null;
-  return new Set(clusters.map((cluster) => cluster.name));
+  return new Set(clusters.map(({ config }) => config.name));
 }
 
 function readListeners(
   t: Translation,
-  resources: ConfigNode | undefined,
+  nodes: readonly ConfigNode[],
   clusters: ClusterNames,
-): ListenerConfig[] {
-  const listeners: ListenerConfig[] = [];
+): ListenerResource[] {
+  const listeners: ListenerResource[] = [];
   const names = new Set<string>();
   const owners = new Map<string, string>();
-  for (const node of resources?.nodes("listeners") ?? []) {
-    const listener = readListener(t, node, clusters);
+  for (const node of nodes) {
+    const own = t.ofResource();
+    const listener = readListener(own, node, clusters);
     if (listener === null) continue;
     const name = listener.name || freeName(addressText(listener.address), names);
     if (names.has(name)) t.wrong(node, `duplicate listener '${name}'`, "name");
     names.add(name);
-    listeners.push({ ...listener, name });
+    listeners.push({ node, config: { ...listener, name }, plugins: own.plugins });
     checkAddresses(t, node, listener, owners);
   }
   return listeners;

@@ -20,6 +20,11 @@ export class Translation {
     this.#ignoreUnsupported = options.ignoreUnsupported;
   }
 
+  /** For a resource of its own: the same list of problems, plugins counted from 0. */
+  ofResource(): Translation {
+    return new Translation(this.problems, { ignoreUnsupported: this.#ignoreUnsupported });
+  }
+
   /** The configuration is wrong: always an error. */
   wrong(node: ConfigNode, message: string, field?: string): void {
     node.report(this.problems, message, field, "value");

@@ -1,0 +1,89 @@
+// Joins translated resources, wherever they came from, into the snapshot that workers get. Called
+// by translate-bootstrap.ts and, for each change, by server/.
+import type { ConfigNode } from "../config-node.ts";
+import type {
+  AccessLogConfig,
+  ClusterConfig,
+  DynamicRouteTable,
+  FilterChainConfig,
+  ListenerConfig,
+  NodeConfig,
+  ServerConfig,
+  Snapshot,
+  WasmPluginConfig,
+} from "../snapshot.ts";
+
+export interface ClusterResource {
+  /** The message, for /config_dump. */
+  readonly node: ConfigNode;
+  readonly config: ClusterConfig;
+}
+
+export interface ListenerResource {
+  readonly node: ConfigNode;
+  /** Its filters and access loggers name `plugins` by index. */
+  readonly config: ListenerConfig;
+  readonly plugins: readonly WasmPluginConfig[];
+}
+
+export interface SnapshotParts {
+  readonly version: number;
+  readonly listeners: readonly ListenerResource[];
+  readonly clusters: readonly ClusterResource[];
+  readonly routeTables: readonly DynamicRouteTable[];
+  readonly node: NodeConfig;
+  readonly server: ServerConfig;
+  /** Of a cluster's name. Default: its place among the clusters. */
+  readonly sharedIndexOf?: (cluster: string) => number;
+}
+
+export function assembleSnapshot(parts: SnapshotParts): Snapshot {
+  const plugins: WasmPluginConfig[] = [];
+  const listeners: ListenerConfig[] = [];
+  for (const listener of parts.listeners) {
+    listeners.push(withPluginsFrom(listener.config, plugins.length));
+    plugins.push(...listener.plugins);
+  }
+  return {
+    version: parts.version,
+    listeners,
+    clusters: parts.clusters.map(({ config }, index) => ({
+      ...config,
+      sharedIndex: parts.sharedIndexOf?.(config.name) ?? index,
+    })),
+    plugins,
+    routeTables: parts.routeTables,
+    node: parts.node,
+    server: parts.server,
+  };
+}
+
+/** The listener's plugins begin at `first` among all. */
+function withPluginsFrom(listener: ListenerConfig, first: number): ListenerConfig {
+  if (first === 0) return listener;
+  const { filterChains, defaultFilterChain, accessLogs } = listener;
+  const ofChain = (chain: FilterChainConfig): FilterChainConfig =>
+    chainWithPluginsFrom(chain, first);
+  return {
+    ...listener,
+    filterChains: filterChains.map(ofChain),
+    defaultFilterChain: defaultFilterChain === null ? null : ofChain(defaultFilterChain),
+    accessLogs: accessLogs.map((log) => logWithPluginFrom(log, first)),
+  };
+}
+
+function chainWithPluginsFrom(chain: FilterChainConfig, first: number): FilterChainConfig {
+  const { hcm } = chain;
+  if (hcm === null) return chain;
+  const httpFilters = hcm.httpFilters.map((filter) => ({
+    ...filter,
+    plugin: filter.plugin + first,
+  }));
+  const accessLogs = hcm.accessLogs.map((log) => logWithPluginFrom(log, first));
+  return { ...chain, hcm: { ...hcm, httpFilters, accessLogs } };
+}
+
+function logWithPluginFrom(log: AccessLogConfig, first: number): AccessLogConfig {
+  const { sink } = log;
+  return sink.kind === "wasm" ? { ...log, sink: { ...sink, plugin: sink.plugin + first } } : log;
+}

@@ -1,0 +1,95 @@
+// The connections that one listener gave to one filter chain: counted, listed, closed together. A
+// chain that is replaced keeps its group until the last connection has ended.
+import type { Clock } from "../core/clock.ts";
+import type { NetworkFilterFactory } from "../filter/network-filter.ts";
+import type { Connection, ConnectionOwner } from "./connection.ts";
+import type { ListenerStats } from "./listener-stats.ts";
+
+export class ConnectionGroup implements ConnectionOwner {
+  /** Null = no chain takes the connection: it is closed. */
+  readonly chain: NetworkFilterFactory | null;
+  readonly chainName: string;
+  readonly stats: ListenerStats;
+  readonly #clock: Clock;
+  #first: Connection | null;
+  #count: number;
+  #onEmpty: (() => void) | null;
+
+  constructor(
+    chain: NetworkFilterFactory | null,
+    chainName: string,
+    stats: ListenerStats,
+    clock: Clock,
+  ) {
+    this.chain = chain;
+    this.chainName = chainName;
+    this.stats = stats;
+    this.#clock = clock;
+    this.#first = null;
+    this.#count = 0;
+    this.#onEmpty = null;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  add(connection: Connection): void {
+    connection.nextConnection = this.#first;
+    if (this.#first !== null) this.#first.previousConnection = connection;
+    this.#first = connection;
+    this.#count += 1;
+    this.stats.cxActive.inc();
+    this.stats.workerCxActive.inc();
+  }
+
+  /** Calls back once, when no connection is left: at once if there is none. */
+  whenEmpty(callback: () => void): void {
+    const before = this.#onEmpty;
+    this.#onEmpty = (): void => {
+      before?.();
+      callback();
+    };
+    this.#tellEmpty();
+  }
+
+  /** Idle connections close, busy ones finish. */
+  shutdown(): void {
+    for (let connection = this.#first; connection !== null; ) {
+      const next: Connection | null = connection.nextConnection;
+      connection.shutdown();
+      connection = next;
+    }
+  }
+
+  /** Closes every connection at once. */
+  closeNow(): void {
+    for (let connection = this.#first; connection !== null; ) {
+      const next: Connection | null = connection.nextConnection;
+      connection.closeNow();
+      connection = next;
+    }
+  }
+
+  onConnectionClosed(connection: Connection): void {
+    const { previousConnection: previous, nextConnection: next } = connection;
+    if (previous === null) this.#first = next;
+    else previous.nextConnection = next;
+    if (next !== null) next.previousConnection = previous;
+    connection.previousConnection = null;
+    connection.nextConnection = null;
+    this.#count -= 1;
+    this.stats.cxActive.dec();
+    this.stats.workerCxActive.dec();
+    this.stats.cxDestroy.inc();
+    this.stats.cxLengthMs.record(this.#clock.nowMs - connection.info.startMs);
+    this.#tellEmpty();
+  }
+
+  #tellEmpty(): void {
+    const onEmpty = this.#onEmpty;
+    if (onEmpty === null || this.#count > 0) return;
+    this.#onEmpty = null;
+    onEmpty();
+  }
+}

@@ -1,0 +1,88 @@
+// A listener's filter chain in one worker, from prepare until the last connection on it has ended;
+// then what it held is let go. Made by worker-version.ts.
+import type { Clock } from "../core/clock.ts";
+import { TimerEntry } from "../core/timer-wheel.ts";
+import type { TimerWheel } from "../core/timer-wheel.ts";
+import type { NetworkFilterFactory } from "../filter/network-filter.ts";
+import type { ConnectionGroup } from "../network/connection-group.ts";
+import type { DrainManager, ListenerDrain } from "./drain-manager.ts";
+import type { PluginHandle } from "./plugin-handle.ts";
+
+export interface ChainContext {
+  readonly clock: Clock;
+  readonly timers: TimerWheel;
+  readonly drain: DrainManager;
+  /** Chains that were replaced and still have connections. */
+  readonly leaving: Set<ListenerChain>;
+}
+
+/** The timer is the end of the drain time. */
+export class ListenerChain extends TimerEntry {
+  /** Of the configuration: the next version keeps a chain that has the same. */
+  readonly fingerprint: string;
+  readonly name: string;
+  /** Of its connections. */
+  readonly drain: ListenerDrain;
+  /** Null = no connection is taken. */
+  factory: NetworkFilterFactory | null;
+  readonly #plugins: readonly PluginHandle[];
+  readonly #context: ChainContext;
+  /** What is left; null while it is in force. */
+  #group: ConnectionGroup | null;
+
+  constructor(
+    fingerprint: string,
+    name: string,
+    plugins: readonly PluginHandle[],
+    context: ChainContext,
+    drain: ListenerDrain,
+  ) {
+    super();
+    this.fingerprint = fingerprint;
+    this.name = name;
+    this.drain = drain;
+    this.factory = null;
+    this.#plugins = plugins;
+    this.#context = context;
+    this.#group = null;
+    for (const plugin of plugins) plugin.hold();
+  }
+
+  /**
+   * Another chain has its place, or none: `group` are its connections. Their answers ask them to
+   * leave; whoever has not left when the drain time is over is cut off, as in Envoy.
+   */
+  leave(group: ConnectionGroup): void {
+    const { clock, timers, drain, leaving } = this.#context;
+    this.#group = group;
+    this.drain.own.start();
+    leaving.add(this);
+    timers.schedule(this, clock.nowMs + drain.options.drainTimeMs);
+    group.whenEmpty(() => {
+      timers.cancel(this);
+      leaving.delete(this);
+      this.release();
+    });
+  }
+
+  /** Idle connections close, busy ones finish. */
+  shutdown(onEmpty: () => void): void {
+    this.#group?.shutdown();
+    if (this.#group === null) onEmpty();
+    else this.#group.whenEmpty(onEmpty);
+  }
+
+  closeNow(): void {
+    this.#group?.closeNow();
+  }
+
+  /** No connection uses it. */
+  release(): void {
+    for (const plugin of this.#plugins) plugin.release();
+  }
+
+  override onDeadline(): void {
+    this.#group?.shutdown();
+    this.#group?.closeNow();
+  }
+}

@@ -1,0 +1,45 @@
+// When a plugin of the next version is the one of the version before, whatever has become of its
+// module. Main decides by it which files are read, workers which VMs stay.
+import { createHash } from "node:crypto";
+import type { ListenerConfig, Snapshot, WasmPluginConfig } from "../config/snapshot.ts";
+import { plainText } from "./fingerprint.ts";
+
+/**
+ * The key of each plugin by its index: the listener that has it, its configuration, and its place
+ * among equals there.
+ */
+export function pluginKeys(snapshot: Snapshot): Map<number, string> {
+  const keys = new Map<number, string>();
+  for (const listener of snapshot.listeners) {
+    const counts = new Map<string, number>();
+    for (const index of pluginsOf(listener)) {
+      const config = snapshot.plugins[index];
+      if (config === undefined) continue;
+      const key = keyOf(listener.name, config);
+      const count = counts.get(key) ?? 0;
+      counts.set(key, count + 1);
+      keys.set(index, `${key}#${count}`);
+    }
+  }
+  return keys;
+}
+
+/** Indexes of the plugins that its filters and access loggers name, each once. */
+export function pluginsOf(listener: ListenerConfig): Set<number> {
+  const plugins = new Set<number>();
+  for (const chain of [...listener.filterChains, listener.defaultFilterChain]) {
+    for (const filter of chain?.hcm?.httpFilters ?? []) plugins.add(filter.plugin);
+    for (const { sink } of chain?.hcm?.accessLogs ?? []) {
+      if (sink.kind === "wasm") plugins.add(sink.plugin);
+    }
+  }
+  for (const { sink } of listener.accessLogs) if (sink.kind === "wasm") plugins.add(sink.plugin);
+  return plugins;
+}
+
+function keyOf(listener: string, config: WasmPluginConfig): string {
+  const { moduleSha256: _sha256, code, ...rest } = config;
+  const { inlineBytes } = code;
+  const inline = inlineBytes === null ? "" : createHash("sha256").update(inlineBytes).digest("hex");
+  return plainText([listener, rest, code.filename, code.sha256, inline]);
+}

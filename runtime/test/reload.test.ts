@@ -1,0 +1,266 @@
+// Reloads of a real process by SIGHUP: with traffic all the time, with parts that come and go, and
+// with mistakes.
+import { once } from "node:events";
+import { renameSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { Server } from "node:http";
+import { connect } from "node:net";
+import type { AddressInfo } from "node:net";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { bootstrap, listener, socketAddress, wasmFilter } from "./bootstrap.ts";
+import { compileGuest } from "./guests/compile.ts";
+import { HeadgateProcess, Scratch } from "./headgate-process.ts";
+import { LoadDriver } from "./load-driver.ts";
+
+/** HEADGATE_RELOADS=50 for the figure of the acceptance; fewer here, so that tests stay short. */
+const RELOADS = Number(process.env["HEADGATE_RELOADS"] ?? 6);
+
+let upstreams: Server[];
+/** Each answers with its index. */
+let ports: number[];
+let scratch: Scratch;
+let running: HeadgateProcess[] = [];
+
+beforeAll(async () => {
+  upstreams = [0, 1].map((index) => createServer((_, response) => response.end(`up ${index}`)));
+  for (const upstream of upstreams) await once(upstream.listen(0, "127.0.0.1"), "listening");
+  ports = upstreams.map((upstream) => (upstream.address() as AddressInfo).port);
+});
+
+afterAll(() => {
+  for (const upstream of upstreams) {
+    upstream.close();
+    upstream.closeAllConnections();
+  }
+});
+
+beforeEach(() => {
+  scratch = new Scratch();
+});
+
+afterEach(async () => {
+  for (const headgate of running) await headgate.end();
+  running = [];
+  scratch.remove();
+});
+
+async function start(
+  config: object,
+  options: Parameters<typeof HeadgateProcess.start>[2] = {},
+): Promise<HeadgateProcess> {
+  const headgate = await HeadgateProcess.start(scratch, config, { concurrency: 2, ...options });
+  running.push(headgate);
+  return headgate;
+}
+
+/** Writes the configuration, reloads, and waits until it is in force, or refused. */
+async function reload(
+  headgate: HeadgateProcess,
+  config: object | string,
+  outcome: "success" | "rejected" = "success",
+): Promise<void> {
+  const before = await headgate.stat(`server.reload_${outcome}`);
+  const next = scratch.write("next.yaml", config);
+  renameSync(next, scratch.path("envoy.yaml"));
+  headgate.kill("SIGHUP");
+  await headgate.waitFor(
+    async () => (await headgate.stat(`server.reload_${outcome}`)) > before,
+    `a reload with ${outcome}`,
+  );
+}
+
+async function text(target: string, path = "/"): Promise<string> {
+  return await (await fetch(`http://${target}${path}`)).text();
+}
+
+/** A kept connection: each call sends a request on it and answers with the whole response. */
+class Client {
+  readonly #socket: ReturnType<typeof connect>;
+  isClosed = false;
+
+  constructor(target: string) {
+    this.#socket = connect(Number(target.split(":")[1]), "127.0.0.1");
+    this.#socket.on("error", () => {});
+    this.#socket.on("close", () => {
+      this.isClosed = true;
+    });
+  }
+
+  async ask(): Promise<string> {
+    this.#socket.write("GET / HTTP/1.1\r\nhost: a\r\n\r\n");
+    const [data] = (await once(this.#socket, "data")) as [Buffer];
+    return data.toString("latin1");
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+}
+
+/** The configuration of round `i`: what a request meets is different each time. */
+function rounds(i: number): object {
+  const header = [{ header: { key: "x-round", value: String(i) } }];
+  const hcm = {
+    route_config: {
+      virtual_hosts: [
+        {
+          name: "all",
+          domains: ["*"],
+          routes: [{ match: { prefix: "/" }, route: { cluster: "up" } }],
+        },
+      ],
+      response_headers_to_add: header,
+    },
+  };
+  // The cluster is a new one each time, and so are its pools.
+  const config = bootstrap({ upstreamPort: ports[i % 2] as number, hcm }) as {
+    static_resources: { clusters: { connect_timeout?: string }[] };
+  };
+  (config.static_resources.clusters[0] as { connect_timeout?: string }).connect_timeout =
+    `${i + 1}s`;
+  return config;
+}
+
+describe("SIGHUP", () => {
+  test(`${RELOADS} reloads under load fail no request`, { timeout: 120_000 }, async () => {
+    const headgate = await start(rounds(0), { flags: ["--drain-time-s", "2"] });
+    const target = await headgate.listener();
+    const load = new LoadDriver({ targets: [target], concurrency: 16, body: null });
+    for (let i = 1; i <= RELOADS; i += 1) {
+      const seen = load.succeeded;
+      await reload(headgate, rounds(i));
+      await headgate.waitFor(() => load.succeeded > seen + 50, "traffic");
+    }
+    await load.stop();
+    expect(load.failures).toEqual([]);
+    expect(load.failed).toBe(0);
+    expect([...load.bodies.keys()].toSorted()).toEqual(["up 0", "up 1"]);
+    // Nothing moved.
+    expect(await headgate.listener()).toBe(target);
+    expect(await headgate.stat("server.reload_success")).toBe(RELOADS);
+    expect(await headgate.stat("server.config_version")).toBe(RELOADS + 1);
+    expect(await headgate.stat("listener_manager.listener_in_place_updated")).toBe(RELOADS);
+    expect(await headgate.stat("cluster_manager.cluster_modified")).toBe(RELOADS);
+    const response = await fetch(`http://${target}/`);
+    expect(response.headers.get("x-round")).toBe(String(RELOADS));
+  });
+
+  test("what is the same keeps its connections; what has changed asks them to leave", async () => {
+    const config = (value: string): object =>
+      bootstrap({ upstreamPort: ports[0] as number }, [
+        listener({ hcm: { server_name: value } }, "second"),
+      ]);
+    const flags = ["--drain-strategy", "immediate"];
+    const headgate = await start(config("one"), { flags });
+    const kept = new Client(await headgate.listener());
+    const left = new Client(await headgate.listener("second"));
+    expect(await kept.ask()).not.toContain("connection: close");
+    expect(await left.ask()).toContain("server: one");
+    await reload(headgate, config("two"));
+    expect(await kept.ask()).not.toContain("connection: close");
+    // On the old connection the old chain answers, once more.
+    const answer = await left.ask();
+    expect(answer).toContain("server: one");
+    expect(answer).toContain("connection: close");
+    const fresh = new Client(await headgate.listener("second"));
+    expect(await fresh.ask()).toContain("server: two");
+    for (const client of [kept, left, fresh]) client.destroy();
+  });
+
+  test("connections on what was replaced are cut when the drain time is over", async () => {
+    const config = (name: string): object =>
+      bootstrap({ upstreamPort: ports[0] as number, hcm: { server_name: name } });
+    const headgate = await start(config("one"), { flags: ["--drain-time-s", "1"] });
+    const client = new Client(await headgate.listener());
+    await client.ask();
+    await reload(headgate, config("two"));
+    expect(await headgate.stat("listener_manager.total_filter_chains_draining")).toBe(1);
+    await headgate.waitFor(() => client.isClosed, "the end of the connection");
+    await headgate.waitFor(
+      async () => (await headgate.stat("listener_manager.total_filter_chains_draining")) === 0,
+    );
+  });
+
+  test("listeners and clusters come, move and go", async () => {
+    const one = bootstrap({ upstreamPort: ports[0] as number });
+    const headgate = await start(one);
+    const main = await headgate.listener();
+    const load = new LoadDriver({ targets: [main], concurrency: 4, body: "up 0" });
+    const other = listener({ hcm: { stat_prefix: "other" } }, "other");
+    await reload(headgate, bootstrap({ upstreamPort: ports[0] as number }, [other]));
+    const added = await headgate.listener("other");
+    expect(await text(added)).toBe("up 0");
+    const client = new Client(added);
+    await client.ask();
+    // Another address: the old one is left, with the connections that are on it.
+    const moved = { ...other, address: socketAddress(0, "127.0.0.2") };
+    await reload(headgate, bootstrap({ upstreamPort: ports[0] as number }, [moved]));
+    const there = await headgate.listener("other");
+    expect(there).toMatch(/^127\.0\.0\.2:/);
+    expect(await text(there)).toBe("up 0");
+    expect(await client.ask()).toContain("up 0");
+    await headgate.waitFor(async () => await isRefused(added), "the end of the old address");
+    await reload(headgate, one);
+    expect(await headgate.admin("/listeners")).toBe(`main::${main}\n`);
+    await headgate.waitFor(async () => await isRefused(there), "the end of the listener");
+    await load.stop();
+    expect(load.failures).toEqual([]);
+    client.destroy();
+    const stats = await headgate.admin("/stats?filter=listener_manager");
+    for (const line of ["listener_added: 2", "listener_modified: 1", "listener_removed: 1"]) {
+      expect(stats).toContain(`listener_manager.${line}\n`);
+    }
+  });
+});
+
+async function isRefused(target: string): Promise<boolean> {
+  const [host, port] = target.split(":");
+  const socket = connect(Number(port), host);
+  const [result] = await Promise.race([
+    once(socket, "error").then(([error]) => [(error as NodeJS.ErrnoException).code]),
+    once(socket, "connect").then(() => ["connected"]),
+  ]);
+  socket.destroy();
+  return result === "ECONNREFUSED";
+}
+
+describe("a reload that is refused changes nothing and says why", () => {
+  test("syntax, names, fixed settings, addresses and modules", async () => {
+    const wasm = scratch.path("guest.wasm");
+    writeFileSync(wasm, await compileGuest("script"));
+    const good = (script = "", more: readonly object[] = []): object =>
+      bootstrap(
+        { upstreamPort: ports[0] as number, filters: [wasmFilter(wasm, "g", script)] },
+        more,
+      );
+    const headgate = await start(good());
+    const target = await headgate.listener();
+    const load = new LoadDriver({ targets: [target], concurrency: 4, body: "up 0" });
+    const dump = async (): Promise<string> => await headgate.admin("/config_dump");
+    const before = await dump();
+    const taken = listener({ address: socketAddress(ports[1] as number) }, "taken");
+    const admin = { ...good(), admin: { address: socketAddress(1) } };
+    const cases: readonly (readonly [object | string, RegExp])[] = [
+      ["static_resources: {listeners: [", /envoy\.yaml:1:\d+: /],
+      [{ ...good(), nonsense: 1 }, /envoy\.yaml:\d+:\d+: nonsense: unknown field "nonsense"/],
+      [admin, /envoy\.yaml:\d+:\d+: admin: found a change that needs a restart/],
+      [good("", [taken]), /envoy\.yaml:\d+:\d+: static_resources\.listeners\[1\]: .*EADDRINUSE/],
+      [good("configure return 0"), /envoy\.yaml:\d+:\d+: static_resources.*plugin g: /],
+    ];
+    for (const [config, reason] of cases) {
+      const at = headgate.output.length;
+      await reload(headgate, config, "rejected");
+      const said = headgate.output.slice(at);
+      expect(said).toMatch(/reload refused, version 1 stays in force/);
+      expect(said).toMatch(reason);
+      expect(await dump()).toBe(before);
+    }
+    await load.stop();
+    expect(load.failures).toEqual([]);
+    expect(await headgate.stat("server.reload_rejected")).toBe(cases.length);
+    expect(await headgate.stat("server.config_version")).toBe(1);
+    // And the next good one comes into force.
+    await reload(headgate, good("", [listener({}, "more")]));
+    expect(await headgate.admin("/listeners")).toMatch(/^more::/m);
+  });
+});
