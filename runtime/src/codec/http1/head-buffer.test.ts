@@ -25,6 +25,46 @@ test("a head of single bytes is parsed at each line's end and each doubling only
   expect(parses).toBeLessThan(25);
 });
 
+/** Bytes that a parser reads in all when `text` comes in single bytes. */
+function parsedBytes(text: string): number {
+  const held = new HeadBuffer();
+  const bytes = Buffer.from(text, "latin1");
+  let parsed = 0;
+  for (let i = 0; i < bytes.length; i += 1) {
+    const before = held.length;
+    held.append(bytes, i, i + 1, 1 << 20);
+    if (held.isWorthParsing(before)) parsed += held.length;
+  }
+  return parsed;
+}
+
+test.each([
+  ["empty lines before a request", "\r\n".repeat(30_000)],
+  ["short lines", `GET / HTTP/1.1\r\n${"a:\r\n".repeat(15_000)}`],
+  ["bare line ends", `GET / HTTP/1.1\r\n${"\n".repeat(60_000)}`],
+  ["one long line", `GET /${"a".repeat(60_000)}`],
+  ["a long head that ends", `GET / HTTP/1.1\r\n${"a: b\r\n".repeat(10_000)}\r\n`],
+])("%s in single bytes cost a linear number of parsed bytes", (_title, text) => {
+  expect(parsedBytes(text)).toBeLessThan(text.length * 8);
+});
+
+test("the end of a head is never overlooked", () => {
+  for (const lines of [1, 10, 17, 18, 40, 90]) {
+    const text = `\r\n\r\nGET / HTTP/1.1\r\n${"a: b\r\n".repeat(lines)}\r\n`;
+    for (const size of [1, 2, 3, 5, 7, 64]) {
+      const held = new HeadBuffer();
+      const bytes = Buffer.from(text, "latin1");
+      let isWorth = false;
+      for (let at = 0; at < bytes.length; at += size) {
+        const before = held.length;
+        held.append(bytes, at, Math.min(at + size, bytes.length), 1 << 20);
+        isWorth = held.isWorthParsing(before);
+      }
+      expect(isWorth, `${lines} lines in pieces of ${size}`).toBe(true);
+    }
+  }
+});
+
 test("knows a whole head and whole trailers", () => {
   const held = new HeadBuffer();
   const bytes = Buffer.from("A: b\r\n\r\nmore");

@@ -109,7 +109,7 @@ describe("valid requests", () => {
     [
       "content-length",
       head("POST / HTTP/1.1", "Content-Length: 002"),
-      ":path: /\n:method: POST\ncontent-length: 002\nlength 2",
+      ":path: /\n:method: POST\ncontent-length: 2\nlength 2",
     ],
     [
       "the largest content-length",

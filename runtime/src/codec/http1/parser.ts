@@ -5,7 +5,7 @@
 // rolled along and finds its id, lines go to the HeaderMap as offsets, and at the end one latin1
 // string is cut. A head that has not come whole is parsed again from its start when more comes:
 // everything that is found wrong is found at the same byte then, however the bytes were split.
-import { HeaderId, internHeaderName } from "../../core/header-names.ts";
+import { HeaderId, hashHeaderByte, internHeaderName } from "../../core/header-names.ts";
 import type { HeaderMap } from "../../core/header-map.ts";
 import type { Http1CodecOptions } from "../../core/http1-options.ts";
 import { isHostByte, isTargetByte, isValueByte, tokenLower } from "./char-tables.ts";
@@ -18,11 +18,21 @@ const LF = 10;
 const SPACE = 32;
 const TAB = 9;
 const COLON = 58;
+const ZERO = 48;
 const SLASH = 47;
 
 /** "HTTP/" */
 const versionPrefix = Uint8Array.of(72, 84, 84, 80, SLASH);
 const chunkedBytes: Uint8Array = Uint8Array.from(Buffer.from("chunked", "latin1"));
+
+/**
+ * Names that are framing headers to servers that take "_" for "-" (CGI and its heirs): such a
+ * server sees another body than we do.
+ */
+const CONTENT_LENGTH_LOOKALIKE = "content_length";
+const TRANSFER_ENCODING_LOOKALIKE = "transfer_encoding";
+const contentLengthLookalikeHash: number = hashOf(CONTENT_LENGTH_LOOKALIKE);
+const transferEncodingLookalikeHash: number = hashOf(TRANSFER_ENCODING_LOOKALIKE);
 
 /** What a transfer-encoding line said. */
 const Coding = { None: 0, Chunked: 1, Unknown: 2 } as const;
@@ -60,6 +70,9 @@ export class HeadParser {
   #hostTo: number;
   #coding: number;
   #isLengthBad: boolean;
+  /** The length has leading zeros. */
+  #isLengthPadded: boolean;
+  #hasLookalike: boolean;
 
   constructor() {
     this.method = "";
@@ -75,6 +88,8 @@ export class HeadParser {
     this.#hostTo = 0;
     this.#coding = Coding.None;
     this.#isLengthBad = false;
+    this.#isLengthPadded = false;
+    this.#hasLookalike = false;
   }
 
   /**
@@ -130,6 +145,8 @@ export class HeadParser {
     this.droppedUnderscores = 0;
     this.#coding = Coding.None;
     this.#isLengthBad = false;
+    this.#isLengthPadded = false;
+    this.#hasLookalike = false;
   }
 
   #request(
@@ -157,7 +174,11 @@ export class HeadParser {
     const targetTo = at;
     if (targetTo === targetFrom) return refuse(buffer[at] as number);
     const after = this.#versionOfRequest(buffer, at, end, options);
-    if (after < 0) return after;
+    if (after < 0) {
+      // HTTP/0.9 asks for a path; without one it is the line that is wrong.
+      const isBareWord = buffer[at] === CR && buffer[targetFrom] !== SLASH;
+      return after === ParseResult.LowVersion && isBareWord ? ParseResult.CodecError : after;
+    }
     this.#lineEnd = after;
     const headEnd = this.#fields(buffer, start, after, end, map, options, 0);
     if (headEnd < 0) return headEnd;
@@ -336,8 +357,13 @@ export class HeadParser {
       if (lines > linesMax) return ParseResult.TooManyHeaders;
       const id = internHeaderName(buffer, nameFrom, nameTo, hash);
       map.pushRaw(id, nameFrom, nameTo, valueFrom, valueTo);
-      if (id !== 0 && id <= HeaderId.TransferEncoding)
+      if (id === 0) {
+        if (hash === contentLengthLookalikeHash || hash === transferEncodingLookalikeHash) {
+          this.#noteLookalike(buffer, nameFrom, nameTo);
+        }
+      } else if (id <= HeaderId.TransferEncoding) {
         this.#noteFraming(buffer, id, valueFrom, valueTo);
+      }
     }
     map.finishRaw(latin1(buffer, start, at), start, this.#lineEnd - start, isPlain);
     const checked = this.#checkFraming(buffer, map, options, section);
@@ -357,11 +383,19 @@ export class HeadParser {
     } else if (id === HeaderId.ContentLength) {
       this.contentLength = lengthAt(buffer, from, to);
       if (this.contentLength < 0) this.#isLengthBad = true;
+      this.#isLengthPadded = to - from > 1 && buffer[from] === ZERO;
     } else if (id === HeaderId.TransferEncoding) {
       this.#coding =
         this.#coding === Coding.None && isChunkedAt(buffer, from, to)
           ? Coding.Chunked
           : Coding.Unknown;
+    }
+  }
+
+  #noteLookalike(buffer: Uint8Array, from: number, to: number): void {
+    const name = latin1(buffer, from, to);
+    if (name === CONTENT_LENGTH_LOOKALIKE || name === TRANSFER_ENCODING_LOOKALIKE) {
+      this.#hasLookalike = true;
     }
   }
 
@@ -372,6 +406,10 @@ export class HeadParser {
     options: Http1CodecOptions,
     section: number,
   ): number {
+    // With "drop" they go with the other names of that kind.
+    if (this.#hasLookalike && section !== Section.Response && options.underscores !== "drop") {
+      return ParseResult.UnexpectedUnderscore;
+    }
     if (section === Section.Trailers) return 0;
     if (section === Section.Request && (map.seen & (1 << HeaderId.Host)) !== 0) {
       if ((map.duplicated & (1 << HeaderId.Host)) !== 0) return ParseResult.CodecError;
@@ -381,6 +419,8 @@ export class HeadParser {
     }
     if (this.#isLengthBad) return ParseResult.CodecError;
     if ((map.duplicated & (1 << HeaderId.ContentLength)) !== 0) return ParseResult.CodecError;
+    // Servers that take a leading zero for octal would count otherwise.
+    if (this.#isLengthPadded) map.setById(HeaderId.ContentLength, String(this.contentLength));
     if (this.#coding === Coding.None) return 0;
     if (this.contentLength !== NO_LENGTH) {
       if (!options.allowChunkedLength || this.#coding === Coding.Unknown) {
@@ -404,6 +444,12 @@ export class HeadParser {
     }
     return 0;
   }
+}
+
+function hashOf(name: string): number {
+  let hash = 0;
+  for (const byte of Buffer.from(name, "latin1")) hash = hashHeaderByte(hash, byte);
+  return hash;
 }
 
 /** The bytes `buffer[from..to)` as latin1 text. */

@@ -1,0 +1,220 @@
+// A real proxy process between raw sockets of ours: plays cases one after the other and keeps every byte
+// that reaches the upstream, by connection.
+import { once } from "node:events";
+import net from "node:net";
+import type { AddressInfo } from "node:net";
+import { bootstrap, listener } from "../../../runtime/test/bootstrap.ts";
+import { HeadgateProcess, Scratch } from "../../../runtime/test/headgate-process.ts";
+import type { ResponseCase, Site } from "./case.ts";
+import { Reader, strict } from "./readers.ts";
+
+/** Laid over the connection manager of each site. */
+const sites: Readonly<Record<Site, object>> = {
+  main: {},
+  http10: { http_protocol_options: { accept_http_10: true } },
+  length_dropped: { http_protocol_options: { allow_chunked_length: true } },
+  trailers: { http_protocol_options: { enable_trailers: true } },
+  preserve: {
+    http_protocol_options: {
+      header_key_format: {
+        stateful_formatter: {
+          name: "preserve",
+          typed_config: {
+            "@type":
+              "type.googleapis.com/envoy.extensions.http.header_formatters.preserve_case.v3" +
+              ".PreserveCaseFormatterConfig",
+          },
+        },
+      },
+    },
+  },
+  no_absolute: { http_protocol_options: { allow_absolute_url: false } },
+};
+
+/** How long the proxy waits for a client whose answer ended the connection. */
+const CLOSE_DELAY = "0.01s";
+const WAIT_MS = 4000;
+
+const reader = new Reader(strict);
+
+/** One connection that the proxy made to the upstream. */
+export interface UpstreamConnection {
+  readonly bytes: string;
+  readonly isEnded: boolean;
+}
+
+class UpstreamSide implements UpstreamConnection {
+  readonly socket: net.Socket;
+  bytes: string;
+  isEnded: boolean;
+  answered: number;
+
+  constructor(socket: net.Socket) {
+    this.socket = socket;
+    this.bytes = "";
+    this.isEnded = false;
+    this.answered = 0;
+  }
+}
+
+/** Answers each whole request with its request line as body; `plan` takes one request's place. */
+export class Upstream {
+  readonly connections: UpstreamSide[];
+  readonly #server: net.Server;
+  /** The response to the next request. */
+  plan: Pick<ResponseCase, "reply" | "closes"> | null;
+
+  constructor() {
+    this.connections = [];
+    this.plan = null;
+    this.#server = net.createServer((socket) => this.#onConnection(socket));
+  }
+
+  async listen(): Promise<number> {
+    this.#server.listen(0, "127.0.0.1");
+    await once(this.#server, "listening");
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  close(): void {
+    this.#server.close();
+    for (const { socket } of this.connections) socket.destroy();
+  }
+
+  #onConnection(socket: net.Socket): void {
+    const side = new UpstreamSide(socket);
+    this.connections.push(side);
+    socket.setNoDelay(true);
+    socket.on("data", (part) => {
+      side.bytes += part.toString("latin1");
+      this.#answer(side);
+    });
+    const end = (): void => {
+      side.isEnded = true;
+      socket.destroy();
+    };
+    socket.on("end", end).on("error", end).on("close", end);
+  }
+
+  #answer(side: UpstreamSide): void {
+    const whole = reader.requests(side.bytes).filter((request) => request.isComplete);
+    for (const request of whole.slice(side.answered)) {
+      side.answered += 1;
+      const plan = this.plan;
+      this.plan = null;
+      if (plan === null) side.socket.write(defaultReply(request.start), "latin1");
+      else {
+        side.socket.write(plan.reply, "latin1");
+        if (plan.closes) side.socket.end();
+      }
+    }
+  }
+}
+
+/** What the upstream says when nothing else is planned. */
+export function defaultReply(start: string): string {
+  const body = start.startsWith("HEAD ") ? "" : start;
+  return `HTTP/1.1 200 OK\r\ncontent-length: ${start.length}\r\n\r\n${body}`;
+}
+
+/** A client's connection: raw bytes out, raw bytes in. */
+export class Client {
+  readonly #socket: net.Socket;
+  received: string;
+  isEnded: boolean;
+  #wake: () => void;
+
+  constructor(port: number) {
+    this.received = "";
+    this.isEnded = false;
+    this.#wake = () => undefined;
+    this.#socket = net.connect({ port, host: "127.0.0.1", noDelay: true, allowHalfOpen: true });
+    this.#socket.on("data", (part) => {
+      this.received += part.toString("latin1");
+      this.#wake();
+    });
+    const end = (): void => {
+      this.isEnded = true;
+      this.#wake();
+    };
+    this.#socket.on("end", end).on("error", end).on("close", end);
+  }
+
+  send(bytes: string, fin = false): void {
+    if (!this.#socket.destroyed) this.#socket.write(bytes, "latin1");
+    if (fin) this.#socket.end();
+  }
+
+  /** Waits until `isDone` or the connection's end; false when neither came in time. */
+  async until(isDone: () => boolean): Promise<boolean> {
+    const stopAt = Date.now() + WAIT_MS;
+    while (!isDone() && !this.isEnded) {
+      const left = stopAt - Date.now();
+      if (left <= 0) return false;
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, left);
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+    return true;
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+}
+
+/** The proxy, its upstream, and the port of each site. */
+export class Rig {
+  readonly upstream: Upstream;
+  readonly #scratch: Scratch;
+  readonly #ports: Map<Site, number>;
+  #proxy: HeadgateProcess | null;
+
+  constructor() {
+    this.upstream = new Upstream();
+    this.#scratch = new Scratch();
+    this.#ports = new Map();
+    this.#proxy = null;
+  }
+
+  /** `command` starts another proxy than ours, for example Envoy. */
+  async start(command: readonly string[] | null): Promise<void> {
+    const upstreamPort = await this.upstream.listen();
+    const [first, ...more] = Object.entries(sites).map(([site, hcm]) => ({
+      site: site as Site,
+      hcm: { delayed_close_timeout: CLOSE_DELAY, ...hcm },
+    }));
+    if (first === undefined) throw new Error("no sites");
+    const config = bootstrap(
+      { upstreamPort, hcm: first.hcm },
+      more.map(({ site, hcm }) => listener({ hcm }, site)),
+    );
+    this.#proxy = await HeadgateProcess.start(
+      this.#scratch,
+      config,
+      command === null ? {} : { command, flags: ["--use-dynamic-base-id"] },
+    );
+    for (const site of Object.keys(sites) as Site[]) {
+      const address = await this.#proxy.listener(site);
+      this.#ports.set(site, Number(address.slice(address.lastIndexOf(":") + 1)));
+    }
+  }
+
+  connect(site: Site): Client {
+    return new Client(this.#ports.get(site) ?? 0);
+  }
+
+  async stat(name: string): Promise<number> {
+    return (await this.#proxy?.stat(name)) ?? 0;
+  }
+
+  async end(): Promise<void> {
+    await this.#proxy?.end();
+    this.upstream.close();
+    this.#scratch.remove();
+  }
+}

@@ -1,0 +1,266 @@
+// Who is asked for what: request lines, methods, targets, versions, Host.
+import { becomes, get, head, post, type RequestCase, refused, SECOND, served } from "./case.ts";
+
+/** Request lines that are refused with 400, each with a Host line. */
+const badLines: readonly (readonly [id: string, why: string, line: string, status?: number])[] = [
+  ["line-two-blanks", "two blanks before the target", "GET  / HTTP/1.1"],
+  ["line-two-blanks-version", "two blanks before the version", "GET /  HTTP/1.1"],
+  ["line-tab", "a tab between the parts", "GET\t/\tHTTP/1.1"],
+  ["line-blank-before", "a blank before the method", " GET / HTTP/1.1"],
+  ["line-blank-behind", "a blank behind the version", "GET / HTTP/1.1 "],
+  ["line-vt", "a vertical tab as a blank", "GET\x0b/ HTTP/1.1"],
+  ["line-cr", "a CR in the line", "GET / HTTP/1.1\rX: y"],
+  ["line-lf", "ended by a bare LF", "GET / HTTP/1.1\nX: y"],
+  ["line-nul", "NUL in the target", "GET /\0 HTTP/1.1"],
+  ["line-blank-in-target", "a blank in the target: the rest is the version", "GET /a b HTTP/1.1"],
+  ["line-hidden", "a whole request line in the target", "GET / HTTP/1.1 GET /hidden HTTP/1.1"],
+  ["line-two-versions", "two versions", "GET / HTTP/1.1 HTTP/1.1"],
+  ["line-no-target", "no target", "GET HTTP/1.1"],
+  ["line-empty-target", "an empty target", "GET  HTTP/1.1"],
+  ["method-lower", "methods have a case", "get / HTTP/1.1"],
+  ["method-unknown", "a method that Envoy does not know either", "FOO / HTTP/1.1"],
+  ["method-prefix", "a known method with more behind it", "GETX / HTTP/1.1"],
+  ["method-colon", "a colon in the method: a header line in front", "X: GET / HTTP/1.1"],
+  ["method-at", "no token", "G@T / HTTP/1.1"],
+  ["method-obs", "a byte above ASCII", "G\xcbT / HTTP/1.1"],
+  ["method-empty", "no method", " / HTTP/1.1"],
+  ["method-long", "a method of 10,000 letters", `${"G".repeat(10_000)} / HTTP/1.1`],
+  ["method-pri", "the preface of HTTP/2 on a connection of HTTP/1", "PRI * HTTP/2.0"],
+  ["version-lower", "the version has a case", "GET / http/1.1"],
+  ["version-short", "no minor version", "GET / HTTP/1"],
+  ["version-three", "three parts", "GET / HTTP/1.1.1"],
+  ["version-comma", "a comma", "GET / HTTP/1,1"],
+  ["version-two-digits", "two digits", "GET / HTTP/1.10"],
+  ["version-zeros", "leading zeros", "GET / HTTP/01.1"],
+  ["version-blank", "a blank in it", "GET / HTTP/ 1.1"],
+  ["version-http", "another protocol", "GET / HTTPS/1.1"],
+  ["version-icy", "another protocol", "GET / ICY/1.1"],
+  ["version-x", "no digit", "GET / HTTP/x.y"],
+  ["version-0-9", "HTTP/0.9, written out", "GET / HTTP/0.9", 426],
+  ["version-0-9-bare", "HTTP/0.9 has no version", "GET /", 426],
+  ["version-1-0", "HTTP/1.0 is not served by default", "GET / HTTP/1.0", 426],
+  ["version-1-2", "a minor version that does not exist", "GET / HTTP/1.2", 426],
+  ["version-1-9", "another one", "GET / HTTP/1.9", 426],
+  ["version-2-0", "HTTP/2 in the line of HTTP/1", "GET / HTTP/2.0", 426],
+  ["version-3-0", "HTTP/3", "GET / HTTP/3.0", 426],
+  ["target-no-slash", "no form of a target", "GET a HTTP/1.1"],
+  ["target-authority", "authority-form is for CONNECT", "GET h:80 HTTP/1.1"],
+  ["target-asterisk", "the asterisk is for OPTIONS", "GET * HTTP/1.1"],
+  ["target-asterisk-more", "more than the asterisk", "OPTIONS *x HTTP/1.1"],
+  ["target-query-only", "a query without a path", "GET ?a HTTP/1.1"],
+  ["target-backslash", "a backslash for a slash", "GET \\a HTTP/1.1"],
+  ["target-ftp", "another scheme", "GET ftp://h/ HTTP/1.1"],
+  ["target-file", "another scheme", "GET file:///etc/passwd HTTP/1.1"],
+  ["target-javascript", "another scheme, without an authority", "GET javascript:alert(1) HTTP/1.1"],
+  ["target-no-host", "absolute form without a host", "GET http:///a HTTP/1.1"],
+  ["target-one-slash", "absolute form with one slash", "GET http:/h/a HTTP/1.1"],
+  ["target-userinfo", "userinfo: which part is the host?", "GET http://h@other/ HTTP/1.1"],
+  ["target-userinfo-port", "userinfo with a password", "GET http://a:b@other/ HTTP/1.1"],
+  ["target-host-backslash", "a backslash in the authority", "GET http://h\\@other/ HTTP/1.1"],
+  ["target-port-letters", "a port that is no number", "GET http://h:8x/ HTTP/1.1"],
+  ["target-port-large", "a port above 65535", "GET http://h:65536/ HTTP/1.1"],
+  ["target-two-ports", "two ports", "GET http://h:80:81/ HTTP/1.1"],
+  ["target-bracket", "a bracket that is never closed", "GET http://[::1/ HTTP/1.1"],
+  ["target-bracket-text", "text behind the bracket", "GET http://[::1]x/ HTTP/1.1"],
+  ["target-scheme-blank", "a scheme with a blank", "GET ht tp://h/ HTTP/1.1"],
+  ["target-fragment", "a fragment never travels", "GET /a#b HTTP/1.1"],
+  ["target-fragment-query", "a fragment behind a query", "GET /a?b#c HTTP/1.1"],
+  ["target-obs", "bytes above ASCII", "GET /\xe4 HTTP/1.1"],
+  ["target-del", "a DEL", "GET /\x7f HTTP/1.1"],
+];
+
+const lines: readonly RequestCase[] = badLines.map(([id, why, line, status]) =>
+  refused(id, why, head(line, "Host: h") + SECOND, status ?? 400),
+);
+
+const goodLines: readonly RequestCase[] = [
+  ["target-escaped-crlf", "escaped CR LF stays escaped", "/a%0d%0aX:%20y"],
+  ["target-escaped-nul", "escaped NUL stays escaped", "/%00"],
+  ["target-escaped-slash", "escaped slashes stay", "/a%2f..%2fb"],
+  ["target-backslash-inside", "a backslash inside stays", "/a\\..\\b"],
+  ["target-dots", "dot segments stay without normalize_path", "/a/../../b"],
+  ["target-two-slashes", "two slashes stay: a path, not an authority", "//other/a"],
+  ["target-url-in-path", "an URL in a path", "/http://other/"],
+  ["target-quotes", "quotes, braces, carets, as Envoy", "/\"{}|^`<>'"],
+  ["target-bad-percent", "a percent sign that begins no escape", "/%zz%"],
+  ["target-semicolon", "path parameters", "/a;b=c/..;/d"],
+  ["target-question", "several question marks", "/?a?b?c"],
+].map(([id, why, path]) =>
+  served(id as string, why as string, get(path as string) + SECOND, [
+    `GET ${path as string}`,
+    "GET /second",
+  ]),
+);
+
+const absolute: readonly RequestCase[] = [
+  served(
+    "absolute-host",
+    "the target's host counts, the Host line goes (RFC 9112, 3.2.2)",
+    head("GET http://real/a HTTP/1.1", "Host: other") + SECOND,
+    ["GET /a", "GET /second"],
+  ),
+  served(
+    "absolute-no-path",
+    "no path is the path /",
+    head("GET http://h HTTP/1.1", "Host: h") + SECOND,
+    ["GET /", "GET /second"],
+  ),
+  served(
+    "absolute-case",
+    "schemes have no case",
+    head("GET HTTP://h/a HTTP/1.1", "Host: h") + SECOND,
+    ["GET /a", "GET /second"],
+  ),
+  served(
+    "absolute-no-host-line",
+    "without a Host line the target is enough",
+    head("GET http://h/a HTTP/1.1") + SECOND,
+    ["GET /a", "GET /second"],
+  ),
+  refused(
+    "absolute-two-hosts",
+    "two Host lines are wrong whatever the target says",
+    head("GET http://h/a HTTP/1.1", "Host: h", "Host: h"),
+  ),
+  served(
+    "absolute-url-in-query",
+    "an URL in the query of an absolute form",
+    head("GET http://h/a?u=http://other/ HTTP/1.1", "Host: h") + SECOND,
+    ["GET /a?u=http://other/", "GET /second"],
+  ),
+  served(
+    "absolute-ipv6",
+    "an IPv6 address with a port",
+    head("GET http://[::1]:80/a HTTP/1.1", "Host: h") + SECOND,
+    ["GET /a", "GET /second"],
+  ),
+  becomes(
+    "absolute-not-allowed",
+    "where absolute form is not allowed the path does not begin with a slash",
+    head("GET http://h/a HTTP/1.1", "Host: h"),
+    { upstream: [], statuses: [404], fate: "open" },
+    { site: "no_absolute" },
+  ),
+  becomes(
+    "options-asterisk",
+    "as Envoy: there is no route that is no path",
+    head("OPTIONS * HTTP/1.1", "Host: h"),
+    { upstream: [], statuses: [404], fate: "open" },
+  ),
+];
+
+/** Host lines that are refused. */
+const badHosts: readonly (readonly [id: string, why: string, ...lines: string[]])[] = [
+  ["host-none", "HTTP/1.1 needs one (RFC 9112, 3.2)"],
+  ["host-two", "two that differ", "Host: a", "Host: b"],
+  ["host-two-equal", "two that are equal", "Host: a", "Host: a"],
+  ["host-two-empty", "the second is empty", "Host: a", "Host:"],
+  ["host-two-case", "in two cases", "Host: a", "hOsT: b"],
+  ["host-name-blank", "a blank before the colon", "Host : a"],
+  ["host-fold", "folded", "Host: a\r\n b"],
+  ["host-fold-first", "the first line is folded", " Host: a"],
+  ["host-userinfo", "userinfo", "Host: a@b"],
+  ["host-path", "a path", "Host: a/b"],
+  ["host-query", "a query", "Host: a?b"],
+  ["host-fragment", "a fragment", "Host: a#b"],
+  ["host-backslash", "a backslash", "Host: a\\b"],
+  ["host-blank", "a blank inside", "Host: a b"],
+  ["host-tab", "a tab inside", "Host: a\tb"],
+  ["host-quote", "quotes", 'Host: "a"'],
+  ["host-angle", "angle brackets", "Host: <a>"],
+  ["host-nul", "NUL", "Host: a\0b"],
+  ["host-obs", "bytes above ASCII", "Host: \xe4"],
+  ["host-bare-lf", "behind a bare LF", "X: y\nHost: a"],
+  ["host-bare-cr", "behind a bare CR", "Host: a\rHost: b"],
+];
+
+const hosts: readonly RequestCase[] = [
+  ...badHosts.map(([id, why, ...hostLines]) =>
+    refused(id, why, head("GET / HTTP/1.1", ...hostLines) + SECOND),
+  ),
+  refused(
+    "host-connection",
+    "Connection asks to take the Host out: then there is none",
+    get("/", "Connection: host"),
+  ),
+  served("host-last", "Host may stand last", head("GET / HTTP/1.1", "A: b", "Host: h") + SECOND, [
+    "GET /",
+    "GET /second",
+  ]),
+  served(
+    "host-x-forwarded",
+    "other names of a host are other headers",
+    get("/", "X-Forwarded-Host: other", "X-Host: other", "X-Original-URL: /other") + SECOND,
+    ["GET /", "GET /second"],
+  ),
+];
+
+/** Lines of a head that are no header lines, or could be taken for something else. */
+const fields: readonly RequestCase[] = [
+  refused("field-no-colon", "a line without a colon", get("/", "abc")),
+  refused("field-empty-name", "no name", get("/", ": x")),
+  refused(
+    "field-blank-line",
+    "a blank for an empty line: the head does not end there",
+    get("/", " "),
+  ),
+  refused(
+    "field-request-line",
+    "a request line among the fields",
+    get("/", "GET /hidden HTTP/1.1"),
+  ),
+  refused("field-at", "no token", get("/", "a@b: x")),
+  refused("field-paren", "no token", get("/", "a(b): x")),
+  refused("field-colon-pseudo", "a pseudo header of HTTP/2", get("/", ":path: /other")),
+  refused(
+    "field-lf-value",
+    "a bare LF in a value: response splitting",
+    get("/", "X: a\nSet-Cookie: b"),
+  ),
+  refused("field-cr-value", "a bare CR in a value", get("/", "X: a\rSet-Cookie: b")),
+  refused("field-nul-value", "NUL in a value", get("/", "X: a\0b")),
+  refused("field-esc-value", "a control character in a value", get("/", "X: a\x1bb")),
+  refused("fields-101", "101 lines", get("/", ...Array.from({ length: 100 }, () => "a: b")), 431),
+  refused("fields-large", "70 KB of fields", get("/", `X: ${"a".repeat(70_000)}`), 431),
+  refused("line-large", "a target of 70 KB", get(`/${"a".repeat(70_000)}`), 431),
+  refused(
+    "crlf-first-many",
+    "70 KB of empty lines before a request",
+    "\r\n".repeat(35_000) + get("/"),
+    431,
+  ),
+  refused("lf-first", "a bare LF before a request", `\n${get("/")}`),
+  refused("cr-first", "a bare CR before a request", `\r${get("/")}`),
+  refused("nul-first", "NUL before a request", `\0${get("/")}`),
+  refused("tls-hello", "TLS on a port of HTTP", "\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03\r\n\r\n"),
+  refused("h2-preface", "the preface of HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+  served(
+    "crlf-first",
+    "empty lines before a request (RFC 9112, 2.2)",
+    `\r\n\r\n${get("/")}\r\n${SECOND}`,
+    ["GET /", "GET /second"],
+  ),
+  served("field-obs-value", "bytes above ASCII in a value pass", get("/", "X: \xe4\xff") + SECOND, [
+    "GET /",
+    "GET /second",
+  ]),
+  served("field-odd-names", "all token characters", get("/", "!#$%&'*+-.^_`|~1a: x") + SECOND, [
+    "GET /",
+    "GET /second",
+  ]),
+  served(
+    "field-preserve",
+    "where names keep their case, framing headers are found all the same",
+    `${post("/", "cOnTeNt-LeNgTh: 5")}hello${SECOND}`,
+    ['POST / "hello"', "GET /second"],
+    { site: "preserve" },
+  ),
+];
+
+export const targets: readonly RequestCase[] = [
+  ...lines,
+  ...goodLines,
+  ...absolute,
+  ...hosts,
+  ...fields,
+];
