@@ -72,16 +72,16 @@ export class FileSink {
   #file: number;
   #writeBytesMax: number;
   /** A file that was replaced while a write to it was on its way; -1 = none. */
-  #oldFile: number;
+  #oldFile: number = -1;
   /** Lines are gathered here ... */
   #gathering: Buffer;
-  #gathered: number;
+  #gathered: number = 0;
   /** ... while this one is being written. */
   #writing: Buffer;
-  #writeAt: number;
-  #writeEnd: number;
-  #isWriting: boolean;
-  #onIdle: (() => void) | null;
+  #writeAt: number = 0;
+  #writeEnd: number = 0;
+  #isWriting: boolean = false;
+  #onIdle: (() => void) | null = null;
 
   /** Throws when the file cannot be opened: a fault of the configuration. */
   constructor(path: string, io: FileIo, stats: FileStats) {
@@ -92,14 +92,8 @@ export class FileSink {
     this.#retry = (): void => this.#writeSome();
     this.#file = standardFileOf(path) ?? io.open(path);
     this.#writeBytesMax = writeBytesMaxOf(io, this.#file);
-    this.#oldFile = -1;
     this.#gathering = Buffer.allocUnsafeSlow(BUFFER_BYTES);
-    this.#gathered = 0;
     this.#writing = Buffer.allocUnsafeSlow(BUFFER_BYTES);
-    this.#writeAt = 0;
-    this.#writeEnd = 0;
-    this.#isWriting = false;
-    this.#onIdle = null;
   }
 
   /** Adds a line with its line feed: latin1 text, one character a byte. */

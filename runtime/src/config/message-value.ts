@@ -70,16 +70,14 @@ export class FieldEntry {
   readonly place: Place;
   /** undefined when the value was wrong: the problem is reported, nothing else is said of it. */
   value: FieldValue | undefined;
-  use: FieldUse;
+  use: FieldUse = FieldUse.Unread;
   /** Why the field may be without effect, when `use` is Accepted. */
-  acceptedReason: string;
+  acceptedReason: string = "";
 
   constructor(field: DescField, place: Place, value: FieldValue | undefined) {
     this.field = field;
     this.place = place;
     this.value = value;
-    this.use = FieldUse.Unread;
-    this.acceptedReason = "";
   }
 }
 
@@ -109,7 +107,7 @@ export class MessageValue {
    */
   readonly wellKnown: SingleValue | null;
   /** Whether anybody has looked for a field in it. */
-  isVisited: boolean;
+  isVisited: boolean = false;
 
   constructor(
     description: DescMessage,
@@ -122,6 +120,5 @@ export class MessageValue {
     this.fields = new Map();
     this.typeUrl = typeUrl;
     this.wellKnown = wellKnown;
-    this.isVisited = false;
   }
 }

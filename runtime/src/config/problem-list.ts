@@ -48,14 +48,12 @@ interface Found {
 export class ProblemList {
   readonly #errors: Found[];
   readonly #warnings: Found[];
-  #omitted: number;
-  #omittedWarnings: number;
+  #omitted: number = 0;
+  #omittedWarnings: number = 0;
 
   constructor() {
     this.#errors = [];
     this.#warnings = [];
-    this.#omitted = 0;
-    this.#omittedWarnings = 0;
   }
 
   /** How many errors, those beyond the limit included. */

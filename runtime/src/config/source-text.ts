@@ -12,19 +12,15 @@ export class SourceText {
   readonly #text: string;
   readonly #dialect: Dialect;
   // Set when the fast reader declined: then this one answers for positions too.
-  #document: YamlDocument | null;
-  #spans: Spans | null;
-  #root: RawValue;
-  #lineStarts: number[] | null;
+  #document: YamlDocument | null = null;
+  #spans: Spans | null = null;
+  #root: RawValue = null;
+  #lineStarts: number[] | null = null;
 
   constructor(name: string, text: string, dialect: Dialect) {
     this.name = name;
     this.#text = text;
     this.#dialect = dialect;
-    this.#document = null;
-    this.#spans = null;
-    this.#root = null;
-    this.#lineStarts = null;
   }
 
   /**

@@ -46,9 +46,9 @@ export class YamlDocument {
   // Anchored nodes that stand open around the current one: an alias to one of them has no end.
   readonly #open: Set<Node>;
   readonly #anchors: Map<string, Node>;
-  #aliasedNodes: number;
-  #aliasDepth: number;
-  #depth: number;
+  #aliasedNodes: number = 0;
+  #aliasDepth: number = 0;
+  #depth: number = 0;
 
   constructor(text: string, dialect: Dialect) {
     this.#lines = new LineCounter();
@@ -56,9 +56,6 @@ export class YamlDocument {
     this.#problems = [];
     this.#open = new Set();
     this.#anchors = new Map();
-    this.#aliasedNodes = 0;
-    this.#aliasDepth = 0;
-    this.#depth = 0;
     this.#root = this.#parse(text);
   }
 

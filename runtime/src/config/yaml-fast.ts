@@ -70,17 +70,14 @@ class FastReader {
   readonly #text: string;
   readonly #dialect: Dialect;
   readonly #spans: Spans | null;
-  #at: number;
-  #lineStart: number;
-  #depth: number;
+  #at: number = 0;
+  #lineStart: number = 0;
+  #depth: number = 0;
 
   constructor(text: string, dialect: Dialect, spans: Spans | null) {
     this.#text = text;
     this.#dialect = dialect;
     this.#spans = spans;
-    this.#at = 0;
-    this.#lineStart = 0;
-    this.#depth = 0;
   }
 
   document(): RawValue {

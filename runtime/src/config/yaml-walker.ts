@@ -33,16 +33,14 @@ export class YamlWalker {
   readonly #allowUnknownFields: boolean;
   readonly #deprecations: Deprecations;
   /** How many unknown fields and enum names were let through. */
-  unknownFieldCount: number;
-  #depth: number;
+  unknownFieldCount: number = 0;
+  #depth: number = 0;
 
   constructor(schema: Schema, problems: ProblemList, options: WalkOptions) {
     this.#schema = schema;
     this.#problems = problems;
     this.#allowUnknownFields = options.allowUnknownFields;
     this.#deprecations = new Deprecations(schema, problems);
-    this.unknownFieldCount = 0;
-    this.#depth = 0;
   }
 
   /** A message of a known type; undefined when the data is no map (reported). */

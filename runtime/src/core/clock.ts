@@ -18,18 +18,16 @@ export const systemTime: TimeSource = {
 /** One per thread. `nowMs` is as old as the turn: good for deadlines and durations. */
 export class Clock {
   /** Monotonic milliseconds at the start of this turn. */
-  nowMs: number;
+  nowMs: number = 0;
   readonly #source: TimeSource;
-  #epochOffsetMs: number;
-  #dateSecond: number;
-  #dateText: string;
+  #epochOffsetMs: number = 0;
+  #dateSecond: number = -1;
+  #dateText: string = "";
 
   constructor(source: TimeSource = systemTime) {
     this.#source = source;
     this.nowMs = source.monotonicMs();
     this.#epochOffsetMs = source.epochMs() - this.nowMs;
-    this.#dateSecond = -1;
-    this.#dateText = "";
   }
 
   /** Reads the source; called at the top of every turn. */

@@ -3,7 +3,7 @@
 /** Addresses are text; addresses with port are "1.2.3.4:80", "[::1]:80" or a unix path. */
 export class ConnectionInfo {
   /** Unique in the process: worker index in the high part. */
-  readonly connectionId: number;
+  readonly connectionId: number = 0;
   /** The peer as the socket says. */
   readonly directRemoteAddress: string;
   readonly directRemoteIp: string;
@@ -14,16 +14,16 @@ export class ConnectionInfo {
   /** Differs from the socket's peer only when a listener filter says so; see also StreamInfo. */
   remoteAddress: string;
   remoteIp: string;
-  remotePort: number;
+  remotePort: number = 0;
   /** SNI; "" without TLS. */
-  requestedServerName: string;
-  tlsVersion: string;
-  tlsCipher: string;
-  isTls: boolean;
-  listenerName: string;
-  filterChainName: string;
-  startMs: number;
-  terminationDetails: string;
+  requestedServerName: string = "";
+  tlsVersion: string = "";
+  tlsCipher: string = "";
+  isTls: boolean = false;
+  listenerName: string = "";
+  filterChainName: string = "";
+  startMs: number = 0;
+  terminationDetails: string = "";
 
   constructor(
     connectionId: number,
@@ -41,13 +41,6 @@ export class ConnectionInfo {
     this.remoteAddress = remote.text;
     this.remoteIp = remote.ip;
     this.remotePort = remote.port;
-    this.requestedServerName = "";
-    this.tlsVersion = "";
-    this.tlsCipher = "";
-    this.isTls = false;
-    this.listenerName = "";
-    this.filterChainName = "";
     this.startMs = startMs;
-    this.terminationDetails = "";
   }
 }

@@ -7,12 +7,12 @@ const EntryState = { Raw: 0, Changed: 1, Gone: 2, Added: 3 } as const;
 
 export class HeaderEntries {
   // The head as it came, from its first line; offsets below are relative to `#base` in it.
-  #raw: string;
-  #base: number;
+  #raw: string = "";
+  #base: number = 0;
   /** The same head with its names as they came; "" = not kept. */
-  #cased: string;
-  #count: number;
-  #live: number;
+  #cased: string = "";
+  #count: number = 0;
+  #live: number = 0;
   readonly #ids: number[];
   readonly #offsets: number[];
   readonly #names: (string | null)[];
@@ -20,23 +20,16 @@ export class HeaderEntries {
   readonly #lines: (string | null)[];
   readonly #states: number[];
   /** Bit per id below 31: at least one live entry / more than one entry came. */
-  #seen: number;
-  #duplicated: number;
+  #seen: number = 0;
+  #duplicated: number = 0;
 
   constructor() {
-    this.#raw = "";
-    this.#base = 0;
-    this.#cased = "";
-    this.#count = 0;
-    this.#live = 0;
     this.#ids = [];
     this.#offsets = [];
     this.#names = [];
     this.#values = [];
     this.#lines = [];
     this.#states = [];
-    this.#seen = 0;
-    this.#duplicated = 0;
   }
 
   /** Forgets all entries; keeps the arrays, lets go of all text. */

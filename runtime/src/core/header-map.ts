@@ -21,35 +21,21 @@ export interface HeaderVisitor {
 
 export class HeaderMap extends HeaderEntries {
   /** Request pseudo headers; null = not there. Values are latin1 text. Use the setters. */
-  #method: string | null;
-  #path: string | null;
-  #authority: string | null;
-  #scheme: string | null;
+  #method: string | null = null;
+  #path: string | null = null;
+  #authority: string | null = null;
+  #scheme: string | null = null;
   /** Response status; 0 = not there. */
-  #status: number;
-  #pseudoOrder: number;
+  #status: number = 0;
+  #pseudoOrder: number = PSEUDO_ORDER_DEFAULT;
 
   /** Length of the first line with its CRLF. */
-  #firstLineEnd: number;
+  #firstLineEnd: number = 0;
   /** Index of the entry that was the Host line, -1 when there was none. */
-  #hostIndex: number;
+  #hostIndex: number = -1;
   /** The first line can be written back as it came. */
-  #firstLineIntact: boolean;
-  #hostIntact: boolean;
-
-  constructor() {
-    super();
-    this.#method = null;
-    this.#path = null;
-    this.#authority = null;
-    this.#scheme = null;
-    this.#status = 0;
-    this.#pseudoOrder = PSEUDO_ORDER_DEFAULT;
-    this.#firstLineEnd = 0;
-    this.#hostIndex = -1;
-    this.#firstLineIntact = false;
-    this.#hostIntact = false;
-  }
+  #firstLineIntact: boolean = false;
+  #hostIntact: boolean = false;
 
   /** Makes the map empty for its next use; keeps its arrays, lets go of all text. */
   reset(): void {
@@ -430,10 +416,7 @@ function pseudoKind(name: string): number {
 }
 
 class ByteCounter implements HeaderVisitor {
-  bytes: number;
-  constructor() {
-    this.bytes = 0;
-  }
+  bytes: number = 0;
   onHeader(name: string, value: string): void {
     this.bytes += name.length + value.length;
   }

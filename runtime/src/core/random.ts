@@ -1,5 +1,5 @@
 // Randomness as an argument: ids and choices of the data plane; tests give a seeded one.
-import { randomFillSync } from "node:crypto";
+import { randomFillSync, randomUUID } from "node:crypto";
 
 export interface Random {
   /** Uniform integer in [0, 2^32). */
@@ -16,11 +16,10 @@ const hex: readonly string[] = Array.from({ length: 256 }, (_, i) =>
 /** Secure bytes from the system, fetched 4 KiB at a time. */
 export class SystemRandom implements Random {
   readonly #pool: Buffer;
-  #at: number;
+  #at: number = POOL_BYTES;
 
   constructor() {
     this.#pool = Buffer.allocUnsafeSlow(POOL_BYTES);
-    this.#at = POOL_BYTES;
   }
 
   u32(): number {
@@ -29,9 +28,7 @@ export class SystemRandom implements Random {
   }
 
   uuid(): string {
-    const b = this.#pool;
-    const p = this.#take(16);
-    return formatUuid(b, p);
+    return randomUUID();
   }
 
   #take(count: number): number {
@@ -47,7 +44,7 @@ export class SystemRandom implements Random {
 
 /** Same numbers for the same seed (xorshift32); for tests and simulations only. */
 export class SeededRandom implements Random {
-  #state: number;
+  #state: number = 0;
   readonly #bytes: Buffer;
 
   constructor(seed: number) {

@@ -14,100 +14,60 @@ export function protocolText(protocol: number): string {
 
 /** Times are monotonic milliseconds of the thread's clock; -1 = has not happened. */
 export class StreamInfo {
-  connection: ConnectionInfo | null;
+  connection: ConnectionInfo | null = null;
   /** Unique in the process, for %STREAM_ID% and logs; 0 before the first use. */
-  streamId: number;
-  protocol: number;
-  startMs: number;
+  streamId: number = 0;
+  protocol: number = 0;
+  startMs: number = -1;
   /** Last byte of the request came. */
-  requestEndMs: number;
-  upstreamStartMs: number;
+  requestEndMs: number = -1;
+  upstreamStartMs: number = -1;
   /** First and last byte to the upstream. */
-  upstreamFirstTxMs: number;
-  upstreamLastTxMs: number;
-  upstreamFirstRxMs: number;
-  upstreamLastRxMs: number;
-  downstreamFirstTxMs: number;
-  downstreamLastTxMs: number;
-  endMs: number;
+  upstreamFirstTxMs: number = -1;
+  upstreamLastTxMs: number = -1;
+  upstreamFirstRxMs: number = -1;
+  upstreamLastRxMs: number = -1;
+  downstreamFirstTxMs: number = -1;
+  downstreamLastTxMs: number = -1;
+  endMs: number = -1;
   /** Body bytes from and to the downstream. */
-  bytesReceived: number;
-  bytesSent: number;
-  requestHeaderBytes: number;
-  responseHeaderBytes: number;
-  responseFlags: number;
+  bytesReceived: number = 0;
+  bytesSent: number = 0;
+  requestHeaderBytes: number = 0;
+  responseHeaderBytes: number = 0;
+  responseFlags: number = 0;
   /** 0 = no response was started. */
-  responseCode: number;
+  responseCode: number = 0;
   /** One of envoy-docs' response code details; "" = none. Spaces are not allowed in it. */
-  responseCodeDetails: string;
-  connectionTerminationDetails: string;
-  routeName: string;
-  virtualHostName: string;
+  responseCodeDetails: string = "";
+  connectionTerminationDetails: string = "";
+  routeName: string = "";
+  virtualHostName: string = "";
   /** Name of the cluster the route chose; "" = none. */
-  upstreamCluster: string;
+  upstreamCluster: string = "";
   /** "ip:port" of the chosen host; "" = none. */
-  upstreamHost: string;
-  upstreamHostName: string;
-  upstreamLocalAddress: string;
-  upstreamProtocol: number;
-  upstreamConnectionId: number;
-  upstreamTransportFailureReason: string;
-  attemptCount: number;
-  filterChainName: string;
-  healthCheck: boolean;
+  upstreamHost: string = "";
+  upstreamHostName: string = "";
+  upstreamLocalAddress: string = "";
+  upstreamProtocol: number = 0;
+  upstreamConnectionId: number = 0;
+  upstreamTransportFailureReason: string = "";
+  attemptCount: number = 0;
+  filterChainName: string = "";
+  healthCheck: boolean = false;
   /** Body of the local reply, only while its body_format is run; access logs see "", as Envoy's. */
-  localReplyBody: string;
+  localReplyBody: string = "";
   /**
    * The client's address as trusted proxies told it (x-forwarded-for), without a port; "" = the
    * connection's peer is the client. Read it through remoteAddressOf and its kin.
    */
-  forwardedIp: string;
+  forwardedIp: string = "";
   /**
    * Namespaces -> JSON-like values, for %DYNAMIC_METADATA% and guests; null = none was ever set.
    */
-  dynamicMetadata: Map<string, Map<string, unknown>> | null;
+  dynamicMetadata: Map<string, Map<string, unknown>> | null = null;
   /** Filter state by key (wasm.<path> for guests' properties); null = none was ever set. */
-  filterState: Map<string, Uint8Array> | null;
-
-  constructor() {
-    this.connection = null;
-    this.streamId = 0;
-    this.protocol = 0;
-    this.startMs = -1;
-    this.requestEndMs = -1;
-    this.upstreamStartMs = -1;
-    this.upstreamFirstTxMs = -1;
-    this.upstreamLastTxMs = -1;
-    this.upstreamFirstRxMs = -1;
-    this.upstreamLastRxMs = -1;
-    this.downstreamFirstTxMs = -1;
-    this.downstreamLastTxMs = -1;
-    this.endMs = -1;
-    this.bytesReceived = 0;
-    this.bytesSent = 0;
-    this.requestHeaderBytes = 0;
-    this.responseHeaderBytes = 0;
-    this.responseFlags = 0;
-    this.responseCode = 0;
-    this.responseCodeDetails = "";
-    this.connectionTerminationDetails = "";
-    this.routeName = "";
-    this.virtualHostName = "";
-    this.upstreamCluster = "";
-    this.upstreamHost = "";
-    this.upstreamHostName = "";
-    this.upstreamLocalAddress = "";
-    this.upstreamProtocol = 0;
-    this.upstreamConnectionId = 0;
-    this.upstreamTransportFailureReason = "";
-    this.attemptCount = 0;
-    this.filterChainName = "";
-    this.healthCheck = false;
-    this.localReplyBody = "";
-    this.forwardedIp = "";
-    this.dynamicMetadata = null;
-    this.filterState = null;
-  }
+  filterState: Map<string, Uint8Array> | null = null;
 
   /** As new, for the next stream of `connection` that begins at `startMs`. */
   reset(connection: ConnectionInfo, streamId: number, startMs: number): void {

@@ -25,22 +25,14 @@ const resyncTicks = 10;
  */
 export abstract class TimerEntry {
   /** On the clock's monotonic scale. */
-  deadlineMs: number;
+  deadlineMs: number = 0;
   /** The wheel's own: neighbours in the slot's list, null when not scheduled. */
-  previous: TimerEntry | null;
-  next: TimerEntry | null;
+  previous: TimerEntry | null = null;
+  next: TimerEntry | null = null;
   /** The wheel's own: when the slot is looked at. */
-  visitMs: number;
+  visitMs: number = 0;
   /** The wheel's own: who counts the entry. */
-  counter: { count: number } | null;
-
-  constructor() {
-    this.deadlineMs = 0;
-    this.previous = null;
-    this.next = null;
-    this.visitMs = 0;
-    this.counter = null;
-  }
+  counter: { count: number } | null = null;
 
   get isScheduled(): boolean {
     return this.next !== null;
@@ -91,8 +83,8 @@ export class TimerWheel {
   readonly #advanceFine: () => void;
   readonly #tickFine: () => void;
   readonly #stopCoarse: () => void;
-  #stopFine: (() => void) | null;
-  #ticksToResync: number;
+  #stopFine: (() => void) | null = null;
+  #ticksToResync: number = resyncTicks;
 
   /** `runTurn` is the engine's: it updates the clock and flushes what the callbacks wrote. */
   constructor(
@@ -112,8 +104,6 @@ export class TimerWheel {
     };
     this.#advanceFine = (): void => this.#advance(this.#fine);
     this.#tickFine = (): void => this.#onFineTick();
-    this.#stopFine = null;
-    this.#ticksToResync = resyncTicks;
     this.#stopCoarse = ticks.start(coarseTickMs, () => this.#runTurn(this.#advanceCoarse));
   }
 
@@ -191,14 +181,13 @@ export class TimerWheel {
 /** Lists of entries by the tick at which they are looked at. */
 class Wheel {
   /** Entries in the lists, and those that are just being looked at. */
-  count: number;
+  count: number = 0;
   readonly #tickMs: number;
   readonly #heads: readonly ListHead[];
   /** The last tick of which the list was taken. */
-  #tick: number;
+  #tick: number = 0;
 
   constructor(slots: number, tickMs: number, nowMs: number) {
-    this.count = 0;
     this.#tickMs = tickMs;
     this.#heads = Array.from({ length: slots }, () => new ListHead());
     this.#tick = Math.floor(nowMs / tickMs);

@@ -29,31 +29,23 @@ export class EngineCore {
   /** Keeps the bytes that a head overwrites in the read area. */
   readonly scratch: Buffer;
   /** How deep turns are nested now; 0 = outside. */
-  depth: number;
+  depth: number = 0;
   /** Connections that exist, those included that close() lets drain. */
-  openConnections: number;
+  openConnections: number = 0;
   /** System calls that wrote, as far as we make them (libuv's own retries are not seen). */
-  writeCalls: number;
+  writeCalls: number = 0;
   /** Lent writes of which the kernel took everything, a part, nothing. */
-  lentWhole: number;
-  lentPartial: number;
-  lentRefused: number;
-  #firstDirty: Gatherer | null;
-  #lastDirty: Gatherer | null;
+  lentWhole: number = 0;
+  lentPartial: number = 0;
+  lentRefused: number = 0;
+  #firstDirty: Gatherer | null = null;
+  #lastDirty: Gatherer | null = null;
 
   constructor(clock: Clock) {
     this.clock = clock;
     this.room = Buffer.allocUnsafeSlow(readRoomBytes + readAreaBytes);
     this.readArea = this.room.subarray(readRoomBytes);
     this.scratch = Buffer.allocUnsafeSlow(readRoomBytes);
-    this.depth = 0;
-    this.openConnections = 0;
-    this.writeCalls = 0;
-    this.lentWhole = 0;
-    this.lentPartial = 0;
-    this.lentRefused = 0;
-    this.#firstDirty = null;
-    this.#lastDirty = null;
   }
 
   beginTurn(): void {

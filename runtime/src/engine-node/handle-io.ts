@@ -38,13 +38,12 @@ export class HandleRung {
 export class HandleIo extends NodeIo implements HandleWriter, HandleOwner {
   readonly rung: HandleRung;
   readonly handle: StreamHandle;
-  fd: number;
+  fd: number = -1;
 
   constructor(rung: HandleRung, handle: StreamHandle, state: IoState, events: IoEvents | null) {
     super(rung.core, state, events);
     this.rung = rung;
     this.handle = handle;
-    this.fd = -1;
     // Stays for the handle's life: through it the handle keeps the engine's read buffer alive.
     handle.io = this;
     handle.onread = rung.onread;

@@ -20,7 +20,7 @@ export class HandleListener implements ListenHandle {
   readonly #events: ListenEvents;
   readonly #handle: ServerHandle & (TcpHandle | PipeHandle);
   #address: SocketAddress;
-  #isClosed: boolean;
+  #isClosed: boolean = false;
 
   constructor(
     rung: HandleRung,
@@ -33,7 +33,6 @@ export class HandleListener implements ListenHandle {
     this.#events = events;
     this.#handle = address.family === "unix" ? bare.newPipeServer() : bare.newTcpServer();
     this.#address = address;
-    this.#isClosed = false;
     this.#handle.onconnection = (status, client): void => this.#accepted(status, client);
     const code = this.#start(options);
     process.nextTick(() => this.#started(code));

@@ -1,6 +1,7 @@
 // Writing through a handle, for the two rungs that have one: at once as far as the kernel takes
 // the bytes, the rest queued in libuv.
 import { writeSync } from "node:fs";
+import { latin1 } from "../core/latin1.ts";
 import { type EngineCore, readRoomBytes } from "./engine-core.ts";
 import type { StreamHandle, WriteRequest, WriteResult } from "./node-internals.ts";
 import { gatherBytes } from "./node-io.ts";
@@ -26,7 +27,7 @@ export function writeTextOn(io: HandleWriter, text: string): void {
 
 export function writeBytesOn(io: HandleWriter, text: string, bytes: Buffer): void {
   if (text !== "" && text.length + bytes.length <= gatherBytes) {
-    writeTextOn(io, text + bytes.toString("latin1"));
+    writeTextOn(io, text + latin1(bytes, 0, bytes.length));
     return;
   }
   io.core.writeCalls += 1;
@@ -49,7 +50,7 @@ export function writeLentOn(
   to: number,
 ): void {
   if (text.length + to - from <= gatherBytes && text !== "") {
-    writeTextOn(io, text + buffer.toString("latin1", from, to));
+    writeTextOn(io, text + latin1(buffer, from, to));
     return;
   }
   if (io.pendingWrites > 0 || !io.canWriteSync) {

@@ -84,13 +84,12 @@ function capabilities(): EngineCapabilities {
 }
 
 class HandleEngine implements NodeEngine {
-  readonly name: string;
+  readonly name: string = "node (bare handles)";
   readonly capabilities: EngineCapabilities;
   readonly coreForTest: EngineCore;
   readonly #rung: HandleRung;
 
   constructor(rung: HandleRung) {
-    this.name = "node (bare handles)";
     this.capabilities = capabilities();
     this.coreForTest = rung.core;
     this.#rung = rung;

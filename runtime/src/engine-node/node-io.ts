@@ -3,6 +3,7 @@
 import type { Duplex } from "node:stream";
 import { getSystemErrorName } from "node:util";
 import { assert } from "../core/assert.ts";
+import { latin1 } from "../core/latin1.ts";
 import type { IoEvents, IoHandle, SocketAddress } from "../engine/network-engine.ts";
 import { CloseReason } from "../engine/network-engine.ts";
 import type { EngineCore, Gatherer } from "./engine-core.ts";
@@ -52,47 +53,32 @@ export abstract class NodeIo implements IoHandle, Gatherer {
   readonly core: EngineCore;
   events: IoEvents;
   state: IoState;
-  nextDirty: Gatherer | null;
-  isDirty: boolean;
+  nextDirty: Gatherer | null = null;
+  isDirty: boolean = false;
   /** Small writes of this turn, a character per byte. */
-  gathered: string;
+  gathered: string = "";
   /** Writes that wait in user space; 0 = all but `gathered` is in the kernel. */
-  pendingWrites: number;
+  pendingWrites: number = 0;
   /** A write returned false and onWritable has not come since. */
-  owesWritable: boolean;
+  owesWritable: boolean = false;
   /** False after shutdownWrite(), close(), reset(), detach() or a failure: writes are ignored. */
-  canWrite: boolean;
-  isShutdownDone: boolean;
-  isReadEnded: boolean;
-  readDisables: number;
-  isUnreadScheduled: boolean;
+  canWrite: boolean = true;
+  isShutdownDone: boolean = false;
+  isReadEnded: boolean = false;
+  readDisables: number = 0;
+  isUnreadScheduled: boolean = false;
   /** Bytes put back; while there are some, no others are delivered. */
-  unreadBytes: Buffer | null;
+  unreadBytes: Buffer | null = null;
   /** The peer's FIN came while bytes that were put back, or readDisable(), held it up. */
-  isEndDue: boolean;
-  failure: string;
-  local: SocketAddress | null;
-  remote: SocketAddress | null;
+  isEndDue: boolean = false;
+  failure: string = "";
+  local: SocketAddress | null = null;
+  remote: SocketAddress | null = null;
 
   constructor(core: EngineCore, state: IoState, events: IoEvents | null) {
     this.core = core;
     this.events = events ?? noEvents;
     this.state = state;
-    this.nextDirty = null;
-    this.isDirty = false;
-    this.gathered = "";
-    this.pendingWrites = 0;
-    this.owesWritable = false;
-    this.canWrite = true;
-    this.isShutdownDone = false;
-    this.isReadEnded = false;
-    this.readDisables = 0;
-    this.isUnreadScheduled = false;
-    this.unreadBytes = null;
-    this.isEndDue = false;
-    this.failure = "";
-    this.local = null;
-    this.remote = null;
     core.openConnections += 1;
   }
 
@@ -143,7 +129,7 @@ export abstract class NodeIo implements IoHandle, Gatherer {
   write(bytes: Buffer): boolean {
     const length = bytes.length;
     if (!this.canWrite || length === 0) return this.#answer();
-    if (this.#gathers(length)) this.#gather(bytes.toString("latin1"));
+    if (this.#gathers(length)) this.#gather(latin1(bytes, 0, length));
     else this.sendBytes(this.#takeGathered(), bytes);
     return this.#answer();
   }
@@ -152,7 +138,7 @@ export abstract class NodeIo implements IoHandle, Gatherer {
     assert(from >= 0 && from <= to && to <= buffer.length);
     const length = to - from;
     if (!this.canWrite || length === 0) return this.#answer();
-    if (this.#gathers(length)) this.#gather(buffer.toString("latin1", from, to));
+    if (this.#gathers(length)) this.#gather(latin1(buffer, from, to));
     else this.sendLent(this.#takeGathered(), buffer, from, to);
     return this.#answer();
   }

@@ -16,13 +16,11 @@ import { IoState } from "./node-io.ts";
 import { connectOptions, ReadStyle, SocketIo } from "./socket-io.ts";
 
 export class SocketHandleIo extends SocketIo implements HandleWriter, HandleOwner {
-  fd: number;
-  #handle: StreamHandle | null;
+  fd: number = -1;
+  #handle: StreamHandle | null = null;
 
   constructor(core: EngineCore, isUnix: boolean, state: IoState, events: IoEvents | null) {
     super(core, isUnix, ReadStyle.Onread, state, events);
-    this.fd = -1;
-    this.#handle = null;
   }
 
   /** Only asked for after attach(). */

@@ -20,11 +20,11 @@ export class SocketIo extends NodeIo {
   readonly isUnix: boolean;
   readonly readStyle: ReadStyle;
   /** Does not change after attach(). */
-  #socket: net.Socket | null;
+  #socket: net.Socket | null = null;
   /** Bytes wait in the stream's own buffer; counted as one of `pendingWrites`. */
-  #isStreamBlocked: boolean;
-  #isDetached: boolean;
-  #closeCode: string;
+  #isStreamBlocked: boolean = false;
+  #isDetached: boolean = false;
+  #closeCode: string = "";
   readonly #afterWrite: (error?: Error | null) => void;
   readonly #onConnect: () => void;
   readonly #onData: (bytes: Buffer) => void;
@@ -43,10 +43,6 @@ export class SocketIo extends NodeIo {
     super(core, state, events);
     this.isUnix = isUnix;
     this.readStyle = readStyle;
-    this.#socket = null;
-    this.#isStreamBlocked = false;
-    this.#isDetached = false;
-    this.#closeCode = "";
     // An error is followed by 'error' and 'close', which report it.
     this.#afterWrite = (error): void => {
       if (error === undefined || error === null) this.#streamWritten();

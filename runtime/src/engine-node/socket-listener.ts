@@ -32,8 +32,8 @@ export class SocketListener implements ListenHandle {
   readonly #adopt: Adopt;
   readonly #server: net.Server;
   #address: SocketAddress;
-  #isListening: boolean;
-  #isClosed: boolean;
+  #isListening: boolean = false;
+  #isClosed: boolean = false;
 
   constructor(
     core: EngineCore,
@@ -46,8 +46,6 @@ export class SocketListener implements ListenHandle {
     this.#events = events;
     this.#adopt = adopt;
     this.#address = address;
-    this.#isListening = false;
-    this.#isClosed = false;
     this.#server = net.createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true });
     this.#server.on("listening", () => this.#listening(options.mode));
     this.#server.on("connection", (socket) => this.#accepted(socket));

@@ -22,7 +22,7 @@ export class Link {
   /** Bytes that fit between writer and reader. */
   readonly capacity: number;
   /** Nothing arrives any more. */
-  isHanging: boolean;
+  isHanging: boolean = false;
   readonly #dice: Dice;
   readonly #profile: FaultProfile;
   readonly #counts: FaultCounts;
@@ -31,7 +31,6 @@ export class Link {
   constructor(dice: Dice, profile: FaultProfile, counts: FaultCounts) {
     const [min, max] = profile.kernelBytes;
     this.capacity = dice.spread(min, max);
-    this.isHanging = false;
     this.#dice = dice;
     this.#profile = profile;
     this.#counts = counts;

@@ -19,11 +19,11 @@ export class SimCore {
   /** Lent to receivers, poisoned at the end of each turn. */
   readonly readArea: Buffer;
   /** Connections that exist, those included that close() lets drain. */
-  openConnections: number;
+  openConnections: number = 0;
   /** Sends to the kernel. */
-  writeCalls: number;
+  writeCalls: number = 0;
   /** How deep turns are nested now; 0 = outside. */
-  depth: number;
+  depth: number = 0;
   readonly #dirty: Gatherer[];
   readonly #lent: Buffer[];
 
@@ -31,9 +31,6 @@ export class SimCore {
     this.loop = loop;
     this.clock = clock;
     this.readArea = Buffer.alloc(readAreaBytes, poison);
-    this.openConnections = 0;
-    this.writeCalls = 0;
-    this.depth = 0;
     this.#dirty = [];
     this.#lent = [];
   }

@@ -24,14 +24,13 @@ export class SimEngine implements NetworkEngine {
   readonly core: SimCore;
   readonly #network: SimNetwork;
   readonly #profile: FaultProfile;
-  #nextIoId: number;
+  #nextIoId: number = 0;
 
   /** `profile` is for the connections that this party makes. */
   constructor(network: SimNetwork, profile: FaultProfile, clock: Clock = new Clock(network.loop)) {
     this.core = new SimCore(network.loop, clock);
     this.#network = network;
     this.#profile = profile;
-    this.#nextIoId = 0;
   }
 
   listen(address: SocketAddress, options: ListenOptions, events: ListenEvents): ListenHandle {
@@ -65,7 +64,7 @@ class SimListener implements ListenHandle, Accepting {
   readonly #events: ListenEvents;
   #address: SocketAddress;
   #isBound: boolean;
-  #isClosed: boolean;
+  #isClosed: boolean = false;
 
   constructor(
     engine: SimEngine,
@@ -79,7 +78,6 @@ class SimListener implements ListenHandle, Accepting {
     this.#network = network;
     this.#events = events;
     this.#address = address;
-    this.#isClosed = false;
     const bound = network.bind(address, options);
     this.#isBound = typeof bound !== "string";
     if (typeof bound !== "string") {

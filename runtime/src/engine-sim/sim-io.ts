@@ -41,25 +41,25 @@ export class SimIo implements IoHandle, SocketOwner, Gatherer {
   #socket: SimSocket | null;
   #events: IoEvents;
   #state: State;
-  #isDirty: boolean;
+  #isDirty: boolean = false;
   #gathered: Piece[];
-  #gatheredBytes: number;
+  #gatheredBytes: number = 0;
   /** What the kernel has not taken. */
   readonly #queue: Piece[];
-  #queueBytes: number;
+  #queueBytes: number = 0;
   /** A write answered false and onWritable has not come since. */
-  #owesWritable: boolean;
-  #canWrite: boolean;
-  #isFinDue: boolean;
-  #isFinSent: boolean;
-  #isReadEnded: boolean;
-  #readDisables: number;
-  #unread: Buffer | null;
-  #isUnreadScheduled: boolean;
+  #owesWritable: boolean = false;
+  #canWrite: boolean = true;
+  #isFinDue: boolean = false;
+  #isFinSent: boolean = false;
+  #isReadEnded: boolean = false;
+  #readDisables: number = 0;
+  #unread: Buffer | null = null;
+  #isUnreadScheduled: boolean = false;
   /** FIN came while bytes that were put back, or readDisable(), held it up. */
-  #isEndDue: boolean;
-  #failure: string;
-  #local: SocketAddress | null;
+  #isEndDue: boolean = false;
+  #failure: string = "";
+  #local: SocketAddress | null = null;
   #remote: SocketAddress | null;
 
   constructor(core: SimCore, id: number, socket: SimSocket | null, remote: SocketAddress | null) {
@@ -68,22 +68,8 @@ export class SimIo implements IoHandle, SocketOwner, Gatherer {
     this.#socket = socket;
     this.#events = noEvents;
     this.#state = socket === null ? State.Connecting : State.Open;
-    this.#isDirty = false;
     this.#gathered = [];
-    this.#gatheredBytes = 0;
     this.#queue = [];
-    this.#queueBytes = 0;
-    this.#owesWritable = false;
-    this.#canWrite = true;
-    this.#isFinDue = false;
-    this.#isFinSent = false;
-    this.#isReadEnded = false;
-    this.#readDisables = 0;
-    this.#unread = null;
-    this.#isUnreadScheduled = false;
-    this.#isEndDue = false;
-    this.#failure = "";
-    this.#local = null;
     this.#remote = remote;
     core.openConnections += 1;
     socket?.setOwner(this);

@@ -26,19 +26,15 @@ export class SimLoop implements TimeSource, TickSource {
   readonly trace: Trace;
   readonly #dice: Dice;
   readonly #heap: SimEvent[];
-  #nowMs: number;
-  #steps: number;
-  #tickers: number;
-  #ticksDue: number;
+  #nowMs: number = 1000;
+  #steps: number = 0;
+  #tickers: number = 0;
+  #ticksDue: number = 0;
 
   constructor(dice: Dice) {
     this.trace = new Trace();
     this.#dice = dice;
     this.#heap = [];
-    this.#nowMs = 1000;
-    this.#steps = 0;
-    this.#tickers = 0;
-    this.#ticksDue = 0;
   }
 
   get nowMs(): number {

@@ -27,11 +27,11 @@ export class SimNetwork {
   readonly loop: SimLoop;
   readonly counts: FaultCounts;
   /** Told of each connection that is broken by the network itself, with the connecting side's. */
-  onFault: ((kind: "cut" | "hang", connecting: SimSocket) => void) | null;
+  onFault: ((kind: "cut" | "hang", connecting: SimSocket) => void) | null = null;
   readonly #dice: Dice;
   readonly #listening: Map<string, Accepting[]>;
   #nextPort: number;
-  #nextSocketId: number;
+  #nextSocketId: number = 0;
 
   constructor(loop: SimLoop, dice: Dice) {
     this.loop = loop;
@@ -45,11 +45,9 @@ export class SimNetwork {
       shortReads: 0,
       shortWrites: 0,
     };
-    this.onFault = null;
     this.#dice = dice;
     this.#listening = new Map();
     this.#nextPort = firstEphemeralPort;
-    this.#nextSocketId = 0;
   }
 
   /** Returns the address that is bound, or the error's name. */

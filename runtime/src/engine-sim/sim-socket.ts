@@ -32,27 +32,27 @@ export class SimSocket {
   readonly #loop: SimLoop;
   readonly #link: Link;
   /** The other end; null until the two are joined. */
-  #peer: SimSocket | null;
-  #owner: SocketOwner | null;
+  #peer: SimSocket | null = null;
+  #owner: SocketOwner | null = null;
   /** From the peer, in flight. */
   readonly #inFlight: Segment[];
-  #lastArrivalMs: number;
+  #lastArrivalMs: number = 0;
   /** From the peer, here and not read. */
   readonly #arrived: Buffer[];
-  #arrivedBytes: number;
+  #arrivedBytes: number = 0;
   /** In flight and arrived. */
-  #usedBytes: number;
-  #hasFin: boolean;
-  #isFinRead: boolean;
+  #usedBytes: number = 0;
+  #hasFin: boolean = false;
+  #isFinRead: boolean = false;
   /** Why the connection is broken, "" = it is not. */
-  #failure: string;
-  #isReading: boolean;
-  #isReadDue: boolean;
-  #isSpaceDue: boolean;
+  #failure: string = "";
+  #isReading: boolean = false;
+  #isReadDue: boolean = false;
+  #isSpaceDue: boolean = false;
   /** A send did not take everything: the sender is told when there is room. */
-  #isBlocked: boolean;
-  #hasSentFin: boolean;
-  #isClosed: boolean;
+  #isBlocked: boolean = false;
+  #hasSentFin: boolean = false;
+  #isClosed: boolean = false;
 
   constructor(id: number, local: SocketAddress, remote: SocketAddress, loop: SimLoop, link: Link) {
     this.id = id;
@@ -60,22 +60,8 @@ export class SimSocket {
     this.remote = remote;
     this.#loop = loop;
     this.#link = link;
-    this.#peer = null;
-    this.#owner = null;
     this.#inFlight = [];
-    this.#lastArrivalMs = 0;
     this.#arrived = [];
-    this.#arrivedBytes = 0;
-    this.#usedBytes = 0;
-    this.#hasFin = false;
-    this.#isFinRead = false;
-    this.#failure = "";
-    this.#isReading = false;
-    this.#isReadDue = false;
-    this.#isSpaceDue = false;
-    this.#isBlocked = false;
-    this.#hasSentFin = false;
-    this.#isClosed = false;
   }
 
   get isClosed(): boolean {

@@ -3,12 +3,11 @@
 
 export class Trace {
   /** Gets each line; null = nobody looks. */
-  onLine: ((line: string) => void) | null;
+  onLine: ((line: string) => void) | null = null;
   #low: number;
   #high: number;
 
   constructor() {
-    this.onLine = null;
     this.#low = 0x811c9dc5;
     this.#high = 0x1b873593;
   }

@@ -9,11 +9,10 @@ const EMPTY: Buffer = Buffer.alloc(0);
 /** After close() nothing passes. */
 export class ChainExit {
   readonly #isDecode: boolean;
-  #ends: FilterChainEnds | null;
+  #ends: FilterChainEnds | null = null;
 
   constructor(isDecode: boolean) {
     this.#isDecode = isDecode;
-    this.#ends = null;
   }
 
   open(ends: FilterChainEnds): void {

@@ -15,12 +15,12 @@ export class FilterCalls {
   readonly #wantsData: number;
   readonly #wantsTrailers: number;
   #filters: readonly HttpFilter[];
-  #last: number;
-  #isDataWanted: boolean;
-  #current: number;
-  #currentData: BufferQueue | null;
-  #isLastData: boolean;
-  #isContinueAsked: boolean;
+  #last: number = -1;
+  #isDataWanted: boolean = false;
+  #current: number = -1;
+  #currentData: BufferQueue | null = null;
+  #isLastData: boolean = false;
+  #isContinueAsked: boolean = false;
 
   constructor(isDecode: boolean) {
     this.#isDecode = isDecode;
@@ -28,12 +28,6 @@ export class FilterCalls {
     this.#wantsData = isDecode ? FilterWants.DecodeData : FilterWants.EncodeData;
     this.#wantsTrailers = isDecode ? FilterWants.DecodeTrailers : FilterWants.EncodeTrailers;
     this.#filters = [];
-    this.#last = -1;
-    this.#isDataWanted = false;
-    this.#current = -1;
-    this.#currentData = null;
-    this.#isLastData = false;
-    this.#isContinueAsked = false;
   }
 
   /** `wantsAny` is the union of the filters' wants. */

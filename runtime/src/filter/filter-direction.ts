@@ -27,30 +27,32 @@ export interface DirectionOwner {
   onStatusMissing(): void;
 }
 
+const noFilters: readonly HttpFilter[] = [];
+
 export class FilterDirection {
   readonly #isDecode: boolean;
   readonly #owner: DirectionOwner;
   readonly #exit: ChainExit;
   readonly #held: HeldPieces;
   readonly #calls: FilterCalls;
-  #count: number;
-  #bytesMax: number;
+  #count: number = 0;
+  #bytesMax: number = 0;
 
-  #headers: HeaderMap | null;
-  #trailers: HeaderMap | null;
+  #headers: HeaderMap | null = null;
+  #trailers: HeaderMap | null = null;
   /** -1 = did not come; the filter that holds them; `#count` = left the chain. */
-  #headersAt: number;
-  #endKind: number;
+  #headersAt: number = -1;
+  #endKind: number = EndKind.None;
   /** -1 = at the source; the filter where the end waits; `#count` = left the chain. */
-  #endAt: number;
-  #endIsUnseen: boolean;
-  #sourceEnded: boolean;
+  #endAt: number = -1;
+  #endIsUnseen: boolean = false;
+  #sourceEnded: boolean = false;
 
-  #isRunning: boolean;
-  #isAborted: boolean;
+  #isRunning: boolean = false;
+  #isAborted: boolean = false;
   /** Something was stopped or added in this stream: the short ways are closed. */
-  #isDirty: boolean;
-  #isReadDisabled: boolean;
+  #isDirty: boolean = false;
+  #isReadDisabled: boolean = false;
 
   constructor(isDecode: boolean, owner: DirectionOwner) {
     this.#isDecode = isDecode;
@@ -58,19 +60,6 @@ export class FilterDirection {
     this.#exit = new ChainExit(isDecode);
     this.#held = new HeldPieces();
     this.#calls = new FilterCalls(isDecode);
-    this.#count = 0;
-    this.#bytesMax = 0;
-    this.#headers = null;
-    this.#trailers = null;
-    this.#headersAt = -1;
-    this.#endKind = EndKind.None;
-    this.#endAt = -1;
-    this.#endIsUnseen = false;
-    this.#sourceEnded = false;
-    this.#isRunning = false;
-    this.#isAborted = false;
-    this.#isDirty = false;
-    this.#isReadDisabled = false;
   }
 
   /** As new, for the next stream. `wantsAny` is the union of the filters' wants. */
@@ -238,7 +227,7 @@ export class FilterDirection {
   release(): void {
     this.#isReadDisabled = false;
     this.abort();
-    this.#calls.reset([], 0);
+    this.#calls.reset(noFilters, 0);
     this.#headers = null;
     this.#trailers = null;
   }

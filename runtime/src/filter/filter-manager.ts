@@ -44,31 +44,22 @@ export class FilterManager implements HttpFilterCallbacks, DirectionOwner {
   readonly #decode: FilterDirection;
   readonly #encode: FilterDirection;
   #filters: readonly HttpFilter[];
-  #ends: FilterChainEnds | null;
-  #streamInfo: StreamInfo | null;
-  #bufferBytesMax: number;
-  #pendingReply: LocalReply | null;
+  #ends: FilterChainEnds | null = null;
+  #streamInfo: StreamInfo | null = null;
+  #bufferBytesMax: number = 0;
+  #pendingReply: LocalReply | null = null;
   /** "" = none asked. */
-  #pendingReset: string | null;
+  #pendingReset: string | null = null;
   /** A local reply replaces a response that the chain has seen: it goes straight to the codec. */
-  #isBypassed: boolean;
-  #bypassHeaders: HeaderMap | null;
-  #isLogged: boolean;
-  #isDestroyed: boolean;
+  #isBypassed: boolean = false;
+  #bypassHeaders: HeaderMap | null = null;
+  #isLogged: boolean = false;
+  #isDestroyed: boolean = true;
 
   constructor() {
     this.#decode = new FilterDirection(true, this);
     this.#encode = new FilterDirection(false, this);
     this.#filters = [];
-    this.#ends = null;
-    this.#streamInfo = null;
-    this.#bufferBytesMax = 0;
-    this.#pendingReply = null;
-    this.#pendingReset = null;
-    this.#isBypassed = false;
-    this.#bypassHeaders = null;
-    this.#isLogged = false;
-    this.#isDestroyed = true;
   }
 
   /**

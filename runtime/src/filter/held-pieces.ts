@@ -17,7 +17,7 @@ export const FilterState = {
 
 /** Indices count filters in the direction's order. */
 export class HeldPieces {
-  #count: number;
+  #count: number = 0;
   readonly #states: number[];
   /** Body that the filter has not seen yet: only filters that stopped everything have some. */
   readonly #unseen: (BufferQueue | null)[];
@@ -25,7 +25,6 @@ export class HeldPieces {
   readonly #seen: (BufferQueue | null)[];
 
   constructor() {
-    this.#count = 0;
     this.#states = [];
     this.#unseen = [];
     this.#seen = [];

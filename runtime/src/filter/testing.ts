@@ -40,9 +40,9 @@ export class ScriptedFilter implements HttpFilter {
   readonly #script: FilterScript;
   readonly #events: string[];
   callbacks: HttpFilterCallbacks;
-  position: number;
-  #decodeCalls: number;
-  #encodeCalls: number;
+  position: number = -1;
+  #decodeCalls: number = 0;
+  #encodeCalls: number = 0;
 
   constructor(name: string, script: FilterScript, events: string[]) {
     this.wants = script.wants ?? 63;
@@ -51,9 +51,6 @@ export class ScriptedFilter implements HttpFilter {
     this.#events = events;
     // Set by attach before anything else happens.
     this.callbacks = null as unknown as HttpFilterCallbacks;
-    this.position = -1;
-    this.#decodeCalls = 0;
-    this.#encodeCalls = 0;
   }
 
   attach(callbacks: HttpFilterCallbacks, position: number): void {

@@ -7,19 +7,14 @@ import type { StreamInfo } from "../core/stream-info.ts";
 /** One per user (logger, header list, reply); its fields change from use to use. */
 export class FormatContext {
   readonly clock: Clock;
-  info: StreamInfo | null;
-  requestHeaders: HeaderMap | null;
-  responseHeaders: HeaderMap | null;
-  responseTrailers: HeaderMap | null;
-  localReplyBody: string;
+  info: StreamInfo | null = null;
+  requestHeaders: HeaderMap | null = null;
+  responseHeaders: HeaderMap | null = null;
+  responseTrailers: HeaderMap | null = null;
+  localReplyBody: string = "";
 
   constructor(clock: Clock) {
     this.clock = clock;
-    this.info = null;
-    this.requestHeaders = null;
-    this.responseHeaders = null;
-    this.responseTrailers = null;
-    this.localReplyBody = "";
   }
 
   set(

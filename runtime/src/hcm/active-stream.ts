@@ -40,32 +40,32 @@ export class ActiveStream
   readonly #router: StreamRouter;
   /** Of local replies and 100 Continue; responses of upstreams bring their own. */
   readonly #ownHeaders: HeaderMap;
-  #manager: ConnectionManager | null;
-  #encoder: ResponseEncoder | null;
-  #requestHeaders: HeaderMap | null;
-  #responseHeaders: HeaderMap | null;
-  #responseTrailers: HeaderMap | null;
-  #route: Route | null;
-  #isRouteStale: boolean;
-  isHeadRequest: boolean;
-  #isGrpc: boolean;
+  #manager: ConnectionManager | null = null;
+  #encoder: ResponseEncoder | null = null;
+  #requestHeaders: HeaderMap | null = null;
+  #responseHeaders: HeaderMap | null = null;
+  #responseTrailers: HeaderMap | null = null;
+  #route: Route | null = null;
+  #isRouteStale: boolean = false;
+  isHeadRequest: boolean = false;
+  #isGrpc: boolean = false;
   /** The whole request has come from the client. */
-  isRequestComplete: boolean;
-  #isResponseComplete: boolean;
-  #isChainStarted: boolean;
-  #hasReachedRouter: boolean;
-  #isUpstreamPaused: boolean;
+  isRequestComplete: boolean = false;
+  #isResponseComplete: boolean = false;
+  #isChainStarted: boolean = false;
+  #hasReachedRouter: boolean = false;
+  #isUpstreamPaused: boolean = false;
   /** The answer says `connection: close` whatever the client wants. */
-  #mustClose: boolean;
+  #mustClose: boolean = false;
   /** The client may still be sending: the connection waits before it is closed. */
-  closesDelayed: boolean;
+  closesDelayed: boolean = false;
   /** Monotonic milliseconds of the last byte in either direction. */
-  lastActivityMs: number;
+  lastActivityMs: number = 0;
   /** Milliseconds without a byte that end the stream; 0 = off. */
-  idleTimeoutMs: number;
+  idleTimeoutMs: number = 0;
   // Only with configurations that need them.
-  #requestTimer: StreamTimer | null;
-  #durationTimer: StreamTimer | null;
+  #requestTimer: StreamTimer | null = null;
+  #durationTimer: StreamTimer | null = null;
 
   constructor(context: HcmContext) {
     this.streamInfo = new StreamInfo();
@@ -73,26 +73,6 @@ export class ActiveStream
     this.#filters = new FilterManager();
     this.#router = context.createRouter?.(this) ?? new Router(this, context.router);
     this.#ownHeaders = new HeaderMap();
-    this.#manager = null;
-    this.#encoder = null;
-    this.#requestHeaders = null;
-    this.#responseHeaders = null;
-    this.#responseTrailers = null;
-    this.#route = null;
-    this.#isRouteStale = false;
-    this.isHeadRequest = false;
-    this.#isGrpc = false;
-    this.isRequestComplete = false;
-    this.#isResponseComplete = false;
-    this.#isChainStarted = false;
-    this.#hasReachedRouter = false;
-    this.#isUpstreamPaused = false;
-    this.#mustClose = false;
-    this.closesDelayed = false;
-    this.lastActivityMs = 0;
-    this.idleTimeoutMs = 0;
-    this.#requestTimer = null;
-    this.#durationTimer = null;
   }
 
   /** Begins a stream of `manager`'s connection. */
@@ -146,7 +126,7 @@ export class ActiveStream
 
   decodeHeaders(headers: HeaderMap, endStream: boolean): void {
     const { config, normalizer, sanitizer } = this.#context;
-    const connection = this.#connectionManager.callbacks.info;
+    const connection = this.#ownManager().callbacks.info;
     this.#requestHeaders = headers;
     joinRequestLines(headers);
     this.isHeadRequest = headers.method === "HEAD";
@@ -196,7 +176,7 @@ export class ActiveStream
   /** The connection is gone, or the client said that it is. */
   onResetStream(_reason: StreamResetReason): void {
     const info = this.streamInfo;
-    const isRemote = this.#connectionManager.isPeerGone;
+    const isRemote = this.#ownManager().isPeerGone;
     this.#encoder = null;
     this.#context.stats.rqRxReset.inc();
     info.responseFlags |= ResponseFlag.DownstreamConnectionTermination;
@@ -283,7 +263,7 @@ export class ActiveStream
     this.#responseHeaders = headers;
     this.#cancel(this.#requestTimer);
     finisher.finish(headers, this.#requestHeaders);
-    this.#connectionManager.drainIfAsked();
+    this.#ownManager().drainIfAsked();
     if (!this.isRequestComplete) stats.rqResponseBeforeComplete.inc();
     if (this.#mustClose) headers.setById(HeaderId.Connection, "close");
     info.responseCode = headers.status;
@@ -386,7 +366,8 @@ export class ActiveStream
 
   // ---- Private parts.
 
-  get #connectionManager(): ConnectionManager {
+  /** A method, because V8 calls private getters through its runtime. */
+  #ownManager(): ConnectionManager {
     return this.#manager as ConnectionManager;
   }
 
@@ -444,7 +425,7 @@ export class ActiveStream
     if (route === null) return;
     if (route.idleTimeoutMs >= 0) {
       this.idleTimeoutMs = route.idleTimeoutMs;
-      if (route.idleTimeoutMs > 0) this.#connectionManager.checkWithin(route.idleTimeoutMs);
+      if (route.idleTimeoutMs > 0) this.#ownManager().checkWithin(route.idleTimeoutMs);
     }
     // A route's own limit is the router's to keep.
     if (route.maxStreamDurationMs >= 0) this.#cancel(this.#durationTimer);

@@ -55,6 +55,7 @@ export class HcmFactory implements NetworkFilterFactory {
   /** Only from the outermost call of a turn: nothing of an ended stream is running then. */
   recycleStreams(): void {
     const ended = this.#ended;
+    if (ended.length === 0) return;
     for (let i = 0; i < ended.length; i += 1) {
       const stream = ended[i] as ActiveStream;
       stream.recycle();
@@ -72,27 +73,27 @@ export class ConnectionManager
   readonly #factory: HcmFactory;
   readonly #context: HcmContext;
   /** Null until bytes come: a connection that never speaks has spoken no protocol. */
-  #codec: StreamCodec | null;
-  #stream: ActiveStream | null;
-  #streamCount: number;
+  #codec: StreamCodec | null = null;
+  #stream: ActiveStream | null = null;
+  #streamCount: number = 0;
   /** When the connection had its last stream, or was made. */
-  #idleSinceMs: number;
+  #idleSinceMs: number = 0;
   /** The next answer says `connection: close`. */
-  #isDraining: boolean;
+  #isDraining: boolean = false;
   /** The codec is done with the connection: it closes when the stream has ended. */
-  #isClosing: boolean;
-  #isClosed: boolean;
-  #isShutdown: boolean;
+  #isClosing: boolean = false;
+  #isClosed: boolean = false;
+  #isShutdown: boolean = false;
   /** The client may still send or read: it gets time before the connection is cut. */
-  #closesDelayed: boolean;
+  #closesDelayed: boolean = false;
   /** The peer sent FIN or its connection broke. */
-  isPeerGone: boolean;
+  isPeerGone: boolean = false;
   /** A stream was under way when the peer left. */
-  #hadStreamAtEnd: boolean;
+  #hadStreamAtEnd: boolean = false;
   // Only with the timeouts that need them.
-  #headersTimer: StreamTimer | null;
+  #headersTimer: StreamTimer | null = null;
   #durationTimer: StreamTimer | null;
-  #drainTimer: StreamTimer | null;
+  #drainTimer: StreamTimer | null = null;
 
   constructor(factory: HcmFactory, callbacks: NetworkFilterCallbacks) {
     super();
@@ -101,20 +102,8 @@ export class ConnectionManager
     this.callbacks = callbacks;
     this.#factory = factory;
     this.#context = context;
-    this.#codec = null;
-    this.#stream = null;
-    this.#streamCount = 0;
     this.#idleSinceMs = clock.nowMs;
-    this.#isDraining = false;
-    this.#isClosing = false;
-    this.#isClosed = false;
-    this.#isShutdown = false;
-    this.#closesDelayed = false;
-    this.isPeerGone = false;
-    this.#hadStreamAtEnd = false;
-    this.#headersTimer = null;
     this.#durationTimer = null;
-    this.#drainTimer = null;
     stats.cxTotal.inc();
     stats.cxActive.inc();
     if (config.idleTimeoutMs > 0) timers.schedule(this, clock.nowMs + config.idleTimeoutMs);

@@ -95,12 +95,12 @@ export class RequestSanitizer {
   readonly #viaLine: string;
   readonly #hostIp: string;
   /** Said by #addressFromXff: the address stood alone. */
-  #isOnlyAddress: boolean;
+  #isOnlyAddress: boolean = false;
   /** What follows from the last peer's address: connections bring many requests. */
-  #peerIp: string;
-  #peerXff: string;
-  #peerXffLine: string;
-  #peerExternalLine: string;
+  #peerIp: string = "";
+  #peerXff: string = "";
+  #peerXffLine: string = "";
+  #peerExternalLine: string = "";
   #isPeerInternal: boolean;
 
   /** `routes`: default the configuration's own; a table that comes by RDS may change. */
@@ -118,11 +118,6 @@ export class RequestSanitizer {
     this.#serviceNode = node.id;
     this.#viaLine = `via: ${config.via}\r\n`;
     this.#hostIp = node.hostIp;
-    this.#isOnlyAddress = false;
-    this.#peerIp = "";
-    this.#peerXff = "";
-    this.#peerXffLine = "";
-    this.#peerExternalLine = "";
     this.#isPeerInternal = this.#isInternal("");
   }
 
@@ -221,9 +216,8 @@ export class RequestSanitizer {
       headers.scheme = overwrite;
       headers.setById(HeaderId.XForwardedProto, overwrite);
     } else if (headers.scheme === null) {
-      const proto = (headers.getById(HeaderId.XForwardedProto) ?? "").toLowerCase();
-      const isScheme = proto === "http" || proto === "https";
-      headers.scheme = isScheme ? proto : isTls ? "https" : "http";
+      const proto = headers.getById(HeaderId.XForwardedProto) ?? "";
+      headers.scheme = schemeOf(proto) ?? schemeOf(proto.toLowerCase()) ?? ownScheme(isTls);
     }
   }
 
@@ -301,6 +295,14 @@ function removeAll(headers: HeaderMap, names: readonly string[]): void {
 function setProto(headers: HeaderMap, isTls: boolean): void {
   if (isTls) headers.setLineById(HeaderId.XForwardedProto, "https", HTTPS_LINE);
   else headers.setLineById(HeaderId.XForwardedProto, "http", HTTP_LINE);
+}
+
+function schemeOf(proto: string): string | null {
+  return proto === "http" || proto === "https" ? proto : null;
+}
+
+function ownScheme(isTls: boolean): string {
+  return isTls ? "https" : "http";
 }
 
 function setPort(headers: HeaderMap, connection: ConnectionInfo): void {

@@ -20,8 +20,8 @@ export class ResponseFinisher {
   readonly #echoesRequestId: boolean;
   readonly #via: string;
   readonly #viaLine: string;
-  #date: string;
-  #dateLine: string;
+  #date: string = "";
+  #dateLine: string = "";
 
   constructor(config: HcmConfig, clock: Clock) {
     const mode = config.serverHeaderTransformation;
@@ -33,8 +33,6 @@ export class ResponseFinisher {
     this.#echoesRequestId = config.alwaysSetRequestIdInResponse;
     this.#via = config.via;
     this.#viaLine = `via: ${config.via}\r\n`;
-    this.#date = "";
-    this.#dateLine = "";
   }
 
   /** A date that came is kept. `requestHeaders` is null when no head came. */

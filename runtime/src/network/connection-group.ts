@@ -12,7 +12,7 @@ export class ConnectionGroup implements ConnectionOwner {
   readonly stats: ListenerStats;
   readonly #clock: Clock;
   #first: Connection | null;
-  #count: number;
+  #count: number = 0;
   #onEmpty: (() => void) | null;
 
   constructor(
@@ -26,7 +26,6 @@ export class ConnectionGroup implements ConnectionOwner {
     this.stats = stats;
     this.#clock = clock;
     this.#first = null;
-    this.#count = 0;
     this.#onEmpty = null;
   }
 

@@ -23,13 +23,13 @@ export class Connection extends TimerEntry implements IoEvents, NetworkFilterCal
   readonly #owner: ConnectionOwner;
   readonly #timers: TimerWheel;
   readonly #nowMs: () => number;
-  #filter: NetworkFilter | null;
-  #state: number;
+  #filter: NetworkFilter | null = null;
+  #state: number = State.Open;
   /** Bytes came after closeAfterFlush: the peer's words that nobody heard. */
-  #hasDropped: boolean;
+  #hasDropped: boolean = false;
   /** Neighbours in the listener's list. */
-  previousConnection: Connection | null;
-  nextConnection: Connection | null;
+  previousConnection: Connection | null = null;
+  nextConnection: Connection | null = null;
 
   constructor(
     info: ConnectionInfo,
@@ -44,11 +44,6 @@ export class Connection extends TimerEntry implements IoEvents, NetworkFilterCal
     this.#owner = owner;
     this.#timers = timers;
     this.#nowMs = nowMs;
-    this.#filter = null;
-    this.#state = State.Open;
-    this.#hasDropped = false;
-    this.previousConnection = null;
-    this.nextConnection = null;
   }
 
   /** Set once, right after construction: filters need their connection to be made. */

@@ -49,8 +49,8 @@ export class Listener {
   readonly #leaving: Set<ConnectionGroup>;
   /** Accepted before the version that has this listener was in force: nothing is read from them. */
   readonly #held: HeldConnection[];
-  #isOpen: boolean;
-  #acceptedCount: number;
+  #isOpen: boolean = false;
+  #acceptedCount: number = 0;
 
   constructor(config: ListenerConfig, context: ListenerContext) {
     this.config = config;
@@ -61,8 +61,6 @@ export class Listener {
     this.#group = new ConnectionGroup(null, "", this.#stats, context.clock);
     this.#leaving = new Set();
     this.#held = [];
-    this.#isOpen = false;
-    this.#acceptedCount = 0;
   }
 
   /** With those on chains before. */
@@ -220,12 +218,11 @@ export class Listener {
 class HeldConnection implements IoEvents {
   readonly io: IoHandle;
   readonly target: SocketAddress;
-  isGone: boolean;
+  isGone: boolean = false;
 
   constructor(io: IoHandle, target: SocketAddress) {
     this.io = io;
     this.target = target;
-    this.isGone = false;
   }
 
   onConnect(): void {}
@@ -247,7 +244,7 @@ class Acceptor implements ListenEvents {
   readonly #target: SocketAddress;
   readonly #settle: (problem: string) => void;
   readonly #logger: Logger;
-  #isListening: boolean;
+  #isListening: boolean = false;
 
   constructor(
     listener: Listener,
@@ -259,7 +256,6 @@ class Acceptor implements ListenEvents {
     this.#target = target;
     this.#settle = settle;
     this.#logger = logger;
-    this.#isListening = false;
   }
 
   onListening(): void {

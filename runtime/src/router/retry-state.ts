@@ -14,11 +14,7 @@ export interface FailedAttempt {
 }
 
 export class RetryState {
-  #isStaleRetryUsed: boolean;
-
-  constructor() {
-    this.#isStaleRetryUsed = false;
-  }
+  #isStaleRetryUsed: boolean = false;
 
   /** For the next request. */
   reset(): void {

@@ -69,9 +69,11 @@ export class RouteTable {
   readonly #prefixes: readonly Wildcard[];
   readonly #fallback: VirtualHost | null;
   readonly #ignorePort: boolean;
+  /** Nothing but "*": no authority need be looked at. */
+  readonly #isOneHost: boolean;
   // The last host looked up: connections and benchmarks repeat themselves.
-  #lastAuthority: string;
-  #lastHost: VirtualHost | null;
+  #lastAuthority: string = "";
+  #lastHost: VirtualHost | null = null;
 
   constructor(config: RouteTableConfig, options: RouteTableOptions) {
     const build = new TableBuilder(config, options);
@@ -80,13 +82,14 @@ export class RouteTable {
     this.#suffixes = build.suffixes.sort(longestFirst);
     this.#prefixes = build.prefixes.sort(longestFirst);
     this.#fallback = build.fallback;
+    this.#isOneHost =
+      this.#exact.size === 0 && this.#suffixes.length === 0 && this.#prefixes.length === 0;
     this.#ignorePort = config.ignorePortInHostMatching;
-    this.#lastAuthority = "";
-    this.#lastHost = null;
   }
 
   /** The first matching route, or null. `randomValue` is a uniform 32-bit number. */
   match(headers: HeaderMap, randomValue: number): Route | null {
+    if (this.#isOneHost) return this.#fallback?.match(headers, randomValue) ?? null;
     const authority = headers.authority ?? "";
     if (authority !== this.#lastAuthority) {
       this.#lastHost = this.#findHost(authority);
@@ -121,13 +124,12 @@ class TableBuilder {
   readonly exact: Map<string, VirtualHost>;
   readonly suffixes: Wildcard[];
   readonly prefixes: Wildcard[];
-  fallback: VirtualHost | null;
+  fallback: VirtualHost | null = null;
 
   constructor(config: RouteTableConfig, options: RouteTableOptions) {
     this.exact = new Map();
     this.suffixes = [];
     this.prefixes = [];
-    this.fallback = null;
     const table = compileLevel(config.headers, options.hostname);
     for (const host of config.virtualHosts) this.#addHost(host, config, table, options);
   }

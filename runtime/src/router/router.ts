@@ -67,19 +67,19 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
   readonly #routeTimer: RouterTimer;
   readonly #perTryTimer: RouterTimer;
   readonly #durationTimer: RouterTimer;
-  #state: number;
-  #route: Route | null;
-  #choice: ClusterChoice | null;
-  #cluster: Cluster | null;
-  #headers: HeaderMap | null;
-  #isInternal: boolean;
-  #isGrpc: boolean;
-  #grpcOutcome: number;
+  #state: number = State.Idle;
+  #route: Route | null = null;
+  #choice: ClusterChoice | null = null;
+  #cluster: Cluster | null = null;
+  #headers: HeaderMap | null = null;
+  #isInternal: boolean = false;
+  #isGrpc: boolean = false;
+  #grpcOutcome: number = GrpcOutcome.NotGrpc;
   /** When the whole request had come; -1 = it has not. */
-  #requestEndMs: number;
+  #requestEndMs: number = -1;
   /** Something of a response went downstream, an informational one included. */
-  #hasResponseStarted: boolean;
-  #hasHeadersStarted: boolean;
+  #hasResponseStarted: boolean = false;
+  #hasHeadersStarted: boolean = false;
 
   constructor(callbacks: RouterCallbacks, context: RouterContext) {
     this.#callbacks = callbacks;
@@ -90,17 +90,6 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
     this.#routeTimer = new RouterTimer(this, TimeoutKind.Route);
     this.#perTryTimer = new RouterTimer(this, TimeoutKind.PerTry);
     this.#durationTimer = new RouterTimer(this, TimeoutKind.StreamDuration);
-    this.#state = State.Idle;
-    this.#route = null;
-    this.#choice = null;
-    this.#cluster = null;
-    this.#headers = null;
-    this.#isInternal = false;
-    this.#isGrpc = false;
-    this.#grpcOutcome = GrpcOutcome.NotGrpc;
-    this.#requestEndMs = -1;
-    this.#hasResponseStarted = false;
-    this.#hasHeadersStarted = false;
   }
 
   /** What chooseCluster gave, for finalizeResponseHeaders of local replies; null = not chosen. */

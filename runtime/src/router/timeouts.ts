@@ -11,17 +11,11 @@ const maskRqTimeout = 1 << HeaderId.XEnvoyUpstreamRqTimeoutMs;
 /** Milliseconds; 0 = off. Reused from request to request. */
 export class TimeoutPlan {
   /** From the end of the request to the end of the response. */
-  globalMs: number;
+  globalMs: number = 0;
   /** For one attempt. */
-  perTryMs: number;
+  perTryMs: number = 0;
   /** Status of the answer when time is up: 504, or 204 when the request asks so. */
-  status: number;
-
-  constructor() {
-    this.globalMs = 0;
-    this.perTryMs = 0;
-    this.status = 504;
-  }
+  status: number = 504;
 
   /**
    * Takes the timeouts, removes the headers that were heeded and tells the upstream by

@@ -36,46 +36,30 @@ export interface UpstreamRequestOwner {
 
 export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, FailedAttempt {
   /** The host that took or failed the attempt; null while none did. */
-  host: Host | null;
-  streamsBefore: number;
-  wasBodySent: boolean;
-  hasResponse: boolean;
+  host: Host | null = null;
+  streamsBefore: number = 0;
+  wasBodySent: boolean = false;
+  hasResponse: boolean = false;
   readonly #owner: UpstreamRequestOwner;
   readonly #responseHeaders: HeaderMap;
   readonly #held: BufferQueue;
-  #cluster: Cluster | null;
-  #chosenHost: Host | null;
-  #headers: HeaderMap | null;
-  #isHighPriority: boolean;
-  #isStarted: boolean;
-  #isRequestEnded: boolean;
-  #isRequestSent: boolean;
-  #trailers: HeaderMap | null;
-  #pending: PendingStream | null;
-  #encoder: RequestEncoder | null;
-  #isPaused: boolean;
-  #readDisables: number;
+  #cluster: Cluster | null = null;
+  #chosenHost: Host | null = null;
+  #headers: HeaderMap | null = null;
+  #isHighPriority: boolean = false;
+  #isStarted: boolean = false;
+  #isRequestEnded: boolean = false;
+  #isRequestSent: boolean = false;
+  #trailers: HeaderMap | null = null;
+  #pending: PendingStream | null = null;
+  #encoder: RequestEncoder | null = null;
+  #isPaused: boolean = false;
+  #readDisables: number = 0;
 
   constructor(owner: UpstreamRequestOwner) {
-    this.host = null;
-    this.streamsBefore = 0;
-    this.wasBodySent = false;
-    this.hasResponse = false;
     this.#owner = owner;
     this.#responseHeaders = new HeaderMap();
     this.#held = new BufferQueue();
-    this.#cluster = null;
-    this.#chosenHost = null;
-    this.#headers = null;
-    this.#isHighPriority = false;
-    this.#isStarted = false;
-    this.#isRequestEnded = false;
-    this.#isRequestSent = false;
-    this.#trailers = null;
-    this.#pending = null;
-    this.#encoder = null;
-    this.#isPaused = false;
-    this.#readDisables = 0;
   }
 
   /**

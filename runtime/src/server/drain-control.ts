@@ -14,20 +14,16 @@ export interface DrainControlOptions {
 
 export class DrainControl {
   readonly #options: DrainControlOptions;
-  #isHealthcheckFailed: boolean;
+  #isHealthcheckFailed: boolean = false;
   /** When the drain sequence of inbound listeners began, and of all others; null = not begun. */
-  #inboundStartMs: number | null;
-  #otherStartMs: number | null;
+  #inboundStartMs: number | null = null;
+  #otherStartMs: number | null = null;
   /** All listeners accept no more, or inbound ones only. */
-  #stopped: "none" | "inbound" | "all";
+  #stopped: "none" | "inbound" | "all" = "none";
   readonly #timers: Set<NodeJS.Timeout>;
 
   constructor(options: DrainControlOptions) {
     this.#options = options;
-    this.#isHealthcheckFailed = false;
-    this.#inboundStartMs = null;
-    this.#otherStartMs = null;
-    this.#stopped = "none";
     this.#timers = new Set();
   }
 

@@ -20,8 +20,8 @@ export class DrainSequence implements DrainDecision {
   readonly #random: Random;
   /** 0 = everybody is asked at once. */
   readonly #rampMs: number;
-  #isStarted: boolean;
-  #startMs: number;
+  #isStarted: boolean = false;
+  #startMs: number = 0;
 
   constructor(clock: Clock, random: Random, options: DrainOptions) {
     this.#clock = clock;
@@ -29,8 +29,6 @@ export class DrainSequence implements DrainDecision {
     // As measured with Envoy: linear, and certain after half of the drain time, so that whoever
     // sends a request in the second half leaves before the end.
     this.#rampMs = options.drainStrategy === "immediate" ? 0 : options.drainTimeMs / 2;
-    this.#isStarted = false;
-    this.#startMs = 0;
   }
 
   get isStarted(): boolean {
@@ -59,20 +57,18 @@ export class DrainManager {
   /** Of all others. */
   readonly other: DrainSequence;
   /** /healthcheck/fail: listeners of the default drain type ask everybody to leave. */
-  isHealthcheckFailed: boolean;
+  isHealthcheckFailed: boolean = false;
   readonly options: DrainOptions;
   readonly #clock: Clock;
   readonly #random: Random;
-  #stopped: "none" | "inbound" | "all";
+  #stopped: "none" | "inbound" | "all" = "none";
 
   constructor(clock: Clock, random: Random, options: DrainOptions) {
     this.options = options;
     this.#clock = clock;
     this.#random = random;
-    this.#stopped = "none";
     this.inbound = this.createSequence();
     this.other = this.createSequence();
-    this.isHealthcheckFailed = false;
   }
 
   startSequence(inboundOnly: boolean, elapsedMs: number): void {

@@ -26,7 +26,7 @@ export function createHcmFactory(
   routeSlots: RouteSlots,
   drain: DrainDecision,
 ): HcmFactory {
-  const { clock, timers, random, stats, http1, clusterManager, sinks } = context;
+  const { clock, timers, random, stats, http1, clusterManager, sinks, surroundings } = context;
   const { hostname } = snapshot.server;
   // As in Envoy, all connection managers share these.
   const http1Stats = {
@@ -48,7 +48,7 @@ export function createHcmFactory(
     drain,
     stats: new HcmStats(stats, config.statPrefix, listener.statPrefix),
     routes: slot ?? new RouteTable(config.routes, { clock, hostname }),
-    filters: new FilterFactory(config.httpFilters, plugins),
+    filters: surroundings.wrapFilters(new FilterFactory(config.httpFilters, plugins)),
     accessLoggers: createAccessLoggers(config.accessLogs, {
       clock,
       random,

@@ -33,7 +33,7 @@ export class MainStats {
   readonly #stats: StatsAggregate;
   readonly #timers: TimerWheel;
   readonly #state: () => StateName;
-  #flush: NodeJS.Timeout | null;
+  #flush: NodeJS.Timeout | null = null;
   readonly #startedMs: number;
 
   constructor(
@@ -71,7 +71,6 @@ export class MainStats {
       ownsClusterStats: true,
     });
     this.#state = state;
-    this.#flush = null;
   }
 
   /**

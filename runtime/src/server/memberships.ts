@@ -27,12 +27,11 @@ export class Membership {
   readonly #options: MembershipOptions;
   readonly #resolver: DnsResolver;
   #current: ReadonlyMap<string, ClusterMembership>;
-  #isCommitting: boolean;
+  #isCommitting: boolean = false;
 
   constructor(options: MembershipOptions) {
     this.#options = options;
     this.#current = new Map();
-    this.#isCommitting = false;
     this.#resolver = new DnsResolver({
       lookup: new SystemDnsLookup(),
       delays: systemDelays,

@@ -25,7 +25,7 @@ class Busy {
 
 function stop(...listeners: Busy[]): Promise<void> {
   return new Promise((resolve) => {
-    stopListeningWhenQuiet(listeners as unknown as Listener[], resolve);
+    stopListeningWhenQuiet(listeners as unknown as Listener[], setImmediate, resolve);
   });
 }
 

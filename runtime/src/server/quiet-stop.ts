@@ -10,7 +10,11 @@ const TURNS_MAX = 100;
  * queues is served. Between that turn and the close lie microseconds, whose connections only
  * net.ipv4.tcp_migrate_req saves.
  */
-export function stopListeningWhenQuiet(listeners: readonly Listener[], done: () => void): void {
+export function stopListeningWhenQuiet(
+  listeners: readonly Listener[],
+  nextTurn: (callback: () => void) => void,
+  done: () => void,
+): void {
   let last = -1;
   let turns = 0;
   const look = (): void => {
@@ -19,11 +23,11 @@ export function stopListeningWhenQuiet(listeners: readonly Listener[], done: () 
     turns += 1;
     if (accepted !== last && turns < TURNS_MAX) {
       last = accepted;
-      setImmediate(look);
+      nextTurn(look);
       return;
     }
     for (const listener of listeners) listener.stopListening();
     done();
   };
-  setImmediate(look);
+  nextTurn(look);
 }

@@ -53,12 +53,12 @@ export class Server {
   readonly #mainStats: MainStats;
   /** Of the living workers, by the pool's id. */
   readonly #sources: Map<number, StatsSource>;
-  #admin: AdminServer | null;
-  #config: LoadedConfig | null;
-  #state: ServerState;
+  #admin: AdminServer | null = null;
+  #config: LoadedConfig | null = null;
+  #state: ServerState = "PRE_INITIALIZING";
   readonly #drains: DrainControl;
   /** Of the admin interface's access logs; null = it has none. */
-  #sinks: FileSinks | null;
+  #sinks: FileSinks | null = null;
   #requestQuit: () => void;
 
   /** Throws ConfigErrors or StartError; nothing is left running then. */
@@ -80,15 +80,11 @@ export class Server {
     this.stats = new StatsAggregate();
     this.#sources = new Map();
     this.#logger = log.logger("main");
-    this.#admin = null;
-    this.#config = null;
-    this.#state = "PRE_INITIALIZING";
     this.#drains = new DrainControl({
       drainTimeMs: options.drainTimeMs,
       broadcast: (message) => this.#pool.broadcast(message),
       onStopListening: (inboundOnly) => this.#countStopped(inboundOnly),
     });
-    this.#sinks = null;
     this.#requestQuit = (): void => {};
     this.quit = new Promise((resolve) => {
       this.#requestQuit = (): void => resolve("/quitquitquit");

@@ -72,28 +72,24 @@ interface Answer {
 export class WorkerPool {
   readonly #options: WorkerPoolOptions;
   readonly #members: Member[];
-  #nextId: number;
-  #current: Version | null;
+  #nextId: number = 0;
+  #current: Version | null = null;
   #addresses: readonly ListenerAddress[];
   #queue: Promise<unknown>;
-  #isStopping: boolean;
+  #isStopping: boolean = false;
   #restartDelayMs: number;
   /** Replacements to come. They hold the process: without workers nothing else may. */
   readonly #restartTimers: Set<NodeJS.Timeout>;
   /** Workers that were replaced. */
-  restarts: number;
+  restarts: number = 0;
 
   constructor(options: WorkerPoolOptions) {
     this.#options = options;
     this.#members = [];
-    this.#nextId = 0;
-    this.#current = null;
     this.#addresses = [];
     this.#queue = Promise.resolve();
-    this.#isStopping = false;
     this.#restartDelayMs = RESTART_DELAY_MS;
     this.#restartTimers = new Set();
-    this.restarts = 0;
     for (let index = 0; index < options.count; index += 1) this.#members.push(this.#create(index));
   }
 
@@ -259,26 +255,22 @@ class Member {
   readonly id: number;
   readonly index: number;
   readonly bornMs: number;
-  engineName: string;
+  engineName: string = "";
   deathReason: string;
   readonly #worker: Worker;
   readonly #events: WorkerPoolEvents;
-  #waiting: ((answer: Answer) => void) | null;
-  #drained: (() => void) | null;
+  #waiting: ((answer: Answer) => void) | null = null;
+  #drained: (() => void) | null = null;
   /** It has the version in force. */
-  isUp: boolean;
+  isUp: boolean = false;
   #isDead: boolean;
 
   constructor(id: number, index: number, options: WorkerPoolOptions, onDeath: () => void) {
     this.id = id;
     this.index = index;
     this.bornMs = performance.now();
-    this.engineName = "";
     this.deathReason = "";
     this.#events = options.events;
-    this.#waiting = null;
-    this.#drained = null;
-    this.isUp = false;
     this.#isDead = false;
     const workerData: WorkerBirth = { kind: "headgate-worker", index, ...options.birth };
     this.#worker = new Worker(options.entry, { workerData, name: `wrk:worker_${index}` });

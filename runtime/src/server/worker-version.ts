@@ -29,11 +29,13 @@ import { pluginKeys, pluginsOf } from "./plugin-key.ts";
 import type { ListenerAddress, PrepareMessage } from "./protocol.ts";
 import { stopListeningWhenQuiet } from "./quiet-stop.ts";
 import { RouteSlots } from "./route-slots.ts";
+import type { Surroundings } from "./surroundings.ts";
 import { removeStaleSockets, whyNotShared } from "./shared-sockets.ts";
 
 /** What a worker has for all versions. */
 export interface WorkerContext {
   readonly index: number;
+  readonly surroundings: Surroundings;
   readonly engine: NetworkEngine;
   readonly clock: Clock;
   readonly timers: TimerWheel;
@@ -79,7 +81,7 @@ export class WorkerVersion {
   readonly #pluginByIndex: Map<number, PluginHandle>;
   readonly #swaps: PreparedSwap[];
   readonly #routeSlots: RouteSlots;
-  #clusters: PreparedClusters | null;
+  #clusters: PreparedClusters | null = null;
 
   constructor(context: WorkerContext, message: PrepareMessage, previous: WorkerVersion | null) {
     this.version = message.version;
@@ -98,7 +100,6 @@ export class WorkerVersion {
       previous?.routeSlots ?? null,
       options,
     );
-    this.#clusters = null;
   }
 
   /** Tables that come by RDS. */
@@ -163,10 +164,11 @@ export class WorkerVersion {
 
   /** `next` is in force: what it did not take over ends when its streams do. */
   retire(next: WorkerVersion): void {
+    const { nextTurn } = this.#context.surroundings;
     for (const { listener, chain } of this.#listeners) {
       if (next.#listeners.some((other) => other.listener === listener)) continue;
       // Who is in the accept queue still gets the old chain.
-      stopListeningWhenQuiet([listener], () => {
+      stopListeningWhenQuiet([listener], nextTurn, () => {
         this.#context.engine.runTurn(() => chain.leave(listener.setChain(null, "")));
       });
       chain.drain.own.start();
@@ -179,6 +181,7 @@ export class WorkerVersion {
     const listeners = this.#listeners.map((prepared) => prepared.listener);
     stopListeningWhenQuiet(
       listeners.filter((listener) => drain.isStopped(listener.config)),
+      this.#context.surroundings.nextTurn,
       () => {},
     );
   }
@@ -186,7 +189,7 @@ export class WorkerVersion {
   /** Stops listening, closes idle connections, calls back when the last stream has ended. */
   stop(done: () => void): void {
     const listeners = this.#listeners.map((prepared) => prepared.listener);
-    stopListeningWhenQuiet(listeners, () => {
+    stopListeningWhenQuiet(listeners, this.#context.surroundings.nextTurn, () => {
       this.#context.engine.runTurn(() => this.#shutdown(listeners, done));
     });
   }

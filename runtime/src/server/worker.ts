@@ -5,9 +5,7 @@ import { Http1ClientConnection } from "../codec/http1/client-connection.ts";
 import { Http1Shared } from "../codec/http1/shared.ts";
 import { Clock } from "../core/clock.ts";
 import { LogLevel } from "../core/logger.ts";
-import { SystemRandom } from "../core/random.ts";
 import { TimerWheel } from "../core/timer-wheel.ts";
-import { createNodeEngine } from "../engine-node/node-engine.ts";
 import { StatsStore } from "../stats/store.ts";
 import type { StatDefinition } from "../stats/store.ts";
 import { openBreakerMemory } from "../upstream/circuit-breaker.ts";
@@ -22,6 +20,8 @@ import type {
   WorkerBirth,
 } from "./protocol.ts";
 import { RouteUpdate } from "./route-update.ts";
+import { systemSurroundings } from "./surroundings.ts";
+import type { Surroundings } from "./surroundings.ts";
 import { WorkerVersion } from "./worker-version.ts";
 import type { WorkerContext } from "./worker-version.ts";
 
@@ -37,11 +37,16 @@ export class WorkerServer {
   readonly #log: ProcessLog;
   readonly #context: WorkerContext;
   readonly #definitions: StatDefinition[];
-  #prepared: Prepared | null;
-  #current: WorkerVersion | null;
-  #isStopping: boolean;
+  readonly #nextTurn: (callback: () => void) => void;
+  #prepared: Prepared | null = null;
+  #current: WorkerVersion | null = null;
+  #isStopping: boolean = false;
 
-  constructor(birth: WorkerBirth, send: (message: FromWorker) => void) {
+  constructor(
+    birth: WorkerBirth,
+    send: (message: FromWorker) => void,
+    surroundings: Surroundings = systemSurroundings(),
+  ) {
     this.#send = send;
     this.#log = new ProcessLog({
       level: birth.logLevel,
@@ -50,13 +55,16 @@ export class WorkerServer {
       path: birth.logPath,
     });
     this.#definitions = [];
-    this.#prepared = null;
-    this.#current = null;
-    this.#isStopping = false;
+    this.#nextTurn = surroundings.nextTurn;
     const stats = new StatsStore({ onDefine: (definition) => this.#onDefine(definition) });
-    this.#context = createContext(birth, this.#log, stats);
+    this.#context = createContext(birth, this.#log, stats, surroundings);
     const engine = this.#context.engine.name;
     this.#send({ type: "online", statsMemory: stats.memory, engine });
+  }
+
+  /** What is in it, for those who count what is left. */
+  get contextForTest(): WorkerContext {
+    return this.#context;
   }
 
   onMessage(message: ToWorker): void {
@@ -165,7 +173,9 @@ export class WorkerServer {
 
   /** Names travel in batches: a turn may define hundreds. */
   #onDefine(definition: StatDefinition): void {
-    if (this.#definitions.length === 0) setImmediate(() => this.#flushDefinitions());
+    if (this.#definitions.length === 0) {
+      this.#nextTurn(() => this.#flushDefinitions());
+    }
     this.#definitions.push(definition);
   }
 
@@ -175,11 +185,16 @@ export class WorkerServer {
   }
 }
 
-function createContext(birth: WorkerBirth, log: ProcessLog, stats: StatsStore): WorkerContext {
-  const clock = new Clock();
-  const engine = createNodeEngine({ clock });
-  const timers = new TimerWheel(clock, (callback) => engine.runTurn(callback));
-  const random = new SystemRandom();
+function createContext(
+  birth: WorkerBirth,
+  log: ProcessLog,
+  stats: StatsStore,
+  surroundings: Surroundings,
+): WorkerContext {
+  const { random, ticks } = surroundings;
+  const clock = new Clock(surroundings.time);
+  const engine = surroundings.createEngine(clock);
+  const timers = new TimerWheel(clock, (callback) => engine.runTurn(callback), ticks);
   const http1 = new Http1Shared();
   // Unique in the process: the worker's index in the high part.
   let connectionId = birth.index * 2 ** 40;
@@ -202,6 +217,7 @@ function createContext(birth: WorkerBirth, log: ProcessLog, stats: StatsStore): 
   log.logger("main").log(LogLevel.Debug, `worker ${birth.index}: ${engine.name}`);
   return {
     index: birth.index,
+    surroundings,
     engine,
     clock,
     timers,
@@ -214,6 +230,8 @@ function createContext(birth: WorkerBirth, log: ProcessLog, stats: StatsStore): 
     sinks: new FileSinks({
       flushIntervalMs: birth.fileFlushIntervalMs,
       stats: new FileStats(stats),
+      ticks,
+      io: surroundings.files,
     }),
     wasmHost: null,
     drain: new DrainManager(clock, random, birth.drain),

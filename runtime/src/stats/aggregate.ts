@@ -64,15 +64,13 @@ export class StatsAggregate {
   readonly #scalars: Map<string, ScalarEntry>;
   readonly #histograms: Map<string, HistogramEntry>;
   readonly #textReadouts: Map<string, string>;
-  #sortedScalars: ScalarEntry[] | null;
-  #sortedHistograms: HistogramEntry[] | null;
+  #sortedScalars: ScalarEntry[] | null = null;
+  #sortedHistograms: HistogramEntry[] | null = null;
 
   constructor(slotsMax?: number) {
     this.#scalars = new Map();
     this.#histograms = new Map();
     this.#textReadouts = new Map();
-    this.#sortedScalars = null;
-    this.#sortedHistograms = null;
     let own: StatsSource | null = null;
     this.store = new StatsStore({
       ...(slotsMax === undefined ? {} : { slotsMax }),

@@ -151,11 +151,7 @@ function escapeLabel(value: string): string {
  * scrape.
  */
 export class ProcessMetrics {
-  #registry: Promise<{ metrics(): Promise<string>; clear(): void }> | null;
-
-  constructor() {
-    this.#registry = null;
-  }
+  #registry: Promise<{ metrics(): Promise<string>; clear(): void }> | null = null;
 
   async write(): Promise<string> {
     this.#registry ??= import("prom-client").then(({ collectDefaultMetrics, Registry }) => {

@@ -43,7 +43,7 @@ export class StatsStore {
   readonly #onDefine: (definition: StatDefinition) => void;
   #next: number;
   /** Stats that found no room. */
-  overflowCount: number;
+  overflowCount: number = 0;
 
   constructor(options: StatsStoreOptions = {}) {
     const slots = options.slotsMax ?? SLOTS_DEFAULT;
@@ -56,7 +56,6 @@ export class StatsStore {
     this.#definitions = [];
     this.#onDefine = options.onDefine ?? ((): void => {});
     this.#next = SLOT_FIRST;
-    this.overflowCount = 0;
   }
 
   /** All stats so far, in the order of their making. */

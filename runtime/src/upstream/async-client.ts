@@ -96,12 +96,12 @@ class AsyncRequest extends TimerEntry implements AsyncCall, PoolCallbacks, Respo
   readonly #callbacks: AsyncCallbacks;
   readonly #responseHeaders: HeaderMap;
   readonly #responseBody: BufferQueue;
-  #startMs: number;
-  #cluster: Cluster | null;
-  #host: Host | null;
-  #pending: PendingStream | null;
-  #encoder: RequestEncoder | null;
-  #isDone: boolean;
+  #startMs: number = 0;
+  #cluster: Cluster | null = null;
+  #host: Host | null = null;
+  #pending: PendingStream | null = null;
+  #encoder: RequestEncoder | null = null;
+  #isDone: boolean = false;
 
   constructor(
     context: UpstreamContext,
@@ -118,12 +118,6 @@ class AsyncRequest extends TimerEntry implements AsyncCall, PoolCallbacks, Respo
     this.#callbacks = callbacks;
     this.#responseHeaders = new HeaderMap();
     this.#responseBody = new BufferQueue();
-    this.#startMs = 0;
-    this.#cluster = null;
-    this.#host = null;
-    this.#pending = null;
-    this.#encoder = null;
-    this.#isDone = false;
   }
 
   get decoder(): ResponseDecoder {

@@ -90,7 +90,8 @@ export class BreakerResource {
 
   /** True below the limit. Two threads may pass at the same moment, as in Envoy. */
   canCreate(): boolean {
-    return Atomics.load(this.#cells, this.#total) < this.max;
+    // A plain read: it is asked before each request, and a moment's delay changes nothing.
+    return (this.#cells[this.#total] as number) < this.max;
   }
 
   /**

@@ -23,13 +23,12 @@ export class ClusterManager {
   readonly #context: UpstreamContext;
   readonly #stats: ManagerStats | null;
   #clusters: ReadonlyMap<string, Cluster>;
-  #isClosed: boolean;
+  #isClosed: boolean = false;
 
   constructor(context: UpstreamContext) {
     this.#context = context;
     this.#stats = context.ownsClusterStats ? makeStats(context) : null;
     this.#clusters = new Map();
-    this.#isClosed = false;
   }
 
   /** The clusters that are in force, for admin. */

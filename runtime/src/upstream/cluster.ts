@@ -22,12 +22,12 @@ export class Cluster {
   readonly context: UpstreamContext;
   readonly #scope: string;
   #stats: ClusterStats | null;
-  #responseStats: ResponseStats | null;
+  #responseStats: ResponseStats | null = null;
   #defaultBreaker: CircuitBreaker | null;
   #highBreaker: CircuitBreaker | null;
   #hostSet: HostSet;
-  #balancer: LoadBalancer | null;
-  #isDraining: boolean;
+  #balancer: LoadBalancer | null = null;
+  #isDraining: boolean = false;
 
   constructor(config: ClusterConfig, context: UpstreamContext) {
     this.config = config;
@@ -36,12 +36,9 @@ export class Cluster {
     this.context = context;
     this.#scope = `cluster.${config.statName}.`;
     this.#stats = null;
-    this.#responseStats = null;
     this.#defaultBreaker = null;
     this.#highBreaker = null;
     this.#hostSet = new HostSet([]);
-    this.#balancer = null;
-    this.#isDraining = false;
     if (!context.ownsClusterStats) return;
     ClusterStats.defineAll(context.stats, this.#scope);
     this.#stats = new ClusterStats(context.stats, this.#scope);

@@ -140,11 +140,11 @@ class DnsCluster {
   readonly #options: DnsResolverOptions;
   readonly #stats: UpdateStats;
   readonly #targets: readonly DnsTarget[];
-  #hasReported: boolean;
-  #isStopped: boolean;
+  #hasReported: boolean = false;
+  #isStopped: boolean = false;
   /** Its hosts are told; until then they are only kept. */
-  #isPublic: boolean;
-  #hostsText: string;
+  #isPublic: boolean = false;
+  #hostsText: string = "";
   membership: ClusterMembership;
 
   constructor(config: ClusterConfig, options: DnsResolverOptions) {
@@ -166,10 +166,6 @@ class DnsCluster {
       }
     }
     this.#targets = config.discovery === "logical_dns" ? targets.slice(0, 1) : targets;
-    this.#hasReported = false;
-    this.#isStopped = false;
-    this.#isPublic = false;
-    this.#hostsText = "";
     this.membership = { cluster: config.name, hosts: [] };
   }
 
@@ -230,9 +226,9 @@ class DnsTarget {
   readonly #locality: LocalityConfig;
   readonly #options: DnsResolverOptions;
   readonly #stats: UpdateStats;
-  #failuresInRow: number;
-  #isStopped: boolean;
-  #cancelDelay: (() => void) | null;
+  #failuresInRow: number = 0;
+  #isStopped: boolean = false;
+  #cancelDelay: (() => void) | null = null;
 
   constructor(
     cluster: DnsCluster,
@@ -249,9 +245,6 @@ class DnsTarget {
     this.#locality = locality;
     this.#options = options;
     this.#stats = stats;
-    this.#failuresInRow = 0;
-    this.#isStopped = false;
-    this.#cancelDelay = null;
   }
 
   stop(): void {

@@ -14,14 +14,14 @@ export class Host {
   addressText: string;
   /** Name for host rewriting; the configured hostname or "". */
   hostname: string;
-  weight: number;
+  weight: number = 1;
   readonly stats: HostStats;
   /** Requests under way on this worker; least_request looks at it. */
-  activeRequests: number;
+  activeRequests: number = 0;
   /** Made on first use by the cluster. */
-  pool: ConnPool | null;
+  pool: ConnPool | null = null;
   /** The same for requests of high priority: they have limits of their own. */
-  highPriorityPool: ConnPool | null;
+  highPriorityPool: ConnPool | null = null;
 
   constructor(config: HostConfig, address: SocketAddress, addressText: string, stats: HostStats) {
     this.config = config;
@@ -30,9 +30,6 @@ export class Host {
     this.hostname = config.hostname;
     this.weight = config.weight;
     this.stats = stats;
-    this.activeRequests = 0;
-    this.pool = null;
-    this.highPriorityPool = null;
   }
 
   get isHealthy(): boolean {

@@ -10,34 +10,37 @@ class CodeGroup {
   readonly #scope: string;
   readonly #classes: (Counter | null)[];
   readonly #codes: (Counter | null)[];
-  #completed: Counter | null;
-  #time: Histogram | null;
+  #completed: Counter | null = null;
+  #time: Histogram | null = null;
 
   constructor(store: StatsStore, scope: string) {
     this.#store = store;
     this.#scope = scope;
     this.#classes = [null, null, null, null, null, null];
     this.#codes = Array.from({ length: CODES }, (): Counter | null => null);
-    this.#completed = null;
-    this.#time = null;
   }
 
   charge(code: number): void {
     this.#completed ??= this.#store.counter(`${this.#scope}upstream_rq_completed`);
     this.#completed.inc();
     const kind = (code / 100) | 0;
-    if (kind >= 1 && kind <= 5) {
-      const counter =
-        this.#classes[kind] ?? this.#store.counter(`${this.#scope}upstream_rq_${kind}xx`);
-      this.#classes[kind] = counter;
-      counter.inc();
-    }
+    if (kind >= 1 && kind <= 5) (this.#classes[kind] ?? this.#makeClass(kind)).inc();
     // Codes that HTTP does not know share one counter, as in Envoy.
     const slot = code >= 100 && code < CODES ? code : 0;
-    const name = slot === 0 ? "unknown" : String(code);
-    const counter = this.#codes[slot] ?? this.#store.counter(`${this.#scope}upstream_rq_${name}`);
+    (this.#codes[slot] ?? this.#makeCode(slot)).inc();
+  }
+
+  #makeCode(slot: number): Counter {
+    const name = slot === 0 ? "unknown" : String(slot);
+    const counter = this.#store.counter(`${this.#scope}upstream_rq_${name}`);
     this.#codes[slot] = counter;
-    counter.inc();
+    return counter;
+  }
+
+  #makeClass(kind: number): Counter {
+    const counter = this.#store.counter(`${this.#scope}upstream_rq_${kind}xx`);
+    this.#classes[kind] = counter;
+    return counter;
   }
 
   recordTime(ms: number): void {

@@ -10,13 +10,11 @@ const ID_MAX = 0x7fffffff;
 
 export class ContextTable {
   readonly #slots: (Context | null)[];
-  #lastId: number;
-  #size: number;
+  #lastId: number = 0;
+  #size: number = 0;
 
   constructor() {
     this.#slots = Array.from({ length: SLOTS }, () => null);
-    this.#lastId = 0;
-    this.#size = 0;
   }
 
   get size(): number {

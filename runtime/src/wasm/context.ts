@@ -23,18 +23,15 @@ export abstract class Context {
   readonly vm: Vm;
   readonly plugin: PluginIdentity;
   /** Of the VM, never used twice; 0 = the guest does not know this context. */
-  id: number;
+  id: number = 0;
   /** The context table's own: next in the same slot. */
-  nextInSlot: Context | null;
+  nextInSlot: Context | null = null;
   /** Request headers changed in the running callback of this context. */
-  isRouteStale: boolean;
+  isRouteStale: boolean = false;
 
   constructor(vm: Vm, plugin: PluginIdentity) {
     this.vm = vm;
     this.plugin = plugin;
-    this.id = 0;
-    this.nextInSlot = null;
-    this.isRouteStale = false;
   }
 
   /** The root context that owns this one, or itself. */

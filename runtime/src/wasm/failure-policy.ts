@@ -39,13 +39,12 @@ export class ReloadBackoff {
   readonly #random: Random;
   readonly #baseMs: number;
   /** Monotonic milliseconds; 0 = now. */
-  #notBeforeMs: number;
+  #notBeforeMs: number = 0;
 
   constructor(clock: Clock, random: Random, baseMs: number) {
     this.#clock = clock;
     this.#random = random;
     this.#baseMs = baseMs;
-    this.#notBeforeMs = 0;
   }
 
   get isDue(): boolean {

@@ -6,11 +6,10 @@ const CAPTURED_LINES_MAX = 50;
 
 export class GuestLog {
   readonly #logger: Logger;
-  #captured: string[] | null;
+  #captured: string[] | null = null;
 
   constructor(logger: Logger) {
     this.#logger = logger;
-    this.#captured = null;
   }
 
   /** A guest's message; `prefix` names its plugin. Levels of the ABI are the log's own. */

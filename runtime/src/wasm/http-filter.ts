@@ -40,15 +40,13 @@ export class WasmHttpFilter extends StreamContext implements HttpFilter {
   readonly wants: number;
   readonly #owner: StreamOwner;
   /** The guest knows the context. */
-  #isCreated: boolean;
-  #isFailureTold: boolean;
+  #isCreated: boolean = false;
+  #isFailureTold: boolean = false;
 
   constructor(root: RootContext, wants: number, owner: StreamOwner) {
     super(root);
     this.wants = wants;
     this.#owner = owner;
-    this.#isCreated = false;
-    this.#isFailureTold = false;
   }
 
   attach(callbacks: HttpFilterCallbacks, position: number): void {

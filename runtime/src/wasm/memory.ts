@@ -44,20 +44,18 @@ const KEY_BYTES_MAX = 64;
 const LOOP_BYTES_MAX = 24;
 
 export class GuestMemory {
-  #memory: WebAssembly.Memory | null;
+  #memory: WebAssembly.Memory | null = null;
   #bytes: Uint8Array;
   #buffer: Latin1Buffer;
-  #allocator: Allocator | null;
+  #allocator: Allocator | null = null;
   /** By a hash of the bytes; an entry is used only when all its bytes are the same. */
   readonly #keys: GuestKey[];
   /** The same by their last address. */
   readonly #keysByPlace: GuestKey[];
 
   constructor() {
-    this.#memory = null;
     this.#bytes = new Uint8Array(0);
     this.#buffer = Buffer.alloc(0) as Latin1Buffer;
-    this.#allocator = null;
     const none = new GuestKey("");
     this.#keys = Array.from({ length: KEYS }, () => none);
     this.#keysByPlace = Array.from({ length: KEYS }, () => none);

@@ -7,12 +7,11 @@ const EMPTY: Buffer = Buffer.alloc(0);
 
 export class PendingHttpCall implements HttpCallReceiver {
   /** Set as soon as the call was started. */
-  call: HttpCall | null;
+  call: HttpCall | null = null;
   readonly #root: RootContext;
   readonly #token: number;
 
   constructor(root: RootContext, token: number) {
-    this.call = null;
     this.#root = root;
     this.#token = token;
   }

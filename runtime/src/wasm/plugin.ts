@@ -28,21 +28,17 @@ export class Plugin implements StreamOwner {
   readonly config: WasmPluginConfig;
   readonly #identity: PluginIdentity;
   readonly #slot: VmSlot;
-  #root: RootContext | null;
+  #root: RootContext | null = null;
   /** Streams that hold `#root`. Those of an older root need nothing from us. */
-  #streams: number;
-  #wants: number;
-  #isDraining: boolean;
+  #streams: number = 0;
+  #wants: number = WANTS_ALL;
+  #isDraining: boolean = false;
 
   constructor(config: WasmPluginConfig, slot: VmSlot) {
     this.name = config.name;
     this.config = config;
     this.#identity = new PluginIdentity(config);
     this.#slot = slot;
-    this.#root = null;
-    this.#streams = 0;
-    this.#wants = WANTS_ALL;
-    this.#isDraining = false;
   }
 
   /** Root contexts and configures the plugin on a VM: the reason why not, or null. */

@@ -20,44 +20,31 @@ const Life = { New: 0, Started: 1, Draining: 2, Deleted: 3 } as const;
 
 export class RootContext extends Context implements AccessLogger, QueueConsumer {
   /** on_configure runs: the plugin's configuration can be read. */
-  isConfiguring: boolean;
+  isConfiguring: boolean = false;
   /** Body of the callout's answer that is being told; null = none. */
-  calloutBody: Buffer | null;
+  calloutBody: Buffer | null = null;
   /** For proxy_get_status. */
-  calloutStatus: number;
-  calloutMessage: string;
+  calloutStatus: number = 0;
+  calloutMessage: string = "";
   /** Arguments of a foreign function that the host calls; null = none. */
-  foreignArguments: Uint8Array | null;
-  #calloutHeaders: HeaderMap | null;
-  #calloutTrailers: HeaderMap | null;
+  foreignArguments: Uint8Array | null = null;
+  #calloutHeaders: HeaderMap | null = null;
+  #calloutTrailers: HeaderMap | null = null;
   readonly #calls: Map<number, PendingHttpCall>;
   readonly #tick: TickTimer;
   readonly #queueNotice: QueueNotice;
-  #life: number;
-  #isLogging: boolean;
-  #logInfo: StreamInfo | null;
-  #logRequestHeaders: HeaderMap | null;
-  #logResponseHeaders: HeaderMap | null;
-  #logResponseTrailers: HeaderMap | null;
+  #life: number = Life.New;
+  #isLogging: boolean = false;
+  #logInfo: StreamInfo | null = null;
+  #logRequestHeaders: HeaderMap | null = null;
+  #logResponseHeaders: HeaderMap | null = null;
+  #logResponseTrailers: HeaderMap | null = null;
 
   constructor(vm: Vm, plugin: PluginIdentity) {
     super(vm, plugin);
-    this.isConfiguring = false;
-    this.calloutBody = null;
-    this.calloutStatus = 0;
-    this.calloutMessage = "";
-    this.foreignArguments = null;
-    this.#calloutHeaders = null;
-    this.#calloutTrailers = null;
     this.#calls = new Map();
     this.#tick = new TickTimer(this);
     this.#queueNotice = new QueueNotice(this);
-    this.#life = Life.New;
-    this.#isLogging = false;
-    this.#logInfo = null;
-    this.#logRequestHeaders = null;
-    this.#logResponseHeaders = null;
-    this.#logResponseTrailers = null;
   }
 
   override get root(): RootContext {

@@ -5,15 +5,13 @@ import type { RootContext } from "./root-context.ts";
 /** on_tick never overlaps itself: the next one is due a period after the last one returned. */
 export class TickTimer extends TimerEntry {
   readonly #root: RootContext;
-  #timers: TimerWheel | null;
+  #timers: TimerWheel | null = null;
   /** 0 = no ticks. */
-  #periodMs: number;
+  #periodMs: number = 0;
 
   constructor(root: RootContext) {
     super();
     this.#root = root;
-    this.#timers = null;
-    this.#periodMs = 0;
   }
 
   /** Counts anew from now. */

@@ -13,11 +13,10 @@ interface Entry {
 
 class Queue {
   readonly items: Buffer[];
-  consumer: QueueConsumer | null;
+  consumer: QueueConsumer | null = null;
 
   constructor() {
     this.items = [];
-    this.consumer = null;
   }
 }
 
@@ -28,15 +27,13 @@ export class SharedStore {
   readonly #data: Map<string, Map<string, Entry>>;
   readonly #tokens: Map<string, number>;
   readonly #queues: Queue[];
-  #lastCas: number;
-  #bytes: number;
+  #lastCas: number = 0;
+  #bytes: number = 0;
 
   constructor() {
     this.#data = new Map();
     this.#tokens = new Map();
     this.#queues = [];
-    this.#lastCas = 0;
-    this.#bytes = 0;
   }
 
   get(vmId: string, key: string): Entry | undefined {

@@ -12,50 +12,33 @@ import type { RootContext } from "./root-context.ts";
 export abstract class StreamContext extends Context {
   readonly #root: RootContext;
   /** Null before the filter has its place in a chain. */
-  callbacks: HttpFilterCallbacks | null;
-  position: number;
+  callbacks: HttpFilterCallbacks | null = null;
+  position: number = 0;
 
   // What a guest may touch now; null = nothing. Set by the filter around callbacks.
-  requestHeaders: HeaderMap | null;
-  requestBody: BufferQueue | null;
-  requestTrailers: HeaderMap | null;
-  responseHeaders: HeaderMap | null;
-  responseBody: BufferQueue | null;
-  responseTrailers: HeaderMap | null;
+  requestHeaders: HeaderMap | null = null;
+  requestBody: BufferQueue | null = null;
+  requestTrailers: HeaderMap | null = null;
+  responseHeaders: HeaderMap | null = null;
+  responseBody: BufferQueue | null = null;
+  responseTrailers: HeaderMap | null = null;
   /** Nothing follows what the callback is about. */
-  isRequestEnd: boolean;
-  isResponseEnd: boolean;
+  isRequestEnd: boolean = false;
+  isResponseEnd: boolean = false;
   /** The answer to a body callback was "buffer": the next one sees old and new bytes together. */
-  isBufferingRequest: boolean;
-  isBufferingResponse: boolean;
+  isBufferingRequest: boolean = false;
+  isBufferingResponse: boolean = false;
   /** The headers of the direction wait at this filter. */
-  areRequestHeadersHeld: boolean;
-  areResponseHeadersHeld: boolean;
-  isReplied: boolean;
-  logging: boolean;
+  areRequestHeadersHeld: boolean = false;
+  areResponseHeadersHeld: boolean = false;
+  isReplied: boolean = false;
+  logging: boolean = false;
   /** The stream is over: what a guest asks for has no effect any more. */
-  isOver: boolean;
+  isOver: boolean = false;
 
   constructor(root: RootContext) {
     super(root.vm, root.plugin);
     this.#root = root;
-    this.callbacks = null;
-    this.position = 0;
-    this.requestHeaders = null;
-    this.requestBody = null;
-    this.requestTrailers = null;
-    this.responseHeaders = null;
-    this.responseBody = null;
-    this.responseTrailers = null;
-    this.isRequestEnd = false;
-    this.isResponseEnd = false;
-    this.isBufferingRequest = false;
-    this.isBufferingResponse = false;
-    this.areRequestHeadersHeld = false;
-    this.areResponseHeadersHeld = false;
-    this.isReplied = false;
-    this.logging = false;
-    this.isOver = false;
   }
 
   override get root(): RootContext {

@@ -32,7 +32,7 @@ export class VmSlot implements VmOwner {
   readonly #backoff: ReloadBackoff;
   readonly #onEmpty: (slot: VmSlot) => void;
   readonly #plugins: Plugin[];
-  #vm: Vm | null;
+  #vm: Vm | null = null;
 
   constructor(
     key: string,
@@ -53,7 +53,6 @@ export class VmSlot implements VmOwner {
     this.#backoff = backoff;
     this.#onEmpty = onEmpty;
     this.#plugins = [];
-    this.#vm = null;
   }
 
   get isAlive(): boolean {

@@ -63,19 +63,19 @@ export class Vm implements Allocator {
   readonly metrics: MetricTable;
   readonly log: GuestLog;
   readonly #owner: VmOwner;
-  #exports: GuestExports | null;
+  #exports: GuestExports | null = null;
   /** The context of the running callback; null = the guest does not run. */
-  current: Context | null;
+  current: Context | null = null;
   /** What hostcalls act on: `current`, unless the guest chose another one. */
-  effective: Context | null;
+  effective: Context | null = null;
   phase: Phase;
-  failure: VmFailure | null;
+  failure: VmFailure | null = null;
   /** A local reply was asked for in this callback: its answer does not count. */
-  isIterationStopped: boolean;
+  isIterationStopped: boolean = false;
   /** An error of ours that stopped the guest: thrown on when the guest is left. */
-  #hostError: unknown;
+  #hostError: unknown = null;
   #deferred: DeferredAction[];
-  #lastCallToken: number;
+  #lastCallToken: number = 0;
 
   constructor(
     services: VmServices,
@@ -92,15 +92,8 @@ export class Vm implements Allocator {
     this.metrics = new MetricTable(services.stats, services.gauges);
     this.log = log;
     this.#owner = owner;
-    this.#exports = null;
-    this.current = null;
-    this.effective = null;
     this.phase = Phase.Initialize;
-    this.failure = null;
-    this.isIterationStopped = false;
-    this.#hostError = null;
     this.#deferred = [];
-    this.#lastCallToken = 0;
     this.#instantiate(module);
     if (this.failure === null) this.#initialize();
     this.phase = Phase.Run;

@@ -37,7 +37,7 @@ export class WasmHost {
   readonly #log: GuestLog;
   readonly #slots: Map<string, VmSlot>;
   readonly #plugins: Set<Plugin>;
-  #lastSlot: number;
+  #lastSlot: number = 0;
   readonly #forget: (slot: VmSlot) => void;
 
   constructor(context: WasmHostContext) {
@@ -55,7 +55,6 @@ export class WasmHost {
     this.#log = new GuestLog(context.logger.logger("wasm"));
     this.#slots = new Map();
     this.#plugins = new Set();
-    this.#lastSlot = 0;
     this.#forget = (slot): void => {
       this.#slots.delete(slot.key);
     };

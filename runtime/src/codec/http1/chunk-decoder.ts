@@ -36,20 +36,12 @@ export interface ChunkReceiver {
 }
 
 export class ChunkDecoder {
-  #state: number;
+  #state: number = State.Size;
   /** Bytes of data that the current chunk still has to bring. */
-  #left: number;
-  #lineBytes: number;
-  #hasDigits: boolean;
-  #isEnded: boolean;
-
-  constructor() {
-    this.#state = State.Size;
-    this.#left = 0;
-    this.#lineBytes = 0;
-    this.#hasDigits = false;
-    this.#isEnded = false;
-  }
+  #left: number = 0;
+  #lineBytes: number = 0;
+  #hasDigits: boolean = false;
+  #isEnded: boolean = false;
 
   /** For the next body. */
   reset(): void {

@@ -42,23 +42,23 @@ export class Http1ClientConnection
   extends Http1Connection
   implements ClientConnection, RequestEncoder, ChunkReceiver
 {
-  readonly protocol: number;
-  readonly streamsMax: number;
+  readonly protocol: number = 11;
+  readonly streamsMax: number = 1;
   readonly #callbacks: ClientConnectionCallbacks;
-  #decoder: ResponseDecoder | null;
-  #readState: number;
-  #left: number;
+  #decoder: ResponseDecoder | null = null;
+  #readState: number = ReadState.Idle;
+  #left: number = 0;
   // Of the request at hand.
-  #isHead: boolean;
-  #isConnect: boolean;
-  #isUpgrade: boolean;
-  #isRequestDone: boolean;
+  #isHead: boolean = false;
+  #isConnect: boolean = false;
+  #isUpgrade: boolean = false;
+  #isRequestDone: boolean = false;
   // Of the response at hand.
-  #interimCount: number;
-  #hasBytes: boolean;
-  #isClosing: boolean;
+  #interimCount: number = 0;
+  #hasBytes: boolean = false;
+  #isClosing: boolean = false;
   /** The peer ended its direction of a tunnel. */
-  #isPeerDone: boolean;
+  #isPeerDone: boolean = false;
 
   constructor(
     sink: ByteSink,
@@ -67,20 +67,7 @@ export class Http1ClientConnection
     shared: Http1Shared,
   ) {
     super(sink, options, shared);
-    this.protocol = 11;
-    this.streamsMax = 1;
     this.#callbacks = callbacks;
-    this.#decoder = null;
-    this.#readState = ReadState.Idle;
-    this.#left = 0;
-    this.#isHead = false;
-    this.#isConnect = false;
-    this.#isUpgrade = false;
-    this.#isRequestDone = false;
-    this.#interimCount = 0;
-    this.#hasBytes = false;
-    this.#isClosing = false;
-    this.#isPeerDone = false;
   }
 
   // ---- ClientConnection.

@@ -10,22 +10,17 @@ const EAGER_LOOKS_MAX = 16;
 
 export class HeadBuffer {
   #bytes: Buffer;
-  #length: number;
+  #length: number = 0;
   /** Parse again at this length even when no line has ended since. */
-  #parseAt: number;
+  #parseAt: number = 0;
   /** Length at the last look. */
-  #parsedLength: number;
-  #eagerLooks: number;
+  #parsedLength: number = 0;
+  #eagerLooks: number = 0;
   /** The end of the head cannot stand before this. */
-  #endFrom: number;
+  #endFrom: number = 0;
 
   constructor() {
     this.#bytes = Buffer.allocUnsafeSlow(SIZE_FIRST);
-    this.#length = 0;
-    this.#parseAt = 0;
-    this.#parsedLength = 0;
-    this.#eagerLooks = 0;
-    this.#endFrom = 0;
   }
 
   get bytes(): Buffer {

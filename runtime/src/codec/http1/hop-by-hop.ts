@@ -26,12 +26,29 @@ export function hasToken(value: string, token: string): boolean {
   while (from <= value.length) {
     let to = value.indexOf(",", from);
     if (to < 0) to = value.length;
-    if (to - from >= token.length && value.slice(from, to).trim().toLowerCase() === token) {
-      return true;
-    }
+    if (to - from >= token.length && isTokenAt(value, from, to, token)) return true;
     from = to + 1;
   }
   return false;
+}
+
+/** Makes no string: this is asked of most messages, and answered with no. */
+function isTokenAt(value: string, from: number, to: number, token: string): boolean {
+  let start = from;
+  let end = to;
+  while (start < end && isBlank(value.charCodeAt(start))) start += 1;
+  while (end > start && isBlank(value.charCodeAt(end - 1))) end -= 1;
+  if (end - start !== token.length) return false;
+  for (let i = 0; i < token.length; i += 1) {
+    const code = value.charCodeAt(start + i);
+    const lower = code >= 0x41 && code <= 0x5a ? code | 0x20 : code;
+    if (lower !== token.charCodeAt(i)) return false;
+  }
+  return true;
+}
+
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x09;
 }
 
 /** As hasToken, over all lines of a known header. */

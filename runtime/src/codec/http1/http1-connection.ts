@@ -3,11 +3,11 @@
 import type { HeaderMap } from "../../core/header-map.ts";
 import { HeaderId } from "../../core/header-names.ts";
 import type { Http1CodecOptions } from "../../core/http1-options.ts";
+import { latin1 } from "../../core/latin1.ts";
 import type { ByteSink } from "../codec.ts";
 import { ChunkDecoder } from "./chunk-decoder.ts";
 import { ParseResult } from "./codec-errors.ts";
 import { HeadBuffer } from "./head-buffer.ts";
-import { latin1 } from "./parser.ts";
 import { BodyFraming, CRLF, LAST_CHUNK, chunkStart, trailersText } from "./serializer.ts";
 import type { Http1Shared } from "./shared.ts";
 
@@ -32,24 +32,18 @@ export abstract class Http1Connection {
   protected readonly options: Http1CodecOptions;
   protected readonly shared: Http1Shared;
   /** Bytes of a head or of trailers that wait for the rest; null while none do. */
-  #pending: HeadBuffer | null;
-  #chunks: ChunkDecoder | null;
-  #bodyFraming: number;
+  #pending: HeadBuffer | null = null;
+  #chunks: ChunkDecoder | null = null;
+  #bodyFraming: number = BodyFraming.None;
   /** Bytes of content-length that were not written yet. */
-  #bodyLeft: number;
-  #readDisables: number;
-  #isHolding: boolean;
+  #bodyLeft: number = 0;
+  #readDisables: number = 0;
+  #isHolding: boolean = false;
 
   constructor(sink: ByteSink, options: Http1CodecOptions, shared: Http1Shared) {
     this.sink = sink;
     this.options = options;
     this.shared = shared;
-    this.#pending = null;
-    this.#chunks = null;
-    this.#bodyFraming = BodyFraming.None;
-    this.#bodyLeft = 0;
-    this.#readDisables = 0;
-    this.#isHolding = false;
   }
 
   // ---- Reading.

@@ -8,6 +8,7 @@
 import { HeaderId, hashHeaderByte, internHeaderName } from "../../core/header-names.ts";
 import type { HeaderMap } from "../../core/header-map.ts";
 import type { Http1CodecOptions } from "../../core/http1-options.ts";
+import { latin1 } from "../../core/latin1.ts";
 import { isHostByte, isTargetByte, isValueByte, tokenLower } from "./char-tables.ts";
 import { ParseResult } from "./codec-errors.ts";
 import { METHOD_BYTES_MAX, methodAt } from "./methods.ts";
@@ -40,57 +41,34 @@ const Coding = { None: 0, Chunked: 1, Unknown: 2 } as const;
 /** Which rules fields() applies. */
 const Section = { Request: 0, Response: 1, Trailers: 2 } as const;
 
-/** What Buffer has and its type does not tell: text of a range without a view. */
-interface Latin1Source {
-  latin1Slice(from: number, to: number): string;
-}
-
 /** Value of `contentLength` when the message has no such header. */
 export const NO_LENGTH = -1;
 
 export class HeadParser {
   /** Request method, a constant string; "" after response(). */
-  method: string;
+  method: string = "";
   /** Response status; 0 after request(). */
-  status: number;
+  status: number = 0;
   /** 0 for HTTP/1.0, 1 for HTTP/1.1. */
-  minorVersion: number;
+  minorVersion: number = 1;
   /** Bytes of the body by content-length, NO_LENGTH without one. At most 2^53-1. */
-  contentLength: number;
+  contentLength: number = NO_LENGTH;
   /** The body comes in chunks. */
-  isChunked: boolean;
+  isChunked: boolean = false;
   /** Header lines that the option `underscores: "drop"` removed. */
-  droppedUnderscores: number;
+  droppedUnderscores: number = 0;
 
   // Of the head that is being parsed.
-  #versionEnd: number;
-  #minor: number;
-  #lineEnd: number;
-  #hostFrom: number;
-  #hostTo: number;
-  #coding: number;
-  #isLengthBad: boolean;
+  #versionEnd: number = 0;
+  #minor: number = 1;
+  #lineEnd: number = 0;
+  #hostFrom: number = 0;
+  #hostTo: number = 0;
+  #coding: number = Coding.None;
+  #isLengthBad: boolean = false;
   /** The length has leading zeros. */
-  #isLengthPadded: boolean;
-  #hasLookalike: boolean;
-
-  constructor() {
-    this.method = "";
-    this.status = 0;
-    this.minorVersion = 1;
-    this.contentLength = NO_LENGTH;
-    this.isChunked = false;
-    this.droppedUnderscores = 0;
-    this.#versionEnd = 0;
-    this.#minor = 1;
-    this.#lineEnd = 0;
-    this.#hostFrom = 0;
-    this.#hostTo = 0;
-    this.#coding = Coding.None;
-    this.#isLengthBad = false;
-    this.#isLengthPadded = false;
-    this.#hasLookalike = false;
-  }
+  #isLengthPadded: boolean = false;
+  #hasLookalike: boolean = false;
 
   /**
    * Parses a request head at `buffer[from..to)` into `map`, which it resets first. Returns the
@@ -450,11 +428,6 @@ function hashOf(name: string): number {
   let hash = 0;
   for (const byte of Buffer.from(name, "latin1")) hash = hashHeaderByte(hash, byte);
   return hash;
-}
-
-/** The bytes `buffer[from..to)` as latin1 text. */
-export function latin1(buffer: Uint8Array, from: number, to: number): string {
-  return (buffer as unknown as Latin1Source).latin1Slice(from, to);
 }
 
 /** A byte that may not stand here: control characters have a text of their own in Envoy. */

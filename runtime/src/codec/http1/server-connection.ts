@@ -56,19 +56,19 @@ export class Http1ServerConnection
   implements ServerConnection, ResponseEncoder, ChunkReceiver
 {
   /** As Envoy's %PROTOCOL%: 10 or 11, of the request at hand. */
-  protocol: number;
+  protocol: number = 11;
   readonly #callbacks: ServerConnectionCallbacks;
   readonly #stats: Http1ServerStats | null;
-  #decoder: RequestDecoder | null;
-  #readState: number;
+  #decoder: RequestDecoder | null = null;
+  #readState: number = ReadState.Head;
   /** Bytes of content-length that were not read yet. */
-  #left: number;
-  #isDraining: boolean;
+  #left: number = 0;
+  #isDraining: boolean = false;
   // Of the request at hand.
-  #isHead: boolean;
-  #isConnect: boolean;
-  #minorVersion: number;
-  #isClosing: boolean;
+  #isHead: boolean = false;
+  #isConnect: boolean = false;
+  #minorVersion: number = 1;
+  #isClosing: boolean = false;
 
   constructor(
     sink: ByteSink,
@@ -78,17 +78,8 @@ export class Http1ServerConnection
     stats: Http1ServerStats | null,
   ) {
     super(sink, options, shared);
-    this.protocol = 11;
     this.#callbacks = callbacks;
     this.#stats = stats;
-    this.#decoder = null;
-    this.#readState = ReadState.Head;
-    this.#left = 0;
-    this.#isDraining = false;
-    this.#isHead = false;
-    this.#isConnect = false;
-    this.#minorVersion = 1;
-    this.#isClosing = false;
   }
 
   // ---- ServerConnection.

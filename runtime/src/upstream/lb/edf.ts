@@ -8,8 +8,8 @@ export class EdfScheduler {
   readonly #deadlines: number[];
   readonly #orders: number[];
   readonly #weightOf: (host: Host) => number;
-  #now: number;
-  #nextOrder: number;
+  #now: number = 0;
+  #nextOrder: number = 0;
 
   /**
    * `weightOf` must be above 0. `skip` picks are made at once so that workers do not start alike.
@@ -19,8 +19,6 @@ export class EdfScheduler {
     this.#deadlines = [];
     this.#orders = [];
     this.#weightOf = weightOf;
-    this.#now = 0;
-    this.#nextOrder = 0;
     for (const host of hosts) this.#add(host);
     for (let i = 0; i < skip; i += 1) this.pick();
   }

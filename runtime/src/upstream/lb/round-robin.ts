@@ -8,7 +8,7 @@ import type { HostPicker } from "./load-balancer.ts";
 export class RoundRobinPicker implements HostPicker {
   readonly #hosts: readonly Host[];
   readonly #edf: EdfScheduler | null;
-  #next: number;
+  #next: number = 0;
 
   constructor(hosts: readonly Host[], random: Random) {
     this.#hosts = hosts;

@@ -41,38 +41,38 @@ export class Http1PoolConnection
     ResponseDecoder,
     PooledConnection
 {
-  readonly connectionId: number;
+  readonly connectionId: number = 0;
   /** Place in the pool's list of connections; the pool's own. */
-  poolIndex: number;
-  streamsBefore: number;
-  localAddress: string;
+  poolIndex: number = -1;
+  streamsBefore: number = 0;
+  localAddress: string = "";
   readonly #pool: Http1Pool;
   readonly #cluster: Cluster;
   readonly #host: Host;
   readonly #stats: ClusterStats;
   readonly #hostStats: HostStats;
-  readonly #startMs: number;
+  readonly #startMs: number = 0;
   readonly #codec: ClientConnection;
   readonly #remoteText: string;
   readonly #isUnix: boolean;
-  #state: number;
-  #decoder: ResponseDecoder | null;
-  #encoder: RequestEncoder | null;
-  #streams: number;
-  #readDisables: number;
-  #completion: number;
-  #isInCodec: boolean;
-  #hasResponseBytes: boolean;
-  #isBackedUp: boolean;
+  #state: number = State.Connecting;
+  #decoder: ResponseDecoder | null = null;
+  #encoder: RequestEncoder | null = null;
+  #streams: number = 0;
+  #readDisables: number = 0;
+  #completion: number = Completion.None;
+  #isInCodec: boolean = false;
+  #hasResponseBytes: boolean = false;
+  #isBackedUp: boolean = false;
   /** The peer sent FIN or RST. */
-  #isRemoteGone: boolean;
+  #isRemoteGone: boolean = false;
   /** The socket is gone: nothing is left to close. */
-  #isSocketGone: boolean;
+  #isSocketGone: boolean = false;
   /** The peer broke the protocol between responses. */
-  #isSpoilt: boolean;
-  #isTooOld: boolean;
-  #idleDeadlineMs: number;
-  #lifeDeadlineMs: number;
+  #isSpoilt: boolean = false;
+  #isTooOld: boolean = false;
+  #idleDeadlineMs: number = Number.POSITIVE_INFINITY;
+  #lifeDeadlineMs: number = Number.POSITIVE_INFINITY;
   readonly #io: IoHandle;
 
   constructor(pool: Http1Pool, cluster: Cluster, host: Host) {
@@ -80,9 +80,6 @@ export class Http1PoolConnection
     const { clock, engine, timers } = cluster.context;
     const config = cluster.config;
     this.connectionId = cluster.context.nextConnectionId();
-    this.poolIndex = -1;
-    this.streamsBefore = 0;
-    this.localAddress = "";
     this.#pool = pool;
     this.#cluster = cluster;
     this.#host = host;
@@ -92,21 +89,6 @@ export class Http1PoolConnection
     this.#codec = cluster.context.createCodec(this, this, config.http1);
     this.#remoteText = host.addressText;
     this.#isUnix = host.address.family === "unix";
-    this.#state = State.Connecting;
-    this.#decoder = null;
-    this.#encoder = null;
-    this.#streams = 0;
-    this.#readDisables = 0;
-    this.#completion = Completion.None;
-    this.#isInCodec = false;
-    this.#hasResponseBytes = false;
-    this.#isBackedUp = false;
-    this.#isRemoteGone = false;
-    this.#isSocketGone = false;
-    this.#isSpoilt = false;
-    this.#isTooOld = false;
-    this.#idleDeadlineMs = Number.POSITIVE_INFINITY;
-    this.#lifeDeadlineMs = Number.POSITIVE_INFINITY;
     this.#stats.cxTotal.inc();
     this.#stats.cxHttp1Total.inc();
     this.#stats.cxActive.inc();

@@ -16,11 +16,11 @@ export class Http1Pool implements ConnPool {
   readonly #connections: Http1PoolConnection[];
   /** A stack: the connection that was used last is the likeliest to be alive. */
   readonly #idle: Http1PoolConnection[];
-  #connecting: number;
-  #firstPending: PendingRequest | null;
-  #lastPending: PendingRequest | null;
-  #pendingCount: number;
-  #isDraining: boolean;
+  #connecting: number = 0;
+  #firstPending: PendingRequest | null = null;
+  #lastPending: PendingRequest | null = null;
+  #pendingCount: number = 0;
+  #isDraining: boolean = false;
 
   constructor(cluster: Cluster, host: Host, breaker: CircuitBreaker) {
     this.breaker = breaker;
@@ -28,11 +28,6 @@ export class Http1Pool implements ConnPool {
     this.#host = host;
     this.#connections = [];
     this.#idle = [];
-    this.#connecting = 0;
-    this.#firstPending = null;
-    this.#lastPending = null;
-    this.#pendingCount = 0;
-    this.#isDraining = false;
   }
 
   get activeStreams(): number {
@@ -217,17 +212,14 @@ export class Http1Pool implements ConnPool {
 class PendingRequest implements PendingStream {
   readonly callbacks: PoolCallbacks;
   readonly hostStats: HostStats;
-  previous: PendingRequest | null;
-  next: PendingRequest | null;
-  isQueued: boolean;
+  previous: PendingRequest | null = null;
+  next: PendingRequest | null = null;
+  isQueued: boolean = false;
   readonly #pool: Http1Pool;
 
   constructor(pool: Http1Pool, callbacks: PoolCallbacks, hostStats: HostStats) {
     this.callbacks = callbacks;
     this.hostStats = hostStats;
-    this.previous = null;
-    this.next = null;
-    this.isQueued = false;
     this.#pool = pool;
   }
 

@@ -1,0 +1,11 @@
+// Text of bytes, one character per byte; for rooms that see lent buffers.
+
+/** Buffer's own method that the types do not tell: no options to look at, no view to make. */
+interface Latin1Source {
+  latin1Slice(from: number, to: number): string;
+}
+
+/** The bytes `buffer[from..to)` as latin1 text. Half the price of toString("latin1", from, to). */
+export function latin1(buffer: Uint8Array, from: number, to: number): string {
+  return (buffer as unknown as Latin1Source).latin1Slice(from, to);
+}
