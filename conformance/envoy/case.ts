@@ -47,6 +47,8 @@ export interface Case {
   readonly id: string;
   readonly title: string;
   readonly connections: readonly Connection[];
+  /** Posted to the admin interface before the first connection, such as `/runtime_modify?a=1`. */
+  readonly adminPost?: string;
   /** Answers to the requests that reach an upstream, in order; then `DEFAULT_REPLY`. */
   readonly replies?: readonly Reply[];
   /** Start each connection 40 ms after the one before, without waiting for its end. */

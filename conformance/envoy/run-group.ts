@@ -86,6 +86,7 @@ class GroupRunner {
   async play(one: Case): Promise<CaseResult> {
     const golden = this.#options.expected?.[one.id];
     this.#recorder.script(one.replies ?? []);
+    if (one.adminPost !== undefined) await this.#target.admin(one.adminPost, "POST");
     const connections = await this.#playConnections(one, golden);
     await this.#recorder.closeConnections();
     const lines = await this.#readLogs(one, golden?.log.length);

@@ -3,6 +3,7 @@
 import type { WasmPluginConfig } from "../src/config/snapshot.ts";
 import { Clock } from "../src/core/clock.ts";
 import { SeededRandom } from "../src/core/random.ts";
+import { Runtime } from "../src/core/runtime.ts";
 import { TimerWheel } from "../src/core/timer-wheel.ts";
 import type { HttpFilter } from "../src/filter/http-filter.ts";
 import { LocalReplyWriter } from "../src/hcm/local-reply.ts";
@@ -127,6 +128,7 @@ export class FilterHost {
     this.#localReplies = new LocalReplyWriter(null, {
       clock: this.#clock,
       random,
+      runtime: new Runtime(),
       hostname: "test",
     });
     this.#open = new Set();

@@ -6,6 +6,7 @@ import type { RouteConfig, RouteTableConfig } from "../src/config/snapshot.ts";
 import { Clock } from "../src/core/clock.ts";
 import { silentLogger } from "../src/core/logger.ts";
 import { SystemRandom } from "../src/core/random.ts";
+import { Runtime } from "../src/core/runtime.ts";
 import { TimerWheel } from "../src/core/timer-wheel.ts";
 import { createNodeEngine } from "../src/engine-node/node-engine.ts";
 import { HcmFactory } from "../src/hcm/connection-manager.ts";
@@ -40,6 +41,7 @@ function toUp(): RouteConfig {
       headers: [],
       queryParameters: [],
       runtimeFractionPpm: 1_000_000,
+      runtimeKey: "",
       grpc: false,
     },
     action: {
@@ -93,6 +95,7 @@ async function startProxy(upstreamPort: number): Promise<{ port: number; stats: 
     clock,
     timers,
     random,
+    runtime: new Runtime(),
     stats,
     breakers: openBreakerMemory(breakerMemory(1, 1), 1, 0),
     createCodec: (sink, callbacks, options) =>
@@ -112,7 +115,7 @@ async function startProxy(upstreamPort: number): Promise<{ port: number; stats: 
     http1,
     http1Stats: null,
     stats: new HcmStats(stats, "main", "here"),
-    routes: new RouteTable(routes, { clock, hostname: "h" }),
+    routes: new RouteTable(routes, { clock, hostname: "h", runtime: new Runtime() }),
     filters: { createFilters: () => [] },
     accessLoggers: [],
     router: {
@@ -126,7 +129,12 @@ async function startProxy(upstreamPort: number): Promise<{ port: number; stats: 
     normalizer: new RequestNormalizer(config),
     sanitizer: new RequestSanitizer(config, identity, random),
     finisher: new ResponseFinisher(config, clock),
-    localReplies: new LocalReplyWriter(null, { clock, random, hostname: "h" }),
+    localReplies: new LocalReplyWriter(null, {
+      clock,
+      random,
+      runtime: new Runtime(),
+      hostname: "h",
+    }),
     drain: { drainClose: () => false },
     bufferBytesMax: 1024 * 1024,
     nextStreamId: nextId,

@@ -11,6 +11,7 @@ import { mutation } from "./mutation.ts";
 import { paths } from "./paths.ts";
 import { redirects } from "./redirects.ts";
 import { routing } from "./routing.ts";
+import { runtime } from "./runtime.ts";
 import { timeouts } from "./timeouts.ts";
 import { validation } from "./validation.ts";
 import { versions } from "./versions.ts";
@@ -31,5 +32,6 @@ export const GROUPS: readonly Group[] = [
   localReplies,
   filters,
   balancing,
+  runtime,
   accessLog,
 ];

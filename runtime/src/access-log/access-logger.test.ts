@@ -6,6 +6,7 @@ import type { AccessLogConfig } from "../config/access-log-config.ts";
 import { Clock } from "../core/clock.ts";
 import { HeaderMap } from "../core/header-map.ts";
 import { SeededRandom } from "../core/random.ts";
+import { Runtime } from "../core/runtime.ts";
 import { StreamInfo } from "../core/stream-info.ts";
 import type { AccessLogger } from "../filter/access-logger.ts";
 import { StatsStore } from "../stats/store.ts";
@@ -26,6 +27,7 @@ beforeEach(() => {
   context = {
     clock: new Clock({ monotonicMs: () => 1000, epochMs: () => 1_795_264_785_000 }),
     random: new SeededRandom(1),
+    runtime: new Runtime(),
     hostname: "box",
     sinks,
     createWasmLogger: (plugin): AccessLogger => ({
@@ -56,7 +58,12 @@ function stream(status: number): { info: StreamInfo; request: HeaderMap } {
 }
 
 const base = { json: null, omitEmptyValues: false, contentType: "" } as const;
-const only500: AccessLogConfig["filter"] = { kind: "status_code", op: "ge", value: 500 };
+const only500: AccessLogConfig["filter"] = {
+  kind: "status_code",
+  op: "ge",
+  value: 500,
+  runtimeKey: "",
+};
 
 test("each logger has its format and its filter; one path is one file", () => {
   const path = join(folder, "a.log");

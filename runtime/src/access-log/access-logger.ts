@@ -4,6 +4,7 @@ import type { AccessLogConfig } from "../config/access-log-config.ts";
 import type { Clock } from "../core/clock.ts";
 import type { HeaderMap } from "../core/header-map.ts";
 import type { Random } from "../core/random.ts";
+import type { Runtime } from "../core/runtime.ts";
 import type { StreamInfo } from "../core/stream-info.ts";
 import type { AccessLogger } from "../filter/access-logger.ts";
 import type { SubstitutionFormatConfig } from "../formatter/format-config.ts";
@@ -17,6 +18,7 @@ import type { LogFilter } from "./log-filter.ts";
 export interface AccessLogContext {
   readonly clock: Clock;
   readonly random: Random;
+  readonly runtime: Runtime;
   /** For %HOSTNAME%. */
   readonly hostname: string;
   readonly sinks: FileSinks;

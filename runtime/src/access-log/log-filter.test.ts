@@ -4,6 +4,7 @@ import type { AccessLogFilterConfig, ComparisonOp } from "../config/access-log-c
 import { Clock } from "../core/clock.ts";
 import { HeaderMap } from "../core/header-map.ts";
 import type { Random } from "../core/random.ts";
+import { Runtime } from "../core/runtime.ts";
 import { ResponseFlag } from "../core/response-flags.ts";
 import { StreamInfo } from "../core/stream-info.ts";
 import { compileLogFilter } from "./log-filter.ts";
@@ -12,12 +13,26 @@ const status = (op: ComparisonOp, value: number): AccessLogFilterConfig => ({
   kind: "status_code",
   op,
   value,
+  runtimeKey: "",
 });
-const runtime = (ppm: number): AccessLogFilterConfig => ({
+const duration = (op: ComparisonOp, value: number): AccessLogFilterConfig => ({
+  kind: "duration",
+  op,
+  value,
+  runtimeKey: "",
+});
+const share = (
+  numerator: number,
+  denominator: number,
+  useIndependentRandomness = false,
+): AccessLogFilterConfig => ({
   kind: "runtime",
-  ppm,
-  useIndependentRandomness: false,
+  runtimeKey: "k",
+  numerator,
+  denominator,
+  useIndependentRandomness,
 });
+const runtime = new Runtime();
 const flags = (bits: number): AccessLogFilterConfig => ({ kind: "response_flag", flags: bits });
 const grpc = (statuses: readonly number[], exclude = false): AccessLogFilterConfig => ({
   kind: "grpc_status",
@@ -39,16 +54,16 @@ const filters: Readonly<Record<string, AccessLogFilterConfig>> = {
   sc_ge400: status("ge", 400),
   sc_le404: status("le", 404),
   sc_ne404: status("ne", 404),
-  dur_ge0: { kind: "duration", op: "ge", value: 0 },
-  dur_ge9: { kind: "duration", op: "ge", value: 9999 },
+  dur_ge0: duration("ge", 0),
+  dur_ge9: duration("ge", 9999),
   nhc: { kind: "not_health_check" },
   trace: { kind: "traceable" },
-  rt0: runtime(0),
-  rt100: runtime(1_000_000),
-  rt50: runtime(500_000),
-  rt8: runtime(80_000),
-  rt7: runtime(70_000),
-  rtm: runtime(123),
+  rt0: share(0, 100),
+  rt100: share(100, 100),
+  rt50: share(50, 100),
+  rt8: share(8, 100),
+  rt7: share(7, 100),
+  rtm: share(123, 1_000_000),
   and: { kind: "and", filters: [status("ge", 400), status("le", 404)] },
   or: { kind: "or", filters: [status("eq", 200), status("eq", 503)] },
   flag_any: flags(0),
@@ -134,7 +149,7 @@ test.each(Object.entries(requests))("request %s passes the filters it passes in 
   if (r.grpcStatus !== undefined) responseHeaders.set("grpc-status", r.grpcStatus);
   const passed = Object.entries(filters)
     .filter(([, config]) => {
-      const filter = compileLogFilter(config, { clock, random });
+      const filter = compileLogFilter(config, { clock, random, runtime });
       return filter(info, requestHeaders, responseHeaders, null);
     })
     .map(([name]) => name);
@@ -144,7 +159,7 @@ test.each(Object.entries(requests))("request %s passes the filters it passes in 
 test("a duration counts whole milliseconds, up to now for a stream that runs", () => {
   const info = infoOf(requests["ok"] as Request);
   const passes = (op: ComparisonOp, value: number): boolean =>
-    compileLogFilter({ kind: "duration", op, value }, { clock, random })(info, null, null, null);
+    compileLogFilter(duration(op, value), { clock, random, runtime })(info, null, null, null);
   expect(passes("eq", 5)).toBe(true);
   info.endMs = -1;
   expect(passes("eq", 400)).toBe(true);
@@ -157,10 +172,11 @@ test("independent randomness does not look at the request id", () => {
   headers.set("x-request-id", ID);
   const info = infoOf(requests["ok"] as Request);
   const passes = (useIndependentRandomness: boolean, value: number): boolean =>
-    compileLogFilter(
-      { kind: "runtime", ppm: 80_000, useIndependentRandomness },
-      { clock, random: { u32: () => value, uuid: () => "" } },
-    )(info, headers, null, null);
+    compileLogFilter(share(8, 100, useIndependentRandomness), {
+      clock,
+      random: { u32: () => value, uuid: () => "" },
+      runtime,
+    })(info, headers, null, null);
   expect(passes(false, 99)).toBe(true);
   expect(passes(true, 99)).toBe(false);
   expect(passes(true, 207)).toBe(true);
@@ -169,13 +185,13 @@ test("independent randomness does not look at the request id", () => {
 test("health checks are left out, trailers' gRPC status comes before the headers'", () => {
   const info = infoOf(requests["ok"] as Request);
   info.healthCheck = true;
-  const health = compileLogFilter({ kind: "not_health_check" }, { clock, random });
+  const health = compileLogFilter({ kind: "not_health_check" }, { clock, random, runtime });
   expect(health(info, null, null, null)).toBe(false);
   const headers = new HeaderMap();
   headers.set("grpc-status", "0");
   const trailers = new HeaderMap();
   trailers.set("grpc-status", "5");
-  const notFound = compileLogFilter(grpc([5]), { clock, random });
+  const notFound = compileLogFilter(grpc([5]), { clock, random, runtime });
   expect(notFound(info, null, headers, trailers)).toBe(true);
   expect(notFound(info, null, headers, null)).toBe(false);
 });

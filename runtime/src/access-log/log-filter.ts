@@ -4,6 +4,8 @@ import type { AccessLogFilterConfig, ComparisonOp } from "../config/access-log-c
 import type { Clock } from "../core/clock.ts";
 import { HeaderMap } from "../core/header-map.ts";
 import type { Random } from "../core/random.ts";
+import { RuntimeInteger } from "../core/runtime.ts";
+import type { Runtime } from "../core/runtime.ts";
 import type { StreamInfo } from "../core/stream-info.ts";
 import { grpcStatusOf } from "../formatter/grpc-status.ts";
 import { compileHeaderMatch } from "../matcher/header-matcher.ts";
@@ -19,6 +21,7 @@ export type LogFilter = (
 export interface LogFilterContext {
   readonly clock: Clock;
   readonly random: Random;
+  readonly runtime: Runtime;
 }
 
 /** Status that the gRPC filter takes for a stream without any. */
@@ -32,18 +35,18 @@ export function compileLogFilter(
 ): LogFilter {
   switch (config.kind) {
     case "status_code": {
-      const compare = comparison(config.op, config.value);
+      const compare = comparison(config, context);
       return (info) => compare(info.responseCode);
     }
     case "duration":
-      return durationFilter(comparison(config.op, config.value), context.clock);
+      return durationFilter(comparison(config, context), context.clock);
     case "not_health_check":
       return (info) => !info.healthCheck;
     case "traceable":
       // A stream is traceable by the tracing decision only, and this build takes none.
       return () => false;
     case "runtime":
-      return runtimeFilter(config.ppm, config.useIndependentRandomness, context.random);
+      return runtimeFilter(config, context);
     case "and":
     case "or":
       return combined(
@@ -64,16 +67,19 @@ export function compileLogFilter(
   }
 }
 
-function comparison(op: ComparisonOp, value: number): (actual: number) => boolean {
-  switch (op) {
+type Comparison = Extract<AccessLogFilterConfig, { readonly op: ComparisonOp }>;
+
+function comparison(config: Comparison, context: LogFilterContext): (actual: number) => boolean {
+  const wanted = new RuntimeInteger(context.runtime, config.runtimeKey, config.value);
+  switch (config.op) {
     case "eq":
-      return (actual) => actual === value;
+      return (actual) => actual === wanted.value;
     case "ge":
-      return (actual) => actual >= value;
+      return (actual) => actual >= wanted.value;
     case "le":
-      return (actual) => actual <= value;
+      return (actual) => actual <= wanted.value;
     case "ne":
-      return (actual) => actual !== value;
+      return (actual) => actual !== wanted.value;
   }
 }
 
@@ -90,12 +96,15 @@ function durationFilter(compare: (actual: number) => boolean, clock: Clock): Log
  * The request id decides, so that all proxies on a request's way log the same ones; without one, or
  * when asked to, chance does.
  */
-function runtimeFilter(ppm: number, independent: boolean, random: Random): LogFilter {
-  const denominator = ppm % 10_000 === 0 ? 100 : ppm % 100 === 0 ? 10_000 : 1_000_000;
-  const numerator = (ppm * denominator) / 1_000_000;
+function runtimeFilter(
+  config: Extract<AccessLogFilterConfig, { readonly kind: "runtime" }>,
+  { random, runtime }: LogFilterContext,
+): LogFilter {
+  const { denominator, useIndependentRandomness } = config;
+  const numerator = new RuntimeInteger(runtime, config.runtimeKey, config.numerator);
   return (_info, requestHeaders) => {
-    const id = independent ? -1 : numberOfRequestId(requestHeaders);
-    return (id < 0 ? random.u32() : id) % denominator < numerator;
+    const id = useIndependentRandomness ? -1 : numberOfRequestId(requestHeaders);
+    return (id < 0 ? random.u32() : id) % denominator < numerator.value;
   };
 }
 

@@ -1,5 +1,6 @@
 // What the admin interface needs of the rest of the process: server/ fulfils it in the main thread.
 import type { LogLevel } from "../core/logger.ts";
+import type { RuntimeLayer } from "../core/runtime.ts";
 import type { StatsAggregate } from "../stats/aggregate.ts";
 
 export type JsonValue = string | number | boolean | null | readonly JsonValue[] | JsonObject;
@@ -25,6 +26,10 @@ export interface AdminDelegate {
   drainListeners(options: DrainOptions): void;
   /** True makes health check filters fail and connections drain; state() is DRAINING then. */
   setHealthcheckFail(isFailing: boolean): void;
+  /** Runtime layers, lowest first. */
+  runtime(): readonly RuntimeLayer[];
+  /** /runtime_modify: sets keys, or removes those whose text is empty; "" or what is wrong. */
+  modifyRuntime(pairs: readonly (readonly [string, string])[]): string;
   resetCounters(): void;
   reopenLogs(): void;
   /** Ends the process gracefully; the answer has been sent. */

@@ -8,6 +8,7 @@ import { clusters, listeners } from "./cluster-handlers.ts";
 import { configDump } from "./config-dump.ts";
 import { homePage } from "./home-page.ts";
 import { logging } from "./logging-handler.ts";
+import { runtimeModify, runtimePage } from "./runtime-handlers.ts";
 import { recentLookups, StatsPages } from "./stats-handlers.ts";
 
 type Handler = (request: AdminRequest) => AdminResponse | Promise<AdminResponse>;
@@ -59,8 +60,8 @@ function handlersOf(delegate: AdminDelegate): Readonly<Record<string, Handler>> 
     "/config_dump": (request) => configDump(request, delegate),
     "/logging": (request) => logging(request, delegate),
     "/memory": memory,
-    "/runtime": () => jsonResponse({ entries: {}, layers: [] }),
-    "/runtime_modify": runtimeModify,
+    "/runtime": () => runtimePage(delegate),
+    "/runtime_modify": (request) => runtimeModify(request, delegate),
     "/certs": () => jsonResponse({ certificates: [] }),
     "/init_dump": () => jsonResponse({}),
     "/hot_restart_version": () => textResponse("disabled"),
@@ -136,15 +137,4 @@ function memory(): AdminResponse {
     total_thread_cache: "0",
     total_physical_bytes: String(rss),
   });
-}
-
-/** There are no runtime layers here, so none that could be changed. */
-function runtimeModify(request: AdminRequest): AdminResponse {
-  if (request.parameters.length > 0) return textResponse("No admin layer specified", 503);
-  return textResponse(
-    "usage: /runtime_modify?key1=value1&key2=value2&keyN=valueN\n" +
-      "       or send the parameters as form values\n" +
-      "use an empty value to remove a previously added override",
-    400,
-  );
 }

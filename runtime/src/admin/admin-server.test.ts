@@ -5,6 +5,7 @@ import { request as httpRequest } from "node:http";
 import type { IncomingHttpHeaders } from "node:http";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { LogLevel, silentLogger } from "../core/logger.ts";
+import type { RuntimeLayer, RuntimeValue } from "../core/runtime.ts";
 import { StatsAggregate } from "../stats/aggregate.ts";
 import { adminCommands } from "./admin-commands.ts";
 import type { AdminDelegate, DrainOptions, ServerStateName } from "./admin-delegate.ts";
@@ -18,6 +19,7 @@ const help = readFileSync(new URL("./fixtures/envoy-help.txt", import.meta.url),
 class FakeProcess implements AdminDelegate {
   readonly stats = new StatsAggregate(60_000);
   readonly calls: string[] = [];
+  layers: readonly RuntimeLayer[] = [];
   stateName: ServerStateName = "LIVE";
   levels = new Map<string, LogLevel>([
     ["admin", LogLevel.Info],
@@ -94,6 +96,13 @@ class FakeProcess implements AdminDelegate {
   }
   setHealthcheckFail(isFailing: boolean): void {
     this.calls.push(`healthcheck ${isFailing ? "fail" : "ok"}`);
+  }
+  runtime(): readonly RuntimeLayer[] {
+    return this.layers;
+  }
+  modifyRuntime(pairs: readonly (readonly [string, string])[]): string {
+    this.calls.push(`runtime ${JSON.stringify(pairs)}`);
+    return this.layers.length > 0 ? "" : "No admin layer specified";
   }
   resetCounters(): void {
     this.stats.resetCounters();
@@ -179,6 +188,30 @@ test("help is Envoy's, byte for byte, and follows a wrong path", async () => {
 const post = (method: string): string => `405 Method ${method} not allowed, POST required.`;
 const formats = "(html|active-html|json|prometheus|text)";
 const buckets = "(cumulative|disjoint|detailed|summary|prometheusnative)";
+
+test("/runtime shows each key in all layers, /runtime_modify takes query and form", async () => {
+  const value = (text: string): RuntimeValue => ({ text, number: null, ppm: null });
+  fake.layers = [
+    {
+      name: "base",
+      kind: "static",
+      values: new Map([
+        ["k", value("1")],
+        ["a", value("x")],
+      ]),
+    },
+    { name: "admin", kind: "admin", values: new Map([["k", value("2")]]) },
+  ];
+  expect(JSON.parse((await call("GET", "/runtime")).body)).toEqual({
+    entries: {
+      a: { layer_values: ["x", ""], final_value: "x" },
+      k: { layer_values: ["1", "2"], final_value: "2" },
+    },
+    layers: ["base", "admin"],
+  });
+  expect((await call("POST", "/runtime_modify?k=%7B%20%7D&gone=")).body).toBe("OK\n");
+  expect(fake.calls).toEqual(['runtime [["k","{ }"],["gone",""]]']);
+});
 
 // Status and body as Envoy 1.40 answers.
 test.each([

@@ -18,10 +18,23 @@ export interface AccessLogConfig {
 export type ComparisonOp = "eq" | "ge" | "le" | "ne";
 
 export type AccessLogFilterConfig =
-  | { readonly kind: "status_code" | "duration"; readonly op: ComparisonOp; readonly value: number }
+  | {
+      readonly kind: "status_code" | "duration";
+      readonly op: ComparisonOp;
+      readonly value: number;
+      /** The value's key; "" = none. */
+      readonly runtimeKey: string;
+    }
   | { readonly kind: "not_health_check" }
   | { readonly kind: "traceable" }
-  | { readonly kind: "runtime"; readonly ppm: number; readonly useIndependentRandomness: boolean }
+  | {
+      readonly kind: "runtime";
+      readonly runtimeKey: string;
+      /** Of so many streams `numerator` are logged when the key has no value. */
+      readonly denominator: number;
+      readonly numerator: number;
+      readonly useIndependentRandomness: boolean;
+    }
   | { readonly kind: "and" | "or"; readonly filters: readonly AccessLogFilterConfig[] }
   | { readonly kind: "header"; readonly header: HeaderMatchConfig }
   /** Flag bits; 0 = any flag. */

@@ -22,6 +22,8 @@ export interface ClusterConfig {
   /** For least_request, default 2. */
   readonly leastRequestChoiceCount: number;
   readonly leastRequestActiveBias: number;
+  /** Runtime key of the bias; "" = none. */
+  readonly leastRequestActiveBiasKey: string;
   /** Default 5000. */
   readonly connectTimeoutMs: number;
   /** Default 1 MiB. */

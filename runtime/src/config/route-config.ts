@@ -45,8 +45,10 @@ export interface RouteMatchConfig {
   readonly caseSensitive: boolean;
   readonly headers: readonly HeaderMatchConfig[];
   readonly queryParameters: readonly QueryParameterMatchConfig[];
-  /** Runtime fraction without a runtime layer: numerator of 1000000; 1000000 = always. */
+  /** Share of requests when the runtime key has no value, in parts of a million. */
   readonly runtimeFractionPpm: number;
+  /** "" = none. */
+  readonly runtimeKey: string;
   readonly grpc: boolean;
 }
 
@@ -86,6 +88,8 @@ export interface RouteActionConfig {
         readonly totalWeight: number;
         /** Header that holds the random value; "" = random. */
         readonly headerName: string;
+        /** Before ".NAME" of a cluster: the key of its weight; "" = none. */
+        readonly runtimeKeyPrefix: string;
       };
   /** Default 503. */
   readonly clusterNotFoundStatus: number;

@@ -2,6 +2,7 @@
 // structured-clone-able, without YAML, protobuf or names that still must be looked up in text.
 // Times are milliseconds; 0 means "off" unless a comment says otherwise.
 import type { Http1CodecOptions } from "../core/http1-options.ts";
+import type { RuntimeLayer } from "../core/runtime.ts";
 import type { SubstitutionFormatConfig } from "../formatter/format-config.ts";
 import type { AccessLogConfig, AccessLogFilterConfig } from "./access-log-config.ts";
 import type { AddressConfig, ClusterConfig, ConfigSourceConfig } from "./cluster-config.ts";
@@ -22,6 +23,8 @@ export interface Snapshot {
   readonly routeTables: readonly DynamicRouteTable[];
   readonly node: NodeConfig;
   readonly server: ServerConfig;
+  /** Runtime layers, lowest first. */
+  readonly runtime: readonly RuntimeLayer[];
 }
 
 /** A route table that comes by RDS. */

@@ -120,7 +120,7 @@ describe("a local reply whose own status is 400 closes", () => {
   const mapped = (from: number, to: number): LocalReplyConfig => ({
     mappers: [
       {
-        filter: { kind: "status_code", op: "eq", value: from },
+        filter: { kind: "status_code", op: "eq", value: from, runtimeKey: "" },
         statusCode: to,
         body: null,
         bodyFormat: null,

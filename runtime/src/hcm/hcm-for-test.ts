@@ -8,6 +8,7 @@ import { Clock } from "../core/clock.ts";
 import { ConnectionInfo } from "../core/connection-info.ts";
 import { HeaderMap } from "../core/header-map.ts";
 import { SeededRandom } from "../core/random.ts";
+import { Runtime } from "../core/runtime.ts";
 import { responseFlagsText } from "../core/response-flags.ts";
 import { StreamInfo } from "../core/stream-info.ts";
 import { TimerWheel } from "../core/timer-wheel.ts";
@@ -401,7 +402,12 @@ export class HcmWorld {
         random,
       ),
       finisher: new ResponseFinisher(config, clock),
-      localReplies: new LocalReplyWriter(config.localReply, { clock, random, hostname: "h" }),
+      localReplies: new LocalReplyWriter(config.localReply, {
+        clock,
+        random,
+        runtime: new Runtime(),
+        hostname: "h",
+      }),
       drain: this.drain,
       bufferBytesMax: options.bufferBytesMax ?? 1024 * 1024,
       nextStreamId: () => {

@@ -4,6 +4,7 @@ import type { LocalReplyConfig, LocalReplyMapperConfig } from "../config/snapsho
 import { Clock } from "../core/clock.ts";
 import { HeaderMap } from "../core/header-map.ts";
 import { SeededRandom } from "../core/random.ts";
+import { Runtime } from "../core/runtime.ts";
 import type { StreamInfo } from "../core/stream-info.ts";
 import type { LocalReply } from "../filter/http-filter.ts";
 import { isGrpcRequest } from "../router/grpc-status.ts";
@@ -11,7 +12,8 @@ import { connectionFrom, getRequest, infoOf, writtenLines } from "./hcm-for-test
 import { addReplyHeaders, LocalReplyWriter } from "./local-reply.ts";
 
 function writer(config: LocalReplyConfig | null): LocalReplyWriter {
-  const options = { clock: new Clock(), random: new SeededRandom(1), hostname: "h" };
+  const random = new SeededRandom(1);
+  const options = { clock: new Clock(), random, runtime: new Runtime(), hostname: "h" };
   return new LocalReplyWriter(config, options);
 }
 
@@ -125,7 +127,7 @@ const json = {
 } as const;
 
 function mapper(value: number, more: Partial<LocalReplyMapperConfig>): LocalReplyMapperConfig {
-  const filter = { kind: "status_code", op: "eq", value } as const;
+  const filter = { kind: "status_code", op: "eq", value, runtimeKey: "" } as const;
   return { filter, statusCode: 0, body: null, bodyFormat: null, headersToAdd: [], ...more };
 }
 

@@ -10,6 +10,7 @@ import type { Clock } from "../core/clock.ts";
 import { HeaderId } from "../core/header-names.ts";
 import type { HeaderMap } from "../core/header-map.ts";
 import type { Random } from "../core/random.ts";
+import type { Runtime } from "../core/runtime.ts";
 import type { StreamInfo } from "../core/stream-info.ts";
 import type { LocalReply } from "../filter/http-filter.ts";
 import { FormatContext } from "../formatter/format-context.ts";
@@ -19,6 +20,7 @@ import { HeaderTransform } from "../router/header-transform.ts";
 export interface LocalReplyOptions {
   readonly clock: Clock;
   readonly random: Random;
+  readonly runtime: Runtime;
   /** For %HOSTNAME%. */
   readonly hostname: string;
 }

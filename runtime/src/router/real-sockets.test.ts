@@ -6,6 +6,7 @@ import { Http1Shared } from "../codec/http1/shared.ts";
 import { Clock } from "../core/clock.ts";
 import { HeaderMap } from "../core/header-map.ts";
 import { SystemRandom } from "../core/random.ts";
+import { Runtime } from "../core/runtime.ts";
 import { StreamInfo } from "../core/stream-info.ts";
 import { TimerWheel } from "../core/timer-wheel.ts";
 import { createNodeEngine } from "../engine-node/node-engine.ts";
@@ -105,6 +106,7 @@ class Worker {
       clock: this.clock,
       timers: this.timers,
       random: this.#random,
+      runtime: new Runtime(),
       stats: this.stats,
       breakers: openBreakerMemory(breakerMemory(1, 1), 1, 0),
       createCodec: (sink, callbacks, options) =>

@@ -3,6 +3,8 @@ import type { Clock } from "../core/clock.ts";
 import type { HeaderMap } from "../core/header-map.ts";
 import { HeaderId } from "../core/header-names.ts";
 import { Regex } from "../core/regex.ts";
+import { RuntimeInteger } from "../core/runtime.ts";
+import type { Runtime } from "../core/runtime.ts";
 import type { StreamInfo } from "../core/stream-info.ts";
 import type {
   DirectResponseConfig,
@@ -10,7 +12,6 @@ import type {
   RouteActionConfig,
   RouteConfig,
   VirtualHostConfig,
-  WeightedClusterConfig,
 } from "../config/snapshot.ts";
 import type { LocalReply } from "../filter/http-filter.ts";
 import { FormatContext } from "../formatter/format-context.ts";
@@ -26,6 +27,7 @@ import type { ClusterChoice, Route } from "./route.ts";
 export interface RouteContext {
   readonly clock: Clock;
   readonly hostname: string;
+  readonly runtime: Runtime;
   readonly virtualHost: VirtualHostConfig;
   readonly virtualHostLevel: LevelTransforms;
   readonly tableLevel: LevelTransforms;
@@ -43,6 +45,8 @@ interface WeightedEntry {
   readonly upTo: number;
   readonly level: LevelTransforms;
   readonly hostRewrite: string;
+  /** Its weight where runtime keys may change it; null = `upTo` holds. */
+  readonly weight: RuntimeInteger | null;
 }
 
 export class ResolvedRoute implements Route {
@@ -100,9 +104,7 @@ export class ResolvedRoute implements Route {
         : NO_CLUSTER;
     this.fixedCluster = this.#fixedChoice.clusterName;
     this.#weighted =
-      action?.cluster.kind === "weighted"
-        ? compileWeighted(action.cluster.clusters, context.hostname)
-        : null;
+      action?.cluster.kind === "weighted" ? compileWeighted(action.cluster, context) : null;
     this.#variants = action === null ? null : compileVariants(config, action, context);
     const level = compileLevel(config.headers, context.hostname);
     const wins = context.mostSpecificWins;
@@ -144,6 +146,7 @@ export class ResolvedRoute implements Route {
     }
     const given = cluster.headerName === "" ? undefined : headers.get(cluster.headerName);
     const value = given !== undefined && /^\d{1,15}$/.test(given) ? Number(given) : randomValue;
+    if (cluster.runtimeKeyPrefix !== "") return this.#pickByRuntime(value, headers);
     return this.#pickWeighted(value % cluster.totalWeight, headers);
   }
 
@@ -199,28 +202,55 @@ export class ResolvedRoute implements Route {
     const entries = this.#weighted ?? [];
     for (let i = 0; i < entries.length; i += 1) {
       const entry = entries[i] as WeightedEntry;
-      if (value >= entry.upTo) continue;
-      if (entry.header === "") return entry.choice;
-      return { clusterName: headers.get(entry.header) ?? "", weightedIndex: i };
+      if (value < entry.upTo) return choiceOf(entry, i, headers);
+    }
+    return NO_CLUSTER;
+  }
+
+  /** As `#pickWeighted` with the weights of now; when they sum up to 0 there is no cluster. */
+  #pickByRuntime(value: number, headers: HeaderMap): ClusterChoice {
+    const entries = this.#weighted ?? [];
+    let total = 0;
+    for (let i = 0; i < entries.length; i += 1) total += weightOf(entries[i] as WeightedEntry);
+    if (total === 0) return NO_CLUSTER;
+    let left = value % total;
+    for (let i = 0; i < entries.length; i += 1) {
+      const entry = entries[i] as WeightedEntry;
+      left -= weightOf(entry);
+      if (left < 0) return choiceOf(entry, i, headers);
     }
     return NO_CLUSTER;
   }
 }
 
+function weightOf(entry: WeightedEntry): number {
+  return entry.weight === null ? 0 : entry.weight.value;
+}
+
+function choiceOf(entry: WeightedEntry, weightedIndex: number, headers: HeaderMap): ClusterChoice {
+  if (entry.header === "") return entry.choice;
+  return { clusterName: headers.get(entry.header) ?? "", weightedIndex };
+}
+
+type WeightedConfig = Extract<RouteActionConfig["cluster"], { kind: "weighted" }>;
+
 function compileWeighted(
-  clusters: readonly WeightedClusterConfig[],
-  hostname: string,
+  config: WeightedConfig,
+  { hostname, runtime }: RouteContext,
 ): readonly WeightedEntry[] {
+  const prefix = config.runtimeKeyPrefix;
   let upTo = 0;
-  return clusters.map((cluster, weightedIndex) => {
+  return config.clusters.map((cluster, weightedIndex) => {
     upTo += cluster.weight;
     const isHeader = cluster.cluster.kind === "header";
+    const key = `${prefix}.${isHeader ? "" : cluster.cluster.name}`;
     return {
       choice: { clusterName: isHeader ? "" : cluster.cluster.name, weightedIndex },
       header: isHeader ? cluster.cluster.name : "",
       upTo,
       level: compileLevel(cluster.headers, hostname),
       hostRewrite: cluster.hostRewriteLiteral,
+      weight: prefix === "" ? null : new RuntimeInteger(runtime, key, cluster.weight),
     };
   });
 }
@@ -241,7 +271,7 @@ function compileVariants(
       weight: at === index ? 1 : 0,
       perFilter: [],
     }));
-    const cluster = { ...weighted, clusters, totalWeight: 1, headerName: "" };
+    const cluster = { ...weighted, clusters, totalWeight: 1, headerName: "", runtimeKeyPrefix: "" };
     const perFilter = [...config.perFilter, ...entry.perFilter];
     return new ResolvedRoute({ ...config, action: { ...action, cluster }, perFilter }, context);
   });

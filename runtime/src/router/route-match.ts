@@ -1,6 +1,8 @@
 // Predicates of routes, compiled once: does this request's path, its headers, its query match?
 import type { HeaderMap } from "../core/header-map.ts";
 import { Regex } from "../core/regex.ts";
+import { RuntimeFraction } from "../core/runtime.ts";
+import type { Runtime } from "../core/runtime.ts";
 import type { RouteMatchConfig } from "../config/snapshot.ts";
 import { compileHeaderMatch } from "../matcher/header-matcher.ts";
 import type { HeaderPredicate } from "../matcher/header-matcher.ts";
@@ -19,10 +21,11 @@ export class RouteMatcher {
   readonly #regex: Regex | null;
   readonly #headers: readonly HeaderPredicate[] | null;
   readonly #queries: readonly QueryPredicate[] | null;
-  readonly #ppm: number;
+  /** Null = always. */
+  readonly #fraction: RuntimeFraction | null;
   readonly #grpc: boolean;
 
-  constructor(config: RouteMatchConfig) {
+  constructor(config: RouteMatchConfig, runtime: Runtime) {
     const path = config.path;
     this.#caseSensitive = config.caseSensitive;
     this.#regex = path.kind === "regex" ? Regex.compile(path.regex) : null;
@@ -33,14 +36,16 @@ export class RouteMatcher {
     this.#headers = config.headers.length === 0 ? null : config.headers.map(compileHeaderMatch);
     this.#queries =
       config.queryParameters.length === 0 ? null : config.queryParameters.map(compileQueryMatch);
-    this.#ppm = config.runtimeFractionPpm;
+    const { runtimeFractionPpm, runtimeKey } = config;
+    const isAlways = runtimeFractionPpm >= 1_000_000 && runtimeKey === "";
+    this.#fraction = isAlways ? null : new RuntimeFraction(runtime, runtimeKey, runtimeFractionPpm);
     this.#grpc = config.grpc;
   }
 
   /** `path` is the request's with query, `pathEnd` where its query or fragment starts. */
   matches(headers: HeaderMap, path: string, pathEnd: number, randomValue: number): boolean {
     if (!this.#matchesPath(path, pathEnd)) return false;
-    if (this.#ppm < 1_000_000 && randomValue % 1_000_000 >= this.#ppm) return false;
+    if (this.#fraction !== null && !this.#fraction.isHit(randomValue)) return false;
     if (this.#grpc && !isGrpc(headers)) return false;
     const headerPredicates = this.#headers;
     if (headerPredicates !== null) {

@@ -1,6 +1,7 @@
 // Chooses the virtual host and the route of a request; built from a RouteTableConfig, immutable.
 import type { Clock } from "../core/clock.ts";
 import type { HeaderMap } from "../core/header-map.ts";
+import type { Runtime } from "../core/runtime.ts";
 import type { RouteConfig, RouteTableConfig, VirtualHostConfig } from "../config/snapshot.ts";
 import { compileLevel } from "./header-transform.ts";
 import type { LevelTransforms } from "./header-transform.ts";
@@ -15,6 +16,8 @@ export interface RouteTableOptions {
   readonly clock: Clock;
   /** For %HOSTNAME%. */
   readonly hostname: string;
+  /** Of the worker: for fractions and weights with a key. */
+  readonly runtime: Runtime;
 }
 
 interface Entry {
@@ -143,13 +146,14 @@ class TableBuilder {
     const context: RouteContext = {
       clock: options.clock,
       hostname: options.hostname,
+      runtime: options.runtime,
       virtualHost: config,
       virtualHostLevel: compileLevel(config.headers, options.hostname),
       tableLevel,
       mostSpecificWins: table.mostSpecificHeaderMutationsWins,
     };
     const entries = config.routes.map((route: RouteConfig) => ({
-      matcher: new RouteMatcher(route.match),
+      matcher: new RouteMatcher(route.match, options.runtime),
       route: new ResolvedRoute(route, context),
     }));
     const tlsRedirect = config.requireTls === "none" ? null : new TlsRedirectRoute(config);

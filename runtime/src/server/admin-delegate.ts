@@ -15,6 +15,7 @@ import type {
 import type { HostConfig } from "../config/snapshot.ts";
 import type { ClusterResource } from "../config/translate/assemble-snapshot.ts";
 import type { LogLevel } from "../core/logger.ts";
+import type { RuntimeLayer } from "../core/runtime.ts";
 import type { StatsAggregate } from "../stats/aggregate.ts";
 import { addressText, toSocketAddress } from "../upstream/addresses.ts";
 import type { Held } from "./desired-state.ts";
@@ -85,6 +86,14 @@ export class ServerAdmin implements AdminDelegate {
 
   setHealthcheckFail(isFailing: boolean): void {
     this.#server.setHealthcheckFailed(isFailing);
+  }
+
+  runtime(): readonly RuntimeLayer[] {
+    return this.#server.runtime.layers;
+  }
+
+  modifyRuntime(pairs: readonly (readonly [string, string])[]): string {
+    return this.#server.runtime.modify(pairs);
   }
 
   resetCounters(): void {

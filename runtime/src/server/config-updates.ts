@@ -14,6 +14,7 @@ import { changedFixedSettings } from "./fixed-settings.ts";
 import { ListenerManagerStats } from "./listener-manager-stats.ts";
 import type { MainStats } from "./main-stats.ts";
 import { Membership } from "./memberships.ts";
+import type { RuntimeControl } from "./runtime-control.ts";
 import type { ServerOptions } from "./options.ts";
 import { PluginModuleLoader } from "./plugin-modules.ts";
 import type { ProcessLog } from "./process-log.ts";
@@ -27,6 +28,7 @@ export interface ConfigUpdatesOptions {
   readonly stats: StatsStore;
   readonly mainStats: MainStats;
   readonly pool: WorkerPool;
+  readonly runtime: RuntimeControl;
   /** Clusters that have room in the shared circuit-breaker memory. */
   readonly clustersMax: number;
 }
@@ -147,6 +149,7 @@ export class ConfigUpdates {
       routeTables: [],
       node: bootstrap.node,
       server: bootstrap.server,
+      runtime: bootstrap.runtime,
       sharedIndexOf: (name) => this.#indexes.get(name),
     });
     const modules = await this.#modules.load(snapshot, rereadModules);
@@ -161,7 +164,12 @@ export class ConfigUpdates {
         memberships: prepared.memberships,
         modules: modules.modules,
       },
-      { onCommitted: () => this.membership.commit(prepared) },
+      {
+        onCommitted: () => {
+          this.membership.commit(prepared);
+          this.#options.runtime.load(snapshot.runtime);
+        },
+      },
     );
     if (problems.length > 0) {
       this.membership.abort(prepared);

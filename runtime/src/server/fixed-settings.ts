@@ -5,6 +5,7 @@ import { problemAt } from "./config-loading.ts";
 
 /** Fields whose change takes effect, or that have none. */
 const FREE_FIELDS: ReadonlySet<string> = new Set([
+  "layered_runtime",
   "static_resources.clusters",
   "static_resources.listeners",
   "stats_flush_interval",

@@ -26,7 +26,7 @@ export function createHcmFactory(
   routeSlots: RouteSlots,
   drain: DrainDecision,
 ): HcmFactory {
-  const { clock, timers, random, stats, http1, clusterManager, sinks, surroundings } = context;
+  const { clock, timers, random, runtime, stats, http1, clusterManager, sinks } = context;
   const { hostname } = snapshot.server;
   // As in Envoy, all connection managers share these.
   const http1Stats = {
@@ -47,11 +47,12 @@ export function createHcmFactory(
     http1Stats,
     drain,
     stats: new HcmStats(stats, config.statPrefix, listener.statPrefix),
-    routes: slot ?? new RouteTable(config.routes, { clock, hostname }),
-    filters: surroundings.wrapFilters(new FilterFactory(config.httpFilters, plugins)),
+    routes: slot ?? new RouteTable(config.routes, { clock, hostname, runtime }),
+    filters: context.surroundings.wrapFilters(new FilterFactory(config.httpFilters, plugins)),
     accessLoggers: createAccessLoggers(config.accessLogs, {
       clock,
       random,
+      runtime,
       hostname,
       sinks,
       createWasmLogger: (plugin) => (plugins.get(plugin) as PluginHandle).createAccessLogger(),
@@ -67,7 +68,7 @@ export function createHcmFactory(
     normalizer: new RequestNormalizer(config),
     sanitizer: new RequestSanitizer(config, identity, random, slot ?? config.routes),
     finisher: new ResponseFinisher(config, clock),
-    localReplies: new LocalReplyWriter(config.localReply, { clock, random, hostname }),
+    localReplies: new LocalReplyWriter(config.localReply, { clock, random, runtime, hostname }),
     bufferBytesMax: listener.perConnectionBufferBytesMax,
     nextStreamId: context.nextConnectionId,
   });

@@ -6,6 +6,7 @@ import type { ClusterConfig, ClusterMembership } from "../config/snapshot.ts";
 import { performance } from "node:perf_hooks";
 import { Clock } from "../core/clock.ts";
 import { SystemRandom } from "../core/random.ts";
+import { Runtime } from "../core/runtime.ts";
 import { TimerWheel } from "../core/timer-wheel.ts";
 import { createNodeEngine } from "../engine-node/node-engine.ts";
 import { openBreakerMemory } from "../upstream/circuit-breaker.ts";
@@ -60,6 +61,7 @@ export class MainStats {
       clock,
       timers: this.#timers,
       random: new SystemRandom(),
+      runtime: new Runtime(),
       stats: stats.store,
       breakers: openBreakerMemory(breakerMemory, clustersMax, options.concurrency),
       createCodec: (sink, callbacks, http1) =>

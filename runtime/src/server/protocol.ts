@@ -2,6 +2,7 @@
 // two-phase: prepare in all workers, then commit in all, or abort in all.
 import type { ClusterMembership, DynamicRouteTable, Snapshot } from "../config/snapshot.ts";
 import type { LogLevel } from "../core/logger.ts";
+import type { RuntimeValue } from "../core/runtime.ts";
 import type { StatDefinition } from "../stats/store.ts";
 import type { CompiledModule } from "../wasm/compiled-module.ts";
 import type { DrainOptions } from "./drain-manager.ts";
@@ -74,6 +75,8 @@ export type ToWorker =
   | { readonly type: "stop" }
   /** After `stop`: there was time enough, the connections that are left are reset. */
   | { readonly type: "cut" }
+  /** What /runtime_modify has set: all of it. */
+  | { readonly type: "runtime"; readonly overrides: ReadonlyMap<string, RuntimeValue> }
   | { readonly type: "log_level"; readonly component: string | null; readonly level: LogLevel }
   | { readonly type: "reopen_logs" };
 

@@ -26,6 +26,7 @@ import type { ServerOptions } from "./options.ts";
 import type { ProcessLog } from "./process-log.ts";
 import type { ListenerAddress, ToWorker } from "./protocol.ts";
 import { removeStaleSocket } from "./shared-sockets.ts";
+import { RuntimeControl } from "./runtime-control.ts";
 import { reportStart } from "./start-report.ts";
 import { WorkerPool } from "./worker-pool.ts";
 import type { CatchUp } from "./worker-pool.ts";
@@ -51,6 +52,7 @@ export class Server {
   readonly #pool: WorkerPool;
   readonly #updates: ConfigUpdates;
   readonly #mainStats: MainStats;
+  readonly runtime: RuntimeControl;
   /** Of the living workers, by the pool's id. */
   readonly #sources: Map<number, StatsSource>;
   #admin: AdminServer | null = null;
@@ -93,12 +95,14 @@ export class Server {
     // Threads take longest to come up: they are started before the configuration is read.
     this.#pool = this.#createPool(memory);
     this.#mainStats = new MainStats(this.stats, options, memory, CLUSTERS_MAX, () => this.state);
+    this.runtime = new RuntimeControl(this.#mainStats.server, (m) => this.#pool.broadcast(m));
     this.#updates = new ConfigUpdates({
       options,
       log,
       stats: this.stats.store,
       mainStats: this.#mainStats,
       pool: this.#pool,
+      runtime: this.runtime,
       clustersMax: CLUSTERS_MAX,
     });
   }
@@ -194,12 +198,13 @@ export class Server {
   }
 
   #catchUp(): CatchUp {
+    const runtime = this.runtime.message();
     const levels = this.log.levels().map(([component, level]): ToWorker => {
       return { type: "log_level", component, level };
     });
     return {
       memberships: this.membership.current(),
-      messages: [...levels, ...this.#drains.messages()],
+      messages: [runtime, ...levels, ...this.#drains.messages()],
     };
   }
 

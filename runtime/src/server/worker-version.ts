@@ -12,6 +12,7 @@ import type {
 import type { Clock } from "../core/clock.ts";
 import type { LoggerFactory } from "../core/logger.ts";
 import type { Random } from "../core/random.ts";
+import type { Runtime } from "../core/runtime.ts";
 import type { TimerWheel } from "../core/timer-wheel.ts";
 import type { NetworkEngine } from "../engine/network-engine.ts";
 import { Listener } from "../network/listener.ts";
@@ -40,6 +41,7 @@ export interface WorkerContext {
   readonly clock: Clock;
   readonly timers: TimerWheel;
   readonly random: Random;
+  readonly runtime: Runtime;
   readonly stats: StatsStore;
   readonly http1: Http1Shared;
   readonly log: LoggerFactory;
@@ -94,7 +96,7 @@ export class WorkerVersion {
     this.#pluginByIndex = new Map();
     this.#swaps = [];
     const { hostname } = message.snapshot.server;
-    const options = { clock: context.clock, hostname };
+    const options = { clock: context.clock, hostname, runtime: context.runtime };
     this.#routeSlots = new RouteSlots(
       message.snapshot.routeTables,
       previous?.routeSlots ?? null,
@@ -134,6 +136,7 @@ export class WorkerVersion {
 
   /** Puts this version in force. */
   commit(): void {
+    this.#context.runtime.setLayers(this.#snapshot.runtime);
     if (this.#clusters !== null) this.#context.clusterManager.commit(this.#clusters);
     this.#routeSlots.commit();
     for (const { handle, plugin } of this.#swaps.splice(0)) handle.replace(plugin);

@@ -5,6 +5,7 @@ import { Http1ClientConnection } from "../codec/http1/client-connection.ts";
 import { Http1Shared } from "../codec/http1/shared.ts";
 import { Clock } from "../core/clock.ts";
 import { LogLevel } from "../core/logger.ts";
+import { Runtime } from "../core/runtime.ts";
 import { TimerWheel } from "../core/timer-wheel.ts";
 import { StatsStore } from "../stats/store.ts";
 import type { StatDefinition } from "../stats/store.ts";
@@ -102,6 +103,9 @@ export class WorkerServer {
       case "cut":
         this.#context.engine.runTurn(() => this.#current?.closeConnections());
         return;
+      case "runtime":
+        this.#context.runtime.setOverrides(message.overrides);
+        return;
       case "log_level":
         this.#log.setLevel(message.component, message.level);
         return;
@@ -132,8 +136,9 @@ export class WorkerServer {
   #prepareRoutes(message: PrepareRoutesMessage): void {
     this.#prepared?.abort();
     const slots = this.#current?.routeSlots ?? null;
-    const { clock } = this.#context;
-    this.#prepared = new RouteUpdate(message, slots, { clock, hostname: message.hostname });
+    const { clock, runtime } = this.#context;
+    const { hostname } = message;
+    this.#prepared = new RouteUpdate(message, slots, { clock, hostname, runtime });
     this.#send({ type: "prepared", version: message.version, addresses: [] });
   }
 
@@ -202,11 +207,13 @@ function createContext(
     connectionId += 1;
     return connectionId;
   };
+  const runtime = new Runtime();
   const clusterManager = new ClusterManager({
     engine,
     clock,
     timers,
     random,
+    runtime,
     stats,
     breakers: openBreakerMemory(birth.breakerMemory, birth.clustersMax, birth.index),
     createCodec: (sink, callbacks, options) =>
@@ -222,6 +229,7 @@ function createContext(
     clock,
     timers,
     random,
+    runtime,
     stats,
     http1,
     log,

@@ -161,10 +161,17 @@ export class Cluster {
     const options = {
       policy: config.lbPolicy,
       choiceCount: config.leastRequestChoiceCount,
-      activeRequestBias: config.leastRequestActiveBias,
+      activeRequestBias: this.#activeRequestBias(),
       panicThresholdPercent: config.healthyPanicThresholdPercent,
     };
     return new LoadBalancer(this.#hostSet, options, this.context.random, this.stats.lbHealthyPanic);
+  }
+
+  /** As Envoy: a runtime value counts from the next membership on. */
+  #activeRequestBias(): number {
+    const { leastRequestActiveBias, leastRequestActiveBiasKey } = this.config;
+    if (leastRequestActiveBiasKey === "") return leastRequestActiveBias;
+    return this.context.runtime.get(leastRequestActiveBiasKey)?.number ?? leastRequestActiveBias;
   }
 
   #makeBreaker(isHighPriority: boolean): CircuitBreaker {

@@ -3,6 +3,7 @@ import type { ByteSink, ClientConnection, ClientConnectionCallbacks } from "../c
 import type { Clock } from "../core/clock.ts";
 import type { Http1CodecOptions } from "../core/http1-options.ts";
 import type { Random } from "../core/random.ts";
+import type { Runtime } from "../core/runtime.ts";
 import type { TimerWheel } from "../core/timer-wheel.ts";
 import type { NetworkEngine } from "../engine/network-engine.ts";
 import type { StatsStore } from "../stats/store.ts";
@@ -20,6 +21,7 @@ export interface UpstreamContext {
   readonly clock: Clock;
   readonly timers: TimerWheel;
   readonly random: Random;
+  readonly runtime: Runtime;
   readonly stats: StatsStore;
   readonly breakers: BreakerMemory;
   readonly createCodec: CreateClientCodec;

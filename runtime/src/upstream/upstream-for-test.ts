@@ -7,6 +7,7 @@ import type { ClusterConfig, ClusterMembership, HostConfig } from "../config/sna
 import { Clock } from "../core/clock.ts";
 import type { Http1CodecOptions } from "../core/http1-options.ts";
 import { SeededRandom } from "../core/random.ts";
+import { Runtime } from "../core/runtime.ts";
 import { TimerWheel, type TickSource } from "../core/timer-wheel.ts";
 import {
   CloseReason,
@@ -52,6 +53,7 @@ export function clusterConfig(overrides: Partial<ClusterConfig> = {}): ClusterCo
     lbPolicy: "round_robin",
     leastRequestChoiceCount: 2,
     leastRequestActiveBias: 1,
+    leastRequestActiveBiasKey: "",
     connectTimeoutMs: 5000,
     perConnectionBufferBytesMax: 1_048_576,
     dns: {
@@ -233,6 +235,7 @@ export class FakeThread {
       clock: this.clock,
       timers: this.timers,
       random: new SeededRandom(options.seed ?? 1),
+      runtime: new Runtime(),
       stats: this.stats,
       breakers: openBreakerMemory(options.memory ?? breakerMemory(2, 8), 8, options.thread ?? 0),
       createCodec: (sink, callbacks, codecOptions) =>

@@ -173,7 +173,8 @@ describe("formats", () => {
 describe("filters", () => {
   const value = { default_value: 500, runtime_key: "k" };
   const comparison = { op: "GE", value };
-  const ours = { kind: "status_code", op: "ge", value: 500 };
+  const ours = { kind: "status_code", op: "ge", value: 500, runtimeKey: "k" };
+  const share = { kind: "runtime", runtimeKey: "k", denominator: 100 };
   const traceable = { traceable_filter: {} };
   const metadata = { metadata_filter: {} };
 
@@ -182,11 +183,11 @@ describe("filters", () => {
     [{ status_code_filter: { comparison: { value } } }, { ...ours, op: "eq" }],
     [
       { duration_filter: { comparison: { op: "LE", value } } },
-      { kind: "duration", op: "le", value: 500 },
+      { ...ours, kind: "duration", op: "le" },
     ],
     [
       { duration_filter: { comparison: { op: "NE", value } } },
-      { kind: "duration", op: "ne", value: 500 },
+      { ...ours, kind: "duration", op: "ne" },
     ],
     [{ not_health_check_filter: {} }, { kind: "not_health_check" }],
     [traceable, { kind: "traceable" }],
@@ -198,11 +199,11 @@ describe("filters", () => {
           use_independent_randomness: true,
         },
       },
-      { kind: "runtime", ppm: 50_000, useIndependentRandomness: true },
+      { ...share, numerator: 5, useIndependentRandomness: true },
     ],
     [
       { runtime_filter: { runtime_key: "k" } },
-      { kind: "runtime", ppm: 0, useIndependentRandomness: false },
+      { ...share, numerator: 0, useIndependentRandomness: false },
     ],
     [
       { and_filter: { filters: [traceable, { status_code_filter: { comparison } }] } },

@@ -11,7 +11,7 @@ import type {
   SubstitutionFormatConfig,
 } from "../snapshot.ts";
 import { checkedFormat, readFormat } from "./format-reader.ts";
-import { readFractionPpm, readHeaderMatch } from "./string-reader.ts";
+import { readDenominator, readHeaderMatch } from "./string-reader.ts";
 import type { Translation } from "./translation.ts";
 import { readWasmPlugin } from "./wasm-reader.ts";
 
@@ -167,10 +167,12 @@ const readers: ReadonlyMap<string, FilterReader> = new Map<string, FilterReader>
 ]);
 
 function readRuntimeFilter(_: Translation, node: ConfigNode): AccessLogFilterConfig {
-  node.accept("runtime_key", "without runtime layers the default holds");
+  const sampled = node.node("percent_sampled");
   return {
     kind: "runtime",
-    ppm: readFractionPpm(node.node("percent_sampled"), 0),
+    runtimeKey: node.string("runtime_key", ""),
+    denominator: readDenominator(sampled),
+    numerator: sampled?.uint("numerator", 0) ?? 0,
     useIndependentRandomness: node.bool("use_independent_randomness", false),
   };
 }
@@ -205,13 +207,13 @@ function readComparison(
 ): AccessLogFilterConfig {
   const comparison = node.node("comparison");
   const value = comparison?.node("value");
-  value?.accept("runtime_key", "without runtime layers the default holds");
+  const runtimeKey = value?.string("runtime_key") ?? "";
   const name = comparison?.enum("op") ?? "EQ";
   const op = operators[name];
   if (op === undefined && comparison !== undefined) {
     t.wrong(comparison, `unknown operator ${name}`, "op");
   }
-  return { kind, op: op ?? "eq", value: value?.uint("default_value", 0) ?? 0 };
+  return { kind, op: op ?? "eq", value: value?.uint("default_value", 0) ?? 0, runtimeKey };
 }
 
 function readFlags(names: readonly string[]): number {

@@ -33,6 +33,7 @@ export interface SnapshotParts {
   readonly routeTables: readonly DynamicRouteTable[];
   readonly node: NodeConfig;
   readonly server: ServerConfig;
+  readonly runtime: Snapshot["runtime"];
   /** Of a cluster's name. Default: its place among the clusters. */
   readonly sharedIndexOf?: (cluster: string) => number;
 }
@@ -55,6 +56,7 @@ export function assembleSnapshot(parts: SnapshotParts): Snapshot {
     routeTables: parts.routeTables,
     node: parts.node,
     server: parts.server,
+    runtime: parts.runtime,
   };
 }
 

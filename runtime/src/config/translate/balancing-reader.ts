@@ -7,7 +7,7 @@ const LB = "envoy.extensions.load_balancing_policies";
 
 type Balancing = Pick<
   ClusterConfig,
-  "lbPolicy" | "leastRequestChoiceCount" | "leastRequestActiveBias"
+  "lbPolicy" | "leastRequestChoiceCount" | "leastRequestActiveBias" | "leastRequestActiveBiasKey"
 >;
 
 const legacyPolicies: Readonly<Record<string, ClusterConfig["lbPolicy"]>> = {
@@ -69,7 +69,6 @@ function readLeastRequest(
   node: ConfigNode | undefined,
 ): Omit<Balancing, "lbPolicy"> {
   const bias = node?.node("active_request_bias");
-  bias?.accept("runtime_key", "without runtime layers the default holds");
   const isExtension = node?.typeName.endsWith(".LeastRequest") === true;
   if (isExtension && node.enum("selection_method") === "FULL_SCAN") {
     t.unsupported(node, "selection_method FULL_SCAN", "selection_method");
@@ -77,5 +76,6 @@ function readLeastRequest(
   return {
     leastRequestChoiceCount: node?.uint("choice_count") ?? 2,
     leastRequestActiveBias: bias?.double("default_value") ?? 1,
+    leastRequestActiveBiasKey: bias?.string("runtime_key") ?? "",
   };
 }

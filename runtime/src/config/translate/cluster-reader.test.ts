@@ -58,6 +58,7 @@ test("gives a cluster of which little is said Envoy's defaults", async () => {
     lbPolicy: "round_robin",
     leastRequestChoiceCount: 2,
     leastRequestActiveBias: 1,
+    leastRequestActiveBiasKey: "",
     connectTimeoutMs: 5000,
     perConnectionBufferBytesMax: 1_048_576,
     dns: {
@@ -233,7 +234,12 @@ describe("balancing", () => {
           active_request_bias: { default_value: 1.5, runtime_key: "k" },
         },
       },
-      { lbPolicy: "least_request", leastRequestChoiceCount: 3, leastRequestActiveBias: 1.5 },
+      {
+        lbPolicy: "least_request",
+        leastRequestChoiceCount: 3,
+        leastRequestActiveBias: 1.5,
+        leastRequestActiveBiasKey: "k",
+      },
     ],
     [policies(type(`${LB}.random.v3.Random`)), { lbPolicy: "random" }],
     [

@@ -121,6 +121,7 @@ function unanswered(table: RouteTableConfig, where: string): RouteTableConfig {
       headers: [],
       queryParameters: [],
       runtimeFractionPpm: 1_000_000,
+      runtimeKey: "",
       grpc: false,
     },
     action: { kind: "direct_response", status: 500, body: null, bodyFormat: null },

@@ -60,7 +60,7 @@ function readWeighted(
   readPerFilter: ReadPerFilter,
 ): RouteActionConfig["cluster"] {
   node.accept("total_weight", "the sum of the weights holds, as in Envoy");
-  node.accept("runtime_key_prefix", "without runtime layers the weights hold");
+  const runtimeKeyPrefix = node.string("runtime_key_prefix", "");
   const nodes = node.nodes("clusters");
   const clusters = nodes.map((c) => readWeightedCluster(t, c, readPerFilter));
   const sum = clusters.reduce((total, cluster) => total + cluster.weight, 0);
@@ -72,7 +72,8 @@ function readWeighted(
     t.wrong(node, `found weights of ${sum}, expected a sum of at most ${WEIGHTS_MAX}`, "clusters");
   }
   const headerName = node.string("header_name", "").toLowerCase();
-  return { kind: "weighted", clusters, totalWeight: Math.max(1, sum), headerName };
+  const totalWeight = Math.max(1, sum);
+  return { kind: "weighted", clusters, totalWeight, headerName, runtimeKeyPrefix };
 }
 
 function readWeightedCluster(

@@ -43,6 +43,7 @@ test("gives a route of which little is said Envoy's defaults", async () => {
       headers: [],
       queryParameters: [],
       runtimeFractionPpm: 1_000_000,
+      runtimeKey: "",
       grpc: false,
     },
     action: {
@@ -159,6 +160,7 @@ describe("matches", () => {
     const fraction = { default_value: value, runtime_key: "k" };
     const route = await routeOf(match({ prefix: "/", runtime_fraction: fraction }));
     expect(route.match.runtimeFractionPpm).toBe(ppm);
+    expect(route.match.runtimeKey).toBe("k");
   });
 
   const string = (kind: string, value: string, ignoreCase = false): unknown => ({
@@ -301,6 +303,7 @@ describe("route actions", () => {
         kind: "weighted",
         totalWeight: 3,
         headerName: "x-r",
+        runtimeKeyPrefix: "k",
         clusters: [
           {
             cluster: { kind: "cluster", name: "up" },

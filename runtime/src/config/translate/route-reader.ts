@@ -189,7 +189,6 @@ class TableReader {
     guard(this.#t, node);
     node?.node("grpc");
     const fraction = node?.node("runtime_fraction");
-    fraction?.accept("runtime_key", "without runtime layers the default holds");
     return {
       path: this.#readPath(node),
       caseSensitive: node?.bool("case_sensitive") ?? true,
@@ -197,6 +196,7 @@ class TableReader {
       queryParameters:
         node?.nodes("query_parameters").map((query) => readQueryMatch(this.#t, query)) ?? [],
       runtimeFractionPpm: readFractionPpm(fraction?.node("default_value"), 1_000_000),
+      runtimeKey: fraction?.string("runtime_key") ?? "",
       grpc: node?.has("grpc") ?? false,
     };
   }

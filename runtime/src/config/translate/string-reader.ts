@@ -151,6 +151,11 @@ export function readCidr(t: Translation, node: ConfigNode): CidrConfig | null {
 /** A FractionalPercent as parts of a million. */
 export function readFractionPpm(node: ConfigNode | undefined, fallback: number): number {
   if (node === undefined) return fallback;
-  const factor = { HUNDRED: 10_000, TEN_THOUSAND: 100, MILLION: 1 }[node.enum("denominator")] ?? 1;
-  return Math.min(1_000_000, node.uint("numerator", 0) * factor);
+  return Math.min(1_000_000, (node.uint("numerator", 0) * 1_000_000) / readDenominator(node));
+}
+
+/** The denominator of a FractionalPercent, as a number. */
+export function readDenominator(node: ConfigNode | undefined): number {
+  const name = node?.enum("denominator") ?? "HUNDRED";
+  return { HUNDRED: 100, TEN_THOUSAND: 10_000, MILLION: 1_000_000 }[name] ?? 1_000_000;
 }

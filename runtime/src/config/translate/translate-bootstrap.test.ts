@@ -180,13 +180,74 @@ test.each<Fields>([
 
 test.each<[Fields, string]>([
   [{ dynamic_resources: { ads_config: {} } }, "dynamic_resources"],
-  [{ layered_runtime: { layers: [{ name: "a", admin_layer: {} }] } }, "layered_runtime"],
+  [
+    { layered_runtime: { layers: [{ name: "a", disk_layer: { symlink_root: "/x" } }] } },
+    "layered_runtime.layers[0].disk_layer",
+  ],
+  [
+    { layered_runtime: { layers: [{ name: "a", rtds_layer: { name: "r" } }] } },
+    "layered_runtime.layers[0].rtds_layer",
+  ],
   [{ cluster_manager: { local_cluster_name: "up" } }, "cluster_manager"],
   [{ tracing: {} }, "tracing"],
   [{ overload_manager: {} }, "overload_manager"],
   [{ header_prefix: "x-foo" }, "header_prefix"],
 ])("names %j as not implemented", async (bootstrap, path) => {
   expect(await bootstrapProblems(bootstrap)).toContain(`${path}: not implemented by Headgate`);
+});
+
+const layered = (...layers: readonly Fields[]): Fields => ({ layered_runtime: { layers } });
+
+test("runtime layers: groups of keys are joined by dots, fractions are values", async () => {
+  const layers = layered(
+    { name: "a", static_layer: { k: { one: 1, text: "x" }, f: { numerator: 5 }, "d.e": true } },
+    { name: "b", admin_layer: {} },
+  );
+  const { snapshot } = await translate(boot({ bootstrap: layers }));
+  const [first, second] = snapshot.runtime;
+  expect([...(first?.values ?? [])].map(([key, { number, ppm }]) => [key, number, ppm])).toEqual([
+    ["k.one", 1, null],
+    ["k.text", null, null],
+    ["f", null, 50_000],
+    ["d.e", null, null],
+  ]);
+  expect(second).toEqual({ name: "b", kind: "admin", values: new Map() });
+});
+
+test.each<[readonly Fields[], string]>([
+  [
+    [
+      { name: "a", static_layer: {} },
+      { name: "a", static_layer: {} },
+    ],
+    "layered_runtime.layers[1].name: duplicate layer name: a",
+  ],
+  [
+    [
+      { name: "a", admin_layer: {} },
+      { name: "b", admin_layer: {} },
+    ],
+    "layered_runtime.layers[1].admin_layer: too many admin layers, at most one may be specified",
+  ],
+  [
+    [{ name: "a", static_layer: { k: { l: [1] } } }],
+    "layered_runtime.layers[0].static_layer: invalid runtime entry value for k.l: a list, expected a number, a truth value, a text or a map",
+  ],
+  [
+    [{ name: "a", static_layer: { k: null } }],
+    "layered_runtime.layers[0].static_layer: invalid runtime entry value for k: null, expected a number, a truth value, a text or a map",
+  ],
+])("refuses runtime layers %j", async (layers, expected) => {
+  expect(await bootstrapProblems(layered(...layers))).toEqual([expected]);
+});
+
+test("warns of runtime keys that only Envoy has", async () => {
+  const values = { "envoy.reloadable_features.x": false, "my.share": 5 };
+  expect(await warnings(boot({ bootstrap: layered({ name: "a", static_layer: values }) }))).toEqual(
+    [
+      "layered_runtime.layers[0].static_layer: the runtime key envoy.reloadable_features.x has no effect",
+    ],
+  );
 });
 
 test("warns of fields that nobody implements when told to ignore, except of guarded ones", async () => {

@@ -17,6 +17,7 @@ import { guard } from "./guarded-fields.ts";
 import { readListener } from "./listener-reader.ts";
 import { readNode } from "./node-reader.ts";
 import type { ServiceNames } from "./node-reader.ts";
+import { readRuntime } from "./runtime-reader.ts";
 import type { ClusterNames } from "./route-reader.ts";
 import { durationOr, Translation } from "./translation.ts";
 
@@ -38,6 +39,7 @@ export interface TranslatedBootstrap {
   readonly listeners: readonly ListenerResource[];
   readonly node: NodeConfig;
   readonly server: ServerConfig;
+  readonly runtime: Snapshot["runtime"];
   /** Null when no admin interface is configured. */
   readonly admin: AdminConfig | null;
   /** Milliseconds between merges of histograms, default 5000. */
@@ -61,6 +63,7 @@ export function translateBootstrap(
   const listeners = readListeners(t, resources?.nodes("listeners") ?? [], names);
   const admin = readAdmin(t, root);
   const node = readNode(loaded, options);
+  const runtime = readRuntime(t, root.node("layered_runtime"));
   const statsFlushIntervalMs = readStatsFlush(t, root);
   const unread = loaded.unreadFields();
   throwProblems([loaded.errors, problems.errors()], options.ignoreUnsupported ? [] : unread);
@@ -73,11 +76,20 @@ export function translateBootstrap(
   };
   const { version } = options;
   return {
-    snapshot: assembleSnapshot({ version, listeners, clusters, routeTables: [], node, server }),
+    snapshot: assembleSnapshot({
+      version,
+      listeners,
+      clusters,
+      routeTables: [],
+      node,
+      server,
+      runtime,
+    }),
     clusters,
     listeners,
     node,
     server,
+    runtime,
     admin,
     statsFlushIntervalMs,
     warnings: [...loaded.warnings, ...problems.warnings(), ...unread],
@@ -96,7 +108,7 @@ function acceptWhatTunes(root: ConfigNode): void {
   root.accept("watchdog", "the watchdog's times are Headgate's own");
   root.accept("watchdogs", "the watchdog's times are Headgate's own");
   // Empty ones ask for nothing; what stands in them is reported by name.
-  for (const name of ["cluster_manager", "dynamic_resources", "layered_runtime", "stats_config"]) {
+  for (const name of ["cluster_manager", "dynamic_resources", "stats_config"]) {
     root.node(name);
   }
 }
