@@ -14,9 +14,9 @@ export interface NetworkFilter {
   onWritable(): void;
   /** The connection is gone, by the peer (`remote`) or by us. Last call; nothing may be written. */
   onClose(remote: boolean): void;
-  /** The delay of closeAfterFlush ran out: the peer did not close. onClose follows. */
+  /** The delay of closeAfterFlush or closeAfterFin ran out: the peer did not close. onClose follows. */
   onDelayedCloseTimeout(): void;
-  /** The listener goes away: close when idle, at once if idle now. */
+  /** The listener goes away: finish what is under way, then close; no new work is taken on. */
   onShutdown(): void;
 }
 
@@ -29,6 +29,12 @@ export interface NetworkFilterCallbacks {
    * read the answer although it still sends), then closes. 0 closes as soon as all is written.
    */
   closeAfterFlush(delayMs: number): void;
+  /**
+   * Writes what is queued and a FIN, then drops what comes until the peer closes, too, or `delayMs`
+   * are over. A request that crosses the FIN meets a clean end, not a reset that could take an
+   * answer with it. 0 closes as soon as all is written.
+   */
+  closeAfterFin(delayMs: number): void;
   /** Closes at once; what is queued is dropped. */
   closeNow(): void;
 }

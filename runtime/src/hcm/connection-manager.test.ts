@@ -467,18 +467,78 @@ describe("a connection", () => {
     expect(w.counts()["cx_drain_close"]).toBe(1);
   });
 
-  test("closes at shutdown when idle, else after its answer", () => {
-    const idle = world({}, ok);
-    idle.send(GET);
-    idle.connection.shutdown();
-    expect(idle.io.fate).toBe("closed");
-    const busy = world();
-    busy.send(GET);
-    busy.connection.shutdown();
-    expect(busy.io.fate).toBe("open");
-    busy.router.respond(200, "ok");
-    expect(busy.io.sent).toContain("connection: close\r\n");
-    expect(busy.io.fate).toBe("closed");
+  test("at shutdown sends FIN to a client that has been silent, and waits for its FIN", () => {
+    const w = world({}, ok);
+    w.send(GET);
+    w.pass(1000);
+    w.connection.shutdown();
+    expect([w.io.isShutdown, w.io.fate]).toEqual([true, "open"]);
+    // What crosses the FIN is not answered, and not reset either.
+    expect(w.send(GET)).toBe("");
+    expect(w.io.fate).toBe("open");
+    w.sendEnd();
+    expect(w.io.fate).toBe("closed");
+    expect(w.routers.length).toBe(1);
+  });
+
+  test("does not wait for ever for the client's FIN", () => {
+    const w = world({}, ok);
+    w.send(GET);
+    w.pass(1000);
+    w.connection.shutdown();
+    w.pass(1100);
+    expect(w.io.fate).toBe("closed");
+    expect(w.counts()["cx_delayed_close_timeout"]).toBe(1);
+  });
+
+  test("answers a client once more that was heard just before the shutdown", () => {
+    const w = world({}, ok);
+    w.send(GET);
+    w.pass(500);
+    w.connection.shutdown();
+    w.pass(300);
+    expect(w.io.isShutdown).toBe(false);
+    expect(w.send(GET)).toContain("connection: close\r\n");
+    expect(w.io.isShutdown).toBe(true);
+    w.sendEnd();
+    expect(w.io.fate).toBe("closed");
+  });
+
+  test("lets a client that has just come send its first request", () => {
+    const w = world({}, ok);
+    w.connection.shutdown();
+    expect(w.send(GET)).toContain("connection: close\r\n");
+    const silent = world({}, ok);
+    silent.connection.shutdown();
+    silent.pass(900);
+    expect(silent.io.isShutdown).toBe(false);
+    silent.pass(200);
+    expect(silent.io.isShutdown).toBe(true);
+  });
+
+  test("waits for the rest of a request's head", () => {
+    const w = world({}, ok);
+    w.send(GET);
+    w.pass(900);
+    w.send(GET.slice(0, 20));
+    w.pass(900);
+    w.connection.shutdown();
+    w.pass(900);
+    expect(w.io.isShutdown).toBe(false);
+    expect(w.send(GET.slice(20))).toContain("connection: close\r\n");
+  });
+
+  test("finishes the stream under way at shutdown; the answer says close", () => {
+    const w = world();
+    w.send(GET);
+    w.connection.shutdown();
+    w.pass(5000);
+    expect(w.io.isShutdown).toBe(false);
+    w.router.respond(200, "ok");
+    expect(w.io.sent).toContain("connection: close\r\n");
+    expect(w.io.isShutdown).toBe(true);
+    w.sendEnd();
+    expect(w.io.fate).toBe("closed");
   });
 });
 

@@ -27,6 +27,12 @@ import { StreamTimeout, type StreamTimeoutReceiver, StreamTimer } from "./stream
 /** A longer list of old objects costs more than it saves (bench). */
 const SPARE_STREAMS_MAX = 128;
 
+/**
+ * A listener that goes away lets clients that were heard within this time send one more request,
+ * which tells them to leave: they are about to send it, and would lose it on a closed connection.
+ */
+const SHUTDOWN_GRACE_MS = 1000;
+
 export class HcmFactory implements NetworkFilterFactory {
   readonly context: HcmContext;
   readonly #spare: ActiveStream[];
@@ -94,6 +100,7 @@ export class ConnectionManager
   #headersTimer: StreamTimer | null = null;
   #durationTimer: StreamTimer | null;
   #drainTimer: StreamTimer | null = null;
+  #shutdownTimer: StreamTimer | null = null;
 
   constructor(factory: HcmFactory, callbacks: NetworkFilterCallbacks) {
     super();
@@ -147,6 +154,7 @@ export class ConnectionManager
     this.#cancel(this.#headersTimer);
     this.#cancel(this.#durationTimer);
     this.#cancel(this.#drainTimer);
+    this.#cancel(this.#shutdownTimer);
     stats.cxActive.dec();
     if (this.#codec !== null) stats.cxHttp1Active.dec();
     stats.cxDestroy.inc();
@@ -163,9 +171,10 @@ export class ConnectionManager
   }
 
   onShutdown(): void {
+    if (this.#isShutdown) return;
     this.#isShutdown = true;
-    if (this.#codec?.hasActiveStream === true) this.#codec.startDrain();
-    else this.callbacks.closeAfterFlush(0);
+    this.#codec?.startDrain();
+    this.#closeIfSilent();
   }
 
   // ---- ByteSink: the codec's way to the connection, which counts what is sent.
@@ -278,7 +287,7 @@ export class ConnectionManager
       this.#startDrainSequence();
     } else if (kind === StreamTimeout.Drain && this.#stream === null) {
       this.callbacks.closeAfterFlush(config.delayedCloseTimeoutMs);
-    }
+    } else if (kind === StreamTimeout.Shutdown) this.#closeIfSilent();
   }
 
   // ---- Private parts.
@@ -293,6 +302,24 @@ export class ConnectionManager
     stats.cxHttp1Active.inc();
     if (this.#isDraining || this.#isShutdown) codec.startDrain();
     return codec;
+  }
+
+  /** After shutdown: idle for long enough, and not in the middle of a request's head. */
+  #closeIfSilent(): void {
+    // A stream that ends closes the connection.
+    if (this.#stream !== null) return;
+    const { clock, config, timers } = this.#context;
+    const graceMs = this.#idleSinceMs + SHUTDOWN_GRACE_MS - clock.nowMs;
+    const isReadingHead = this.#codec?.isReadingHead === true;
+    if (graceMs <= 0 && !isReadingHead) {
+      this.callbacks.closeAfterFin(config.delayedCloseTimeoutMs);
+      return;
+    }
+    this.#shutdownTimer ??= new StreamTimer(this, StreamTimeout.Shutdown);
+    timers.schedule(
+      this.#shutdownTimer,
+      clock.nowMs + (isReadingHead ? SHUTDOWN_GRACE_MS : graceMs),
+    );
   }
 
   #onIdle(): void {
@@ -334,8 +361,12 @@ export class ConnectionManager
 
   /** A client that may still send gets time to read the answer before the connection is cut. */
   #closeConnection(): void {
-    const isSlow = (this.#closesDelayed || this.#isDraining) && !this.#isShutdown;
     const { delayedCloseTimeoutMs } = this.#context.config;
+    if (this.#isShutdown && !this.isPeerGone) {
+      this.callbacks.closeAfterFin(delayedCloseTimeoutMs);
+      return;
+    }
+    const isSlow = this.#closesDelayed || this.#isDraining;
     this.callbacks.closeAfterFlush(isSlow && !this.isPeerGone ? delayedCloseTimeoutMs : 0);
   }
 }

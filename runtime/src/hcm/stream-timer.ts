@@ -13,6 +13,8 @@ export const StreamTimeout = {
   ConnectionDuration: 3,
   /** A connection that drains closes when it is over. */
   Drain: 4,
+  /** The listener is gone, and the client may be about to send: it is over. */
+  Shutdown: 5,
 } as const;
 export type StreamTimeout = (typeof StreamTimeout)[keyof typeof StreamTimeout];
 

@@ -96,6 +96,20 @@ test("waits for the peer to close first, dropping what it sends", () => {
   expect(w.filter.events).toEqual(["closed by peer"]);
 });
 
+test("sends FIN first when asked to, and drops what crosses it", () => {
+  const w = new World();
+  w.connection.closeAfterFin(1000);
+  w.connection.closeAfterFin(1000);
+  w.read("late");
+  expect([w.io.isShutdown, w.io.fate]).toEqual([true, "open"]);
+  w.connection.onEnd();
+  expect(w.io.fate).toBe("closed");
+  expect(w.filter.events).toEqual(["closed by peer"]);
+  const atOnce = new World();
+  atOnce.connection.closeAfterFin(0);
+  expect([atOnce.io.isShutdown, atOnce.io.fate]).toEqual([false, "closed"]);
+});
+
 test("waits no longer than the delay", () => {
   const w = new World();
   w.connection.closeAfterFlush(1000);

@@ -1,7 +1,7 @@
 // One downstream connection: joins the engine's io handle with the chain's network filter. Owned by
 // its listener.
 //
-//   Open -- closeAfterFlush --> Closing (waits for the peer, at most the delay) --> Closed
+//   Open -- closeAfterFlush, closeAfterFin --> Closing (waits for the peer, at most the delay) --> Closed
 //   Open -- closeNow, the peer's close --> Closed
 import type { ConnectionInfo } from "../core/connection-info.ts";
 import { TimerEntry } from "../core/timer-wheel.ts";
@@ -66,6 +66,11 @@ export class Connection extends TimerEntry implements IoEvents, NetworkFilterCal
     }
     this.#state = State.Closing;
     this.#timers.schedule(this, this.#nowMs() + delayMs);
+  }
+
+  closeAfterFin(delayMs: number): void {
+    if (this.#state === State.Open && delayMs > 0) this.io.shutdownWrite();
+    this.closeAfterFlush(delayMs);
   }
 
   closeNow(): void {

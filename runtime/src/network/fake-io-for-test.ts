@@ -8,6 +8,8 @@ export class FakeIo implements IoHandle {
   readonly remoteAddress: SocketAddress = { address: "127.0.0.1", port: 40_000, family: "ipv4" };
   sent = "";
   fate: "open" | "closed" | "reset" = "open";
+  /** FIN was sent. */
+  isShutdown = false;
   writeQueueBytes = 0;
   /** What the write methods answer. */
   isFast = true;
@@ -28,7 +30,9 @@ export class FakeIo implements IoHandle {
   readDisable(disabled: boolean): void {
     this.readDisables += disabled ? 1 : -1;
   }
-  shutdownWrite(): void {}
+  shutdownWrite(): void {
+    this.isShutdown = true;
+  }
   close(): void {
     if (this.fate === "open") this.fate = "closed";
   }
