@@ -28,6 +28,8 @@ export interface StartOptions {
   readonly flags?: readonly string[];
   /** Default 1. */
   readonly concurrency?: number;
+  /** For several processes at a time; default admin-address. */
+  readonly adminFile?: string;
 }
 
 /** What a process that ended by itself has left. */
@@ -97,7 +99,7 @@ export class HeadgateProcess {
   ): Promise<HeadgateProcess> {
     const path = scratch.write("envoy.yaml", config);
     const flags = ["--concurrency", String(options.concurrency ?? 1), ...(options.flags ?? [])];
-    const admin = scratch.path("admin-address");
+    const admin = scratch.path(options.adminFile ?? "admin-address");
     const args = ["-c", path, "--admin-address-path", admin, ...flags];
     const headgate = new HeadgateProcess(args, options);
     await headgate.waitFor(async () => (await headgate.admin("/ready")) === "LIVE\n");

@@ -515,8 +515,8 @@ static_resources:
     const id = scratch.path("base-id");
     const ids = ["--base-id", "7", "--base-id-path", id];
     const start1 = ["--mode", "init_only", "--concurrency", "1", "-l", "debug", ...ids];
-    const headgate = await run("-c", path, ...start1, "--disable-hot-restart");
-    expect(headgate.output).toContain("--disable-hot-restart is accepted for compatibility");
+    const headgate = await run("-c", path, ...start1, "--disable-extensions", "x");
+    expect(headgate.output).toContain("--disable-extensions is accepted for compatibility");
     expect(readFileSync(id, "utf8")).toBe("7\n");
   });
 });

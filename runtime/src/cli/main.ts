@@ -1,5 +1,6 @@
 // The command line's entry: parses flags, then serves, validates, or says what is wrong. Exit
 // codes: 0 done, 1 wrong configuration or a failed start, 2 wrong use.
+import { randomInt } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { LogLevel } from "../core/logger.ts";
@@ -8,7 +9,7 @@ import {
   logLevelOf,
   parseComponentLevels,
 } from "../server/log-levels.ts";
-import type { ServerOptions } from "../server/options.ts";
+import type { ServerOptions, TakeoverOptions } from "../server/options.ts";
 import { VERSION } from "../server/version.ts";
 import { helpText, parseCommandLine, UsageError } from "./args.ts";
 import type { CommandLine } from "./args.ts";
@@ -39,7 +40,7 @@ async function run(line: CommandLine, workerEntry: URL): Promise<number> {
   }
   const options = optionsOf(line, workerEntry);
   const basePath = line.values.get("base-id-path");
-  if (basePath !== undefined) writeFileSync(basePath, `${options.baseId}\n`);
+  if (basePath !== undefined) writeFileSync(basePath, `${options.takeover.baseId}\n`);
   if (options.mode === "validate") {
     const { validate } = await import("../server/validate.ts");
     return validate(options);
@@ -74,7 +75,7 @@ function optionsOf(line: CommandLine, workerEntry: URL): ServerOptions {
     drainStrategy: text("drain-strategy") === "immediate" ? "immediate" : "gradual",
     sigtermDrainMs: number("sigterm-drain-s", 10) * 1000,
     adminAddressPath: text("admin-address-path"),
-    baseId: number("base-id", 0),
+    takeover: takeoverOptions(line),
     logLevel: logLevelOf(text("log-level", "info")) ?? LogLevel.Info,
     componentLevels,
     logFormat: text("log-format", DEFAULT_PROCESS_LOG_FORMAT),
@@ -82,6 +83,38 @@ function optionsOf(line: CommandLine, workerEntry: URL): ServerOptions {
     mode: modeOf(text("mode", "serve")),
     workerEntry,
   };
+}
+
+/** An explicit base id or epoch says that there is a process to follow. */
+function takeoverOptions({ values }: CommandLine): TakeoverOptions {
+  const number = (name: string, fallback: number): number => Number(values.get(name) ?? fallback);
+  const restartEpoch = number("restart-epoch", 0);
+  const isDynamic = values.has("use-dynamic-base-id");
+  if (isDynamic && restartEpoch > 0) {
+    throw new UsageError("--use-dynamic-base-id cannot be used with a --restart-epoch above 0");
+  }
+  const socketMode = values.get("socket-mode") ?? "600";
+  if (!/^0?[0-7]{3}$/.test(socketMode)) {
+    throw new UsageError(`--socket-mode expects an octal number such as 600, found ${socketMode}`);
+  }
+  return {
+    mode: takeoverMode(values, restartEpoch, isDynamic),
+    baseId: isDynamic ? randomInt(2 ** 31) : number("base-id", 0),
+    restartEpoch,
+    parentShutdownMs: number("parent-shutdown-time-s", 900) * 1000,
+    socketPath: values.get("socket-path") ?? "",
+    socketMode: Number.parseInt(socketMode, 8),
+  };
+}
+
+function takeoverMode(
+  values: CommandLine["values"],
+  restartEpoch: number,
+  isDynamic: boolean,
+): TakeoverOptions["mode"] {
+  if (values.has("disable-hot-restart")) return "off";
+  if (restartEpoch > 0) return values.has("skip-hot-restart-on-no-parent") ? "take" : "require";
+  return values.has("base-id") && !isDynamic ? "take" : "offer";
 }
 
 function modeOf(text: string): ServerOptions["mode"] {

@@ -11,6 +11,7 @@ import { askHandle, kernelPath } from "./addresses.ts";
 import { HandleIo, type HandleRung } from "./handle-io.ts";
 import type { PipeHandle, ServerHandle, StreamHandle, TcpHandle } from "./node-internals.ts";
 import { IoState } from "./node-io.ts";
+import { UnixPlace } from "./unix-place.ts";
 
 /** Length of the accept queue unless said otherwise; the kernel's somaxconn caps it. */
 export const defaultBacklog = 4096;
@@ -20,6 +21,8 @@ export class HandleListener implements ListenHandle {
   readonly #events: ListenEvents;
   readonly #handle: ServerHandle & (TcpHandle | PipeHandle);
   #address: SocketAddress;
+  /** Null for TCP. */
+  readonly #place: UnixPlace | null;
   #isClosed: boolean = false;
 
   constructor(
@@ -33,6 +36,8 @@ export class HandleListener implements ListenHandle {
     this.#events = events;
     this.#handle = address.family === "unix" ? bare.newPipeServer() : bare.newTcpServer();
     this.#address = address;
+    const publishLater = options.publishLater === true;
+    this.#place = address.family === "unix" ? new UnixPlace(address.address, publishLater) : null;
     this.#handle.onconnection = (status, client): void => this.#accepted(status, client);
     const code = this.#start(options);
     process.nextTick(() => this.#started(code));
@@ -42,40 +47,48 @@ export class HandleListener implements ListenHandle {
     return this.#address;
   }
 
+  publish(): void {
+    const code = this.#place?.publish() ?? "";
+    if (code !== "") this.#events.onError(code);
+  }
+
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#handle.close();
+    this.#place?.remove();
   }
 
   /** Returns the error's name, or "". */
   #start(options: ListenOptions): string {
     const { address, port, family } = this.#address;
-    let status = 0;
-    if (family === "unix") {
-      const handle = this.#handle as PipeHandle;
-      status = handle.bind(kernelPath(address));
-      // Before listen(), so that nobody connects under the wrong mode.
-      if (status === 0) {
-        const code = setMode(address, options.mode);
-        if (code !== "") return code;
-      }
-    } else {
-      const { bare } = this.#rung;
-      const handle = this.#handle as TcpHandle;
-      const reusePort = options.reusePort ? bare.reusePort : 0;
-      const ipv6Only = address === "::" && !options.ipv4Compat ? bare.ipv6Only : 0;
-      status =
-        family === "ipv6"
-          ? handle.bind6(address, port, reusePort | ipv6Only)
-          : handle.bind(address, port, reusePort);
-    }
-    if (status === 0) status = this.#handle.listen(options.backlog || defaultBacklog);
+    if (this.#place !== null) return this.#startUnix(this.#place, options);
+    const { bare } = this.#rung;
+    const handle = this.#handle as TcpHandle & ServerHandle;
+    const reusePort = options.reusePort ? bare.reusePort : 0;
+    const ipv6Only = address === "::" && !options.ipv4Compat ? bare.ipv6Only : 0;
+    let status =
+      family === "ipv6"
+        ? handle.bind6(address, port, reusePort | ipv6Only)
+        : handle.bind(address, port, reusePort);
+    if (status === 0) status = handle.listen(options.backlog || defaultBacklog);
     if (status !== 0) return getSystemErrorName(status);
-    if (family === "unix") return "";
     const bound = askHandle(this.#handle, "getsockname");
     this.#address = { address, port: bound.port, family };
     return "";
+  }
+
+  #startUnix(place: UnixPlace, options: ListenOptions): string {
+    const inTheWay = place.check();
+    if (inTheWay !== "") return inTheWay;
+    const handle = this.#handle as PipeHandle & ServerHandle;
+    const bound = handle.bind(kernelPath(place.bindPath));
+    if (bound !== 0) return getSystemErrorName(bound);
+    // Before listen(), so that nobody connects under the wrong mode.
+    const code = setMode(place.bindPath, options.mode);
+    if (code !== "") return code;
+    const status = handle.listen(options.backlog || defaultBacklog);
+    return status === 0 ? "" : getSystemErrorName(status);
   }
 
   #started(code: string): void {

@@ -11,6 +11,7 @@ import type { EngineCore } from "./engine-core.ts";
 import { defaultBacklog, setMode } from "./handle-listener.ts";
 import { IoState } from "./node-io.ts";
 import { ReadStyle, SocketIo } from "./socket-io.ts";
+import { UnixPlace } from "./unix-place.ts";
 
 /** Makes a connection of a paused socket that a net.Server accepted. */
 export type Adopt = (core: EngineCore, socket: net.Socket, isUnix: boolean) => SocketIo;
@@ -32,6 +33,8 @@ export class SocketListener implements ListenHandle {
   readonly #adopt: Adopt;
   readonly #server: net.Server;
   #address: SocketAddress;
+  /** Null for TCP. */
+  readonly #place: UnixPlace | null;
   #isListening: boolean = false;
   #isClosed: boolean = false;
 
@@ -46,6 +49,8 @@ export class SocketListener implements ListenHandle {
     this.#events = events;
     this.#adopt = adopt;
     this.#address = address;
+    const publishLater = options.publishLater === true;
+    this.#place = address.family === "unix" ? new UnixPlace(address.address, publishLater) : null;
     this.#server = net.createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true });
     this.#server.on("listening", () => this.#listening(options.mode));
     this.#server.on("connection", (socket) => this.#accepted(socket));
@@ -57,17 +62,28 @@ export class SocketListener implements ListenHandle {
     return this.#address;
   }
 
+  publish(): void {
+    const code = this.#place?.publish() ?? "";
+    if (code !== "") this.#events.onError(code);
+  }
+
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#server.close();
+    this.#place?.remove();
   }
 
   #listen(options: ListenOptions): void {
-    const { address, port, family } = this.#address;
+    const { address, port } = this.#address;
     const backlog = options.backlog || defaultBacklog;
-    if (family === "unix") {
-      this.#server.listen({ path: kernelPath(address), backlog, exclusive: true });
+    if (this.#place !== null) {
+      const inTheWay = this.#place.check();
+      if (inTheWay !== "") {
+        process.nextTick(() => this.#failed(Object.assign(new Error(), { code: inTheWay })));
+        return;
+      }
+      this.#server.listen({ path: kernelPath(this.#place.bindPath), backlog, exclusive: true });
       return;
     }
     this.#server.listen({
@@ -87,7 +103,7 @@ export class SocketListener implements ListenHandle {
     if (bound !== null && typeof bound === "object" && this.#address.family !== "unix") {
       this.#address = { ...this.#address, port: bound.port };
     }
-    const code = this.#address.family === "unix" ? setMode(this.#address.address, mode) : "";
+    const code = this.#place === null ? "" : setMode(this.#place.bindPath, mode);
     if (code !== "") this.close();
     this.#core.runTurn(() => {
       if (code === "") this.#events.onListening();

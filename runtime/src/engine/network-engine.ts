@@ -21,11 +21,18 @@ export interface ListenOptions {
   readonly ipv4Compat: boolean;
   /** Octal mode of a unix socket's file, 0 = leave as the umask made it. */
   readonly mode: number;
+  /** The file of a unix socket stands in its place only after publish(). Default false. */
+  readonly publishLater?: boolean;
 }
 
 export interface ListenHandle {
   /** The address in use; port 0 has become a real port once `onListening` came. */
   readonly localAddress: SocketAddress;
+  /**
+   * With publishLater: clients find a unix socket from now on, instead of the one that was there.
+   * Nothing happens for other addresses; engines without files need not have it.
+   */
+  publish?(): void;
   /** Accepts no more; connections that were accepted stay. */
   close(): void;
 }

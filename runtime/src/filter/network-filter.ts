@@ -14,7 +14,7 @@ export interface NetworkFilter {
   onWritable(): void;
   /** The connection is gone, by the peer (`remote`) or by us. Last call; nothing may be written. */
   onClose(remote: boolean): void;
-  /** The delay of closeAfterFlush or closeAfterFin ran out: the peer did not close. onClose follows. */
+  /** The delay of closeAfterFlush or closeAfterFin ran out; onClose follows. */
   onDelayedCloseTimeout(): void;
   /** The listener goes away: finish what is under way, then close; no new work is taken on. */
   onShutdown(): void;

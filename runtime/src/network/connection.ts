@@ -1,7 +1,8 @@
 // One downstream connection: joins the engine's io handle with the chain's network filter. Owned by
 // its listener.
 //
-//   Open -- closeAfterFlush, closeAfterFin --> Closing (waits for the peer, at most the delay) --> Closed
+//   Open -- closeAfterFlush, closeAfterFin --> Closing (waits for the peer, at most the delay)
+//   Closing -- the peer's close, the deadline --> Closed
 //   Open -- closeNow, the peer's close --> Closed
 import type { ConnectionInfo } from "../core/connection-info.ts";
 import { TimerEntry } from "../core/timer-wheel.ts";

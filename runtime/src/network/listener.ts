@@ -125,6 +125,7 @@ export class Listener {
         backlog: this.config.backlog,
         ipv4Compat: address.ipv4Compat,
         mode: address.pipeMode,
+        publishLater: !this.#isOpen,
       };
       const events = new Acceptor(this, target, settle, this.#context.logger);
       this.#handles.push(this.#context.engine.listen(target, options, events));
@@ -138,6 +139,7 @@ export class Listener {
   open(): void {
     if (this.#isOpen) return;
     this.#isOpen = true;
+    for (const handle of this.#handles) handle.publish?.();
     for (const held of this.#held.splice(0)) {
       if (held.isGone) continue;
       const connection = this.#accept(held.io, held.target);

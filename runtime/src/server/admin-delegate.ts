@@ -40,8 +40,10 @@ export class ServerAdmin implements AdminDelegate {
 
   serverInfo(): JsonObject {
     const uptimeSeconds = Math.floor((performance.now() - this.#server.startedMs) / 1000);
-    const node = this.#server.config?.snapshot.node ?? null;
-    return serverInfo(this.#server.options, this.#server.state, uptimeSeconds, node);
+    const { config, firstStartMs, options, restartEpoch, state } = this.#server;
+    const allSeconds = Math.floor((Date.now() - firstStartMs) / 1000);
+    const node = config?.snapshot.node ?? null;
+    return serverInfo(options, state, uptimeSeconds, allSeconds, restartEpoch, node);
   }
 
   refreshStats(): void {

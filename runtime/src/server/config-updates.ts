@@ -2,6 +2,7 @@
 // prepared everywhere, puts it in force in all workers or leaves everything as it is. One change at
 // a time. Made by server.ts.
 import { ConfigErrors, describeProblem } from "../config/config-error.ts";
+import type { ListenerConfig } from "../config/snapshot.ts";
 import { assembleSnapshot } from "../config/translate/assemble-snapshot.ts";
 import { LogLevel } from "../core/logger.ts";
 import type { Logger } from "../core/logger.ts";
@@ -18,6 +19,7 @@ import type { RuntimeControl } from "./runtime-control.ts";
 import type { ServerOptions } from "./options.ts";
 import { PluginModuleLoader } from "./plugin-modules.ts";
 import type { ProcessLog } from "./process-log.ts";
+import type { ListenerAddress } from "./protocol.ts";
 import { ReloadStats } from "./reload-stats.ts";
 import { SharedIndexes } from "./shared-indexes.ts";
 import type { WorkerPool } from "./worker-pool.ts";
@@ -31,6 +33,8 @@ export interface ConfigUpdatesOptions {
   readonly runtime: RuntimeControl;
   /** Clusters that have room in the shared circuit-breaker memory. */
   readonly clustersMax: number;
+  /** Ports for port 0 that the process before this one was given. */
+  readonly inherited: (listeners: readonly ListenerConfig[]) => readonly ListenerAddress[];
 }
 
 export class ConfigUpdates {
@@ -165,6 +169,7 @@ export class ConfigUpdates {
         modules: modules.modules,
       },
       {
+        inherited: this.#version === 0 ? this.#options.inherited(snapshot.listeners) : [],
         onCommitted: () => {
           this.membership.commit(prepared);
           this.#options.runtime.load(snapshot.runtime);

@@ -122,7 +122,7 @@ export class MainStats {
 }
 
 /** Downstream connections of all listeners. */
-function totalConnections(stats: StatsAggregate): number {
+export function totalConnections(stats: StatsAggregate): number {
   let total = 0;
   for (const stat of stats.scalars()) {
     if (/^listener\..*\.worker_\d+\.downstream_cx_active$/.test(stat.name)) total += stat.value;

@@ -2,6 +2,25 @@
 // Headgate.
 import type { LogLevel } from "../core/logger.ts";
 
+/** How this process and others on the same host follow one another. */
+export interface TakeoverOptions {
+  /**
+   * off: not at all; offer: a later process may take over from this one; take: this one takes over,
+   * too, if there is somebody; require: there must be somebody.
+   */
+  readonly mode: "off" | "offer" | "take" | "require";
+  /** Processes of one base id follow one another; others do not know of them. Default 0. */
+  readonly baseId: number;
+  /** 0 for the first process; the next ones count on from whom they take over from. */
+  readonly restartEpoch: number;
+  /** What the process before gets from the takeover to its end. Default 900000. */
+  readonly parentShutdownMs: number;
+  /** "" = in a folder of this user; "_" and the base id are appended. */
+  readonly socketPath: string;
+  /** Of the socket's file. Default 0o600. */
+  readonly socketMode: number;
+}
+
 export interface ServerOptions {
   /** Bootstrap file; "" = only `configYaml`. */
   readonly configPath: string;
@@ -24,7 +43,7 @@ export interface ServerOptions {
   readonly sigtermDrainMs: number;
   /** File for the admin interface's address; "" = none. */
   readonly adminAddressPath: string;
-  readonly baseId: number;
+  readonly takeover: TakeoverOptions;
   readonly logLevel: LogLevel;
   readonly componentLevels: ReadonlyMap<string, LogLevel>;
   readonly logFormat: string;

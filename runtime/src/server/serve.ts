@@ -20,7 +20,7 @@ export async function serve(
   const log = openLog(options);
   if (log === null) return 1;
   const main = log.logger("main");
-  main.log(LogLevel.Info, `initializing headgate ${VERSION} (base id=${options.baseId})`);
+  main.log(LogLevel.Info, `initializing headgate ${VERSION} (base id=${options.takeover.baseId})`);
   for (const flag of withoutEffect) {
     main.log(LogLevel.Debug, `--${flag} is accepted for compatibility and has no effect`);
   }

@@ -9,23 +9,27 @@ export function serverInfo(
   options: ServerOptions,
   state: string,
   uptimeSeconds: number,
+  uptimeAllSeconds: number,
+  restartEpoch: number,
   node: NodeConfig | null,
 ): JsonObject {
   return {
     version: `headgate/${VERSION}/Clean/RELEASE/node-${process.versions.node}`,
     state,
     uptime_current_epoch: `${uptimeSeconds}s`,
-    uptime_all_epochs: `${uptimeSeconds}s`,
+    uptime_all_epochs: `${uptimeAllSeconds}s`,
     hot_restart_version: "disabled",
-    command_line_options: commandLine(options),
+    command_line_options: commandLine(options, restartEpoch),
     node: nodeInfo(node),
   };
 }
 
-function commandLine(options: ServerOptions): JsonObject {
+function commandLine(options: ServerOptions, restartEpoch: number): JsonObject {
+  const { takeover } = options;
   const levels = [...options.componentLevels].map(([name, l]) => `${name}:${logLevelName(l)}`);
   return {
-    base_id: String(options.baseId),
+    base_id: String(takeover.baseId),
+    restart_epoch: restartEpoch,
     concurrency: options.concurrency,
     config_path: options.configPath,
     config_yaml: options.configYaml,
@@ -41,7 +45,10 @@ function commandLine(options: ServerOptions): JsonObject {
     file_flush_interval: seconds(options.fileFlushIntervalMs),
     drain_time: seconds(options.drainTimeMs),
     mode: options.mode === "init_only" ? "InitOnly" : "Serve",
-    disable_hot_restart: true,
+    parent_shutdown_time: seconds(takeover.parentShutdownMs),
+    disable_hot_restart: takeover.mode === "off",
+    socket_path: takeover.socketPath,
+    socket_mode: takeover.socketMode,
     drain_strategy: options.drainStrategy === "gradual" ? "Gradual" : "Immediate",
   };
 }

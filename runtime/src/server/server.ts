@@ -20,14 +20,17 @@ import { ConfigUpdates } from "./config-updates.ts";
 import type { DesiredState } from "./desired-state.ts";
 import { DrainControl } from "./drain-control.ts";
 import { isInbound } from "./drain-manager.ts";
-import { MainStats } from "./main-stats.ts";
+import { MainStats, totalConnections } from "./main-stats.ts";
 import type { Membership } from "./memberships.ts";
 import type { ServerOptions } from "./options.ts";
 import type { ProcessLog } from "./process-log.ts";
 import type { ListenerAddress, ToWorker } from "./protocol.ts";
 import { removeStaleSocket } from "./shared-sockets.ts";
+import { Retirement } from "./retirement.ts";
 import { RuntimeControl } from "./runtime-control.ts";
 import { reportStart } from "./start-report.ts";
+import type { TakeoverHost } from "./takeover-offer.ts";
+import { Takeover } from "./takeover.ts";
 import { WorkerPool } from "./worker-pool.ts";
 import type { CatchUp } from "./worker-pool.ts";
 
@@ -46,7 +49,7 @@ export class Server {
   readonly log: ProcessLog;
   readonly stats: StatsAggregate;
   readonly startedMs: number;
-  /** Resolves when /quitquitquit asks for the end. */
+  /** Resolves when /quitquitquit or a successor asks for the end; with who did. */
   readonly quit: Promise<string>;
   readonly #logger: Logger;
   readonly #pool: WorkerPool;
@@ -59,9 +62,11 @@ export class Server {
   #config: LoadedConfig | null = null;
   #state: ServerState = "PRE_INITIALIZING";
   readonly #drains: DrainControl;
+  readonly #takeover: Takeover;
+  readonly #retirement: Retirement;
   /** Of the admin interface's access logs; null = it has none. */
   #sinks: FileSinks | null = null;
-  #requestQuit: () => void;
+  #requestQuit: (reason: string) => void;
 
   /** Throws ConfigErrors or StartError; nothing is left running then. */
   static async start(options: ServerOptions, log: ProcessLog): Promise<Server> {
@@ -82,6 +87,13 @@ export class Server {
     this.stats = new StatsAggregate();
     this.#sources = new Map();
     this.#logger = log.logger("main");
+    this.#takeover = new Takeover(options.takeover, this.#logger);
+    this.#retirement = new Retirement({
+      drainTimeMs: options.drainTimeMs,
+      connections: () => totalConnections(this.stats),
+      onProgress: (connections) => this.#takeover.tellProgress(connections),
+      onEnd: (reason) => this.requestQuit(reason),
+    });
     this.#drains = new DrainControl({
       drainTimeMs: options.drainTimeMs,
       broadcast: (message) => this.#pool.broadcast(message),
@@ -89,7 +101,7 @@ export class Server {
     });
     this.#requestQuit = (): void => {};
     this.quit = new Promise((resolve) => {
-      this.#requestQuit = (): void => resolve("/quitquitquit");
+      this.#requestQuit = resolve;
     });
     const memory = breakerMemory(options.concurrency + 1, CLUSTERS_MAX);
     // Threads take longest to come up: they are started before the configuration is read.
@@ -104,6 +116,7 @@ export class Server {
       pool: this.#pool,
       runtime: this.runtime,
       clustersMax: CLUSTERS_MAX,
+      inherited: (listeners) => this.#takeover.inheritedAddresses(listeners),
     });
   }
 
@@ -149,8 +162,18 @@ export class Server {
     void this.#updates.reload(reason);
   }
 
-  requestQuit(): void {
-    this.#requestQuit();
+  /** When the first process of this base id started, in milliseconds since 1970. */
+  get firstStartMs(): number {
+    return this.#takeover.firstStartMs ?? Date.now() - (performance.now() - this.startedMs);
+  }
+
+  /** How many processes of this base id there were before. */
+  get restartEpoch(): number {
+    return this.#takeover.epoch;
+  }
+
+  requestQuit(reason = "/quitquitquit"): void {
+    this.#requestQuit(reason);
   }
 
   reopenLogs(): void {
@@ -173,17 +196,23 @@ export class Server {
     this.#drains.drainListeners(options);
   }
 
-  /** Drains: streams in flight get `sigtermDrainMs`; then everything ends. */
+  /**
+   * Drains: streams in flight get `sigtermDrainMs`, or what a successor has left; then everything
+   * ends.
+   */
   async stop(): Promise<void> {
     this.#state = "DRAINING";
+    this.#retirement.close();
     this.#updates.close();
-    await this.#pool.stop(this.options.sigtermDrainMs);
+    await this.#pool.stop(this.#retirement.remainingMs ?? this.options.sigtermDrainMs);
     await this.terminate();
   }
 
   /** Ends everything now. */
   async terminate(): Promise<void> {
     this.#drains.close();
+    this.#retirement.close();
+    this.#takeover.close();
     this.#updates.close();
     this.#mainStats.close();
     this.#sinks?.close();
@@ -216,9 +245,12 @@ export class Server {
       this.log.logger("config").log(LogLevel.Warning, describeProblem(warning));
     }
     this.#mainStats.startFlushing(config.statsFlushIntervalMs);
-    await this.#startAdmin(config);
+    await this.#findPredecessor();
+    // The admin interface of the process that runs stays until this one is ready.
+    if (!this.#takeover.hasPredecessor) await this.#startAdmin(config);
     const problems = await this.#updates.start(config);
     if (problems.length > 0) throw new StartError(problems.join("\n"));
+    if (this.#takeover.hasPredecessor) await this.#moveAdmin(config);
     this.#state = "LIVE";
     const ms = performance.now() - this.startedMs;
     const { concurrency } = this.options;
@@ -232,6 +264,53 @@ export class Server {
       workers: concurrency,
       ms,
     });
+    this.#mainStats.server.setEpoch(this.restartEpoch);
+    await this.#takeover.complete(this.#takeoverHost(config), (connections) =>
+      this.#mainStats.server.setParentConnections(connections),
+    );
+  }
+
+  async #findPredecessor(): Promise<void> {
+    try {
+      await this.#takeover.find();
+    } catch (error) {
+      throw new StartError((error as Error).message);
+    }
+  }
+
+  async #moveAdmin(config: LoadedConfig): Promise<void> {
+    if (config.admin === null) return;
+    try {
+      await this.#takeover.releaseAdmin();
+    } catch (error) {
+      throw new StartError(`the admin interface cannot move: ${(error as Error).message}`);
+    }
+    await this.#startAdmin(config);
+  }
+
+  #takeoverHost(config: LoadedConfig): TakeoverHost {
+    return {
+      epoch: this.restartEpoch,
+      firstStartMs: this.firstStartMs,
+      addresses: () => this.addresses,
+      releaseAdmin: async () => {
+        const admin = this.#admin;
+        this.#admin = null;
+        await admin?.close();
+      },
+      resumeAdmin: () => {
+        this.#startAdmin(config).catch((error: Error) => {
+          this.#logger.log(LogLevel.Error, `the admin interface is lost: ${error.message}`);
+        });
+      },
+      onTakenOver: (pid, shutdownMs) => {
+        this.#logger.log(LogLevel.Info, `process ${pid} has taken over: draining`);
+        this.#state = "DRAINING";
+        this.#drains.startSequence(false);
+        this.#drains.stopListening(false);
+        this.#retirement.start(pid, shutdownMs);
+      },
+    };
   }
 
   async #startAdmin(config: LoadedConfig): Promise<void> {

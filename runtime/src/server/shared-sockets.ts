@@ -1,5 +1,5 @@
 // Sockets that workers cannot share, and socket files that nobody listens on any more. Called by
-// worker-version.ts when it binds, and by start-report.ts.
+// worker-version.ts, server.ts and start-report.ts.
 import { lstatSync, rmSync } from "node:fs";
 import type { AddressConfig, ListenerConfig } from "../config/snapshot.ts";
 
@@ -12,16 +12,7 @@ export function whyNotShared(config: ListenerConfig, canReusePort: boolean): str
   return canReusePort ? "" : "this system has no SO_REUSEPORT";
 }
 
-/**
- * As Envoy, a socket file that another process left behind is replaced; what is no socket stays,
- * and the bind fails.
- */
-export function removeStaleSockets(config: ListenerConfig): void {
-  for (const { kind, address } of addressesOf(config)) {
-    if (kind === "pipe" && !address.startsWith("@")) removeStaleSocket(address);
-  }
-}
-
+/** A socket file that another process left behind; what is no socket stays, and bind() fails. */
 export function removeStaleSocket(path: string): void {
   try {
     if (lstatSync(path).isSocket()) rmSync(path);

@@ -59,6 +59,8 @@ export interface ApplyOptions {
    * nothing else. Default: the whole version is prepared.
    */
   readonly changedRoutes?: readonly DynamicRouteTable[];
+  /** Ports that another process was given for port 0: they are bound, too. */
+  readonly inherited?: readonly ListenerAddress[];
   /** All workers have it; from now on `catchUp` must say what holds with it. */
   readonly onCommitted?: () => void;
 }
@@ -158,13 +160,14 @@ export class WorkerPool {
   async #prepare(
     members: readonly Member[],
     version: Version,
-    { changedRoutes }: ApplyOptions,
+    { changedRoutes, inherited = [] }: ApplyOptions,
   ): Promise<readonly string[]> {
-    let bound: readonly ListenerAddress[] = changedRoutes === undefined ? [] : this.#addresses;
+    let bound: readonly ListenerAddress[] | null =
+      changedRoutes === undefined ? null : this.#addresses;
     for (const member of members) {
       const answer = await member.prepare(
         changedRoutes === undefined
-          ? { type: "prepare", ...version, bound }
+          ? { type: "prepare", ...version, bound: bound ?? inherited }
           : {
               type: "prepare_routes",
               version: version.version,
@@ -173,9 +176,9 @@ export class WorkerPool {
             },
       );
       if (answer.problems.length > 0) return answer.problems;
-      if (bound.length === 0) bound = answer.addresses;
+      bound ??= answer.addresses;
     }
-    this.#addresses = bound;
+    this.#addresses = bound ?? [];
     return [];
   }
 

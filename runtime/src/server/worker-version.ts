@@ -31,7 +31,7 @@ import type { ListenerAddress, PrepareMessage } from "./protocol.ts";
 import { stopListeningWhenQuiet } from "./quiet-stop.ts";
 import { RouteSlots } from "./route-slots.ts";
 import type { Surroundings } from "./surroundings.ts";
-import { removeStaleSockets, whyNotShared } from "./shared-sockets.ts";
+import { whyNotShared } from "./shared-sockets.ts";
 
 /** What a worker has for all versions. */
 export interface WorkerContext {
@@ -386,7 +386,6 @@ export class WorkerVersion {
       return;
     }
     for (const { listener } of fresh) {
-      removeStaleSockets(listener.config);
       listener.listen(this.#portsOf(listener.config), (problem) => {
         if (problem !== "") problems.push(`${listener.config.where}: ${problem}`);
         waiting -= 1;

@@ -69,6 +69,17 @@ export class ServerStats {
     this.#gauges.days_until_first_cert_expiring.set(NEVER_DAYS);
   }
 
+  /** How many processes of this base id there were before. */
+  setEpoch(epoch: number): void {
+    this.#gauges.hot_restart_epoch.set(epoch);
+    this.#gauges.hot_restart_generation.set(epoch + 1);
+  }
+
+  /** Connections of the process that this one took over from; 0 when it has ended. */
+  setParentConnections(count: number): void {
+    this.#gauges.parent_connections.set(count);
+  }
+
   /** Sets the gauges that follow the process; called at each flush and before a scrape. */
   update(facts: ServerFacts): void {
     const g = this.#gauges;

@@ -1,0 +1,285 @@
+// One process takes over from another: under load, with what can go wrong on the way.
+import { once } from "node:events";
+import { existsSync, readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { Server, ServerResponse } from "node:http";
+import { connect } from "node:net";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { bootstrap, fileAccessLog, socketAddress } from "./bootstrap.ts";
+import { HeadgateProcess, Scratch } from "./headgate-process.ts";
+import { Load } from "./load-client.ts";
+
+let upstream: Server;
+let upstreamPort: number;
+/** Answers that the upstream holds back: paths that begin with /hold. */
+let held: ServerResponse[] = [];
+let scratch: Scratch;
+let running: HeadgateProcess[] = [];
+let loads: Load[] = [];
+let nextBaseId = process.pid * 100;
+
+beforeAll(async () => {
+  upstream = createServer((request, response) => {
+    if (request.url === "/hold") held.push(response);
+    else response.end("from the upstream");
+  });
+  upstream.listen(0, "127.0.0.1");
+  await once(upstream, "listening");
+  upstreamPort = (upstream.address() as AddressInfo).port;
+});
+
+afterAll(() => {
+  upstream.close();
+  upstream.closeAllConnections();
+});
+
+beforeEach(() => {
+  scratch = new Scratch();
+  held = [];
+  nextBaseId += 1;
+});
+
+afterEach(async () => {
+  for (const load of loads) void load.stop();
+  for (const headgate of running) await headgate.end();
+  running = [];
+  loads = [];
+  scratch.remove();
+});
+
+/** A process of the test's base id; each has an admin file of its own. */
+async function start(
+  config: object = bootstrap({ upstreamPort }),
+  flags: readonly string[] = [],
+  concurrency = 2,
+): Promise<HeadgateProcess> {
+  const base = ["--base-id", String(nextBaseId), "--drain-strategy", "immediate"];
+  const headgate = await HeadgateProcess.start(scratch, config, {
+    concurrency,
+    flags: [...base, ...flags],
+    adminFile: `admin-${running.length}`,
+  });
+  running.push(headgate);
+  return headgate;
+}
+
+/** Runs until its end; for starts that fail. */
+async function fails(flags: readonly string[], config: object = bootstrap()): Promise<string> {
+  const path = scratch.write("other.yaml", config);
+  const headgate = new HeadgateProcess(["-c", path, "--concurrency", "1", ...flags]);
+  running.push(headgate);
+  expect((await headgate.exited).code).toBe(1);
+  return headgate.output;
+}
+
+function load(target: string, more: Partial<ConstructorParameters<typeof Load>[0]> = {}): Load {
+  const started = new Load({ target, keepAlive: 4, single: 4, ...more });
+  loads.push(started);
+  return started;
+}
+
+function isLive(headgate: HeadgateProcess): Promise<string> {
+  return headgate.admin("/ready");
+}
+
+describe("a takeover", () => {
+  test("under load loses no request, several times in a row", async () => {
+    const first = await start();
+    const target = await first.listener();
+    const traffic = load(target);
+    let old = first;
+    for (let epoch = 1; epoch <= 3; epoch += 1) {
+      const fresh = await start();
+      expect(await fresh.listener()).toBe(target);
+      expect(await old.exited).toEqual({ code: 0, signal: null });
+      expect(old.output).toContain(`process ${fresh.pid} has taken over: draining`);
+      expect(await fresh.stat("server.hot_restart_epoch")).toBe(epoch);
+      const before = traffic.answered;
+      await fresh.waitFor(() => traffic.answered > before + 20, "traffic on the new process");
+      old = fresh;
+    }
+    await traffic.stop();
+    expect(traffic.failures).toEqual([]);
+    expect(traffic.askedToLeave).toBeGreaterThan(0);
+    old.kill("SIGTERM");
+    expect((await old.exited).code).toBe(0);
+  });
+
+  test("finishes the streams of the old process, which then ends", async () => {
+    const old = await start();
+    const target = await old.listener();
+    const answer = fetch(`http://${target}/hold`);
+    await old.waitFor(() => held.length === 1);
+    const fresh = await start();
+    await fresh.waitFor(async () => (await fresh.stat("server.parent_connections")) === 1);
+    expect(old.child.exitCode).toBeNull();
+    held[0]?.end("at last");
+    expect(await (await answer).text()).toBe("at last");
+    expect((await old.exited).code).toBe(0);
+    await fresh.waitFor(() => fresh.output.includes(`process ${old.pid} has ended`));
+    expect(await fresh.stat("server.parent_connections")).toBe(0);
+  });
+
+  test("closes idle connections when the drain time is over, without losing a request", async () => {
+    const old = await start(undefined, ["--drain-time-s", "1"]);
+    const target = await old.listener();
+    const idle = connect(Number(target.split(":")[1]), "127.0.0.1");
+    await once(idle, "connect");
+    const log: string[] = [];
+    idle.on("error", (error) => log.push(error.message));
+    idle.on("end", () => log.push("end"));
+    idle.resume();
+    await start();
+    await once(idle, "close");
+    expect(log).toEqual(["end"]);
+    expect((await old.exited).code).toBe(0);
+  });
+
+  test("ends the old process after --parent-shutdown-time-s, whatever it does", async () => {
+    const log = scratch.path("access.log");
+    const config = bootstrap({ upstreamPort, hcm: { access_log: [fileAccessLog(log)] } });
+    const old = await start(config);
+    const answer = fetch(`http://${await old.listener()}/hold`).catch((error: Error) => error);
+    await old.waitFor(() => held.length === 1);
+    await start(config, ["--parent-shutdown-time-s", "1"]);
+    expect(await answer).toBeInstanceOf(Error);
+    expect((await old.exited).code).toBe(0);
+    expect(readFileSync(log, "utf8")).toBe("/hold 0\n");
+  });
+
+  test("moves the admin interface's port when the new process is ready", async () => {
+    const config = { ...bootstrap({ upstreamPort }), admin: { address: socketAddress(0) } };
+    const old = await start(config);
+    const port = Number(old.adminAddress.split(":")[1]);
+    const moved = { ...config, admin: { address: socketAddress(port) } };
+    const fresh = await start(moved);
+    expect(fresh.adminAddress).toBe(old.adminAddress);
+    expect(await fresh.admin("/server_info")).toContain('"restart_epoch": 1');
+    expect((await old.exited).code).toBe(0);
+  });
+
+  test("of a unix socket leaves no moment without a listener", async () => {
+    const path = scratch.path("main.sock");
+    const config = bootstrap({ upstreamPort, address: { pipe: { path } } });
+    const old = await start(config);
+    const traffic = load(path);
+    const fresh = await start(config);
+    expect((await old.exited).code).toBe(0);
+    const before = traffic.answered;
+    await fresh.waitFor(() => traffic.answered > before + 20, "traffic on the new process");
+    await traffic.stop();
+    expect(traffic.failures).toEqual([]);
+    fresh.kill("SIGTERM");
+    expect((await fresh.exited).code).toBe(0);
+    expect(existsSync(path)).toBe(false);
+  });
+});
+
+describe("nothing changes for the old process", () => {
+  test("when the new one has a wrong configuration", async () => {
+    const old = await start();
+    const traffic = load(await old.listener());
+    const output = await fails(["--base-id", String(nextBaseId)], { static_resources: 7 });
+    expect(output).toContain("error initializing configuration");
+    expect(await isLive(old)).toBe("LIVE\n");
+    await traffic.stop();
+    expect(traffic.failures).toEqual([]);
+  });
+
+  test("when the new one cannot bind, and gives back what it took", async () => {
+    const taken = createServer().listen(0, "127.0.0.1");
+    await once(taken, "listening");
+    const { port } = taken.address() as AddressInfo;
+    const old = await start();
+    // The admin interface comes last: the old one has closed its own by then.
+    const config = { ...bootstrap({ upstreamPort }), admin: { address: socketAddress(port) } };
+    const output = await fails(["--base-id", String(nextBaseId)], config);
+    expect(output).toContain("EADDRINUSE");
+    const address = await old.waitFor(async () => {
+      const text = old.output
+        .match(/admin address: \S+/g)
+        ?.at(-1)
+        ?.slice(15);
+      const ready = await fetch(`http://${text}/ready`);
+      return (await ready.text()) === "LIVE\n" && text;
+    }, "the admin interface again");
+    expect(address).toContain("127.0.0.1:");
+    taken.close();
+  });
+
+  test("when the new one is killed before it is ready", async () => {
+    const old = await start();
+    const path = scratch.write("other.yaml", bootstrap({ upstreamPort }));
+    const flags = ["--base-id", String(nextBaseId), "--concurrency", "1"];
+    const fresh = new HeadgateProcess(["-c", path, ...flags]);
+    running.push(fresh);
+    await fresh.waitFor(() => fresh.output.includes("taking over from process"));
+    fresh.kill("SIGKILL");
+    await fresh.exited;
+    // There is room for the next one.
+    const next = await start();
+    expect((await old.exited).code).toBe(0);
+    expect(await isLive(next)).toBe("LIVE\n");
+  });
+
+  test("when another one has another base id, or none", async () => {
+    const old = await start();
+    for (const flags of [["--base-id", "0x"], ["--use-dynamic-base-id"], []]) {
+      const id = flags[1] === "0x" ? ["--base-id", String(nextBaseId + 50)] : flags;
+      const other = await HeadgateProcess.start(scratch, bootstrap({ upstreamPort }), {
+        flags: id,
+        adminFile: `other-${flags.length}-${flags[0] ?? ""}`,
+      });
+      running.push(other);
+      expect(other.output).not.toContain("taking over");
+    }
+    expect(await isLive(old)).toBe("LIVE\n");
+    expect(old.output).not.toContain("taken over");
+  });
+});
+
+describe("whom to follow", () => {
+  test("--restart-epoch needs somebody, unless told to skip", async () => {
+    const base = ["--base-id", String(nextBaseId), "--restart-epoch", "1"];
+    expect(await fails(base)).toContain(`no process of base id ${nextBaseId} runs`);
+    const flags = ["--restart-epoch", "1", "--skip-hot-restart-on-no-parent"];
+    const alone = await start(undefined, flags);
+    expect(await alone.stat("server.hot_restart_epoch")).toBe(1);
+    const second = await start(undefined, ["--restart-epoch", "2"]);
+    expect((await alone.exited).code).toBe(0);
+    expect(await second.stat("server.hot_restart_epoch")).toBe(2);
+  });
+
+  test("--disable-hot-restart neither follows nor is followed", async () => {
+    const first = await start(undefined, ["--disable-hot-restart"]);
+    const second = await start();
+    expect(second.output).not.toContain("taking over");
+    const third = await start(undefined, ["--disable-hot-restart"]);
+    expect(third.output).not.toContain("taking over");
+    for (const headgate of [first, second]) expect(await isLive(headgate)).toBe("LIVE\n");
+  });
+
+  test("a socket that a killed process left is no process", async () => {
+    const first = await start();
+    first.kill("SIGKILL");
+    await first.exited;
+    const folder = join(tmpdir(), `headgate-${process.getuid?.()}`);
+    expect(existsSync(join(folder, `base-${nextBaseId}.sock`))).toBe(true);
+    const second = await start();
+    expect(second.output).not.toContain("taking over");
+    const third = await start();
+    expect((await second.exited).code).toBe(0);
+    expect(await isLive(third)).toBe("LIVE\n");
+  });
+
+  test("--socket-path may name an abstract socket", async () => {
+    const socket = ["--socket-path", `@headgate-test-${process.pid}`];
+    const first = await start(undefined, socket);
+    const second = await start(undefined, socket);
+    expect((await first.exited).code).toBe(0);
+    expect(await isLive(second)).toBe("LIVE\n");
+  });
+});
