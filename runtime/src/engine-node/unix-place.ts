@@ -14,7 +14,7 @@ export class UnixPlace {
   readonly bindPath: string;
   readonly #path: string;
   /** Inode of our file in its place; 0 = it is not there. */
-  #inode: number;
+  #inode: number = 0;
 
   readonly #replaces: boolean;
 
@@ -23,7 +23,6 @@ export class UnixPlace {
     this.#path = path;
     this.#replaces = publishLater && !path.startsWith("@");
     this.bindPath = this.#replaces ? nameBeside(path) : path;
-    this.#inode = 0;
   }
 
   /** "" or the error's name: what is there and is no socket stays. */
