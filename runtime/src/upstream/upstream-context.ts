@@ -4,10 +4,10 @@ import type { Clock } from "../core/clock.ts";
 import type { Http1CodecOptions } from "../core/http1-options.ts";
 import type { Random } from "../core/random.ts";
 import type { Runtime } from "../core/runtime.ts";
+import type { SharedCounts } from "../core/shared-counts.ts";
 import type { TimerWheel } from "../core/timer-wheel.ts";
 import type { NetworkEngine } from "../engine/network-engine.ts";
 import type { StatsStore } from "../stats/store.ts";
-import type { BreakerMemory } from "./circuit-breaker.ts";
 
 /** Makes the codec of one upstream connection. */
 export type CreateClientCodec = (
@@ -23,7 +23,7 @@ export interface UpstreamContext {
   readonly random: Random;
   readonly runtime: Runtime;
   readonly stats: StatsStore;
-  readonly breakers: BreakerMemory;
+  readonly breakers: SharedCounts;
   readonly createCodec: CreateClientCodec;
   /** Unique in the process, shared with downstream connections. */
   readonly nextConnectionId: () => number;
