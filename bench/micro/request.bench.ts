@@ -6,6 +6,8 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Clock } from "../../runtime/src/core/clock.ts";
 import { LogLevel } from "../../runtime/src/core/logger.ts";
+import { sharedCountsMemory } from "../../runtime/src/core/shared-counts.ts";
+import { connectionCells } from "../../runtime/src/network/connection-admission.ts";
 import { loadConfig } from "../../runtime/src/server/config-loading.ts";
 import { PluginModuleLoader } from "../../runtime/src/server/plugin-modules.ts";
 import { ProcessLog } from "../../runtime/src/server/process-log.ts";
@@ -35,6 +37,8 @@ const birth: WorkerBirth = {
   logPath: "",
   breakerMemory: breakerMemory(2, CLUSTERS_MAX),
   clustersMax: CLUSTERS_MAX,
+  connectionMemory: sharedCountsMemory(1, connectionCells(1)),
+  listenersMax: 1,
   drain: { drainTimeMs: 600_000, drainStrategy: "gradual" },
   fileFlushIntervalMs: 10_000,
 };

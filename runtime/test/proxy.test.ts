@@ -5,8 +5,10 @@ import { Http1Shared } from "../src/codec/http1/shared.ts";
 import type { RouteConfig, RouteTableConfig } from "../src/config/snapshot.ts";
 import { Clock } from "../src/core/clock.ts";
 import { silentLogger } from "../src/core/logger.ts";
+import { OverloadState } from "../src/core/overload-state.ts";
 import { SystemRandom } from "../src/core/random.ts";
 import { Runtime } from "../src/core/runtime.ts";
+import { openSharedCounts, sharedCountsMemory } from "../src/core/shared-counts.ts";
 import { TimerWheel } from "../src/core/timer-wheel.ts";
 import { createNodeEngine } from "../src/engine-node/node-engine.ts";
 import { HcmFactory } from "../src/hcm/connection-manager.ts";
@@ -105,6 +107,7 @@ async function startProxy(upstreamPort: number): Promise<{ port: number; stats: 
   });
   const hosts = [membership("up", [hostConfig(upstreamPort)])];
   clusterManager.commit(clusterManager.prepare([clusterConfig({ name: "up" })], hosts));
+  const overload = new OverloadState(random);
   const config = { ...defaultConfig, routes };
   const identity = { id: "", cluster: "", hostIp: "10.0.0.1" };
   const factory = new HcmFactory({
@@ -136,6 +139,7 @@ async function startProxy(upstreamPort: number): Promise<{ port: number; stats: 
       hostname: "h",
     }),
     drain: { drainClose: () => false },
+    overload,
     bufferBytesMax: 1024 * 1024,
     nextStreamId: nextId,
   });
@@ -157,6 +161,9 @@ async function startProxy(upstreamPort: number): Promise<{ port: number; stats: 
       drainType: "default",
       accessLogs: [],
       keepAliveIdleSeconds: 0,
+      ignoresGlobalConnectionLimit: false,
+      bypassesOverloadManager: false,
+      sharedIndex: 0,
     },
     {
       engine,
@@ -166,6 +173,9 @@ async function startProxy(upstreamPort: number): Promise<{ port: number; stats: 
       workerIndex: 0,
       nextConnectionId: nextId,
       logger: silentLogger,
+      overload,
+      runtime: new Runtime(),
+      connectionCounts: openSharedCounts(sharedCountsMemory(1, 2), 2, 0),
     },
   );
   listener.setChain(factory, "");

@@ -6,11 +6,13 @@ import type { RuntimeLayer } from "../core/runtime.ts";
 import type { SubstitutionFormatConfig } from "../formatter/format-config.ts";
 import type { AccessLogConfig, AccessLogFilterConfig } from "./access-log-config.ts";
 import type { AddressConfig, ClusterConfig, ConfigSourceConfig } from "./cluster-config.ts";
+import type { OverloadConfig } from "./overload-config.ts";
 import type { HeaderAddConfig, RouteTableConfig } from "./route-config.ts";
 
 export type * from "../formatter/format-config.ts";
 export type * from "./access-log-config.ts";
 export type * from "./cluster-config.ts";
+export type * from "./overload-config.ts";
 export type * from "./route-config.ts";
 
 export interface Snapshot {
@@ -25,6 +27,8 @@ export interface Snapshot {
   readonly server: ServerConfig;
   /** Runtime layers, lowest first. */
   readonly runtime: readonly RuntimeLayer[];
+  /** Null = nothing is watched. */
+  readonly overload: OverloadConfig | null;
 }
 
 /** A route table that comes by RDS. */
@@ -83,6 +87,12 @@ export interface ListenerConfig {
   readonly accessLogs: readonly AccessLogConfig[];
   /** TCP keep-alive idle seconds; 0 = off. */
   readonly keepAliveIdleSeconds: number;
+  /** Its connections neither count for the limit of all listeners, nor are held up by it. */
+  readonly ignoresGlobalConnectionLimit: boolean;
+  /** Accepts whatever the overload manager says. */
+  readonly bypassesOverloadManager: boolean;
+  /** Index of this listener's cell in the shared connection counts. */
+  readonly sharedIndex: number;
 }
 
 export interface FilterChainConfig {
@@ -134,6 +144,8 @@ export interface HcmConfig {
   readonly stripTrailingHostDot: boolean;
   readonly addUserAgent: boolean;
   readonly proxy100Continue: boolean;
+  /** Answers of an overload carry x-envoy-local-overloaded. */
+  readonly appendLocalOverload: boolean;
   readonly streamErrorOnInvalidHttpMessage: boolean;
   /** Default 300000. */
   readonly streamIdleTimeoutMs: number;

@@ -16,6 +16,8 @@ export interface NetworkFilter {
   onClose(remote: boolean): void;
   /** The delay of closeAfterFlush or closeAfterFin ran out; onClose follows. */
   onDelayedCloseTimeout(): void;
+  /** The overload manager has made timeouts shorter, or longer again. */
+  onTimeoutsChanged(): void;
   /** The listener goes away: finish what is under way, then close; no new work is taken on. */
   onShutdown(): void;
 }

@@ -2,7 +2,7 @@
 // stream ends, is counted and logged. Reused through the factory's capped free list.
 //
 //   Idle -- start --> Reading head -- decodeHeaders --> Filtering -- response's end, reset -->
-// Ended
+//   Ended
 //
 // A stream ends in #end() and nowhere else. The object is used again only in a later turn: filters,
 // the router and the codec may still be on the stack.
@@ -18,18 +18,20 @@ import { HeaderMap } from "../core/header-map.ts";
 import { ResponseFlag } from "../core/response-flags.ts";
 import { StreamInfo } from "../core/stream-info.ts";
 import { FilterManager } from "../filter/filter-manager.ts";
-import type { FilterChainEnds, LocalReply } from "../filter/http-filter.ts";
+import type { FilterChainEnds, HttpFilter, LocalReply } from "../filter/http-filter.ts";
 import { isGrpcRequest } from "../router/grpc-status.ts";
 import type { Route, RouterCallbacks } from "../router/route.ts";
 import { Router } from "../router/router.ts";
 import type { ConnectionManager } from "./connection-manager.ts";
 import type { HcmContext, StreamRouter } from "./hcm-context.ts";
 import { joinRequestLines } from "./joined-headers.ts";
-import { addReplyHeaders } from "./local-reply.ts";
+import { addHeadersOfReply } from "./local-reply.ts";
 import { replies, replyToCodecError } from "./replies.ts";
 import { NormalizeResult, normalizeReplies, redirectReply } from "./request-normalizer.ts";
 import { takesContinue } from "./request-sanitizer.ts";
 import { StreamTimeout, type StreamTimeoutReceiver, StreamTimer } from "./stream-timer.ts";
+
+const noFilters: readonly HttpFilter[] = [];
 
 export class ActiveStream
   implements RequestDecoder, FilterChainEnds, RouterCallbacks, StreamTimeoutReceiver
@@ -125,21 +127,19 @@ export class ActiveStream
   // ---- RequestDecoder: from the codec.
 
   decodeHeaders(headers: HeaderMap, endStream: boolean): void {
-    const { config, normalizer, sanitizer } = this.#context;
+    const { config, normalizer, overload, sanitizer } = this.#context;
     const connection = this.#ownManager().callbacks.info;
     this.#requestHeaders = headers;
     joinRequestLines(headers);
     this.isHeadRequest = headers.method === "HEAD";
     this.#isGrpc = isGrpcRequest(headers);
     if (endStream) this.#onRequestComplete();
-    if (!config.proxy100Continue && takesContinue(headers)) this.#sendContinue();
     // As Envoy: who is answered before this call returns is not known to have sent everything.
     this.closesDelayed = true;
+    if (overload.stopRequests.occurs() || overload.shedHeaders.occurs()) return this.#shed();
+    if (!config.proxy100Continue && takesContinue(headers)) this.#sendContinue();
     const result = normalizer.normalize(headers, connection.localPort, this.#isGrpc);
-    if (result !== NormalizeResult.Ok) {
-      this.#refuse(result, headers);
-      return;
-    }
+    if (result !== NormalizeResult.Ok) return this.#refuse(result, headers);
     sanitizer.sanitize(headers, connection, this.streamInfo);
     this.#chooseRoute(headers);
     this.#startChain();
@@ -308,7 +308,8 @@ export class ActiveStream
     if (reply.status === 400 && !config.streamErrorOnInvalidHttpMessage) this.#mustClose = true;
     headers.reset();
     headers.status = reply.status;
-    this.#addHeaders(headers, reply);
+    const choice = this.#router.clusterChoice;
+    addHeadersOfReply(reply, headers, this.#route, info, requestHeaders, choice);
     const body = localReplies.write(reply, headers, info, requestHeaders, this.#isGrpc);
     const hasBody = body !== "" && !this.isHeadRequest;
     this.#filters.encodeHeaders(headers, !hasBody);
@@ -383,16 +384,14 @@ export class ActiveStream
     this.streamInfo.downstreamLastTxMs = this.#context.clock.nowMs;
   }
 
-  /**
-   * The route's response headers stand before a reply's own; behind them when the route answered.
-   */
-  #addHeaders(headers: HeaderMap, reply: LocalReply): void {
-    const route = this.#route;
-    const choice = this.#router.clusterChoice;
-    const isOfRoute = route !== null && route.kind !== "route";
-    if (isOfRoute) addReplyHeaders(headers, reply.headers);
-    route?.finalizeResponseHeaders(headers, this.streamInfo, this.#requestHeaders, choice);
-    if (!isOfRoute) addReplyHeaders(headers, reply.headers);
+  /** Answers without filters: they would take what there is too little of. As Envoy. */
+  #shed(): void {
+    const { bufferBytesMax, config, stats } = this.#context;
+    stats.rqOverloadClose.inc();
+    this.#isChainStarted = true;
+    this.#filters.reset(noFilters, this, this.streamInfo, bufferBytesMax);
+    const { overloaded, overloadedMarked } = replies;
+    this.#filters.sendLocalReply(config.appendLocalOverload ? overloadedMarked : overloaded);
   }
 
   #sendContinue(): void {
@@ -411,7 +410,7 @@ export class ActiveStream
   }
 
   #chooseRoute(headers: HeaderMap): void {
-    const { config, random, routes } = this.#context;
+    const { config, overload, random, routes } = this.#context;
     const info = this.streamInfo;
     // As Envoy: nothing is routed without x-forwarded-proto.
     const isOdd = (headers.getById(HeaderId.XForwardedProto) ?? "") === "";
@@ -425,7 +424,8 @@ export class ActiveStream
     if (route === null) return;
     if (route.idleTimeoutMs >= 0) {
       this.idleTimeoutMs = route.idleTimeoutMs;
-      if (route.idleTimeoutMs > 0) this.#ownManager().checkWithin(route.idleTimeoutMs);
+      const limitMs = overload.streamIdleMs(route.idleTimeoutMs);
+      if (limitMs > 0) this.#ownManager().checkWithin(limitMs);
     }
     // A route's own limit is the router's to keep.
     if (route.maxStreamDurationMs >= 0) this.#cancel(this.#durationTimer);

@@ -105,7 +105,7 @@ export class ConnectionManager
   constructor(factory: HcmFactory, callbacks: NetworkFilterCallbacks) {
     super();
     const context = factory.context;
-    const { config, clock, stats, timers } = context;
+    const { clock, stats } = context;
     this.callbacks = callbacks;
     this.#factory = factory;
     this.#context = context;
@@ -113,11 +113,7 @@ export class ConnectionManager
     this.#durationTimer = null;
     stats.cxTotal.inc();
     stats.cxActive.inc();
-    if (config.idleTimeoutMs > 0) timers.schedule(this, clock.nowMs + config.idleTimeoutMs);
-    if (config.maxConnectionDurationMs > 0) {
-      this.#durationTimer = new StreamTimer(this, StreamTimeout.ConnectionDuration);
-      timers.schedule(this.#durationTimer, clock.nowMs + config.maxConnectionDurationMs);
-    }
+    this.onTimeoutsChanged();
   }
 
   // ---- NetworkFilter.
@@ -126,6 +122,11 @@ export class ConnectionManager
     this.#factory.recycleStreams();
     if (this.#isClosed) return;
     this.#context.stats.cxRxBytesTotal.add(length);
+    if (this.#codec === null && this.#context.overload.shedCodec.occurs()) {
+      this.#context.stats.rqOverloadClose.inc();
+      this.callbacks.closeAfterFlush(this.#context.config.delayedCloseTimeoutMs);
+      return;
+    }
     const codec = this.#codec ?? this.#startCodec();
     codec.dispatch(buffer, length);
     if (this.#context.config.requestHeadersTimeoutMs > 0) this.#watchHead();
@@ -168,6 +169,18 @@ export class ConnectionManager
 
   onDelayedCloseTimeout(): void {
     this.#context.stats.cxDelayedCloseTimeout.inc();
+  }
+
+  /** Also at the start: from now on the timeouts are what they are now. */
+  onTimeoutsChanged(): void {
+    const { clock, config, overload, timers } = this.#context;
+    if (this.#isClosed) return;
+    const limitMs = this.#idleLimitMs();
+    if (limitMs > 0) this.checkWithin(Math.max(0, this.#activeAtMs() + limitMs - clock.nowMs));
+    const durationMs = overload.connectionMaxMs(config.maxConnectionDurationMs);
+    if (durationMs === 0 || this.#isDraining) return;
+    this.#durationTimer ??= new StreamTimer(this, StreamTimeout.ConnectionDuration);
+    timers.schedule(this.#durationTimer, this.callbacks.info.startMs + durationMs);
   }
 
   onShutdown(): void {
@@ -218,7 +231,9 @@ export class ConnectionManager
       codec.startDrain();
     }
     stream.start(this, encoder, codec.protocol);
-    if (config.streamIdleTimeoutMs > 0) this.checkWithin(config.streamIdleTimeoutMs);
+    if (config.streamIdleTimeoutMs > 0) {
+      this.checkWithin(this.#context.overload.streamIdleMs(config.streamIdleTimeoutMs));
+    }
     return stream;
   }
 
@@ -237,9 +252,16 @@ export class ConnectionManager
 
   /** The next answer asks the client to leave. Looked at when response headers go out. */
   drainIfAsked(): void {
-    if (this.#isDraining || !this.#context.drain.drainClose()) return;
-    this.#context.stats.cxDrainClose.inc();
-    this.#startDrainSequence();
+    if (this.#isDraining) return;
+    const { drain, overload, stats } = this.#context;
+    if (drain.drainClose()) {
+      stats.cxDrainClose.inc();
+      this.#startDrainSequence();
+    } else if (overload.disableKeepAlive.occurs()) {
+      stats.cxOverloadDisableKeepAlive.inc();
+      this.#isDraining = true;
+      this.#codec?.startDrain();
+    }
   }
 
   /** A stream may be idle for less time than passes until the next look. */
@@ -258,19 +280,19 @@ export class ConnectionManager
       this.#closeConnection();
       return;
     }
-    const { idleTimeoutMs } = this.#context.config;
-    if (idleTimeoutMs > 0 && !this.#isClosed) this.checkWithin(idleTimeoutMs);
+    const limitMs = this.#idleLimitMs();
+    if (limitMs > 0 && !this.#isClosed) this.checkWithin(limitMs);
   }
 
   // ---- Timers.
 
   /** The look around: whoever was idle too long hears of it, otherwise the next look is planned. */
   override onDeadline(): void {
-    const { clock, config, timers } = this.#context;
+    const { clock, timers } = this.#context;
     const stream = this.#stream;
-    const limitMs = stream === null ? config.idleTimeoutMs : stream.idleTimeoutMs;
+    const limitMs = this.#idleLimitMs();
     if (limitMs === 0) return;
-    const sinceMs = stream === null ? this.#idleSinceMs : stream.lastActivityMs;
+    const sinceMs = this.#activeAtMs();
     if (sinceMs + limitMs > clock.nowMs) timers.schedule(this, sinceMs + limitMs);
     else if (stream !== null) stream.onIdleTimeout();
     else this.#onIdle();
@@ -291,6 +313,19 @@ export class ConnectionManager
   }
 
   // ---- Private parts.
+
+  /** The stream's idle timeout while there is one, else the connection's; 0 = none. */
+  #idleLimitMs(): number {
+    const { config, overload } = this.#context;
+    const stream = this.#stream;
+    return stream === null
+      ? overload.connectionIdleMs(config.idleTimeoutMs)
+      : overload.streamIdleMs(stream.idleTimeoutMs);
+  }
+
+  #activeAtMs(): number {
+    return this.#stream === null ? this.#idleSinceMs : this.#stream.lastActivityMs;
+  }
 
   #startCodec(): StreamCodec {
     const { config, createCodec, http1, http1Stats, stats } = this.#context;

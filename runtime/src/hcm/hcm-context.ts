@@ -6,6 +6,7 @@ import type { Http1ServerStats } from "../codec/http1/server-connection.ts";
 import type { Http1Shared } from "../codec/http1/shared.ts";
 import type { Clock } from "../core/clock.ts";
 import type { HeaderMap } from "../core/header-map.ts";
+import type { OverloadState } from "../core/overload-state.ts";
 import type { Random } from "../core/random.ts";
 import type { TimerWheel } from "../core/timer-wheel.ts";
 import type { HcmConfig } from "../config/snapshot.ts";
@@ -65,6 +66,7 @@ export interface HcmContext {
   readonly finisher: ResponseFinisher;
   readonly localReplies: LocalReplyWriter;
   readonly drain: DrainDecision;
+  readonly overload: OverloadState;
   /** Bytes that filters may make a stream collect per direction (the listener's buffer limit). */
   readonly bufferBytesMax: number;
   /** Unique in the process. */

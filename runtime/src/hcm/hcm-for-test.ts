@@ -7,6 +7,7 @@ import type { HcmConfig } from "../config/snapshot.ts";
 import { Clock } from "../core/clock.ts";
 import { ConnectionInfo } from "../core/connection-info.ts";
 import { HeaderMap } from "../core/header-map.ts";
+import { OverloadState } from "../core/overload-state.ts";
 import { SeededRandom } from "../core/random.ts";
 import { Runtime } from "../core/runtime.ts";
 import { responseFlagsText } from "../core/response-flags.ts";
@@ -75,6 +76,7 @@ export const defaultConfig: HcmConfig = {
   stripTrailingHostDot: false,
   addUserAgent: false,
   proxy100Continue: false,
+  appendLocalOverload: false,
   streamErrorOnInvalidHttpMessage: false,
   streamIdleTimeoutMs: 300_000,
   requestTimeoutMs: 0,
@@ -282,6 +284,7 @@ export class HcmWorld {
   readonly log: string[];
   readonly routers: FakeRouter[];
   readonly drain: SwitchedDrain;
+  readonly overload: OverloadState;
   readonly factory: HcmFactory;
   readonly #clock: Clock;
   readonly #timers: TimerWheel;
@@ -294,6 +297,7 @@ export class HcmWorld {
     this.log = [];
     this.routers = [];
     this.drain = new SwitchedDrain();
+    this.overload = new OverloadState(new SeededRandom(3));
     const clock = new Clock(this.time);
     this.#clock = clock;
     const timers = new TimerWheel(
@@ -409,6 +413,7 @@ export class HcmWorld {
         hostname: "h",
       }),
       drain: this.drain,
+      overload: this.overload,
       bufferBytesMax: options.bufferBytesMax ?? 1024 * 1024,
       nextStreamId: () => {
         streamId += 1;

@@ -8,12 +8,10 @@ import { NormalizeResult } from "./request-normalizer.ts";
 const restingCounters: readonly string[] = [
   "downstream_cx_http2_total",
   "downstream_cx_http3_total",
-  "downstream_cx_overload_disable_keepalive",
   "downstream_cx_ssl_total",
   "downstream_cx_upgrades_total",
   "downstream_rq_http2_total",
   "downstream_rq_http3_total",
-  "downstream_rq_overload_close",
   "downstream_rq_rejected_via_ip_detection",
   "downstream_rq_too_many_premature_resets",
 ];
@@ -82,6 +80,7 @@ export class HcmStats {
   readonly cxIdleTimeout: Counter;
   readonly cxMaxDurationReached: Counter;
   readonly cxMaxRequestsReached: Counter;
+  readonly cxOverloadDisableKeepAlive: Counter;
   readonly cxProtocolError: Counter;
   readonly cxRxBytesTotal: Counter;
   readonly cxTxBytesTotal: Counter;
@@ -97,6 +96,7 @@ export class HcmStats {
   readonly rqTimeout: Counter;
   readonly rqHeaderTimeout: Counter;
   readonly rqMaxDurationReached: Counter;
+  readonly rqOverloadClose: Counter;
   readonly rqTooLarge: Counter;
   readonly rsTooLarge: Counter;
   readonly rqRxReset: Counter;
@@ -132,6 +132,7 @@ export class HcmStats {
     this.cxIdleTimeout = store.counter(`${cx}idle_timeout`);
     this.cxMaxDurationReached = store.counter(`${cx}max_duration_reached`);
     this.cxMaxRequestsReached = store.counter(`${cx}max_requests_reached`);
+    this.cxOverloadDisableKeepAlive = store.counter(`${cx}overload_disable_keepalive`);
     this.cxProtocolError = store.counter(`${cx}protocol_error`);
     this.cxRxBytesTotal = store.counter(`${cx}rx_bytes_total`);
     this.cxTxBytesTotal = store.counter(`${cx}tx_bytes_total`);
@@ -146,6 +147,7 @@ export class HcmStats {
     this.rqTimeout = store.counter(`${rq}timeout`);
     this.rqHeaderTimeout = store.counter(`${rq}header_timeout`);
     this.rqMaxDurationReached = store.counter(`${rq}max_duration_reached`);
+    this.rqOverloadClose = store.counter(`${rq}overload_close`);
     this.rqTooLarge = store.counter(`${rq}too_large`);
     this.rsTooLarge = store.counter(`${http}rs_too_large`);
     this.rqRxReset = store.counter(`${rq}rx_reset`);

@@ -16,6 +16,7 @@ import type { LocalReply } from "../filter/http-filter.ts";
 import { FormatContext } from "../formatter/format-context.ts";
 import { compileFormat, type Formatter } from "../formatter/formatter.ts";
 import { HeaderTransform } from "../router/header-transform.ts";
+import type { ClusterChoice, Route } from "../router/route.ts";
 
 export interface LocalReplyOptions {
   readonly clock: Clock;
@@ -154,6 +155,23 @@ export class LocalReplyWriter {
     }
     return null;
   }
+}
+
+/**
+ * The route's response headers stand before a reply's own; behind them when the route answered.
+ */
+export function addHeadersOfReply(
+  reply: LocalReply,
+  headers: HeaderMap,
+  route: Route | null,
+  info: StreamInfo,
+  requestHeaders: HeaderMap | null,
+  choice: ClusterChoice | null,
+): void {
+  const isOfRoute = route !== null && route.kind !== "route";
+  if (isOfRoute) addReplyHeaders(headers, reply.headers);
+  route?.finalizeResponseHeaders(headers, info, requestHeaders, choice);
+  if (!isOfRoute) addReplyHeaders(headers, reply.headers);
 }
 
 /** Appends the headers that a reply brings. */

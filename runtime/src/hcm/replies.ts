@@ -8,6 +8,7 @@ function reply(status: number, body: string, details: string, responseFlags = 0)
   return { status, body, headers: null, grpcStatus: -1, details, responseFlags };
 }
 
+const overloaded = reply(503, "envoy overloaded", "overload");
 const idleFlag = ResponseFlag.StreamIdleTimeout;
 
 export const replies: Readonly<{
@@ -17,6 +18,8 @@ export const replies: Readonly<{
   requestDuration: LocalReply;
   responseDuration: LocalReply;
   upgradeRefused: LocalReply;
+  overloaded: LocalReply;
+  overloadedMarked: LocalReply;
 }> = {
   /** Timeouts answer 408 while the request is still coming, 504 when the upstream is slow. */
   requestIdle: reply(408, "stream timeout", "stream_idle_timeout", idleFlag),
@@ -25,6 +28,9 @@ export const replies: Readonly<{
   requestDuration: reply(408, "downstream duration timeout", "max_duration_timeout"),
   responseDuration: reply(504, "downstream duration timeout", "max_duration_timeout"),
   upgradeRefused: reply(403, "", "upgrade_failed"),
+  overloaded,
+  /** With append_local_overload. */
+  overloadedMarked: { ...overloaded, headers: ["x-envoy-local-overloaded", "true"] },
 };
 
 /** A head that takes too long; the codec answers it as it answers wrong bytes. */

@@ -2,6 +2,7 @@
 // chain that is replaced keeps its group until the last connection has ended.
 import type { Clock } from "../core/clock.ts";
 import type { NetworkFilterFactory } from "../filter/network-filter.ts";
+import type { ConnectionAdmission } from "./connection-admission.ts";
 import type { Connection, ConnectionOwner } from "./connection.ts";
 import type { ListenerStats } from "./listener-stats.ts";
 
@@ -10,6 +11,8 @@ export class ConnectionGroup implements ConnectionOwner {
   readonly chain: NetworkFilterFactory | null;
   readonly chainName: string;
   readonly stats: ListenerStats;
+  /** Where each of its connections has a place. */
+  readonly admission: ConnectionAdmission;
   readonly #clock: Clock;
   #first: Connection | null;
   #count: number = 0;
@@ -19,11 +22,13 @@ export class ConnectionGroup implements ConnectionOwner {
     chain: NetworkFilterFactory | null,
     chainName: string,
     stats: ListenerStats,
+    admission: ConnectionAdmission,
     clock: Clock,
   ) {
     this.chain = chain;
     this.chainName = chainName;
     this.stats = stats;
+    this.admission = admission;
     this.#clock = clock;
     this.#first = null;
     this.#onEmpty = null;
@@ -61,6 +66,15 @@ export class ConnectionGroup implements ConnectionOwner {
     }
   }
 
+  /** Timeouts have become shorter or longer. */
+  changeTimeouts(): void {
+    for (let connection = this.#first; connection !== null; ) {
+      const next: Connection | null = connection.nextConnection;
+      connection.onTimeoutsChanged();
+      connection = next;
+    }
+  }
+
   /** Closes every connection at once. */
   closeNow(): void {
     for (let connection = this.#first; connection !== null; ) {
@@ -78,6 +92,7 @@ export class ConnectionGroup implements ConnectionOwner {
     connection.previousConnection = null;
     connection.nextConnection = null;
     this.#count -= 1;
+    this.admission.release();
     this.stats.cxActive.dec();
     this.stats.workerCxActive.dec();
     this.stats.cxDestroy.inc();

@@ -24,6 +24,7 @@ class Recorder implements NetworkFilter {
   onDelayedCloseTimeout(): void {
     this.events.push("timeout");
   }
+  onTimeoutsChanged(): void {}
   onShutdown(): void {
     this.events.push("shutdown");
   }

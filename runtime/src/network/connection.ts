@@ -57,6 +57,11 @@ export class Connection extends TimerEntry implements IoEvents, NetworkFilterCal
     this.#filter?.onShutdown();
   }
 
+  /** Timeouts have become shorter or longer. */
+  onTimeoutsChanged(): void {
+    this.#filter?.onTimeoutsChanged();
+  }
+
   // ---- NetworkFilterCallbacks.
 
   closeAfterFlush(delayMs: number): void {

@@ -3,9 +3,7 @@ import type { Counter, Gauge, Histogram, StatsStore } from "../stats/store.ts";
 
 /** Names that exist from the start though nothing here moves them yet. */
 const restingCounters: readonly string[] = [
-  "downstream_cx_overload_reject",
   "downstream_cx_transport_socket_connect_timeout",
-  "downstream_global_cx_overflow",
   "downstream_listener_filter_error",
   "downstream_listener_filter_remote_close",
   "downstream_pre_cx_timeout",
@@ -16,6 +14,8 @@ export class ListenerStats {
   readonly cxDestroy: Counter;
   readonly cxActive: Gauge;
   readonly cxOverflow: Counter;
+  readonly cxOverloadReject: Counter;
+  readonly globalCxOverflow: Counter;
   readonly cxLengthMs: Histogram;
   readonly noFilterChainMatch: Counter;
   readonly workerCxTotal: Counter;
@@ -27,6 +27,8 @@ export class ListenerStats {
     this.cxDestroy = store.counter(`${scope}downstream_cx_destroy`);
     this.cxActive = store.gauge(`${scope}downstream_cx_active`);
     this.cxOverflow = store.counter(`${scope}downstream_cx_overflow`);
+    this.cxOverloadReject = store.counter(`${scope}downstream_cx_overload_reject`);
+    this.globalCxOverflow = store.counter(`${scope}downstream_global_cx_overflow`);
     this.cxLengthMs = store.histogram(`${scope}downstream_cx_length_ms`);
     this.noFilterChainMatch = store.counter(`${scope}no_filter_chain_match`);
     this.workerCxTotal = store.counter(`${scope}worker_${workerIndex}.downstream_cx_total`);

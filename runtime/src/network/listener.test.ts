@@ -5,6 +5,10 @@ import { afterEach, expect, test } from "vitest";
 import type { AddressConfig, ListenerConfig } from "../config/snapshot.ts";
 import { Clock } from "../core/clock.ts";
 import { silentLogger } from "../core/logger.ts";
+import { OverloadState } from "../core/overload-state.ts";
+import { SeededRandom } from "../core/random.ts";
+import { Runtime } from "../core/runtime.ts";
+import { openSharedCounts, sharedCountsMemory } from "../core/shared-counts.ts";
 import { TimerWheel } from "../core/timer-wheel.ts";
 import { createNodeEngine } from "../engine-node/node-engine.ts";
 import type { NetworkFilter, NetworkFilterCallbacks } from "../filter/network-filter.ts";
@@ -28,6 +32,7 @@ class Echo implements NetworkFilter {
   onWritable(): void {}
   onClose(): void {}
   onDelayedCloseTimeout(): void {}
+  onTimeoutsChanged(): void {}
   onShutdown(): void {
     this.#callbacks.closeAfterFlush(0);
   }
@@ -62,6 +67,9 @@ function config(more: Partial<ListenerConfig> = {}): ListenerConfig {
     drainType: "default",
     accessLogs: [],
     keepAliveIdleSeconds: 0,
+    ignoresGlobalConnectionLimit: false,
+    bypassesOverloadManager: false,
+    sharedIndex: 0,
     ...more,
   };
 }
@@ -74,6 +82,8 @@ afterEach(() => {
 interface Place {
   readonly listener: Listener;
   readonly stats: StatsStore;
+  readonly overload: OverloadState;
+  readonly runtime: Runtime;
 }
 
 function make(more: Partial<ListenerConfig> = {}): Place {
@@ -81,6 +91,8 @@ function make(more: Partial<ListenerConfig> = {}): Place {
   const engine = createNodeEngine({ clock });
   const timers = new TimerWheel(clock, (callback) => engine.runTurn(callback));
   const stats = new StatsStore();
+  const overload = new OverloadState(new SeededRandom(1));
+  const runtime = new Runtime();
   let id = 0;
   const listener = new Listener(config(more), {
     engine,
@@ -93,13 +105,16 @@ function make(more: Partial<ListenerConfig> = {}): Place {
       return id;
     },
     logger: silentLogger,
+    overload,
+    runtime,
+    connectionCounts: openSharedCounts(sharedCountsMemory(1, 2), 2, 0),
   });
   cleanups.push(() => {
     listener.stopListening();
     listener.closeConnections();
     timers.stop();
   });
-  return { listener, stats };
+  return { listener, stats, overload, runtime };
 }
 
 function listen(listener: Listener): Promise<string> {
@@ -152,6 +167,46 @@ test("holds connections until the version is in force", async () => {
   listener.open();
   expect(await answer).toBe("new:x");
   expect(stats.gauge("listener.here.downstream_cx_active").value).toBe(256);
+});
+
+test("holds new connections while an overload stops them, and serves them afterwards", async () => {
+  const { listener, stats, overload } = make();
+  listener.setChain(echo("e"), "");
+  await listen(listener);
+  const old = dial(portOf(listener));
+  expect(await ask(old, "x")).toBe("e:x");
+  overload.stopConnections.level = 1;
+  listener.onOverloadChanged();
+  const late = dial(portOf(listener));
+  const answer = ask(late, "y");
+  // Refused ones tell that the ones before were accepted, and are held.
+  const extra = Array.from({ length: 256 }, () => dial(portOf(listener)));
+  await Promise.race(extra.map(closed));
+  expect(await ask(old, "z")).toBe("e:z");
+  expect(stats.counter("listener.here.downstream_cx_total").value).toBe(1);
+  expect(stats.counter("listener.here.downstream_cx_overflow").value).toBe(1);
+  overload.stopConnections.level = 0;
+  listener.onOverloadChanged();
+  expect(await answer).toBe("e:y");
+  expect(stats.counter("listener.here.downstream_cx_total").value).toBe(257);
+});
+
+test("refuses connections over its limit, and takes one when another has left", async () => {
+  const { listener, stats, runtime } = make();
+  const one = { text: "1", number: 1, ppm: null };
+  const values = new Map([["envoy.resource_limits.listener.l.connection_limit", one]]);
+  runtime.setLayers([{ name: "s", kind: "static", values }]);
+  listener.setChain(echo("e"), "");
+  await listen(listener);
+  const first = dial(portOf(listener));
+  expect(await ask(first, "x")).toBe("e:x");
+  expect(await ask(dial(portOf(listener)), "x")).toBe("closed");
+  expect(stats.counter("listener.here.downstream_cx_overflow").value).toBe(1);
+  expect(stats.counter("listener.here.downstream_cx_total").value).toBe(1);
+  const gone = closed(first);
+  first.end();
+  await gone;
+  expect(await ask(dial(portOf(listener)), "y")).toBe("e:y");
 });
 
 test("resets held connections when the version is given up", async () => {

@@ -16,11 +16,13 @@ import type {
 import type { NetworkFilterFactory } from "../filter/network-filter.ts";
 import type { StatsStore } from "../stats/store.ts";
 import { connectionInfoOf, toListenAddress } from "./addresses.ts";
+import { ConnectionAdmission } from "./connection-admission.ts";
+import type { AdmissionContext } from "./connection-admission.ts";
 import { ConnectionGroup } from "./connection-group.ts";
 import { Connection } from "./connection.ts";
 import { ListenerStats } from "./listener-stats.ts";
 
-export interface ListenerContext {
+export interface ListenerContext extends AdmissionContext {
   readonly engine: NetworkEngine;
   readonly clock: Clock;
   readonly timers: TimerWheel;
@@ -33,7 +35,10 @@ export interface ListenerContext {
 /** The end of listen(): "" when all addresses are bound, else what is wrong. */
 export type ListenDone = (problem: string) => void;
 
-/** Connections that wait for open(); more are closed and count in downstream_cx_overflow. */
+/**
+ * Connections that wait for open(), or for the end of an overload; more are closed and count in
+ * downstream_cx_overflow.
+ */
 const heldMax = 256;
 
 export class Listener {
@@ -43,11 +48,15 @@ export class Listener {
   readonly #handles: ListenHandle[];
   readonly #nowMs: () => number;
   #stats: ListenerStats;
+  #admission: ConnectionAdmission;
   /** Of the chain that new connections get. */
   #group: ConnectionGroup;
   /** Of chains before, until their last connection has ended. */
   readonly #leaving: Set<ConnectionGroup>;
-  /** Accepted before the version that has this listener was in force: nothing is read from them. */
+  /**
+   * Accepted before the version that has this listener was in force, or while an overload stops
+   * new connections: nothing is read from them.
+   */
   readonly #held: HeldConnection[];
   #isOpen: boolean = false;
   #acceptedCount: number = 0;
@@ -58,7 +67,8 @@ export class Listener {
     this.#handles = [];
     this.#nowMs = (): number => context.clock.nowMs;
     this.#stats = new ListenerStats(context.stats, config.statPrefix, context.workerIndex);
-    this.#group = new ConnectionGroup(null, "", this.#stats, context.clock);
+    this.#admission = this.#admissionOf(config);
+    this.#group = new ConnectionGroup(null, "", this.#stats, this.#admission, context.clock);
     this.#leaving = new Set();
     this.#held = [];
   }
@@ -86,7 +96,8 @@ export class Listener {
    */
   setChain(chain: NetworkFilterFactory | null, name: string): ConnectionGroup {
     const old = this.#group;
-    this.#group = new ConnectionGroup(chain, name, this.#stats, this.#context.clock);
+    const { clock } = this.#context;
+    this.#group = new ConnectionGroup(chain, name, this.#stats, this.#admission, clock);
     if (old.count > 0) {
       this.#leaving.add(old);
       old.whenEmpty(() => this.#leaving.delete(old));
@@ -101,6 +112,7 @@ export class Listener {
       this.#stats = new ListenerStats(stats, config.statPrefix, workerIndex);
     }
     this.config = config;
+    this.#admission = this.#admissionOf(config);
   }
 
   /**
@@ -140,16 +152,14 @@ export class Listener {
     if (this.#isOpen) return;
     this.#isOpen = true;
     for (const handle of this.#handles) handle.publish?.();
-    for (const held of this.#held.splice(0)) {
-      if (held.isGone) continue;
-      const connection = this.#accept(held.io, held.target);
-      if (connection === null) {
-        held.io.close();
-        continue;
-      }
-      held.io.setEvents(connection);
-      held.io.readDisable(false);
-    }
+    this.#serveHeld();
+  }
+
+  /** The overload manager's levels have changed. */
+  onOverloadChanged(): void {
+    if (!this.#isHolding()) this.#serveHeld();
+    this.#group.changeTimeouts();
+    for (const group of this.#leaving) group.changeTimeouts();
   }
 
   stopListening(): void {
@@ -180,18 +190,20 @@ export class Listener {
   /** For the acceptors; `target` is what they are bound to. */
   onAccept(io: IoHandle, target: SocketAddress): IoEvents | null {
     this.#acceptedCount += 1;
-    return this.#isOpen ? this.#accept(io, target) : this.#hold(io, target);
+    return this.#isHolding() ? this.#hold(io, target) : this.#accept(io, target);
   }
 
   #accept(io: IoHandle, target: SocketAddress): Connection | null {
     const { clock, timers } = this.#context;
     const group = this.#group;
+    if (!group.admission.admit()) return null;
     const chain = group.chain;
     this.#stats.cxTotal.inc();
     this.#stats.workerCxTotal.inc();
     if (chain === null) {
       this.#stats.noFilterChainMatch.inc();
       this.#stats.cxDestroy.inc();
+      group.admission.release();
       return null;
     }
     if (this.config.keepAliveIdleSeconds > 0) io.setKeepAlive(this.config.keepAliveIdleSeconds);
@@ -202,6 +214,27 @@ export class Listener {
     group.add(connection);
     connection.setFilter(chain.createFilter(connection));
     return connection;
+  }
+
+  #admissionOf(config: ListenerConfig): ConnectionAdmission {
+    return new ConnectionAdmission(config, this.#stats, this.#context);
+  }
+
+  #isHolding(): boolean {
+    return !this.#isOpen || this.#admission.isPaused;
+  }
+
+  #serveHeld(): void {
+    for (const held of this.#held.splice(0)) {
+      if (held.isGone) continue;
+      const connection = this.#accept(held.io, held.target);
+      if (connection === null) {
+        held.io.close();
+        continue;
+      }
+      held.io.setEvents(connection);
+      held.io.readDisable(false);
+    }
   }
 
   #hold(io: IoHandle, target: SocketAddress): IoEvents | null {

@@ -3,6 +3,7 @@
 // a time. Made by server.ts.
 import { ConfigErrors, describeProblem } from "../config/config-error.ts";
 import type { ListenerConfig } from "../config/snapshot.ts";
+import { listenersMax } from "../config/sizes.ts";
 import { assembleSnapshot } from "../config/translate/assemble-snapshot.ts";
 import { LogLevel } from "../core/logger.ts";
 import type { Logger } from "../core/logger.ts";
@@ -10,7 +11,7 @@ import type { StatsStore } from "../stats/store.ts";
 import { loadConfig, problemAt } from "./config-loading.ts";
 import type { LoadedConfig } from "./config-loading.ts";
 import { emptyState, withBootstrap } from "./desired-state.ts";
-import type { DesiredState } from "./desired-state.ts";
+import type { DesiredState, Held } from "./desired-state.ts";
 import { changedFixedSettings } from "./fixed-settings.ts";
 import { ListenerManagerStats } from "./listener-manager-stats.ts";
 import type { MainStats } from "./main-stats.ts";
@@ -42,7 +43,9 @@ export class ConfigUpdates {
   readonly #options: ConfigUpdatesOptions;
   readonly #logger: Logger;
   readonly #modules: PluginModuleLoader;
+  /** Of clusters. */
   readonly #indexes: SharedIndexes;
+  readonly #listenerIndexes: SharedIndexes;
   readonly #listenerStats: ListenerManagerStats;
   readonly #reloadStats: ReloadStats;
   #state: DesiredState | null;
@@ -57,6 +60,7 @@ export class ConfigUpdates {
     this.#logger = log.logger("config");
     this.#modules = new PluginModuleLoader(log.logger("wasm"));
     this.#indexes = new SharedIndexes(options.clustersMax);
+    this.#listenerIndexes = new SharedIndexes(listenersMax);
     this.#listenerStats = new ListenerManagerStats(mainStats.server, concurrency, drainTimeMs);
     this.#reloadStats = new ReloadStats(stats);
     this.membership = new Membership({
@@ -141,9 +145,13 @@ export class ConfigUpdates {
   ): Promise<readonly string[]> {
     const { pool, mainStats } = this.#options;
     const clusters = next.clusters.map(({ resource }) => resource);
-    const names = clusters.map(({ config }) => config.name);
+    const names = namesOf(next.clusters);
     if (!this.#indexes.hasRoomFor(names)) {
       return [`found ${names.length} clusters, expected at most ${this.#indexes.max}`];
+    }
+    const listenerNames = namesOf(next.listeners);
+    if (!this.#listenerIndexes.hasRoomFor(listenerNames)) {
+      return [`found ${listenerNames.length} listeners, expected at most ${listenersMax}`];
     }
     const { bootstrap } = next;
     const snapshot = assembleSnapshot({
@@ -154,7 +162,9 @@ export class ConfigUpdates {
       node: bootstrap.node,
       server: bootstrap.server,
       runtime: bootstrap.runtime,
+      overload: bootstrap.overload,
       sharedIndexOf: (name) => this.#indexes.get(name),
+      listenerIndexOf: (name) => this.#listenerIndexes.get(name),
     });
     const modules = await this.#modules.load(snapshot, rereadModules);
     if (modules.problems.length > 0) {
@@ -178,13 +188,13 @@ export class ConfigUpdates {
     );
     if (problems.length > 0) {
       this.membership.abort(prepared);
-      this.#indexes.retain(
-        (this.#state?.clusters ?? []).map(({ resource }) => resource.config.name),
-      );
+      this.#indexes.retain(namesOf(this.#state?.clusters ?? []));
+      this.#listenerIndexes.retain(namesOf(this.#state?.listeners ?? []));
       return problems.map((problem) => located(bootstrap, problem));
     }
     this.#modules.commit(modules);
     this.#indexes.retain(names);
+    this.#listenerIndexes.retain(listenerNames);
     mainStats.setClusters(snapshot.clusters, this.membership.current());
     this.#listenerStats.count(this.#state?.listeners ?? [], next.listeners);
     this.#version = snapshot.version;
@@ -197,6 +207,10 @@ export class ConfigUpdates {
     this.#queue = done.catch(() => undefined);
     return done;
   }
+}
+
+function namesOf(held: readonly Held<{ readonly config: { readonly name: string } }>[]): string[] {
+  return held.map(({ resource }) => resource.config.name);
 }
 
 /** A worker's problem begins with the configuration path it is about: "PATH: words". */

@@ -46,6 +46,7 @@ export function createHcmFactory(
     http1,
     http1Stats,
     drain,
+    overload: context.overload,
     stats: new HcmStats(stats, config.statPrefix, listener.statPrefix),
     routes: slot ?? new RouteTable(config.routes, { clock, hostname, runtime }),
     filters: context.surroundings.wrapFilters(new FilterFactory(config.httpFilters, plugins)),

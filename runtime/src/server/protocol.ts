@@ -3,6 +3,7 @@
 import type { ClusterMembership, DynamicRouteTable, Snapshot } from "../config/snapshot.ts";
 import type { LogLevel } from "../core/logger.ts";
 import type { RuntimeValue } from "../core/runtime.ts";
+import type { OverloadLevels } from "../overload/overload-manager.ts";
 import type { StatDefinition } from "../stats/store.ts";
 import type { CompiledModule } from "../wasm/compiled-module.ts";
 import type { DrainOptions } from "./drain-manager.ts";
@@ -20,6 +21,10 @@ export interface WorkerBirth {
   /** Clusters that have room in it. */
   readonly clustersMax: number;
   readonly drain: DrainOptions;
+  /** Counts of downstream connections, shared by all workers; see network/connection-admission. */
+  readonly connectionMemory: SharedArrayBuffer;
+  /** Listeners that have room in it. */
+  readonly listenersMax: number;
   /** Milliseconds between flushes of access logs. */
   readonly fileFlushIntervalMs: number;
 }
@@ -77,6 +82,9 @@ export type ToWorker =
   | { readonly type: "cut" }
   /** What /runtime_modify has set: all of it. */
   | { readonly type: "runtime"; readonly overrides: ReadonlyMap<string, RuntimeValue> }
+  /** The overload manager's levels, whenever one changes. */
+  | { readonly type: "overload"; readonly levels: OverloadLevels }
+  | { readonly type: "shrink_heap" }
   | { readonly type: "log_level"; readonly component: string | null; readonly level: LogLevel }
   | { readonly type: "reopen_logs" };
 

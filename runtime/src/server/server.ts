@@ -8,6 +8,7 @@ import { createAdminServer } from "../admin/admin-server.ts";
 import type { AdminAddress, DrainOptions } from "../admin/admin-delegate.ts";
 import type { AdminServer } from "../admin/admin-server.ts";
 import { describeProblem } from "../config/config-error.ts";
+import { clustersMax } from "../config/sizes.ts";
 import { LogLevel } from "../core/logger.ts";
 import type { Logger } from "../core/logger.ts";
 import { StatsAggregate } from "../stats/aggregate.ts";
@@ -23,6 +24,7 @@ import { isInbound } from "./drain-manager.ts";
 import { MainStats, totalConnections } from "./main-stats.ts";
 import type { Membership } from "./memberships.ts";
 import type { ServerOptions } from "./options.ts";
+import { OverloadControl } from "./overload-control.ts";
 import type { ProcessLog } from "./process-log.ts";
 import type { ListenerAddress, ToWorker } from "./protocol.ts";
 import { removeStaleSocket } from "./shared-sockets.ts";
@@ -33,9 +35,6 @@ import type { TakeoverHost } from "./takeover-offer.ts";
 import { Takeover } from "./takeover.ts";
 import { WorkerPool } from "./worker-pool.ts";
 import type { CatchUp } from "./worker-pool.ts";
-
-/** Clusters that have room in the shared circuit-breaker memory. */
-const CLUSTERS_MAX = 8192;
 
 /** The configuration is fine, but the server could not start; the message says all reasons. */
 export class StartError extends Error {
@@ -64,6 +63,7 @@ export class Server {
   readonly #drains: DrainControl;
   readonly #takeover: Takeover;
   readonly #retirement: Retirement;
+  readonly #overload: OverloadControl;
   /** Of the admin interface's access logs; null = it has none. */
   #sinks: FileSinks | null = null;
   #requestQuit: (reason: string) => void;
@@ -99,14 +99,20 @@ export class Server {
       broadcast: (message) => this.#pool.broadcast(message),
       onStopListening: (inboundOnly) => this.#countStopped(inboundOnly),
     });
+    this.#overload = new OverloadControl({
+      workers: options.concurrency,
+      stats: this.stats.store,
+      logger: log.logger("overload"),
+      broadcast: (message) => this.#pool.broadcast(message),
+    });
     this.#requestQuit = (): void => {};
     this.quit = new Promise((resolve) => {
       this.#requestQuit = resolve;
     });
-    const memory = breakerMemory(options.concurrency + 1, CLUSTERS_MAX);
+    const memory = breakerMemory(options.concurrency + 1, clustersMax);
     // Threads take longest to come up: they are started before the configuration is read.
     this.#pool = this.#createPool(memory);
-    this.#mainStats = new MainStats(this.stats, options, memory, CLUSTERS_MAX, () => this.state);
+    this.#mainStats = new MainStats(this.stats, options, memory, clustersMax, () => this.state);
     this.runtime = new RuntimeControl(this.#mainStats.server, (m) => this.#pool.broadcast(m));
     this.#updates = new ConfigUpdates({
       options,
@@ -115,7 +121,7 @@ export class Server {
       mainStats: this.#mainStats,
       pool: this.#pool,
       runtime: this.runtime,
-      clustersMax: CLUSTERS_MAX,
+      clustersMax,
       inherited: (listeners) => this.#takeover.inheritedAddresses(listeners),
     });
   }
@@ -214,6 +220,7 @@ export class Server {
     this.#retirement.close();
     this.#takeover.close();
     this.#updates.close();
+    this.#overload.close();
     this.#mainStats.close();
     this.#sinks?.close();
     await this.#admin?.close();
@@ -233,7 +240,7 @@ export class Server {
     });
     return {
       memberships: this.membership.current(),
-      messages: [runtime, ...levels, ...this.#drains.messages()],
+      messages: [runtime, ...levels, ...this.#drains.messages(), ...this.#overload.messages],
     };
   }
 
@@ -251,6 +258,7 @@ export class Server {
     const problems = await this.#updates.start(config);
     if (problems.length > 0) throw new StartError(problems.join("\n"));
     if (this.#takeover.hasPredecessor) await this.#moveAdmin(config);
+    this.#overload.start(config.overload);
     this.#state = "LIVE";
     const ms = performance.now() - this.startedMs;
     const { concurrency } = this.options;
@@ -370,7 +378,8 @@ export class Server {
         logFormat: options.logFormat,
         logPath: options.logPath,
         breakerMemory: memory,
-        clustersMax: CLUSTERS_MAX,
+        clustersMax,
+        ...this.#overload.birth,
         drain: { drainTimeMs: options.drainTimeMs, drainStrategy: options.drainStrategy },
         fileFlushIntervalMs: options.fileFlushIntervalMs,
       },
@@ -384,7 +393,8 @@ export class Server {
           const source = this.#sources.get(id);
           if (source !== undefined) stats.removeSource(source);
           this.#sources.delete(id);
-          releaseThread(memory, CLUSTERS_MAX, index);
+          releaseThread(memory, clustersMax, index);
+          this.#overload.release(index);
         },
       },
     });

@@ -1,10 +1,11 @@
-// Which cells of the shared circuit-breaker memory a cluster has: the same ones as long as its name
-// is in the configuration, so that what old connections hold is counted on. Main thread.
+// Which cells of shared memory a cluster has (circuit breakers), or a listener (connections): the
+// same ones as long as its name is in the configuration, so that what old connections hold is
+// counted on. Main thread.
 
 export class SharedIndexes {
   readonly #max: number;
   readonly #byName: Map<string, number>;
-  /** Of clusters that are gone, the longest gone first: their last streams may still count. */
+  /** Of names that are gone, the longest gone first: their last streams may still count. */
   readonly #free: number[];
   #next: number;
 
@@ -15,30 +16,30 @@ export class SharedIndexes {
     this.#next = 0;
   }
 
-  /** How many clusters there may be. */
+  /** How many names there may be. */
   get max(): number {
     return this.#max;
   }
 
-  /** The cells of a cluster; the caller has asked `hasRoomFor`. */
-  get(cluster: string): number {
-    const known = this.#byName.get(cluster);
+  /** The cells of a name; the caller has asked `hasRoomFor`. */
+  get(name: string): number {
+    const known = this.#byName.get(name);
     if (known !== undefined) return known;
     let index = this.#next;
     if (index < this.#max) this.#next += 1;
     else index = this.#free.shift() ?? 0;
-    this.#byName.set(cluster, index);
+    this.#byName.set(name, index);
     return index;
   }
 
-  hasRoomFor(clusters: readonly string[]): boolean {
-    const fresh = clusters.filter((name) => !this.#byName.has(name)).length;
+  hasRoomFor(names: readonly string[]): boolean {
+    const fresh = names.filter((name) => !this.#byName.has(name)).length;
     return fresh <= this.#max - this.#next + this.#free.length;
   }
 
-  /** These clusters are in force, and no others. */
-  retain(clusters: readonly string[]): void {
-    const names = new Set(clusters);
+  /** These are in force, and no others. */
+  retain(kept: readonly string[]): void {
+    const names = new Set(kept);
     for (const [name, index] of this.#byName) {
       if (names.has(name)) continue;
       this.#byName.delete(name);

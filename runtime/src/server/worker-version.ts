@@ -11,8 +11,10 @@ import type {
 } from "../config/snapshot.ts";
 import type { Clock } from "../core/clock.ts";
 import type { LoggerFactory } from "../core/logger.ts";
+import type { OverloadState } from "../core/overload-state.ts";
 import type { Random } from "../core/random.ts";
 import type { Runtime } from "../core/runtime.ts";
+import type { SharedCounts } from "../core/shared-counts.ts";
 import type { TimerWheel } from "../core/timer-wheel.ts";
 import type { NetworkEngine } from "../engine/network-engine.ts";
 import { Listener } from "../network/listener.ts";
@@ -32,6 +34,7 @@ import { stopListeningWhenQuiet } from "./quiet-stop.ts";
 import { RouteSlots } from "./route-slots.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { whyNotShared } from "./shared-sockets.ts";
+import { configureOverload } from "./worker-overload.ts";
 
 /** What a worker has for all versions. */
 export interface WorkerContext {
@@ -48,6 +51,8 @@ export interface WorkerContext {
   readonly clusterManager: ClusterManager;
   readonly sinks: FileSinks;
   readonly nextConnectionId: () => number;
+  readonly overload: OverloadState;
+  readonly connectionCounts: SharedCounts;
   /** Made with the first version, which names the node. */
   wasmHost: WasmHost | null;
   readonly drain: DrainManager;
@@ -125,7 +130,8 @@ export class WorkerVersion {
   /** Makes everything that may fail, and binds new addresses. Calls back with what is wrong. */
   prepare(done: (problems: readonly string[]) => void): void {
     const problems: string[] = [];
-    const { clusters } = this.#snapshot;
+    const { clusters, overload } = this.#snapshot;
+    configureOverload(this.#context.overload, overload, this.#context.stats);
     this.#clusters = this.#context.clusterManager.prepare(clusters, this.#message.memberships);
     this.#preparePlugins(problems);
     this.#openLogFiles(problems);
@@ -176,6 +182,11 @@ export class WorkerVersion {
       });
       chain.drain.own.start();
     }
+  }
+
+  /** The overload manager's levels have changed. */
+  onOverloadChanged(): void {
+    for (const { listener } of this.#listeners) listener.onOverloadChanged();
   }
 
   /** /drain_listeners: connections that are there stay. */
@@ -354,6 +365,9 @@ export class WorkerVersion {
       workerIndex: this.#context.index,
       nextConnectionId: this.#context.nextConnectionId,
       logger: this.#context.log.logger("conn_handler"),
+      overload: this.#context.overload,
+      runtime: this.#context.runtime,
+      connectionCounts: this.#context.connectionCounts,
     });
   }
 

@@ -5,8 +5,11 @@ import { Http1ClientConnection } from "../codec/http1/client-connection.ts";
 import { Http1Shared } from "../codec/http1/shared.ts";
 import { Clock } from "../core/clock.ts";
 import { LogLevel } from "../core/logger.ts";
+import { OverloadState } from "../core/overload-state.ts";
 import { Runtime } from "../core/runtime.ts";
+import { openSharedCounts } from "../core/shared-counts.ts";
 import { TimerWheel } from "../core/timer-wheel.ts";
+import { connectionCells } from "../network/connection-admission.ts";
 import { StatsStore } from "../stats/store.ts";
 import type { StatDefinition } from "../stats/store.ts";
 import { openBreakerMemory } from "../upstream/circuit-breaker.ts";
@@ -23,6 +26,7 @@ import type {
 import { RouteUpdate } from "./route-update.ts";
 import { systemSurroundings } from "./surroundings.ts";
 import type { Surroundings } from "./surroundings.ts";
+import { applyOverload, shrinkHeap } from "./worker-overload.ts";
 import { WorkerVersion } from "./worker-version.ts";
 import type { WorkerContext } from "./worker-version.ts";
 
@@ -105,6 +109,13 @@ export class WorkerServer {
         return;
       case "runtime":
         this.#context.runtime.setOverrides(message.overrides);
+        return;
+      case "overload":
+        applyOverload(this.#context.overload, message.levels);
+        this.#context.engine.runTurn(() => this.#current?.onOverloadChanged());
+        return;
+      case "shrink_heap":
+        shrinkHeap();
         return;
       case "log_level":
         this.#log.setLevel(message.component, message.level);
@@ -244,5 +255,11 @@ function createContext(
     wasmHost: null,
     drain: new DrainManager(clock, random, birth.drain),
     leaving: new Set(),
+    overload: new OverloadState(random),
+    connectionCounts: openSharedCounts(
+      birth.connectionMemory,
+      connectionCells(birth.listenersMax),
+      birth.index,
+    ),
   };
 }

@@ -1,6 +1,5 @@
 // Stats of the process as a whole, named like Envoy's and made at start: server/ counts and sets
-// them in the main thread. Those that stand at 0 say so truthfully (no hot restart, no overload
-// manager).
+// them in the main thread. Those that stand at 0 say so truthfully (no hot restart).
 import type { Counter, Gauge, Histogram, StatsStore } from "./store.ts";
 
 /** server.state's values. */

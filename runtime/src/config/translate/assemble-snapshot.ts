@@ -34,15 +34,22 @@ export interface SnapshotParts {
   readonly node: NodeConfig;
   readonly server: ServerConfig;
   readonly runtime: Snapshot["runtime"];
+  readonly overload: Snapshot["overload"];
   /** Of a cluster's name. Default: its place among the clusters. */
   readonly sharedIndexOf?: (cluster: string) => number;
+  /** Of a listener's name. Default: its place among the listeners. */
+  readonly listenerIndexOf?: (listener: string) => number;
 }
 
 export function assembleSnapshot(parts: SnapshotParts): Snapshot {
   const plugins: WasmPluginConfig[] = [];
   const listeners: ListenerConfig[] = [];
   for (const listener of parts.listeners) {
-    listeners.push(withPluginsFrom(listener.config, plugins.length));
+    const { name } = listener.config;
+    listeners.push({
+      ...withPluginsFrom(listener.config, plugins.length),
+      sharedIndex: parts.listenerIndexOf?.(name) ?? listeners.length,
+    });
     plugins.push(...listener.plugins);
   }
   return {
@@ -57,6 +64,7 @@ export function assembleSnapshot(parts: SnapshotParts): Snapshot {
     node: parts.node,
     server: parts.server,
     runtime: parts.runtime,
+    overload: parts.overload,
   };
 }
 

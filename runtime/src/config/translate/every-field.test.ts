@@ -37,6 +37,7 @@ const LEAST_REQUEST = `${EXTENSIONS}.load_balancing_policies.least_request.v3.Le
 const DNS_CLUSTER = `${EXTENSIONS}.clusters.dns.v3.DnsCluster`;
 const RAW = `${EXTENSIONS}.transport_sockets.raw_buffer.v3.RawBuffer`;
 const TLS = `${EXTENSIONS}.transport_sockets.tls.v3.DownstreamTlsContext`;
+const FIXED_HEAP = `${EXTENSIONS}.resource_monitors.fixed_heap.v3.FixedHeapConfig`;
 const PRESERVE_CASE = `${EXTENSIONS}.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig`;
 
 const inRoute = (route: Fields): Fields => boot({ routes: table(route) });
@@ -51,6 +52,13 @@ const inOptions = (options: Fields): Fields =>
 const inStatusFilter = (comparison: Fields): Fields =>
   inFilter({ status_code_filter: { comparison } });
 
+const heap = { name: "heap", typed_config: { ...type(FIXED_HEAP), max_heap_size_bytes: 1 } };
+const trigger = { name: "heap", threshold: { value: 0.5 } };
+const inOverload = (manager: Fields): Fields =>
+  boot({ bootstrap: { overload_manager: { resource_monitors: [heap], ...manager } } });
+const inMonitor = (monitor: Fields): Fields => inOverload({ resource_monitors: [monitor] });
+const inTrigger = (m: Fields): Fields =>
+  inOverload({ actions: [{ name: "envoy.overload_actions.shrink_heap", triggers: [m] }] });
 const stdout = type(STDOUT_LOG);
 const http1 = { explicit_http_config: { http_protocol_options: {} } };
 const wasmCode = { local: { inline_bytes: "AGFzbQEAAAA=" } };
@@ -77,6 +85,40 @@ const contexts: Readonly<Record<string, Context>> = {
   [`${CONFIG}.bootstrap.v3.Admin`]: {
     base: { address: address() },
     place: (admin) => boot({ bootstrap: { admin } }),
+  },
+  [`${CONFIG}.overload.v3.OverloadManager`]: {
+    base: { resource_monitors: [heap] },
+    place: (m) => boot({ bootstrap: { overload_manager: m } }),
+  },
+  [`${CONFIG}.overload.v3.ResourceMonitor`]: { base: heap, place: inMonitor },
+  [`${CONFIG}.overload.v3.OverloadAction`]: {
+    base: { name: "envoy.overload_actions.shrink_heap", triggers: [trigger] },
+    place: (m) => inOverload({ actions: [m] }),
+  },
+  [`${CONFIG}.overload.v3.Trigger`]: { base: { name: "heap" }, place: inTrigger },
+  [`${CONFIG}.overload.v3.ScaleTimersOverloadActionConfig.ScaleTimer`]: {
+    base: { timer: "HTTP_DOWNSTREAM_STREAM_IDLE", min_timeout: "1s" },
+    place: (m) =>
+      inOverload({
+        actions: [
+          {
+            name: "envoy.overload_actions.reduce_timeouts",
+            triggers: [trigger],
+            typed_config: {
+              ...type(`${CONFIG}.overload.v3.ScaleTimersOverloadActionConfig`),
+              timer_scale_factors: [m],
+            },
+          },
+        ],
+      }),
+  },
+  [FIXED_HEAP]: {
+    base: { ...type(FIXED_HEAP), max_heap_size_bytes: 1 },
+    place: (m) => inMonitor({ name: "heap", typed_config: m }),
+  },
+  [`${CONFIG}.bootstrap.v3.RuntimeLayer`]: {
+    base: { name: "a", static_layer: {} },
+    place: (layer) => boot({ bootstrap: { layered_runtime: { layers: [layer] } } }),
   },
   [`${CONFIG}.core.v3.Node`]: { base: {}, place: (node) => boot({ bootstrap: { node } }) },
   [`${CONFIG}.listener.v3.Listener`]: { base: {}, place: (listener) => boot({ listener }) },
@@ -601,6 +643,12 @@ async function outcome(config: Fields): Promise<Outcome> {
 
 /** Fields that decide what is refused: other tests show that they do. */
 const shownElsewhere: readonly string[] = [
+  // Too deep for a made-up value; its messages have contexts of their own.
+  `${CONFIG}.bootstrap.v3.Bootstrap.overload_manager`,
+  `${CONFIG}.overload.v3.ResourceMonitor.typed_config`,
+  `${CONFIG}.overload.v3.OverloadManager.actions`,
+  `${CONFIG}.overload.v3.OverloadManager.loadshed_points`,
+  `${CONFIG}.overload.v3.OverloadAction.triggers`,
   `${CONFIG}.route.v3.RouteConfiguration.validate_clusters`,
   `${CONFIG}.route.v3.RouteConfiguration.max_direct_response_body_size_bytes`,
 ];

@@ -55,6 +55,7 @@ export function readHcm(t: Translation, node: ConfigNode, clusters: ClusterNames
     ...readPaths(t, node),
     ...readTimeouts(node, common),
     proxy100Continue: node.bool("proxy_100_continue", false),
+    appendLocalOverload: node.bool("append_local_overload", false),
     streamErrorOnInvalidHttpMessage: readStreamError(node),
     maxRequestsPerConnection: common?.uint("max_requests_per_connection") ?? 0,
     localReply: readLocalReply(t, node),
@@ -66,7 +67,6 @@ export function readHcm(t: Translation, node: ConfigNode, clusters: ClusterNames
 function acceptWhatDoesNotApply(t: Translation, node: ConfigNode): void {
   node.accept("http2_protocol_options", "only for HTTP/2 connections");
   node.accept("http3_protocol_options", "only for HTTP/3 connections");
-  node.accept("append_local_overload", "there is no overload manager");
   const details = node.enum("forward_client_cert_details");
   if (details !== "SANITIZE") {
     t.unsupported(node, `forward_client_cert_details: ${details}`, "forward_client_cert_details");

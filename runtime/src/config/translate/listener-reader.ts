@@ -46,6 +46,10 @@ export function readListener(
     drainType: node.enum("drain_type") === "MODIFY_ONLY" ? "modify_only" : "default",
     accessLogs: readListenerLogs(t, node),
     keepAliveIdleSeconds: readKeepAlive(node),
+    ignoresGlobalConnectionLimit: node.bool("ignore_global_conn_limit", false),
+    bypassesOverloadManager: node.bool("bypass_overload_manager", false),
+    // The whole configuration's to say: assemble-snapshot.ts.
+    sharedIndex: -1,
   } as const;
   if (address === null) return null;
   return { ...listener, address, statPrefix: statText(statPrefix || addressText(address)) };
@@ -58,8 +62,6 @@ function acceptWhatTunes(node: ConfigNode): void {
   node.accept("max_connections_to_accept_per_socket_event", "the event loop decides");
   node.accept("listener_filters_timeout", "no listener filter waits");
   node.accept("continue_on_listener_filters_timeout", "no listener filter waits");
-  node.accept("ignore_global_conn_limit", "there is no global limit");
-  node.accept("bypass_overload_manager", "there is no overload manager");
 }
 
 function readReusePort(node: ConfigNode): boolean {

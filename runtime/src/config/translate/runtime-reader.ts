@@ -7,7 +7,9 @@ import type { Translation } from "./translation.ts";
 
 /** Keys that Envoy asks by itself, and Headgate does not: without a warning they seem to work. */
 const ENVOYS_OWN: readonly RegExp[] = [
-  /^(envoy|re2|circuit_breakers|health_check|overload)\./,
+  /^(re2|circuit_breakers|health_check)\./,
+  /^overload\.(?!global_downstream_max_connections$)/,
+  /^envoy\.(?!resource_limits\.listener\..+\.connection_limit$)/,
   /^upstream\.(maintenance_mode|healthy_panic_threshold|zone_routing|weight_enabled)\b/,
 ];
 

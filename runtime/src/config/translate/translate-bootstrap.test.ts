@@ -190,7 +190,6 @@ test.each<[Fields, string]>([
   ],
   [{ cluster_manager: { local_cluster_name: "up" } }, "cluster_manager"],
   [{ tracing: {} }, "tracing"],
-  [{ overload_manager: {} }, "overload_manager"],
   [{ header_prefix: "x-foo" }, "header_prefix"],
 ])("names %j as not implemented", async (bootstrap, path) => {
   expect(await bootstrapProblems(bootstrap)).toContain(`${path}: not implemented by Headgate`);

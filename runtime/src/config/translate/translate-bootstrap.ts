@@ -5,6 +5,7 @@ import type { LoadedBootstrap } from "../bootstrap-loader.ts";
 import type { ConfigProblem } from "../config-error.ts";
 import type { ConfigNode } from "../config-node.ts";
 import { ProblemList } from "../problem-list.ts";
+import { clustersMax, listenersMax } from "../sizes.ts";
 import type { ListenerConfig, NodeConfig, ServerConfig, Snapshot } from "../snapshot.ts";
 import { addressText } from "./address-reader.ts";
 import { readAdmin } from "./admin-reader.ts";
@@ -17,9 +18,12 @@ import { guard } from "./guarded-fields.ts";
 import { readListener } from "./listener-reader.ts";
 import { readNode } from "./node-reader.ts";
 import type { ServiceNames } from "./node-reader.ts";
-import { readRuntime } from "./runtime-reader.ts";
+import { readOverload } from "./overload-reader.ts";
 import type { ClusterNames } from "./route-reader.ts";
+import { readRuntime } from "./runtime-reader.ts";
 import { durationOr, Translation } from "./translation.ts";
+
+const LISTENER_LIMIT = /^envoy\.resource_limits\.listener\.(.+)\.connection_limit$/;
 
 export type { AdminConfig } from "./admin-reader.ts";
 
@@ -40,6 +44,7 @@ export interface TranslatedBootstrap {
   readonly node: NodeConfig;
   readonly server: ServerConfig;
   readonly runtime: Snapshot["runtime"];
+  readonly overload: Snapshot["overload"];
   /** Null when no admin interface is configured. */
   readonly admin: AdminConfig | null;
   /** Milliseconds between merges of histograms, default 5000. */
@@ -58,12 +63,14 @@ export function translateBootstrap(
   guard(t, root);
   acceptWhatTunes(root);
   const resources = root.node("static_resources");
-  const clusters = readClusters(t, resources?.nodes("clusters") ?? []);
+  const clusters = readClusters(t, resources);
   const names = clusterNames(loaded, clusters);
-  const listeners = readListeners(t, resources?.nodes("listeners") ?? [], names);
+  const listeners = readListeners(t, resources, names);
+  const overload = readOverload(t, root);
   const admin = readAdmin(t, root);
   const node = readNode(loaded, options);
   const runtime = readRuntime(t, root.node("layered_runtime"));
+  warnOfLimits(t, resources, runtime, listeners);
   const statsFlushIntervalMs = readStatsFlush(t, root);
   const unread = loaded.unreadFields();
   throwProblems([loaded.errors, problems.errors()], options.ignoreUnsupported ? [] : unread);
@@ -84,12 +91,14 @@ export function translateBootstrap(
       node,
       server,
       runtime,
+      overload,
     }),
     clusters,
     listeners,
     node,
     server,
     runtime,
+    overload,
     admin,
     statsFlushIntervalMs,
     warnings: [...loaded.warnings, ...problems.warnings(), ...unread],
@@ -121,7 +130,9 @@ function readStatsFlush(t: Translation, root: ConfigNode): number {
   return durationOr(root, "stats_flush_interval", 5000);
 }
 
-function readClusters(t: Translation, nodes: readonly ConfigNode[]): ClusterResource[] {
+function readClusters(t: Translation, resources: ConfigNode | undefined): ClusterResource[] {
+  const nodes = resources?.nodes("clusters") ?? [];
+  checkCount(t, resources, "clusters", nodes.length, clustersMax);
   const clusters = nodes.map((node): ClusterResource => ({ node, config: readCluster(t, node) }));
   const seen = new Set<string>();
   for (const { node, config } of clusters) {
@@ -142,9 +153,11 @@ function clusterNames(loaded: LoadedBootstrap, clusters: readonly ClusterResourc
 
 function readListeners(
   t: Translation,
-  nodes: readonly ConfigNode[],
+  resources: ConfigNode | undefined,
   clusters: ClusterNames,
 ): ListenerResource[] {
+  const nodes = resources?.nodes("listeners") ?? [];
+  checkCount(t, resources, "listeners", nodes.length, listenersMax);
   const listeners: ListenerResource[] = [];
   const names = new Set<string>();
   const owners = new Map<string, string>();
@@ -159,6 +172,35 @@ function readListeners(
     checkAddresses(t, node, listener, owners);
   }
   return listeners;
+}
+
+/** A limit for nobody is probably a name that was changed in one place only. */
+function warnOfLimits(
+  t: Translation,
+  resources: ConfigNode | undefined,
+  runtime: Snapshot["runtime"],
+  listeners: readonly ListenerResource[],
+): void {
+  if (resources === undefined) return;
+  const names = new Set(listeners.map(({ config }) => config.name));
+  const keys = new Set(runtime.flatMap((layer) => [...layer.values.keys()]));
+  for (const key of keys) {
+    const name = LISTENER_LIMIT.exec(key)?.[1];
+    if (name === undefined || names.has(name)) continue;
+    const message = `the runtime limits connections of ${name}, and no listener has that name`;
+    t.warn(resources, message, "listeners");
+  }
+}
+
+function checkCount(
+  t: Translation,
+  resources: ConfigNode | undefined,
+  field: string,
+  count: number,
+  most: number,
+): void {
+  if (resources === undefined || count <= most) return;
+  t.wrong(resources, `found ${count} ${field}, expected at most ${most}`, field);
 }
 
 /** Envoy invents a name; ours says where the listener listens, and is the same at every start. */
