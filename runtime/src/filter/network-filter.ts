@@ -27,6 +27,11 @@ export interface NetworkFilterCallbacks {
   readonly info: ConnectionInfo;
   readonly io: IoHandle;
   /**
+   * A closed connection whose peer takes nothing of what is queued for so long is reset. Default 0:
+   * it waits for ever.
+   */
+  setFlushTimeout(timeoutMs: number): void;
+  /**
    * Writes what is queued, then waits up to `delayMs` for the peer to close first (so that it can
    * read the answer although it still sends), then closes. 0 closes as soon as all is written.
    */

@@ -113,6 +113,7 @@ export class ConnectionManager
     this.#durationTimer = null;
     stats.cxTotal.inc();
     stats.cxActive.inc();
+    callbacks.setFlushTimeout(config.delayedCloseTimeoutMs);
     this.onTimeoutsChanged();
   }
 

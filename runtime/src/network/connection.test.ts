@@ -129,6 +129,61 @@ test("is reset when the peer has not even taken the answer by then", () => {
   expect(w.io.fate).toBe("reset");
 });
 
+test("gives a peer that takes the answer slowly the delay anew, as often as it takes some", () => {
+  const w = new World();
+  w.io.writeQueueBytes = 500;
+  w.connection.closeAfterFlush(1000);
+  for (const left of [400, 300, 1]) {
+    w.io.writeQueueBytes = left;
+    w.pass(1100);
+    expect(w.io.fate).toBe("open");
+  }
+  w.pass(1100);
+  expect(w.io.fate).toBe("reset");
+  expect(w.filter.events).toEqual(["timeout", "closed by us"]);
+});
+
+test("gives a peer the whole delay from the moment when the answer has left", () => {
+  const w = new World();
+  w.io.writeQueueBytes = 500;
+  w.connection.closeAfterFlush(1000);
+  w.pass(900);
+  w.io.writeQueueBytes = 0;
+  w.connection.onWritable();
+  w.pass(900);
+  expect(w.io.fate).toBe("open");
+  w.pass(300);
+  expect(w.io.fate).toBe("closed");
+});
+
+test("closed, resets a peer that takes nothing of its last bytes for the flush timeout", () => {
+  const w = new World();
+  w.connection.setFlushTimeout(1000);
+  w.io.drainsOnClose = true;
+  w.io.writeQueueBytes = 500;
+  w.connection.closeAfterFlush(0);
+  expect(w.filter.events).toEqual(["closed by us"]);
+  w.pass(900);
+  w.io.writeQueueBytes = 400;
+  w.pass(900);
+  expect(w.io.fate).toBe("closed");
+  w.pass(1200);
+  expect(w.io.fate).toBe("reset");
+  expect(w.filter.events).toEqual(["closed by us"]);
+});
+
+test("closed, leaves a peer alone that takes its last bytes in time", () => {
+  const w = new World();
+  w.connection.setFlushTimeout(1000);
+  w.io.drainsOnClose = true;
+  w.io.writeQueueBytes = 500;
+  w.connection.closeAfterFlush(0);
+  w.pass(900);
+  w.io.writeQueueBytes = 0;
+  w.pass(2000);
+  expect(w.io.fate).toBe("closed");
+});
+
 test("is reset when bytes were dropped and the peer does not close", () => {
   const w = new World();
   w.connection.closeAfterFlush(1000);

@@ -4,6 +4,9 @@
 //   Open -- closeAfterFlush, closeAfterFin --> Closing (waits for the peer, at most the delay)
 //   Closing -- the peer's close, the deadline --> Closed
 //   Open -- closeNow, the peer's close --> Closed
+//
+// Closed, it may still watch how its last bytes leave: a peer that takes none of them for the flush
+// timeout is reset, or it would hold the socket for ever.
 import type { ConnectionInfo } from "../core/connection-info.ts";
 import { TimerEntry } from "../core/timer-wheel.ts";
 import type { TimerWheel } from "../core/timer-wheel.ts";
@@ -28,6 +31,10 @@ export class Connection extends TimerEntry implements IoEvents, NetworkFilterCal
   #state: number = State.Open;
   /** Bytes came after closeAfterFlush: the peer's words that nobody heard. */
   #hasDropped: boolean = false;
+  #closeDelayMs: number = 0;
+  #flushTimeoutMs: number = 0;
+  /** What waited for the kernel at the last look while closing. */
+  #waitingBytes: number = 0;
   /** Neighbours in the listener's list. */
   previousConnection: Connection | null = null;
   nextConnection: Connection | null = null;
@@ -64,6 +71,10 @@ export class Connection extends TimerEntry implements IoEvents, NetworkFilterCal
 
   // ---- NetworkFilterCallbacks.
 
+  setFlushTimeout(timeoutMs: number): void {
+    this.#flushTimeoutMs = timeoutMs;
+  }
+
   closeAfterFlush(delayMs: number): void {
     if (this.#state !== State.Open) return;
     if (delayMs === 0) {
@@ -71,7 +82,8 @@ export class Connection extends TimerEntry implements IoEvents, NetworkFilterCal
       return;
     }
     this.#state = State.Closing;
-    this.#timers.schedule(this, this.#nowMs() + delayMs);
+    this.#closeDelayMs = delayMs;
+    this.#waitFor(this.io.writeQueueBytes, delayMs);
   }
 
   closeAfterFin(delayMs: number): void {
@@ -88,10 +100,22 @@ export class Connection extends TimerEntry implements IoEvents, NetworkFilterCal
   // ---- TimerEntry: the peer had its time to close.
 
   override onDeadline(): void {
-    if (this.#state === State.Closed) return;
+    const waiting = this.io.writeQueueBytes;
+    if (waiting > 0 && waiting < this.#waitingBytes) {
+      // As Envoy: who still takes the answer has not used up the delay.
+      this.#waitFor(
+        waiting,
+        this.#state === State.Closed ? this.#flushTimeoutMs : this.#closeDelayMs,
+      );
+      return;
+    }
+    if (this.#state === State.Closed) {
+      if (waiting > 0) this.io.reset();
+      return;
+    }
     this.#filter?.onDelayedCloseTimeout();
     // A peer that was not heard to the end gets a reset, as from any socket closed unread.
-    if (this.io.writeQueueBytes > 0 || this.#hasDropped) this.closeNow();
+    if (waiting > 0 || this.#hasDropped) this.closeNow();
     else this.#close(false);
   }
 
@@ -107,6 +131,10 @@ export class Connection extends TimerEntry implements IoEvents, NetworkFilterCal
 
   onWritable(): void {
     if (this.#state === State.Open) this.#filter?.onWritable();
+    else if (this.#state === State.Closing) {
+      // All of the answer has left: now the peer has the whole delay to close.
+      this.#waitFor(0, this.#closeDelayMs);
+    }
   }
 
   onEnd(): void {
@@ -121,6 +149,13 @@ export class Connection extends TimerEntry implements IoEvents, NetworkFilterCal
   #close(remote: boolean): void {
     this.io.close();
     this.#gone(remote);
+    const waiting = this.io.writeQueueBytes;
+    if (waiting > 0 && this.#flushTimeoutMs > 0) this.#waitFor(waiting, this.#flushTimeoutMs);
+  }
+
+  #waitFor(waitingBytes: number, delayMs: number): void {
+    this.#waitingBytes = waitingBytes;
+    this.#timers.schedule(this, this.#nowMs() + delayMs);
   }
 
   #gone(remote: boolean): void {

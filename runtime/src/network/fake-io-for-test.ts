@@ -11,6 +11,8 @@ export class FakeIo implements IoHandle {
   /** FIN was sent. */
   isShutdown = false;
   writeQueueBytes = 0;
+  /** close() lets a queue leave, and reset() may end that. */
+  drainsOnClose = false;
   /** What the write methods answer. */
   isFast = true;
   readDisables = 0;
@@ -37,7 +39,7 @@ export class FakeIo implements IoHandle {
     if (this.fate === "open") this.fate = "closed";
   }
   reset(): void {
-    if (this.fate === "open") this.fate = "reset";
+    if (this.fate === "open" || this.drainsOnClose) this.fate = "reset";
   }
   setNoDelay(): void {}
   setKeepAlive(): void {}
