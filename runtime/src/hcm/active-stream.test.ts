@@ -143,3 +143,21 @@ describe("a local reply whose own status is 400 closes", () => {
     expect(w.send(get()).includes("connection: close\r\n")).toBe(closes);
   });
 });
+
+describe("a local reply that a filter holds", () => {
+  test("ends the request upstream, whose answer would come after it", () => {
+    const holder = new ScriptedFilter(
+      "f",
+      { encodeHeaders: FilterHeadersStatus.StopIteration },
+      [],
+    );
+    const w = new HcmWorld({ filters: () => [holder] });
+    w.send(get());
+    holder.callbacks.sendLocalReply(localReply(503, "", "no"));
+    expect(w.router.isDestroyed).toBe(true);
+    expect(w.io.sent).toBe("");
+    holder.callbacks.continueEncoding(0);
+    expect(w.io.sent).toMatch(/^HTTP\/1.1 503 /);
+    expect(w.log.length).toBe(1);
+  });
+});

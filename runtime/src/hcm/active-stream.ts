@@ -301,6 +301,8 @@ export class ActiveStream
     const headers = this.#ownHeaders;
     const info = this.streamInfo;
     const requestHeaders = this.#requestHeaders;
+    // A filter may hold the reply: the upstream's answer must not come after it has begun.
+    this.#router.destroy();
     this.#context.stats.countReply(reply.details);
     info.responseFlags |= reply.responseFlags;
     info.responseCodeDetails = reply.details.replace(/\s/g, "_");
