@@ -19,7 +19,7 @@ export class SimCore {
   /** Lent to receivers, poisoned at the end of each turn. */
   readonly readArea: Buffer;
   /** Connections that exist, those included that close() lets drain. */
-  openConnections: number = 0;
+  readonly open: Set<Gatherer>;
   /** Sends to the kernel. */
   writeCalls: number = 0;
   /** How deep turns are nested now; 0 = outside. */
@@ -31,8 +31,13 @@ export class SimCore {
     this.loop = loop;
     this.clock = clock;
     this.readArea = Buffer.alloc(readAreaBytes, poison);
+    this.open = new Set();
     this.#dirty = [];
     this.#lent = [];
+  }
+
+  get openConnections(): number {
+    return this.open.size;
   }
 
   runTurn(callback: () => void): void {

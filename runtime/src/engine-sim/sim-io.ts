@@ -71,7 +71,7 @@ export class SimIo implements IoHandle, SocketOwner, Gatherer {
     this.#gathered = [];
     this.#queue = [];
     this.#remote = remote;
-    core.openConnections += 1;
+    core.open.add(this);
     socket?.setOwner(this);
   }
 
@@ -82,6 +82,14 @@ export class SimIo implements IoHandle, SocketOwner, Gatherer {
 
   get buffer(): Buffer {
     return this.core.readArea;
+  }
+
+  /** For people. */
+  toString(): string {
+    const name = Object.keys(State)[this.#state];
+    const socket = this.#socket?.toString() ?? "no socket";
+    const waiting = `${this.writeQueueBytes} bytes wait, ${this.#readDisables} read disables`;
+    return `io ${this.id} ${name}, ${waiting}, ${socket}`;
   }
 
   // ---- IoHandle.
@@ -407,7 +415,7 @@ export class SimIo implements IoHandle, SocketOwner, Gatherer {
     this.#queue.length = 0;
     this.#queueBytes = 0;
     this.#unread = null;
-    this.core.openConnections -= 1;
+    this.core.open.delete(this);
     if (withReset) this.#socket?.reset();
     else this.#socket?.close();
   }

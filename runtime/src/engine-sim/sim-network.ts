@@ -126,7 +126,7 @@ export class SimNetwork {
     const dice = this.#dice.fork();
     const [near, far] = [
       new SimSocket(id, source, address, this.loop, new Link(dice, profile, this.counts)),
-      new SimSocket(id, address, source, this.loop, new Link(dice.fork(), profile, this.counts)),
+      new SimSocket(-id, address, source, this.loop, new Link(dice.fork(), profile, this.counts)),
     ];
     near.join(far);
     this.#planFaults(near, far, profile, dice);

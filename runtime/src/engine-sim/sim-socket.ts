@@ -73,6 +73,13 @@ export class SimSocket {
     return this.#isClosed && (this.#peer === null || this.#peer.#isClosed);
   }
 
+  /** For people. */
+  toString(): string {
+    const to = `${this.remote.address}:${this.remote.port}`;
+    const state = this.#isClosed ? "closed" : this.#failure === "" ? "open" : this.#failure;
+    return `socket ${this.id} to ${to} ${state}, ${this.#arrivedBytes} bytes unread`;
+  }
+
   join(peer: SimSocket): void {
     this.#peer = peer;
     peer.#peer = this;
