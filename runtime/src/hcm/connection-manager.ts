@@ -113,7 +113,7 @@ export class ConnectionManager
     this.#durationTimer = null;
     stats.cxTotal.inc();
     stats.cxActive.inc();
-    callbacks.setFlushTimeout(config.delayedCloseTimeoutMs);
+    callbacks.setFlushTimeout(context.config.delayedCloseTimeoutMs);
     this.onTimeoutsChanged();
   }
 
