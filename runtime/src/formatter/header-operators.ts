@@ -94,8 +94,11 @@ function percentDecoded(text: string): string {
 
 export const headerOperators: Readonly<Record<string, Factory>> = {
   REQ: headerOperator(requestMap),
+  REQUEST_HEADER: headerOperator(requestMap),
   RESP: headerOperator(responseMap),
+  RESPONSE_HEADER: headerOperator(responseMap),
   TRAILER: headerOperator(trailerMap),
+  RESPONSE_TRAILER: headerOperator(trailerMap),
   REQUEST_HEADERS_BYTES: byteSize(requestMap),
   RESPONSE_HEADERS_BYTES: byteSize(responseMap),
   RESPONSE_TRAILERS_BYTES: byteSize(trailerMap),

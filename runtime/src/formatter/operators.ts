@@ -14,6 +14,18 @@ import type { TimeFormatter } from "./time-format.ts";
 /** Compiles `args` ("" = none), or says what is wrong with them after the command's name. */
 export type OperatorFactory = (args: string) => FormatOperator | string;
 
+/** A factory's word for arguments that Envoy takes and Headgate does not yet. */
+export const NOT_IMPLEMENTED = "is not implemented by Headgate yet";
+
+const METADATA_KINDS: ReadonlySet<string> = new Set([
+  "CLUSTER",
+  "LISTENER",
+  "LISTENER_FILTER_CHAIN",
+  "ROUTE",
+  "UPSTREAM_HOST",
+  "VIRTUAL_HOST",
+]);
+
 const NO_PARAMETERS = "does not take any parameters or length";
 
 /** A number of milliseconds between two times of the stream; null when either did not happen. */
@@ -188,14 +200,32 @@ const dynamicMetadata: OperatorFactory = (args) => {
 };
 
 const filterState: OperatorFactory = (args) => {
-  const [key = "", form = "PLAIN"] = args.split(":");
+  const [key = "", form = "PLAIN", field = ""] = args.split(":");
   if (key === "") return "requires a key";
-  if (form !== "PLAIN" && form !== "TYPED") return "supports PLAIN and TYPED only";
+  // What guests set is plain text without fields.
+  if (form === "FIELD") return field === "" ? "requires a field name" : (): FormatValue => null;
+  if (form !== "PLAIN" && form !== "TYPED") return "supports PLAIN, TYPED and FIELD only";
   return (context) => {
     const bytes = context.info?.filterState?.get(key);
     return bytes === undefined ? null : Buffer.from(bytes).toString("latin1");
   };
 };
+
+/** Nobody sets filter state on upstream connections. */
+const upstreamFilterState: OperatorFactory = (args) => {
+  const compiled = filterState(args);
+  return typeof compiled === "string" ? compiled : (): FormatValue => null;
+};
+
+/** %METADATA(TYPE:namespace:key)%, of which only DYNAMIC has data. */
+const metadata: OperatorFactory = (args) => {
+  const [kind = "", ...rest] = args.split(":");
+  if (kind === "DYNAMIC") return dynamicMetadata(rest.join(":"));
+  return METADATA_KINDS.has(kind) ? NOT_IMPLEMENTED : `has an unknown type ${kind}`;
+};
+
+/** Facts of QUIC connections, of which there are none. */
+const none: OperatorFactory = ofInfo(() => 0);
 
 /** Facts of TLS: connections of this build are plain text, and Envoy prints "-" for these there. */
 const noTls: OperatorFactory = () => () => null;
@@ -236,7 +266,14 @@ const infoOperators: Readonly<Record<string, OperatorFactory>> = {
   GRPC_STATUS_NUMBER: ofContext(grpcStatus),
   ENVIRONMENT: environment,
   DYNAMIC_METADATA: dynamicMetadata,
+  METADATA: metadata,
   FILTER_STATE: filterState,
+  UPSTREAM_FILTER_STATE: upstreamFilterState,
+  LISTENER_NAME: ofConnection((c) => textOrNull(c.listenerName)),
+  SPAN_ID: ofInfo(() => null),
+  ROUNDTRIP_DURATION: ofInfo(() => null),
+  BYTES_RETRANSMITTED: none,
+  PACKETS_RETRANSMITTED: none,
 };
 
 /** The host's address once a connection to it was there; a host that refused has none. */
@@ -267,6 +304,9 @@ const upstreamOperators: Readonly<Record<string, OperatorFactory>> = {
     const reason = i.upstreamTransportFailureReason;
     return reason === "" ? null : reason.replaceAll(" ", "_");
   }),
+  UPSTREAM_REMOTE_ADDRESS_ENDPOINT_ID: ofInfo((i) => (connectedHost(i) === "" ? null : "")),
+  UPSTREAM_SERVER_NAME: ofInfo(() => null),
+  UPSTREAM_TLS_GROUP: noTls,
   UPSTREAM_TLS_CIPHER: noTls,
   UPSTREAM_TLS_VERSION: noTls,
   UPSTREAM_TLS_SESSION_ID: noTls,
@@ -287,60 +327,72 @@ const downstreamOperators: Readonly<Record<string, OperatorFactory>> = {
   DOWNSTREAM_DIRECT_LOCAL_ADDRESS: ofConnection((c) => c.localAddress),
   DOWNSTREAM_DIRECT_LOCAL_ADDRESS_WITHOUT_PORT: ofConnection((c) => c.localIp),
   DOWNSTREAM_DIRECT_LOCAL_PORT: ofConnection((c) => c.localPort),
+  DOWNSTREAM_LOCAL_ADDRESS_ENDPOINT_ID: ofConnection(() => ""),
+  DOWNSTREAM_DIRECT_LOCAL_ADDRESS_ENDPOINT_ID: ofConnection(() => ""),
   DOWNSTREAM_TRANSPORT_FAILURE_REASON: noTls,
+  DOWNSTREAM_TLS_GROUP: noTls,
   DOWNSTREAM_TLS_CIPHER: noTls,
   DOWNSTREAM_TLS_VERSION: noTls,
   DOWNSTREAM_TLS_SESSION_ID: noTls,
   DOWNSTREAM_HANDSHAKE_DURATION: noTls,
-  DOWNSTREAM_PEER_SUBJECT: noTls,
-  DOWNSTREAM_PEER_ISSUER: noTls,
-  DOWNSTREAM_PEER_SERIAL: noTls,
-  DOWNSTREAM_PEER_FINGERPRINT_1: noTls,
-  DOWNSTREAM_PEER_FINGERPRINT_256: noTls,
-  DOWNSTREAM_PEER_CERT: noTls,
-  DOWNSTREAM_PEER_URI_SAN: noTls,
-  DOWNSTREAM_PEER_DNS_SAN: noTls,
-  DOWNSTREAM_PEER_IP_SAN: noTls,
-  DOWNSTREAM_LOCAL_SUBJECT: noTls,
-  DOWNSTREAM_LOCAL_URI_SAN: noTls,
-  DOWNSTREAM_LOCAL_DNS_SAN: noTls,
   REQUESTED_SERVER_NAME: ofInfo((i) => textOrNull(i.connection?.requestedServerName ?? "")),
   TLS_JA3_FINGERPRINT: noTls,
   TLS_JA4_FINGERPRINT: noTls,
 };
 
+/** Facts of certificates, by Envoy's names. */
+const certificateFacts: Readonly<Record<string, readonly string[]>> = {
+  DOWNSTREAM_PEER: [
+    ...["SUBJECT", "ISSUER", "SERIAL", "FINGERPRINT_1", "FINGERPRINT_256", "CERT"],
+    ...["CERT_V_START", "CERT_V_END", "URI_SAN", "DNS_SAN", "IP_SAN", "EMAIL_SAN"],
+    ...["OTHERNAME_SAN", "CHAIN_FINGERPRINTS_1", "CHAIN_FINGERPRINTS_256", "CHAIN_SERIALS"],
+    ...["ISSUER_FINGERPRINT_256", "ISSUER_SERIAL"],
+  ],
+  DOWNSTREAM_LOCAL: ["SUBJECT", "URI_SAN", "DNS_SAN", "IP_SAN", "EMAIL_SAN", "OTHERNAME_SAN"],
+  UPSTREAM_PEER: [
+    ...["SUBJECT", "ISSUER", "CERT", "CERT_V_START", "CERT_V_END"],
+    ...["URI_SAN", "DNS_SAN", "IP_SAN"],
+  ],
+  UPSTREAM_LOCAL: ["URI_SAN", "DNS_SAN", "IP_SAN"],
+};
+
+const certificateOperators: readonly (readonly [string, OperatorFactory])[] = Object.entries(
+  certificateFacts,
+).flatMap(([side, facts]) => facts.map((fact) => [`${side}_${fact}`, noTls] as const));
+
 /** All operators by name. HOSTNAME is added by the compiler, which knows it. */
-export const operators: ReadonlyMap<string, OperatorFactory> = new Map(
-  Object.entries({
+export const operators: ReadonlyMap<string, OperatorFactory> = new Map([
+  ...certificateOperators,
+  ...Object.entries({
     ...infoOperators,
     ...upstreamOperators,
     ...downstreamOperators,
     ...headerOperators,
   }),
-);
+]);
 
 /** Commands of Envoy 1.40 that need what Headgate does not have yet: refused by name. */
 export const unimplementedOperators: readonly RegExp[] = [
-  /^(BYTES|PACKETS)_RETRANSMITTED$/,
   /_WIRE_BYTES_(RECEIVED|SENT)$/,
   /_HEADER_BYTES_(RECEIVED|SENT)$/,
-  /^ROUNDTRIP_DURATION$/,
-  /^UPSTREAM_(PEER|LOCAL)_/,
-  /^DOWNSTREAM_(PEER|LOCAL)_/,
-  /^(UPSTREAM|CLUSTER|UPSTREAM_HOST)_METADATA$/,
-  /^METADATA$/,
-  /^UPSTREAM_FILTER_STATE$/,
-  /^(CEL|XFCC_VALUE|COALESCE|SPAN_ID|QUERY_PARAMS)$/,
+  /^(UPSTREAM|CLUSTER)_METADATA$/,
+  /^(CEL|XFCC_VALUE|COALESCE|QUERY_PARAMS|REQ_WITHOUT_QUERY)$/,
+  /^ROUTE_RESOLUTION_(COUNT|TIME_US)$/,
+  /^DOWNSTREAM_CX_RTT$/,
   /_DETECTED_CLOSE_TYPE$/,
-  /^DOWNSTREAM_LOCAL_CLOSE_REASON$/,
-  /^UPSTREAM_HOSTS_ATTEMPTED/,
+  /_LOCAL_CLOSE_REASON$/,
+  /_ATTEMPTED(_WITHOUT_PORT)?$/,
 ];
 
 /** Commands that may be cut: %REQ(X):8%. */
 export const truncatableOperators: ReadonlySet<string> = new Set([
   "REQ",
+  "REQUEST_HEADER",
   "RESP",
+  "RESPONSE_HEADER",
   "TRAILER",
+  "RESPONSE_TRAILER",
+  "METADATA",
   "PATH",
   "QUERY_PARAM",
   "ENVIRONMENT",

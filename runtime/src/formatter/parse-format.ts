@@ -1,7 +1,12 @@
 // Splits formats into literal texts and compiled %COMMANDS%; called by the compilers of text and
 // JSON.
 import type { FormatOperator } from "./format-context.ts";
-import { operators, truncatableOperators, unimplementedOperators } from "./operators.ts";
+import {
+  NOT_IMPLEMENTED,
+  operators,
+  truncatableOperators,
+  unimplementedOperators,
+} from "./operators.ts";
 import type { OperatorFactory } from "./operators.ts";
 
 /** What is wrong with a format; `operator` is set when Envoy knows it and Headgate does not yet. */
@@ -91,18 +96,20 @@ function compileCommand(
 ): FormatOperator | FormatError {
   const factory = name === "HOSTNAME" ? hostnameFactory(hostname) : operators.get(name);
   if (factory === undefined) {
-    const isUnimplemented = unimplementedOperators.some((pattern) => pattern.test(name));
-    const message = isUnimplemented
-      ? `the command %${name}% is not implemented by Headgate yet`
-      : `not supported field in StreamInfo: ${name}`;
-    return { message, isUnimplemented };
+    if (unimplementedOperators.some((pattern) => pattern.test(name))) return notImplemented(name);
+    return { message: `not supported field in StreamInfo: ${name}`, isUnimplemented: false };
   }
   if (hasLength && !truncatableOperators.has(name)) {
     return { message: `${name} does not allow length to be specified`, isUnimplemented: false };
   }
   const operator = factory(args);
   if (typeof operator === "function") return operator;
+  if (operator === NOT_IMPLEMENTED) return notImplemented(args === "" ? name : `${name}(${args})`);
   return { message: `${name} ${operator}`, isUnimplemented: false };
+}
+
+function notImplemented(command: string): FormatError {
+  return { message: `the command %${command}% ${NOT_IMPLEMENTED}`, isUnimplemented: true };
 }
 
 function hostnameFactory(hostname: string): OperatorFactory {
