@@ -59,7 +59,11 @@ export const wasiFunctions: readonly ToolchainImport[] = [
     "the configured variables, never the host's own",
   ),
   wasi("environ_sizes_get", [outU32("count"), outU32("size")], "sizes of the same"),
-  wasi("clock_res_get", [integer("clock_id"), outU64("resolution")], "1 nanosecond"),
+  wasi(
+    "clock_res_get",
+    [integer("clock_id"), outU64("resolution")],
+    "1 nanosecond for clocks 0 and 1, else errno 58",
+  ),
   wasi(
     "clock_time_get",
     [integer("clock_id"), integer64("precision"), outU64("time")],
@@ -67,7 +71,7 @@ export const wasiFunctions: readonly ToolchainImport[] = [
   ),
   wasi("fd_advise", [fd, integer64("offset"), integer64("length"), integer("advice")], "0"),
   wasi("fd_allocate", [fd, integer64("offset"), integer64("length")], badUnlessStandard),
-  wasi("fd_close", [fd], "0"),
+  wasi("fd_close", [fd], "0, and a log line"),
   wasi("fd_datasync", [fd], badUnlessStandard),
   wasi("fd_fdstat_get", [fd, outStruct("fdstat")], "1 and 2 may be written, else errno 8"),
   wasi("fd_fdstat_set_flags", [fd, flags], "errno 52"),
@@ -93,8 +97,12 @@ export const wasiFunctions: readonly ToolchainImport[] = [
     [fd, outStruct("buffer"), size("buffer_size"), integer64("cookie"), outU32("used")],
     "errno 20, none used",
   ),
-  wasi("fd_renumber", [fd, id("to")], "errno 8, for 1 and 2 errno 58"),
-  wasi("fd_seek", [fd, integer64("offset"), integer("whence"), outU64("new_offset")], "0"),
+  wasi("fd_renumber", [fd, id("to")], "errno 58 between 1 and 2, else errno 8"),
+  wasi(
+    "fd_seek",
+    [fd, integer64("offset"), integer("whence"), outU64("new_offset")],
+    "0, and a log line",
+  ),
   wasi("fd_sync", [fd], badUnlessStandard),
   wasi("fd_tell", [fd, outU64("offset")], "position 0 of 1 and 2, else errno 8"),
   wasi(
@@ -148,13 +156,13 @@ export const wasiFunctions: readonly ToolchainImport[] = [
   wasi("proc_exit", [integer("code")], "stops the guest", []),
   wasi("random_get", [outStruct("buffer"), size("buffer_size")], "above 65536 bytes errno 28"),
   wasi("sched_yield", [], "0"),
-  wasi("sock_accept", [fd, flags, outU32("accepted_fd")], unsupported),
+  wasi("sock_accept", [fd, flags, outU32("accepted_fd")], "errno 58, descriptor 0"),
   wasi(
     "sock_recv",
     [fd, ...vectors, integer("in_flags"), outU32("received"), outU32("out_flags")],
-    unsupported,
+    "errno 58, none received, no flags",
   ),
-  wasi("sock_send", [fd, ...vectors, flags, outU32("sent")], unsupported),
+  wasi("sock_send", [fd, ...vectors, flags, outU32("sent")], "errno 58, none sent"),
   wasi("sock_shutdown", [fd, integer("how")], unsupported),
 ];
 
