@@ -52,6 +52,11 @@ export const timeouts: Group = {
     cx_requests: { hcm: { common_http_protocol_options: { max_requests_per_connection: 1 } } },
     cx_requests_two: { hcm: { common_http_protocol_options: { max_requests_per_connection: 2 } } },
     stream_max: { hcm: { common_http_protocol_options: { max_stream_duration: "0.2s" } } },
+    internal: {
+      hcm: {
+        internal_address_config: { cidr_ranges: [{ address_prefix: "127.0.0.0", prefix_len: 8 }] },
+      },
+    },
     no_delayed_close: { hcm: { delayed_close_timeout: "0s" } },
     drain_short: {
       hcm: {
@@ -233,6 +238,15 @@ export const timeouts: Group = {
       id: "timeout-header-honoured",
       title: "x-envoy-upstream-rq-timeout-ms of a client (check 38)",
       connections: one(get("/rest", "x-envoy-upstream-rq-timeout-ms: 200")),
+      replies: [SLOW],
+    },
+    {
+      id: "timeout-header-internal",
+      title: "x-envoy-upstream-rq-timeout-ms of an internal client ends the request (check 38)",
+      connections: one(
+        get("/", "X-Forwarded-For: 127.0.0.5", "x-envoy-upstream-rq-timeout-ms: 250"),
+        "internal",
+      ),
       replies: [SLOW],
     },
     {

@@ -1,0 +1,50 @@
+// Holds CHECKS.md to the cases: no number is missing, and what a row names is there.
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { CONFIG_CASES, GROUPS } from "./cases/index.ts";
+import { matchesName } from "./known-differences.ts";
+import { REPOSITORY } from "./target.ts";
+
+const CHECKS = 71;
+
+interface Row {
+  readonly number: number;
+  readonly proof: string;
+}
+
+const page = readFileSync(join(REPOSITORY, "conformance/envoy/CHECKS.md"), "utf8");
+const rows: readonly Row[] = [...page.matchAll(/^\| (\d+) \| .* \| (.*) \|$/gm)].map(
+  ([, number = "", proof = ""]) => ({ number: Number(number), proof }),
+);
+const ids = [...GROUPS.flatMap((group) => group.cases), ...CONFIG_CASES].map((one) => one.id);
+
+function isThere(name: string): boolean {
+  if (name.includes("/")) return existsSync(join(REPOSITORY, name));
+  return ids.some((id) => matchesName(name, id));
+}
+
+test("every check has one row, in order", () => {
+  const all = Array.from({ length: CHECKS }, (_, index) => index + 1);
+  expect(rows.map((row) => row.number)).toEqual(all);
+});
+
+test("every row names cases or files that exist, or says what must come first", () => {
+  const missing = rows.flatMap(({ number, proof }) => {
+    if (/^later: \S/.test(proof)) return [];
+    return proof.split(", ").flatMap((name) => (isThere(name) ? [] : [`${number}: ${name}`]));
+  });
+  expect(missing).toEqual([]);
+});
+
+test("a case whose title names a check stands in that check's row", () => {
+  const lost = GROUPS.flatMap((group) => group.cases).flatMap((one) => {
+    const number = Number(/\(check (\d+)\)/.exec(one.title)?.[1] ?? 0);
+    const row = rows.find((each) => each.number === number);
+    // Numbers above the last row belong to what later versions add.
+    if (row === undefined || row.proof.startsWith("later")) return [];
+    const names = row.proof.split(", ");
+    return names.some((name) => matchesName(name, one.id)) ? [] : [`${number}: ${one.id}`];
+  });
+  expect(lost).toEqual([]);
+});
