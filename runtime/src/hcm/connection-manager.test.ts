@@ -56,8 +56,10 @@ describe("a request", () => {
     const w = world();
     w.send(GET + GET.replace("GET /", "GET /2"));
     expect(w.routers.length).toBe(1);
+    expect(w.stats.gauge("http.main.downstream_cx_rx_bytes_buffered").value).toBe(GET.length + 1);
     w.router.respond(200, "one");
     w.pump();
+    expect(w.stats.gauge("http.main.downstream_cx_rx_bytes_buffered").value).toBe(0);
     expect(w.routers.length).toBe(2);
     w.router.respond(200, "two");
     expect(w.io.sent).toMatch(/one.*two$/s);
@@ -107,6 +109,27 @@ describe("a response", () => {
     w.router.data("", true);
     expect(w.io.sent.endsWith("1\r\na\r\n1\r\nb\r\n1\r\nc\r\n0\r\n\r\n")).toBe(true);
     expect(w.log[0]).toContain("|0|3|");
+  });
+
+  test("that waits for the kernel is in the gauge until it left, or the connection is gone", () => {
+    const w = world();
+    const buffered = (): number => w.stats.gauge("http.main.downstream_cx_tx_bytes_buffered").value;
+    w.send(GET);
+    w.io.isFast = false;
+    w.io.writeQueueBytes = 300;
+    w.router.respond(200, "a", false);
+    expect(buffered()).toBe(300);
+    w.io.writeQueueBytes = 700;
+    w.router.data("b", false);
+    expect(buffered()).toBe(700);
+    w.io.isFast = true;
+    w.connection.onWritable();
+    expect(buffered()).toBe(0);
+    w.io.isFast = false;
+    w.router.data("c", false);
+    expect(buffered()).toBe(700);
+    w.breakOff();
+    expect(buffered()).toBe(0);
   });
 
   test("to HEAD has no body", () => {

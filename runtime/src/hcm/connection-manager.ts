@@ -96,6 +96,9 @@ export class ConnectionManager
   isPeerGone: boolean = false;
   /** A stream was under way when the peer left. */
   #hadStreamAtEnd: boolean = false;
+  /** What it has in the gauges of buffered bytes. */
+  #txBuffered: number = 0;
+  #rxBuffered: number = 0;
   // Only with the timeouts that need them.
   #headersTimer: StreamTimer | null = null;
   #durationTimer: StreamTimer | null;
@@ -123,6 +126,7 @@ export class ConnectionManager
     this.#factory.recycleStreams();
     if (this.#isClosed) return;
     this.#context.stats.cxRxBytesTotal.add(length);
+    if (this.#rxBuffered > 0) this.#setRxBuffered(0);
     if (this.#codec === null && this.#context.overload.shedCodec.occurs()) {
       this.#context.stats.rqOverloadClose.inc();
       this.callbacks.closeAfterFlush(this.#context.config.delayedCloseTimeoutMs);
@@ -142,6 +146,7 @@ export class ConnectionManager
   }
 
   onWritable(): void {
+    this.#setTxBuffered(0);
     this.#codec?.onWritable();
   }
 
@@ -157,6 +162,8 @@ export class ConnectionManager
     this.#cancel(this.#durationTimer);
     this.#cancel(this.#drainTimer);
     this.#cancel(this.#shutdownTimer);
+    this.#setTxBuffered(0);
+    this.#setRxBuffered(0);
     stats.cxActive.dec();
     if (this.#codec !== null) stats.cxHttp1Active.dec();
     stats.cxDestroy.inc();
@@ -195,17 +202,17 @@ export class ConnectionManager
 
   write(bytes: Buffer): boolean {
     this.#context.stats.cxTxBytesTotal.add(bytes.length);
-    return this.callbacks.io.write(bytes);
+    return this.#flows(this.callbacks.io.write(bytes));
   }
 
   writeText(text: string): boolean {
     this.#context.stats.cxTxBytesTotal.add(text.length);
-    return this.callbacks.io.writeText(text);
+    return this.#flows(this.callbacks.io.writeText(text));
   }
 
   writeLent(buffer: Buffer, from: number, to: number): boolean {
     this.#context.stats.cxTxBytesTotal.add(to - from);
-    return this.callbacks.io.writeLent(buffer, from, to);
+    return this.#flows(this.callbacks.io.writeLent(buffer, from, to));
   }
 
   readDisable(disabled: boolean): void {
@@ -214,6 +221,7 @@ export class ConnectionManager
 
   unread(bytes: Buffer): void {
     this.#context.stats.cxRxBytesTotal.add(-bytes.length);
+    this.#setRxBuffered(this.#rxBuffered + bytes.length);
     this.callbacks.io.unread(bytes);
   }
 
@@ -314,6 +322,22 @@ export class ConnectionManager
   }
 
   // ---- Private parts.
+
+  /** Counts what the kernel did not take, which stops its source. */
+  #flows(isTaken: boolean): boolean {
+    if (!isTaken) this.#setTxBuffered(this.callbacks.io.writeQueueBytes);
+    return isTaken;
+  }
+
+  #setTxBuffered(bytes: number): void {
+    this.#context.stats.cxTxBytesBuffered.add(bytes - this.#txBuffered);
+    this.#txBuffered = bytes;
+  }
+
+  #setRxBuffered(bytes: number): void {
+    this.#context.stats.cxRxBytesBuffered.add(bytes - this.#rxBuffered);
+    this.#rxBuffered = bytes;
+  }
 
   /** The stream's idle timeout while there is one, else the connection's; 0 = none. */
   #idleLimitMs(): number {

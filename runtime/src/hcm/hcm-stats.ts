@@ -19,9 +19,7 @@ const restingGauges: readonly string[] = [
   "downstream_cx_http1_soft_drain",
   "downstream_cx_http2_active",
   "downstream_cx_http3_active",
-  "downstream_cx_rx_bytes_buffered",
   "downstream_cx_ssl_active",
-  "downstream_cx_tx_bytes_buffered",
   "downstream_cx_upgrades_active",
 ];
 const tracingCounters: readonly string[] = [
@@ -84,6 +82,10 @@ export class HcmStats {
   readonly cxProtocolError: Counter;
   readonly cxRxBytesTotal: Counter;
   readonly cxTxBytesTotal: Counter;
+  /** Read, and waiting for the request before it to end. */
+  readonly cxRxBytesBuffered: Gauge;
+  /** Written, and not taken by the kernel. */
+  readonly cxTxBytesBuffered: Gauge;
   readonly cxLengthMs: Histogram;
   // Requests.
   readonly rqTotal: Counter;
@@ -136,6 +138,8 @@ export class HcmStats {
     this.cxProtocolError = store.counter(`${cx}protocol_error`);
     this.cxRxBytesTotal = store.counter(`${cx}rx_bytes_total`);
     this.cxTxBytesTotal = store.counter(`${cx}tx_bytes_total`);
+    this.cxRxBytesBuffered = store.gauge(`${cx}rx_bytes_buffered`);
+    this.cxTxBytesBuffered = store.gauge(`${cx}tx_bytes_buffered`);
     this.cxLengthMs = store.histogram(`${cx}length_ms`);
     this.rqTotal = store.counter(`${rq}total`);
     this.rqActive = store.gauge(`${rq}active`);

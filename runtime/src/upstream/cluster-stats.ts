@@ -57,7 +57,6 @@ const restingGauges: readonly string[] = [
   "membership_healthy",
   "membership_total",
   "upstream_cx_rx_bytes_buffered",
-  "upstream_cx_tx_bytes_buffered",
   "version",
   "warming_state",
 ];
@@ -87,6 +86,8 @@ export class ClusterStats {
   readonly cxDestroyRemoteWithActive: Counter;
   readonly cxRxBytesTotal: Counter;
   readonly cxTxBytesTotal: Counter;
+  /** Written, and not taken by the kernel. */
+  readonly cxTxBytesBuffered: Gauge;
   readonly flowBackedUp: Counter;
   readonly flowDrained: Counter;
   readonly flowPausedReading: Counter;
@@ -134,6 +135,7 @@ export class ClusterStats {
     );
     this.cxRxBytesTotal = store.counter(`${scope}upstream_cx_rx_bytes_total`);
     this.cxTxBytesTotal = store.counter(`${scope}upstream_cx_tx_bytes_total`);
+    this.cxTxBytesBuffered = store.gauge(`${scope}upstream_cx_tx_bytes_buffered`);
     this.flowBackedUp = store.counter(`${scope}upstream_flow_control_backed_up_total`);
     this.flowDrained = store.counter(`${scope}upstream_flow_control_drained_total`);
     this.flowPausedReading = store.counter(`${scope}upstream_flow_control_paused_reading_total`);

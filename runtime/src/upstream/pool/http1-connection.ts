@@ -64,6 +64,8 @@ export class Http1PoolConnection
   #isInCodec: boolean = false;
   #hasResponseBytes: boolean = false;
   #isBackedUp: boolean = false;
+  /** What it has in the gauge of buffered bytes. */
+  #txBuffered: number = 0;
   /** The peer sent FIN or RST. */
   #isRemoteGone: boolean = false;
   /** The socket is gone: nothing is left to close. */
@@ -213,6 +215,7 @@ export class Http1PoolConnection
   }
 
   onWritable(): void {
+    this.#setTxBuffered(0);
     if (this.#state !== State.Busy) return;
     this.#codec.onWritable();
   }
@@ -239,17 +242,17 @@ export class Http1PoolConnection
 
   write(bytes: Buffer): boolean {
     this.#stats.cxTxBytesTotal.add(bytes.length);
-    return this.#io.write(bytes);
+    return this.#flows(this.#io.write(bytes));
   }
 
   writeText(text: string): boolean {
     this.#stats.cxTxBytesTotal.add(text.length);
-    return this.#io.writeText(text);
+    return this.#flows(this.#io.writeText(text));
   }
 
   writeLent(buffer: Buffer, from: number, to: number): boolean {
     this.#stats.cxTxBytesTotal.add(to - from);
-    return this.#io.writeLent(buffer, from, to);
+    return this.#flows(this.#io.writeLent(buffer, from, to));
   }
 
   unread(bytes: Buffer): void {
@@ -356,6 +359,17 @@ export class Http1PoolConnection
 
   // ---- Private parts.
 
+  /** Counts what the kernel did not take, which stops its source. */
+  #flows(isTaken: boolean): boolean {
+    if (!isTaken) this.#setTxBuffered(this.#io.writeQueueBytes);
+    return isTaken;
+  }
+
+  #setTxBuffered(bytes: number): void {
+    this.#stats.cxTxBytesBuffered.add(bytes - this.#txBuffered);
+    this.#txBuffered = bytes;
+  }
+
   /** No more bytes will come. They may end a body, break one, or mean that nothing was answered. */
   #endOfInput(): void {
     if (this.#state !== State.Busy) {
@@ -431,6 +445,7 @@ export class Http1PoolConnection
     const wasConnecting = this.#state === State.Connecting;
     if (hadStream) this.#endStream();
     this.#state = State.Closed;
+    this.#setTxBuffered(0);
     timers.cancel(this);
     stats.cxActive.dec();
     this.#hostStats.cxActive.dec();
