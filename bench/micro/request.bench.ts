@@ -12,6 +12,7 @@ import { loadConfig } from "../../runtime/src/server/config-loading.ts";
 import { PluginModuleLoader } from "../../runtime/src/server/plugin-modules.ts";
 import { ProcessLog } from "../../runtime/src/server/process-log.ts";
 import type { FromWorker, WorkerBirth } from "../../runtime/src/server/protocol.ts";
+import { PulseMemory } from "../../runtime/src/server/pulse.ts";
 import { systemSurroundings } from "../../runtime/src/server/surroundings.ts";
 import { WorkerServer } from "../../runtime/src/server/worker.ts";
 import { breakerMemory } from "../../runtime/src/upstream/circuit-breaker.ts";
@@ -36,6 +37,7 @@ const birth: WorkerBirth = {
   logFormat: "",
   logPath: "",
   breakerMemory: breakerMemory(2, CLUSTERS_MAX),
+  pulseMemory: PulseMemory.create(1).memory,
   clustersMax: CLUSTERS_MAX,
   connectionMemory: sharedCountsMemory(1, connectionCells(1)),
   listenersMax: 1,
@@ -62,6 +64,7 @@ async function startWorker(filters: FilterSetup, module: string): Promise<Memory
       serviceCluster: "",
       serviceZone: "",
       sigtermDrainMs: 0,
+      workerStuckKillMs: 0,
       adminAddressPath: "",
       takeover: {
         mode: "off",

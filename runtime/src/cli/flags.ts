@@ -206,6 +206,12 @@ export const flags: readonly Flag[] = [
     status: "headgate",
     help: "seconds that streams in flight get after SIGTERM or SIGINT, default 10",
   },
+  {
+    name: "worker-stuck-kill-s",
+    type: "uint",
+    status: "headgate",
+    help: "seconds after which a worker that is stuck is replaced, default 10; 0 = never",
+  },
 ];
 
 function accepted(name: string, type: Flag["type"]): Flag {

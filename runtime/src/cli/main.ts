@@ -74,6 +74,7 @@ function optionsOf(line: CommandLine, workerEntry: URL): ServerOptions {
     drainTimeMs: number("drain-time-s", 600) * 1000,
     drainStrategy: text("drain-strategy") === "immediate" ? "immediate" : "gradual",
     sigtermDrainMs: number("sigterm-drain-s", 10) * 1000,
+    workerStuckKillMs: number("worker-stuck-kill-s", 10) * 1000,
     adminAddressPath: text("admin-address-path"),
     takeover: takeoverOptions(line),
     logLevel: logLevelOf(text("log-level", "info")) ?? LogLevel.Info,

@@ -41,6 +41,8 @@ export interface ServerOptions {
   readonly drainStrategy: "gradual" | "immediate";
   /** Milliseconds that streams in flight get after SIGTERM. Default 10000. */
   readonly sigtermDrainMs: number;
+  /** A worker whose event loop is stuck for so long is replaced; 0 = never. Default 10000. */
+  readonly workerStuckKillMs: number;
   /** File for the admin interface's address; "" = none. */
   readonly adminAddressPath: string;
   readonly takeover: TakeoverOptions;

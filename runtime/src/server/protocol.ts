@@ -25,6 +25,8 @@ export interface WorkerBirth {
   readonly connectionMemory: SharedArrayBuffer;
   /** Listeners that have room in it. */
   readonly listenersMax: number;
+  /** Heartbeats of all threads: PulseMemory. */
+  readonly pulseMemory: SharedArrayBuffer;
   /** Milliseconds between flushes of access logs. */
   readonly fileFlushIntervalMs: number;
 }

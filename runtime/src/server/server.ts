@@ -33,6 +33,7 @@ import { RuntimeControl } from "./runtime-control.ts";
 import { reportStart } from "./start-report.ts";
 import type { TakeoverHost } from "./takeover-offer.ts";
 import { Takeover } from "./takeover.ts";
+import { ThreadWatch } from "./thread-watch.ts";
 import { WorkerPool } from "./worker-pool.ts";
 import type { CatchUp } from "./worker-pool.ts";
 
@@ -64,6 +65,7 @@ export class Server {
   readonly #takeover: Takeover;
   readonly #retirement: Retirement;
   readonly #overload: OverloadControl;
+  #threadWatch: ThreadWatch | null = null;
   /** Of the admin interface's access logs; null = it has none. */
   #sinks: FileSinks | null = null;
   #requestQuit: (reason: string) => void;
@@ -219,6 +221,7 @@ export class Server {
     this.#drains.close();
     this.#retirement.close();
     this.#takeover.close();
+    this.#threadWatch?.close();
     this.#updates.close();
     this.#overload.close();
     this.#mainStats.close();
@@ -252,6 +255,13 @@ export class Server {
       this.log.logger("config").log(LogLevel.Warning, describeProblem(warning));
     }
     this.#mainStats.startFlushing(config.statsFlushIntervalMs);
+    this.#threadWatch = new ThreadWatch({
+      pool: this.#pool,
+      stats: this.stats.store,
+      logger: this.#logger,
+      config: config.watchdogs,
+      stuckKillMs: this.options.workerStuckKillMs,
+    });
     await this.#findPredecessor();
     // The admin interface of the process that runs stays until this one is ready.
     if (!this.#takeover.hasPredecessor) await this.#startAdmin(config);

@@ -6,6 +6,7 @@ import { LogLevel } from "../core/logger.ts";
 import type { Logger } from "../core/logger.ts";
 import type { ClusterMembership, DynamicRouteTable } from "../config/snapshot.ts";
 import type { StatDefinition } from "../stats/store.ts";
+import { guestMarkText } from "../wasm/guest-mark.ts";
 import type {
   FromWorker,
   ListenerAddress,
@@ -14,6 +15,8 @@ import type {
   ToWorker,
   WorkerBirth,
 } from "./protocol.ts";
+import { PulseMemory } from "./pulse.ts";
+import type { WatchedThread } from "./watchdog.ts";
 
 /** What is applied: everything of a prepare message but what the pool knows itself. */
 export type Version = Omit<PrepareMessage, "type" | "bound">;
@@ -22,7 +25,7 @@ export interface WorkerPoolOptions {
   readonly count: number;
   /** The module that a worker runs: worker-entry.ts, or the bundle itself. */
   readonly entry: URL;
-  readonly birth: Omit<WorkerBirth, "index" | "kind">;
+  readonly birth: Omit<WorkerBirth, "index" | "kind" | "pulseMemory">;
   readonly logger: Logger;
   readonly events: WorkerPoolEvents;
   /** Asked when a dead worker's successor comes up: what has changed since the version in force. */
@@ -74,8 +77,11 @@ interface Answer {
 export class WorkerPool {
   readonly #options: WorkerPoolOptions;
   readonly #members: Member[];
+  readonly #pulse: PulseMemory;
   #nextId: number = 0;
   #current: Version | null = null;
+  /** On its way to the workers. */
+  #preparing: Version | null = null;
   #addresses: readonly ListenerAddress[];
   #queue: Promise<unknown>;
   #isStopping: boolean = false;
@@ -88,6 +94,7 @@ export class WorkerPool {
   constructor(options: WorkerPoolOptions) {
     this.#options = options;
     this.#members = [];
+    this.#pulse = PulseMemory.create(options.count);
     this.#addresses = [];
     this.#queue = Promise.resolve();
     this.#restartDelayMs = RESTART_DELAY_MS;
@@ -119,6 +126,41 @@ export class WorkerPool {
     for (const member of this.#members) member.post(message);
   }
 
+  // ---- For the watchdog.
+
+  beatMain(): void {
+    this.#pulse.beatMain();
+  }
+
+  /** A worker ends the process when the main thread is stuck for so long; 0 = never. */
+  setMainKillMs(ms: number): void {
+    this.#pulse.setMainKillMs(ms);
+  }
+
+  watchedThreads(): WatchedThread[] {
+    return this.#members.map((member) => ({
+      name: member.name,
+      isWatched: member.isOnline && !member.isDead,
+      beats: this.#pulse.read(member.index).beats,
+      id: member.id,
+    }));
+  }
+
+  /** What runs in the worker: "plugin NAME, CALLBACK", or "" when no guest does. */
+  guestOf(name: string): string {
+    const member = this.#members.find((other) => other.name === name);
+    if (member === undefined) return "";
+    const { plugin, callback } = this.#pulse.read(member.index);
+    const versions = [this.#current, this.#preparing];
+    const names = versions.flatMap((v) => v?.snapshot.plugins.map((p) => p.name) ?? []);
+    return guestMarkText(plugin, callback, names);
+  }
+
+  /** Ends a worker now; it is replaced. */
+  kill(name: string, reason: string): void {
+    this.#members.find((member) => member.name === name)?.kill(reason);
+  }
+
   /** Drains all workers; after `deadlineMs` connections that are left are reset. */
   async stop(deadlineMs: number): Promise<void> {
     this.#endRestarts();
@@ -137,7 +179,9 @@ export class WorkerPool {
   async #apply(version: Version, options: ApplyOptions): Promise<readonly string[]> {
     const members = this.#membersToAsk();
     if (members.length === 0) return ["no worker is up: they are being replaced"];
+    this.#preparing = version;
     const problems = await this.#prepare(members, version, options);
+    this.#preparing = null;
     if (problems.length > 0) {
       for (const member of members) member.post({ type: "abort", version: version.version });
       return problems;
@@ -185,7 +229,15 @@ export class WorkerPool {
   #create(index: number): Member {
     const id = this.#nextId;
     this.#nextId += 1;
-    const member = new Member(id, index, this.#options, () => this.#onDeath(member));
+    const { entry, birth, events } = this.#options;
+    this.#pulse.clear(index);
+    const data: WorkerBirth = {
+      kind: "headgate-worker",
+      index,
+      pulseMemory: this.#pulse.memory,
+      ...birth,
+    };
+    const member = new Member(id, entry, data, events, () => this.#onDeath(member));
     return member;
   }
 
@@ -268,15 +320,20 @@ class Member {
   isUp: boolean = false;
   #isDead: boolean;
 
-  constructor(id: number, index: number, options: WorkerPoolOptions, onDeath: () => void) {
+  constructor(
+    id: number,
+    entry: URL,
+    workerData: WorkerBirth,
+    events: WorkerPoolEvents,
+    onDeath: () => void,
+  ) {
     this.id = id;
-    this.index = index;
+    this.index = workerData.index;
     this.bornMs = performance.now();
     this.deathReason = "";
-    this.#events = options.events;
+    this.#events = events;
     this.#isDead = false;
-    const workerData: WorkerBirth = { kind: "headgate-worker", index, ...options.birth };
-    this.#worker = new Worker(options.entry, { workerData, name: `wrk:worker_${index}` });
+    this.#worker = new Worker(entry, { workerData, name: `wrk:${this.name}` });
     this.#worker.on("message", (message: FromWorker) => this.#onMessage(message));
     this.#worker.on("error", (error: Error) => {
       this.deathReason = error.stack ?? error.message;
@@ -290,8 +347,23 @@ class Member {
     });
   }
 
+  get name(): string {
+    return `worker_${this.index}`;
+  }
+
   get isDead(): boolean {
     return this.#isDead;
+  }
+
+  /** Its event loop runs. */
+  get isOnline(): boolean {
+    return this.engineName !== "";
+  }
+
+  kill(reason: string): void {
+    if (this.#isDead) return;
+    this.deathReason ||= reason;
+    void this.#worker.terminate();
   }
 
   post(message: ToWorker): void {

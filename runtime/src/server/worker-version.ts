@@ -56,6 +56,8 @@ export interface WorkerContext {
   /** Made with the first version, which names the node. */
   wasmHost: WasmHost | null;
   readonly drain: DrainManager;
+  /** Which guest runs, in shared memory. */
+  readonly guestMark: Int32Array;
   /** Chains that were replaced and still have connections. */
   readonly leaving: Set<ListenerChain>;
 }
@@ -236,6 +238,7 @@ export class WorkerVersion {
       logger: log,
       node: this.#snapshot.node,
       workerIndex: this.#context.index,
+      guestMark: this.#context.guestMark,
     });
     for (const [index, key] of pluginKeys(this.#snapshot)) {
       const handle = this.#preparePlugin(key, index, problems);

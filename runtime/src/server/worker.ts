@@ -15,6 +15,7 @@ import type { StatDefinition } from "../stats/store.ts";
 import { openBreakerMemory } from "../upstream/circuit-breaker.ts";
 import { ClusterManager } from "../upstream/cluster-manager.ts";
 import { DrainManager } from "./drain-manager.ts";
+import { PulseMemory } from "./pulse.ts";
 import { ProcessLog } from "./process-log.ts";
 import type {
   FromWorker,
@@ -254,6 +255,7 @@ function createContext(
     }),
     wasmHost: null,
     drain: new DrainManager(clock, random, birth.drain),
+    guestMark: new PulseMemory(birth.pulseMemory).guestMark(birth.index),
     leaving: new Set(),
     overload: new OverloadState(random),
     connectionCounts: openSharedCounts(

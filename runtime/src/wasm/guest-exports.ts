@@ -1,9 +1,14 @@
 // The functions of one instance that the host calls, looked up once; null = no need to call.
 import { findCallback } from "proxy-wasm-types";
 import type { CompiledModule } from "./compiled-module.ts";
+import { markFunction } from "./guest-mark.ts";
 
 /** An exported function. Results and parameters beyond its own are dropped by the engine. */
-export type GuestFunction = (a: number, b: number, c: number, d: number, e: number) => unknown;
+export interface GuestFunction {
+  (a: number, b: number, c: number, d: number, e: number): unknown;
+  /** Which callback it is, as guest-mark.ts has it; 0 = several. Set on all that are entered. */
+  mark?: number;
+}
 
 /** What a callback answers when nobody calls it. */
 const CONTINUE = 0;
@@ -47,7 +52,9 @@ export class GuestExports {
   ) {
     const plain = (name: string): GuestFunction | null => {
       const found = instance.exports[name];
-      return typeof found === "function" ? (found as GuestFunction) : null;
+      if (typeof found !== "function") return null;
+      markFunction(found as GuestFunction, name);
+      return found as GuestFunction;
     };
     const callback = (name: string): GuestFunction | null => {
       if (allowed !== null && !allowed.has(name)) return null;

@@ -1,10 +1,13 @@
 // Who a plugin is, as guests, logs and properties are told; made once per plugin.
 import type { WasmPluginConfig } from "../config/snapshot.ts";
+import { pluginMark } from "./guest-mark.ts";
 
 export class PluginIdentity {
   readonly name: string;
   readonly rootId: string;
   readonly vmId: string;
+  /** Of the name, for the watchdog. */
+  readonly mark: number;
   /** Bytes of on_configure. */
   readonly configuration: Uint8Array;
   /** Header answer 1 holds the headers only, body callbacks go on. */
@@ -20,6 +23,7 @@ export class PluginIdentity {
     this.name = config.name;
     this.rootId = config.rootId;
     this.vmId = config.vmId;
+    this.mark = pluginMark(config.name);
     this.configuration = config.pluginConfiguration;
     this.allowOnHeadersStopIteration = config.allowOnHeadersStopIteration;
     this.failOpenLegacy = config.failOpenLegacy;

@@ -18,6 +18,8 @@ export interface VmServices {
   /** Null = every cluster is unknown. */
   readonly callouts: Callouts | null;
   readonly shared: SharedStore;
+  /** Cells that say which guest runs, for the watchdog; see guest-mark.ts. */
+  readonly mark: Int32Array;
   /** Traps: an import of the guest that calls it stops the guest for good. Never returns. */
   readonly trap: () => void;
 }

@@ -9,6 +9,7 @@ import { ContextTable } from "./context-table.ts";
 import type { Context, DeferredKind } from "./context.ts";
 import { GuestExports, type GuestFunction } from "./guest-exports.ts";
 import type { GuestLog } from "./guest-log.ts";
+import { INITIALISATION_MARK } from "./guest-mark.ts";
 import { createImports } from "./hostcalls/index.ts";
 import { GuestMemory } from "./memory.ts";
 import { Phase } from "./phase.ts";
@@ -63,6 +64,7 @@ export class Vm implements Allocator {
   readonly metrics: MetricTable;
   readonly log: GuestLog;
   readonly #owner: VmOwner;
+  readonly #mark: Int32Array;
   #exports: GuestExports | null = null;
   /** The context of the running callback; null = the guest does not run. */
   current: Context | null = null;
@@ -92,6 +94,7 @@ export class Vm implements Allocator {
     this.metrics = new MetricTable(services.stats, services.gauges);
     this.log = log;
     this.#owner = owner;
+    this.#mark = services.mark;
     this.phase = Phase.Initialize;
     this.#deferred = [];
     this.#instantiate(module);
@@ -120,7 +123,11 @@ export class Vm implements Allocator {
     this.current = context;
     this.effective = context;
     this.isIterationStopped = false;
+    const mark = this.#mark;
+    mark[1] = callback.mark as number;
+    mark[0] = context.plugin.mark;
     const answer = this.#enter(callback, a, b, c, d, e);
+    mark[0] = 0;
     this.current = null;
     this.effective = null;
     if (context.isRouteStale) context.flushRoute();
@@ -252,7 +259,10 @@ export class Vm implements Allocator {
 
   #run(entry: GuestFunction | null): void {
     if (entry === null || this.failure !== null) return;
+    this.#mark[1] = entry.mark as number;
+    this.#mark[0] = INITIALISATION_MARK;
     this.#enter(entry, 0, 0, 0, 0, 0);
+    this.#mark[0] = 0;
   }
 
   /** The guest called what it may not call now. */

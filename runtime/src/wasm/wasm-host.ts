@@ -9,6 +9,7 @@ import type { Callouts } from "./callout.ts";
 import type { CompiledModule } from "./compiled-module.ts";
 import { ReloadBackoff } from "./failure-policy.ts";
 import { GuestLog } from "./guest-log.ts";
+import { GUEST_MARK_CELLS } from "./guest-mark.ts";
 import type { SharedGauges } from "./metrics.ts";
 import { Plugin, PluginError } from "./plugin.ts";
 import { SharedStore } from "./shared-store.ts";
@@ -28,6 +29,8 @@ export interface WasmHostContext {
   readonly callouts?: Callouts;
   /** Gauges of the process. Default: `stats`, right for a process of one thread. */
   readonly gauges?: SharedGauges;
+  /** Shared cells of this thread, for the watchdog. Default: cells that nobody reads. */
+  readonly guestMark?: Int32Array;
 }
 
 const RUNTIME_DEFAULT = "envoy.wasm.runtime.v8";
@@ -50,6 +53,7 @@ export class WasmHost {
       node: context.node,
       callouts: context.callouts ?? null,
       shared: new SharedStore(),
+      mark: context.guestMark ?? new Int32Array(GUEST_MARK_CELLS),
       trap: createTrap(),
     };
     this.#log = new GuestLog(context.logger.logger("wasm"));

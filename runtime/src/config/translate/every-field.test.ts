@@ -82,6 +82,14 @@ const contexts: Readonly<Record<string, Context>> = {
     base: { clusters: [cluster()] },
     place: (m) => ({ static_resources: m }),
   },
+  [`${CONFIG}.bootstrap.v3.Watchdogs`]: {
+    base: {},
+    place: (m) => ({ ...boot(), watchdogs: m }),
+  },
+  [`${CONFIG}.bootstrap.v3.Watchdog`]: {
+    base: {},
+    place: (m) => ({ ...boot(), watchdogs: { worker_watchdog: m } }),
+  },
   [`${CONFIG}.bootstrap.v3.Admin`]: {
     base: { address: address() },
     place: (admin) => boot({ bootstrap: { admin } }),
@@ -481,6 +489,8 @@ const messageValues: Readonly<Record<string, unknown>> = {
   "envoy.type.matcher.v3.RegexMatcher": { regex: "z" },
   "envoy.type.matcher.v3.RegexMatchAndSubstitute": { pattern: { regex: "z" }, substitution: "y" },
   "envoy.type.matcher.v3.StringMatcher": { prefix: "z" },
+  [`${CONFIG}.bootstrap.v3.Watchdog`]: { miss_timeout: "7s" },
+  [`${CONFIG}.bootstrap.v3.Watchdogs`]: { main_thread_watchdog: { miss_timeout: "7s" } },
   [`${CONFIG}.core.v3.Address`]: address("127.0.0.7"),
   [`${CONFIG}.core.v3.SocketAddress`]: { address: "127.0.0.7", port_value: 0 },
   [`${CONFIG}.core.v3.Pipe`]: { path: "/run/z.sock" },
@@ -628,8 +638,11 @@ async function outcome(config: Fields): Promise<Outcome> {
   const spoken: string[] = [];
   let text = "";
   try {
-    const { snapshot, admin, statsFlushIntervalMs, warnings } = translateBootstrap(loaded, options);
-    text = JSON.stringify([snapshot, admin, statsFlushIntervalMs]);
+    const { snapshot, admin, statsFlushIntervalMs, watchdogs, warnings } = translateBootstrap(
+      loaded,
+      options,
+    );
+    text = JSON.stringify([snapshot, admin, statsFlushIntervalMs, watchdogs]);
     const words = warnings.filter((warning) => !warning.message.startsWith("deprecated"));
     spoken.push(...words.map((warning) => `${warning.path}: ${warning.message}`));
   } catch (error) {

@@ -22,6 +22,8 @@ import { readOverload } from "./overload-reader.ts";
 import type { ClusterNames } from "./route-reader.ts";
 import { readRuntime } from "./runtime-reader.ts";
 import { durationOr, Translation } from "./translation.ts";
+import { readWatchdogs } from "./watchdog-reader.ts";
+import type { WatchdogsConfig } from "./watchdog-reader.ts";
 
 const LISTENER_LIMIT = /^envoy\.resource_limits\.listener\.(.+)\.connection_limit$/;
 
@@ -49,6 +51,7 @@ export interface TranslatedBootstrap {
   readonly admin: AdminConfig | null;
   /** Milliseconds between merges of histograms, default 5000. */
   readonly statsFlushIntervalMs: number;
+  readonly watchdogs: WatchdogsConfig;
   readonly warnings: readonly ConfigProblem[];
 }
 
@@ -72,6 +75,7 @@ export function translateBootstrap(
   const runtime = readRuntime(t, root.node("layered_runtime"));
   warnOfLimits(t, resources, runtime, listeners);
   const statsFlushIntervalMs = readStatsFlush(t, root);
+  const watchdogs = readWatchdogs(root);
   const unread = loaded.unreadFields();
   throwProblems([loaded.errors, problems.errors()], options.ignoreUnsupported ? [] : unread);
   const server = {
@@ -101,6 +105,7 @@ export function translateBootstrap(
     overload,
     admin,
     statsFlushIntervalMs,
+    watchdogs,
     warnings: [...loaded.warnings, ...problems.warnings(), ...unread],
   };
 }
@@ -114,8 +119,6 @@ function acceptWhatTunes(root: ConfigNode): void {
   root.accept("memory_allocator_manager", "memory is V8's");
   root.accept("default_regex_engine", "RE2 syntax is the only one");
   root.accept("perf_tracing_file_path", "Envoy's own tracing");
-  root.accept("watchdog", "the watchdog's times are Headgate's own");
-  root.accept("watchdogs", "the watchdog's times are Headgate's own");
   // Empty ones ask for nothing; what stands in them is reported by name.
   for (const name of ["cluster_manager", "dynamic_resources", "stats_config"]) {
     root.node(name);

@@ -196,6 +196,8 @@ export function onAbort(_message: usize, _file: usize, _line: u32, _column: u32)
 }
 
 /** "", or what the allocator does instead of its work. */
+/** Even for ever. */
+let rounds: i64 = 0;
 let mallocMode: string = "";
 
 export function malloc(size: usize): usize {
@@ -319,6 +321,7 @@ function run(): void {
   if (op == "return") answer = <i32>n(2);
   else if (op == "trap") unreachable();
   else if (op == "recurse") recurse(1);
+  else if (op == "loop") while (rounds != -1) rounds += 2;
   else if (op == "malloc") mallocMode = args.length > 2 ? args[2] : "";
   else if (op == "say") say("  " + String.UTF8.decode(textAt(2)));
   else if (!runMaps(op) && !runStreams(op) && !runBuffers(op) && !runValues(op)) runWasi(op);

@@ -1,0 +1,76 @@
+// The heartbeats of all threads in shared memory. Each thread beats in its own turn of the event
+// loop, so a loop that is stuck is seen by others without a message. Read by watchdog.ts.
+import { GUEST_MARK_CELLS } from "../wasm/guest-mark.ts";
+
+/** Beats, then the guest that runs. */
+const CELLS_PER_THREAD = 1 + GUEST_MARK_CELLS;
+/** The main thread's beats, and for how many milliseconds it may be stuck; 0 = for ever. */
+const MAIN_CELLS = 2;
+
+/** What one thread shows. */
+export interface PulseReading {
+  /** Another number for each turn in which the thread's timer ran. */
+  readonly beats: number;
+  /** As wasm/guest-mark.ts has it. */
+  readonly plugin: number;
+  readonly callback: number;
+}
+
+export class PulseMemory {
+  readonly memory: SharedArrayBuffer;
+  readonly #cells: Int32Array;
+
+  constructor(memory: SharedArrayBuffer) {
+    this.memory = memory;
+    this.#cells = new Int32Array(memory);
+  }
+
+  static create(workers: number): PulseMemory {
+    return new PulseMemory(new SharedArrayBuffer((MAIN_CELLS + workers * CELLS_PER_THREAD) * 4));
+  }
+
+  get mainBeats(): number {
+    return Atomics.load(this.#cells, 0);
+  }
+
+  get mainKillMs(): number {
+    return Atomics.load(this.#cells, 1);
+  }
+
+  setMainKillMs(ms: number): void {
+    Atomics.store(this.#cells, 1, Math.min(ms, 2 ** 31 - 1));
+  }
+
+  beatMain(): void {
+    Atomics.add(this.#cells, 0, 1);
+  }
+
+  beat(thread: number): void {
+    Atomics.add(this.#cells, at(thread), 1);
+  }
+
+  /** Where the thread's wasm host notes the guest that runs. */
+  guestMark(thread: number): Int32Array {
+    const from = at(thread) + 1;
+    return this.#cells.subarray(from, from + GUEST_MARK_CELLS);
+  }
+
+  read(thread: number): PulseReading {
+    const from = at(thread);
+    return {
+      beats: Atomics.load(this.#cells, from),
+      plugin: Atomics.load(this.#cells, from + 1),
+      callback: Atomics.load(this.#cells, from + 2),
+    };
+  }
+
+  /** The thread is dead. */
+  clear(thread: number): void {
+    const from = at(thread);
+    this.#cells.fill(0, from, from + CELLS_PER_THREAD);
+  }
+}
+
+function at(thread: number): number {
+  return MAIN_CELLS + thread * CELLS_PER_THREAD;
+}

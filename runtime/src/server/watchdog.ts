@@ -1,0 +1,173 @@
+// Sees threads whose event loop is stuck by their heartbeats, counts as Envoy does, and says whose
+// time is over. Made by thread-watch.ts.
+import type { Counter, StatsStore } from "../stats/store.ts";
+
+/** Times in milliseconds; 0 = never. */
+export interface WatchdogTimes {
+  /** Default 200. */
+  readonly missMs: number;
+  /** Default 1000. */
+  readonly megaMissMs: number;
+  /** Default 0. */
+  readonly killMs: number;
+  /** Up to this much is added to `killMs`. Default 0. */
+  readonly killJitterMs: number;
+  /** When `multiKillPercent` of the threads, and at least two, are stuck as long. Default 0. */
+  readonly multiKillMs: number;
+  /** Default 0. */
+  readonly multiKillPercent: number;
+}
+
+export interface WatchedThread {
+  /** "worker_0". */
+  readonly name: string;
+  /** False while it comes up or is gone: it owes no beats. */
+  readonly isWatched: boolean;
+  /** See PulseReading.beats. */
+  readonly beats: number;
+  /** Another number for each successor of a thread. */
+  readonly id: number;
+}
+
+export interface WatchdogOptions {
+  readonly times: WatchdogTimes;
+  /** "workers." or "main_thread.": what the sums are called. */
+  readonly statPrefix: string;
+  readonly stats: StatsStore;
+  /** Uniform from 0 to below 1. */
+  readonly random: () => number;
+  /** Called once for a thread that is stuck for `megaMissMs`. */
+  readonly onMegaMiss: (thread: WatchedThread) => void;
+  /** Called once for a thread that may live no longer; with how long it was stuck. */
+  readonly onStuck: (thread: WatchedThread, silentMs: number) => void;
+}
+
+interface Misses {
+  readonly miss: Counter;
+  readonly megaMiss: Counter;
+}
+
+/** What is known of one thread. */
+interface Watch {
+  id: number;
+  beats: number;
+  silentMs: number;
+  hasMissed: boolean;
+  hasMegaMissed: boolean;
+  isGivenUp: boolean;
+}
+
+export class Watchdog {
+  readonly #options: WatchdogOptions;
+  readonly #watches: Map<string, Watch>;
+  readonly #sums: Misses;
+  readonly #jitterMs: number;
+  #lastLookMs: number | null = null;
+
+  constructor(options: WatchdogOptions) {
+    this.#options = options;
+    this.#watches = new Map();
+    this.#sums = misses(options.stats, options.statPrefix);
+    this.#jitterMs = options.random() * options.times.killJitterMs;
+  }
+
+  /** How often to look, and how often threads must beat at least. */
+  get intervalMs(): number {
+    return watchIntervalMs(this.#options.times);
+  }
+
+  /**
+   * Called every `intervalMs`. Time in which this thread did not run either (a suspended machine, a
+   * stuck main thread) is held against nobody.
+   */
+  look(nowMs: number, threads: readonly WatchedThread[]): void {
+    const sinceMs = nowMs - (this.#lastLookMs ?? nowMs);
+    this.#lastLookMs = nowMs;
+    const elapsedMs = Math.min(sinceMs, 2 * this.intervalMs);
+    for (const thread of threads) this.#lookAt(thread, elapsedMs);
+    const { multiKillMs, multiKillPercent } = this.#options.times;
+    if (multiKillMs === 0) return;
+    const stuck = threads.filter((t) => (this.#watches.get(t.name)?.silentMs ?? 0) >= multiKillMs);
+    if (stuck.length < Math.max(2, Math.ceil((threads.length * multiKillPercent) / 100))) return;
+    for (const thread of stuck) this.#giveUp(thread);
+  }
+
+  #lookAt(thread: WatchedThread, elapsedMs: number): void {
+    const watch = this.#watchOf(thread);
+    if (!thread.isWatched || thread.id !== watch.id || thread.beats !== watch.beats) {
+      watch.id = thread.id;
+      watch.beats = thread.beats;
+      watch.silentMs = 0;
+      watch.hasMissed = false;
+      watch.hasMegaMissed = false;
+      watch.isGivenUp = false;
+      return;
+    }
+    this.#addSilence(thread, watch, elapsedMs);
+  }
+
+  /** A thread that sees for itself that it was stuck; `silentMs` of 0 or less is none. */
+  noteSilence(thread: WatchedThread, silentMs: number): void {
+    const watch = this.#watchOf(thread);
+    watch.silentMs = 0;
+    watch.hasMissed = false;
+    watch.hasMegaMissed = false;
+    this.#addSilence(thread, watch, silentMs);
+  }
+
+  #addSilence(thread: WatchedThread, watch: Watch, elapsedMs: number): void {
+    watch.silentMs += elapsedMs;
+    const { missMs, megaMissMs, killMs } = this.#options.times;
+    if (!watch.hasMissed && watch.silentMs > missMs) {
+      watch.hasMissed = true;
+      this.#count(thread, "miss");
+    }
+    if (!watch.hasMegaMissed && watch.silentMs > megaMissMs) {
+      watch.hasMegaMissed = true;
+      this.#count(thread, "megaMiss");
+      this.#options.onMegaMiss(thread);
+    }
+    if (killMs > 0 && watch.silentMs >= killMs + this.#jitterMs) this.#giveUp(thread);
+  }
+
+  #giveUp(thread: WatchedThread): void {
+    const watch = this.#watchOf(thread);
+    if (watch.isGivenUp) return;
+    watch.isGivenUp = true;
+    this.#options.onStuck(thread, watch.silentMs);
+  }
+
+  #count(thread: WatchedThread, what: keyof Misses): void {
+    this.#sums[what].inc();
+    misses(this.#options.stats, `server.${thread.name}.`)[what].inc();
+  }
+
+  #watchOf(thread: WatchedThread): Watch {
+    let watch = this.#watches.get(thread.name);
+    if (watch !== undefined) return watch;
+    watch = {
+      id: thread.id,
+      beats: -1,
+      silentMs: 0,
+      hasMissed: false,
+      hasMegaMissed: false,
+      isGivenUp: false,
+    };
+    this.#watches.set(thread.name, watch);
+    // As Envoy, the counters are there before there is anything to count.
+    misses(this.#options.stats, `server.${thread.name}.`);
+    return watch;
+  }
+}
+
+/** A quarter of the shortest time that counts, within reason. */
+export function watchIntervalMs({ missMs, megaMissMs }: WatchdogTimes): number {
+  return Math.min(100, Math.max(10, Math.min(missMs, megaMissMs) / 4));
+}
+
+function misses(stats: StatsStore, prefix: string): Misses {
+  return {
+    miss: stats.counter(`${prefix}watchdog_miss`),
+    megaMiss: stats.counter(`${prefix}watchdog_mega_miss`),
+  };
+}
