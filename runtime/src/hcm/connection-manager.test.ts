@@ -66,6 +66,19 @@ describe("a request", () => {
     expect(w.log.length).toBe(2);
   });
 
+  test("waits for a client that has not taken the answer before it", () => {
+    const w = world({}, ok);
+    w.io.isFast = false;
+    w.send(GET.repeat(5));
+    expect(w.routers.length).toBe(1);
+    expect(w.counts()["flow_control_paused_reading_total"]).toBe(1);
+    w.io.isFast = true;
+    w.connection.onWritable();
+    w.pump();
+    expect(w.routers.length).toBe(5);
+    expect(w.counts()["flow_control_resumed_reading_total"]).toBe(1);
+  });
+
   test("uses stream objects again", () => {
     const w = world({}, ok);
     for (let i = 0; i < 5; i += 1) w.send(GET);

@@ -147,7 +147,10 @@ export class ConnectionManager
 
   onWritable(): void {
     this.#setTxBuffered(0);
-    this.#codec?.onWritable();
+    const codec = this.#codec;
+    if (codec === null) return;
+    if (codec.isWriteBlocked) this.#context.stats.flowControlResumed.inc();
+    codec.onWritable();
   }
 
   onClose(remote: boolean): void {
@@ -252,7 +255,10 @@ export class ConnectionManager
 
   /** From inside the codec: the stream itself ends when its call into the codec has returned. */
   onStreamComplete(closeConnection: boolean): void {
-    if (!closeConnection) return;
+    if (!closeConnection) {
+      if (this.#codec?.isWriteBlocked === true) this.#context.stats.flowControlPaused.inc();
+      return;
+    }
     this.#isClosing = true;
     if (this.#stream === null) this.#closeConnection();
   }

@@ -45,6 +45,8 @@ export interface StreamRouter {
 /** The codec as a connection manager sees it: Http1ServerConnection. */
 export interface StreamCodec extends ServerConnection {
   readonly isReadingHead: boolean;
+  /** No further request is read: the client has not taken the last answer yet. */
+  readonly isWriteBlocked: boolean;
   abortHead(error: CodecError): void;
 }
 

@@ -121,6 +121,37 @@ describe("requests", () => {
     );
   });
 
+  test("a pipelined request waits until the peer has taken the answer before it", () => {
+    const peer = new Peer();
+    peer.manager.onRequestEnd = (request) => answer(request, "ok");
+    peer.sink.isTaking = false;
+    peer.send(GET.repeat(100));
+    expect(peer.manager.streams.length).toBe(1);
+    expect([peer.connection.isWriteBlocked, peer.sink.readDisables]).toEqual([true, 1]);
+    peer.connection.onWritable();
+    expect([peer.connection.isWriteBlocked, peer.sink.readDisables]).toEqual([false, 0]);
+    peer.deliverUnread();
+    expect(peer.manager.streams.length).toBe(2);
+    peer.sink.isTaking = true;
+    peer.connection.onWritable();
+    peer.deliverUnread();
+    expect(peer.manager.streams.length).toBe(100);
+    expect(peer.sink.readDisables).toBe(0);
+  });
+
+  test("a peer that takes its answer late is asked for the next one all the same", () => {
+    const peer = new Peer();
+    peer.send(GET);
+    peer.sink.isTaking = false;
+    answer(peer.stream, "ok");
+    expect(peer.connection.isWriteBlocked).toBe(true);
+    peer.connection.onWritable();
+    peer.sink.isTaking = true;
+    peer.send(GET);
+    answer(peer.stream, "ok");
+    expect([peer.manager.streams.length, peer.connection.isWriteBlocked]).toEqual([2, false]);
+  });
+
   test("10,000 pipelined requests that are answered at once do not deepen the stack", () => {
     const peer = new Peer();
     peer.manager.onRequestEnd = (request) => answer(request, "");

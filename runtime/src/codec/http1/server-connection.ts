@@ -36,7 +36,7 @@ const ReadState = {
   Length: 1,
   Chunks: 2,
   Trailers: 3,
-  /** The request is whole and its response is not: bytes are too early. */
+  /** The request is whole and its response is not, or is not taken: bytes are too early. */
   Done: 4,
   /** An upgrade or CONNECT waits for its answer: bytes are too early. */
   TunnelWait: 5,
@@ -64,6 +64,8 @@ export class Http1ServerConnection
   /** Bytes of content-length that were not read yet. */
   #left: number = 0;
   #isDraining: boolean = false;
+  /** The peer has not taken what was written; onWritable() ends it. */
+  #isBlocked: boolean = false;
   // Of the request at hand.
   #isHead: boolean = false;
   #isConnect: boolean = false;
@@ -91,6 +93,14 @@ export class Http1ServerConnection
   /** A request head has begun to come and is not whole; for request_headers_timeout. */
   get isReadingHead(): boolean {
     return this.#decoder === null && this.hasPartialHead;
+  }
+
+  /**
+   * Between two requests, and the peer has not taken the last answer: the next request waits. So
+   * who asks without reading makes no more than one answer wait in memory.
+   */
+  get isWriteBlocked(): boolean {
+    return this.#isBlocked && this.#decoder === null && this.#readState === ReadState.Done;
   }
 
   dispatch(buffer: Buffer, length: number): void {
@@ -140,6 +150,11 @@ export class Http1ServerConnection
   }
 
   onWritable(): void {
+    if (this.isWriteBlocked) {
+      this.#readState = ReadState.Head;
+      this.releaseHold();
+    }
+    this.#isBlocked = false;
     this.#decoder?.onEncodeWritable();
   }
 
@@ -304,7 +319,7 @@ export class Http1ServerConnection
       this.#connectionLine(headers, isTunnel) + framing,
       this.options,
     );
-    this.sink.writeText(text);
+    if (!this.sink.writeText(text)) this.#isBlocked = true;
     if (endStream) this.#endResponse(null);
   }
 
@@ -366,6 +381,7 @@ export class Http1ServerConnection
   encodeData(buffer: Buffer, from: number, to: number, endStream: boolean): boolean {
     if (this.#decoder === null) return true;
     const isTaken = this.writeBody(buffer, from, to);
+    if (!isTaken) this.#isBlocked = true;
     if (endStream) this.#endResponse(null);
     return isTaken;
   }
@@ -392,7 +408,7 @@ export class Http1ServerConnection
   }
 
   #endResponse(trailers: HeaderMap | null): void {
-    this.endBody(trailers);
+    if (!this.endBody(trailers)) this.#isBlocked = true;
     if (!this.isBodyWhole) this.#isClosing = true;
     this.#complete();
   }
@@ -401,7 +417,8 @@ export class Http1ServerConnection
   #complete(): void {
     const closes = this.#isClosing || this.#readState !== ReadState.Done;
     this.#decoder = null;
-    this.#readState = closes ? ReadState.Drop : ReadState.Head;
+    if (closes) this.#readState = ReadState.Drop;
+    else if (!this.#isBlocked) this.#readState = ReadState.Head;
     this.#isClosing = closes;
     this.releaseReads();
     this.#callbacks.onStreamComplete(closes);
