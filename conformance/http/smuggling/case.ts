@@ -1,7 +1,14 @@
 // What a case of the smuggling set is made of, and the short ways to write one.
 
 /** Listeners of the rig, each with its own leniencies: see rig.ts. */
-export type Site = "main" | "http10" | "length_dropped" | "trailers" | "preserve" | "no_absolute";
+export type Site =
+  | "main"
+  | "http10"
+  | "length_dropped"
+  | "trailers"
+  | "preserve"
+  | "normalize"
+  | "no_absolute";
 
 /** What came of a request case. */
 export interface Outcome {

@@ -28,6 +28,7 @@ const sites: Readonly<Record<Site, object>> = {
       },
     },
   },
+  normalize: { normalize_path: true },
   no_absolute: { http_protocol_options: { allow_absolute_url: false } },
 };
 

@@ -1,0 +1,28 @@
+// How long the fuzzers run, and from which seed; README.md beside it.
+import fc from "fast-check";
+import { vi } from "vitest";
+
+// By number, not by time: a busy machine takes longer for the same.
+vi.setConfig({ testTimeout: 600_000 });
+
+const runs = process.env["FUZZ_RUNS"];
+const seed = process.env["FUZZ_SEED"];
+
+function parameters(count: number): { numRuns: number; seed: number } {
+  const numRuns = Math.max(1, Math.round(count * Number(runs ?? 1)));
+  const chosen = seed === "random" ? Date.now() & 0x7fffffff : Number(seed ?? 20_240_607);
+  return { numRuns, seed: chosen };
+}
+
+/**
+ * A property that runs `count` times in CI, with a fixed seed. FUZZ_RUNS multiplies, FUZZ_SEED is a number
+ * or "random". What fails is printed with its seed and path, and shrunk.
+ */
+export function check<T>(property: fc.IRawProperty<T, false>, count: number): void {
+  fc.assert(property, parameters(count));
+}
+
+/** As check, for a property that takes its time. */
+export async function checkLater<T>(property: fc.IAsyncProperty<T>, count: number): Promise<void> {
+  await fc.assert(property, parameters(count));
+}
