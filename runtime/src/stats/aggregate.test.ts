@@ -262,9 +262,12 @@ test("a store that is full counts what found no room and goes on", () => {
   const aggregate = new StatsAggregate(1100);
   for (let i = 0; i < 200; i += 1) aggregate.store.counter(`c${i}`).inc();
   aggregate.store.histogram("h").record(3);
-  expect(aggregate.store.overflowCount).toBe(103);
+  expect(aggregate.value("c96")).toBe(1);
   expect(aggregate.scalars().length).toBe(98);
-  expect(aggregate.value("c97")).toBe(1);
+  expect(aggregate.value("stats.overflow")).toBe(104);
+  // Names that found no room are not kept either.
+  aggregate.store.counter("c150").inc();
+  expect(aggregate.value("stats.overflow")).toBe(105);
 });
 
 test("the same name is the same stat, and definitions tell kind and slot", () => {

@@ -30,7 +30,9 @@ export interface StatsStoreOptions {
 const SLOTS_DEFAULT = 1 << 22;
 /** Slot 0 is where stats go that found no room: counted, never read. */
 const SLOT_OVERFLOW = 0;
-const SLOT_FIRST = HISTOGRAM_SLOTS;
+/** `stats.overflow`, which exists once there is one. */
+const SLOT_OVERFLOW_COUNT = HISTOGRAM_SLOTS;
+const SLOT_FIRST = HISTOGRAM_SLOTS + 1;
 
 export class StatsStore {
   /** What the main thread reads: one float per slot. */
@@ -42,8 +44,8 @@ export class StatsStore {
   readonly #definitions: StatDefinition[];
   readonly #onDefine: (definition: StatDefinition) => void;
   #next: number;
-  /** Stats that found no room. */
-  overflowCount: number = 0;
+  /** Stats that found no room; null while all did. */
+  #overflow: Counter | null = null;
 
   constructor(options: StatsStoreOptions = {}) {
     const slots = options.slotsMax ?? SLOTS_DEFAULT;
@@ -67,8 +69,9 @@ export class StatsStore {
   counter(name: string): Counter {
     let counter = this.#counters.get(name);
     if (counter === undefined) {
-      counter = new Counter(name, this.#values, this.#define(name, StatKind.Counter, 1));
-      this.#counters.set(name, counter);
+      const slot = this.#define(name, StatKind.Counter, 1);
+      counter = new Counter(name, this.#values, slot);
+      if (slot !== SLOT_OVERFLOW) this.#counters.set(name, counter);
     }
     return counter;
   }
@@ -76,8 +79,9 @@ export class StatsStore {
   gauge(name: string): Gauge {
     let gauge = this.#gauges.get(name);
     if (gauge === undefined) {
-      gauge = new Gauge(name, this.#values, this.#define(name, StatKind.Gauge, 1));
-      this.#gauges.set(name, gauge);
+      const slot = this.#define(name, StatKind.Gauge, 1);
+      gauge = new Gauge(name, this.#values, slot);
+      if (slot !== SLOT_OVERFLOW) this.#gauges.set(name, gauge);
     }
     return gauge;
   }
@@ -87,7 +91,7 @@ export class StatsStore {
     if (histogram === undefined) {
       const slot = this.#define(name, StatKind.Histogram, HISTOGRAM_SLOTS);
       histogram = new Histogram(name, this.#values, slot);
-      this.#histograms.set(name, histogram);
+      if (slot !== SLOT_OVERFLOW) this.#histograms.set(name, histogram);
     }
     return histogram;
   }
@@ -95,14 +99,26 @@ export class StatsStore {
   #define(name: string, kind: StatKind, slots: number): number {
     const slot = this.#next;
     if (slot + slots > this.#values.length) {
-      this.overflowCount += 1;
+      this.#countOverflow();
       return SLOT_OVERFLOW;
     }
     this.#next = slot + slots;
-    const definition: StatDefinition = { name, kind, slot };
+    this.#announce({ name, kind, slot });
+    return slot;
+  }
+
+  #countOverflow(): void {
+    if (this.#overflow === null) {
+      const name = "stats.overflow";
+      this.#overflow = new Counter(name, this.#values, SLOT_OVERFLOW_COUNT);
+      this.#announce({ name, kind: StatKind.Counter, slot: SLOT_OVERFLOW_COUNT });
+    }
+    this.#overflow.inc();
+  }
+
+  #announce(definition: StatDefinition): void {
     this.#definitions.push(definition);
     this.#onDefine(definition);
-    return slot;
   }
 }
 

@@ -22,6 +22,8 @@ class Queue {
 
 /** What guests may keep here in all; more is refused. */
 const BYTES_MAX = 64 * 1024 * 1024;
+/** Counted for each key, queue and item: empty ones take memory, too. */
+const ENTRY_BYTES = 64;
 
 export class SharedStore {
   readonly #data: Map<string, Map<string, Entry>>;
@@ -49,7 +51,8 @@ export class SharedStore {
     }
     const before = entries.get(key);
     if (before !== undefined && cas !== 0 && cas !== before.cas) return Status.CasMismatch;
-    const grown = value.length - (before === undefined ? -key.length : before.value.length);
+    const grown =
+      value.length - (before === undefined ? -(key.length + ENTRY_BYTES) : before.value.length);
     if (this.#bytes + grown > BYTES_MAX) return Status.InternalFailure;
     this.#bytes += grown;
     this.#lastCas = this.#lastCas === 0xffffffff ? 1 : this.#lastCas + 1;
@@ -57,11 +60,16 @@ export class SharedStore {
     return Status.Ok;
   }
 
-  /** The queue's token, 1 or more. Registering again keeps the items and moves the consumer. */
+  /**
+   * The queue's token, 1 or more; 0 when there is no room. Registering again keeps the items and
+   * moves the consumer.
+   */
   registerQueue(vmId: string, name: string, consumer: QueueConsumer): number {
     const key = `${vmId}\0${name}`;
     let token = this.#tokens.get(key);
     if (token === undefined) {
+      if (this.#bytes + key.length + ENTRY_BYTES > BYTES_MAX) return 0;
+      this.#bytes += key.length + ENTRY_BYTES;
       token = this.#queues.push(new Queue());
       this.#tokens.set(key, token);
     }
@@ -77,8 +85,8 @@ export class SharedStore {
   enqueue(token: number, item: Buffer): Status {
     const queue = this.#queues[token - 1];
     if (queue === undefined) return Status.NotFound;
-    if (this.#bytes + item.length > BYTES_MAX) return Status.InternalFailure;
-    this.#bytes += item.length;
+    if (this.#bytes + item.length + ENTRY_BYTES > BYTES_MAX) return Status.InternalFailure;
+    this.#bytes += item.length + ENTRY_BYTES;
     queue.items.push(item);
     queue.consumer?.onQueueItem(token);
     return Status.Ok;
@@ -91,7 +99,7 @@ export class SharedStore {
   /** Undefined = the queue is empty or unknown. */
   dequeue(token: number): Buffer | undefined {
     const item = this.#queues[token - 1]?.items.shift();
-    if (item !== undefined) this.#bytes -= item.length;
+    if (item !== undefined) this.#bytes -= item.length + ENTRY_BYTES;
     return item;
   }
 

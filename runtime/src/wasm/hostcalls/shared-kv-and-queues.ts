@@ -63,7 +63,7 @@ function queueHostcalls(vm: Vm): HostcallTable {
   const { vmId } = vm.settings;
   const { shared } = vm.services;
   return {
-    /** Errors: InvalidMemoryAccess, InternalFailure (the name is too long). */
+    /** Errors: InvalidMemoryAccess, InternalFailure (the name is too long, or there is no room). */
     proxy_register_shared_queue(namePointer: number, nameSize: number, outToken: number): Status {
       const at = namePointer >>> 0;
       const size = nameSize >>> 0;
@@ -71,6 +71,7 @@ function queueHostcalls(vm: Vm): HostcallTable {
       const root = vm.effective?.root;
       if (root === undefined || size > limits.sharedKeyBytesMax) return Status.InternalFailure;
       const token = shared.registerQueue(vmId, memory.readText(at, size), root);
+      if (token === 0) return Status.InternalFailure;
       return memory.writeU32(outToken >>> 0, token) ? Status.Ok : Status.InvalidMemoryAccess;
     },
 
