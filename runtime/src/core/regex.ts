@@ -3,6 +3,8 @@
 import { RE2JS, RE2JSException } from "re2js";
 
 const CACHE_MAX = 128;
+/** Longer texts are not worth remembering, and a client could send many. */
+const CACHED_LENGTH_MAX = 256;
 
 export class Regex {
   readonly source: string;
@@ -38,9 +40,14 @@ export class Regex {
     const known = this.#answers.get(text);
     if (known !== undefined) return known;
     const answer = this.#compiled.matches(text);
+    if (text.length > CACHED_LENGTH_MAX) return answer;
     if (this.#answers.size >= CACHE_MAX) this.#answers.clear();
     this.#answers.set(text, answer);
     return answer;
+  }
+
+  get rememberedForTest(): number {
+    return this.#answers.size;
   }
 
   /** Some part of `text` matches. */
