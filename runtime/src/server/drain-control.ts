@@ -8,8 +8,8 @@ export interface DrainControlOptions {
   /** --drain-time-s in milliseconds. */
   readonly drainTimeMs: number;
   readonly broadcast: (message: ToWorker) => void;
-  /** Listeners have been told to accept no more. */
-  readonly onStopListening: (inboundOnly: boolean) => void;
+  /** Listeners have been told to accept no more: each is in one of these sets, once. */
+  readonly onStopListening: (which: "all" | "inbound" | "not_inbound") => void;
 }
 
 export class DrainControl {
@@ -66,9 +66,10 @@ export class DrainControl {
 
   stopListening(inboundOnly: boolean): void {
     if (this.#stopped === "all" || (inboundOnly && this.#stopped === "inbound")) return;
+    const which = inboundOnly ? "inbound" : this.#stopped === "inbound" ? "not_inbound" : "all";
     this.#stopped = inboundOnly ? "inbound" : "all";
     this.#options.broadcast({ type: "stop_listening", inboundOnly });
-    this.#options.onStopListening(inboundOnly);
+    this.#options.onStopListening(which);
   }
 
   /** For a worker that has just come. */

@@ -99,7 +99,7 @@ export class Server {
     this.#drains = new DrainControl({
       drainTimeMs: options.drainTimeMs,
       broadcast: (message) => this.#pool.broadcast(message),
-      onStopListening: (inboundOnly) => this.#countStopped(inboundOnly),
+      onStopListening: (which) => this.#countStopped(which),
     });
     this.#overload = new OverloadControl({
       workers: options.concurrency,
@@ -230,9 +230,11 @@ export class Server {
     await this.#pool.terminate();
   }
 
-  #countStopped(inboundOnly: boolean): void {
+  #countStopped(which: "all" | "inbound" | "not_inbound"): void {
     const listeners = this.desired?.listeners.map(({ resource }) => resource.config) ?? [];
-    const stopped = inboundOnly ? listeners.filter(isInbound) : listeners;
+    const stopped = listeners.filter(
+      (l) => which === "all" || isInbound(l) === (which === "inbound"),
+    );
     this.#mainStats.server.listenerManager.listener_stopped.add(stopped.length);
   }
 
