@@ -65,6 +65,9 @@ async function startWorker(filters: FilterSetup, module: string): Promise<Memory
       serviceZone: "",
       sigtermDrainMs: 0,
       workerStuckKillMs: 0,
+      watchConfig: false,
+      watchModules: false,
+      rejectUnknownDynamicFields: false,
       adminAddressPath: "",
       takeover: {
         mode: "off",

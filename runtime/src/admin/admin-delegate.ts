@@ -114,6 +114,28 @@ export interface ConfigDumpItem {
   readonly lastUpdated: string;
 }
 
+/** One that came by xDS. */
+export interface DynamicDumpItem extends ConfigDumpItem {
+  /** Of the response that brought it; "" = none. */
+  readonly versionInfo: string;
+}
+
+/** What is wrong with a listener of the last LDS response. */
+export interface DumpError {
+  readonly failedConfiguration: JsonObject;
+  readonly versionInfo: string;
+  /** ISO 8601, UTC. */
+  readonly lastUpdateAttempt: string;
+  readonly details: string;
+}
+
+export interface DynamicListenerItem {
+  readonly name: string;
+  /** Null = it was never good. */
+  readonly active: DynamicDumpItem | null;
+  readonly error: DumpError | null;
+}
+
 export interface AdminConfigDump {
   /** envoy.config.bootstrap.v3.Bootstrap with its node. Secrets are redacted by the delegate. */
   readonly bootstrap: ConfigDumpItem;
@@ -121,4 +143,19 @@ export interface AdminConfigDump {
   readonly listeners: readonly ConfigDumpItem[];
   /** Inline route tables of all connection managers. */
   readonly routes: readonly ConfigDumpItem[];
+  /** Of the last CDS and LDS response in force; "" = none. */
+  readonly clustersVersion: string;
+  readonly listenersVersion: string;
+  readonly dynamicClusters: readonly DynamicDumpItem[];
+  readonly dynamicListeners: readonly DynamicListenerItem[];
+  readonly dynamicRoutes: readonly DynamicDumpItem[];
+  /** The hosts of all clusters as envoy.config.endpoint.v3.ClusterLoadAssignment. */
+  endpoints(): DumpedEndpoints;
+}
+
+export interface DumpedEndpoints {
+  /** Of static clusters. */
+  readonly static: readonly JsonObject[];
+  /** Of clusters that came by CDS. */
+  readonly dynamic: readonly JsonObject[];
 }

@@ -81,6 +81,12 @@ class FakeProcess implements AdminDelegate {
       clusters: [{ config: { name: "up", connect_timeout: "1s" }, lastUpdated }],
       listeners: [{ config: { name: "l" }, lastUpdated }],
       routes: [{ config: { name: "r" }, lastUpdated }],
+      clustersVersion: "",
+      listenersVersion: "",
+      dynamicClusters: [],
+      dynamicListeners: [],
+      dynamicRoutes: [],
+      endpoints: () => ({ static: [], dynamic: [] }),
     };
   }
   logLevels(): [string, LogLevel][] {

@@ -4,6 +4,8 @@ import type {
   AdminConfigDump,
   AdminDelegate,
   ConfigDumpItem,
+  DumpError,
+  DynamicListenerItem,
   JsonObject,
   JsonValue,
 } from "./admin-delegate.ts";
@@ -15,6 +17,8 @@ const CONFIG = "type.googleapis.com/envoy.config.";
 
 /** The dumps' repeated fields, by the message that has them, with the type of their elements. */
 const repeatedFields: Readonly<Record<string, string>> = {
+  static_endpoint_configs: "EndpointsConfigDump.StaticEndpointConfig",
+  dynamic_endpoint_configs: "EndpointsConfigDump.DynamicEndpointConfig",
   static_clusters: "ClustersConfigDump.StaticCluster",
   dynamic_active_clusters: "ClustersConfigDump.DynamicCluster",
   dynamic_warming_clusters: "ClustersConfigDump.DynamicCluster",
@@ -40,18 +44,20 @@ export function configDump(request: AdminRequest, delegate: AdminDelegate): Admi
     const what = `Error while parsing name_regex from ${regexSource}: ${regex}`;
     return plain(`INVALID_ARGUMENT: ${what}`, 400);
   }
-  const dumps = dumpsOf(delegate.configDump(), regex);
+  const includesEds = parameter(request, "include_eds") !== undefined;
+  const dumps = dumpsOf(delegate.configDump(), regex, includesEds);
   const resource = parameter(request, "resource") ?? "";
   const mask = parameter(request, "mask") ?? "";
   if (resource !== "") return resourceDump(dumps, resource, mask);
   return mask === "" ? jsonResponse({ configs: dumps }) : maskedDump(dumps, mask);
 }
 
-/** The six dumps, in Envoy's order. */
-function dumpsOf(dump: AdminConfigDump, regex: Regex | null): JsonObject[] {
+/** The six dumps, in Envoy's order; seven with the endpoints. */
+function dumpsOf(dump: AdminConfigDump, regex: Regex | null, includesEds: boolean): JsonObject[] {
+  const isWanted = (name: string): boolean => regex === null || regex.matches(name);
   const items = (list: readonly ConfigDumpItem[], field: string, type: string): JsonObject[] =>
     list
-      .filter(({ config }) => regex === null || regex.matches(nameOf(config)))
+      .filter(({ config }) => isWanted(nameOf(config)))
       .map((item) => itemJson(item, field, type));
   const { bootstrap } = dump;
   const clusters = items(dump.clusters, "cluster", "cluster.v3.Cluster");
@@ -63,27 +69,97 @@ function dumpsOf(dump: AdminConfigDump, regex: Regex | null): JsonObject[] {
       bootstrap: bootstrap.config,
       last_updated: bootstrap.lastUpdated,
     },
-    withList("ClustersConfigDump", "static_clusters", clusters),
-    withList("ListenersConfigDump", "static_listeners", listeners),
+    dumpOf("ClustersConfigDump", dump.clustersVersion, {
+      static_clusters: clusters,
+      dynamic_active_clusters: items(dump.dynamicClusters, "cluster", "cluster.v3.Cluster"),
+    }),
+    ...(includesEds ? [endpointsDump(dump, isWanted)] : []),
+    dumpOf("ListenersConfigDump", dump.listenersVersion, {
+      static_listeners: listeners,
+      dynamic_listeners: dump.dynamicListeners
+        .filter(({ name }) => isWanted(name))
+        .map(dynamicListenerJson),
+    }),
     { "@type": `${ADMIN}ScopedRoutesConfigDump` },
-    withList("RoutesConfigDump", "static_route_configs", routes),
+    dumpOf("RoutesConfigDump", "", {
+      static_route_configs: routes,
+      dynamic_route_configs: items(
+        dump.dynamicRoutes,
+        "route_config",
+        "route.v3.RouteConfiguration",
+      ),
+    }),
     { "@type": `${ADMIN}SecretsConfigDump` },
   ];
 }
 
+function endpointsDump(dump: AdminConfigDump, isWanted: (name: string) => boolean): JsonObject {
+  const endpoints = dump.endpoints();
+  const items = (list: readonly JsonObject[]): JsonObject[] =>
+    list
+      .filter((config) => isWanted(nameOf(config)))
+      .map((config) => ({
+        endpoint_config: { "@type": `${CONFIG}endpoint.v3.ClusterLoadAssignment`, ...config },
+      }));
+  return dumpOf("EndpointsConfigDump", "", {
+    static_endpoint_configs: items(endpoints.static),
+    dynamic_endpoint_configs: items(endpoints.dynamic),
+  });
+}
+
+function dynamicListenerJson({ name, active, error }: DynamicListenerItem): JsonObject {
+  return {
+    name,
+    ...(active === null
+      ? {}
+      : { active_state: itemJson(active, "listener", "listener.v3.Listener") }),
+    ...(error === null ? {} : { error_state: errorJson(error) }),
+  };
+}
+
+function errorJson(error: DumpError): JsonObject {
+  return {
+    failed_configuration: {
+      "@type": `${CONFIG}listener.v3.Listener`,
+      ...error.failedConfiguration,
+    },
+    last_update_attempt: error.lastUpdateAttempt,
+    details: error.details,
+    ...(error.versionInfo === "" ? {} : { version_info: error.versionInfo }),
+  };
+}
+
 function nameOf(config: JsonObject): string {
-  const name = config["name"];
+  const name = config["name"] ?? config["cluster_name"];
   return typeof name === "string" ? name : "";
 }
 
-function itemJson(item: ConfigDumpItem, field: string, type: string): JsonObject {
+function itemJson(
+  item: ConfigDumpItem & { readonly versionInfo?: string },
+  field: string,
+  type: string,
+): JsonObject {
   const config = { "@type": CONFIG + type, ...item.config };
-  return { [field]: config, last_updated: item.lastUpdated };
+  const { versionInfo = "", lastUpdated } = item;
+  return {
+    ...(versionInfo === "" ? {} : { version_info: versionInfo }),
+    [field]: config,
+    last_updated: lastUpdated,
+  };
 }
 
-function withList(type: string, field: string, items: readonly JsonObject[]): JsonObject {
-  const dump = { "@type": ADMIN + type };
-  return items.length === 0 ? dump : { ...dump, [field]: items };
+/** Lists without an item are left out, and so is a version that is "". */
+function dumpOf(
+  type: string,
+  version: string,
+  lists: Readonly<Record<string, readonly JsonObject[]>>,
+): JsonObject {
+  const filled = Object.entries(lists).filter(([, items]) => items.length > 0);
+  return {
+    "@type": ADMIN + type,
+    ...(version === "" ? {} : { version_info: version }),
+    ...Object.fromEntries(filled),
+  };
 }
 
 function resourceDump(dumps: readonly JsonObject[], resource: string, mask: string): AdminResponse {

@@ -173,6 +173,12 @@ export const flags: readonly Flag[] = [
     help: "old name of --allow-unknown-static-fields",
   },
   {
+    name: "reject-unknown-dynamic-fields",
+    type: "boolean",
+    status: "used",
+    help: "unknown fields in resources of xDS are errors, not warnings",
+  },
+  {
     name: "hot-restart-version",
     type: "boolean",
     status: "used",
@@ -180,7 +186,6 @@ export const flags: readonly Flag[] = [
   },
   { name: "version", type: "boolean", status: "used", help: "prints the version and exits" },
   { name: "help", short: "h", type: "boolean", status: "used", help: "prints this text and exits" },
-  accepted("reject-unknown-dynamic-fields", "boolean"),
   accepted("ignore-unknown-dynamic-fields", "boolean"),
   accepted("file-flush-min-size-kb", "uint"),
   accepted("skip-deprecated-logs", "boolean"),
@@ -199,6 +204,18 @@ export const flags: readonly Flag[] = [
     type: "boolean",
     status: "headgate",
     help: "valid Envoy configuration that Headgate does not implement is a warning, not an error",
+  },
+  {
+    name: "watch-config",
+    type: "boolean",
+    status: "headgate",
+    help: "reload the configuration when the file of --config-path has changed, as SIGHUP does",
+  },
+  {
+    name: "watch-modules",
+    type: "boolean",
+    status: "headgate",
+    help: "load plugins' local .wasm files again when they have changed",
   },
   {
     name: "sigterm-drain-s",

@@ -66,6 +66,9 @@ function optionsOf(line: CommandLine, workerEntry: URL): ServerOptions {
     concurrency: Math.max(1, number("concurrency", availableParallelism())),
     allowUnknownStaticFields:
       line.values.has("allow-unknown-static-fields") || line.values.has("allow-unknown-fields"),
+    rejectUnknownDynamicFields: line.values.has("reject-unknown-dynamic-fields"),
+    watchConfig: line.values.has("watch-config"),
+    watchModules: line.values.has("watch-modules"),
     ignoreUnsupported: line.values.has("ignore-unsupported"),
     serviceNode: text("service-node"),
     serviceCluster: text("service-cluster"),

@@ -52,7 +52,7 @@ export class ServerAdmin implements AdminDelegate {
 
   clusters(): readonly AdminCluster[] {
     const clusters = this.#server.desired?.clusters ?? [];
-    const memberships = this.#server.membership.current();
+    const memberships = this.#server.updates.membership?.current() ?? [];
     const hosts = new Map(memberships.map((m) => [m.cluster, m.hosts]));
     return clusters.map((held) => adminCluster(held, hosts.get(held.resource.config.name) ?? []));
   }
@@ -71,7 +71,7 @@ export class ServerAdmin implements AdminDelegate {
   }
 
   configDump(): AdminConfigDump {
-    return configDump(this.#server.config, this.#server.desired);
+    return configDump(this.#server.config, this.#server.updates);
   }
 
   logLevels(): readonly (readonly [string, LogLevel])[] {

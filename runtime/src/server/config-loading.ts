@@ -2,14 +2,20 @@
 // configuration rooms (yaml, protobuf) are imported here, in the main thread, when they are needed.
 import type { LoadedBootstrap } from "../config/bootstrap-loader.ts";
 import type { TranslatedBootstrap } from "../config/translate/translate-bootstrap.ts";
+import type { PositionIndex } from "../config/position-index.ts";
+import type { Schema } from "../config/schema.ts";
 import type { ServerOptions } from "./options.ts";
 
 export interface LoadedConfig extends TranslatedBootstrap {
   readonly loaded: LoadedBootstrap;
 }
 
-/** Throws ConfigErrors. */
-export async function loadConfig(options: ServerOptions, version: number): Promise<LoadedConfig> {
+/** Throws ConfigErrors. `schema`: of an earlier loading, which spares reading it again. */
+export async function loadConfig(
+  options: ServerOptions,
+  version: number,
+  schema?: Schema,
+): Promise<LoadedConfig> {
   const { loadBootstrap } = await import("../config/bootstrap-loader.ts");
   const { translateBootstrap } = await import("../config/translate/translate-bootstrap.ts");
   const loaded = await loadBootstrap({
@@ -18,6 +24,7 @@ export async function loadConfig(options: ServerOptions, version: number): Promi
     allowUnknownStaticFields: options.allowUnknownStaticFields,
     // The translator adds what it finds, so that one run names all mistakes.
     keepGoing: true,
+    schema,
   });
   const translated = translateBootstrap(loaded, {
     version,
@@ -34,8 +41,13 @@ export async function loadConfig(options: ServerOptions, version: number): Promi
 
 /** `file:line:col: path: message` for what a later stage found at a path (a module, an address). */
 export function problemAt(config: LoadedConfig, path: string, message: string): string {
-  const place = config.loaded.positions.locate(pathSegments(path));
+  const place = placeOf(config.loaded.positions, path);
   return place === "" ? `${path}: ${message}` : `${place}: ${path}: ${message}`;
+}
+
+/** `file:line:col` of a path below the message of `positions`; "" when nothing is known. */
+export function placeOf(positions: PositionIndex, path: string): string {
+  return positions.locate(pathSegments(path));
 }
 
 /** "a.b[0].c["x"]" as ["a", "b", 0, "c", "x"]. */

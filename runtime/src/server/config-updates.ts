@@ -2,112 +2,126 @@
 // prepared everywhere, puts it in force in all workers or leaves everything as it is. One change at
 // a time. Made by server.ts.
 import { ConfigErrors, describeProblem } from "../config/config-error.ts";
-import type { ListenerConfig } from "../config/snapshot.ts";
-import { listenersMax } from "../config/sizes.ts";
-import { assembleSnapshot } from "../config/translate/assemble-snapshot.ts";
+import type { ConfigProblem } from "../config/config-error.ts";
+import type { LoadedDiscovery } from "../config/discovery-loader.ts";
+import type { ConfigSourceConfig } from "../config/snapshot.ts";
+import { translateClusters, translateListeners } from "../config/translate/translate-resources.ts";
 import { LogLevel } from "../core/logger.ts";
 import type { Logger } from "../core/logger.ts";
-import type { StatsStore } from "../stats/store.ts";
-import { loadConfig, problemAt } from "./config-loading.ts";
+import { FileSubscription } from "../xds/file-subscription.ts";
+import type { SubscriptionContext } from "../xds/file-subscription.ts";
+import { PathWatcher } from "../xds/path-watcher.ts";
+import { SubscriptionStats } from "../xds/subscription-stats.ts";
+import { loadConfig } from "./config-loading.ts";
 import type { LoadedConfig } from "./config-loading.ts";
-import { emptyState, withBootstrap } from "./desired-state.ts";
-import type { DesiredState, Held } from "./desired-state.ts";
+import {
+  emptyState,
+  withBootstrap,
+  withDynamicClusters,
+  withDynamicListeners,
+} from "./desired-state.ts";
+import type { DesiredState } from "./desired-state.ts";
 import { changedFixedSettings } from "./fixed-settings.ts";
-import { ListenerManagerStats } from "./listener-manager-stats.ts";
-import type { MainStats } from "./main-stats.ts";
-import { Membership } from "./memberships.ts";
-import type { RuntimeControl } from "./runtime-control.ts";
-import type { ServerOptions } from "./options.ts";
-import { PluginModuleLoader } from "./plugin-modules.ts";
-import type { ProcessLog } from "./process-log.ts";
-import type { ListenerAddress } from "./protocol.ts";
+import type { Membership } from "./memberships.ts";
+import { RejectedListeners } from "./rejected-listeners.ts";
 import { ReloadStats } from "./reload-stats.ts";
-import { SharedIndexes } from "./shared-indexes.ts";
-import type { WorkerPool } from "./worker-pool.ts";
+import { VersionApplier } from "./version-applier.ts";
+import type { VersionApplierOptions } from "./version-applier.ts";
 
-export interface ConfigUpdatesOptions {
-  readonly options: ServerOptions;
-  readonly log: ProcessLog;
-  readonly stats: StatsStore;
-  readonly mainStats: MainStats;
-  readonly pool: WorkerPool;
-  readonly runtime: RuntimeControl;
-  /** Clusters that have room in the shared circuit-breaker memory. */
-  readonly clustersMax: number;
-  /** Ports for port 0 that the process before this one was given. */
-  readonly inherited: (listeners: readonly ListenerConfig[]) => readonly ListenerAddress[];
-}
+const LISTENER = "envoy.config.listener.v3.Listener";
+const CLUSTER = "envoy.config.cluster.v3.Cluster";
+
+export type ConfigUpdatesOptions = Omit<VersionApplierOptions, "context">;
 
 export class ConfigUpdates {
-  readonly membership: Membership;
+  readonly rejectedListeners: RejectedListeners;
   readonly #options: ConfigUpdatesOptions;
   readonly #logger: Logger;
-  readonly #modules: PluginModuleLoader;
-  /** Of clusters. */
-  readonly #indexes: SharedIndexes;
-  readonly #listenerIndexes: SharedIndexes;
-  readonly #listenerStats: ListenerManagerStats;
   readonly #reloadStats: ReloadStats;
-  #state: DesiredState | null;
-  #version: number;
+  #applier: VersionApplier | null;
+  #lds: FileSubscription | null;
+  #cds: FileSubscription | null;
+  #watcher: PathWatcher | null;
   #queue: Promise<unknown>;
+  #isStarted: boolean = false;
   #isClosed: boolean;
 
   constructor(options: ConfigUpdatesOptions) {
-    const { log, stats, mainStats, pool } = options;
-    const { concurrency, drainTimeMs } = options.options;
+    this.rejectedListeners = new RejectedListeners();
     this.#options = options;
-    this.#logger = log.logger("config");
-    this.#modules = new PluginModuleLoader(log.logger("wasm"));
-    this.#indexes = new SharedIndexes(options.clustersMax);
-    this.#listenerIndexes = new SharedIndexes(listenersMax);
-    this.#listenerStats = new ListenerManagerStats(mainStats.server, concurrency, drainTimeMs);
-    this.#reloadStats = new ReloadStats(stats);
-    this.membership = new Membership({
-      stats,
-      logger: log.logger("dns"),
-      onChange: (membership) => {
-        mainStats.setMembership(membership);
-        pool.broadcast({ type: "membership", membership });
-      },
-    });
-    this.#state = null;
-    this.#version = 0;
+    this.#logger = options.log.logger("config");
+    this.#reloadStats = new ReloadStats(options.stats.store);
+    this.#applier = null;
+    this.#lds = null;
+    this.#cds = null;
+    this.#watcher = null;
     this.#queue = Promise.resolve();
     this.#isClosed = false;
   }
 
   /** What is in force; null before the start. */
   get state(): DesiredState | null {
-    return this.#state;
+    return this.#applier?.state ?? null;
   }
 
-  /** Puts the bootstrap in force. Answers with everything that is wrong, [] when all is well. */
+  /** Null before the start. */
+  get membership(): Membership | null {
+    return this.#applier?.membership ?? null;
+  }
+
+  get applier(): VersionApplier | null {
+    return this.#applier;
+  }
+
+  /**
+   * Puts the bootstrap in force, with what its files of xDS hold. Answers with everything that is
+   * wrong with the bootstrap, [] when all is well: a bad file of xDS is logged, as in Envoy.
+   */
   start(config: LoadedConfig): Promise<readonly string[]> {
-    return this.#enqueue(async () => {
-      return await this.#apply(withBootstrap(emptyState(config), config), { rereadModules: true });
+    return this.#run(async () => {
+      const context = this.#subscriptionContext(config);
+      const applier = new VersionApplier({ ...this.#options, context });
+      this.#applier = applier;
+      const { lds, cds } = config.dynamic;
+      let state = withBootstrap(emptyState(config), config);
+      if (cds !== null) {
+        this.#cds = this.#subscribeClusters(context, cds, (discovery) => {
+          state = this.#withClusters(state, discovery);
+        });
+        await this.#cds.poll();
+      }
+      const problems = await applier.apply(state, { rereadModules: true, isStart: true });
+      if (problems.length > 0) return problems;
+      if (lds !== null) {
+        this.#lds = this.#subscribeListeners(context, lds);
+        await this.#lds.poll();
+      }
+      this.#isStarted = true;
+      this.#watchBootstrap();
+      return [];
     });
   }
 
   /**
-   * Reads the bootstrap again, and the modules of its plugins. What is wrong is logged, and nothing
+   * Reads the bootstrap again, and the modules of all plugins. What is wrong is logged, and nothing
    * changes then; whether it is in force now.
    */
   reload(reason: string): Promise<boolean> {
-    return this.#enqueue(async () => {
-      const state = this.#state;
-      if (state === null || this.#isClosed) return false;
+    return this.#run(async () => {
+      const applier = this.#applier;
+      const state = applier?.state ?? null;
+      if (applier === null || state === null || this.#isClosed) return false;
       this.#logger.log(LogLevel.Info, `reloading the configuration: ${reason}`);
       this.#reloadStats.attempt.inc();
-      const problems = await this.#reload(state);
+      const problems = await this.#reload(applier, state);
       if (problems.length > 0) {
         this.#reloadStats.rejected.inc();
-        const held = `version ${this.#version} stays in force`;
+        const held = `version ${applier.version} stays in force`;
         this.#logger.log(LogLevel.Error, `reload refused, ${held}:\n${problems.join("\n")}`);
         return false;
       }
-      this.#reloadStats.onSuccess(this.#version);
-      this.#logger.log(LogLevel.Info, `reloaded: version ${this.#version} is in force`);
+      this.#reloadStats.onSuccess();
+      this.#logger.log(LogLevel.Info, `reloaded: version ${applier.version} is in force`);
       return true;
     });
   }
@@ -115,106 +129,132 @@ export class ConfigUpdates {
   /** No change comes any more. */
   close(): void {
     this.#isClosed = true;
-    this.membership.close();
-    this.#listenerStats.close();
+    this.#watcher?.close();
+    this.#lds?.close();
+    this.#cds?.close();
+    this.#applier?.close();
   }
 
-  async #reload(state: DesiredState): Promise<readonly string[]> {
+  async #reload(applier: VersionApplier, state: DesiredState): Promise<readonly string[]> {
     let config: LoadedConfig;
     try {
-      config = await loadConfig(this.#options.options, 1);
+      config = await loadConfig(this.#options.options, 1, state.bootstrap.loaded.schema);
     } catch (error) {
       if (!(error instanceof ConfigErrors)) throw error;
       return [error.message];
     }
     const fixed = changedFixedSettings(state.bootstrap, config);
     if (fixed.length > 0) return fixed;
-    const problems = await this.#apply(withBootstrap(state, config), { rereadModules: true });
+    const problems = await applier.apply(withBootstrap(state, config), { rereadModules: true });
     if (problems.length > 0) return problems;
-    for (const warning of config.warnings) {
-      this.#logger.log(LogLevel.Warning, describeProblem(warning));
-    }
+    this.#warn(config.warnings);
     this.#options.mainStats.startFlushing(config.statsFlushIntervalMs);
     return [];
   }
 
-  /** Everything that can fail comes before the commit of the workers; nothing after it can. */
-  async #apply(
-    next: DesiredState,
-    { rereadModules }: { readonly rereadModules: boolean },
-  ): Promise<readonly string[]> {
-    const { pool, mainStats } = this.#options;
-    const clusters = next.clusters.map(({ resource }) => resource);
-    const names = namesOf(next.clusters);
-    if (!this.#indexes.hasRoomFor(names)) {
-      return [`found ${names.length} clusters, expected at most ${this.#indexes.max}`];
-    }
-    const listenerNames = namesOf(next.listeners);
-    if (!this.#listenerIndexes.hasRoomFor(listenerNames)) {
-      return [`found ${listenerNames.length} listeners, expected at most ${listenersMax}`];
-    }
-    const { bootstrap } = next;
-    const snapshot = assembleSnapshot({
-      version: this.#version + 1,
-      listeners: next.listeners.map(({ resource }) => resource),
-      clusters,
-      routeTables: [],
-      node: bootstrap.node,
-      server: bootstrap.server,
-      runtime: bootstrap.runtime,
-      overload: bootstrap.overload,
-      sharedIndexOf: (name) => this.#indexes.get(name),
-      listenerIndexOf: (name) => this.#listenerIndexes.get(name),
-    });
-    const modules = await this.#modules.load(snapshot, rereadModules);
-    if (modules.problems.length > 0) {
-      return modules.problems.map((p) => problemAt(bootstrap, p.path, p.message));
-    }
-    const prepared = await this.membership.prepare(snapshot.clusters, new Map());
-    const problems = await pool.apply(
-      {
-        version: snapshot.version,
-        snapshot: modules.snapshot,
-        memberships: prepared.memberships,
-        modules: modules.modules,
-      },
-      {
-        inherited: this.#version === 0 ? this.#options.inherited(snapshot.listeners) : [],
-        onCommitted: () => {
-          this.membership.commit(prepared);
-          this.#options.runtime.load(snapshot.runtime);
-        },
-      },
-    );
-    if (problems.length > 0) {
-      this.membership.abort(prepared);
-      this.#indexes.retain(namesOf(this.#state?.clusters ?? []));
-      this.#listenerIndexes.retain(namesOf(this.#state?.listeners ?? []));
-      return problems.map((problem) => located(bootstrap, problem));
-    }
-    this.#modules.commit(modules);
-    this.#indexes.retain(names);
-    this.#listenerIndexes.retain(listenerNames);
-    mainStats.setClusters(snapshot.clusters, this.membership.current());
-    this.#listenerStats.count(this.#state?.listeners ?? [], next.listeners);
-    this.#version = snapshot.version;
-    this.#state = next;
-    return [];
+  /** --watch-config. */
+  #watchBootstrap(): void {
+    const { configPath, watchConfig } = this.#options.options;
+    if (!watchConfig || configPath === "" || this.#isClosed) return;
+    const target = { path: configPath, watchedDirectory: "" };
+    this.#watcher = new PathWatcher(target, () => void this.reload(`${configPath} has changed`));
   }
 
-  #enqueue<T>(change: () => Promise<T>): Promise<T> {
+  #subscriptionContext(config: LoadedConfig): SubscriptionContext {
+    const { options, mainStats } = this.#options;
+    return {
+      schema: config.loaded.schema,
+      logger: this.#logger,
+      rejectUnknownFields: options.rejectUnknownDynamicFields,
+      onUnknownFields: (count) => mainStats.server.server.dynamic_unknown_fields.add(count),
+      enqueue: (change) => void this.#run(change),
+    };
+  }
+
+  #subscribeListeners(context: SubscriptionContext, source: ConfigSourceConfig): FileSubscription {
+    const scope = "listener_manager.lds.";
+    return new FileSubscription(context, {
+      kind: "LDS",
+      source,
+      typeName: LISTENER,
+      stats: new SubscriptionStats(this.#options.stats, {
+        scope,
+        hasEmpty: false,
+        hasReload: false,
+      }),
+      apply: async (discovery) => await this.#applyListeners(discovery),
+    });
+  }
+
+  async #applyListeners(discovery: LoadedDiscovery): Promise<readonly string[]> {
+    const applier = this.#applier as VersionApplier;
+    const state = applier.state as DesiredState;
+    const clusters = new Set(state.clusters.map(({ resource }) => resource.config.name));
+    const { ignoreUnsupported } = this.#options.options;
+    try {
+      const { value, warnings } = translateListeners(discovery, { ignoreUnsupported }, clusters);
+      const next = withDynamicListeners(state, value, discovery.versionInfo);
+      const problems = await applier.apply(next, {
+        lds: discovery.positions,
+        isStart: !this.#isStarted,
+      });
+      this.rejectedListeners.set(discovery, problems);
+      if (problems.length === 0) this.#warn(warnings);
+      return problems;
+    } catch (error) {
+      if (!(error instanceof ConfigErrors)) throw error;
+      this.rejectedListeners.set(discovery, error.problems.map(describeProblem));
+      throw error;
+    }
+  }
+
+  /** `onFirst` takes the first response: it comes into force with the bootstrap. */
+  #subscribeClusters(
+    context: SubscriptionContext,
+    source: ConfigSourceConfig,
+    onFirst: (discovery: LoadedDiscovery) => void,
+  ): FileSubscription {
+    const scope = "cluster_manager.cds.";
+    const stats = new SubscriptionStats(this.#options.stats, {
+      scope,
+      hasEmpty: false,
+      hasReload: true,
+    });
+    return new FileSubscription(context, {
+      kind: "CDS",
+      source,
+      typeName: CLUSTER,
+      stats,
+      apply: async (discovery) => {
+        const applier = this.#applier as VersionApplier;
+        const { state } = applier;
+        if (state === null) {
+          onFirst(discovery);
+          stats.onReload();
+          return [];
+        }
+        const next = this.#withClusters(state, discovery);
+        const problems = await applier.apply(next, {});
+        if (problems.length === 0) stats.onReload();
+        return problems;
+      },
+    });
+  }
+
+  #withClusters(state: DesiredState, discovery: LoadedDiscovery): DesiredState {
+    const { ignoreUnsupported } = this.#options.options;
+    const { value, warnings } = translateClusters(discovery, { ignoreUnsupported });
+    this.#warn(warnings);
+    return withDynamicClusters(state, value, discovery.versionInfo);
+  }
+
+  #warn(warnings: readonly ConfigProblem[]): void {
+    for (const warning of warnings) this.#logger.log(LogLevel.Warning, describeProblem(warning));
+  }
+
+  #run<T>(change: () => Promise<T>): Promise<T> {
     const done = this.#queue.then(change);
     this.#queue = done.catch(() => undefined);
     return done;
   }
-}
-
-function namesOf(held: readonly Held<{ readonly config: { readonly name: string } }>[]): string[] {
-  return held.map(({ resource }) => resource.config.name);
-}
-
-/** A worker's problem begins with the configuration path it is about: "PATH: words". */
-function located(config: LoadedConfig, problem: string): string {
-  const match = /^(static_resources\S*): ([\s\S]*)$/.exec(problem);
-  return match === null ? problem : problemAt(config, match[1] as string, match[2] as string);
 }

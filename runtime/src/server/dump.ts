@@ -1,38 +1,137 @@
-// What /config_dump shows: everything in force, with the times and versions it came with.
+// What /config_dump shows: everything in force, with the times and versions it came with, and what
+// the last LDS response had wrong.
 import type {
   AdminConfigDump,
   ConfigDumpItem,
+  DumpedEndpoints,
+  DumpError,
+  DynamicDumpItem,
+  DynamicListenerItem,
   JsonObject,
   JsonValue,
 } from "../admin/admin-delegate.ts";
 import type { ConfigNode } from "../config/config-node.ts";
+import type { HostConfig } from "../config/snapshot.ts";
 import type { LoadedConfig } from "./config-loading.ts";
-import type { DesiredState, Held } from "./desired-state.ts";
+import type { ConfigUpdates } from "./config-updates.ts";
+import type { Held } from "./desired-state.ts";
 import { redacted } from "./redact.ts";
+import type { RejectedListener } from "./rejected-listeners.ts";
 
-/** `state` is null until the start is complete; the bootstrap may be known before. */
-export function configDump(
-  config: LoadedConfig | null,
-  state: DesiredState | null,
-): AdminConfigDump {
+type HeldNode = Held<{ readonly node: ConfigNode; readonly config: { readonly name: string } }>;
+
+/** `config`: the bootstrap, which may be known before anything is in force. */
+export function configDump(config: LoadedConfig | null, updates: ConfigUpdates): AdminConfigDump {
+  const state = updates.state;
   const json = (config?.loaded.root.toProtoJson() ?? {}) as JsonValue;
-  const listeners = (state?.listeners ?? []).map(itemOf);
+  const listeners: readonly HeldNode[] = state?.listeners ?? [];
+  const clusters: readonly HeldNode[] = state?.clusters ?? [];
   return {
     bootstrap: {
       config: withNode(redacted(json) as JsonObject),
       lastUpdated: state?.bootstrapUpdated ?? new Date().toISOString(),
     },
-    clusters: (state?.clusters ?? []).map(itemOf),
-    listeners,
-    routes: listeners.flatMap((item) =>
-      routeTables(item.config).map((table) => ({ ...item, config: table as JsonObject })),
+    clusters: clusters.filter((held) => !held.isDynamic).map(itemOf),
+    listeners: listeners.filter((held) => !held.isDynamic).map(itemOf),
+    routes: listeners.map(itemOf).flatMap(({ config: listener, lastUpdated }) =>
+      routeTables(listener).map((table): ConfigDumpItem => {
+        return { config: table as JsonObject, lastUpdated };
+      }),
     ),
+    clustersVersion: state?.cdsVersion ?? "",
+    listenersVersion: state?.ldsVersion ?? "",
+    dynamicClusters: clusters.filter((held) => held.isDynamic).map(itemOf),
+    dynamicListeners: dynamicListeners(listeners, updates.rejectedListeners.list),
+    dynamicRoutes: dynamicRoutes(updates),
+    endpoints: () => endpointsOf(updates),
   };
 }
 
-function itemOf({ resource, lastUpdated }: Held<{ readonly node: ConfigNode }>): ConfigDumpItem {
-  const config = redacted(resource.node.toProtoJson() as JsonValue) as JsonObject;
-  return { config, lastUpdated };
+function itemOf({ resource, lastUpdated, versionInfo }: HeldNode): DynamicDumpItem {
+  return { config: jsonOf(resource.node), lastUpdated, versionInfo };
+}
+
+function jsonOf(node: ConfigNode): JsonObject {
+  return redacted(node.toProtoJson() as JsonValue) as JsonObject;
+}
+
+/** Those in force, then those that never were. */
+function dynamicListeners(
+  listeners: readonly HeldNode[],
+  rejected: readonly RejectedListener[],
+): DynamicListenerItem[] {
+  const errors = new Map(rejected.map((one) => [one.name, errorOf(one)]));
+  const items = listeners
+    .filter((held) => held.isDynamic)
+    .map((held): DynamicListenerItem => {
+      const { name } = held.resource.config;
+      const error = errors.get(name) ?? null;
+      errors.delete(name);
+      return { name, active: itemOf(held), error };
+    });
+  return [...items, ...[...errors].map(([name, error]) => ({ name, active: null, error }))];
+}
+
+function errorOf({ node, versionInfo, lastUpdateAttempt, details }: RejectedListener): DumpError {
+  return { failedConfiguration: jsonOf(node), versionInfo, lastUpdateAttempt, details };
+}
+
+function dynamicRoutes(updates: ConfigUpdates): DynamicDumpItem[] {
+  return (updates.applier?.rds.inForce() ?? []).map(({ discovery, lastUpdated }) => {
+    const node = discovery.resources[0] as ConfigNode;
+    return { config: jsonOf(node), lastUpdated, versionInfo: discovery.versionInfo };
+  });
+}
+
+function endpointsOf(updates: ConfigUpdates): DumpedEndpoints {
+  const memberships = updates.membership?.current() ?? [];
+  const hosts = new Map(memberships.map((one) => [one.cluster, one.hosts]));
+  const clusters = updates.state?.clusters ?? [];
+  const assignments = (isDynamic: boolean): JsonObject[] =>
+    clusters
+      .filter((held) => held.isDynamic === isDynamic)
+      .map(({ resource: { config } }) =>
+        assignmentOf(config.eds?.serviceName ?? config.name, hosts.get(config.name) ?? []),
+      );
+  return { static: assignments(false), dynamic: assignments(true) };
+}
+
+function assignmentOf(name: string, hosts: readonly HostConfig[]): JsonObject {
+  const localities = new Map<string, HostConfig[]>();
+  for (const host of hosts) {
+    const key = JSON.stringify([host.priority, host.region, host.zone, host.subZone]);
+    localities.set(key, [...(localities.get(key) ?? []), host]);
+  }
+  const endpoints = [...localities.values()].map((group) => localityOf(group));
+  const policy = { overprovisioning_factor: 140 };
+  return { cluster_name: name, ...(endpoints.length === 0 ? {} : { endpoints }), policy };
+}
+
+function localityOf(hosts: readonly HostConfig[]): JsonObject {
+  const { region, zone, subZone, priority } = hosts[0] as HostConfig;
+  return {
+    locality: {
+      ...(region === "" ? {} : { region }),
+      ...(zone === "" ? {} : { zone }),
+      ...(subZone === "" ? {} : { sub_zone: subZone }),
+    },
+    lb_endpoints: hosts.map((host) => ({
+      endpoint: {
+        address: addressOf(host),
+        health_check_config: {},
+        ...(host.hostname === "" ? {} : { hostname: host.hostname }),
+      },
+      health_status: host.health.toUpperCase(),
+      load_balancing_weight: host.weight,
+    })),
+    load_balancing_weight: 0,
+    ...(priority === 0 ? {} : { priority }),
+  };
+}
+
+function addressOf({ address }: HostConfig): JsonObject {
+  if (address.kind === "pipe") return { pipe: { path: address.address } };
+  return { socket_address: { address: address.address, port_value: address.port } };
 }
 
 /** As Envoy, the dump always has a node that says who speaks. */

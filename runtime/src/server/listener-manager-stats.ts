@@ -1,4 +1,4 @@
-// Counts what updates do to listeners, by Envoy's names. Called by config-updates.ts.
+// Counts what updates do to listeners, by Envoy's names. Called by version-applier.ts.
 import type { ListenerResource } from "../config/translate/assemble-snapshot.ts";
 import type { ListenerConfig } from "../config/snapshot.ts";
 import type { ServerStats } from "../stats/server-stats.ts";

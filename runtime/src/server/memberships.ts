@@ -92,10 +92,7 @@ export class Membership {
     this.#current = new Map(this.#current).set(membership.cluster, membership);
     const { logger, onChange } = this.#options;
     if (membership.hosts.length === 0) {
-      logger.log(
-        LogLevel.Warning,
-        `cluster ${membership.cluster} has no host: its names have no answer`,
-      );
+      logger.log(LogLevel.Warning, `cluster ${membership.cluster} has no host`);
     }
     // A commit tells all hosts itself.
     if (!this.#isCommitting) onChange(membership);

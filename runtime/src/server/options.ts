@@ -46,6 +46,12 @@ export interface ServerOptions {
   /** File for the admin interface's address; "" = none. */
   readonly adminAddressPath: string;
   readonly takeover: TakeoverOptions;
+  /** The bootstrap file is watched: a change reloads it. Default false. */
+  readonly watchConfig: boolean;
+  /** Files of plugins' modules are watched. Default false. */
+  readonly watchModules: boolean;
+  /** Unknown fields in resources of xDS are errors. Default false: warnings. */
+  readonly rejectUnknownDynamicFields: boolean;
   readonly logLevel: LogLevel;
   readonly componentLevels: ReadonlyMap<string, LogLevel>;
   readonly logFormat: string;

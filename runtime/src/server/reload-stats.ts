@@ -7,26 +7,16 @@ export class ReloadStats {
   readonly rejected: Counter;
   readonly #success: Counter;
   readonly #timeMs: Gauge;
-  readonly #version: Gauge;
 
   constructor(store: StatsStore) {
     this.attempt = store.counter("server.reload_attempt");
     this.rejected = store.counter("server.reload_rejected");
     this.#success = store.counter("server.reload_success");
     this.#timeMs = store.gauge("server.reload_time");
-    this.#version = store.gauge("server.config_version");
-    this.#version.set(1);
   }
 
-  /** `version`: the number of the version that is in force now. */
-  onSuccess(version: number): void {
+  onSuccess(): void {
     this.#success.inc();
     this.#timeMs.set(Date.now());
-    this.onVersion(version);
-  }
-
-  /** Updates by xDS have stats of their own. */
-  onVersion(version: number): void {
-    this.#version.set(version);
   }
 }

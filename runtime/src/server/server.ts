@@ -7,6 +7,7 @@ import type { FileSink } from "../access-log/file-sink.ts";
 import { createAdminServer } from "../admin/admin-server.ts";
 import type { AdminAddress, DrainOptions } from "../admin/admin-delegate.ts";
 import type { AdminServer } from "../admin/admin-server.ts";
+import type { ListenerConfig } from "../config/snapshot.ts";
 import { describeProblem } from "../config/config-error.ts";
 import { clustersMax } from "../config/sizes.ts";
 import { LogLevel } from "../core/logger.ts";
@@ -22,7 +23,6 @@ import type { DesiredState } from "./desired-state.ts";
 import { DrainControl } from "./drain-control.ts";
 import { isInbound } from "./drain-manager.ts";
 import { MainStats, totalConnections } from "./main-stats.ts";
-import type { Membership } from "./memberships.ts";
 import type { ServerOptions } from "./options.ts";
 import { OverloadControl } from "./overload-control.ts";
 import type { ProcessLog } from "./process-log.ts";
@@ -119,7 +119,7 @@ export class Server {
     this.#updates = new ConfigUpdates({
       options,
       log,
-      stats: this.stats.store,
+      stats: this.stats,
       mainStats: this.#mainStats,
       pool: this.#pool,
       runtime: this.runtime,
@@ -143,8 +143,9 @@ export class Server {
     return this.#updates.state;
   }
 
-  get membership(): Membership {
-    return this.#updates.membership;
+  /** What changes the configuration, and knows what is in force. */
+  get updates(): ConfigUpdates {
+    return this.#updates;
   }
 
   /** Addresses that the workers listen on. */
@@ -230,9 +231,12 @@ export class Server {
     await this.#pool.terminate();
   }
 
+  get #listeners(): readonly ListenerConfig[] {
+    return this.desired?.listeners.map(({ resource }) => resource.config) ?? [];
+  }
+
   #countStopped(which: "all" | "inbound" | "not_inbound"): void {
-    const listeners = this.desired?.listeners.map(({ resource }) => resource.config) ?? [];
-    const stopped = listeners.filter(
+    const stopped = this.#listeners.filter(
       (l) => which === "all" || isInbound(l) === (which === "inbound"),
     );
     this.#mainStats.server.listenerManager.listener_stopped.add(stopped.length);
@@ -244,7 +248,7 @@ export class Server {
       return { type: "log_level", component, level };
     });
     return {
-      memberships: this.membership.current(),
+      memberships: this.#updates.membership?.current() ?? [],
       messages: [runtime, ...levels, ...this.#drains.messages(), ...this.#overload.messages],
     };
   }
@@ -279,7 +283,7 @@ export class Server {
       logger: this.#logger,
       engine: this.engineName,
       canReusePort: this.#mainStats.canReusePort,
-      listeners: config.snapshot.listeners,
+      listeners: this.#listeners,
       addresses: this.addresses,
       workers: concurrency,
       ms,

@@ -19,6 +19,8 @@ export interface ScalarStat {
   readonly name: string;
   readonly kind: typeof StatKind.Counter | typeof StatKind.Gauge;
   readonly value: number;
+  /** The whole of a gauge that a double cannot hold; null = `value` is. */
+  readonly wide: bigint | null;
   /** It was written since start, as far as can be told: it is or was seen different from 0. */
   readonly isUsed: boolean;
 }
@@ -64,6 +66,7 @@ export class StatsAggregate {
   readonly #scalars: Map<string, ScalarEntry>;
   readonly #histograms: Map<string, HistogramEntry>;
   readonly #textReadouts: Map<string, string>;
+  readonly #wideGauges: Map<string, bigint>;
   #sortedScalars: ScalarEntry[] | null = null;
   #sortedHistograms: HistogramEntry[] | null = null;
 
@@ -71,6 +74,7 @@ export class StatsAggregate {
     this.#scalars = new Map();
     this.#histograms = new Map();
     this.#textReadouts = new Map();
+    this.#wideGauges = new Map();
     let own: StatsSource | null = null;
     this.store = new StatsStore({
       ...(slotsMax === undefined ? {} : { slotsMax }),
@@ -124,6 +128,12 @@ export class StatsAggregate {
     return entry === undefined ? 0 : sumOf(entry);
   }
 
+  /** Sets a gauge of the main thread that may need all of 64 bits (a hash). */
+  setWideGauge(name: string, value: bigint): void {
+    this.store.gauge(name).set(Number(value));
+    this.#wideGauges.set(name, value);
+  }
+
   /** Sets a text readout ("control_plane.identifier"). */
   setTextReadout(name: string, text: string): void {
     this.#textReadouts.set(name, text);
@@ -140,7 +150,8 @@ export class StatsAggregate {
     return this.#sortedScalars.map((entry) => {
       const value = sumOf(entry);
       if (value !== 0) entry.isUsed = true;
-      return { name: entry.name, kind: entry.kind, value, isUsed: entry.isUsed };
+      const wide = this.#wideGauges.get(entry.name) ?? null;
+      return { name: entry.name, kind: entry.kind, value, wide, isUsed: entry.isUsed };
     });
   }
 

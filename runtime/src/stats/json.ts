@@ -12,8 +12,8 @@ export function statsJson(stats: StatsAggregate, query: StatsQuery): string {
   for (const [name, text] of selectTextReadouts(stats, query)) {
     items.push(`{"name":${JSON.stringify(name)},"value":${JSON.stringify(text)}}`);
   }
-  for (const { name, value } of selectScalars(stats, query)) {
-    items.push(`{"name":${JSON.stringify(name)},"value":${value}}`);
+  for (const { name, value, wide } of selectScalars(stats, query)) {
+    items.push(`{"name":${JSON.stringify(name)},"value":${wide ?? value}}`);
   }
   const histograms = selectHistograms(stats, query);
   if (histograms.length > 0) {

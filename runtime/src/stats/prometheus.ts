@@ -46,7 +46,7 @@ export class PrometheusWriter {
     const gauges: Sample[] = [];
     for (const stat of selectScalars(stats, all)) {
       const name = this.#nameOf(stat.name);
-      const sample = `${name.metric}{${name.labels}} ${stat.value}\n`;
+      const sample = `${name.metric}{${name.labels}} ${stat.wide ?? stat.value}\n`;
       (stat.kind === StatKind.Counter ? counters : gauges).push([name, sample]);
     }
     let out = groups(counters, "counter") + groups(gauges, "gauge");

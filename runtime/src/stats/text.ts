@@ -18,7 +18,9 @@ import type { HistogramMode, StatsQuery } from "./stats-query.ts";
 export function statsText(stats: StatsAggregate, query: StatsQuery): string {
   let out = "";
   for (const [name, text] of selectTextReadouts(stats, query)) out += `${name}: "${text}"\n`;
-  for (const { name, value } of selectScalars(stats, query)) out += `${name}: ${value}\n`;
+  for (const { name, value, wide } of selectScalars(stats, query)) {
+    out += `${name}: ${wide ?? value}\n`;
+  }
   for (const stat of selectHistograms(stats, query)) {
     out += histogramText(stat, query.histogramMode);
   }

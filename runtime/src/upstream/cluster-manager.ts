@@ -69,7 +69,8 @@ export class ClusterManager {
     }
     this.#count(old, prepared.clusters);
     for (const [name, cluster] of old) {
-      if (prepared.clusters.get(name) !== cluster) cluster.drain();
+      if (prepared.clusters.get(name) === cluster) continue;
+      cluster.drain(prepared.clusters.has(name));
     }
     this.#stats?.active.set(prepared.clusters.size);
   }

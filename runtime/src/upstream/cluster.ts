@@ -114,11 +114,19 @@ export class Cluster {
     this.#setHosts([...hosts.values()]);
   }
 
-  /** The cluster has left the configuration: what is under way finishes. */
-  drain(): void {
+  /**
+   * The cluster has left the configuration: what is under way finishes. When another one of its
+   * name has its place (`isReplaced`), the stats of hosts are that one's.
+   */
+  drain(isReplaced = false): void {
     this.#isDraining = true;
     for (const host of this.#hostSet.hosts) host.drain();
-    this.#setHosts([]);
+    if (!isReplaced) {
+      this.#setHosts([]);
+      return;
+    }
+    this.#hostSet = new HostSet([]);
+    this.#balancer = null;
   }
 
   /** Closes every connection at once. */

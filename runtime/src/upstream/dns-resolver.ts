@@ -36,11 +36,19 @@ export interface DnsResolverOptions {
 
 /** The hosts of a cluster that needs no name resolved; main sends them with the snapshot. */
 export function staticMembership(config: ClusterConfig): ClusterMembership {
+  return membershipOf(config.name, config.localities);
+}
+
+/** The hosts of endpoints whose addresses are literal. */
+export function membershipOf(
+  cluster: string,
+  localities: readonly LocalityConfig[],
+): ClusterMembership {
   const hosts: HostConfig[] = [];
-  for (const locality of config.localities) {
+  for (const locality of localities) {
     for (const endpoint of locality.endpoints) hosts.push(toHost(endpoint, locality, null));
   }
-  return { cluster: config.name, hosts };
+  return { cluster, hosts };
 }
 
 export class DnsResolver {

@@ -346,7 +346,11 @@ describe("discovery", () => {
   const two = assignment(endpoint("a", 1), endpoint("b", 1));
   const one = { lb_endpoints: [endpoint("a", 1)] };
   test.each<[Fields, string]>([
-    [{ type: "EDS" }, ".type: cluster type EDS is not implemented by Headgate"],
+    [{ type: "EDS" }, ".eds_cluster_config: cannot create an EDS cluster without an EDS config"],
+    [
+      { type: "EDS", eds_cluster_config: { eds_config: { path: "/nowhere" } } },
+      ".eds_cluster_config.eds_config.path: paths must refer to an existing path in the system: '/nowhere' does not exist",
+    ],
     [
       named({ dns_failure_refresh_rate: { base_interval: "2s", max_interval: "1s" } }),
       ".dns_failure_refresh_rate.max_interval: found 1000 ms, expected at least base_interval",
@@ -482,8 +486,7 @@ test("has no hosts for a cluster type that it was told to ignore", async () => {
   const eds = { name: "up", type: "EDS", eds_cluster_config: { eds_config: { ads: {} } } };
   const config = boot({ clusters: [eds], routes: table(forward()) });
   expect(await warnings(config, ignoring)).toEqual([
-    `${CLUSTER_PATH}.type: cluster type EDS is not implemented by Headgate`,
-    `${CLUSTER_PATH}.eds_cluster_config: not implemented by Headgate`,
+    `${CLUSTER_PATH}.eds_cluster_config.eds_config.ads: xDS from ads is not implemented by Headgate`,
   ]);
   const { snapshot } = await translate(config, ignoring);
   expect(snapshot.clusters[0]).toMatchObject({ discovery: "static", localities: [] });

@@ -2,9 +2,10 @@
 // endpoints are read next door.
 import type { Http1CodecOptions } from "../../core/http1-options.ts";
 import type { ConfigNode } from "../config-node.ts";
-import type { CircuitBreakerConfig, ClusterConfig } from "../snapshot.ts";
+import type { CircuitBreakerConfig, ClusterConfig, EdsConfig } from "../snapshot.ts";
 import { readSocketAddress } from "./address-reader.ts";
 import { readBalancing } from "./balancing-reader.ts";
+import { readConfigSource } from "./config-source-reader.ts";
 import { readDiscovery } from "./discovery-reader.ts";
 import { readLocalities } from "./endpoint-reader.ts";
 import { guard } from "./guarded-fields.ts";
@@ -23,13 +24,14 @@ export function readCluster(t: Translation, node: ConfigNode): ClusterConfig {
   readTransportSocket(t, node);
   const name = node.string("name", "");
   const { discovery, dns } = readDiscovery(t, node);
+  const eds = discovery === "eds" ? readEds(t, node, name) : null;
   const statName = node.string("alt_stat_name", "") || name;
   return {
     name,
     where: node.path,
     statName: statText(statName),
-    discovery,
-    eds: null,
+    discovery: discovery === "eds" && eds === null ? "static" : discovery,
+    eds,
     ...readBalancing(t, node),
     connectTimeoutMs: durationOr(node, "connect_timeout", 5000),
     perConnectionBufferBytesMax: node.uint("per_connection_buffer_limit_bytes", 1 << 20),
@@ -43,6 +45,19 @@ export function readCluster(t: Translation, node: ConfigNode): ClusterConfig {
     bindAddress: readBind(t, node),
     metadata: readMetadata(node),
   };
+}
+
+/** Null when there is no source that we have: then the cluster has no hosts. */
+function readEds(t: Translation, node: ConfigNode, name: string): EdsConfig | null {
+  const eds = node.node("eds_cluster_config");
+  if (eds?.has("eds_config") !== true) {
+    t.wrong(node, "cannot create an EDS cluster without an EDS config", "eds_cluster_config");
+    return null;
+  }
+  const source = readConfigSource(t, eds, "eds_config");
+  const configuredServiceName = eds.string("service_name", "");
+  if (source === null) return null;
+  return { serviceName: configuredServiceName || name, configuredServiceName, source };
 }
 
 function readMetadata(node: ConfigNode): Uint8Array {

@@ -30,7 +30,7 @@ interface Discovery {
 export function readDiscovery(t: Translation, node: ConfigNode): Discovery {
   if (node.oneof("cluster_discovery_type") === "cluster_type") return readClusterType(t, node);
   const discovery = readType(t, node);
-  return { discovery, dns: readDns(t, node, discovery !== "static") };
+  return { discovery, dns: readDns(t, node, discovery !== "static" && discovery !== "eds") };
 }
 
 function readType(t: Translation, node: ConfigNode): ClusterConfig["discovery"] {
@@ -42,6 +42,8 @@ function readType(t: Translation, node: ConfigNode): ClusterConfig["discovery"] 
       return "strict_dns";
     case "LOGICAL_DNS":
       return "logical_dns";
+    case "EDS":
+      return "eds";
     default:
       t.unsupported(node, `cluster type ${type}`, "type");
       return "static";
@@ -53,6 +55,7 @@ const typesByName: Readonly<Record<string, ClusterConfig["discovery"]>> = {
   "envoy.cluster.static": "static",
   "envoy.cluster.strict_dns": "strict_dns",
   "envoy.cluster.logical_dns": "logical_dns",
+  "envoy.cluster.eds": "eds",
 };
 
 function readClusterType(t: Translation, node: ConfigNode): Discovery {
@@ -61,7 +64,10 @@ function readClusterType(t: Translation, node: ConfigNode): Discovery {
   const typed = type?.any("typed_config");
   if (typed?.typeName === DNS_CLUSTER) return readDnsCluster(t, node, typed);
   const discovery = typed === undefined ? typesByName[name] : undefined;
-  if (discovery !== undefined) return { discovery, dns: readDns(t, node, discovery !== "static") };
+  if (discovery !== undefined) {
+    const isNamed = discovery !== "static" && discovery !== "eds";
+    return { discovery, dns: readDns(t, node, isNamed) };
+  }
   typed?.acceptRest("reported as a whole");
   t.unsupported(node, `cluster type ${typed?.typeName ?? name}`, "cluster_type");
   return { discovery: "static", dns: readDns(t, node, false) };

@@ -19,10 +19,19 @@ export function readLocalities(
   discovery: ClusterConfig["discovery"],
 ): LocalityConfig[] {
   const assignment = node.node("load_assignment");
-  assignment?.accept("cluster_name", "the cluster's own name holds");
   const nodes = assignment?.nodes("endpoints") ?? [];
   if (discovery === "logical_dns") checkSingle(t, node, nodes);
-  return nodes.map((entry) => readLocality(t, entry, discovery));
+  return assignment === undefined ? [] : readAssignment(t, assignment, discovery);
+}
+
+/** A ClusterLoadAssignment, of a cluster or of EDS. */
+export function readAssignment(
+  t: Translation,
+  node: ConfigNode,
+  discovery: ClusterConfig["discovery"],
+): LocalityConfig[] {
+  node.accept("cluster_name", "the cluster's own name holds");
+  return node.nodes("endpoints").map((entry) => readLocality(t, entry, discovery));
 }
 
 function checkSingle(t: Translation, cluster: ConfigNode, localities: readonly ConfigNode[]): void {
@@ -76,6 +85,7 @@ function readEndpoint(
     t.missing(endpoint, "address");
     return null;
   }
-  const address = readAddress(t, addressNode, discovery === "static" ? "ip" : "name");
+  const isAddress = discovery === "static" || discovery === "eds";
+  const address = readAddress(t, addressNode, isAddress ? "ip" : "name");
   return address === null ? null : { address, hostname, weight, health };
 }

@@ -529,7 +529,9 @@ const messageValues: Readonly<Record<string, unknown>> = {
   [`${CONFIG}.accesslog.v3.RuntimeFilter`]: { runtime_key: "k", percent_sampled: { numerator: 7 } },
   [`${CONFIG}.accesslog.v3.HeaderFilter`]: { header: { name: "z" } },
   [`${CONFIG}.bootstrap.v3.Bootstrap.StaticResources`]: { clusters: [cluster({ name: "z" })] },
-  [`${CONFIG}.bootstrap.v3.Bootstrap.DynamicResources`]: { lds_config: {} },
+  [`${CONFIG}.bootstrap.v3.Bootstrap.DynamicResources`]: {
+    lds_config: { path_config_source: { path: "/dev/null" } },
+  },
   [`${CONFIG}.bootstrap.v3.ClusterManager`]: { local_cluster_name: "up" },
   [`${CONFIG}.bootstrap.v3.LayeredRuntime`]: { layers: [{ name: "z", static_layer: {} }] },
   [`${CONFIG}.metrics.v3.StatsConfig`]: { use_all_default_tags: false },

@@ -26,6 +26,7 @@ test("gives a connection manager of which little is said Envoy's defaults", asyn
   const { routes: _, ...manager } = await hcmOf({});
   expect(manager).toEqual({
     rds: null,
+    appendLocalOverload: false,
     statPrefix: "main",
     codecType: "auto",
     http1: {
@@ -313,7 +314,9 @@ test("accepts options of protocols that are not there", async () => {
 test("names rds, and answers 404 to everything when told to ignore it", async () => {
   const rds = { route_config_name: "r", config_source: { ads: {} } };
   const hcm = { route_config: undefined, rds };
-  expect(await hcmProblems(hcm)).toEqual([`${HCM_PATH}.rds: not implemented by Headgate`]);
+  expect(await hcmProblems(hcm)).toEqual([
+    `${HCM_PATH}.rds.config_source.ads: xDS from ads is not implemented by Headgate`,
+  ]);
   const { snapshot } = await translate(boot({ hcm }), ignoring);
   expect(snapshot.listeners[0]?.filterChains[0]?.hcm?.routes.virtualHosts).toEqual([]);
 });

@@ -6,11 +6,13 @@ import type {
   HcmConfig,
   LocalReplyConfig,
   LocalReplyMapperConfig,
+  RdsConfig,
   RouteConfig,
   RouteTableConfig,
   ServerHeaderTransformation,
 } from "../snapshot.ts";
 import { readAccessLogFilter, readAccessLogs } from "./access-log-reader.ts";
+import { readConfigSource } from "./config-source-reader.ts";
 import { readDataSource } from "./data-source.ts";
 import { readHttpFilters } from "./filter-reader.ts";
 import type { HttpFilters } from "./filter-reader.ts";
@@ -48,7 +50,7 @@ export function readHcm(t: Translation, node: ConfigNode, clusters: ClusterNames
     httpFilters: filters.filters,
     router: filters.router ?? noRouter,
     routes: readRoutes(t, node, clusters, filters),
-    rds: null,
+    rds: readRds(t, node, filters),
     accessLogs: readAccessLogs(t, node.nodes("access_log")),
     ...readIdentity(node),
     ...readAddresses(t, node),
@@ -102,12 +104,25 @@ function readRoutes(
   filters: HttpFilters,
 ): RouteTableConfig {
   const config = node.node("route_config");
-  // rds and scoped_routes stay unread and are reported by name.
+  // scoped_routes stays unread and is reported by name.
   if (config === undefined) return noRoutes;
   const table = readRouteTable(t, config, { clusters, filters: filters.names });
   if (filters.router !== null) return table;
   t.warn(node, "no http_filters: every request is answered with 500 (Envoy never answers)");
   return unanswered(table, config.path);
+}
+
+/** Without a source that we have, every request is answered with 404. */
+function readRds(t: Translation, node: ConfigNode, filters: HttpFilters): RdsConfig | null {
+  const rds = node.node("rds");
+  if (rds === undefined) return null;
+  if (!rds.has("config_source")) t.missing(rds, "config_source");
+  const source = readConfigSource(t, rds, "config_source");
+  const routeConfigName = rds.string("route_config_name", "");
+  if (source === null) return null;
+  const names = [...filters.names];
+  const key = JSON.stringify([source, routeConfigName, names]);
+  return { key, routeConfigName, source, filters: names };
 }
 
 /** Without a terminal filter nothing answers: Envoy lets such streams hang, we end them. */

@@ -37,6 +37,8 @@ export interface RouteScope {
   readonly clusters: ClusterNames;
   /** The chain's HTTP filters, for typed_per_filter_config. */
   readonly filters: FilterNames;
+  /** What holds when validate_clusters is not set. Default true. */
+  readonly validatesClusters?: boolean;
 }
 
 const BODY_BYTES_DEFAULT = 4096;
@@ -48,7 +50,7 @@ export function readRouteTable(
 ): RouteTableConfig {
   guard(t, node);
   node.accept("metadata", "nothing reads it");
-  const validateClusters = node.bool("validate_clusters", true);
+  const validateClusters = node.bool("validate_clusters", scope.validatesClusters ?? true);
   const bodyBytesMax = node.uint("max_direct_response_body_size_bytes", BODY_BYTES_DEFAULT);
   const clusters = validateClusters ? scope.clusters : null;
   const reader = new TableReader(t, scope.filters, clusters, bodyBytesMax);

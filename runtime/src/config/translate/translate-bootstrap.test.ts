@@ -179,7 +179,7 @@ test.each<Fields>([
 });
 
 test.each<[Fields, string]>([
-  [{ dynamic_resources: { ads_config: {} } }, "dynamic_resources"],
+  [{ dynamic_resources: { ads_config: {} } }, "dynamic_resources.ads_config"],
   [
     { layered_runtime: { layers: [{ name: "a", disk_layer: { symlink_root: "/x" } }] } },
     "layered_runtime.layers[0].disk_layer",

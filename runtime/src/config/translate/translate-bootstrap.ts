@@ -6,19 +6,19 @@ import type { ConfigProblem } from "../config-error.ts";
 import type { ConfigNode } from "../config-node.ts";
 import { ProblemList } from "../problem-list.ts";
 import { clustersMax, listenersMax } from "../sizes.ts";
-import type { ListenerConfig, NodeConfig, ServerConfig, Snapshot } from "../snapshot.ts";
-import { addressText } from "./address-reader.ts";
+import type { ConfigSourceConfig, NodeConfig, ServerConfig, Snapshot } from "../snapshot.ts";
 import { readAdmin } from "./admin-reader.ts";
 import { assembleSnapshot } from "./assemble-snapshot.ts";
 import type { ClusterResource, ListenerResource } from "./assemble-snapshot.ts";
 import type { AdminConfig } from "./admin-reader.ts";
-import { readCluster } from "./cluster-reader.ts";
 import { throwProblems } from "./found-problems.ts";
 import { guard } from "./guarded-fields.ts";
-import { readListener } from "./listener-reader.ts";
 import { readNode } from "./node-reader.ts";
 import type { ServiceNames } from "./node-reader.ts";
 import { readOverload } from "./overload-reader.ts";
+import { readConfigSource } from "./config-source-reader.ts";
+import { rdsOf } from "./rds-of.ts";
+import { readClusters, readListeners } from "./resource-lists.ts";
 import type { ClusterNames } from "./route-reader.ts";
 import { readRuntime } from "./runtime-reader.ts";
 import { durationOr, Translation } from "./translation.ts";
@@ -43,6 +43,8 @@ export interface TranslatedBootstrap {
   readonly snapshot: Snapshot;
   readonly clusters: readonly ClusterResource[];
   readonly listeners: readonly ListenerResource[];
+  /** Where listeners and clusters come from beside the static ones; null = from nowhere. */
+  readonly dynamic: DynamicSources;
   readonly node: NodeConfig;
   readonly server: ServerConfig;
   readonly runtime: Snapshot["runtime"];
@@ -53,6 +55,11 @@ export interface TranslatedBootstrap {
   readonly statsFlushIntervalMs: number;
   readonly watchdogs: WatchdogsConfig;
   readonly warnings: readonly ConfigProblem[];
+}
+
+export interface DynamicSources {
+  readonly lds: ConfigSourceConfig | null;
+  readonly cds: ConfigSourceConfig | null;
 }
 
 /** Throws ConfigErrors with everything that is wrong or not implemented. */
@@ -66,14 +73,18 @@ export function translateBootstrap(
   guard(t, root);
   acceptWhatTunes(root);
   const resources = root.node("static_resources");
-  const clusters = readClusters(t, resources);
+  const clusters = readClusters(t, resources?.nodes("clusters") ?? []);
+  checkCount(t, resources, "clusters", clusters.length, clustersMax);
+  const dynamic = readDynamic(t, root);
   const names = clusterNames(loaded, clusters);
-  const listeners = readListeners(t, resources, names);
+  const listeners = readListeners(t, resources?.nodes("listeners") ?? [], names);
+  checkCount(t, resources, "listeners", listeners.length, listenersMax);
   const overload = readOverload(t, root);
   const admin = readAdmin(t, root);
   const node = readNode(loaded, options);
   const runtime = readRuntime(t, root.node("layered_runtime"));
   warnOfLimits(t, resources, runtime, listeners);
+  checkNode(t, root, node, { dynamic, clusters, listeners });
   const statsFlushIntervalMs = readStatsFlush(t, root);
   const watchdogs = readWatchdogs(root);
   const unread = loaded.unreadFields();
@@ -99,6 +110,7 @@ export function translateBootstrap(
     }),
     clusters,
     listeners,
+    dynamic,
     node,
     server,
     runtime,
@@ -125,6 +137,32 @@ function acceptWhatTunes(root: ConfigNode): void {
   }
 }
 
+function readDynamic(t: Translation, root: ConfigNode): DynamicSources {
+  const node = root.node("dynamic_resources");
+  if (node === undefined) return { lds: null, cds: null };
+  return {
+    lds: readConfigSource(t, node, "lds_config"),
+    cds: readConfigSource(t, node, "cds_config"),
+  };
+}
+
+/** As Envoy: who asks for resources must say who he is, even if he asks a file. */
+function checkNode(
+  t: Translation,
+  root: ConfigNode,
+  node: NodeConfig,
+  { dynamic, clusters, listeners }: Pick<TranslatedBootstrap, "dynamic" | "clusters" | "listeners">,
+): void {
+  const hasSource =
+    dynamic.lds !== null ||
+    dynamic.cds !== null ||
+    clusters.some(({ config }) => config.eds !== null) ||
+    listeners.some(({ config }) => rdsOf(config).length > 0);
+  if (!hasSource || (node.id !== "" && node.cluster !== "")) return;
+  const hint = "set them in node, or by --service-node and --service-cluster";
+  t.wrong(root, `not set: id and cluster are required with xDS: ${hint}`, "node");
+}
+
 function readStatsFlush(t: Translation, root: ConfigNode): number {
   if (root.has("stats_flush_on_admin") && root.has("stats_flush_interval")) {
     const message = "only one of stats_flush_interval and stats_flush_on_admin can be set";
@@ -133,48 +171,12 @@ function readStatsFlush(t: Translation, root: ConfigNode): number {
   return durationOr(root, "stats_flush_interval", 5000);
 }
 
-function readClusters(t: Translation, resources: ConfigNode | undefined): ClusterResource[] {
-  const nodes = resources?.nodes("clusters") ?? [];
-  checkCount(t, resources, "clusters", nodes.length, clustersMax);
-  const clusters = nodes.map((node): ClusterResource => ({ node, config: readCluster(t, node) }));
-  const seen = new Set<string>();
-  for (const { node, config } of clusters) {
-    const { name } = config;
-    if (name !== "" && seen.has(name)) t.wrong(node, `duplicate cluster '${name}'`, "name");
-    seen.add(name);
-  }
-  return clusters;
-}
-
 /** Null when some names could not be read: then nothing is known about a missing name. */
 function clusterNames(loaded: LoadedBootstrap, clusters: readonly ClusterResource[]): ClusterNames {
   const unreadable = /^static_resources(?:\.clusters(?:\[\d+\](?:\.name)?)?)?$/;
   const problems = loaded.errors?.problems ?? [];
   if (problems.some((problem) => unreadable.test(problem.path))) return null;
   return new Set(clusters.map(({ config }) => config.name));
-}
-
-function readListeners(
-  t: Translation,
-  resources: ConfigNode | undefined,
-  clusters: ClusterNames,
-): ListenerResource[] {
-  const nodes = resources?.nodes("listeners") ?? [];
-  checkCount(t, resources, "listeners", nodes.length, listenersMax);
-  const listeners: ListenerResource[] = [];
-  const names = new Set<string>();
-  const owners = new Map<string, string>();
-  for (const node of nodes) {
-    const own = t.ofResource();
-    const listener = readListener(own, node, clusters);
-    if (listener === null) continue;
-    const name = listener.name || freeName(addressText(listener.address), names);
-    if (names.has(name)) t.wrong(node, `duplicate listener '${name}'`, "name");
-    names.add(name);
-    listeners.push({ node, config: { ...listener, name }, plugins: own.plugins });
-    checkAddresses(t, node, listener, owners);
-  }
-  return listeners;
 }
 
 /** A limit for nobody is probably a name that was changed in one place only. */
@@ -204,31 +206,6 @@ function checkCount(
 ): void {
   if (resources === undefined || count <= most) return;
   t.wrong(resources, `found ${count} ${field}, expected at most ${most}`, field);
-}
-
-/** Envoy invents a name; ours says where the listener listens, and is the same at every start. */
-function freeName(text: string, names: ReadonlySet<string>): string {
-  let name = text;
-  for (let count = 2; names.has(name); count += 1) name = `${text}#${count}`;
-  return name;
-}
-
-/** No two listeners have one address; port 0 is another port each time. */
-function checkAddresses(
-  t: Translation,
-  node: ConfigNode,
-  listener: ListenerConfig,
-  owners: Map<string, string>,
-): void {
-  for (const address of [listener.address, ...listener.additionalAddresses]) {
-    if (address.kind === "ip" && address.port === 0) continue;
-    const text = addressText(address);
-    const owner = owners.get(text) ?? listener.where;
-    owners.set(text, owner);
-    // One listener may have an address twice: the kernel shares its connections out.
-    if (owner === listener.where) continue;
-    t.wrong(node, `found the address ${text} twice, first in ${owner}`, "address");
-  }
 }
 
 /** This machine's first address that is not loopback: IPv4 before IPv6. */

@@ -1,0 +1,86 @@
+// From the resources of one discovery response to what the workers' snapshot is assembled from.
+// Called by server/ for each update; static resources go through the same readers.
+import type { LoadedDiscovery } from "../discovery-loader.ts";
+import { ProblemList } from "../problem-list.ts";
+import type { ConfigProblem } from "../config-error.ts";
+import type { LocalityConfig, RdsConfig, RouteTableConfig } from "../snapshot.ts";
+import type { ClusterResource, ListenerResource } from "./assemble-snapshot.ts";
+import { readAssignment } from "./endpoint-reader.ts";
+import { throwProblems } from "./found-problems.ts";
+import { readClusters, readListeners } from "./resource-lists.ts";
+import { readRouteTable } from "./route-reader.ts";
+import type { ClusterNames } from "./route-reader.ts";
+import { Translation } from "./translation.ts";
+import type { TranslationOptions } from "./translation.ts";
+
+/** What a response becomes. */
+export interface Translated<T> {
+  readonly value: T;
+  readonly warnings: readonly ConfigProblem[];
+}
+
+/**
+ * Throws ConfigErrors, as all functions here. `clusters`: inline route tables may name these; null
+ * = any.
+ */
+export function translateListeners(
+  discovery: LoadedDiscovery,
+  options: TranslationOptions,
+  clusters: ClusterNames,
+): Translated<readonly ListenerResource[]> {
+  return translate(discovery, options, (t) => readListeners(t, discovery.resources, clusters));
+}
+
+export function translateClusters(
+  discovery: LoadedDiscovery,
+  options: TranslationOptions,
+): Translated<readonly ClusterResource[]> {
+  return translate(discovery, options, (t) => readClusters(t, discovery.resources));
+}
+
+/**
+ * The one table of the response, once for each of `users`: what it says about filters is read by
+ * the filters that they have.
+ */
+export function translateRouteTables(
+  discovery: LoadedDiscovery,
+  options: TranslationOptions,
+  users: readonly RdsConfig[],
+  clusters: ClusterNames,
+): Translated<ReadonlyMap<string, RouteTableConfig>> {
+  return translate(discovery, options, (t) => {
+    const tables = new Map<string, RouteTableConfig>();
+    const [node] = discovery.resources;
+    if (node === undefined) return tables;
+    for (const user of users) {
+      const filters = new Map(user.filters);
+      const scope = { clusters, filters, validatesClusters: false };
+      tables.set(user.key, readRouteTable(t, node, scope));
+    }
+    return tables;
+  });
+}
+
+/** The one assignment of the response; [] when there is none. */
+export function translateAssignment(
+  discovery: LoadedDiscovery,
+  options: TranslationOptions,
+): Translated<readonly LocalityConfig[]> {
+  return translate(discovery, options, (t) => {
+    const [node] = discovery.resources;
+    return node === undefined ? [] : readAssignment(t, node, "eds");
+  });
+}
+
+function translate<T>(
+  discovery: LoadedDiscovery,
+  options: TranslationOptions,
+  read: (t: Translation) => T,
+): Translated<T> {
+  const problems = new ProblemList();
+  const value = read(new Translation(problems, options));
+  const unread = discovery.unreadFields();
+  const isIgnoring = options.ignoreUnsupported;
+  throwProblems([discovery.errors, problems.errors()], isIgnoring ? [] : unread);
+  return { value, warnings: [...discovery.warnings, ...problems.warnings(), ...unread] };
+}

@@ -1,0 +1,159 @@
+// Hosts of EDS clusters, in the main thread: one subscription for each cluster. A change goes to
+// the workers as a membership, like one of DNS. Used by version-applier.ts.
+import type { ClusterMembership } from "../config/snapshot.ts";
+import type { LoadedDiscovery } from "../config/discovery-loader.ts";
+import type { ClusterResource } from "../config/translate/assemble-snapshot.ts";
+import { translateAssignment } from "../config/translate/translate-resources.ts";
+import type { EdsConfig } from "../config/snapshot.ts";
+import type { StatsAggregate } from "../stats/aggregate.ts";
+import { membershipOf } from "../upstream/dns-resolver.ts";
+import { FileSubscription } from "../xds/file-subscription.ts";
+import type { SubscriptionContext } from "../xds/file-subscription.ts";
+import { SubscriptionStats } from "../xds/subscription-stats.ts";
+
+const ASSIGNMENT = "envoy.config.endpoint.v3.ClusterLoadAssignment";
+
+export interface EdsOptions {
+  readonly context: SubscriptionContext;
+  readonly stats: StatsAggregate;
+  readonly ignoreUnsupported: boolean;
+  /** Other hosts of a cluster that is in force. */
+  readonly onMembership: (membership: ClusterMembership) => void;
+}
+
+interface Entry {
+  readonly subscription: FileSubscription;
+  readonly cluster: string;
+  membership: ClusterMembership | null;
+  /** The response that brought it; null = none came yet. */
+  discovery: LoadedDiscovery | null;
+  lastUpdated: string;
+  isInForce: boolean;
+}
+
+export class EdsAssignments {
+  readonly #options: EdsOptions;
+  readonly #entries: Map<string, Entry>;
+
+  constructor(options: EdsOptions) {
+    this.#options = options;
+    this.#entries = new Map();
+  }
+
+  /** Subscribes to what is new, and returns when it has been read; retain must follow. */
+  async ensure(clusters: readonly ClusterResource[]): Promise<void> {
+    for (const { config } of clusters) {
+      if (config.eds === null || this.#entries.has(entryKey(config.name, config.eds))) continue;
+      const entry = this.#subscribe(config.name, config.statName, config.eds);
+      this.#entries.set(entryKey(config.name, config.eds), entry);
+      await entry.subscription.poll();
+    }
+  }
+
+  /** These clusters are in force now, and no others. */
+  retain(clusters: readonly ClusterResource[]): void {
+    const keys = new Set(
+      clusters.map(({ config: { name, eds } }) => (eds === null ? "" : entryKey(name, eds))),
+    );
+    for (const [key, entry] of this.#entries) {
+      entry.isInForce = true;
+      if (keys.has(key)) continue;
+      entry.subscription.close();
+      this.#entries.delete(key);
+    }
+  }
+
+  /** Hosts by cluster; a cluster of which nothing came has none. */
+  memberships(clusters: readonly ClusterResource[]): Map<string, ClusterMembership> {
+    const memberships = new Map<string, ClusterMembership>();
+    for (const { config } of clusters) {
+      if (config.eds === null) continue;
+      const entry = this.#entries.get(entryKey(config.name, config.eds));
+      const membership = entry?.membership ?? { cluster: config.name, hosts: [] };
+      memberships.set(config.name, membership);
+    }
+    return memberships;
+  }
+
+  /** For /config_dump. */
+  inForce(): { readonly discovery: LoadedDiscovery; readonly lastUpdated: string }[] {
+    return [...this.#entries.values()].flatMap(({ discovery, lastUpdated }) =>
+      discovery === null ? [] : [{ discovery, lastUpdated }],
+    );
+  }
+
+  close(): void {
+    for (const entry of this.#entries.values()) entry.subscription.close();
+    this.#entries.clear();
+  }
+
+  #subscribe(cluster: string, statName: string, eds: EdsConfig): Entry {
+    const { context, stats } = this.#options;
+    const scope = `cluster.${statName}.`;
+    const subscriptionStats = new SubscriptionStats(stats, {
+      scope,
+      hasEmpty: true,
+      hasReload: false,
+    });
+    const subscription = new FileSubscription(context, {
+      kind: "EDS",
+      source: eds.source,
+      typeName: ASSIGNMENT,
+      stats: subscriptionStats,
+      apply: (discovery) => {
+        return Promise.resolve(this.#apply(entry, eds.serviceName, scope, discovery));
+      },
+    });
+    const entry: Entry = {
+      subscription,
+      cluster,
+      membership: null,
+      discovery: null,
+      lastUpdated: "",
+      isInForce: false,
+    };
+    return entry;
+  }
+
+  #apply(
+    entry: Entry,
+    serviceName: string,
+    scope: string,
+    discovery: LoadedDiscovery,
+  ): readonly string[] {
+    const { stats, ignoreUnsupported, onMembership } = this.#options;
+    // The words are Envoy's.
+    if (discovery.errors !== null) throw discovery.errors;
+    if (discovery.resources.length === 0) {
+      stats.store.counter(`${scope}update_empty`).inc();
+      return [];
+    }
+    const [node, second] = discovery.resources;
+    if (second !== undefined) {
+      const message = `Unexpected EDS resource length: ${discovery.resources.length}`;
+      return [`${second.where()}: ${message}`];
+    }
+    const found = node?.string("cluster_name", "") ?? "";
+    if (found !== serviceName) {
+      const message = `Unexpected EDS cluster (expecting ${serviceName}): ${found}`;
+      return [`${node?.where("cluster_name")}: ${message}`];
+    }
+    const { value: localities } = translateAssignment(discovery, { ignoreUnsupported });
+    const membership = membershipOf(entry.cluster, localities);
+    entry.discovery = discovery;
+    entry.lastUpdated = new Date().toISOString();
+    if (JSON.stringify(entry.membership) === JSON.stringify(membership)) {
+      stats.store.counter(`${scope}update_no_rebuild`).inc();
+      return [];
+    }
+    const isFirst = entry.membership === null;
+    entry.membership = membership;
+    if (entry.isInForce) onMembership(membership);
+    if (!isFirst) stats.store.counter("cluster_manager.cluster_updated").inc();
+    return [];
+  }
+}
+
+function entryKey(cluster: string, eds: EdsConfig): string {
+  return JSON.stringify([cluster, eds]);
+}

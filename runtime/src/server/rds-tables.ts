@@ -1,0 +1,205 @@
+// Route tables that come by RDS, in the main thread: one subscription for each source and name,
+// shared by the connection managers that name it. Used by version-applier.ts.
+import type { LoadedDiscovery } from "../config/discovery-loader.ts";
+import type { ListenerResource } from "../config/translate/assemble-snapshot.ts";
+import { rdsOf } from "../config/translate/rds-of.ts";
+import { translateRouteTables } from "../config/translate/translate-resources.ts";
+import type { DynamicRouteTable, RdsConfig, RouteTableConfig } from "../config/snapshot.ts";
+import type { StatsAggregate } from "../stats/aggregate.ts";
+import { FileSubscription } from "../xds/file-subscription.ts";
+import type { SubscriptionContext } from "../xds/file-subscription.ts";
+import { SubscriptionStats } from "../xds/subscription-stats.ts";
+
+const ROUTE_CONFIGURATION = "envoy.config.route.v3.RouteConfiguration";
+
+/** A connection manager that has its routes by RDS. */
+export interface RdsNeed {
+  readonly rds: RdsConfig;
+  readonly statPrefix: string;
+}
+
+export function rdsNeeds(listeners: readonly ListenerResource[]): RdsNeed[] {
+  return listeners.flatMap(({ config }) => {
+    const chains = [...config.filterChains, config.defaultFilterChain];
+    const managers = chains.map((chain) => chain?.hcm ?? null).filter((hcm) => hcm !== null);
+    const prefixes = new Map(managers.map((hcm) => [hcm.rds, hcm.statPrefix]));
+    return rdsOf(config).map((rds) => ({ rds, statPrefix: prefixes.get(rds) ?? "" }));
+  });
+}
+
+export interface RdsOptions {
+  readonly context: SubscriptionContext;
+  readonly stats: StatsAggregate;
+  readonly ignoreUnsupported: boolean;
+  /** Names that `validate_clusters: true` accepts. */
+  readonly clusterNames: () => ReadonlySet<string>;
+  /** Puts changed tables in force. Answers with what is wrong. */
+  readonly applyTables: (tables: readonly DynamicRouteTable[]) => Promise<readonly string[]>;
+}
+
+/** What one subscription brought. */
+interface Entry {
+  readonly subscription: FileSubscription;
+  /** By RdsConfig.key: each of them reads the table by its own filters. */
+  readonly users: Map<string, RdsConfig>;
+  tables: ReadonlyMap<string, DynamicRouteTable>;
+  /** The last response in force; null = none yet. */
+  discovery: LoadedDiscovery | null;
+  lastUpdated: string;
+  /** Workers know its tables. */
+  isInForce: boolean;
+}
+
+export class RdsTables {
+  readonly #options: RdsOptions;
+  readonly #entries: Map<string, Entry>;
+  #revision: number;
+
+  constructor(options: RdsOptions) {
+    this.#options = options;
+    this.#entries = new Map();
+    this.#revision = 0;
+  }
+
+  /**
+   * Subscribes to what is new, and returns when it has been read. Nothing that is in force changes;
+   * retain must follow. Throws ConfigErrors when a new user cannot have a table that others have.
+   */
+  async ensure(needs: readonly RdsNeed[]): Promise<void> {
+    for (const need of needs) {
+      const { rds } = need;
+      const known = this.#entries.get(entryKey(rds));
+      const entry = known ?? this.#subscribe(need);
+      const isNewUser = !entry.users.has(rds.key);
+      entry.users.set(rds.key, rds);
+      if (known === undefined) await entry.subscription.poll();
+      else if (isNewUser && entry.discovery !== null) {
+        const table = this.#translate(entry.discovery, [rds]).get(rds.key) ?? null;
+        entry.tables = new Map([...entry.tables, [rds.key, this.#revise(rds.key, table)]]);
+      }
+    }
+  }
+
+  /** These are in force now, and no others. */
+  retain(needs: readonly RdsNeed[]): void {
+    const users = new Set(needs.map(({ rds }) => rds.key));
+    for (const [key, entry] of this.#entries) {
+      for (const user of entry.users.keys()) if (!users.has(user)) entry.users.delete(user);
+      entry.tables = new Map([...entry.tables].filter(([user]) => users.has(user)));
+      entry.isInForce = true;
+      if (entry.users.size > 0) continue;
+      entry.subscription.close();
+      this.#entries.delete(key);
+    }
+  }
+
+  /** The tables as they are, those that have not come included. */
+  tables(needs: readonly RdsNeed[]): DynamicRouteTable[] {
+    const tables = new Map<string, DynamicRouteTable>();
+    for (const { rds } of needs) {
+      const known = this.#entries.get(entryKey(rds))?.tables.get(rds.key);
+      tables.set(rds.key, known ?? { key: rds.key, revision: 0, table: null });
+    }
+    return [...tables.values()];
+  }
+
+  /** For /config_dump. */
+  inForce(): { readonly discovery: LoadedDiscovery; readonly lastUpdated: string }[] {
+    return [...this.#entries.values()].flatMap(({ discovery, lastUpdated }) =>
+      discovery === null ? [] : [{ discovery, lastUpdated }],
+    );
+  }
+
+  close(): void {
+    for (const entry of this.#entries.values()) entry.subscription.close();
+    this.#entries.clear();
+  }
+
+  #subscribe({ rds, statPrefix }: RdsNeed): Entry {
+    const { context, stats } = this.#options;
+    const { routeConfigName: name, source } = rds;
+    const subscriptionStats = new SubscriptionStats(stats, {
+      scope: `http.${statPrefix}.rds.${name.replaceAll(":", "_")}.`,
+      hasEmpty: true,
+      hasReload: true,
+    });
+    const subscription = new FileSubscription(context, {
+      kind: "RDS",
+      source,
+      typeName: ROUTE_CONFIGURATION,
+      stats: subscriptionStats,
+      apply: async (discovery) => await this.#apply(entry, name, discovery, subscriptionStats),
+    });
+    const entry: Entry = {
+      subscription,
+      users: new Map(),
+      tables: new Map(),
+      discovery: null,
+      lastUpdated: "",
+      isInForce: false,
+    };
+    this.#entries.set(entryKey(rds), entry);
+    return entry;
+  }
+
+  async #apply(
+    entry: Entry,
+    name: string,
+    discovery: LoadedDiscovery,
+    stats: SubscriptionStats,
+  ): Promise<readonly string[]> {
+    // The words are Envoy's.
+    if (discovery.errors !== null) throw discovery.errors;
+    if (discovery.resources.length === 0) {
+      stats.empty?.inc();
+      return [];
+    }
+    const [node, second] = discovery.resources;
+    if (second !== undefined) {
+      const message = `Unexpected RDS resource length: ${discovery.resources.length}`;
+      return [`${second.where()}: ${message}`];
+    }
+    const found = node?.string("name", "") ?? "";
+    if (found !== name) {
+      const message = `Unexpected RDS configuration (expecting ${name}): ${found}`;
+      return [`${node?.where("name")}: ${message}`];
+    }
+    const translated = this.#translate(discovery, [...entry.users.values()]);
+    if (entry.discovery !== null && isSame(entry.tables, translated)) return [];
+    const tables = [...translated].map(([key, table]) => this.#revise(key, table));
+    const problems = entry.isInForce ? await this.#options.applyTables(tables) : [];
+    if (problems.length > 0) return problems;
+    entry.tables = new Map(tables.map((table) => [table.key, table]));
+    entry.discovery = discovery;
+    entry.lastUpdated = new Date().toISOString();
+    stats.onReload();
+    return [];
+  }
+
+  #translate(
+    discovery: LoadedDiscovery,
+    users: readonly RdsConfig[],
+  ): ReadonlyMap<string, RouteTableConfig> {
+    const { ignoreUnsupported, clusterNames } = this.#options;
+    return translateRouteTables(discovery, { ignoreUnsupported }, users, clusterNames()).value;
+  }
+
+  #revise(key: string, table: RouteTableConfig | null): DynamicRouteTable {
+    this.#revision += 1;
+    return { key, revision: this.#revision, table };
+  }
+}
+
+function entryKey({ source, routeConfigName }: RdsConfig): string {
+  return JSON.stringify([source, routeConfigName]);
+}
+
+function isSame(
+  tables: ReadonlyMap<string, DynamicRouteTable>,
+  translated: ReadonlyMap<string, RouteTableConfig>,
+): boolean {
+  return [...translated].every(([key, table]) => {
+    const known = tables.get(key);
+    return known !== undefined && JSON.stringify(known.table) === JSON.stringify(table);
+  });
+}

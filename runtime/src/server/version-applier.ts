@@ -1,0 +1,252 @@
+// Puts a state in force: loads modules, asks DNS and files of xDS for what is new, has all workers
+// prepare and commit, and keeps what main knows in step with them. Used by config-updates.ts, which
+// calls nothing here twice at a time.
+import { ConfigErrors } from "../config/config-error.ts";
+import type { PositionIndex } from "../config/position-index.ts";
+import { assembleSnapshot } from "../config/translate/assemble-snapshot.ts";
+import { listenersMax } from "../config/sizes.ts";
+import type { DynamicRouteTable, ListenerConfig, Snapshot } from "../config/snapshot.ts";
+import type { StatsAggregate } from "../stats/aggregate.ts";
+import type { SubscriptionContext } from "../xds/file-subscription.ts";
+import { placeOf, problemAt } from "./config-loading.ts";
+import type { DesiredState } from "./desired-state.ts";
+import { EdsAssignments } from "./eds-assignments.ts";
+import { ListenerManagerStats } from "./listener-manager-stats.ts";
+import type { MainStats } from "./main-stats.ts";
+import { Membership } from "./memberships.ts";
+import type { ServerOptions } from "./options.ts";
+import { PluginModuleLoader } from "./plugin-modules.ts";
+import type { PluginModules } from "./plugin-modules.ts";
+import type { ProcessLog } from "./process-log.ts";
+import type { ListenerAddress } from "./protocol.ts";
+import { rdsNeeds, RdsTables } from "./rds-tables.ts";
+import type { RuntimeControl } from "./runtime-control.ts";
+import { SharedIndexes } from "./shared-indexes.ts";
+import type { WorkerPool } from "./worker-pool.ts";
+
+export interface VersionApplierOptions {
+  readonly options: ServerOptions;
+  readonly log: ProcessLog;
+  readonly stats: StatsAggregate;
+  readonly mainStats: MainStats;
+  readonly pool: WorkerPool;
+  readonly runtime: RuntimeControl;
+  /** Clusters that have room in the shared circuit-breaker memory. */
+  readonly clustersMax: number;
+  /** Ports for port 0 that the process before this one was given. */
+  readonly inherited: (listeners: readonly ListenerConfig[]) => readonly ListenerAddress[];
+  readonly context: SubscriptionContext;
+}
+
+export interface ApplyStateOptions {
+  /** Modules are read again even of plugins that are the same. Default false. */
+  readonly rereadModules?: boolean;
+  /** Where the listeners that came by LDS stand. Default: as before. */
+  readonly lds?: PositionIndex;
+  /** Part of the start: ports of the process before are taken over. Default false. */
+  readonly isStart?: boolean;
+}
+
+export class VersionApplier {
+  readonly membership: Membership;
+  readonly rds: RdsTables;
+  readonly eds: EdsAssignments;
+  readonly #options: VersionApplierOptions;
+  readonly #modules: PluginModuleLoader;
+  /** Of clusters. */
+  readonly #indexes: SharedIndexes;
+  readonly #listenerIndexes: SharedIndexes;
+  readonly #listenerStats: ListenerManagerStats;
+  #state: DesiredState | null;
+  #version: number;
+  /** What the workers have. */
+  #snapshot: Snapshot | null;
+  #loaded: PluginModules | null;
+  #lds: PositionIndex | null;
+
+  constructor(options: VersionApplierOptions) {
+    const { log, stats, mainStats, pool, context } = options;
+    const { concurrency, drainTimeMs, ignoreUnsupported } = options.options;
+    this.#options = options;
+    this.#modules = new PluginModuleLoader(log.logger("wasm"));
+    this.#indexes = new SharedIndexes(options.clustersMax);
+    this.#listenerIndexes = new SharedIndexes(listenersMax);
+    this.#listenerStats = new ListenerManagerStats(mainStats.server, concurrency, drainTimeMs);
+    this.membership = new Membership({
+      stats: stats.store,
+      logger: log.logger("dns"),
+      onChange: (membership) => {
+        mainStats.setMembership(membership);
+        pool.broadcast({ type: "membership", membership });
+      },
+    });
+    this.rds = new RdsTables({
+      context,
+      stats,
+      ignoreUnsupported,
+      clusterNames: () => new Set(this.#snapshot?.clusters.map(({ name }) => name)),
+      applyTables: async (tables) => await this.#applyTables(tables),
+    });
+    this.eds = new EdsAssignments({
+      context,
+      stats,
+      ignoreUnsupported,
+      onMembership: (membership) => this.membership.set(membership),
+    });
+    this.#state = null;
+    this.#version = 0;
+    this.#snapshot = null;
+    this.#loaded = null;
+    this.#lds = null;
+  }
+
+  /** What is in force; null before the first version. */
+  get state(): DesiredState | null {
+    return this.#state;
+  }
+
+  /** Counts the versions that were in force. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /**
+   * Answers with everything that is wrong; nothing has changed then. Everything that can fail comes
+   * before the commit of the workers.
+   */
+  async apply(next: DesiredState, options: ApplyStateOptions): Promise<readonly string[]> {
+    const problems = await this.#tryApply(next, options);
+    const state = problems.length > 0 ? this.#state : next;
+    const clusters = (state?.clusters ?? []).map(({ resource }) => resource);
+    const listeners = (state?.listeners ?? []).map(({ resource }) => resource);
+    this.rds.retain(rdsNeeds(listeners));
+    this.eds.retain(clusters);
+    this.#indexes.retain(namesOf(clusters));
+    this.#listenerIndexes.retain(namesOf(listeners));
+    return problems;
+  }
+
+  close(): void {
+    this.rds.close();
+    this.eds.close();
+    this.membership.close();
+    this.#listenerStats.close();
+  }
+
+  async #tryApply(
+    next: DesiredState,
+    { rereadModules = false, lds, isStart = false }: ApplyStateOptions,
+  ): Promise<readonly string[]> {
+    const { pool, mainStats, runtime, inherited } = this.#options;
+    const positions = lds ?? this.#lds;
+    const snapshot = await this.#assemble(next);
+    if (!("version" in snapshot)) return snapshot;
+    const modules = await this.#modules.load(snapshot, rereadModules);
+    if (modules.problems.length > 0) {
+      return modules.problems.map((p) => problemIn(next, positions, p.path, p.message));
+    }
+    const assignments = this.eds.memberships(next.clusters.map(({ resource }) => resource));
+    const prepared = await this.membership.prepare(snapshot.clusters, assignments);
+    const version = {
+      version: snapshot.version,
+      snapshot: modules.snapshot,
+      memberships: prepared.memberships,
+      modules: modules.modules,
+    };
+    const problems = await pool.apply(version, {
+      inherited: isStart ? inherited(snapshot.listeners) : [],
+      onCommitted: () => {
+        this.membership.commit(prepared);
+        runtime.load(snapshot.runtime);
+      },
+    });
+    if (problems.length > 0) {
+      this.membership.abort(prepared);
+      return problems.map((problem) => located(next, positions, problem));
+    }
+    this.#modules.commit(modules);
+    mainStats.setClusters(snapshot.clusters, this.membership.current());
+    this.#listenerStats.count(this.#state?.listeners ?? [], next.listeners);
+    this.#setInForce(snapshot.version, modules.snapshot, modules);
+    this.#lds = positions;
+    this.#state = next;
+    return [];
+  }
+
+  /** The snapshot of a state, or what is wrong with it. */
+  async #assemble(next: DesiredState): Promise<Snapshot | readonly string[]> {
+    const clusters = next.clusters.map(({ resource }) => resource);
+    const listeners = next.listeners.map(({ resource }) => resource);
+    if (!this.#indexes.hasRoomFor(namesOf(clusters))) {
+      return [`found ${clusters.length} clusters, expected at most ${this.#indexes.max}`];
+    }
+    if (!this.#listenerIndexes.hasRoomFor(namesOf(listeners))) {
+      return [`found ${listeners.length} listeners, expected at most ${listenersMax}`];
+    }
+    const needs = rdsNeeds(listeners);
+    try {
+      await this.eds.ensure(clusters);
+      await this.rds.ensure(needs);
+    } catch (error) {
+      if (!(error instanceof ConfigErrors)) throw error;
+      return [error.message];
+    }
+    return assembleSnapshot({
+      version: this.#version + 1,
+      listeners,
+      clusters,
+      routeTables: this.rds.tables(needs),
+      node: next.bootstrap.node,
+      server: next.bootstrap.server,
+      runtime: next.bootstrap.runtime,
+      overload: next.bootstrap.overload,
+      sharedIndexOf: (name) => this.#indexes.get(name),
+      listenerIndexOf: (name) => this.#listenerIndexes.get(name),
+    });
+  }
+
+  /** New tables by RDS: workers compile them and nothing else. */
+  async #applyTables(tables: readonly DynamicRouteTable[]): Promise<readonly string[]> {
+    const { pool } = this.#options;
+    if (this.#snapshot === null || this.#loaded === null) return [];
+    const changed = new Map(tables.map((table) => [table.key, table]));
+    const routeTables = this.#snapshot.routeTables.map((table) => changed.get(table.key) ?? table);
+    const version = this.#version + 1;
+    const snapshot = { ...this.#snapshot, version, routeTables };
+    const problems = await pool.apply(
+      { version, snapshot, memberships: this.membership.current(), modules: this.#loaded.modules },
+      { changedRoutes: tables },
+    );
+    if (problems.length === 0) this.#setInForce(version, snapshot, this.#loaded);
+    return problems;
+  }
+
+  #setInForce(version: number, snapshot: Snapshot, loaded: PluginModules): void {
+    this.#version = version;
+    this.#snapshot = snapshot;
+    this.#loaded = loaded;
+    this.#options.stats.store.gauge("server.config_version").set(version);
+  }
+}
+
+function namesOf(resources: readonly { readonly config: { readonly name: string } }[]): string[] {
+  return resources.map(({ config }) => config.name);
+}
+
+/** A worker's problem begins with the configuration path it is about: "PATH: words". */
+function located(state: DesiredState, lds: PositionIndex | null, problem: string): string {
+  const match = /^((?:static_resources|lds)\S*): ([\s\S]*)$/.exec(problem);
+  if (match === null) return problem;
+  return problemIn(state, lds, match[1] as string, match[2] as string);
+}
+
+function problemIn(
+  state: DesiredState,
+  lds: PositionIndex | null,
+  path: string,
+  message: string,
+): string {
+  if (lds === null || !path.startsWith("lds.")) return problemAt(state.bootstrap, path, message);
+  const place = placeOf(lds, path.slice("lds.".length));
+  return place === "" ? `${path}: ${message}` : `${place}: ${path}: ${message}`;
+}
