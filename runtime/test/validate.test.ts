@@ -1,9 +1,11 @@
 // `headgate --mode validate`, from the launcher to its exit code.
-import { execFile } from "node:child_process";
-import { existsSync, writeFileSync } from "node:fs";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmodSync, closeSync, existsSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { bootstrap, fileAccessLog } from "./bootstrap.ts";
 import { launcher, Scratch } from "./headgate-process.ts";
 
 const TYPES = "type.googleapis.com/envoy.extensions";
@@ -202,4 +204,26 @@ test("ends with 2 when it is used wrongly", async () => {
   const { code, stderr } = await headgate("--mode", "validate");
   expect(code).toBe(2);
   expect(stderr).toContain("expected --config-path (-c) or --config-yaml");
+});
+
+// As in a container: the process is nobody, and standard output was opened by root.
+test.skipIf(process.getuid?.() !== 0)("/dev/stdout needs no right to open it again", async () => {
+  const log = fileAccessLog("/dev/stdout");
+  const file = scratch.write("stdout.yaml", bootstrap({ hcm: { access_log: [log] } }));
+  chmodSync(scratch.folder, 0o755);
+  const output = openSync(scratch.path("stdout.txt"), "w", 0o600);
+  const child = spawn(launcher, ["--mode", "validate", "-c", file], {
+    stdio: ["ignore", output, "pipe"],
+    uid: 65_534,
+    cwd: "/",
+  });
+  let errors = "";
+  child.stderr?.on("data", (part: Buffer) => {
+    errors += part.toString();
+  });
+  const [code] = await once(child, "close");
+  closeSync(output);
+  expect({ code, errors }).toEqual({ code: 0, errors: "" });
+  const said = readFileSync(scratch.path("stdout.txt"), "utf8");
+  expect(said).toContain("OK");
 });

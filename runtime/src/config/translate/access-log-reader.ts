@@ -71,10 +71,13 @@ function readSink(
   }
 }
 
+/** Written through their descriptors: who started us may have opened them as somebody else. */
+const OPEN_ALREADY: ReadonlySet<string> = new Set(["/dev/stdout", "/dev/stderr"]);
+
 /** The path of a log; a problem when it cannot be written. Nothing is created. */
 export function readLogPath(t: Translation, node: ConfigNode, field: string): string {
   const path = node.string(field, "");
-  const problem = path === "" ? "" : whyUnwritable(path);
+  const problem = path === "" || OPEN_ALREADY.has(path) ? "" : whyUnwritable(path);
   if (problem !== "") t.wrong(node, `unable to open the file ${path}: ${problem}`, field);
   return path;
 }
