@@ -1,0 +1,159 @@
+// The configuration that the simulated proxy runs, as Envoy's YAML: three clusters of different temper, short timeouts,
+// an access log with a line per request. Loaded by the loader that the product has.
+import type { RunPlan } from "./plan.ts";
+
+export const proxyPort = 10_000;
+/** The loader wants a file that can be opened; nothing is written there: see log-file.ts. */
+export const accessLogPath = "/dev/stderr";
+
+export interface UpstreamAddress {
+  readonly address: string;
+  readonly port: number;
+}
+
+export const upstreams: Readonly<Record<"a" | "b" | "c", readonly UpstreamAddress[]>> = {
+  a: [
+    { address: "127.0.0.11", port: 80 },
+    { address: "127.0.0.12", port: 80 },
+    { address: "127.0.0.13", port: 80 },
+  ],
+  b: [{ address: "127.0.0.21", port: 80 }],
+  c: [
+    { address: "127.0.0.31", port: 80 },
+    { address: "127.0.0.32", port: 80 },
+  ],
+};
+
+const logFormat = [
+  "%REQ(x-sim-id)%",
+  "%RESPONSE_CODE%",
+  "%RESPONSE_FLAGS%",
+  "%BYTES_RECEIVED%",
+  "%BYTES_SENT%",
+  "%UPSTREAM_HOST%",
+  // The last, because they may contain the separator.
+  "%RESPONSE_CODE_DETAILS%",
+].join("|");
+
+/** `edition` changes what may change while connections live: timeouts, filters' order, clusters. */
+export function bootstrapYaml(plan: RunPlan, edition: number, script: string | null): string {
+  const breakers = plan.has("smallBreakers");
+  const lives = plan.has("shortLives");
+  const clusters = [
+    cluster("a", { buffer: plan.bufferBytes, edition, lives, more: "" }),
+    cluster("b", {
+      buffer: plan.bufferBytes,
+      edition,
+      lives,
+      more: breakers ? thresholds(2, 3, 4) : "",
+    }),
+    cluster("c", {
+      buffer: plan.bufferBytes,
+      edition: 0,
+      lives,
+      more: breakers ? thresholds(3, 8, 8) : "",
+    }),
+  ];
+  return `
+node: { id: simulation, cluster: simulation }
+static_resources:
+  listeners:
+  - name: main
+    address: { socket_address: { address: 127.0.0.1, port_value: ${proxyPort} } }
+    per_connection_buffer_limit_bytes: ${plan.bufferBytes}
+    filter_chains:
+    - filters:
+      - name: hcm
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          stat_prefix: main
+          http_protocol_options: { enable_trailers: true }
+          common_http_protocol_options:
+            idle_timeout: 8s
+            ${lives ? `max_requests_per_connection: ${3 + (edition % 3)}\n            max_connection_duration: 20s` : ""}
+          stream_idle_timeout: 4s
+          request_timeout: 12s
+          request_headers_timeout: 3s
+          drain_timeout: 1s
+          delayed_close_timeout: 1s
+          access_log:
+          - name: file
+            typed_config:
+              "@type": type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog
+              path: ${accessLogPath}
+              log_format: { text_format_source: { inline_string: "${logFormat}\\n" } }
+          route_config:
+            validate_clusters: false
+            virtual_hosts:
+            - name: all
+              domains: ["*"]
+              routes:
+              - { match: { prefix: /a }, route: { cluster: a, timeout: ${edition % 2 === 0 ? 3 : 2}s } }
+              - { match: { prefix: /b }, route: { cluster: b, timeout: 5s } }
+              - { match: { prefix: /c }, route: { cluster: c, timeout: 4s, idle_timeout: 2s } }
+              - { match: { prefix: /direct }, direct_response: { status: 418, body: { inline_string: teapot } } }
+              - { match: { prefix: /redirect }, redirect: { path_redirect: /a } }
+              - { match: { prefix: /lost }, route: { cluster: lost } }
+          http_filters:
+${script === null ? "" : wasmFilter(script)}
+          - name: router
+            typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router }
+  clusters:
+${clusters.join("\n")}
+`;
+}
+
+/** Nothing is left: pools close as when their clusters are taken out of the configuration. */
+export const emptyYaml: string = "node: { id: simulation, cluster: simulation }\n";
+
+interface ClusterParts {
+  readonly buffer: number;
+  readonly edition: number;
+  readonly lives: boolean;
+  readonly more: string;
+}
+
+function cluster(name: "a" | "b" | "c", parts: ClusterParts): string {
+  const endpoints = upstreams[name].map(
+    ({ address, port }) =>
+      `        - endpoint: { address: { socket_address: { address: ${address}, port_value: ${port} } } }`,
+  );
+  const requests = parts.lives
+    ? "max_requests_per_connection: 3, max_connection_duration: 15s, "
+    : "";
+  return `  - name: ${name}
+    type: STATIC
+    lb_policy: ${name === "c" ? "RANDOM" : "ROUND_ROBIN"}
+    connect_timeout: ${1 + (parts.edition % 2)}s
+    per_connection_buffer_limit_bytes: ${parts.buffer}
+    typed_extension_protocol_options:
+      envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
+        "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+        common_http_protocol_options: { ${requests}idle_timeout: 5s }
+        explicit_http_config: { http_protocol_options: { enable_trailers: true } }
+${parts.more}
+    load_assignment:
+      cluster_name: ${name}
+      endpoints:
+      - lb_endpoints:
+${endpoints.join("\n")}`;
+}
+
+function thresholds(connections: number, pending: number, requests: number): string {
+  const limits = `max_connections: ${connections}, max_pending_requests: ${pending}, max_requests: ${requests}`;
+  return `    circuit_breakers: { thresholds: [ { ${limits}, track_remaining: true } ] }`;
+}
+
+function wasmFilter(script: string): string {
+  return `          - name: guest
+            typed_config:
+              "@type": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm
+              config:
+                name: guest
+                vm_config:
+                  runtime: envoy.wasm.runtime.v8
+                  code: { local: { filename: GUEST } }
+                  configuration:
+                    "@type": type.googleapis.com/google.protobuf.StringValue
+                    value: ${JSON.stringify(script)}`;
+}

@@ -1,0 +1,210 @@
+// What must hold when a run has come to rest: every request has one fit end, every end has a cause, the log and the
+// stats tell the same story, and nothing is left.
+import { StatKind } from "../../src/stats/store.ts";
+import type { Exchange } from "./exchange.ts";
+import type { LogLine } from "./log-file.ts";
+import type { Simulation } from "./simulation.ts";
+
+/** Nobody asks for anything: streams are over; idle connections of pools may be left. */
+export function judge(run: Simulation): void {
+  const lines = run.worker.contextForTest.sinks;
+  lines.flush();
+  const byId = groupLines(run);
+  for (const exchange of run.exchanges.values())
+    judgeExchange(run, exchange, byId.get(String(exchange.id)) ?? []);
+  judgeCounters(run);
+  for (const name of [
+    "downstream_rq_active",
+    "downstream_cx_active",
+    "downstream_cx_http1_active",
+  ]) {
+    expectStat(run, `http.main.${name}`, 0);
+  }
+  for (const cluster of ["a", "b", "c"]) {
+    for (const name of ["upstream_rq_active", "upstream_rq_pending_active"]) {
+      expectStat(run, `cluster.${cluster}.${name}`, 0);
+    }
+  }
+}
+
+/** The configuration is gone, the worker has stopped. */
+export function judgeEnd(run: Simulation): void {
+  for (const [name, value] of run.statsOf(StatKind.Gauge)) {
+    if (!mayStay(name)) run.fail(`gauge ${name} is ${value} at the end`, undefined);
+  }
+  const { core } = run.proxyEngine;
+  if (core.open.size > 0)
+    run.fail(`connections are left: ${[...core.open].map(String).join("; ")}`, undefined);
+  const { timers, clusterManager } = run.worker.contextForTest;
+  if (timers.size !== 0) run.fail(`${timers.size} timers are left`, undefined);
+  if (clusterManager.clusters.size !== 0) run.fail("clusters are left", undefined);
+  if (run.chaos.live !== 0) run.fail(`${run.chaos.live} filters were not destroyed`, undefined);
+}
+
+/** Limits that are full when nobody uses them; what is buffered for the log's next flush. */
+function mayStay(name: string): boolean {
+  return /\.circuit_breakers\..*\.remaining_/.test(name);
+}
+
+// ---- One exchange.
+
+function groupLines(run: Simulation): Map<string, LogLine[]> {
+  const byId = new Map<string, LogLine[]>();
+  for (const line of run.log.lines) {
+    const others = byId.get(line.id);
+    if (others === undefined) byId.set(line.id, [line]);
+    else others.push(line);
+  }
+  return byId;
+}
+
+function judgeExchange(run: Simulation, exchange: Exchange, lines: readonly LogLine[]): void {
+  if (lines.length > 1) run.fail(`${lines.length} log lines: ${JSON.stringify(lines)}`, exchange);
+  const line = lines[0];
+  const { outcome } = exchange;
+  if (outcome === "open") run.fail("no end", exchange);
+  if (line === undefined) {
+    // A head that did not arrive whole has no number; whoever got an answer of an upstream has.
+    if (outcome === "answered" || exchange.attempts > 0) run.fail("no log line", exchange);
+  } else {
+    const isWhole = outcome === "answered" || outcome === "local-reply";
+    if (isWhole && line.code !== exchange.status) {
+      run.fail(`logged as ${JSON.stringify(line)}`, exchange);
+    }
+    const isMiscounted =
+      (isWhole && line.bytesSent !== exchange.clientBytes) ||
+      (outcome === "answered" &&
+        !exchange.hasExcuse &&
+        line.bytesReceived !== exchange.request.bodyBytes);
+    if (isMiscounted) run.fail(`bytes are logged as ${JSON.stringify(line)}`, exchange);
+    if (outcome === "answered" && line.flags !== "-" && !exchange.hasExcuse) {
+      run.fail(`answered, and logged as ${JSON.stringify(line)}`, exchange);
+    }
+    judgeFlags(run, exchange, line);
+  }
+  if (outcome !== "answered" && !isExpectedLocal(exchange) && !isExcused(run, exchange, line)) {
+    run.fail(`not answered without a cause; log ${JSON.stringify(line ?? null)}`, exchange);
+  }
+}
+
+/** Routes that answer by themselves, and upgrades, which nobody configured. */
+function isExpectedLocal(exchange: Exchange): boolean {
+  const { request, outcome, status } = exchange;
+  if (outcome !== "local-reply") return false;
+  if (request.isUpgrade && status === 403) return true;
+  if (request.path === "/direct") return status === 418;
+  if (request.path === "/redirect") return status === 301;
+  if (request.path === "/nowhere") return status === 404;
+  return request.path === "/lost" && status === 503;
+}
+
+/** Causes that no single exchange can be charged with: the log's flags say which one it was. */
+function isExcused(run: Simulation, exchange: Exchange, line: LogLine | undefined): boolean {
+  if (exchange.hasExcuse) return true;
+  const { plan } = run;
+  const answersItself = ["/direct", "/redirect", "/nowhere", "/lost"].includes(
+    exchange.request.path,
+  );
+  // A response that travels for longer than the delayed close waits is cut.
+  if (exchange.outcome === "broken" && isSlow(run)) return true;
+  // Envoy flags neither of these.
+  if (line === undefined && exchange.status === 408 && isSlow(run)) return true;
+  if (/^request_(overall|header)_timeout$/.test(line?.details ?? "") && isSlow(run)) return true;
+  // The connection is closed behind an answer that came before the request's end.
+  if (exchange.outcome === "broken" && (answersItself || exchange.request.isUpgrade)) {
+    return exchange.request.framing !== "none";
+  }
+  const flags = line?.flags ?? "-";
+  if (plan.has("filters") && plan.has("smallBuffers") && /too_large/.test(line?.details ?? ""))
+    return true;
+  return flags.split(",").some((flag) => hasCause(run, flag));
+}
+
+function hasCause(run: Simulation, flag: string): boolean {
+  const { plan } = run;
+  const isUpstreamBad = plan.upstream === "broken";
+  switch (flag) {
+    case "UF":
+      return isUpstreamBad || plan.has("hostsDown") || plan.has("memberships");
+    case "UPE":
+      // A head or a body that ends in the middle.
+      return isUpstreamBad;
+    case "UC":
+      // Whoever goes down resets what stands in its accept queue.
+      return (
+        isUpstreamBad || run.idleCloses > 0 || plan.has("memberships") || plan.has("hostsDown")
+      );
+    case "UO":
+      return plan.has("smallBreakers");
+    case "UT":
+    case "SI":
+    case "DT":
+      return isSlow(run);
+    case "DC":
+      // A replaced filter chain cuts what has not ended when the drain time is over.
+      return run.downstreamFaults > 0 || (plan.has("newVersions") && isSlow(run));
+    default:
+      return false;
+  }
+}
+
+/** Things that take longer than timeouts allow. */
+function isSlow({ plan }: Simulation): boolean {
+  const isBadNetwork = plan.upstream !== "calm" || plan.downstream !== "calm";
+  // Whoever waits for the connection of a silent upstream waits as long.
+  return isBadNetwork || (plan.has("smallBreakers") && plan.has("upstreamSilence"));
+}
+
+/** A flag tells a cause that the run must have had. */
+function judgeFlags(run: Simulation, exchange: Exchange, line: LogLine): void {
+  for (const flag of line.flags.split(",")) {
+    if (flag === "-" || exchange.hasExcuse || hasCause(run, flag)) continue;
+    if (flag === "NR" && exchange.request.path === "/nowhere") continue;
+    if (flag === "NC" && exchange.request.path === "/lost") continue;
+    run.fail(`flag ${flag} without a cause: ${JSON.stringify(line)}`, exchange);
+  }
+}
+
+// ---- Stats.
+
+function judgeCounters(run: Simulation): void {
+  const count = (name: string): number => run.stat(`http.main.downstream_${name}`);
+  const { lines } = run.log;
+  expectStat(run, "http.main.downstream_rq_total", lines.length);
+  const answered = count("rq_2xx") + count("rq_3xx") + count("rq_4xx") + count("rq_5xx");
+  const withCode = lines.filter((line) => line.code >= 200).length;
+  // A response that a filter holds is logged with its status when the stream breaks, and not counted.
+  if (run.plan.has("filters") ? answered > withCode : answered !== withCode)
+    run.fail(`${answered} responses counted, ${withCode} logged`, undefined);
+  expectStat(run, "http.main.downstream_cx_destroy", count("cx_total"));
+  expectStat(
+    run,
+    "http.main.downstream_cx_destroy_local",
+    count("cx_destroy") - count("cx_destroy_remote"),
+  );
+  // A connection may end while its reading is paused.
+  const unresumed =
+    count("flow_control_paused_reading_total") - count("flow_control_resumed_reading_total");
+  if (unresumed < 0 || unresumed > count("cx_destroy")) {
+    run.fail(`${unresumed} pauses of reading were not ended`, undefined);
+  }
+  expectStat(run, "filesystem.write_dropped", 0);
+  for (const cluster of ["a", "b", "c"]) judgeCluster(run, `cluster.${cluster}.upstream_`);
+}
+
+function judgeCluster(run: Simulation, prefix: string): void {
+  const count = (name: string): number => run.stat(prefix + name);
+  expectStat(run, `${prefix}cx_destroy`, count("cx_total") - count("cx_active"));
+  expectStat(run, `${prefix}cx_destroy_local`, count("cx_destroy") - count("cx_destroy_remote"));
+  expectStat(
+    run,
+    `${prefix}flow_control_resumed_reading_total`,
+    count("flow_control_paused_reading_total"),
+  );
+  expectStat(run, `${prefix}cx_http1_total`, count("cx_total"));
+}
+
+function expectStat(run: Simulation, name: string, expected: number): void {
+  const value = run.stat(name);
+  if (value !== expected) run.fail(`${name} is ${value}, expected ${expected}`, undefined);
+}

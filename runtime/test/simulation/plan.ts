@@ -1,0 +1,180 @@
+// What a run does, drawn from its seed: which kinds of trouble are on (a random subset, so that each also runs without
+// the others), and what each request and answer looks like.
+import type { Dice } from "../../src/engine-sim/dice.ts";
+import {
+  brokenNetwork,
+  calmNetwork,
+  choppyNetwork,
+  type FaultProfile,
+} from "../../src/engine-sim/fault-profile.ts";
+import { type AnswerKind, type AnswerPlan, Exchange, type RequestPlan } from "./exchange.ts";
+
+/** Where the close is the end, only a reset can break the body. */
+const breaksBody: ReadonlySet<AnswerKind> = new Set(["close-in-body", "garbage-chunk"]);
+
+const featureNames = [
+  "pipelining",
+  "trailers",
+  "bigBodies",
+  "interim",
+  "expectContinue",
+  "headRequests",
+  "upgrades",
+  "oddPaths",
+  "clientAborts",
+  "clientHalfCloses",
+  "clientGarbage",
+  "slowReaders",
+  "slowSenders",
+  "stalledClients",
+  "idleClients",
+  "upstreamResets",
+  "upstreamGarbage",
+  "upstreamSurplus",
+  "upstreamSilence",
+  "earlyAnswers",
+  "untilClose",
+  "idleCloses",
+  "hostsDown",
+  "filters",
+  "filterReplies",
+  "smallBuffers",
+  "smallBreakers",
+  "shortLives",
+  "newVersions",
+  "memberships",
+  "healthcheckFail",
+] as const;
+export type Feature = (typeof featureNames)[number];
+
+export type NetworkMood = "calm" | "choppy" | "broken";
+
+const profiles: Readonly<Record<NetworkMood, FaultProfile>> = {
+  calm: calmNetwork,
+  choppy: choppyNetwork,
+  broken: brokenNetwork,
+};
+
+export class RunPlan {
+  readonly seed: number;
+  readonly features: ReadonlySet<Feature>;
+  readonly downstream: NetworkMood;
+  readonly upstream: NetworkMood;
+  readonly clients: number;
+  readonly bufferBytes: number;
+
+  constructor(seed: number, dice: Dice) {
+    this.seed = seed;
+    const share = dice.pick([0, 0.15, 0.3, 0.5, 0.8]);
+    this.features = new Set(featureNames.filter(() => dice.chance(share)));
+    this.downstream = dice.weighted({ calm: 5, choppy: 4, broken: 2 });
+    this.upstream = dice.weighted({ calm: 5, choppy: 4, broken: 2 });
+    this.clients = dice.between(4, 24);
+    this.bufferBytes = this.has("smallBuffers") ? dice.spread(1024, 32_768) : 1 << 20;
+  }
+
+  has(feature: Feature): boolean {
+    return this.features.has(feature);
+  }
+
+  get downstreamProfile(): FaultProfile {
+    return profiles[this.downstream];
+  }
+
+  get upstreamProfile(): FaultProfile {
+    return profiles[this.upstream];
+  }
+
+  /** For people. */
+  toString(): string {
+    const networks = `downstream ${this.downstream}, upstream ${this.upstream}`;
+    return `${networks}, ${this.clients} clients, ${[...this.features].join(" ") || "no features"}`;
+  }
+
+  newExchange(id: number, dice: Dice): Exchange {
+    const request = this.#request(dice);
+    return new Exchange(id, request, this.#answer(dice, request));
+  }
+
+  #request(dice: Dice): RequestPlan {
+    const heads = this.has("headRequests") ? 3 : 0;
+    const method = dice.weighted({ GET: 6, POST: 6, PUT: 2, DELETE: 1, HEAD: heads });
+    const mayHaveBody =
+      method === "POST" || method === "PUT" || (method === "DELETE" && dice.chance(0.3));
+    const framing = mayHaveBody ? dice.pick(["length", "chunked"] as const) : "none";
+    const isUpgrade = framing === "none" && this.has("upgrades") && dice.chance(0.15);
+    return {
+      method,
+      path: this.#path(dice),
+      bodyBytes: framing === "none" ? 0 : this.#size(dice),
+      framing,
+      hasTrailers: framing === "chunked" && this.has("trailers") && dice.chance(0.4),
+      expectsContinue: framing !== "none" && this.has("expectContinue") && dice.chance(0.3),
+      isUpgrade,
+    };
+  }
+
+  #path(dice: Dice): string {
+    const odd = this.has("oddPaths") ? 1 : 0;
+    return dice.weighted({
+      "/a": 6,
+      "/b": 4,
+      "/c": 3,
+      "/direct": odd,
+      "/redirect": odd,
+      "/nowhere": odd,
+      "/lost": odd,
+    });
+  }
+
+  #size(dice: Dice): number {
+    if (dice.chance(0.1)) return 0;
+    return dice.spread(0, this.has("bigBodies") ? 400_000 : 9000);
+  }
+
+  #answer(dice: Dice, request: RequestPlan): AnswerPlan {
+    const status = dice.weighted({
+      "200": 12,
+      "201": 1,
+      "204": 1,
+      "304": 1,
+      "404": 1,
+      "500": 1,
+      "503": 1,
+    });
+    const close = this.has("untilClose") ? 2 : 0;
+    const framing = dice.weighted({ length: 5, chunked: 5, close });
+    const interim = [100, 102, 103].filter(() => this.has("interim") && dice.chance(0.15));
+    const kind = this.#kind(dice, request);
+    return {
+      kind: framing === "close" && breaksBody.has(kind) ? "reset-in-body" : kind,
+      status: Number(status),
+      bodyBytes: this.#size(dice),
+      framing,
+      hasTrailers: framing === "chunked" && this.has("trailers") && dice.chance(0.4),
+      interim,
+      delayMs: dice.chance(0.5) ? 0 : dice.spread(0, 150),
+      pieceDelayMs: dice.chance(0.7) ? 0 : dice.spread(1, 30),
+      says: framing !== "close" && dice.chance(0.08) ? "close" : "",
+    };
+  }
+
+  #kind(dice: Dice, request: RequestPlan): AnswerKind {
+    const resets = this.has("upstreamResets") ? 1 : 0;
+    const garbage = this.has("upstreamGarbage") ? 1 : 0;
+    return dice.weighted({
+      normal: 20,
+      early: this.has("earlyAnswers") && request.framing !== "none" ? 6 : 0,
+      silent: this.has("upstreamSilence") ? 1 : 0,
+      "reset-at-head": resets,
+      "close-at-head": resets,
+      "reset-before-answer": resets,
+      "close-before-answer": resets,
+      "reset-in-body": resets,
+      "close-in-body": resets,
+      "garbage-head": garbage,
+      "garbage-chunk": garbage,
+      surplus: this.has("upstreamSurplus") ? 3 : 0,
+    });
+  }
+}

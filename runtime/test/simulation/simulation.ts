@@ -1,0 +1,413 @@
+// One run: a worker of the product with real configuration, its network, its clients and its upstreams, all from one
+// seed. run() plays it to the end and returns what happened; what must not happen throws SimulationFailure.
+import { StatKind } from "../../src/stats/store.ts";
+import { LogLevel } from "../../src/core/logger.ts";
+import { sharedCountsMemory } from "../../src/core/shared-counts.ts";
+import { connectionCells } from "../../src/network/connection-admission.ts";
+import { SeededRandom } from "../../src/core/random.ts";
+import { Dice } from "../../src/engine-sim/dice.ts";
+import { calmNetwork } from "../../src/engine-sim/fault-profile.ts";
+import { SimEngine } from "../../src/engine-sim/sim-engine.ts";
+import type { SimIo } from "../../src/engine-sim/sim-io.ts";
+import { SimLoop } from "../../src/engine-sim/sim-loop.ts";
+import { SimNetwork } from "../../src/engine-sim/sim-network.ts";
+import type { SimSocket } from "../../src/engine-sim/sim-socket.ts";
+import type { IoEvents } from "../../src/engine/network-engine.ts";
+import type { FilterChainFactory } from "../../src/filter/http-filter.ts";
+import type { FromWorker, PrepareMessage } from "../../src/server/protocol.ts";
+import { PulseMemory } from "../../src/server/pulse.ts";
+import { WorkerServer } from "../../src/server/worker.ts";
+import { breakerMemory } from "../../src/upstream/circuit-breaker.ts";
+import { staticMembership } from "../../src/upstream/dns-resolver.ts";
+import { emptyYaml, upstreams } from "./bootstrap-yaml.ts";
+import { type ChaosContext, ChaosFilter } from "./chaos-filter.ts";
+import type { ConfigSource, SimulatedConfig } from "./config-source.ts";
+import type { Exchange } from "./exchange.ts";
+import { judge, judgeEnd } from "./judge.ts";
+import { LogFile } from "./log-file.ts";
+import type { Party } from "./party.ts";
+import { RunPlan } from "./plan.ts";
+import { type ClientPlan, SimClient } from "./sim-client.ts";
+import { SimUpstream } from "./sim-upstream.ts";
+
+const clustersMax = 16;
+const listenersMax = 4;
+const connectOptions = { bindAddress: null, keepAliveIdleSeconds: 0 };
+/** Virtual time in which every client must have come to its end. */
+const runMsMax = 20 * 60_000;
+
+/** The run found something that must not be. */
+export class SimulationFailure extends Error {
+  override readonly name = "SimulationFailure";
+}
+
+export interface RunResult {
+  readonly seed: number;
+  readonly steps: number;
+  readonly virtualMs: number;
+  readonly digest: string;
+  readonly plan: RunPlan;
+  readonly exchanges: readonly Exchange[];
+}
+
+export interface RunOptions {
+  /** Gets each event; for people. */
+  readonly onLine?: (line: string) => void;
+}
+
+/** Plays the seed. Throws SimulationFailure, or what the product threw. */
+export function run(seed: number, configs: ConfigSource, options: RunOptions = {}): RunResult {
+  return new Simulation(seed, configs, options).run();
+}
+
+export class Simulation implements Party {
+  readonly seed: number;
+  readonly plan: RunPlan;
+  readonly loop: SimLoop;
+  readonly network: SimNetwork;
+  readonly worker: WorkerServer;
+  readonly log: LogFile;
+  readonly exchanges: Map<number, Exchange>;
+  /** Connections that upstreams closed or lost although a request may have been on its way. */
+  idleCloses: number;
+  upstreamFaults: number;
+  downstreamFaults: number;
+  readonly chaos: ChaosContext;
+  readonly proxyEngine: SimEngine;
+  readonly #dice: Dice;
+  readonly #configs: ConfigSource;
+  readonly #clientEngine: SimEngine;
+  readonly #clients: SimClient[];
+  readonly #upstreams: SimUpstream[];
+  readonly #messages: FromWorker[];
+  #version: number;
+  #isClosing: boolean;
+
+  constructor(seed: number, configs: ConfigSource, options: RunOptions) {
+    const dice = new Dice(seed);
+    this.seed = seed;
+    this.#dice = dice;
+    this.#configs = configs;
+    this.plan = new RunPlan(seed, dice.fork());
+    this.loop = new SimLoop(dice.fork());
+    this.loop.trace.onLine = options.onLine ?? null;
+    this.network = new SimNetwork(this.loop, dice.fork());
+    this.network.onFault = (_kind, socket) => this.#noteFault(socket);
+    this.log = new LogFile();
+    this.exchanges = new Map();
+    this.idleCloses = 0;
+    this.upstreamFaults = 0;
+    this.downstreamFaults = 0;
+    this.#clients = [];
+    this.#upstreams = [];
+    this.#messages = [];
+    this.#version = 0;
+    this.#isClosing = false;
+    let proxyEngine: SimEngine | null = null;
+    this.worker = new WorkerServer(newBirth(), (message) => this.#messages.push(message), {
+      time: this.loop,
+      ticks: this.loop,
+      random: new SeededRandom(dice.u32()),
+      files: this.log,
+      createEngine: (clock) => {
+        proxyEngine = new SimEngine(this.network, this.plan.upstreamProfile, clock);
+        return proxyEngine;
+      },
+      nextTurn: (callback) => void this.loop.after(0, "turn", 0, callback),
+      wrapFilters: (filters) => this.#wrapFilters(filters),
+    });
+    this.proxyEngine = proxyEngine as unknown as SimEngine;
+    this.#clientEngine = new SimEngine(this.network, this.plan.downstreamProfile);
+    const { clock, timers } = this.worker.contextForTest;
+    this.chaos = {
+      clock,
+      timers,
+      findExchange: (id) => this.findExchange(id),
+      fail: (message) => this.fail(message, undefined),
+      mayReply: this.plan.has("filterReplies"),
+      live: 0,
+    };
+  }
+
+  run(): RunResult {
+    this.#startUpstreams();
+    this.#apply(this.#configs.load(this.plan, 0));
+    this.#startClients();
+    this.#planChanges();
+    this.#playClients();
+    this.#comeToRest();
+    return {
+      seed: this.seed,
+      steps: this.loop.steps,
+      virtualMs: this.loop.nowMs,
+      digest: this.loop.trace.digest,
+      plan: this.plan,
+      exchanges: [...this.exchanges.values()],
+    };
+  }
+
+  // ---- Party.
+
+  connect(port: number, events: IoEvents): SimIo {
+    const address = { address: "127.0.0.1", port, family: "ipv4" } as const;
+    return this.#clientEngine.connect(address, connectOptions, events);
+  }
+
+  later(delayMs: number, kind: string, subject: number, callback: () => void): void {
+    this.loop.after(delayMs, kind, subject, callback);
+  }
+
+  settled(exchange: Exchange): void {
+    this.loop.trace.note(this.loop.nowMs, exchange.outcome, exchange.id, exchange.status);
+  }
+
+  fail(message: string, exchange: Exchange | undefined): never {
+    const about = exchange === undefined ? "" : `\n  exchange ${describe(exchange)}`;
+    throw new SimulationFailure(`${message}${about}`);
+  }
+
+  findExchange(id: string | null): Exchange | undefined {
+    return id === null ? undefined : this.exchanges.get(Number(id));
+  }
+
+  get mayFailToConnect(): boolean {
+    return this.plan.downstream === "broken" || this.#isClosing;
+  }
+
+  get hasSurplus(): boolean {
+    return this.plan.has("upstreamSurplus");
+  }
+
+  noteIdleClose(): void {
+    this.idleCloses += 1;
+  }
+
+  // ---- The parts of a run.
+
+  #startUpstreams(): void {
+    for (const address of Object.values(upstreams).flat()) {
+      // What upstreams do on their own connections is in the exchanges; they make none.
+      const engine = new SimEngine(this.network, calmNetwork);
+      const host = new SimUpstream(
+        engine,
+        this,
+        this.#dice.fork(),
+        address,
+        this.plan.has("idleCloses"),
+      );
+      host.listen();
+      this.#upstreams.push(host);
+    }
+  }
+
+  /** Both phases of a change, as the main thread asks for them. */
+  #apply(config: SimulatedConfig): void {
+    this.#version += 1;
+    const version = this.#version;
+    const message: PrepareMessage = {
+      type: "prepare",
+      version,
+      snapshot: { ...config.snapshot, version },
+      memberships: config.snapshot.clusters.map((cluster) => staticMembership(cluster)),
+      modules: config.modules,
+      bound: [],
+    };
+    this.worker.onMessage(message);
+    this.#await("prepared");
+    this.worker.onMessage({ type: "commit", version });
+  }
+
+  #await(type: FromWorker["type"]): void {
+    for (let i = 0; i < 1_000_000; i += 1) {
+      const found = this.#messages.find(
+        (message) => message.type === type || message.type === "refused",
+      );
+      this.#messages.length = 0;
+      if (found?.type === type) return;
+      if (found !== undefined) this.fail(`the worker refused: ${JSON.stringify(found)}`, undefined);
+      this.loop.step();
+    }
+    this.fail(`the worker never said ${type}`, undefined);
+  }
+
+  #startClients(): void {
+    const dice = this.#dice.fork();
+    let id = 0;
+    for (let i = 1; i <= this.plan.clients; i += 1) {
+      const exchanges: Exchange[] = [];
+      for (let count = dice.between(1, 12); count > 0; count -= 1) {
+        id += 1;
+        const exchange = this.plan.newExchange(id, dice);
+        this.exchanges.set(id, exchange);
+        exchanges.push(exchange);
+      }
+      const client = new SimClient(
+        i,
+        this,
+        dice.fork(),
+        this.#clientPlan(dice, exchanges.length),
+        exchanges,
+      );
+      this.#clients.push(client);
+      this.later(dice.spread(0, 800), "client", i, () => client.start());
+    }
+  }
+
+  #clientPlan(dice: Dice, requests: number): ClientPlan {
+    const { plan } = this;
+    const endings = {
+      none: 8,
+      reset: plan.has("clientAborts") ? 2 : 0,
+      close: plan.has("clientAborts") ? 2 : 0,
+      "half-close": plan.has("clientHalfCloses") ? 2 : 0,
+    };
+    const stalls = plan.has("stalledClients") ? 1 : 0;
+    return {
+      depth: plan.has("pipelining") ? dice.between(1, 4) : 1,
+      ending: dice.weighted(endings),
+      endingAfterMs: dice.spread(0, 400),
+      garbageAt: plan.has("clientGarbage") && dice.chance(0.3) ? dice.below(requests) : -1,
+      isSlowReader: plan.has("slowReaders") && dice.chance(0.4),
+      isSlowSender: plan.has("slowSenders") && dice.chance(0.4),
+      stalls: dice.weighted({ none: 8, "in-head": stalls, "in-body": stalls, reading: stalls }),
+      staysIdle: plan.has("idleClients") && dice.chance(0.3),
+    };
+  }
+
+  #planChanges(): void {
+    const { plan } = this;
+    const dice = this.#dice.fork();
+    if (plan.has("newVersions")) {
+      for (let edition = 1; edition <= dice.between(1, 4); edition += 1) {
+        this.later(dice.spread(1, 3000), "version", edition, () => {
+          if (!this.#isClosing) this.#apply(this.#configs.load(plan, edition));
+        });
+      }
+    }
+    if (plan.has("memberships")) this.#planMembership(dice);
+    if (plan.has("hostsDown")) this.#planOutage(dice);
+    if (plan.has("healthcheckFail")) {
+      const [from, ms] = [dice.spread(1, 2000), dice.spread(10, 1000)];
+      this.later(from, "hc-fail", 0, () =>
+        this.worker.onMessage({ type: "healthcheck", isFailed: true }),
+      );
+      this.later(from + ms, "hc-ok", 0, () =>
+        this.worker.onMessage({ type: "healthcheck", isFailed: false }),
+      );
+    }
+  }
+
+  #planMembership(dice: Dice): void {
+    const { clusters } = this.#configs.load(this.plan, 0).snapshot;
+    for (let i = 0; i < 6; i += 1) {
+      const cluster = dice.pick(clusters);
+      this.later(dice.spread(1, 3000), "hosts", i, () => {
+        const all = staticMembership(cluster);
+        const hosts = all.hosts.filter(() => dice.chance(0.7));
+        // Somebody must be left, or every answer is 503.
+        const membership = { ...all, hosts: hosts.length > 0 ? hosts : all.hosts };
+        if (!this.#isClosing) this.worker.onMessage({ type: "membership", membership });
+      });
+    }
+  }
+
+  #planOutage(dice: Dice): void {
+    for (let i = 0; i < 3; i += 1) {
+      const host = dice.pick(this.#upstreams);
+      const [from, ms] = [dice.spread(1, 1500), dice.spread(1, 500)];
+      this.later(from, "down", i, () => host.goDown());
+      this.later(from + ms, "up", i, () => host.listen());
+    }
+  }
+
+  #playClients(): void {
+    const endMs = this.loop.nowMs + runMsMax;
+    while (this.#clients.some((client) => !client.isDone)) {
+      if (!this.loop.step() || this.loop.nowMs > endMs) {
+        const open = this.#clients
+          .filter((client) => !client.isDone)
+          .map((client) => client.describe());
+        this.fail(`clients wait for ever:\n  ${open.join("\n  ")}`, undefined);
+      }
+    }
+  }
+
+  /** Nobody asks for anything any more: everything must go, in the time that timeouts give. */
+  #comeToRest(): void {
+    this.loop.pass(150_000);
+    judge(this);
+    this.#isClosing = true;
+    this.#apply(this.#configs.empty(emptyYaml));
+    this.loop.pass(150_000);
+    this.worker.onMessage({ type: "stop" });
+    this.#await("drained");
+    this.loop.pass(1000);
+    judgeEnd(this);
+  }
+
+  #wrapFilters(filters: FilterChainFactory): FilterChainFactory {
+    if (!this.plan.has("filters")) return filters;
+    const dice = this.#dice.fork();
+    return {
+      createFilters: (overrides) => {
+        const own = Array.from(
+          { length: dice.below(4) },
+          () => new ChaosFilter(this.chaos, dice.fork()),
+        );
+        return [...own, ...filters.createFilters(overrides)];
+      },
+    };
+  }
+
+  #noteFault(socket: SimSocket): void {
+    const client = this.#clients.find(({ io }) => io !== null && io.socket === socket);
+    if (client !== undefined) client.excuse("network");
+    const isDownstream = socket.remote.port !== 80;
+    if (isDownstream) this.downstreamFaults += 1;
+    else this.upstreamFaults += 1;
+  }
+
+  /** The value of a counter or gauge; 0 when it is not there. */
+  stat(name: string): number {
+    const { stats } = this.worker.contextForTest;
+    const values = new Float64Array(stats.memory);
+    const found = stats.definitions.find((definition) => definition.name === name);
+    return found === undefined ? 0 : (values[found.slot] as number);
+  }
+
+  /** Name and value of all counters, or of all gauges, that are not 0. */
+  statsOf(kind: StatKind): Map<string, number> {
+    const { stats } = this.worker.contextForTest;
+    const values = new Float64Array(stats.memory);
+    const found = new Map<string, number>();
+    for (const definition of stats.definitions) {
+      const value = values[definition.slot] as number;
+      if (definition.kind === kind && value !== 0) found.set(definition.name, value);
+    }
+    return found;
+  }
+}
+
+function describe(exchange: Exchange): string {
+  return JSON.stringify(exchange, (_key, value: unknown) =>
+    value instanceof Set ? [...value] : value,
+  );
+}
+
+function newBirth(): ConstructorParameters<typeof WorkerServer>[0] {
+  return {
+    kind: "headgate-worker",
+    index: 0,
+    logLevel: LogLevel.Off,
+    componentLevels: new Map(),
+    logFormat: "%v",
+    logPath: "",
+    breakerMemory: breakerMemory(2, clustersMax),
+    clustersMax,
+    connectionMemory: sharedCountsMemory(2, connectionCells(listenersMax)),
+    listenersMax,
+    pulseMemory: PulseMemory.create(1).memory,
+    drain: { drainTimeMs: 10_000, drainStrategy: "gradual" },
+    fileFlushIntervalMs: 1000,
+  };
+}
