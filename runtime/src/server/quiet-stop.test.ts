@@ -29,7 +29,7 @@ function stop(...listeners: Busy[]): Promise<void> {
   });
 }
 
-test("waits for a turn in which nobody came to any of them", async () => {
+test("closes each after a turn in which nobody came to it, and tells when all are", async () => {
   const [a, b] = [new Busy(3), new Busy(20)];
   await stop(a, b);
   expect([a.acceptedCount, b.acceptedCount]).toEqual([3, 20]);

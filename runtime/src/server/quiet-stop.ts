@@ -3,11 +3,11 @@
 import type { Listener } from "../network/listener.ts";
 
 /** A listener under a storm of new connections has no quiet turn: it closes after so many. */
-const TURNS_MAX = 100;
+const TURNS_MAX = 3000;
 
 /**
- * Closes listeners after a turn of the event loop in which nobody came: what stood in their accept
- * queues is served. Between that turn and the close lie microseconds, whose connections only
+ * Closes each listener after a turn of the event loop in which nobody came to it: what stood in its
+ * accept queue is served. Between that turn and the close lie microseconds, whose connections only
  * net.ipv4.tcp_migrate_req saves.
  */
 export function stopListeningWhenQuiet(
@@ -15,19 +15,23 @@ export function stopListeningWhenQuiet(
   nextTurn: (callback: () => void) => void,
   done: () => void,
 ): void {
-  let last = -1;
+  let open = [...listeners];
+  let counts = open.map(() => -1);
   let turns = 0;
   const look = (): void => {
-    let accepted = 0;
-    for (const listener of listeners) accepted += listener.acceptedCount;
     turns += 1;
-    if (accepted !== last && turns < TURNS_MAX) {
-      last = accepted;
-      nextTurn(look);
+    const busy = open.filter((listener, index) => {
+      if (listener.acceptedCount !== counts[index] && turns < TURNS_MAX) return true;
+      listener.stopListening();
+      return false;
+    });
+    if (busy.length === 0) {
+      done();
       return;
     }
-    for (const listener of listeners) listener.stopListening();
-    done();
+    open = busy;
+    counts = busy.map((listener) => listener.acceptedCount);
+    nextTurn(look);
   };
   nextTurn(look);
 }
