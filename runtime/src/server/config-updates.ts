@@ -31,7 +31,10 @@ import type { VersionApplierOptions } from "./version-applier.ts";
 const LISTENER = "envoy.config.listener.v3.Listener";
 const CLUSTER = "envoy.config.cluster.v3.Cluster";
 
-export type ConfigUpdatesOptions = Omit<VersionApplierOptions, "context">;
+export interface ConfigUpdatesOptions extends Omit<VersionApplierOptions, "context"> {
+  /** Another bootstrap is in force. */
+  readonly onReload: (config: LoadedConfig) => void;
+}
 
 export class ConfigUpdates {
   readonly rejectedListeners: RejectedListeners;
@@ -149,6 +152,7 @@ export class ConfigUpdates {
     if (problems.length > 0) return problems;
     this.#warn(config.warnings);
     this.#options.mainStats.startFlushing(config.statsFlushIntervalMs);
+    this.#options.onReload(config);
     return [];
   }
 

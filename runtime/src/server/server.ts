@@ -124,6 +124,7 @@ export class Server {
       pool: this.#pool,
       runtime: this.runtime,
       clustersMax,
+      onReload: (config) => this.#watchThreads(config),
       inherited: (listeners) => this.#takeover.inheritedAddresses(listeners),
     });
   }
@@ -261,13 +262,7 @@ export class Server {
       this.log.logger("config").log(LogLevel.Warning, describeProblem(warning));
     }
     this.#mainStats.startFlushing(config.statsFlushIntervalMs);
-    this.#threadWatch = new ThreadWatch({
-      pool: this.#pool,
-      stats: this.stats.store,
-      logger: this.#logger,
-      config: config.watchdogs,
-      stuckKillMs: this.options.workerStuckKillMs,
-    });
+    this.#watchThreads(config);
     await this.#findPredecessor();
     // The admin interface of the process that runs stays until this one is ready.
     if (!this.#takeover.hasPredecessor) await this.#startAdmin(config);
@@ -292,6 +287,17 @@ export class Server {
     await this.#takeover.complete(this.#takeoverHost(config), (connections) =>
       this.#mainStats.server.setParentConnections(connections),
     );
+  }
+
+  #watchThreads(config: LoadedConfig): void {
+    this.#threadWatch?.close();
+    this.#threadWatch = new ThreadWatch({
+      pool: this.#pool,
+      stats: this.stats.store,
+      logger: this.#logger,
+      config: config.watchdogs,
+      stuckKillMs: this.options.workerStuckKillMs,
+    });
   }
 
   async #findPredecessor(): Promise<void> {
