@@ -1,10 +1,13 @@
 // Plays one case through the rig and says what came of it.
+import type { RawClient } from "../raw-client.ts";
 import type { Outcome, RequestCase, ResponseCase } from "./case.ts";
 import { head } from "./case.ts";
 import { Reader, readers, type Seen, strict } from "./readers.ts";
-import type { Client, Rig, UpstreamConnection } from "./rig.ts";
+import type { Rig, UpstreamConnection } from "./rig.ts";
 
 const strictReader = new Reader(strict);
+/** A connection that is to be closed is taken for open after this time. */
+const FATE_WAIT_MS = 4000;
 const PROBE = "GET /probe";
 
 /** What came of a request case, and what readers disagree about. */
@@ -39,7 +42,7 @@ function comparable(seen: Seen): Seen {
   return seen.isComplete ? seen : { start: "", host: "", body: "", isComplete: false };
 }
 
-function statusesOf(client: Client, methods: readonly string[]): number[] {
+function statusesOf(client: RawClient, methods: readonly string[]): number[] {
   return strictReader
     .responses(client.received, methods, client.isEnded)
     .filter((response) => response.isComplete && !response.start.startsWith("1"))
@@ -65,7 +68,7 @@ export async function playRequest(rig: Rig, one: RequestCase): Promise<RequestRe
     client.send(head("GET /probe HTTP/1.1", "Host: probe"));
     await client.until(() => statusesOf(client, methods).length > wanted);
     if (client.received.endsWith(PROBE)) fate = "open";
-  } else if (!(await client.until(() => false))) fate = "open";
+  } else if (!(await client.until(() => false, FATE_WAIT_MS))) fate = "open";
   const statuses = statusesOf(client, methods);
   client.close();
   const touched = rig.upstream.connections

@@ -5,6 +5,7 @@ import net from "node:net";
 import type { AddressInfo } from "node:net";
 import { bootstrap, listener } from "../../../runtime/test/bootstrap.ts";
 import { HeadgateProcess, Scratch } from "../../../runtime/test/headgate-process.ts";
+import { RawClient } from "../raw-client.ts";
 import type { ResponseCase, Site } from "./case.ts";
 import { Reader, strict } from "./readers.ts";
 
@@ -34,7 +35,6 @@ const sites: Readonly<Record<Site, object>> = {
 
 /** How long the proxy waits for a client whose answer ended the connection. */
 const CLOSE_DELAY = "0.01s";
-const WAIT_MS = 4000;
 
 const reader = new Reader(strict);
 
@@ -118,56 +118,6 @@ export function defaultReply(start: string): string {
   return `HTTP/1.1 200 OK\r\ncontent-length: ${start.length}\r\n\r\n${body}`;
 }
 
-/** A client's connection: raw bytes out, raw bytes in. */
-export class Client {
-  readonly #socket: net.Socket;
-  received: string;
-  isEnded: boolean;
-  #wake: () => void;
-
-  constructor(port: number) {
-    this.received = "";
-    this.isEnded = false;
-    this.#wake = () => undefined;
-    this.#socket = net.connect({ port, host: "127.0.0.1", noDelay: true, allowHalfOpen: true });
-    this.#socket.on("data", (part) => {
-      this.received += part.toString("latin1");
-      this.#wake();
-    });
-    const end = (): void => {
-      this.isEnded = true;
-      this.#wake();
-    };
-    this.#socket.on("end", end).on("error", end).on("close", end);
-  }
-
-  send(bytes: string, fin = false): void {
-    if (!this.#socket.destroyed) this.#socket.write(bytes, "latin1");
-    if (fin) this.#socket.end();
-  }
-
-  /** Waits until `isDone` or the connection's end; false when neither came in time. */
-  async until(isDone: () => boolean): Promise<boolean> {
-    const stopAt = Date.now() + WAIT_MS;
-    while (!isDone() && !this.isEnded) {
-      const left = stopAt - Date.now();
-      if (left <= 0) return false;
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, left);
-        this.#wake = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-    }
-    return true;
-  }
-
-  close(): void {
-    this.#socket.destroy();
-  }
-}
-
 /** The proxy, its upstream, and the port of each site. */
 export class Rig {
   readonly upstream: Upstream;
@@ -205,8 +155,8 @@ export class Rig {
     }
   }
 
-  connect(site: Site): Client {
-    return new Client(this.#ports.get(site) ?? 0);
+  connect(site: Site): RawClient {
+    return new RawClient(this.#ports.get(site) ?? 0);
   }
 
   async stat(name: string): Promise<number> {
