@@ -33,6 +33,8 @@ export interface ClusterConfig {
   /** Idle upstream connections, default 3600000. */
   readonly idleTimeoutMs: number;
   readonly maxConnectionDurationMs: number;
+  /** From a connection to the response's end; 0 = none. */
+  readonly maxStreamDurationMs: number;
   /** 0 = unlimited. */
   readonly maxRequestsPerConnection: number;
   /** Default and high priority, in this order. */

@@ -154,6 +154,10 @@ export interface HcmConfig {
   /** Connection idle, default 3600000. */
   readonly idleTimeoutMs: number;
   readonly maxConnectionDurationMs: number;
+  /** So much of it is added by chance, 0.1 = up to a tenth. */
+  readonly maxConnectionDurationJitter: number;
+  /** At its end a connection is asked to leave, and not closed before it has. */
+  readonly http1SafeMaxConnectionDuration: boolean;
   readonly maxStreamDurationMs: number;
   /** 0 = unlimited. */
   readonly maxRequestsPerConnection: number;

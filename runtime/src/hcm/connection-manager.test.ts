@@ -459,6 +459,29 @@ describe("a connection", () => {
     expect(w.send(GET)).toContain("connection: close\r\n");
   });
 
+  test("is not closed at its max_connection_duration before its next answer, when safe", () => {
+    const config = { maxConnectionDurationMs: 3000, http1SafeMaxConnectionDuration: true };
+    const w = world({ config }, ok);
+    w.send(GET);
+    w.pass(20_000);
+    expect(w.io.fate).toBe("open");
+    expect(w.stats.gauge("http.main.downstream_cx_http1_soft_drain").value).toBe(1);
+    expect(w.send(GET)).toContain("connection: close\r\n");
+    w.pass(2000);
+    expect(w.io.fate).toBe("closed");
+    expect(w.stats.gauge("http.main.downstream_cx_http1_soft_drain").value).toBe(0);
+  });
+
+  test("lives longer by some of the jitter, and not by more", () => {
+    const config = { maxConnectionDurationMs: 10_000, maxConnectionDurationJitter: 0.5 };
+    const w = world({ config }, ok);
+    w.send(GET);
+    w.pass(10_000);
+    expect(w.counts()["cx_max_duration_reached"]).toBe(undefined);
+    w.pass(5200);
+    expect(w.counts()["cx_max_duration_reached"]).toBe(1);
+  });
+
   test("serves max_requests_per_connection", () => {
     const w = world({ config: { maxRequestsPerConnection: 2 } });
     w.send(GET);

@@ -96,6 +96,8 @@ export class ConnectionManager
   isPeerGone: boolean = false;
   /** A stream was under way when the peer left. */
   #hadStreamAtEnd: boolean = false;
+  /** It stands in the gauge of connections that leave with their next answer. */
+  #isSoftDraining: boolean = false;
   /** What it has in the gauges of buffered bytes. */
   #txBuffered: number = 0;
   #rxBuffered: number = 0;
@@ -167,6 +169,7 @@ export class ConnectionManager
     this.#cancel(this.#shutdownTimer);
     this.#setTxBuffered(0);
     this.#setRxBuffered(0);
+    if (this.#isSoftDraining) stats.cxHttp1SoftDrain.dec();
     stats.cxActive.dec();
     if (this.#codec !== null) stats.cxHttp1Active.dec();
     stats.cxDestroy.inc();
@@ -184,11 +187,11 @@ export class ConnectionManager
 
   /** Also at the start: from now on the timeouts are what they are now. */
   onTimeoutsChanged(): void {
-    const { clock, config, overload, timers } = this.#context;
+    const { clock, overload, timers } = this.#context;
     if (this.#isClosed) return;
     const limitMs = this.#idleLimitMs();
     if (limitMs > 0) this.checkWithin(Math.max(0, this.#activeAtMs() + limitMs - clock.nowMs));
-    const durationMs = overload.connectionMaxMs(config.maxConnectionDurationMs);
+    const durationMs = overload.connectionMaxMs(this.#maxDurationMs());
     if (durationMs === 0 || this.#isDraining) return;
     this.#durationTimer ??= new StreamTimer(this, StreamTimeout.ConnectionDuration);
     timers.schedule(this.#durationTimer, this.callbacks.info.startMs + durationMs);
@@ -321,13 +324,31 @@ export class ConnectionManager
       this.#codec.abortHead(headTimeout);
     } else if (kind === StreamTimeout.ConnectionDuration) {
       stats.cxMaxDurationReached.inc();
-      this.#startDrainSequence();
+      if (config.http1SafeMaxConnectionDuration && this.#codec !== null) this.#askToLeave();
+      else this.#startDrainSequence();
     } else if (kind === StreamTimeout.Drain && this.#stream === null) {
       this.callbacks.closeAfterFlush(config.delayedCloseTimeoutMs);
     } else if (kind === StreamTimeout.Shutdown) this.#closeIfSilent();
   }
 
   // ---- Private parts.
+
+  /** With the jitter: the same for a connection each time. */
+  #maxDurationMs(): number {
+    const { maxConnectionDurationMs, maxConnectionDurationJitter } = this.#context.config;
+    if (maxConnectionDurationJitter === 0) return maxConnectionDurationMs;
+    const chance = (Math.imul(this.callbacks.info.connectionId, 0x9e3779b1) >>> 0) / 2 ** 32;
+    return maxConnectionDurationMs * (1 + maxConnectionDurationJitter * chance);
+  }
+
+  /** The next answer says close, and no time is set for it. */
+  #askToLeave(): void {
+    if (this.#isDraining) return;
+    this.#isDraining = true;
+    this.#isSoftDraining = true;
+    this.#context.stats.cxHttp1SoftDrain.inc();
+    this.#codec?.startDrain();
+  }
 
   /** Counts what the kernel did not take, which stops its source. */
   #flows(isTaken: boolean): boolean {

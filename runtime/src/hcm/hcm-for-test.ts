@@ -83,6 +83,8 @@ export const defaultConfig: HcmConfig = {
   requestHeadersTimeoutMs: 0,
   idleTimeoutMs: 3_600_000,
   maxConnectionDurationMs: 0,
+  maxConnectionDurationJitter: 0,
+  http1SafeMaxConnectionDuration: false,
   maxStreamDurationMs: 0,
   maxRequestsPerConnection: 0,
   drainTimeoutMs: 5000,

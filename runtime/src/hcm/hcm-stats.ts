@@ -16,7 +16,6 @@ const restingCounters: readonly string[] = [
   "downstream_rq_too_many_premature_resets",
 ];
 const restingGauges: readonly string[] = [
-  "downstream_cx_http1_soft_drain",
   "downstream_cx_http2_active",
   "downstream_cx_http3_active",
   "downstream_cx_ssl_active",
@@ -67,6 +66,7 @@ export class HcmStats {
   readonly cxActive: Gauge;
   readonly cxHttp1Total: Counter;
   readonly cxHttp1Active: Gauge;
+  readonly cxHttp1SoftDrain: Gauge;
   readonly cxDestroy: Counter;
   readonly cxDestroyLocal: Counter;
   readonly cxDestroyRemote: Counter;
@@ -123,6 +123,7 @@ export class HcmStats {
     this.cxActive = store.gauge(`${cx}active`);
     this.cxHttp1Total = store.counter(`${cx}http1_total`);
     this.cxHttp1Active = store.gauge(`${cx}http1_active`);
+    this.cxHttp1SoftDrain = store.gauge(`${cx}http1_soft_drain`);
     this.cxDestroy = store.counter(`${cx}destroy`);
     this.cxDestroyLocal = store.counter(`${cx}destroy_local`);
     this.cxDestroyRemote = store.counter(`${cx}destroy_remote`);

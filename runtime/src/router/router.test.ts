@@ -327,6 +327,38 @@ test("the route's max_stream_duration: 504 after the request, 408 during it", ()
   expectEmpty(world);
 });
 
+test("the cluster's max_stream_duration: from the connection to the response's end", () => {
+  const world = new RouterWorld({ maxStreamDurationMs: 500 });
+  const text = 'upstream_max_stream_duration_reached "upstream max stream duration reached"';
+  world.request();
+  world.pass(400);
+  world.engine.io(0).connect();
+  world.pass(400);
+  expect(world.events).toEqual([]);
+  world.pass(200);
+  expect(world.events).toEqual([`reply 504 UMSDR ${text}`]);
+  expect(world.counter("cluster.up.upstream_rq_max_duration_reached")).toBe(1);
+  expect(world.counter("cluster.up.upstream_rq_completed")).toBe(0);
+  world.next();
+  world.request("POST", false);
+  world.engine.io(1).connect();
+  world.pass(600);
+  expect(world.events).toEqual([`reply 408 UMSDR ${text}`]);
+  world.next();
+  world.request();
+  world.engine.io(2).connect();
+  world.engine.io(2).receive("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabc");
+  world.pass(600);
+  expect(world.events.at(-1)).toContain("upstream_max_stream_duration_reached");
+  world.next();
+  world.request();
+  world.engine.io(3).connect();
+  world.engine.io(3).receive(OK);
+  world.pass(600);
+  expect(world.counter("cluster.up.upstream_rq_max_duration_reached")).toBe(3);
+  expectEmpty(world);
+});
+
 test("holds a body and trailers while connecting, and stops its source at the limit", () => {
   const world = new RouterWorld({ perConnectionBufferBytesMax: 4 });
   world.request("POST", false);

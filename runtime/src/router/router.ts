@@ -67,6 +67,8 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
   readonly #routeTimer: RouterTimer;
   readonly #perTryTimer: RouterTimer;
   readonly #durationTimer: RouterTimer;
+  /** Only for clusters with the limit. */
+  #upstreamTimer: RouterTimer | null = null;
   #state: number = State.Idle;
   #route: Route | null = null;
   #choice: ClusterChoice | null = null;
@@ -214,6 +216,10 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
       updateAuthority(headers, host.hostname, route.appendXForwardedHost);
     }
     if (this.#requestEndMs >= 0) this.#startPerTryTimer();
+    const limitMs = this.#cluster?.config.maxStreamDurationMs ?? 0;
+    if (limitMs === 0) return;
+    this.#upstreamTimer ??= new RouterTimer(this, TimeoutKind.UpstreamDuration);
+    this.#context.timers.schedule(this.#upstreamTimer, clock.nowMs + limitMs);
   }
 
   onUpstreamRequestSent(): void {
@@ -304,6 +310,14 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
     if (kind === TimeoutKind.StreamDuration) {
       const status = this.#requestEndMs >= 0 ? 504 : 408;
       this.#abort(status, "downstream duration timeout", "max_duration_timeout", 0, false);
+      return;
+    }
+    if (kind === TimeoutKind.UpstreamDuration) {
+      const status = this.#requestEndMs >= 0 ? 504 : 408;
+      const flag = ResponseFlag.UpstreamMaxStreamDurationReached;
+      const details = "upstream_max_stream_duration_reached";
+      cluster?.stats.rqMaxDurationReached.inc();
+      this.#abort(status, "upstream max stream duration reached", details, flag, false);
       return;
     }
     const isRoute = kind === TimeoutKind.Route;
@@ -462,5 +476,6 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
     timers.cancel(this.#routeTimer);
     timers.cancel(this.#perTryTimer);
     timers.cancel(this.#durationTimer);
+    if (this.#upstreamTimer !== null) timers.cancel(this.#upstreamTimer);
   }
 }

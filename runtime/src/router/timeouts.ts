@@ -108,7 +108,14 @@ export interface TimeoutReceiver {
   onTimeout(kind: number): void;
 }
 
-export const TimeoutKind = { Route: 0, PerTry: 1, StreamDuration: 2 } as const;
+export const TimeoutKind = {
+  Route: 0,
+  PerTry: 1,
+  /** The route's limit, from the stream's start. */
+  StreamDuration: 2,
+  /** The cluster's limit, from the connection. */
+  UpstreamDuration: 3,
+} as const;
 
 /** One timer of a router; made once and used for each request. */
 export class RouterTimer extends TimerEntry {

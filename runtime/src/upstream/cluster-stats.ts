@@ -37,7 +37,6 @@ const restingCounters: readonly string[] = [
   "upstream_internal_redirect_succeeded_total",
   "upstream_rq_0rtt",
   "upstream_rq_maintenance_mode",
-  "upstream_rq_max_duration_reached",
   "upstream_rq_per_try_idle_timeout",
   "upstream_rq_retry",
   "upstream_rq_retry_backoff_exponential",
@@ -100,6 +99,7 @@ export class ClusterStats {
   readonly rqActiveOverflow: Counter;
   readonly rqPendingFailureEject: Counter;
   readonly rqCancelled: Counter;
+  readonly rqMaxDurationReached: Counter;
   readonly rqTimeout: Counter;
   readonly rqPerTryTimeout: Counter;
   /** Headgate's own: requests sent again because a kept connection was dead (decision of pools). */
@@ -148,6 +148,7 @@ export class ClusterStats {
     this.rqActiveOverflow = store.counter(`${scope}upstream_rq_active_overflow`);
     this.rqPendingFailureEject = store.counter(`${scope}upstream_rq_pending_failure_eject`);
     this.rqCancelled = store.counter(`${scope}upstream_rq_cancelled`);
+    this.rqMaxDurationReached = store.counter(`${scope}upstream_rq_max_duration_reached`);
     this.rqTimeout = store.counter(`${scope}upstream_rq_timeout`);
     this.rqPerTryTimeout = store.counter(`${scope}upstream_rq_per_try_timeout`);
     this.rqStaleConnectionRetry = store.counter(`${scope}upstream_rq_stale_connection_retry`);

@@ -66,6 +66,7 @@ export function clusterConfig(overrides: Partial<ClusterConfig> = {}): ClusterCo
     http1: http1Options,
     idleTimeoutMs: 3_600_000,
     maxConnectionDurationMs: 0,
+    maxStreamDurationMs: 0,
     maxRequestsPerConnection: 0,
     circuitBreakers: [breaker, breaker],
     sharedIndex: 0,

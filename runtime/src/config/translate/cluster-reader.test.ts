@@ -81,6 +81,7 @@ test("gives a cluster of which little is said Envoy's defaults", async () => {
     },
     idleTimeoutMs: 3_600_000,
     maxConnectionDurationMs: 0,
+    maxStreamDurationMs: 0,
     maxRequestsPerConnection: 0,
     circuitBreakers: [breakers, breakers],
     sharedIndex: 0,
@@ -157,6 +158,7 @@ describe("protocol options", () => {
     const common = {
       idle_timeout: "0s",
       max_connection_duration: "1.5s",
+      max_stream_duration: "2.5s",
       max_headers_count: 7,
       max_requests_per_connection: 8,
       max_response_headers_kb: 9,
@@ -169,6 +171,7 @@ describe("protocol options", () => {
     expect(read).toMatchObject({
       idleTimeoutMs: 0,
       maxConnectionDurationMs: 1500,
+      maxStreamDurationMs: 2500,
       maxRequestsPerConnection: 8,
       http1: { headBytesMax: 9216, headersMax: 7, enableTrailers: true, underscores: "allow" },
     });

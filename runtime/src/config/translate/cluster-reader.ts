@@ -77,7 +77,11 @@ function acceptWhatTunes(node: ConfigNode): void {
 
 type Protocol = Pick<
   ClusterConfig,
-  "http1" | "idleTimeoutMs" | "maxConnectionDurationMs" | "maxRequestsPerConnection"
+  | "http1"
+  | "idleTimeoutMs"
+  | "maxConnectionDurationMs"
+  | "maxStreamDurationMs"
+  | "maxRequestsPerConnection"
 >;
 
 function readProtocol(t: Translation, node: ConfigNode): Protocol {
@@ -87,6 +91,7 @@ function readProtocol(t: Translation, node: ConfigNode): Protocol {
     http1: readClientCodec(t, http1, common),
     idleTimeoutMs: durationOr(common, "idle_timeout", HOUR_MS),
     maxConnectionDurationMs: durationOr(common, "max_connection_duration", 0),
+    maxStreamDurationMs: durationOr(common, "max_stream_duration", 0),
     maxRequestsPerConnection: common?.uint("max_requests_per_connection") ?? deprecatedMax,
   };
 }

@@ -71,6 +71,8 @@ test("gives a connection manager of which little is said Envoy's defaults", asyn
     requestHeadersTimeoutMs: 0,
     idleTimeoutMs: 3_600_000,
     maxConnectionDurationMs: 0,
+    maxConnectionDurationJitter: 0,
+    http1SafeMaxConnectionDuration: false,
     maxStreamDurationMs: 0,
     maxRequestsPerConnection: 0,
     drainTimeoutMs: 5000,
@@ -200,6 +202,15 @@ test.each<[string, number]>([
     manager.maxConnectionDurationMs,
     manager.maxStreamDurationMs,
   ]).toEqual(Array.from({ length: 8 }, () => expected));
+});
+
+test("reads how the life of a connection ends", async () => {
+  const manager = await hcmOf({
+    http1_safe_max_connection_duration: true,
+    common_http_protocol_options: { max_connection_duration_jitter: { value: 25 } },
+  });
+  expect(manager.http1SafeMaxConnectionDuration).toBe(true);
+  expect(manager.maxConnectionDurationJitter).toBe(0.25);
 });
 
 test("lets the codec's own switch for broken messages win", async () => {

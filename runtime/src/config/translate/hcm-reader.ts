@@ -257,6 +257,8 @@ type Timeouts = Pick<
   | "requestHeadersTimeoutMs"
   | "idleTimeoutMs"
   | "maxConnectionDurationMs"
+  | "maxConnectionDurationJitter"
+  | "http1SafeMaxConnectionDuration"
   | "maxStreamDurationMs"
   | "drainTimeoutMs"
   | "delayedCloseTimeoutMs"
@@ -269,6 +271,9 @@ function readTimeouts(node: ConfigNode, common: ConfigNode | undefined): Timeout
     requestHeadersTimeoutMs: durationOr(node, "request_headers_timeout", 0),
     idleTimeoutMs: durationOr(common, "idle_timeout", HOUR_MS),
     maxConnectionDurationMs: durationOr(common, "max_connection_duration", 0),
+    maxConnectionDurationJitter:
+      (common?.node("max_connection_duration_jitter")?.double("value") ?? 0) / 100,
+    http1SafeMaxConnectionDuration: node.bool("http1_safe_max_connection_duration", false),
     maxStreamDurationMs: durationOr(common, "max_stream_duration", 0),
     drainTimeoutMs: durationOr(node, "drain_timeout", 5000),
     delayedCloseTimeoutMs: durationOr(node, "delayed_close_timeout", 1000),

@@ -111,6 +111,7 @@ class TableReader {
 
   readVirtualHost(node: ConfigNode): VirtualHostConfig {
     guard(this.#t, node);
+    acceptBufferLimits(node);
     node.accept("metadata", "nothing reads it");
     const tls = { EXTERNAL_ONLY: "external_only", ALL: "all" } as const;
     return {
@@ -146,6 +147,7 @@ class TableReader {
 
   #readRoute(node: ConfigNode): RouteConfig {
     guard(this.#t, node);
+    acceptBufferLimits(node);
     node.accept("metadata", "nothing reads it");
     node.accept("decorator", "names spans, and there is no tracing");
     return {
@@ -254,5 +256,12 @@ class TableReader {
       body: bytes === null ? null : bytes.toString("latin1"),
       bodyFormat: format === undefined ? null : readFormat(this.#t, format),
     };
+  }
+}
+
+/** They bound what a retry or a mirror keeps of a body; filters have the listener's limit. */
+function acceptBufferLimits(node: ConfigNode): void {
+  for (const field of ["per_request_buffer_limit_bytes", "request_body_buffer_limit"]) {
+    node.accept(field, "no body is kept for retries or mirrors");
   }
 }
