@@ -245,7 +245,7 @@ function configOf(options: FilterHostOptions, module: CompiledModule): WasmPlugi
     reloadBackoffBaseMs: 1000,
     allowedCapabilities: options.allowedCapabilities ?? [],
     allowOnHeadersStopIteration: options.allowOnHeadersStopIteration ?? false,
-    code: { filename: "", inlineBytes: null, sha256: "" },
+    code: { filename: "", watchedDirectory: "", inlineBytes: null, sha256: "" },
     where: "test",
     moduleSha256: module.sha256,
   };

@@ -244,6 +244,8 @@ export interface WasmPluginConfig {
 
 export interface WasmCodeConfig {
   readonly filename: string;
+  /** The directory whose changes announce another module; "" = the file is not watched. */
+  readonly watchedDirectory: string;
   readonly inlineBytes: Uint8Array | null;
   /** Lower-case hex, "" = not pinned. */
   readonly sha256: string;

@@ -31,7 +31,8 @@ import type { VersionApplierOptions } from "./version-applier.ts";
 const LISTENER = "envoy.config.listener.v3.Listener";
 const CLUSTER = "envoy.config.cluster.v3.Cluster";
 
-export interface ConfigUpdatesOptions extends Omit<VersionApplierOptions, "context"> {
+export interface ConfigUpdatesOptions
+  extends Omit<VersionApplierOptions, "context" | "onModuleChanged"> {
   /** Another bootstrap is in force. */
   readonly onReload: (config: LoadedConfig) => void;
 }
@@ -41,6 +42,7 @@ export class ConfigUpdates {
   readonly #options: ConfigUpdatesOptions;
   readonly #logger: Logger;
   readonly #reloadStats: ReloadStats;
+  readonly #moduleStats: ReloadStats;
   #applier: VersionApplier | null;
   #lds: FileSubscription | null;
   #cds: FileSubscription | null;
@@ -53,7 +55,8 @@ export class ConfigUpdates {
     this.rejectedListeners = new RejectedListeners();
     this.#options = options;
     this.#logger = options.log.logger("config");
-    this.#reloadStats = new ReloadStats(options.stats.store);
+    this.#reloadStats = new ReloadStats(options.stats.store, "server.reload");
+    this.#moduleStats = new ReloadStats(options.stats.store, "wasm.module_update");
     this.#applier = null;
     this.#lds = null;
     this.#cds = null;
@@ -83,7 +86,11 @@ export class ConfigUpdates {
   start(config: LoadedConfig): Promise<readonly string[]> {
     return this.#run(async () => {
       const context = this.#subscriptionContext(config);
-      const applier = new VersionApplier({ ...this.#options, context });
+      const applier = new VersionApplier({
+        ...this.#options,
+        context,
+        onModuleChanged: (filename) => void this.#run(() => this.#reloadModule(filename)),
+      });
       this.#applier = applier;
       const { lds, cds } = config.dynamic;
       let state = withBootstrap(emptyState(config), config);
@@ -93,7 +100,7 @@ export class ConfigUpdates {
         });
         await this.#cds.poll();
       }
-      const problems = await applier.apply(state, { rereadModules: true, isStart: true });
+      const problems = await applier.apply(state, { reread: "all", isStart: true });
       if (problems.length > 0) return problems;
       if (lds !== null) {
         this.#lds = this.#subscribeListeners(context, lds);
@@ -129,6 +136,24 @@ export class ConfigUpdates {
     });
   }
 
+  /** The file of a module has changed: plugins that have it get the new one, or keep the old. */
+  async #reloadModule(filename: string): Promise<void> {
+    const applier = this.#applier;
+    if (applier === null || this.#isClosed) return;
+    this.#moduleStats.attempt.inc();
+    const before = applier.version;
+    const problems = await applier.rereadModules(new Set([filename]));
+    if (problems.length > 0) {
+      this.#moduleStats.rejected.inc();
+      const text = problems.join("\n");
+      this.#logger.log(LogLevel.Error, `module ${filename} refused, nothing changed: ${text}`);
+      return;
+    }
+    this.#moduleStats.onSuccess();
+    const held = applier.version === before ? "it is the same" : `version ${applier.version}`;
+    this.#logger.log(LogLevel.Info, `module ${filename} was loaded again: ${held}`);
+  }
+
   /** No change comes any more. */
   close(): void {
     this.#isClosed = true;
@@ -148,7 +173,7 @@ export class ConfigUpdates {
     }
     const fixed = changedFixedSettings(state.bootstrap, config);
     if (fixed.length > 0) return fixed;
-    const problems = await applier.apply(withBootstrap(state, config), { rereadModules: true });
+    const problems = await applier.apply(withBootstrap(state, config), { reread: "all" });
     if (problems.length > 0) return problems;
     this.#warn(config.warnings);
     this.#options.mainStats.startFlushing(config.statsFlushIntervalMs);

@@ -38,10 +38,13 @@ export class PluginModuleLoader {
   }
 
   /**
-   * `reread`: files are read again even if the plugin is in force as it is; otherwise its module
-   * stays, whatever its file has become.
+   * `reread`: these files, or all of them, are read again even if the plugin is in force as it is;
+   * otherwise its module stays, whatever its file has become.
    */
-  async load(snapshot: Snapshot, reread = true): Promise<PluginModules> {
+  async load(
+    snapshot: Snapshot,
+    reread: "all" | ReadonlySet<string> = "all",
+  ): Promise<PluginModules> {
     const modules = new Map<string, CompiledModule>();
     const byPlugin = new Map<string, LoadedModule>();
     const problems: PluginProblem[] = [];
@@ -49,7 +52,8 @@ export class PluginModuleLoader {
     const keys = pluginKeys(snapshot);
     for (const [index, plugin] of snapshot.plugins.entries()) {
       const key = keys.get(index) ?? "";
-      const known = reread ? undefined : this.#inForce.get(key);
+      const isReread = reread === "all" || reread.has(plugin.code.filename);
+      const known = isReread ? undefined : this.#inForce.get(key);
       const loaded = known ?? (await this.#loadOne(plugin, problems));
       plugins.push({ ...plugin, moduleSha256: loaded?.sha256 ?? "" });
       if (loaded === null) continue;

@@ -1,4 +1,4 @@
-// Stats of reloads of the bootstrap. Envoy has no reload, so the names are our own.
+// Stats of reloads of the bootstrap and of modules. Envoy has neither, so the names are our own.
 import type { Counter, Gauge, StatsStore } from "../stats/store.ts";
 
 export class ReloadStats {
@@ -8,11 +8,11 @@ export class ReloadStats {
   readonly #success: Counter;
   readonly #timeMs: Gauge;
 
-  constructor(store: StatsStore) {
-    this.attempt = store.counter("server.reload_attempt");
-    this.rejected = store.counter("server.reload_rejected");
-    this.#success = store.counter("server.reload_success");
-    this.#timeMs = store.gauge("server.reload_time");
+  constructor(store: StatsStore, prefix: string) {
+    this.attempt = store.counter(`${prefix}_attempt`);
+    this.rejected = store.counter(`${prefix}_rejected`);
+    this.#success = store.counter(`${prefix}_success`);
+    this.#timeMs = store.gauge(`${prefix}_time`);
   }
 
   onSuccess(): void {

@@ -15,6 +15,7 @@ import { ListenerManagerStats } from "./listener-manager-stats.ts";
 import type { MainStats } from "./main-stats.ts";
 import { Membership } from "./memberships.ts";
 import type { ServerOptions } from "./options.ts";
+import { ModuleWatches } from "./module-watches.ts";
 import { PluginModuleLoader } from "./plugin-modules.ts";
 import type { PluginModules } from "./plugin-modules.ts";
 import type { ProcessLog } from "./process-log.ts";
@@ -36,16 +37,20 @@ export interface VersionApplierOptions {
   /** Ports for port 0 that the process before this one was given. */
   readonly inherited: (listeners: readonly ListenerConfig[]) => readonly ListenerAddress[];
   readonly context: SubscriptionContext;
+  /** A module's file that is watched is another one. */
+  readonly onModuleChanged: (filename: string) => void;
 }
 
 export interface ApplyStateOptions {
-  /** Modules are read again even of plugins that are the same. Default false. */
-  readonly rereadModules?: boolean;
+  /** Modules that are read again even of plugins that are the same. Default: none. */
+  readonly reread?: "all" | ReadonlySet<string>;
   /** Where the listeners that came by LDS stand. Default: as before. */
   readonly lds?: PositionIndex;
   /** Part of the start: ports of the process before are taken over. Default false. */
   readonly isStart?: boolean;
 }
+
+const NO_FILES: ReadonlySet<string> = new Set();
 
 export class VersionApplier {
   readonly membership: Membership;
@@ -59,6 +64,7 @@ export class VersionApplier {
   readonly #listenerStats: ListenerManagerStats;
   #state: DesiredState | null;
   #version: number;
+  readonly #moduleWatches: ModuleWatches;
   /** What the workers have. */
   #snapshot: Snapshot | null;
   #loaded: PluginModules | null;
@@ -93,6 +99,7 @@ export class VersionApplier {
       ignoreUnsupported,
       onMembership: (membership) => this.membership.set(membership),
     });
+    this.#moduleWatches = new ModuleWatches(options.options.watchModules, options.onModuleChanged);
     this.#state = null;
     this.#version = 0;
     this.#snapshot = null;
@@ -126,7 +133,20 @@ export class VersionApplier {
     return problems;
   }
 
+  /** Reads modules again; a version comes into force only if one of them is another one. */
+  async rereadModules(files: ReadonlySet<string>): Promise<readonly string[]> {
+    const state = this.#state;
+    const snapshot = this.#snapshot;
+    if (state === null || snapshot === null) return [];
+    const modules = await this.#modules.load(snapshot, files);
+    const known = snapshot.plugins.map((plugin) => plugin.moduleSha256);
+    const isSame = modules.snapshot.plugins.every((p, at) => p.moduleSha256 === known[at]);
+    if (isSame && modules.problems.length === 0) return [];
+    return await this.apply(state, { reread: files });
+  }
+
   close(): void {
+    this.#moduleWatches.close();
     this.rds.close();
     this.eds.close();
     this.membership.close();
@@ -135,13 +155,13 @@ export class VersionApplier {
 
   async #tryApply(
     next: DesiredState,
-    { rereadModules = false, lds, isStart = false }: ApplyStateOptions,
+    { reread = NO_FILES, lds, isStart = false }: ApplyStateOptions,
   ): Promise<readonly string[]> {
     const { pool, mainStats, runtime, inherited } = this.#options;
     const positions = lds ?? this.#lds;
     const snapshot = await this.#assemble(next);
     if (!("version" in snapshot)) return snapshot;
-    const modules = await this.#modules.load(snapshot, rereadModules);
+    const modules = await this.#modules.load(snapshot, reread);
     if (modules.problems.length > 0) {
       return modules.problems.map((p) => problemIn(next, positions, p.path, p.message));
     }
@@ -225,6 +245,7 @@ export class VersionApplier {
     this.#version = version;
     this.#snapshot = snapshot;
     this.#loaded = loaded;
+    this.#moduleWatches.follow(snapshot.plugins);
     this.#options.stats.store.gauge("server.config_version").set(version);
   }
 }

@@ -29,7 +29,7 @@ const BASE: WasmPluginConfig = {
   reloadBackoffBaseMs: 1000,
   allowedCapabilities: [],
   allowOnHeadersStopIteration: false,
-  code: { filename: "", inlineBytes: null, sha256: "" },
+  code: { filename: "", watchedDirectory: "", inlineBytes: null, sha256: "" },
   where: "test",
   moduleSha256: "",
 };

@@ -51,7 +51,12 @@ test("gives a plugin of which little is said Envoy's defaults", async () => {
     reloadBackoffBaseMs: 1000,
     allowedCapabilities: [],
     allowOnHeadersStopIteration: false,
-    code: { filename: "", inlineBytes: new Uint8Array(MODULE), sha256: "" },
+    code: {
+      filename: "",
+      watchedDirectory: "",
+      inlineBytes: new Uint8Array(MODULE),
+      sha256: "",
+    },
     where: PLUGIN,
     moduleSha256: "",
   });
@@ -69,7 +74,7 @@ test("reads every field of a plugin", async () => {
     ...vm({
       vm_id: "v",
       runtime: "",
-      code: { local: { filename: file } },
+      code: { local: { filename: file, watched_directory: { path: folder } } },
       allow_precompiled: true,
       environment_variables: {
         host_env_keys: ["HEADGATE_TEST_HOST", "HEADGATE_TEST_NONE"],
@@ -86,7 +91,7 @@ test("reads every field of a plugin", async () => {
     reloadBackoffBaseMs: 2000,
     allowedCapabilities: ["proxy_log", "proxy_on_tick"],
     allowOnHeadersStopIteration: true,
-    code: { filename: file, inlineBytes: null },
+    code: { filename: file, watchedDirectory: folder, inlineBytes: null },
     environment: [
       ["HEADGATE_TEST_HOST", "host"],
       ["A", "b"],

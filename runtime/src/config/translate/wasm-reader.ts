@@ -110,13 +110,13 @@ function readLocalCode(t: Translation, local: ConfigNode): WasmCodeConfig | null
       const filename = local.string("filename", "");
       const problem = filename === "" ? "" : whyNoModule(filename);
       if (problem !== "") t.wrong(local, `${filename}: ${problem}`, "filename");
-      return { filename, inlineBytes: null, sha256: "" };
+      const watchedDirectory = readWatchedDirectory(t, local);
+      return { filename, watchedDirectory, inlineBytes: null, sha256: "" };
     }
     case "inline_bytes":
-      return { filename: "", inlineBytes: local.bytes("inline_bytes") ?? null, sha256: "" };
+      return inlineCode(local.bytes("inline_bytes") ?? null);
     case "inline_string": {
-      const bytes = Buffer.from(local.string("inline_string", ""), "utf8");
-      return { filename: "", inlineBytes: bytes, sha256: "" };
+      return inlineCode(Buffer.from(local.string("inline_string", ""), "utf8"));
     }
     case "environment_variable":
       local.accept("environment_variable", "reported as a whole");
@@ -125,6 +125,21 @@ function readLocalCode(t: Translation, local: ConfigNode): WasmCodeConfig | null
     default:
       return null;
   }
+}
+
+function inlineCode(inlineBytes: Uint8Array | null): WasmCodeConfig {
+  return { filename: "", watchedDirectory: "", inlineBytes, sha256: "" };
+}
+
+/** "" when the file is not to be watched. */
+function readWatchedDirectory(t: Translation, local: ConfigNode): string {
+  const node = local.node("watched_directory");
+  const path = node?.string("path", "") ?? "";
+  if (node === undefined || path === "") return "";
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) {
+    t.wrong(node, `found '${path}', expected a directory`, "path");
+  }
+  return path;
 }
 
 /** "" when the file can be a module. What is in it is checked when it is loaded. */
