@@ -62,7 +62,7 @@ function gatheringCases(engine: NetworkEngine, counts: FlowCounts): void {
     reset(client, server);
   });
 
-  test("turns nest: only the outermost lets go, of all connections", async () => {
+  test("writes of a turn leave when the events at hand are delivered", async () => {
     const { client, server } = await connectPair(engine);
     const calls = counts.writeCalls;
     engine.runTurn(() => {
@@ -71,28 +71,43 @@ function gatheringCases(engine: NetworkEngine, counts: FlowCounts): void {
       expect(counts.writeCalls).toBe(calls);
       client.io.writeText("outer");
     });
-    expect(counts.writeCalls).toBe(calls + 2);
-    await server.events.until(() => server.events.bytes === 11);
+    engine.runTurn(() => client.io.writeText("!"));
+    expect(counts.writeCalls).toBe(calls);
+    await server.events.until(() => server.events.bytes === 12);
     await client.events.until(() => client.events.bytes === 5);
-    expect(server.events.text).toBe("inner outer");
+    expect(server.events.text).toBe("inner outer!");
+    expect(counts.writeCalls).toBe(calls + 2);
     reset(client, server);
+  });
+
+  test("no more than 64 connections wait with what they write", async () => {
+    const pairs = await Promise.all(Array.from({ length: 64 }, () => connectPair(engine)));
+    const calls = counts.writeCalls;
+    for (const { client } of pairs.slice(1)) engine.runTurn(() => client.io.writeText("a"));
+    expect(counts.writeCalls).toBe(calls);
+    engine.runTurn(() => pairs[0]?.client.io.writeText("a"));
+    expect(counts.writeCalls).toBe(calls + 64);
+    for (const { client, server } of pairs) {
+      await server.events.until(() => server.events.bytes === 1);
+      reset(client, server);
+    }
   });
 
   test("a turn that throws has let go of its writes, and the next turn works", async () => {
     const { client, server } = await connectPair(engine);
+    const calls = counts.writeCalls;
     const failing = (): void => {
       client.io.writeText("one ");
       throw new Error("ours");
     };
     expect(() => engine.runTurn(failing)).toThrow("ours");
-    const calls = counts.writeCalls;
     engine.runTurn(() => {
       client.io.writeText("t");
       client.io.writeText("wo");
     });
-    expect(counts.writeCalls).toBe(calls + 1);
     await server.events.until(() => server.events.bytes === 7);
     expect(server.events.text).toBe("one two");
+    expect(counts.writeCalls).toBe(calls + 1);
     reset(client, server);
   });
 }

@@ -5,6 +5,15 @@ import { headerNames } from "./header-names.ts";
 /** How an entry stands: untouched raw line, changed value, removed, appended. */
 const EntryState = { Raw: 0, Changed: 1, Gone: 2, Added: 3 } as const;
 
+/**
+ * Entries lie one behind the other in two arrays, numbers and texts, not each property in an array
+ * of its own: a stream that waited has its entries in few cache lines then.
+ */
+const Mark = { Id: 0, State: 1, NameStart: 2, NameEnd: 3, ValueStart: 4, ValueEnd: 5 } as const;
+const MARKS = 6;
+const Text = { Name: 0, Value: 1, Line: 2 } as const;
+const TEXTS = 3;
+
 export class HeaderEntries {
   // The head as it came, from its first line; offsets below are relative to `#base` in it.
   #raw: string = "";
@@ -13,32 +22,22 @@ export class HeaderEntries {
   #cased: string = "";
   #count: number = 0;
   #live: number = 0;
-  readonly #ids: number[];
-  readonly #offsets: number[];
-  readonly #names: (string | null)[];
-  readonly #values: (string | null)[];
-  readonly #lines: (string | null)[];
-  readonly #states: number[];
+  readonly #marks: number[];
+  readonly #texts: (string | null)[];
   /** Bit per id below 31: at least one live entry / more than one entry came. */
   #seen: number = 0;
   #duplicated: number = 0;
 
   constructor() {
-    this.#ids = [];
-    this.#offsets = [];
-    this.#names = [];
-    this.#values = [];
-    this.#lines = [];
-    this.#states = [];
+    this.#marks = [];
+    this.#texts = [];
   }
 
   /** Forgets all entries; keeps the arrays, lets go of all text. */
   protected resetEntries(): void {
-    for (let i = 0; i < this.#count; i += 1) {
-      this.#names[i] = null;
-      this.#values[i] = null;
-      this.#lines[i] = null;
-    }
+    const texts = this.#texts;
+    const used = this.#count * TEXTS;
+    for (let i = 0; i < used; i += 1) texts[i] = null;
     this.#raw = "";
     this.#base = 0;
     this.#cased = "";
@@ -61,20 +60,10 @@ export class HeaderEntries {
     const index = this.#count;
     this.#count = index + 1;
     this.#live += 1;
-    this.#ids[index] = id;
-    const at = index << 2;
-    const offsets = this.#offsets;
-    offsets[at] = nameStart;
-    offsets[at + 1] = nameEnd;
-    offsets[at + 2] = valueStart;
-    offsets[at + 3] = valueEnd;
-    // reset() left nulls in slots that were used before.
-    if (index === this.#names.length) {
-      this.#names[index] = null;
-      this.#values[index] = null;
-      this.#lines[index] = null;
-    }
-    this.#states[index] = EntryState.Raw;
+    this.#putMarks(index, id, EntryState.Raw, nameStart, nameEnd, valueStart, valueEnd);
+    // resetEntries() left nulls in slots that were used before.
+    const text = index * TEXTS;
+    if (text === this.#texts.length) this.#putTexts(text, null, null);
     this.#note(id);
   }
 
@@ -85,7 +74,7 @@ export class HeaderEntries {
     if (plain) return;
     for (let i = 0; i < this.#count; i += 1) {
       this.value(i);
-      this.#states[i] = EntryState.Changed;
+      this.#setState(i, EntryState.Changed);
     }
   }
 
@@ -121,50 +110,40 @@ export class HeaderEntries {
   }
 
   isLive(index: number): boolean {
-    return this.#states[index] !== EntryState.Gone;
+    return this.#stateAt(index) !== EntryState.Gone;
   }
 
   idAt(index: number): number {
-    return this.#ids[index] as number;
+    return this.#marks[index * MARKS] as number;
   }
 
   name(index: number): string {
-    const known = this.#names[index] as string | null;
+    const slot = index * TEXTS;
+    const known = this.#texts[slot] as string | null;
     if (known !== null) return known;
-    const id = this.#ids[index] as number;
-    const at = index << 2;
-    const base = this.#base;
+    const id = this.idAt(index);
     const name =
-      id !== 0
-        ? (headerNames[id] as string)
-        : this.#raw.slice(
-            (this.#offsets[at] as number) - base,
-            (this.#offsets[at + 1] as number) - base,
-          );
-    this.#names[index] = name;
+      id !== 0 ? (headerNames[id] as string) : this.#cut(this.#raw, index, Mark.NameStart);
+    this.#texts[slot] = name;
     return name;
   }
 
   value(index: number): string {
-    const known = this.#values[index] as string | null;
+    const slot = index * TEXTS + Text.Value;
+    const known = this.#texts[slot] as string | null;
     if (known !== null) return known;
-    const at = index << 2;
-    const base = this.#base;
-    const value = this.#raw.slice(
-      (this.#offsets[at + 2] as number) - base,
-      (this.#offsets[at + 3] as number) - base,
-    );
-    this.#values[index] = value;
+    const value = this.#cut(this.#raw, index, Mark.ValueStart);
+    this.#texts[slot] = value;
     return value;
   }
 
   /** True when the (lower-case) name of an entry begins with `prefix`; makes no string. */
   nameStartsWith(index: number, prefix: string): boolean {
-    const known = this.#names[index] as string | null;
+    const known = this.#texts[index * TEXTS] as string | null;
     if (known !== null) return known.startsWith(prefix);
-    const id = this.#ids[index] as number;
+    const id = this.idAt(index);
     if (id !== 0) return (headerNames[id] as string).startsWith(prefix);
-    const at = (this.#offsets[index << 2] as number) - this.#base;
+    const at = (this.#marks[index * MARKS + Mark.NameStart] as number) - this.#base;
     const raw = this.#raw;
     return raw.charCodeAt(at) === prefix.charCodeAt(0) && raw.startsWith(prefix, at);
   }
@@ -172,9 +151,10 @@ export class HeaderEntries {
   /** Index of the first live entry of a known id, -1 when there is none. */
   indexOfId(id: number): number {
     if (id < 31 && (this.#seen & (1 << id)) === 0) return -1;
-    const ids = this.#ids;
-    for (let i = 0; i < this.#count; i += 1) {
-      if (ids[i] === id && this.#states[i] !== EntryState.Gone) return i;
+    const marks = this.#marks;
+    const end = this.#count * MARKS;
+    for (let at = 0; at < end; at += MARKS) {
+      if (marks[at] === id && marks[at + Mark.State] !== EntryState.Gone) return at / MARKS;
     }
     return -1;
   }
@@ -182,7 +162,7 @@ export class HeaderEntries {
   /** Removes one entry by its index; it must be live. */
   removeAt(index: number): void {
     this.dropEntry(index);
-    const id = this.#ids[index] as number;
+    const id = this.idAt(index);
     if (id > 0 && id < 31 && this.indexOfId(id) < 0) this.#seen &= ~(1 << id);
   }
 
@@ -195,7 +175,7 @@ export class HeaderEntries {
 
   /** True while the line can be written back as it came. */
   protected isUntouched(index: number): boolean {
-    return this.#states[index] === EntryState.Raw;
+    return this.#stateAt(index) === EntryState.Raw;
   }
 
   /** Removes the only entry of a known id. */
@@ -207,21 +187,21 @@ export class HeaderEntries {
   protected dropAllOf(id: number): void {
     if (id < 31 && (this.#seen & (1 << id)) === 0) return;
     for (let i = 0; i < this.#count; i += 1) {
-      if (this.#ids[i] === id && this.#states[i] !== EntryState.Gone) this.dropEntry(i);
+      if (this.idAt(i) === id && this.isLive(i)) this.dropEntry(i);
     }
     if (id < 31) this.#seen &= ~(1 << id);
   }
 
   protected dropAll(): void {
     for (let i = 0; i < this.#count; i += 1) {
-      if (this.#states[i] !== EntryState.Gone) this.dropEntry(i);
+      if (this.isLive(i)) this.dropEntry(i);
     }
     this.#seen = 0;
   }
 
   /** The whole line of an entry, made beforehand. */
   protected setLine(index: number, line: string): void {
-    this.#lines[index] = line;
+    this.#texts[index * TEXTS + Text.Line] = line;
   }
 
   /** The first `length` bytes of the head, for its first line. */
@@ -231,7 +211,7 @@ export class HeaderEntries {
 
   /** The head up to the end of an untouched line, CRLF included. */
   protected headThrough(index: number): string {
-    const end = this.#offsets[(index << 2) + 3] as number;
+    const end = this.#marks[index * MARKS + Mark.ValueEnd] as number;
     return this.#written().slice(0, end + 2 - this.#base);
   }
 
@@ -242,7 +222,7 @@ export class HeaderEntries {
 
   protected indexOfOther(name: string, from: number): number {
     for (let i = from; i < this.#count; i += 1) {
-      if (this.#ids[i] !== 0 || this.#states[i] === EntryState.Gone) continue;
+      if (this.idAt(i) !== 0 || !this.isLive(i)) continue;
       if (this.name(i) === name) return i;
     }
     return -1;
@@ -259,66 +239,65 @@ export class HeaderEntries {
     const index = this.#count;
     this.#count = index + 1;
     this.#live += 1;
-    this.#ids[index] = id;
-    this.#names[index] = name;
-    this.#values[index] = value;
-    this.#lines[index] = null;
-    this.#states[index] = EntryState.Added;
-    const at = index << 2;
-    for (let k = at; k < at + 4; k += 1) this.#offsets[k] = 0;
+    this.#putMarks(index, id, EntryState.Added, 0, 0, 0, 0);
+    this.#putTexts(index * TEXTS, name, value);
     this.#note(id);
   }
 
   protected setEntry(index: number, id: number, value: string): void {
-    this.#lines[index] = null;
-    this.#values[index] = value;
-    if (this.#states[index] === EntryState.Raw) this.#states[index] = EntryState.Changed;
+    const slot = index * TEXTS;
+    this.#texts[slot + Text.Line] = null;
+    this.#texts[slot + Text.Value] = value;
+    if (this.isUntouched(index)) this.#setState(index, EntryState.Changed);
     if (id !== 0 && id < 31 && (this.#duplicated & (1 << id)) === 0) return;
     this.#dropOthers(index);
   }
 
   /** "Set" leaves one entry of the name. */
   #dropOthers(index: number): void {
-    const id = this.#ids[index];
+    const id = this.idAt(index);
     const name = this.name(index);
     for (let i = index + 1; i < this.#count; i += 1) {
-      if (this.#ids[i] !== id || this.#states[i] === EntryState.Gone) continue;
+      if (this.idAt(i) !== id || !this.isLive(i)) continue;
       if (id !== 0 || this.name(i) === name) this.dropEntry(i);
     }
   }
 
   protected dropEntry(index: number): void {
     // The name is cut now: nobody may ask later, but a removed line must not be cut by accident.
-    this.#states[index] = EntryState.Gone;
+    this.#setState(index, EntryState.Gone);
     this.#live -= 1;
   }
 
   protected appendLines(first: string): string {
-    const states = this.#states;
-    const offsets = this.#offsets;
-    const count = this.#count;
+    const marks = this.#marks;
+    const end = this.#count * MARKS;
     const base = this.#base;
     const text = this.#written();
     let out = first;
-    let i = 0;
-    while (i < count) {
-      const state = states[i];
+    let at = 0;
+    while (at < end) {
+      const state = marks[at + Mark.State];
       if (state === EntryState.Raw) {
-        const from = offsets[i << 2] as number;
-        let end = i + 1;
-        while (end < count && states[end] === EntryState.Raw) end += 1;
-        const to = offsets[((end - 1) << 2) + 3] as number;
+        // A run of untouched lines is one slice.
+        const from = marks[at + Mark.NameStart] as number;
+        do at += MARKS;
+        while (at < end && marks[at + Mark.State] === EntryState.Raw);
+        const to = marks[at - MARKS + Mark.ValueEnd] as number;
         out += text.slice(from - base, to + 2 - base);
-        i = end;
         continue;
       }
-      if (state !== EntryState.Gone) {
-        const line = this.#lines[i] as string | null;
-        out += line !== null ? line : `${this.writtenName(i)}: ${this.#values[i] as string}\r\n`;
-      }
-      i += 1;
+      if (state !== EntryState.Gone) out += this.#line(at / MARKS);
+      at += MARKS;
     }
     return out;
+  }
+
+  #line(index: number): string {
+    const slot = index * TEXTS;
+    const line = this.#texts[slot + Text.Line] as string | null;
+    if (line !== null) return line;
+    return `${this.writtenName(index)}: ${this.#texts[slot + Text.Value] as string}\r\n`;
   }
 
   /** What untouched lines are written from. */
@@ -327,12 +306,50 @@ export class HeaderEntries {
   }
 
   protected writtenName(index: number): string {
-    if (this.#cased === "" || this.#states[index] === EntryState.Added) return this.name(index);
-    const at = index << 2;
+    if (this.#cased === "" || this.#stateAt(index) === EntryState.Added) return this.name(index);
+    return this.#cut(this.#cased, index, Mark.NameStart);
+  }
+
+  // ---- Slots.
+
+  #stateAt(index: number): number {
+    return this.#marks[index * MARKS + Mark.State] as number;
+  }
+
+  #setState(index: number, state: number): void {
+    this.#marks[index * MARKS + Mark.State] = state;
+  }
+
+  /** The name or the value of an entry in `text`; `mark` is where its start stands. */
+  #cut(text: string, index: number, mark: number): string {
+    const at = index * MARKS + mark;
     const base = this.#base;
-    return this.#cased.slice(
-      (this.#offsets[at] as number) - base,
-      (this.#offsets[at + 1] as number) - base,
-    );
+    return text.slice((this.#marks[at] as number) - base, (this.#marks[at + 1] as number) - base);
+  }
+
+  #putMarks(
+    index: number,
+    id: number,
+    state: number,
+    nameStart: number,
+    nameEnd: number,
+    valueStart: number,
+    valueEnd: number,
+  ): void {
+    const marks = this.#marks;
+    const at = index * MARKS;
+    marks[at] = id;
+    marks[at + Mark.State] = state;
+    marks[at + Mark.NameStart] = nameStart;
+    marks[at + Mark.NameEnd] = nameEnd;
+    marks[at + Mark.ValueStart] = valueStart;
+    marks[at + Mark.ValueEnd] = valueEnd;
+  }
+
+  #putTexts(slot: number, name: string | null, value: string | null): void {
+    const texts = this.#texts;
+    texts[slot] = name;
+    texts[slot + Text.Value] = value;
+    texts[slot + Text.Line] = null;
   }
 }

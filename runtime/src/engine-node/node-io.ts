@@ -1,5 +1,5 @@
 // One connection, as far as the three rungs agree: states, gathering, counting, events. Subclasses
-// move the bytes; engine-core.ts calls flush() at the end of a turn.
+// move the bytes; engine-core.ts calls flush() after one or more turns.
 import type { Duplex } from "node:stream";
 import { getSystemErrorName } from "node:util";
 import { assert } from "../core/assert.ts";

@@ -69,7 +69,7 @@ export type CloseReason = (typeof CloseReason)[keyof typeof CloseReason];
 
 /**
  * The receiver of one connection's events. Every event is the outermost call of a turn: the engine
- * flushes what was written during the turn when the receiver returns.
+ * flushes what was written in a turn when it has delivered the events it has at hand.
  */
 export interface IoEvents {
   onConnect(): void;
@@ -90,9 +90,10 @@ export interface IoEvents {
 }
 
 /**
- * One connection. Small writes are gathered and leave in one system call at the end of the turn;
- * outside a turn they leave at once. The write methods answer "is all of it in the kernel, or about
- * to be?": on false stop the source of the bytes until onWritable. Writes after close are ignored.
+ * One connection. Small writes of a turn are gathered and leave in one system call when the engine
+ * has delivered the events it has at hand; outside a turn they leave at once. The write methods
+ * answer "is all of it in the kernel, or about to be?": on false stop the source of the bytes until
+ * onWritable. Writes after close are ignored.
  */
 export interface IoHandle {
   readonly localAddress: SocketAddress;

@@ -41,7 +41,7 @@ export class ActiveStream
   readonly #filters: FilterManager;
   readonly #router: StreamRouter;
   /** Of local replies and 100 Continue; responses of upstreams bring their own. */
-  readonly #ownHeaders: HeaderMap;
+  #ownHeaders: HeaderMap | null = null;
   #manager: ConnectionManager | null = null;
   #encoder: ResponseEncoder | null = null;
   #requestHeaders: HeaderMap | null = null;
@@ -74,7 +74,6 @@ export class ActiveStream
     this.#context = context;
     this.#filters = new FilterManager();
     this.#router = context.createRouter?.(this) ?? new Router(this, context.router);
-    this.#ownHeaders = new HeaderMap();
   }
 
   /** Begins a stream of `manager`'s connection. */
@@ -121,7 +120,7 @@ export class ActiveStream
     this.#responseHeaders = null;
     this.#responseTrailers = null;
     this.#route = null;
-    this.#ownHeaders.reset();
+    this.#ownHeaders?.reset();
   }
 
   // ---- RequestDecoder: from the codec.
@@ -298,7 +297,7 @@ export class ActiveStream
 
   onLocalReply(reply: LocalReply): void {
     const { localReplies, config } = this.#context;
-    const headers = this.#ownHeaders;
+    const headers = this.#emptyHeaders();
     const info = this.streamInfo;
     const requestHeaders = this.#requestHeaders;
     // A filter may hold the reply: the upstream's answer must not come after it has begun.
@@ -308,7 +307,6 @@ export class ActiveStream
     info.responseCodeDetails = reply.details.replace(/\s/g, "_");
     // A bad request leaves doubt about where the next one begins.
     if (reply.status === 400 && !config.streamErrorOnInvalidHttpMessage) this.#mustClose = true;
-    headers.reset();
     headers.status = reply.status;
     const choice = this.#router.clusterChoice;
     addHeadersOfReply(reply, headers, this.#route, info, requestHeaders, choice);
@@ -396,9 +394,14 @@ export class ActiveStream
     this.#filters.sendLocalReply(config.appendLocalOverload ? overloadedMarked : overloaded);
   }
 
+  #emptyHeaders(): HeaderMap {
+    this.#ownHeaders ??= new HeaderMap();
+    this.#ownHeaders.reset();
+    return this.#ownHeaders;
+  }
+
   #sendContinue(): void {
-    const headers = this.#ownHeaders;
-    headers.reset();
+    const headers = this.#emptyHeaders();
     headers.status = 100;
     this.streamInfo.responseCode = 100;
     this.#context.stats.chargeResponse(100);

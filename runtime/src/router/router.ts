@@ -65,9 +65,9 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
   readonly #plan: TimeoutPlan;
   readonly #retry: RetryState;
   readonly #routeTimer: RouterTimer;
-  readonly #perTryTimer: RouterTimer;
-  readonly #durationTimer: RouterTimer;
-  /** Only for clusters with the limit. */
+  // Only with routes, clusters and requests that need them.
+  #perTryTimer: RouterTimer | null = null;
+  #durationTimer: RouterTimer | null = null;
   #upstreamTimer: RouterTimer | null = null;
   #state: number = State.Idle;
   #route: Route | null = null;
@@ -90,8 +90,6 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
     this.#plan = new TimeoutPlan();
     this.#retry = new RetryState();
     this.#routeTimer = new RouterTimer(this, TimeoutKind.Route);
-    this.#perTryTimer = new RouterTimer(this, TimeoutKind.PerTry);
-    this.#durationTimer = new RouterTimer(this, TimeoutKind.StreamDuration);
   }
 
   /** What chooseCluster gave, for finalizeResponseHeaders of local replies; null = not chosen. */
@@ -244,7 +242,7 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
     const method = this.#headers?.method ?? null;
     if (this.#retry.takeStaleRetry(method, reason, this.#upstream)) {
       this.#cluster?.stats.rqStaleConnectionRetry.inc();
-      this.#context.timers.cancel(this.#perTryTimer);
+      this.#cancel(this.#perTryTimer);
       this.#upstream.restart();
       return;
     }
@@ -346,6 +344,7 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
     info.upstreamStartMs = clock.nowMs;
     if (route.maxStreamDurationMs > 0) {
       const fromMs = info.startMs >= 0 ? info.startMs : clock.nowMs;
+      this.#durationTimer ??= new RouterTimer(this, TimeoutKind.StreamDuration);
       timers.schedule(this.#durationTimer, fromMs + route.maxStreamDurationMs);
     }
     if (end) this.#requestEndMs = clock.nowMs;
@@ -371,6 +370,7 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
   #startPerTryTimer(): void {
     const { clock, timers } = this.#context;
     if (this.#plan.perTryMs === 0) return;
+    this.#perTryTimer ??= new RouterTimer(this, TimeoutKind.PerTry);
     timers.schedule(this.#perTryTimer, clock.nowMs + this.#plan.perTryMs);
   }
 
@@ -471,11 +471,14 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
 
   /** Nothing of this stream calls back any more. */
   #finish(): void {
-    const { timers } = this.#context;
     this.#state = State.Done;
-    timers.cancel(this.#routeTimer);
-    timers.cancel(this.#perTryTimer);
-    timers.cancel(this.#durationTimer);
-    if (this.#upstreamTimer !== null) timers.cancel(this.#upstreamTimer);
+    this.#context.timers.cancel(this.#routeTimer);
+    this.#cancel(this.#perTryTimer);
+    this.#cancel(this.#durationTimer);
+    this.#cancel(this.#upstreamTimer);
+  }
+
+  #cancel(timer: RouterTimer | null): void {
+    if (timer !== null) this.#context.timers.cancel(timer);
   }
 }

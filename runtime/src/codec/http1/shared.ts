@@ -3,8 +3,8 @@
 import { HeaderMap } from "../../core/header-map.ts";
 import { HeadParser } from "./parser.ts";
 
-/** More than that are left to the garbage collector: a long list of old objects costs more. */
-const SPARE_MAPS_MAX = 128;
+/** As many as there are spare streams; the collector takes what is more. */
+const SPARE_MAPS_MAX = 1024;
 
 export class Http1Shared {
   readonly parser: HeadParser;
