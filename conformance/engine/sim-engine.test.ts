@@ -76,7 +76,11 @@ describe("a smooth network", () => {
       client.io.write(given);
       given.fill("x");
     };
-    expect(() => engine.runTurn(turn)).toThrow("bytes changed after they were given");
+    engine.runTurn(turn);
+    const go = (): void => {
+      while (loop.waiting > 0) loop.step();
+    };
+    expect(go).toThrow("bytes changed after they were given");
     client.io.reset();
     server.io.reset();
   });

@@ -5,6 +5,9 @@ import type { SimLoop } from "./sim-loop.ts";
 /** As large as the Node engine's. */
 const readAreaBytes = 68 * 1024;
 
+/** Connections whose gathered writes wait for the loop, at most: as the Node engine's. */
+const batchMax = 64;
+
 /** What the read buffer is filled with when the turn is over: bytes that were kept show up. */
 const poison = 0xdb;
 
@@ -24,6 +27,7 @@ export class SimCore {
   writeCalls: number = 0;
   /** How deep turns are nested now; 0 = outside. */
   depth: number = 0;
+  #isFlushDue: boolean = false;
   readonly #dirty: Gatherer[];
   readonly #lent: Buffer[];
 
@@ -51,7 +55,7 @@ export class SimCore {
     }
   }
 
-  /** Flushed once, at the end of the turn. */
+  /** Flushed once, after this turn or a few more. */
   addDirty(gatherer: Gatherer): void {
     this.#dirty.push(gatherer);
   }
@@ -62,7 +66,18 @@ export class SimCore {
   }
 
   #endTurn(): void {
-    for (const gatherer of this.#dirty.splice(0)) gatherer.flush();
     for (const bytes of this.#lent.splice(0)) bytes.fill(poison);
+    if (this.#dirty.length >= batchMax) this.#flush();
+    else if (this.#dirty.length > 0 && !this.#isFlushDue) {
+      this.#isFlushDue = true;
+      this.loop.after(0, "flush", 0, () => {
+        this.#isFlushDue = false;
+        this.#flush();
+      });
+    }
+  }
+
+  #flush(): void {
+    for (const gatherer of this.#dirty.splice(0)) gatherer.flush();
   }
 }
