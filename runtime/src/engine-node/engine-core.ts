@@ -11,10 +11,10 @@ export const readRoomBytes = 2048;
 export const readAreaBytes: number = 68 * 1024;
 
 /**
- * Connections whose gathered writes leave together. Writes one behind the other, apart from the work
- * that makes them, cost less than each at the end of its turn: the reader on the other side is woken
- * once for many, and our code and the kernel's stay in the caches (64 connections: 3 us of 23 a
- * request). More than this would keep memory and let peers wait.
+ * Connections whose gathered writes leave together. Writes one behind the other, apart from the
+ * work that makes them, cost less than each at the end of its turn: the reader on the other side is
+ * woken once for many, and our code and the kernel's stay in the caches (64 connections: 3 us of 23
+ * a request). More than this would keep memory and let peers wait.
  */
 const batchMax = 64;
 
@@ -26,8 +26,8 @@ export interface Gatherer {
 
 /**
  * One per engine, and so one per thread. A turn is one event of the kernel, or one call of
- * NetworkEngine.runTurn; turns nest, and only the outermost reads the clock. What turns gathered is
- * flushed when the loop has delivered the events it has, or when `batchMax` connections wait for it.
+ * NetworkEngine.runTurn; turns nest, and only the outermost reads the clock. What turns gathered
+ * is flushed when the loop has delivered the events it has, or when `batchMax` connections wait.
  */
 export class EngineCore {
   readonly clock: Clock;
