@@ -87,6 +87,8 @@ export interface Group {
   readonly clusters?: readonly JsonObject[];
   /** Further fields of the bootstrap. */
   readonly bootstrap?: JsonObject;
+  /** Written into the run's folder (`$DIR`) before the start, by name. */
+  readonly files?: Readonly<Record<string, string>>;
   readonly cases: readonly Case[];
 }
 

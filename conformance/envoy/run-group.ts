@@ -267,6 +267,9 @@ export async function runGroup(group: Group, options: RunOptions): Promise<Group
     options.onConfig?.(text);
     const file = join(folder, "bootstrap.yaml");
     writeFileSync(file, text);
+    for (const [name, content] of Object.entries(group.files ?? {})) {
+      writeFileSync(join(folder, name), content);
+    }
     target = await Target.start(options.spec, file, places.adminPort);
     const runner = new GroupRunner(group, target, recorder, places, options);
     await runner.start();

@@ -8,6 +8,7 @@ import { filters } from "./filters.ts";
 import { forwarding } from "./forwarding.ts";
 import { localReplies } from "./local-replies.ts";
 import { mutation } from "./mutation.ts";
+import { overload } from "./overload.ts";
 import { paths } from "./paths.ts";
 import { redirects } from "./redirects.ts";
 import { routing } from "./routing.ts";
@@ -33,5 +34,6 @@ export const GROUPS: readonly Group[] = [
   filters,
   balancing,
   runtime,
+  overload,
   accessLog,
 ];

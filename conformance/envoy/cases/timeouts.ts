@@ -1,4 +1,5 @@
 // Deadlines of connections, requests and routes, all short (checks 16-21, 64-68).
+import { cluster } from "../bootstrap.ts";
 import { type Group, get, type JsonObject, one, post, reply, request } from "../case.ts";
 
 const SLOW = { steps: [{ pauseMs: 900 }, ...reply("200 OK", "late").steps] } as const;
@@ -34,6 +35,7 @@ export const timeouts: Group = {
               retry_policy: { num_retries: 0, per_try_idle_timeout: "0.2s" },
             }),
             route("/max", { max_stream_duration: { max_stream_duration: "0.2s" } }),
+            { name: "capped", match: { path: "/capped" }, route: { cluster: "capped" } },
             route("/rest", {}),
           ],
         },
@@ -65,7 +67,30 @@ export const timeouts: Group = {
       },
     },
   },
+  clusters: [
+    cluster("capped", ["$up:up"], {
+      common_http_protocol_options: { max_stream_duration: "0.2s" },
+    }),
+  ],
   cases: [
+    {
+      id: "cluster-max-duration-silent",
+      title: "a cluster's max_stream_duration and a silent upstream",
+      connections: one(get("/capped")),
+      replies: [SLOW],
+    },
+    {
+      id: "cluster-max-duration-half-request",
+      title: "a cluster's max_stream_duration while the request comes",
+      connections: one(`${request("POST /capped HTTP/1.1", "Content-Length: 10")}abc`),
+      replies: [{ when: "complete", steps: [] }],
+    },
+    {
+      id: "cluster-max-duration-half-response",
+      title: "a cluster's max_stream_duration in the middle of a response",
+      connections: one(get("/capped")),
+      replies: [{ steps: ["HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc", { pauseMs: 900 }] }],
+    },
     {
       id: "stream-idle-half-body",
       title: "half a body, then nothing (check 16)",
