@@ -71,6 +71,17 @@ export interface DnsConfig {
   readonly failureRefreshMaxMs: number;
   readonly respectTtl: boolean;
   readonly family: "auto" | "v4_only" | "v6_only" | "v4_preferred" | "all";
+  readonly servers: DnsServersConfig;
+}
+
+/** Who is asked for names; source: CaresDnsResolverConfig. */
+export interface DnsServersConfig {
+  /** "1.2.3.4:53" or "[::1]:53"; [] = the system's, and what else the system knows. */
+  readonly addresses: readonly string[];
+  /** Of one try. Default 5000. */
+  readonly queryTimeoutMs: number;
+  /** Default 2. */
+  readonly queryTries: number;
 }
 
 export interface CircuitBreakerConfig {

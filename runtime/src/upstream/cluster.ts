@@ -149,11 +149,15 @@ export class Cluster {
   }
 
   #setHosts(hosts: readonly Host[]): void {
+    const before = this.#hostSet.hosts;
     this.#hostSet = new HostSet(hosts);
     this.#balancer = null;
     if (!this.context.ownsClusterStats) return;
     const stats = this.context.stats;
-    stats.counter(`${this.#scope}membership_change`).inc();
+    // As Envoy: not for new weights or states of the same hosts.
+    const isChange =
+      hosts.length !== before.length || !hosts.every((host) => before.includes(host));
+    if (isChange) stats.counter(`${this.#scope}membership_change`).inc();
     stats.gauge(`${this.#scope}membership_total`).set(hosts.length);
     stats.gauge(`${this.#scope}membership_healthy`).set(this.#hostSet.healthyCount);
     stats.gauge(`${this.#scope}membership_degraded`).set(this.#hostSet.degradedCount);

@@ -4,6 +4,7 @@
 import { lookup, Resolver } from "node:dns/promises";
 import { readFile } from "node:fs/promises";
 import { isIP } from "node:net";
+import type { DnsServersConfig } from "../config/cluster-config.ts";
 
 export type IpFamily = 4 | 6;
 
@@ -18,7 +19,8 @@ export interface DnsAnswer {
 
 /** Where answers come from; tests give a scripted one. Never rejects. */
 export interface DnsLookup {
-  resolve(name: string, family: IpFamily): Promise<DnsAnswer>;
+  /** `servers` says who is asked. */
+  resolve(name: string, family: IpFamily, servers: DnsServersConfig): Promise<DnsAnswer>;
   /** Lets go of queries that are under way. */
   close(): void;
 }
@@ -26,37 +28,45 @@ export interface DnsLookup {
 const empty: DnsAnswer = { outcome: "empty", addresses: [], ttlSeconds: -1 };
 const failed: DnsAnswer = { outcome: "failure", addresses: [], ttlSeconds: -1 };
 
-/** As c-ares in Envoy: 5 s a try, 4 tries are too long for one refresh, so 2. */
-const queryTimeoutMs = 5000;
-const queryTries = 2;
-
 const absentCodes: ReadonlySet<string> = new Set(["ENOTFOUND", "ENODATA"]);
 
 export class SystemDnsLookup implements DnsLookup {
-  readonly #resolver: Resolver;
+  /** By who is asked, and how. */
+  readonly #resolvers: Map<string, Resolver>;
   readonly #hostsFile: string;
 
   /** `hostsFile` default /etc/hosts; read for each question, so that changes are seen. */
   constructor(hostsFile = "/etc/hosts") {
-    this.#resolver = new Resolver({ timeout: queryTimeoutMs, tries: queryTries });
+    this.#resolvers = new Map();
     this.#hostsFile = hostsFile;
   }
 
-  async resolve(name: string, family: IpFamily): Promise<DnsAnswer> {
+  async resolve(name: string, family: IpFamily, servers: DnsServersConfig): Promise<DnsAnswer> {
     const literal = isIP(name);
     if (literal !== 0) return literal === family ? success([name], -1) : empty;
     const known = await this.#fromHostsFile(name, family);
     if (known.length > 0) return success(known, -1);
     if (isLocalhost(name)) return success([family === 4 ? "127.0.0.1" : "::1"], -1);
-    const answer = await this.#query(name, family);
-    if (answer.outcome === "success") return answer;
+    const answer = await this.#query(name, family, this.#resolverOf(servers));
+    if (answer.outcome === "success" || servers.addresses.length > 0) return answer;
     // Sources that only the system knows (mDNS, containers' own); its silence changes nothing.
     const addresses = await systemAddresses(name, family);
     return addresses.length > 0 ? success(addresses, -1) : answer;
   }
 
   close(): void {
-    this.#resolver.cancel();
+    for (const resolver of this.#resolvers.values()) resolver.cancel();
+  }
+
+  #resolverOf(servers: DnsServersConfig): Resolver {
+    const key = JSON.stringify(servers);
+    let resolver = this.#resolvers.get(key);
+    if (resolver !== undefined) return resolver;
+    const { addresses, queryTimeoutMs, queryTries } = servers;
+    resolver = new Resolver({ timeout: queryTimeoutMs, tries: queryTries });
+    if (addresses.length > 0) resolver.setServers(addresses);
+    this.#resolvers.set(key, resolver);
+    return resolver;
   }
 
   async #fromHostsFile(name: string, family: IpFamily): Promise<string[]> {
@@ -67,12 +77,12 @@ export class SystemDnsLookup implements DnsLookup {
     }
   }
 
-  async #query(name: string, family: IpFamily): Promise<DnsAnswer> {
+  async #query(name: string, family: IpFamily, resolver: Resolver): Promise<DnsAnswer> {
     try {
       const records =
         family === 4
-          ? await this.#resolver.resolve4(name, { ttl: true })
-          : await this.#resolver.resolve6(name, { ttl: true });
+          ? await resolver.resolve4(name, { ttl: true })
+          : await resolver.resolve6(name, { ttl: true });
       if (records.length === 0) return empty;
       const ttl = Math.min(...records.map((record) => record.ttl));
       return success(

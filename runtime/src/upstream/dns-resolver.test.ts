@@ -146,6 +146,19 @@ test("a refresh tells changes only", async () => {
   expect(world.addresses()).toEqual(["10.0.0.9:80"]);
 });
 
+test("the same addresses in another order are no change", async () => {
+  const w = new World();
+  const answer = (...addresses: string[]): unknown => w.answers.set("n 4", found(addresses));
+  answer("10.0.0.1", "10.0.0.2", "10.0.0.3");
+  await w.resolver.setClusters([dnsCluster(["n"], { dns: { ...dns, family: "v4_only" } })]);
+  answer("10.0.0.3", "10.0.0.1", "10.0.0.2");
+  await w.elapse();
+  expect([w.memberships.length, w.update("no_rebuild")]).toEqual([1, 1]);
+  answer("10.0.0.3", "10.0.0.2");
+  await w.elapse();
+  expect(w.addresses()).toEqual(["10.0.0.3:80", "10.0.0.2:80"]);
+});
+
 test("a name that nobody answers for is not fatal and keeps the hosts that were", async () => {
   const world = new World();
   world.answers.set("n 4", broken);
@@ -261,12 +274,12 @@ test("literal addresses, hosts files and localhost need no server", async () => 
   const file = join(folder, "hosts");
   writeFileSync(file, "10.1.2.3 in-file.example\n");
   const lookup = new SystemDnsLookup(file);
-  expect(await lookup.resolve("192.0.2.1", 4)).toEqual(found(["192.0.2.1"]));
-  expect(await lookup.resolve("192.0.2.1", 6)).toEqual(none);
-  expect(await lookup.resolve("2001:db8::1", 6)).toEqual(found(["2001:db8::1"]));
-  expect(await lookup.resolve("in-file.example", 4)).toEqual(found(["10.1.2.3"]));
-  expect(await lookup.resolve("localhost", 4)).toEqual(found(["127.0.0.1"]));
-  expect(await lookup.resolve("x.localhost", 6)).toEqual(found(["::1"]));
+  expect(await lookup.resolve("192.0.2.1", 4, dns.servers)).toEqual(found(["192.0.2.1"]));
+  expect(await lookup.resolve("192.0.2.1", 6, dns.servers)).toEqual(none);
+  expect(await lookup.resolve("2001:db8::1", 6, dns.servers)).toEqual(found(["2001:db8::1"]));
+  expect(await lookup.resolve("in-file.example", 4, dns.servers)).toEqual(found(["10.1.2.3"]));
+  expect(await lookup.resolve("localhost", 4, dns.servers)).toEqual(found(["127.0.0.1"]));
+  expect(await lookup.resolve("x.localhost", 6, dns.servers)).toEqual(found(["::1"]));
   lookup.close();
   rmSync(folder, { recursive: true });
 });

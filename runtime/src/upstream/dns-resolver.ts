@@ -210,7 +210,7 @@ class DnsCluster {
         hosts.push(host);
       }
     }
-    if (this.#hasReported && JSON.stringify(hosts) === this.#hostsText) {
+    if (this.#hasReported && textOf(hosts) === this.#hostsText) {
       this.#stats.noRebuild.inc();
       return;
     }
@@ -219,10 +219,18 @@ class DnsCluster {
 
   #report(hosts: readonly HostConfig[]): void {
     this.#hasReported = true;
-    this.#hostsText = JSON.stringify(hosts);
+    this.#hostsText = textOf(hosts);
     this.membership = { cluster: this.#config.name, hosts };
     if (this.#isPublic) this.#options.onMembership(this.membership);
   }
+}
+
+/** The same for the same hosts in another order: servers rotate their answers. */
+function textOf(hosts: readonly HostConfig[]): string {
+  return hosts
+    .map((host) => JSON.stringify(host))
+    .sort()
+    .join();
 }
 
 /** One name that is resolved again and again. */
@@ -271,7 +279,7 @@ class DnsTarget {
     }
     this.#stats.attempt.inc();
     const { lookup } = this.#options;
-    const answer = await resolveFamily(lookup, address.address, this.#config.dns.family);
+    const answer = await resolveFamily(lookup, address.address, this.#config.dns);
     if (this.#isStopped) return;
     if (answer.outcome === "failure") this.#onFailure();
     else this.#onSuccess(answer);
@@ -319,30 +327,30 @@ function backOffMs(dns: ClusterConfig["dns"], failures: number, random: Random):
 async function resolveFamily(
   lookup: DnsLookup,
   name: string,
-  family: ClusterConfig["dns"]["family"],
+  { family, servers }: ClusterConfig["dns"],
 ): Promise<DnsAnswer> {
+  const ask = (wanted: IpFamily): Promise<DnsAnswer> => lookup.resolve(name, wanted, servers);
   switch (family) {
     case "v4_only":
-      return await lookup.resolve(name, 4);
+      return await ask(4);
     case "v6_only":
-      return await lookup.resolve(name, 6);
+      return await ask(6);
     case "auto":
-      return await firstOf(lookup, name, 6, 4);
+      return await firstOf(ask, 6, 4);
     case "v4_preferred":
-      return await firstOf(lookup, name, 4, 6);
+      return await firstOf(ask, 4, 6);
     case "all":
-      return merge(await Promise.all([lookup.resolve(name, 4), lookup.resolve(name, 6)]));
+      return merge(await Promise.all([ask(4), ask(6)]));
   }
 }
 
 async function firstOf(
-  lookup: DnsLookup,
-  name: string,
+  ask: (family: IpFamily) => Promise<DnsAnswer>,
   first: IpFamily,
   second: IpFamily,
 ): Promise<DnsAnswer> {
-  const preferred = await lookup.resolve(name, first);
-  return preferred.outcome === "success" ? preferred : await lookup.resolve(name, second);
+  const preferred = await ask(first);
+  return preferred.outcome === "success" ? preferred : await ask(second);
 }
 
 function merge(answers: readonly [DnsAnswer, DnsAnswer]): DnsAnswer {

@@ -62,6 +62,7 @@ export function clusterConfig(overrides: Partial<ClusterConfig> = {}): ClusterCo
       failureRefreshMaxMs: 5000,
       respectTtl: false,
       family: "auto",
+      servers: { addresses: [], queryTimeoutMs: 5000, queryTries: 2 },
     },
     http1: http1Options,
     idleTimeoutMs: 3_600_000,

@@ -67,6 +67,7 @@ test("gives a cluster of which little is said Envoy's defaults", async () => {
       failureRefreshMaxMs: 5000,
       respectTtl: false,
       family: "auto",
+      servers: { addresses: [], queryTimeoutMs: 5000, queryTries: 2 },
     },
     http1: {
       headBytesMax: 80 * 1024,
@@ -306,6 +307,7 @@ describe("discovery", () => {
       failureRefreshMaxMs: 20_000,
       respectTtl: true,
       family: "v4_preferred",
+      servers: { addresses: [], queryTimeoutMs: 5000, queryTries: 2 },
     });
   });
 
@@ -337,11 +339,31 @@ describe("discovery", () => {
     expect(await clusterProblems(named({ typed_dns_resolver_config: resolver }))).toEqual([]);
     const tuned = {
       name: "cares",
-      typed_config: { ...type(CARES), use_resolvers_as_fallback: true },
+      typed_config: {
+        ...type(CARES),
+        use_resolvers_as_fallback: true,
+        resolvers: [address("192.0.2.1", 5353)],
+      },
     };
     expect(await clusterProblems(named({ typed_dns_resolver_config: tuned }))).toEqual([
-      `${CLUSTER_PATH}.typed_dns_resolver_config.typed_config: not implemented by Headgate`,
+      `${CLUSTER_PATH}.typed_dns_resolver_config.typed_config.use_resolvers_as_fallback: not implemented by Headgate`,
     ]);
+  });
+
+  test("reads the servers of the c-ares resolver", async () => {
+    const typed_config = {
+      ...type(CARES),
+      resolvers: [address("192.0.2.1", 5353), address("::1", 0)],
+      query_timeout_seconds: 1,
+      query_tries: 3,
+    };
+    const resolver = { name: "cares", typed_config };
+    const { dns } = await clusterOf(named({ typed_dns_resolver_config: resolver }));
+    expect(dns.servers).toEqual({
+      addresses: ["192.0.2.1:5353", "[::1]:53"],
+      queryTimeoutMs: 1000,
+      queryTries: 3,
+    });
   });
 
   const single =

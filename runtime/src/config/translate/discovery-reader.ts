@@ -1,15 +1,19 @@
 // Reads where a cluster's hosts come from, and how their names are resolved.
 import type { ConfigNode } from "../config-node.ts";
+import type { DnsServersConfig } from "../cluster-config.ts";
 import type { ClusterConfig, DnsConfig } from "../snapshot.ts";
+import { readAddress } from "./address-reader.ts";
 import { durationOr } from "./translation.ts";
 import type { Translation } from "./translation.ts";
 
 const DNS_CLUSTER = "envoy.extensions.clusters.dns.v3.DnsCluster";
-/** Resolvers that do, without options, what the system's resolver does. */
-const PLAIN_RESOLVERS: readonly string[] = [
-  "envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig",
-  "envoy.extensions.network.dns_resolver.getaddrinfo.v3.GetAddrInfoDnsResolverConfig",
-];
+const CARES = "envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig";
+/** Does, without options, what the system's resolver does. */
+const GETADDRINFO =
+  "envoy.extensions.network.dns_resolver.getaddrinfo.v3.GetAddrInfoDnsResolverConfig";
+const DNS_PORT = 53;
+/** As c-ares in Envoy: 5 s a try; 4 tries are too long for one refresh, so 2. */
+const SYSTEM_SERVERS: DnsServersConfig = { addresses: [], queryTimeoutMs: 5000, queryTries: 2 };
 const REFRESH_MS = 5000;
 /** Envoy's backoff ends at ten times its base when no maximum is given. */
 const MAX_INTERVAL_FACTOR = 10;
@@ -89,7 +93,6 @@ function readDnsCluster(t: Translation, node: ConfigNode, typed: ConfigNode): Di
  * names are resolved at all: what is wrong does not matter otherwise, as in Envoy.
  */
 function readDns(t: Translation, node: ConfigNode, isUsed: boolean): DnsConfig {
-  readResolver(t, node);
   const refreshRateMs = durationOr(node, "dns_refresh_rate", REFRESH_MS);
   const failure = node.node("dns_failure_refresh_rate");
   const failureRefreshBaseMs = durationOr(failure, "base_interval", refreshRateMs);
@@ -109,17 +112,40 @@ function readDns(t: Translation, node: ConfigNode, isUsed: boolean): DnsConfig {
     failureRefreshMaxMs,
     respectTtl: node.bool("respect_dns_ttl", false),
     family: families[node.enum("dns_lookup_family")] ?? "auto",
+    servers: readResolver(t, node),
   };
 }
 
-function readResolver(t: Translation, node: ConfigNode): void {
+function readResolver(t: Translation, node: ConfigNode): DnsServersConfig {
   const resolver = node.node("typed_dns_resolver_config");
-  if (resolver === undefined) return;
+  if (resolver === undefined) return SYSTEM_SERVERS;
   resolver.accept("name", "only a label");
   const typed = resolver.any("typed_config");
   // Options of theirs stay unread and are reported by name.
-  if (typed !== undefined && PLAIN_RESOLVERS.includes(typed.typeName)) return;
+  if (typed?.typeName === CARES) return readCares(t, typed);
+  if (typed?.typeName === GETADDRINFO) return SYSTEM_SERVERS;
   typed?.acceptRest("reported as a whole");
   const what = `the DNS resolver ${typed?.typeName ?? ""}`.trimEnd();
   t.unsupported(node, what, "typed_dns_resolver_config");
+  return SYSTEM_SERVERS;
+}
+
+function readCares(t: Translation, node: ConfigNode): DnsServersConfig {
+  const addresses: string[] = [];
+  for (const server of node.nodes("resolvers")) {
+    const address = readAddress(t, server, "ip");
+    if (address?.kind === "ip") {
+      addresses.push(ipAddressText(address.address, address.port || DNS_PORT));
+    } else if (address !== null) t.wrong(server, "found a pipe, expected a socket_address");
+  }
+  const { queryTimeoutMs, queryTries } = SYSTEM_SERVERS;
+  return {
+    addresses,
+    queryTimeoutMs: (node.uint("query_timeout_seconds") ?? queryTimeoutMs / 1000) * 1000,
+    queryTries: node.uint("query_tries") ?? queryTries,
+  };
+}
+
+function ipAddressText(address: string, port: number): string {
+  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
 }
