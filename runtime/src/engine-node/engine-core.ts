@@ -18,6 +18,12 @@ export const readAreaBytes: number = 68 * 1024;
  */
 const batchMax = 64;
 
+/**
+ * When only one connection waited for a flush, so many flushes follow at the end of their turns,
+ * without the loop's detour: with one request at a time it costs 6 % and gains nothing.
+ */
+const soloFlushes = 16;
+
 /** Something that gathers writes during a turn; a link of the list of those that did. */
 export interface Gatherer {
   nextDirty: Gatherer | null;
@@ -48,6 +54,7 @@ export class EngineCore {
   lentPartial: number = 0;
   lentRefused: number = 0;
   #isScheduled: boolean = false;
+  #soloLeft: number = 0;
   #dirtyCount: number = 0;
   readonly #flushLater: () => void;
   #firstDirty: Gatherer | null = null;
@@ -60,6 +67,7 @@ export class EngineCore {
     this.scratch = Buffer.allocUnsafeSlow(readRoomBytes);
     this.#flushLater = (): void => {
       this.#isScheduled = false;
+      if (this.#dirtyCount === 1) this.#soloLeft = soloFlushes;
       this.#flush();
     };
   }
@@ -73,13 +81,15 @@ export class EngineCore {
   endTurn(): void {
     this.depth -= 1;
     if (this.depth > 0 || this.#firstDirty === null) return;
-    if (this.#dirtyCount >= batchMax) {
+    if (this.#soloLeft > 0) {
+      this.#soloLeft -= 1;
       this.#flush();
-      return;
+    } else if (this.#dirtyCount >= batchMax) {
+      this.#flush();
+    } else if (!this.#isScheduled) {
+      this.#isScheduled = true;
+      setImmediate(this.#flushLater);
     }
-    if (this.#isScheduled) return;
-    this.#isScheduled = true;
-    setImmediate(this.#flushLater);
   }
 
   runTurn(callback: () => void): void {
