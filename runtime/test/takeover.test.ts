@@ -5,8 +5,6 @@ import { createServer } from "node:http";
 import type { Server, ServerResponse } from "node:http";
 import { connect } from "node:net";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { bootstrap, fileAccessLog, socketAddress } from "./bootstrap.ts";
 import { HeadgateProcess, Scratch } from "./headgate-process.ts";
@@ -54,7 +52,7 @@ afterEach(async () => {
 async function start(
   config: object = bootstrap({ upstreamPort }),
   flags: readonly string[] = [],
-  concurrency = 2,
+  concurrency = 1,
 ): Promise<HeadgateProcess> {
   const base = ["--base-id", String(nextBaseId), "--drain-strategy", "immediate"];
   const headgate = await HeadgateProcess.start(scratch, config, {
@@ -87,12 +85,12 @@ function isLive(headgate: HeadgateProcess): Promise<string> {
 
 describe("a takeover", () => {
   test("under load loses no request, several times in a row", async () => {
-    const first = await start();
+    const first = await start(undefined, [], 2);
     const target = await first.listener();
     const traffic = load(target);
     let old = first;
     for (let epoch = 1; epoch <= 3; epoch += 1) {
-      const fresh = await start();
+      const fresh = await start(undefined, [], 2);
       expect(await fresh.listener()).toBe(target);
       expect(await old.exited).toEqual({ code: 0, signal: null });
       expect(old.output).toContain(`process ${fresh.pid} has taken over: draining`);
@@ -225,13 +223,25 @@ describe("nothing changes for the old process", () => {
     expect(await isLive(next)).toBe("LIVE\n");
   });
 
-  test("when another one has another base id, or none", async () => {
+  test("when another one only tries the configuration (--mode init_only)", async () => {
     const old = await start();
-    for (const flags of [["--base-id", "0x"], ["--use-dynamic-base-id"], []]) {
-      const id = flags[1] === "0x" ? ["--base-id", String(nextBaseId + 50)] : flags;
+    const path = scratch.write("other.yaml", bootstrap({ upstreamPort }));
+    const flags = ["--base-id", String(nextBaseId), "--mode", "init_only", "--concurrency", "1"];
+    const trial = new HeadgateProcess(["-c", path, ...flags]);
+    running.push(trial);
+    expect((await trial.exited).code).toBe(0);
+    expect(trial.output).not.toContain("taking over");
+    expect(await isLive(old)).toBe("LIVE\n");
+  });
+
+  test("when another one has another base id, none, or --disable-hot-restart", async () => {
+    const old = await start();
+    const otherId = ["--base-id", String(nextBaseId + 50)];
+    const disabled = ["--base-id", String(nextBaseId), "--disable-hot-restart"];
+    for (const flags of [otherId, ["--use-dynamic-base-id"], [], disabled]) {
       const other = await HeadgateProcess.start(scratch, bootstrap({ upstreamPort }), {
-        flags: id,
-        adminFile: `other-${flags.length}-${flags[0] ?? ""}`,
+        flags,
+        adminFile: `other-${flags.join("")}`,
       });
       running.push(other);
       expect(other.output).not.toContain("taking over");
@@ -251,28 +261,6 @@ describe("whom to follow", () => {
     const second = await start(undefined, ["--restart-epoch", "2"]);
     expect((await alone.exited).code).toBe(0);
     expect(await second.stat("server.hot_restart_epoch")).toBe(2);
-  });
-
-  test("--disable-hot-restart neither follows nor is followed", async () => {
-    const first = await start(undefined, ["--disable-hot-restart"]);
-    const second = await start();
-    expect(second.output).not.toContain("taking over");
-    const third = await start(undefined, ["--disable-hot-restart"]);
-    expect(third.output).not.toContain("taking over");
-    for (const headgate of [first, second]) expect(await isLive(headgate)).toBe("LIVE\n");
-  });
-
-  test("a socket that a killed process left is no process", async () => {
-    const first = await start();
-    first.kill("SIGKILL");
-    await first.exited;
-    const folder = join(tmpdir(), `headgate-${process.getuid?.()}`);
-    expect(existsSync(join(folder, `base-${nextBaseId}.sock`))).toBe(true);
-    const second = await start();
-    expect(second.output).not.toContain("taking over");
-    const third = await start();
-    expect((await second.exited).code).toBe(0);
-    expect(await isLive(third)).toBe("LIVE\n");
   });
 
   test("--socket-path may name an abstract socket", async () => {

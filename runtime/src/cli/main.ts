@@ -116,7 +116,9 @@ function takeoverMode(
   restartEpoch: number,
   isDynamic: boolean,
 ): TakeoverOptions["mode"] {
-  if (values.has("disable-hot-restart")) return "off";
+  // A process that only tries the configuration ends nobody.
+  const isServing = modeOf(values.get("mode") ?? "serve") === "serve";
+  if (!isServing || values.has("disable-hot-restart")) return "off";
   if (restartEpoch > 0) return values.has("skip-hot-restart-on-no-parent") ? "take" : "require";
   return values.has("base-id") && !isDynamic ? "take" : "offer";
 }

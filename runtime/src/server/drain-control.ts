@@ -1,12 +1,13 @@
 // What the operator has said about draining: told to all workers, and again to those that come
 // later. Called by server.ts for the admin interface's /healthcheck and /drain_listeners.
-import { performance } from "node:perf_hooks";
 import type { DrainOptions } from "../admin/admin-delegate.ts";
 import type { ToWorker } from "./protocol.ts";
 
 export interface DrainControlOptions {
   /** --drain-time-s in milliseconds. */
   readonly drainTimeMs: number;
+  /** Monotonic milliseconds. */
+  readonly nowMs: () => number;
   readonly broadcast: (message: ToWorker) => void;
   /** Listeners have been told to accept no more: each is in one of these sets, once. */
   readonly onStopListening: (which: "all" | "inbound" | "not_inbound") => void;
@@ -58,7 +59,7 @@ export class DrainControl {
 
   /** Clients are asked to leave, gradually or at once. A sequence that has begun goes on. */
   startSequence(inboundOnly: boolean): void {
-    const nowMs = performance.now();
+    const nowMs = this.#options.nowMs();
     this.#inboundStartMs ??= nowMs;
     if (!inboundOnly) this.#otherStartMs ??= nowMs;
     this.#options.broadcast({ type: "drain", inboundOnly, elapsedMs: 0 });
@@ -76,7 +77,7 @@ export class DrainControl {
   messages(): ToWorker[] {
     const messages: ToWorker[] = [];
     if (this.#isHealthcheckFailed) messages.push({ type: "healthcheck", isFailed: true });
-    const nowMs = performance.now();
+    const nowMs = this.#options.nowMs();
     const add = (inboundOnly: boolean, startMs: number | null): void => {
       if (startMs === null) return;
       messages.push({ type: "drain", inboundOnly, elapsedMs: nowMs - startMs });

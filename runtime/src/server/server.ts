@@ -93,11 +93,13 @@ export class Server {
     this.#retirement = new Retirement({
       drainTimeMs: options.drainTimeMs,
       connections: () => totalConnections(this.stats),
+      nowMs: () => performance.now(),
       onProgress: (connections) => this.#takeover.tellProgress(connections),
       onEnd: (reason) => this.requestQuit(reason),
     });
     this.#drains = new DrainControl({
       drainTimeMs: options.drainTimeMs,
+      nowMs: () => performance.now(),
       broadcast: (message) => this.#pool.broadcast(message),
       onStopListening: (which) => this.#countStopped(which),
     });

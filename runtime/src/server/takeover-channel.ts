@@ -31,7 +31,7 @@ export type FromPredecessor =
   | { readonly type: "admin_released" }
   /** The base id's socket is free, and clients are asked to leave. */
   | { readonly type: "draining" }
-  /** Once or twice a second while draining. */
+  /** Some times a second while draining. */
   | { readonly type: "progress"; readonly connections: number };
 
 export interface ChannelEvents {
