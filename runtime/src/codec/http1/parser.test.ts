@@ -381,6 +381,17 @@ describe("options", () => {
     expect(dropped).toContain(":method: GET\nc: 2\nnone");
     expect(parser.droppedUnderscores).toBe(3);
   });
+
+  test.each(["Content_Length: 5", "tRANSFER_eNCODING: chunked"])(
+    "%s is refused unless it is dropped: some servers take it for a framing header",
+    (line) => {
+      const text = head("POST / HTTP/1.1", line, "Content-Length: 2");
+      expect(outcome("request", text)).toBe("http1.unexpected_underscore");
+      const dropped = outcome("request", text, { ...defaultOptions, underscores: "drop" });
+      expect(dropped).toContain(":method: POST\ncontent-length: 2\nlength 2");
+      expect(outcome("request", head("POST / HTTP/1.1", `x-${line}`))).toContain(":method: POST");
+    },
+  );
 });
 
 describe("responses", () => {
