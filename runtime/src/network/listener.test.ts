@@ -100,6 +100,7 @@ function make(more: Partial<ListenerConfig> = {}): Place {
     timers,
     stats,
     workerIndex: 3,
+    heldMax: 16,
     nextConnectionId: () => {
       id += 1;
       return id;
@@ -159,14 +160,14 @@ test("holds connections until the version is in force", async () => {
   const early = dial(portOf(listener));
   const answer = ask(early, "x");
   // One more than are held.
-  const extra = Array.from({ length: 256 }, () => dial(portOf(listener)));
+  const extra = Array.from({ length: 16 }, () => dial(portOf(listener)));
   await Promise.race(extra.map(closed));
   expect(stats.counter("listener.here.downstream_cx_overflow").value).toBe(1);
   expect(stats.counter("listener.here.downstream_cx_total").value).toBe(0);
   listener.setChain(echo("new"), "");
   listener.open();
   expect(await answer).toBe("new:x");
-  expect(stats.gauge("listener.here.downstream_cx_active").value).toBe(256);
+  expect(stats.gauge("listener.here.downstream_cx_active").value).toBe(16);
 });
 
 test("holds new connections while an overload stops them, and serves them afterwards", async () => {
@@ -180,7 +181,7 @@ test("holds new connections while an overload stops them, and serves them afterw
   const late = dial(portOf(listener));
   const answer = ask(late, "y");
   // Refused ones tell that the ones before were accepted, and are held.
-  const extra = Array.from({ length: 256 }, () => dial(portOf(listener)));
+  const extra = Array.from({ length: 16 }, () => dial(portOf(listener)));
   await Promise.race(extra.map(closed));
   expect(await ask(old, "z")).toBe("e:z");
   expect(stats.counter("listener.here.downstream_cx_total").value).toBe(1);
@@ -188,7 +189,7 @@ test("holds new connections while an overload stops them, and serves them afterw
   overload.stopConnections.level = 0;
   listener.onOverloadChanged();
   expect(await answer).toBe("e:y");
-  expect(stats.counter("listener.here.downstream_cx_total").value).toBe(257);
+  expect(stats.counter("listener.here.downstream_cx_total").value).toBe(17);
 });
 
 test("refuses connections over its limit, and takes one when another has left", async () => {

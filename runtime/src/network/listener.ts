@@ -30,16 +30,17 @@ export interface ListenerContext extends AdmissionContext {
   readonly workerIndex: number;
   readonly nextConnectionId: () => number;
   readonly logger: Logger;
+  /**
+   * Connections that wait for open(), or for the end of an overload; more are closed and count in
+   * downstream_cx_overflow. Default 2048: what comes while a process that takes over is not ready.
+   */
+  readonly heldMax?: number;
 }
 
 /** The end of listen(): "" when all addresses are bound, else what is wrong. */
 export type ListenDone = (problem: string) => void;
 
-/**
- * Connections that wait for open(), or for the end of an overload; more are closed and count in
- * downstream_cx_overflow.
- */
-const heldMax = 256;
+const HELD_MAX = 2048;
 
 export class Listener {
   /** The configuration of the chain that new connections get. */
@@ -238,7 +239,7 @@ export class Listener {
   }
 
   #hold(io: IoHandle, target: SocketAddress): IoEvents | null {
-    if (this.#held.length >= heldMax) {
+    if (this.#held.length >= (this.#context.heldMax ?? HELD_MAX)) {
       this.#stats.cxOverflow.inc();
       return null;
     }
