@@ -60,12 +60,15 @@ export class OverloadControl {
       logger,
       nowMs: () => performance.now(),
       onLevels: (levels) => broadcast({ type: "overload", levels }),
-      onShrinkHeap: () => {
-        broadcast({ type: "shrink_heap" });
-        shrinkHeap();
-      },
+      onShrinkHeap: () => this.shrinkHeaps(),
     });
     this.#manager.start();
+  }
+
+  /** Every thread collects its garbage and gives its pages back. */
+  shrinkHeaps(): void {
+    this.#options.broadcast({ type: "shrink_heap" });
+    shrinkHeap();
   }
 
   /** A worker is dead: its connections are gone. */
