@@ -1,4 +1,5 @@
 // Access-log formats: default, text operators, JSON, filters. What time decides is masked.
+import { ROUTER_TYPE } from "../bootstrap.ts";
 import { type Group, get, type JsonObject, one, post, reply, request } from "../case.ts";
 
 const HOSTS: readonly JsonObject[] = [
@@ -87,6 +88,28 @@ const OPERATORS: readonly string[] = [
   "%UPSTREAM_LOCAL_DNS_SAN%",
 ];
 
+/** Bytes on the wire and of heads: each depends on the framing that was chosen. */
+const BYTES: readonly string[] = [
+  "%DOWNSTREAM_WIRE_BYTES_RECEIVED%",
+  "%DOWNSTREAM_WIRE_BYTES_SENT%",
+  "%DOWNSTREAM_HEADER_BYTES_SENT%",
+  "%DOWNSTREAM_DECOMPRESSED_HEADER_BYTES_SENT%",
+  "%UPSTREAM_WIRE_BYTES_RECEIVED%",
+  "%UPSTREAM_WIRE_BYTES_SENT%",
+  "%UPSTREAM_HEADER_BYTES_SENT%",
+  "%UPSTREAM_DECOMPRESSED_HEADER_BYTES_SENT%",
+];
+
+/** Without the service time, whose number of digits is chance. */
+const SUPPRESSED: JsonObject = {
+  http_filters: [
+    {
+      name: "envoy.filters.http.router",
+      typed_config: { "@type": ROUTER_TYPE, suppress_envoy_headers: true },
+    },
+  ],
+};
+
 const TIMES: readonly string[] = [
   "%START_TIME(%Y)%",
   "%START_TIME(%s)%",
@@ -145,6 +168,7 @@ export const accessLog: Group = {
   sites: {
     main: { virtualHosts: HOSTS, logFormat: null, logMasks: DEFAULT_MASKS },
     operators: { virtualHosts: HOSTS, logFormat: text(OPERATORS.join("|")) },
+    bytes: { virtualHosts: HOSTS, hcm: SUPPRESSED, logFormat: text(BYTES.join("|")) },
     times: { virtualHosts: HOSTS, logFormat: text(TIMES.join("|")), logMasks: TIME_MASKS },
     json: {
       virtualHosts: HOSTS,
@@ -232,6 +256,82 @@ export const accessLog: Group = {
       id: "log-operators-bad-request",
       title: "text operators on a request that was not understood",
       connections: one("BAD\r\n\r\n", "operators"),
+    },
+    {
+      id: "log-bytes-get",
+      title: "bytes of a GET, twice on one connection",
+      connections: [
+        { site: "bytes", send: [get("/a"), { awaitText: "ok" }, get("/a?b")], responses: 2 },
+      ],
+    },
+    {
+      id: "log-bytes-post",
+      title: "bytes of a body with a length, in pieces",
+      connections: [
+        {
+          site: "bytes",
+          send: [`${request("POST /p HTTP/1.1", "Content-Length: 6")}abc`, { pauseMs: 30 }, "def"],
+        },
+      ],
+      replies: [reply("201 Created", "hello", "X-Up: 1")],
+    },
+    {
+      id: "log-bytes-chunked",
+      title: "bytes of chunked bodies, both ways",
+      connections: [
+        {
+          site: "bytes",
+          send: [
+            `${request("POST /c HTTP/1.1", "Transfer-Encoding: chunked")}3;x=y\r\nabc\r\n`,
+            { pauseMs: 30 },
+            "2\r\nde\r\n0\r\n\r\n",
+          ],
+        },
+      ],
+      replies: [
+        { steps: ["HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"] },
+      ],
+    },
+    {
+      id: "log-bytes-direct",
+      title: "bytes of a direct response",
+      connections: one(get("/direct"), "bytes"),
+    },
+    {
+      id: "log-bytes-gone",
+      title: "bytes where nobody listens",
+      connections: one(get("/gone"), "bytes"),
+    },
+    {
+      id: "log-bytes-bad",
+      title: "bytes of a request that was not understood",
+      connections: one("BAD\r\n\r\n", "bytes"),
+    },
+    {
+      id: "log-bytes-head",
+      title: "bytes of HEAD",
+      connections: [{ site: "bytes", send: [request("HEAD /h HTTP/1.1")], head: true }],
+      replies: [{ steps: ["HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n"] }],
+    },
+    {
+      id: "log-bytes-continue",
+      title: "bytes with 100 Continue",
+      connections: [
+        {
+          site: "bytes",
+          send: [
+            request("POST /e HTTP/1.1", "Expect: 100-continue", "Content-Length: 3"),
+            { awaitText: "100 Continue" },
+            "abc",
+          ],
+        },
+      ],
+    },
+    {
+      id: "log-bytes-closed",
+      title: "bytes of an upstream that closes instead of an answer",
+      connections: one(get("/x"), "bytes"),
+      replies: [{ steps: [], after: "close" }],
     },
     {
       id: "log-times",

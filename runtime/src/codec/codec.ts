@@ -1,5 +1,6 @@
 // Contracts between the rooms that speak of streams (hcm, upstream) and the codecs that turn them
 // into bytes. They hold for HTTP/1 (fed with bytes) and for HTTP/2 (node:http2 owns its socket).
+import type { BytesSource } from "../core/bytes-meter.ts";
 import type { HeaderMap } from "../core/header-map.ts";
 
 /** Why a stream ended before its end. */
@@ -65,7 +66,7 @@ export interface RequestDecoder {
 }
 
 /** Writes one response; given to the connection manager with each new stream. */
-export interface ResponseEncoder {
+export interface ResponseEncoder extends BytesSource {
   /** 1xx other than 101. */
   encodeInformational(headers: HeaderMap): void;
   encodeHeaders(headers: HeaderMap, endStream: boolean): void;
@@ -133,7 +134,7 @@ export interface ResponseDecoder {
 }
 
 /** Writes one request. */
-export interface RequestEncoder {
+export interface RequestEncoder extends BytesSource {
   encodeHeaders(headers: HeaderMap, endStream: boolean): void;
   encodeData(buffer: Buffer, from: number, to: number, endStream: boolean): boolean;
   encodeTrailers(trailers: HeaderMap): void;

@@ -1,5 +1,6 @@
 // What is known about one stream: written by the rooms it walks through, read by access logs,
 // stats, header formatters and guests' properties.
+import type { BytesSource } from "./bytes-meter.ts";
 import type { ConnectionInfo } from "./connection-info.ts";
 
 export const Protocol = { Http10: 10, Http11: 11, Http2: 20 } as const;
@@ -53,6 +54,10 @@ export class StreamInfo {
   upstreamConnectionId: number = 0;
   upstreamTransportFailureReason: string = "";
   attemptCount: number = 0;
+  /** Bytes on the client's connection; null = no codec counts them. */
+  downstreamBytes: BytesSource | null = null;
+  /** The same of the last attempt at an upstream; null = there was none. */
+  upstreamBytes: BytesSource | null = null;
   filterChainName: string = "";
   healthCheck: boolean = false;
   /** Body of the local reply, only while its body_format is run; access logs see "", as Envoy's. */
@@ -102,6 +107,8 @@ export class StreamInfo {
     this.upstreamConnectionId = 0;
     this.upstreamTransportFailureReason = "";
     this.attemptCount = 0;
+    this.downstreamBytes = null;
+    this.upstreamBytes = null;
     this.filterChainName = "";
     this.healthCheck = false;
     this.localReplyBody = "";

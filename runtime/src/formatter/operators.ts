@@ -1,5 +1,6 @@
 // The %COMMANDS% of substitution formats by name: each row compiles a command's arguments into an
 // operator. Source: Envoy's "Command Operators" page (configuration/observability/access_log).
+import type { BytesMeter, BytesSource } from "../core/bytes-meter.ts";
 import { responseFlagNames, responseFlagsText } from "../core/response-flags.ts";
 import { protocolText, remoteAddressOf, remoteIpOf, remotePortOf } from "../core/stream-info.ts";
 import type { StreamInfo } from "../core/stream-info.ts";
@@ -281,6 +282,32 @@ function connectedHost(info: StreamInfo): string {
   return info.upstreamLocalAddress === "" ? "" : info.upstreamHost;
 }
 
+/** A count of a stream's bytes; 0 while nobody counts. */
+function bytesOf(
+  source: (info: StreamInfo) => BytesSource | null,
+  read: (bytes: BytesMeter) => number,
+): OperatorFactory {
+  return ofInfo((info) => {
+    const found = source(info);
+    return found === null ? 0 : read(found.bytes);
+  });
+}
+
+const downstreamBytes = (info: StreamInfo): BytesSource | null => info.downstreamBytes;
+const upstreamBytes = (info: StreamInfo): BytesSource | null => info.upstreamBytes;
+
+/** HTTP/1 compresses no headers. */
+const byteOperators: Readonly<Record<string, OperatorFactory>> = {
+  DOWNSTREAM_WIRE_BYTES_RECEIVED: bytesOf(downstreamBytes, (bytes) => bytes.received),
+  DOWNSTREAM_WIRE_BYTES_SENT: bytesOf(downstreamBytes, (bytes) => bytes.sent),
+  DOWNSTREAM_HEADER_BYTES_SENT: bytesOf(downstreamBytes, (bytes) => bytes.headersSent),
+  DOWNSTREAM_DECOMPRESSED_HEADER_BYTES_SENT: bytesOf(downstreamBytes, (b) => b.headersSent),
+  UPSTREAM_WIRE_BYTES_RECEIVED: bytesOf(upstreamBytes, (bytes) => bytes.received),
+  UPSTREAM_WIRE_BYTES_SENT: bytesOf(upstreamBytes, (bytes) => bytes.sent),
+  UPSTREAM_HEADER_BYTES_SENT: bytesOf(upstreamBytes, (bytes) => bytes.headersSent),
+  UPSTREAM_DECOMPRESSED_HEADER_BYTES_SENT: bytesOf(upstreamBytes, (b) => b.headersSent),
+};
+
 const upstreamOperators: Readonly<Record<string, OperatorFactory>> = {
   UPSTREAM_HOST: ofInfo((i) => textOrNull(i.upstreamHost)),
   UPSTREAM_HOST_NAME: ofInfo((i) => textOrNull(i.upstreamHostName || i.upstreamHost)),
@@ -360,6 +387,7 @@ export const operators: ReadonlyMap<string, OperatorFactory> = new Map([
   ...certificateOperators,
   ...Object.entries({
     ...infoOperators,
+    ...byteOperators,
     ...upstreamOperators,
     ...downstreamOperators,
     ...headerOperators,
@@ -368,8 +396,7 @@ export const operators: ReadonlyMap<string, OperatorFactory> = new Map([
 
 /** Commands of Envoy 1.40 that need what Headgate does not have yet: refused by name. */
 export const unimplementedOperators: readonly RegExp[] = [
-  /_WIRE_BYTES_(RECEIVED|SENT)$/,
-  /_HEADER_BYTES_(RECEIVED|SENT)$/,
+  /_HEADER_BYTES_RECEIVED$/,
   /^(UPSTREAM|CLUSTER)_METADATA$/,
   /^(CEL|XFCC_VALUE|COALESCE|QUERY_PARAMS|REQ_WITHOUT_QUERY)$/,
   /^ROUTE_RESOLUTION_(COUNT|TIME_US)$/,

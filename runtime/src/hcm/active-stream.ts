@@ -99,6 +99,7 @@ export class ActiveStream
     this.#router.reset();
     this.streamInfo.reset(connection, nextStreamId(), nowMs);
     this.streamInfo.protocol = protocol;
+    this.streamInfo.downstreamBytes = encoder;
     this.streamInfo.filterChainName = connection.filterChainName;
     stats.rqTotal.inc();
     stats.rqHttp1Total.inc();

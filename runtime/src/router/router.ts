@@ -342,6 +342,7 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
     if (headers.scheme === null) headers.scheme = "http";
     this.#isGrpc = isGrpcRequest(headers);
     info.upstreamStartMs = clock.nowMs;
+    info.upstreamBytes = this.#upstream;
     if (route.maxStreamDurationMs > 0) {
       const fromMs = info.startMs >= 0 ? info.startMs : clock.nowMs;
       this.#durationTimer ??= new RouterTimer(this, TimeoutKind.StreamDuration);

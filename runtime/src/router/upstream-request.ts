@@ -2,6 +2,7 @@
 // writes the request and hands the response to its Router. Owned by the Router and used again.
 //
 //   Idle -- start --> Waiting -- onPoolReady --> Sending -- response, reset or giveUp --> Idle
+import { BytesMeter } from "../core/bytes-meter.ts";
 import { assert } from "../core/assert.ts";
 import { BufferQueue } from "../core/buffer-queue.ts";
 import { HeaderMap } from "../core/header-map.ts";
@@ -53,6 +54,9 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, FailedAt
   #trailers: HeaderMap | null = null;
   #pending: PendingStream | null = null;
   #encoder: RequestEncoder | null = null;
+  /** Those of the connection while it is ours: it counts on with its next stream. */
+  #wireBytes: BytesMeter | null = null;
+  readonly #ownBytes: BytesMeter = new BytesMeter();
   #isPaused: boolean = false;
   #readDisables: number = 0;
 
@@ -91,6 +95,11 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, FailedAt
     this.#isRequestSent = false;
     this.host = null;
     this.#ask(cluster, host, true);
+  }
+
+  /** Of the last attempt. */
+  get bytes(): BytesMeter {
+    return this.#wireBytes ?? this.#ownBytes;
   }
 
   /** True when the connection has the whole request. */
@@ -198,6 +207,7 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, FailedAt
     assert(headers !== null);
     this.#pending = null;
     this.#encoder = encoder;
+    this.#wireBytes = encoder.bytes;
     this.host = host;
     this.streamsBefore = connection.streamsBefore;
     this.#owner.onUpstreamReady(host, connection);
@@ -251,6 +261,7 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, FailedAt
 
   #ask(cluster: Cluster, host: Host, avoidIdle: boolean): void {
     this.#isStarted = true;
+    this.#ownBytes.reset();
     const pending = cluster.newStream(host, this, this.#isHighPriority, avoidIdle);
     // Answered before newStream returned: then there is nothing to wait for.
     if (this.#isStarted && this.#encoder === null) this.#pending = pending;
@@ -292,6 +303,8 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, FailedAt
     this.#isStarted = false;
     this.#pending = null;
     this.#encoder = null;
+    if (this.#wireBytes !== null) this.#ownBytes.copy(this.#wireBytes);
+    this.#wireBytes = null;
     this.#held.clear();
   }
 }

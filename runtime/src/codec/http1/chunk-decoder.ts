@@ -29,6 +29,9 @@ const State = {
 /** Bytes of one chunk-size line, extensions included. Envoy has no limit here. */
 const LINE_BYTES_MAX = 16 * 1024;
 
+/** CRLF, "0", CRLF, CRLF: what stands behind the data of a body's last event. */
+export const END_BYTES = 7;
+
 /** Receives the data of chunks; bytes are lent. `isLast`: the body ends here, without trailers. */
 export interface ChunkReceiver {
   /** False: stop decoding, the stream is gone. */
@@ -93,7 +96,7 @@ export class ChunkDecoder {
     if (isEndAt(buffer, end, to)) {
       this.#state = State.Trailers;
       this.#isEnded = true;
-      return receiver.onChunkData(buffer, from, end, true) ? end + 7 : ParseResult.More;
+      return receiver.onChunkData(buffer, from, end, true) ? end + END_BYTES : ParseResult.More;
     }
     this.#state = State.DataCr;
     return receiver.onChunkData(buffer, from, end, false) ? end : ParseResult.More;
@@ -153,7 +156,7 @@ export class ChunkDecoder {
 /** CRLF, "0", CRLF, CRLF: the end of a body without trailers. */
 function isEndAt(buffer: Buffer, at: number, to: number): boolean {
   return (
-    at + 7 <= to &&
+    at + END_BYTES <= to &&
     buffer[at + 2] === ZERO &&
     buffer[at] === CR &&
     buffer[at + 1] === LF &&

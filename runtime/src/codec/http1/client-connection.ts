@@ -12,6 +12,7 @@ import {
   type ResponseDecoder,
   StreamResetReason,
 } from "../codec.ts";
+import { END_BYTES } from "./chunk-decoder.ts";
 import type { ChunkReceiver } from "./chunk-decoder.ts";
 import { ParseResult } from "./codec-errors.ts";
 import { isUpgrade, wantsClose } from "./hop-by-hop.ts";
@@ -81,6 +82,7 @@ export class Http1ClientConnection
     this.#interimCount = 0;
     this.#hasBytes = false;
     this.#isClosing = false;
+    this.bytes.reset();
     return this;
   }
 
@@ -102,6 +104,7 @@ export class Http1ClientConnection
           break;
         case ReadState.UntilClose:
         case ReadState.Tunnel:
+          this.bytes.received += length - at;
           this.#decoder?.decodeData(buffer, at, length, false);
           return;
         case ReadState.Idle:
@@ -184,6 +187,7 @@ export class Http1ClientConnection
   #readResponseHead(buffer: Buffer, at: number, to: number): number {
     this.#hasBytes = true;
     const result = this.readHead(buffer, at, to);
+    this.bytes.received += (result < 0 ? to : result) - at;
     if (result === HEAD_INCOMPLETE) return to;
     if (result < 0) return this.#failProtocol(to);
     const decoder = this.#decoder as ResponseDecoder;
@@ -239,6 +243,7 @@ export class Http1ClientConnection
   #readLength(buffer: Buffer, at: number, to: number): number {
     const size = Math.min(this.#left, to - at);
     this.#left -= size;
+    this.bytes.received += size;
     if (this.#left > 0) {
       this.#decoder?.decodeData(buffer, at, at + size, false);
       return at + size;
@@ -251,9 +256,14 @@ export class Http1ClientConnection
 
   #readChunks(buffer: Buffer, at: number, to: number): number {
     const chunks = this.chunks;
+    this.startCount(at);
     const result = chunks.decode(buffer, at, to, this);
     if (result === ParseResult.More) return to;
-    if (result < 0) return this.#failProtocol(to);
+    if (result < 0) {
+      this.countTo(to);
+      return this.#failProtocol(to);
+    }
+    if (!chunks.isEnded) this.countTo(result);
     if (chunks.isEnded) {
       if (result < to) this.#onSurplus();
       this.#report();
@@ -265,6 +275,7 @@ export class Http1ClientConnection
 
   /** For the chunk decoder. */
   onChunkData(buffer: Buffer, from: number, to: number, isLast: boolean): boolean {
+    this.countTo(isLast ? to + END_BYTES : to);
     if (!isLast) {
       this.#decoder?.decodeData(buffer, from, to, false);
       return this.#readState === ReadState.Chunks;
@@ -275,6 +286,7 @@ export class Http1ClientConnection
 
   #readTrailers(buffer: Buffer, at: number, to: number): number {
     const result = this.readHead(buffer, at, to);
+    this.bytes.received += (result < 0 ? to : result) - at;
     if (result === HEAD_INCOMPLETE) return to;
     if (result < 0) return this.#failProtocol(to);
     if (result < to) this.#onSurplus();
@@ -341,7 +353,9 @@ export class Http1ClientConnection
     this.#isUpgrade = !endStream && isUpgrade(headers);
     headers.removeById(HeaderId.TransferEncoding);
     const framing = this.#frameRequest(headers, method, endStream);
-    this.sink.writeText(requestHead(headers, framing, this.options));
+    const text = requestHead(headers, framing, this.options);
+    this.countHead(text);
+    this.sink.writeText(text);
     if (endStream) this.#isRequestDone = true;
   }
 

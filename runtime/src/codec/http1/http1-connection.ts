@@ -1,5 +1,6 @@
 // What both sides of an HTTP/1 connection have in common: waiting for a whole head, decoding
 // chunks, writing a body in its framing, stopping the peer. Base of the two connections beside it.
+import { BytesMeter } from "../../core/bytes-meter.ts";
 import type { HeaderMap } from "../../core/header-map.ts";
 import { HeaderId } from "../../core/header-names.ts";
 import type { Http1CodecOptions } from "../../core/http1-options.ts";
@@ -31,6 +32,8 @@ export abstract class Http1Connection {
   protected readonly sink: ByteSink;
   protected readonly options: Http1CodecOptions;
   protected readonly shared: Http1Shared;
+  /** Of the stream at hand, or of the last one until the next begins. */
+  readonly bytes: BytesMeter = new BytesMeter();
   /** Bytes of a head or of trailers that wait for the rest; null while none do. */
   #pending: HeadBuffer | null = null;
   #chunks: ChunkDecoder | null = null;
@@ -38,6 +41,8 @@ export abstract class Http1Connection {
   /** Bytes of content-length that were not written yet. */
   #bodyLeft: number = 0;
   #readDisables: number = 0;
+  /** Up to where a chunked body has been counted in the bytes at hand. */
+  #counted: number = 0;
   #isHolding: boolean = false;
 
   constructor(sink: ByteSink, options: Http1CodecOptions, shared: Http1Shared) {
@@ -106,6 +111,17 @@ export abstract class Http1Connection {
     return this.#chunks as ChunkDecoder;
   }
 
+  /** What the body's chunks are decoded from begins at `at`. */
+  protected startCount(at: number): void {
+    this.#counted = at;
+  }
+
+  /** The chunks' bytes have been used up to `to`, their framing included. */
+  protected countTo(to: number): void {
+    this.bytes.received += to - this.#counted;
+    this.#counted = to;
+  }
+
   /** Trailers that may go on: without what would frame or route. */
   protected static cleanTrailers(map: HeaderMap): void {
     for (const id of trailerIdsDropped) map.removeById(id);
@@ -142,6 +158,12 @@ export abstract class Http1Connection {
 
   // ---- Writing a body.
 
+  /** Counts a head that is about to be written: all but its first line and the empty one. */
+  protected countHead(text: string): void {
+    this.bytes.sent += text.length;
+    this.bytes.headersSent = text.length - text.indexOf("\n") - 1 - CRLF.length;
+  }
+
   /** After the head: how its body is framed; `length` matters for BodyFraming.Length only. */
   protected startBody(framing: number, length: number): void {
     this.#bodyFraming = framing;
@@ -163,14 +185,18 @@ export abstract class Http1Connection {
         const size = Math.min(to - from, this.#bodyLeft);
         // Too much is as wrong as too little: the count says so in isBodyWhole.
         this.#bodyLeft -= to - from;
+        this.bytes.sent += Math.max(0, size);
         return size > 0 ? this.sink.writeLent(buffer, from, from + size) : true;
       }
       case BodyFraming.Chunked: {
-        this.sink.writeText(chunkStart(to - from));
+        const start = chunkStart(to - from);
+        this.bytes.sent += start.length + to - from + CRLF.length;
+        this.sink.writeText(start);
         this.sink.writeLent(buffer, from, to);
         return this.sink.writeText(CRLF);
       }
       default:
+        this.bytes.sent += to - from;
         return this.sink.writeLent(buffer, from, to);
     }
   }
@@ -178,10 +204,10 @@ export abstract class Http1Connection {
   /** Ends the body; trailers go out with chunks only, and when the options allow them. */
   protected endBody(trailers: HeaderMap | null): boolean {
     if (this.#bodyFraming !== BodyFraming.Chunked) return true;
-    if (trailers === null || !this.options.enableTrailers) {
-      return this.sink.writeText(LAST_CHUNK + CRLF);
-    }
-    return this.sink.writeText(trailersText(trailers, this.options));
+    const hasTrailers = trailers !== null && this.options.enableTrailers;
+    const end = hasTrailers ? trailersText(trailers, this.options) : LAST_CHUNK + CRLF;
+    this.bytes.sent += end.length;
+    return this.sink.writeText(end);
   }
 }
 

@@ -14,6 +14,7 @@ import {
   type ServerConnectionCallbacks,
   StreamResetReason,
 } from "../codec.ts";
+import { END_BYTES } from "./chunk-decoder.ts";
 import type { ChunkReceiver } from "./chunk-decoder.ts";
 import { codecErrorOf, ParseResult } from "./codec-errors.ts";
 import { headerHasToken, isUpgrade, sanitizeConnection, wantsClose } from "./hop-by-hop.ts";
@@ -120,6 +121,7 @@ export class Http1ServerConnection
           at = this.#readTrailers(buffer, at, length);
           break;
         case ReadState.Tunnel:
+          this.bytes.received += length - at;
           this.#decoder?.decodeData(buffer, at, length, false);
           return;
         case ReadState.Done:
@@ -189,7 +191,9 @@ export class Http1ServerConnection
   }
 
   #readRequestHead(buffer: Buffer, at: number, to: number): number {
+    if (!this.hasPartialHead) this.bytes.reset();
     const result = this.readHead(buffer, at, to);
+    this.bytes.received += (result < 0 ? to : result) - at;
     if (result === HEAD_INCOMPLETE) return to;
     if (result < 0) return this.#fail(result, to);
     const parser = this.shared.parser;
@@ -233,15 +237,21 @@ export class Http1ServerConnection
     this.#left -= size;
     const isLast = this.#left === 0;
     if (isLast) this.#readState = ReadState.Done;
+    this.bytes.received += size;
     this.#decoder?.decodeData(buffer, at, at + size, isLast);
     return at + size;
   }
 
   #readChunks(buffer: Buffer, at: number, to: number): number {
     const chunks = this.chunks;
+    this.startCount(at);
     const result = chunks.decode(buffer, at, to, this);
     if (result === ParseResult.More) return to;
-    if (result < 0) return this.#fail(result, to);
+    if (result < 0) {
+      this.countTo(to);
+      return this.#fail(result, to);
+    }
+    if (!chunks.isEnded) this.countTo(result);
     if (chunks.isAtTrailers && !chunks.isEnded) this.#readState = ReadState.Trailers;
     return result;
   }
@@ -249,12 +259,14 @@ export class Http1ServerConnection
   /** For the chunk decoder. */
   onChunkData(buffer: Buffer, from: number, to: number, isLast: boolean): boolean {
     if (isLast) this.#readState = ReadState.Done;
+    this.countTo(isLast ? to + END_BYTES : to);
     this.#decoder?.decodeData(buffer, from, to, isLast);
     return isLast || this.#readState === ReadState.Chunks;
   }
 
   #readTrailers(buffer: Buffer, at: number, to: number): number {
     const result = this.readHead(buffer, at, to);
+    this.bytes.received += (result < 0 ? to : result) - at;
     if (result === HEAD_INCOMPLETE) return to;
     if (result < 0) return this.#fail(result, to);
     this.#readState = ReadState.Done;
@@ -301,7 +313,9 @@ export class Http1ServerConnection
     if (this.#minorVersion === 0 && headers.status !== 100) return;
     headers.removeById(HeaderId.ContentLength);
     headers.removeById(HeaderId.TransferEncoding);
-    this.sink.writeText(responseHead(headers, this.#minorVersion, "", this.options));
+    const text = responseHead(headers, this.#minorVersion, "", this.options);
+    this.bytes.sent += text.length;
+    this.sink.writeText(text);
   }
 
   encodeHeaders(headers: HeaderMap, endStream: boolean): void {
@@ -319,6 +333,7 @@ export class Http1ServerConnection
       this.#connectionLine(headers, isTunnel) + framing,
       this.options,
     );
+    this.countHead(text);
     if (!this.sink.writeText(text)) this.#isBlocked = true;
     if (endStream) this.#endResponse(null);
   }

@@ -561,10 +561,10 @@ describe("header mutations", () => {
   });
 
   test("are not left to the client by --ignore-unsupported", async () => {
-    const option = { header: { key: "x-user", value: "%DOWNSTREAM_PEER_CERT_V_START(%Y)%" } };
+    const option = { header: { key: "x-user", value: "%XFCC_VALUE(%Y)%" } };
     const found = await problems(boot({ routes: table(add(option)) }), ignoring);
     expect(found).toEqual([
-      `${header}.value: the command %DOWNSTREAM_PEER_CERT_V_START% is not implemented by Headgate, and --ignore-unsupported does not cover it: a client's own header would pass`,
+      `${header}.value: the command %XFCC_VALUE% is not implemented by Headgate, and --ignore-unsupported does not cover it: a client's own header would pass`,
     ]);
   });
 });

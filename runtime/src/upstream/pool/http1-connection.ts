@@ -4,6 +4,7 @@
 //
 //   Connecting -- onConnect --> Idle <-- startStream / settle --> Busy
 //        \____________________________ #terminate _______________/--> Closed
+import type { BytesMeter } from "../../core/bytes-meter.ts";
 import { assert } from "../../core/assert.ts";
 import {
   type ByteSink,
@@ -289,6 +290,13 @@ export class Http1PoolConnection
   }
 
   // ---- RequestEncoder: the router writes.
+
+  /** To be asked for while there is a stream. */
+  get bytes(): BytesMeter {
+    const encoder = this.#encoder;
+    assert(encoder !== null);
+    return encoder.bytes;
+  }
 
   encodeHeaders(headers: HeaderMap, endStream: boolean): void {
     this.#encoder?.encodeHeaders(headers, endStream);
