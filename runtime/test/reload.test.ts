@@ -9,7 +9,7 @@ import type { AddressInfo } from "node:net";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { bootstrap, listener, socketAddress, wasmFilter } from "./bootstrap.ts";
 import { compileGuest } from "./guests/compile.ts";
-import { HeadgateProcess, Scratch } from "./headgate-process.ts";
+import { crashableMain, HeadgateProcess, Scratch } from "./headgate-process.ts";
 import { LoadDriver } from "./load-driver.ts";
 
 /** HEADGATE_RELOADS=50 for the figure of the acceptance; fewer here, so that tests stay short. */
@@ -223,6 +223,55 @@ async function isRefused(target: string): Promise<boolean> {
   socket.destroy();
   return result === "ECONNREFUSED";
 }
+
+describe("workers that die meanwhile", () => {
+  test("their successors have what is in force, whatever came in between", {
+    timeout: 60_000,
+  }, async () => {
+    const flags = ["--drain-time-s", "2"];
+    const headgate = await start(rounds(0), { command: crashableMain, flags });
+    const target = await headgate.listener();
+    let wanted = 0;
+    for (let i = 1; i <= 4; i += 1) {
+      wanted = i;
+      scratch.write("envoy.yaml", rounds(i));
+      const died = headgate.output.split("; replacing it").length;
+      let asked = 0;
+      headgate.kill("SIGHUP");
+      await headgate.waitFor(() => {
+        // A successor that does not run yet does not hear of it: the next one is asked.
+        if (asked % 50 === 0) headgate.kill("SIGUSR2");
+        asked += 1;
+        return headgate.output.split("; replacing it").length > died;
+      }, "the death of a worker");
+      // A reload that met the dying worker is made again with the other one, or a new one.
+      await headgate.waitFor(async () => (await headgate.stat("server.reload_success")) >= i);
+    }
+    expect(await headgate.stat("server.reload_rejected")).toBe(0);
+    // Both workers answer with the last configuration, on many new connections.
+    await headgate.waitFor(async () => {
+      for (let i = 0; i < 30; i += 1) {
+        const answer = await fetch(`http://${target}/`, { headers: { connection: "close" } });
+        if (answer.headers.get("x-round") !== String(wanted)) return false;
+      }
+      return true;
+    }, "the last configuration everywhere");
+    expect(headgate.output).not.toContain("refused its configuration");
+  });
+});
+
+test("--watch-config reloads when the file has changed", async () => {
+  const headgate = await start(rounds(0), { flags: ["--watch-config"] });
+  scratch.write("next.yaml", rounds(1));
+  renameSync(scratch.path("next.yaml"), scratch.path("envoy.yaml"));
+  await headgate.waitFor(async () => (await headgate.stat("server.reload_success")) === 1);
+  const answer = await fetch(`http://${await headgate.listener()}/`);
+  expect(answer.headers.get("x-round")).toBe("1");
+  expect(headgate.output).toContain("envoy.yaml has changed");
+  // In place, too.
+  scratch.write("envoy.yaml", "static_resources: [");
+  await headgate.waitFor(async () => (await headgate.stat("server.reload_rejected")) === 1);
+});
 
 describe("a reload that is refused changes nothing and says why", () => {
   test("syntax, names, fixed settings, addresses and modules", async () => {

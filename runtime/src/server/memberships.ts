@@ -6,14 +6,19 @@ import type { Logger } from "../core/logger.ts";
 import { SystemRandom } from "../core/random.ts";
 import type { StatsStore } from "../stats/store.ts";
 import { SystemDnsLookup } from "../upstream/dns-lookup.ts";
+import type { DnsLookup } from "../upstream/dns-lookup.ts";
 import { DnsResolver, staticMembership, systemDelays } from "../upstream/dns-resolver.ts";
-import type { PreparedDns } from "../upstream/dns-resolver.ts";
+import type { DelayTimers, PreparedDns } from "../upstream/dns-resolver.ts";
 
 export interface MembershipOptions {
   readonly stats: StatsStore;
   readonly logger: Logger;
   /** A change of a cluster that is in force. */
   readonly onChange: (membership: ClusterMembership) => void;
+  /** Default: the system's. */
+  readonly lookup?: DnsLookup;
+  /** Default: the system's. */
+  readonly delays?: DelayTimers;
 }
 
 /** Hosts of the next version's clusters: for commit or abort. */
@@ -33,8 +38,8 @@ export class Membership {
     this.#options = options;
     this.#current = new Map();
     this.#resolver = new DnsResolver({
-      lookup: new SystemDnsLookup(),
-      delays: systemDelays,
+      lookup: options.lookup ?? new SystemDnsLookup(),
+      delays: options.delays ?? systemDelays,
       random: new SystemRandom(),
       stats: options.stats,
       onMembership: (membership) => this.#onMembership(membership),

@@ -68,9 +68,14 @@ export interface ApplyOptions {
   readonly onCommitted?: () => void;
 }
 
+/** Why a version did not come into force; without problems it did. */
+type Refusal = Pick<Answer, "problems" | "isDeath">;
+
 /** What a worker answered to a phase; problems are empty when it agrees. */
 interface Answer {
   readonly problems: readonly string[];
+  /** It died before it could answer: the problem says of what. */
+  readonly isDeath?: boolean;
   readonly addresses: readonly ListenerAddress[];
 }
 
@@ -88,6 +93,7 @@ export class WorkerPool {
   #restartDelayMs: number;
   /** Replacements to come. They hold the process: without workers nothing else may. */
   readonly #restartTimers: Set<NodeJS.Timeout>;
+  readonly #waitingForWorker: (() => void)[] = [];
   /** Workers that were replaced. */
   restarts: number = 0;
 
@@ -116,10 +122,11 @@ export class WorkerPool {
    * Puts a version in force in all workers or in none. Answers with what is wrong, [] when it is in
    * force. Calls are done one after the other.
    */
-  apply(version: Version, options: ApplyOptions = {}): Promise<readonly string[]> {
-    const done = this.#queue.then(() => this.#apply(version, options));
-    this.#queue = done.catch(() => undefined);
-    return done;
+  async apply(version: Version, options: ApplyOptions = {}): Promise<readonly string[]> {
+    const refusal = await this.#enqueue(version, options);
+    // A worker may die of something else. If it was the version, the next one dies of it, too.
+    if (refusal.isDeath !== true || this.#current === null) return refusal.problems;
+    return (await this.#enqueue(version, options)).problems;
   }
 
   broadcast(message: ToWorker): void {
@@ -176,22 +183,41 @@ export class WorkerPool {
     await Promise.all(this.#members.map((member) => member.terminate()));
   }
 
-  async #apply(version: Version, options: ApplyOptions): Promise<readonly string[]> {
+  /** While no worker is up, a version waits for the first one that has come back. */
+  async #enqueue(version: Version, options: ApplyOptions): Promise<Refusal> {
+    for (;;) {
+      const done = this.#queue.then(() => this.#apply(version, options));
+      this.#queue = done.catch(() => undefined);
+      const refusal = await done;
+      if (refusal !== null) return refusal;
+      if (this.#isStopping) return { problems: ["the process ends"] };
+      await new Promise<void>((resolve) => {
+        this.#waitingForWorker.push(resolve);
+      });
+    }
+  }
+
+  #endWaiting(): void {
+    for (const resolve of this.#waitingForWorker.splice(0)) resolve();
+  }
+
+  /** Null when no worker is up. */
+  async #apply(version: Version, options: ApplyOptions): Promise<Refusal | null> {
     const members = this.#membersToAsk();
-    if (members.length === 0) return ["no worker is up: they are being replaced"];
+    if (members.length === 0) return null;
     this.#preparing = version;
-    const problems = await this.#prepare(members, version, options);
+    const refusal = await this.#prepare(members, version, options);
     this.#preparing = null;
-    if (problems.length > 0) {
+    if (refusal.problems.length > 0) {
       for (const member of members) member.post({ type: "abort", version: version.version });
-      return problems;
+      return refusal;
     }
     await Promise.all(members.map((member) => member.commit(version.version)));
     this.#current = version;
     for (const member of members) member.isUp = true;
     options.onCommitted?.();
     for (const member of members) this.#tellHosts(member, version.memberships);
-    return [];
+    return refusal;
   }
 
   /** The dead, and successors that have nothing yet, get what is in force when they come up. */
@@ -205,7 +231,7 @@ export class WorkerPool {
     members: readonly Member[],
     version: Version,
     { changedRoutes, inherited = [] }: ApplyOptions,
-  ): Promise<readonly string[]> {
+  ): Promise<Refusal> {
     let bound: readonly ListenerAddress[] | null =
       changedRoutes === undefined ? null : this.#addresses;
     for (const member of members) {
@@ -219,11 +245,11 @@ export class WorkerPool {
               hostname: version.snapshot.server.hostname,
             },
       );
-      if (answer.problems.length > 0) return answer.problems;
+      if (answer.problems.length > 0) return answer;
       bound ??= answer.addresses;
     }
     this.#addresses = bound ?? [];
-    return [];
+    return { problems: [] };
   }
 
   #create(index: number): Member {
@@ -264,6 +290,7 @@ export class WorkerPool {
 
   #endRestarts(): void {
     this.#isStopping = true;
+    this.#endWaiting();
     for (const timer of this.#restartTimers) clearTimeout(timer);
     this.#restartTimers.clear();
   }
@@ -286,6 +313,11 @@ export class WorkerPool {
       await member.commit(current.version);
       member.isUp = true;
       this.#tellHosts(member, memberships);
+      // Addresses that only the dead one had.
+      const known = new Set(this.#addresses.map(({ listener }) => listener));
+      const more = answer.addresses.filter(({ listener }) => !known.has(listener));
+      this.#addresses = [...this.#addresses, ...more];
+      this.#endWaiting();
       for (const message of this.#options.catchUp().messages) member.post(message);
       return;
     }
@@ -341,7 +373,7 @@ class Member {
     this.#worker.on("exit", (code) => {
       this.#isDead = true;
       this.deathReason ||= `exit code ${code}`;
-      this.#answer({ problems: [this.#deathNotice()], addresses: [] });
+      this.#answer({ problems: [this.#deathNotice()], isDeath: true, addresses: [] });
       this.#drained?.();
       onDeath();
     });
@@ -391,7 +423,7 @@ class Member {
   }
 
   async #ask(message: ToWorker, phase: string): Promise<Answer> {
-    if (this.#isDead) return { problems: [this.#deathNotice()], addresses: [] };
+    if (this.#isDead) return { problems: [this.#deathNotice()], isDeath: true, addresses: [] };
     const answer = new Promise<Answer>((resolve) => {
       this.#waiting = resolve;
     });
