@@ -4,6 +4,8 @@ import type { Setup } from "./target.ts";
 /** Which filters stand before the router. */
 export type FilterSetup =
   | { readonly kind: "none" }
+  /** The router alone, with a text access log in the default format. */
+  | { readonly kind: "log" }
   | { readonly kind: "native" }
   | { readonly kind: "wasm"; readonly count: number };
 
@@ -24,6 +26,14 @@ const NATIVE = {
         },
       ],
     },
+  },
+};
+
+const ACCESS_LOG = {
+  name: "envoy.access_loggers.file",
+  typed_config: {
+    "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
+    path: "/dev/null",
   },
 };
 
@@ -50,7 +60,7 @@ function filters(setup: Setup, wanted: FilterSetup): object[] {
     name: "envoy.filters.http.router",
     typed_config: { "@type": `${TYPE}.http.router.v3.Router` },
   };
-  if (wanted.kind === "none") return [router];
+  if (wanted.kind === "none" || wanted.kind === "log") return [router];
   if (wanted.kind === "native") return [NATIVE, router];
   const modules = Array.from({ length: wanted.count }, (_, at) => wasmFilter(at + 1, setup.module));
   return [...modules, router];
@@ -68,6 +78,7 @@ export function envoyConfig(setup: Setup, wanted: FilterSetup): string {
     codec_type: "HTTP1",
     route_config: { virtual_hosts: [{ name: "all", domains: ["*"], routes }] },
     http_filters: filters(setup, wanted),
+    ...(wanted.kind === "log" ? { access_log: [ACCESS_LOG] } : {}),
   };
   const network = { name: "envoy.filters.network.http_connection_manager", typed_config: hcm };
   const endpoint = { endpoint: { address: address(setup.upstreamPort) } };

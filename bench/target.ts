@@ -137,11 +137,13 @@ export function allTargets(): TargetSpec[] {
   return [
     floor(),
     envoyLike("headgate", headgate, ours, { kind: "none" }),
+    envoyLike("headgate access log", headgate, ours, { kind: "log" }),
     envoyLike("headgate 1 wasm", headgate, ours, { kind: "wasm", count: 1 }),
     envoyLike("headgate 5 wasm", headgate, ours, { kind: "wasm", count: 5 }),
     nginx(),
     haproxy(),
     envoyLike("envoy", envoy, theirs, { kind: "none" }),
+    envoyLike("envoy access log", envoy, theirs, { kind: "log" }),
     envoyLike("envoy native filter", envoy, theirs, { kind: "native" }),
     envoyLike("envoy 1 wasm", envoy, theirs, { kind: "wasm", count: 1 }),
     envoyLike("envoy 5 wasm", envoy, theirs, { kind: "wasm", count: 5 }),

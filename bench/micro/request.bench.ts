@@ -150,6 +150,7 @@ const module = await buildFilter("sdk");
 
 export const benches: readonly MicroBench[] = [
   { name: "router only", run: await proxy({ kind: "none" }, module) },
+  { name: "access log", run: await proxy({ kind: "log" }, module) },
   { name: "one wasm filter", run: await proxy({ kind: "wasm", count: 1 }, module) },
   { name: "five wasm filters", run: await proxy({ kind: "wasm", count: 5 }, module) },
 ];
