@@ -9,7 +9,7 @@ import type { Socket } from "node:net";
 import type { AddressInfo } from "node:net";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { bootstrap, fileAccessLog, listener } from "./bootstrap.ts";
-import { HeadgateProcess, Scratch } from "./headgate-process.ts";
+import { crashableMain, HeadgateProcess, Scratch } from "./headgate-process.ts";
 import { Load } from "./load-client.ts";
 
 let upstream: Server;
@@ -139,6 +139,26 @@ test("/drain_listeners?graceful asks first and stops when the drain time is over
   expect(await asks(headgate, "modify")).toBe(true);
   expect(await isRefused(port)).toBe(false);
   await headgate.waitFor(() => isRefused(port), "closed listeners");
+});
+
+test("the successor of a worker that dies does not open what was closed", async () => {
+  const headgate = await HeadgateProcess.start(scratch, bootstrap({ upstreamPort }), {
+    command: crashableMain,
+  });
+  running.push(headgate);
+  const port = Number((await headgate.listener()).split(":")[1]);
+  await headgate.admin("/drain_listeners", "POST");
+  await headgate.waitFor(() => isRefused(port), "a closed listener");
+  headgate.kill("SIGUSR2");
+  await headgate.waitFor(() => headgate.output.includes("worker 0 died"));
+  let connections = 0;
+  // A reload waits for the successor.
+  await headgate.waitFor(async () => {
+    headgate.kill("SIGHUP");
+    if (!(await isRefused(port))) connections += 1;
+    return headgate.output.includes("version 2 is in force");
+  }, "a reload after the replacement");
+  expect([connections, await isRefused(port)]).toEqual([0, true]);
 });
 
 test("SIGTERM under load loses no request, and all are logged", async () => {

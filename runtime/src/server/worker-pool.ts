@@ -306,8 +306,10 @@ export class WorkerPool {
   async #bringUp(member: Member): Promise<void> {
     const current = this.#current;
     if (current === null) return;
-    const { memberships } = this.#options.catchUp();
+    const { memberships, messages } = this.#options.catchUp();
     const bound = this.#addresses;
+    // Before it binds: addresses that /drain_listeners or a takeover has closed stay closed.
+    for (const message of messages) member.post(message);
     const answer = await member.prepare({ type: "prepare", ...current, memberships, bound });
     if (answer.problems.length === 0) {
       await member.commit(current.version);
