@@ -192,6 +192,21 @@ test("holds new connections while an overload stops them, and serves them afterw
   expect(stats.counter("listener.here.downstream_cx_total").value).toBe(17);
 });
 
+test("resets what an overload holds when it stops listening", async () => {
+  const { listener, overload } = make();
+  listener.setChain(echo("e"), "");
+  await listen(listener);
+  overload.stopConnections.level = 1;
+  const held = dial(portOf(listener));
+  await new Promise((resolve) => held.once("connect", resolve));
+  const answer = ask(held, "x");
+  // One more than are held: when it is refused, the first one is.
+  const extra = Array.from({ length: 256 }, () => dial(portOf(listener)));
+  await Promise.race(extra.map(closed));
+  listener.stopListening();
+  expect(await answer).toBe("closed");
+});
+
 test("refuses connections over its limit, and takes one when another has left", async () => {
   const { listener, stats, runtime } = make();
   const one = { text: "1", number: 1, ppm: null };

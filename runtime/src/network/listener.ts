@@ -163,7 +163,9 @@ export class Listener {
     for (const group of this.#leaving) group.changeTimeouts();
   }
 
+  /** Connections that are held go, too: nobody would serve them later. */
   stopListening(): void {
+    for (const held of this.#held.splice(0)) if (!held.isGone) held.io.reset();
     for (const handle of this.#handles) handle.close();
     this.#handles.length = 0;
   }
@@ -183,7 +185,6 @@ export class Listener {
 
   /** Closes every connection at once. */
   closeConnections(): void {
-    for (const held of this.#held.splice(0)) if (!held.isGone) held.io.reset();
     this.#group.closeNow();
     for (const group of this.#leaving) group.closeNow();
   }
