@@ -16,21 +16,50 @@ export function socketAddressText(address: SocketAddress): string {
   return `${host}:${address.port}`;
 }
 
-/**
- * What is known of a connection that was just accepted at `target`. Peers on unix sockets have no
- * name of their own: as in Envoy they bear the listener's path.
- */
+interface AddressParts {
+  readonly text: string;
+  readonly ip: string;
+  readonly port: number;
+}
+
+/** All addresses of the machine: only the socket knows which one a client chose. */
+const WILDCARD = /^[0:.]+$/;
+
+/** An address that is listened on, with what its connections have in common. */
+export class ListenPlace {
+  readonly address: SocketAddress;
+  readonly #isWildcard: boolean;
+  #local: AddressParts | null = null;
+
+  constructor(address: SocketAddress) {
+    this.address = address;
+    this.#isWildcard = address.family !== "unix" && WILDCARD.test(address.address);
+  }
+
+  /** Asked of the first connection; a question for each would be a system call and four texts. */
+  localOf(io: IoHandle): AddressParts {
+    if (this.#isWildcard) return partsOf(io.localAddress);
+    const isUnix = this.address.family === "unix";
+    this.#local ??= partsOf(isUnix ? this.address : io.localAddress);
+    return this.#local;
+  }
+
+  /** Peers on unix sockets have no name of their own: as in Envoy they bear the listener's path. */
+  remoteOf(io: IoHandle): AddressParts {
+    return this.address.family === "unix" ? this.localOf(io) : partsOf(io.remoteAddress);
+  }
+}
+
+/** What is known of a connection that was just accepted at `place`. */
 export function connectionInfoOf(
   io: IoHandle,
-  target: SocketAddress,
+  place: ListenPlace,
   id: number,
   nowMs: number,
 ): ConnectionInfo {
-  const isUnix = target.family === "unix";
-  const remote = partsOf(isUnix ? target : io.remoteAddress);
-  return new ConnectionInfo(id, remote, partsOf(isUnix ? target : io.localAddress), nowMs);
+  return new ConnectionInfo(id, place.remoteOf(io), place.localOf(io), nowMs);
 }
 
-function partsOf(address: SocketAddress): { text: string; ip: string; port: number } {
+function partsOf(address: SocketAddress): AddressParts {
   return { text: socketAddressText(address), ip: address.address, port: address.port };
 }

@@ -3,7 +3,7 @@ import { FakeTime } from "../../test/fake-time.ts";
 import { Clock } from "../core/clock.ts";
 import { TimerWheel } from "../core/timer-wheel.ts";
 import type { NetworkFilter } from "../filter/network-filter.ts";
-import { connectionInfoOf, socketAddressText, toListenAddress } from "./addresses.ts";
+import { connectionInfoOf, ListenPlace, socketAddressText, toListenAddress } from "./addresses.ts";
 import { Connection } from "./connection.ts";
 import { FakeIo } from "./fake-io-for-test.ts";
 
@@ -49,7 +49,7 @@ class World {
         this.closedCount += 1;
       },
     };
-    const info = connectionInfoOf(this.io, this.io.localAddress, 7, clock.nowMs);
+    const info = connectionInfoOf(this.io, new ListenPlace(this.io.localAddress), 7, clock.nowMs);
     this.connection = new Connection(info, this.io, owner, timers, () => clock.nowMs);
     this.connection.setFilter(this.filter);
   }
@@ -205,13 +205,31 @@ test("that breaks is closed by the peer", () => {
 
 test("a peer on a unix socket bears the listener's path", () => {
   const target = { address: "/run/a.sock", port: 0, family: "unix" } as const;
-  const info = connectionInfoOf(new FakeIo(), target, 7, 0);
+  const info = connectionInfoOf(new FakeIo(), new ListenPlace(target), 7, 0);
   expect([info.remoteAddress, info.remoteIp, info.remotePort]).toEqual([
     "/run/a.sock",
     "/run/a.sock",
     0,
   ]);
   expect(info.localAddress).toBe("/run/a.sock");
+});
+
+test("a socket is asked for its own address only where connections may have different ones", () => {
+  const askedAt = (address: string): number => {
+    const place = new ListenPlace({ address, port: 0, family: "ipv4" });
+    let asked = 0;
+    const io = Object.defineProperty(new FakeIo(), "localAddress", {
+      get: () => {
+        asked += 1;
+        return { address: "127.0.0.1", port: 10_000, family: "ipv4" };
+      },
+    });
+    for (let i = 0; i < 3; i += 1) {
+      expect(connectionInfoOf(io, place, 7, 0).localAddress).toBe("127.0.0.1:10000");
+    }
+    return asked;
+  };
+  expect([askedAt("127.0.0.1"), askedAt("0.0.0.0"), askedAt("::")]).toEqual([1, 3, 3]);
 });
 
 test("addresses are written as in logs", () => {

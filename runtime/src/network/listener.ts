@@ -15,7 +15,7 @@ import type {
 } from "../engine/network-engine.ts";
 import type { NetworkFilterFactory } from "../filter/network-filter.ts";
 import type { StatsStore } from "../stats/store.ts";
-import { connectionInfoOf, toListenAddress } from "./addresses.ts";
+import { connectionInfoOf, ListenPlace, toListenAddress } from "./addresses.ts";
 import { ConnectionAdmission } from "./connection-admission.ts";
 import type { AdmissionContext } from "./connection-admission.ts";
 import { ConnectionGroup } from "./connection-group.ts";
@@ -189,13 +189,13 @@ export class Listener {
     for (const group of this.#leaving) group.closeNow();
   }
 
-  /** For the acceptors; `target` is what they are bound to. */
-  onAccept(io: IoHandle, target: SocketAddress): IoEvents | null {
+  /** For the acceptors; `place` is what they are bound to. */
+  onAccept(io: IoHandle, place: ListenPlace): IoEvents | null {
     this.#acceptedCount += 1;
-    return this.#isHolding() ? this.#hold(io, target) : this.#accept(io, target);
+    return this.#isHolding() ? this.#hold(io, place) : this.#accept(io, place);
   }
 
-  #accept(io: IoHandle, target: SocketAddress): Connection | null {
+  #accept(io: IoHandle, place: ListenPlace): Connection | null {
     const { clock, timers } = this.#context;
     const group = this.#group;
     if (!group.admission.admit()) return null;
@@ -209,7 +209,7 @@ export class Listener {
       return null;
     }
     if (this.config.keepAliveIdleSeconds > 0) io.setKeepAlive(this.config.keepAliveIdleSeconds);
-    const info = connectionInfoOf(io, target, this.#context.nextConnectionId(), clock.nowMs);
+    const info = connectionInfoOf(io, place, this.#context.nextConnectionId(), clock.nowMs);
     info.listenerName = this.config.name;
     info.filterChainName = group.chainName;
     const connection = new Connection(info, io, group, timers, this.#nowMs);
@@ -229,7 +229,7 @@ export class Listener {
   #serveHeld(): void {
     for (const held of this.#held.splice(0)) {
       if (held.isGone) continue;
-      const connection = this.#accept(held.io, held.target);
+      const connection = this.#accept(held.io, held.place);
       if (connection === null) {
         held.io.close();
         continue;
@@ -239,13 +239,13 @@ export class Listener {
     }
   }
 
-  #hold(io: IoHandle, target: SocketAddress): IoEvents | null {
+  #hold(io: IoHandle, place: ListenPlace): IoEvents | null {
     if (this.#held.length >= (this.#context.heldMax ?? HELD_MAX)) {
       this.#stats.cxOverflow.inc();
       return null;
     }
     io.readDisable(true);
-    const held = new HeldConnection(io, target);
+    const held = new HeldConnection(io, place);
     this.#held.push(held);
     return held;
   }
@@ -254,12 +254,12 @@ export class Listener {
 /** Takes the events of a connection until its listener opens. */
 class HeldConnection implements IoEvents {
   readonly io: IoHandle;
-  readonly target: SocketAddress;
+  readonly place: ListenPlace;
   isGone: boolean = false;
 
-  constructor(io: IoHandle, target: SocketAddress) {
+  constructor(io: IoHandle, place: ListenPlace) {
     this.io = io;
-    this.target = target;
+    this.place = place;
   }
 
   onConnect(): void {}
@@ -278,19 +278,19 @@ class HeldConnection implements IoEvents {
 /** One bound address of a listener. */
 class Acceptor implements ListenEvents {
   readonly #listener: Listener;
-  readonly #target: SocketAddress;
+  readonly #place: ListenPlace;
   readonly #settle: (problem: string) => void;
   readonly #logger: Logger;
   #isListening: boolean = false;
 
   constructor(
     listener: Listener,
-    target: SocketAddress,
+    address: SocketAddress,
     settle: (problem: string) => void,
     logger: Logger,
   ) {
     this.#listener = listener;
-    this.#target = target;
+    this.#place = new ListenPlace(address);
     this.#settle = settle;
     this.#logger = logger;
   }
@@ -301,12 +301,12 @@ class Acceptor implements ListenEvents {
   }
 
   onAccept(io: IoHandle): IoEvents | null {
-    return this.#listener.onAccept(io, this.#target);
+    return this.#listener.onAccept(io, this.#place);
   }
 
   onError(code: string): void {
-    const { address, port } = this.#target;
-    const where = this.#target.family === "unix" ? address : `${address}:${port}`;
+    const { address, family, port } = this.#place.address;
+    const where = family === "unix" ? address : `${address}:${port}`;
     if (this.#isListening) {
       this.#logger.log(LogLevel.Warning, `${this.#listener.config.name}: accept failed: ${code}`);
     } else this.#settle(`cannot bind ${where}: ${code}${advice(code)}`);
