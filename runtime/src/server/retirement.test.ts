@@ -2,12 +2,14 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Retirement } from "./retirement.ts";
 
 let connections: number;
+let drains: number;
 let progress: number[];
 let ended: string[];
 
 beforeEach(() => {
   vi.useFakeTimers();
   connections = 2;
+  drains = 0;
   progress = [];
   ended = [];
 });
@@ -19,6 +21,9 @@ afterEach(() => {
 function retire(drainTimeMs: number, shutdownMs: number): Retirement {
   const retirement = new Retirement({
     drainTimeMs,
+    onDrain: () => {
+      drains += 1;
+    },
     connections: () => connections,
     nowMs: () => Date.now(),
     onProgress: (count) => progress.push(count),
@@ -32,7 +37,10 @@ function retire(drainTimeMs: number, shutdownMs: number): Retirement {
 
 test("ends when the last connection has gone for good", () => {
   retire(60_000, 90_000);
+  // Listeners close first.
+  expect(drains).toBe(0);
   vi.advanceTimersByTime(2000);
+  expect(drains).toBe(1);
   connections = 0;
   vi.advanceTimersByTime(250);
   // One that stood in an accept queue.

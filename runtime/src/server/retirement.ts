@@ -4,6 +4,11 @@
 export interface RetirementOptions {
   /** --drain-time-s in milliseconds: what clients get to leave by themselves. */
   readonly drainTimeMs: number;
+  /**
+   * Asks clients to leave. Comes a moment after the listeners were told to close, so that those who
+   * leave do not come back to them.
+   */
+  readonly onDrain: () => void;
   /** Downstream connections that are left. */
   readonly connections: () => number;
   /** Monotonic milliseconds. */
@@ -37,7 +42,10 @@ export class Retirement {
     this.#deadlineMs = startMs + shutdownMs;
     const drainEndMs = startMs + Math.min(this.#options.drainTimeMs, shutdownMs);
     let wasEmpty = false;
+    let isDraining = false;
     this.#timer = setInterval(() => {
+      if (!isDraining) this.#options.onDrain();
+      isDraining = true;
       const connections = this.#options.connections();
       this.#options.onProgress(connections);
       // Twice, for what stood in accept queues at the first look.

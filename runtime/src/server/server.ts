@@ -92,6 +92,7 @@ export class Server {
     this.#takeover = new Takeover(options.takeover, this.#logger);
     this.#retirement = new Retirement({
       drainTimeMs: options.drainTimeMs,
+      onDrain: () => this.#drains.startSequence(false),
       connections: () => totalConnections(this.stats),
       nowMs: () => performance.now(),
       onProgress: (connections) => this.#takeover.tellProgress(connections),
@@ -341,7 +342,6 @@ export class Server {
       onTakenOver: (pid, shutdownMs) => {
         this.#logger.log(LogLevel.Info, `process ${pid} has taken over: draining`);
         this.#state = "DRAINING";
-        this.#drains.startSequence(false);
         this.#drains.stopListening(false);
         this.#retirement.start(pid, shutdownMs);
       },
