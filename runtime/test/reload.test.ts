@@ -260,6 +260,23 @@ describe("workers that die meanwhile", () => {
   });
 });
 
+test("SIGHUP during the start is not lost, and a burst of them is few reloads", async () => {
+  const path = scratch.write("envoy.yaml", rounds(0));
+  const admin = ["--admin-address-path", scratch.path("admin-address")];
+  const headgate = new HeadgateProcess(["-c", path, "--concurrency", "1", ...admin]);
+  running.push(headgate);
+  await headgate.waitFor(() => headgate.output.includes("initializing headgate"));
+  headgate.kill("SIGHUP");
+  await headgate.waitFor(async () => (await headgate.stat("server.reload_success")) === 1);
+  for (let i = 0; i < 100; i += 1) headgate.kill("SIGHUP");
+  await headgate.waitFor(async () => (await headgate.stat("server.reload_success")) > 1);
+  await headgate.waitFor(async () => {
+    const attempts = await headgate.stat("server.reload_attempt");
+    return attempts === (await headgate.stat("server.reload_success"));
+  });
+  expect(await headgate.stat("server.reload_attempt")).toBeLessThan(50);
+});
+
 test("--watch-config reloads when the file has changed", async () => {
   const headgate = await start(rounds(0), { flags: ["--watch-config"] });
   scratch.write("next.yaml", rounds(1));

@@ -2,13 +2,12 @@
 // prepared everywhere, puts it in force in all workers or leaves everything as it is. One change at
 // a time. Made by server.ts.
 import { ConfigErrors, describeProblem } from "../config/config-error.ts";
-import type { ConfigProblem } from "../config/config-error.ts";
 import type { LoadedDiscovery } from "../config/discovery-loader.ts";
 import type { ConfigSourceConfig } from "../config/snapshot.ts";
 import { translateClusters, translateListeners } from "../config/translate/translate-resources.ts";
 import { LogLevel } from "../core/logger.ts";
 import type { Logger } from "../core/logger.ts";
-import { FileSubscription } from "../xds/file-subscription.ts";
+import { FileSubscription, logWarnings } from "../xds/file-subscription.ts";
 import type { SubscriptionContext } from "../xds/file-subscription.ts";
 import { PathWatcher } from "../xds/path-watcher.ts";
 import { SubscriptionStats } from "../xds/subscription-stats.ts";
@@ -47,6 +46,7 @@ export class ConfigUpdates {
   #lds: FileSubscription | null;
   #cds: FileSubscription | null;
   #watcher: PathWatcher | null;
+  #isReloadWaiting: boolean = false;
   #queue: Promise<unknown>;
   #isStarted: boolean = false;
   #isClosed: boolean;
@@ -89,7 +89,7 @@ export class ConfigUpdates {
       const applier = new VersionApplier({
         ...this.#options,
         context,
-        onModuleChanged: (filename) => void this.#run(() => this.#reloadModule(filename)),
+        onModuleChanged: (filename) => this.#start(() => this.#reloadModule(filename)),
       });
       this.#applier = applier;
       const { lds, cds } = config.dynamic;
@@ -114,26 +114,33 @@ export class ConfigUpdates {
 
   /**
    * Reads the bootstrap again, and the modules of all plugins. What is wrong is logged, and nothing
-   * changes then; whether it is in force now.
+   * changes then.
    */
-  reload(reason: string): Promise<boolean> {
-    return this.#run(async () => {
-      const applier = this.#applier;
-      const state = applier?.state ?? null;
-      if (applier === null || state === null || this.#isClosed) return false;
-      this.#logger.log(LogLevel.Info, `reloading the configuration: ${reason}`);
-      this.#reloadStats.attempt.inc();
-      const problems = await this.#reload(applier, state);
-      if (problems.length > 0) {
-        this.#reloadStats.rejected.inc();
-        const held = `version ${applier.version} stays in force`;
-        this.#logger.log(LogLevel.Error, `reload refused, ${held}:\n${problems.join("\n")}`);
-        return false;
-      }
-      this.#reloadStats.onSuccess();
-      this.#logger.log(LogLevel.Info, `reloaded: version ${applier.version} is in force`);
-      return true;
+  reload(reason: string): void {
+    // One that waits for its turn will read what is there then.
+    if (this.#isReloadWaiting) return;
+    this.#isReloadWaiting = true;
+    this.#start(async () => {
+      this.#isReloadWaiting = false;
+      await this.#reload(reason);
     });
+  }
+
+  async #reload(reason: string): Promise<void> {
+    const applier = this.#applier;
+    const state = applier?.state ?? null;
+    if (applier === null || state === null || this.#isClosed) return;
+    this.#logger.log(LogLevel.Info, `reloading the configuration: ${reason}`);
+    this.#reloadStats.attempt.inc();
+    const problems = await this.#applyBootstrap(applier, state);
+    if (problems.length > 0) {
+      this.#reloadStats.rejected.inc();
+      const held = `version ${applier.version} stays in force`;
+      this.#logger.log(LogLevel.Error, `reload refused, ${held}:\n${problems.join("\n")}`);
+      return;
+    }
+    this.#reloadStats.onSuccess();
+    this.#logger.log(LogLevel.Info, `reloaded: version ${applier.version} is in force`);
   }
 
   /** The file of a module has changed: plugins that have it get the new one, or keep the old. */
@@ -163,7 +170,7 @@ export class ConfigUpdates {
     this.#applier?.close();
   }
 
-  async #reload(applier: VersionApplier, state: DesiredState): Promise<readonly string[]> {
+  async #applyBootstrap(applier: VersionApplier, state: DesiredState): Promise<readonly string[]> {
     let config: LoadedConfig;
     try {
       config = await loadConfig(this.#options.options, 1, state.bootstrap.loaded.schema);
@@ -175,7 +182,7 @@ export class ConfigUpdates {
     if (fixed.length > 0) return fixed;
     const problems = await applier.apply(withBootstrap(state, config), { reread: "all" });
     if (problems.length > 0) return problems;
-    this.#warn(config.warnings);
+    logWarnings(this.#logger, config.warnings);
     this.#options.mainStats.startFlushing(config.statsFlushIntervalMs);
     this.#options.onReload(config);
     return [];
@@ -186,7 +193,7 @@ export class ConfigUpdates {
     const { configPath, watchConfig } = this.#options.options;
     if (!watchConfig || configPath === "" || this.#isClosed) return;
     const target = { path: configPath, watchedDirectory: "" };
-    this.#watcher = new PathWatcher(target, () => void this.reload(`${configPath} has changed`));
+    this.#watcher = new PathWatcher(target, () => this.reload(`${configPath} has changed`));
   }
 
   #subscriptionContext(config: LoadedConfig): SubscriptionContext {
@@ -196,7 +203,7 @@ export class ConfigUpdates {
       logger: this.#logger,
       rejectUnknownFields: options.rejectUnknownDynamicFields,
       onUnknownFields: (count) => mainStats.server.server.dynamic_unknown_fields.add(count),
-      enqueue: (change) => void this.#run(change),
+      enqueue: (change) => this.#start(change),
     };
   }
 
@@ -228,7 +235,7 @@ export class ConfigUpdates {
         isStart: !this.#isStarted,
       });
       this.rejectedListeners.set(discovery, problems);
-      if (problems.length === 0) this.#warn(warnings);
+      if (problems.length === 0) logWarnings(this.#logger, warnings);
       return problems;
     } catch (error) {
       if (!(error instanceof ConfigErrors)) throw error;
@@ -273,12 +280,16 @@ export class ConfigUpdates {
   #withClusters(state: DesiredState, discovery: LoadedDiscovery): DesiredState {
     const { ignoreUnsupported } = this.#options.options;
     const { value, warnings } = translateClusters(discovery, { ignoreUnsupported });
-    this.#warn(warnings);
+    logWarnings(this.#logger, warnings);
     return withDynamicClusters(state, value, discovery.versionInfo);
   }
 
-  #warn(warnings: readonly ConfigProblem[]): void {
-    for (const warning of warnings) this.#logger.log(LogLevel.Warning, describeProblem(warning));
+  /** Our own mistakes end here: what is in force goes on. */
+  #start(change: () => Promise<unknown>): void {
+    this.#run(change).catch((error: unknown) => {
+      const text = error instanceof Error ? error.stack : String(error);
+      this.#logger.log(LogLevel.Critical, `an update failed by a fault of ours: ${text}`);
+    });
   }
 
   #run<T>(change: () => Promise<T>): Promise<T> {

@@ -7,7 +7,7 @@ import { translateAssignment } from "../config/translate/translate-resources.ts"
 import type { EdsConfig } from "../config/snapshot.ts";
 import type { StatsAggregate } from "../stats/aggregate.ts";
 import { membershipOf } from "../upstream/dns-resolver.ts";
-import { FileSubscription } from "../xds/file-subscription.ts";
+import { FileSubscription, logWarnings } from "../xds/file-subscription.ts";
 import type { SubscriptionContext } from "../xds/file-subscription.ts";
 import { SubscriptionStats } from "../xds/subscription-stats.ts";
 
@@ -121,7 +121,7 @@ export class EdsAssignments {
     scope: string,
     discovery: LoadedDiscovery,
   ): readonly string[] {
-    const { stats, ignoreUnsupported, onMembership } = this.#options;
+    const { context, stats, ignoreUnsupported, onMembership } = this.#options;
     // The words are Envoy's.
     if (discovery.errors !== null) throw discovery.errors;
     if (discovery.resources.length === 0) {
@@ -138,7 +138,8 @@ export class EdsAssignments {
       const message = `Unexpected EDS cluster (expecting ${serviceName}): ${found}`;
       return [`${node?.where("cluster_name")}: ${message}`];
     }
-    const { value: localities } = translateAssignment(discovery, { ignoreUnsupported });
+    const { value: localities, warnings } = translateAssignment(discovery, { ignoreUnsupported });
+    logWarnings(context.logger, warnings);
     const membership = membershipOf(entry.cluster, localities);
     entry.discovery = discovery;
     entry.lastUpdated = new Date().toISOString();

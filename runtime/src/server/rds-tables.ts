@@ -6,7 +6,7 @@ import { rdsOf } from "../config/translate/rds-of.ts";
 import { translateRouteTables } from "../config/translate/translate-resources.ts";
 import type { DynamicRouteTable, RdsConfig, RouteTableConfig } from "../config/snapshot.ts";
 import type { StatsAggregate } from "../stats/aggregate.ts";
-import { FileSubscription } from "../xds/file-subscription.ts";
+import { FileSubscription, logWarnings } from "../xds/file-subscription.ts";
 import type { SubscriptionContext } from "../xds/file-subscription.ts";
 import { SubscriptionStats } from "../xds/subscription-stats.ts";
 
@@ -180,8 +180,11 @@ export class RdsTables {
     discovery: LoadedDiscovery,
     users: readonly RdsConfig[],
   ): ReadonlyMap<string, RouteTableConfig> {
-    const { ignoreUnsupported, clusterNames } = this.#options;
-    return translateRouteTables(discovery, { ignoreUnsupported }, users, clusterNames()).value;
+    const { context, ignoreUnsupported, clusterNames } = this.#options;
+    const options = { ignoreUnsupported };
+    const { value, warnings } = translateRouteTables(discovery, options, users, clusterNames());
+    logWarnings(context.logger, warnings);
+    return value;
   }
 
   #revise(key: string, table: RouteTableConfig | null): DynamicRouteTable {

@@ -32,7 +32,7 @@ export async function serve(
     return 0;
   }
   signals.onReopen = () => server.reopenLogs();
-  signals.onReload = () => server.reload("caught SIGHUP");
+  signals.setReload(() => server.reload("caught SIGHUP"));
   if (options.mode === "init_only") {
     await server.terminate();
     return 0;
@@ -82,12 +82,14 @@ function openLog(options: ServerOptions): ProcessLog | null {
 class Signals {
   readonly ended: Promise<string>;
   onReopen: () => void;
-  onReload: () => void;
+  #onReload: (() => void) | null;
+  #isReloadAsked: boolean;
   readonly #handlers: Map<NodeJS.Signals, () => void>;
 
   constructor() {
     this.onReopen = (): void => {};
-    this.onReload = (): void => {};
+    this.#onReload = null;
+    this.#isReloadAsked = false;
     this.#handlers = new Map();
     this.ended = new Promise((resolve) => {
       for (const signal of ["SIGTERM", "SIGINT"] as const) {
@@ -95,7 +97,16 @@ class Signals {
       }
     });
     this.#add("SIGUSR1", () => this.onReopen());
-    this.#add("SIGHUP", () => this.onReload());
+    this.#add("SIGHUP", () => {
+      this.#isReloadAsked = true;
+      this.#onReload?.();
+    });
+  }
+
+  /** What SIGHUP does from now on; one that came during the start is heard now. */
+  setReload(onReload: () => void): void {
+    this.#onReload = onReload;
+    if (this.#isReloadAsked) onReload();
   }
 
   /** From now on a signal ends the process as if nobody had asked for it. */

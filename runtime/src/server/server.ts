@@ -172,7 +172,7 @@ export class Server {
 
   /** SIGHUP: reads the configuration again. */
   reload(reason: string): void {
-    void this.#updates.reload(reason);
+    this.#updates.reload(reason);
   }
 
   /** When the first process of this base id started, in milliseconds since 1970. */

@@ -2,6 +2,7 @@
 // what became of it. Made by server/ for LDS, CDS, and each RDS and EDS resource.
 import { existsSync } from "node:fs";
 import { ConfigErrors, describeProblem } from "../config/config-error.ts";
+import type { ConfigProblem } from "../config/config-error.ts";
 import { loadDiscovery } from "../config/discovery-loader.ts";
 import type { LoadedDiscovery } from "../config/discovery-loader.ts";
 import type { Schema } from "../config/schema.ts";
@@ -40,13 +41,18 @@ export class FileSubscription {
   readonly #context: SubscriptionContext;
   readonly #options: SubscriptionOptions;
   readonly #watcher: PathWatcher;
+  #isWaiting: boolean;
   #isClosed: boolean;
 
   constructor(context: SubscriptionContext, options: SubscriptionOptions) {
     this.#context = context;
     this.#options = options;
+    this.#isWaiting = false;
     this.#isClosed = false;
     this.#watcher = new PathWatcher(options.source, () => {
+      // One that waits for its turn will read what is there then.
+      if (this.#isWaiting) return;
+      this.#isWaiting = true;
       context.enqueue(() => this.poll());
     });
   }
@@ -54,6 +60,7 @@ export class FileSubscription {
   /** Reads the file and applies it. A file that is not there changes nothing. */
   async poll(): Promise<void> {
     const { source, stats, kind } = this.#options;
+    this.#isWaiting = false;
     if (this.#isClosed || !existsSync(source.path)) return;
     stats.attempt.inc();
     const discovery = await this.#load();
@@ -81,9 +88,7 @@ export class FileSubscription {
     try {
       const input = { path: source.path, schema, prefix, typeName, rejectUnknownFields };
       const discovery = await loadDiscovery(input);
-      for (const warning of discovery.warnings) {
-        this.#log(LogLevel.Warning, describeProblem(warning));
-      }
+      logWarnings(this.#context.logger, discovery.warnings);
       if (discovery.unknownFieldCount > 0) onUnknownFields(discovery.unknownFieldCount);
       return discovery;
     } catch (error) {
@@ -106,6 +111,11 @@ export class FileSubscription {
   #log(level: LogLevel, text: string): void {
     this.#context.logger.log(level, text);
   }
+}
+
+/** What was let pass in a response. */
+export function logWarnings(logger: Logger, warnings: readonly ConfigProblem[]): void {
+  for (const warning of warnings) logger.log(LogLevel.Warning, describeProblem(warning));
 }
 
 function joined(problems: readonly string[]): string {

@@ -68,6 +68,13 @@ const weighted = { clusters: [{ name: "up", weight: 1 }] };
 const traceable = { traceable_filter: {} };
 const strictDns = { type: "STRICT_DNS", load_assignment: assignment(endpoint("a.example")) };
 
+const node = { id: "n", cluster: "c" };
+const file: Fields = { path_config_source: { path: "/dev/null" } };
+
+function edsCluster(eds_cluster_config: Fields): Fields {
+  return { name: "up", type: "EDS", eds_cluster_config };
+}
+
 interface Context {
   /** The message with what it must have. */
   readonly base: Fields;
@@ -178,6 +185,30 @@ const contexts: Readonly<Record<string, Context>> = {
   [`${MANAGER}.HttpConnectionManager.InternalAddressConfig`]: {
     base: {},
     place: (m) => boot({ hcm: { internal_address_config: m } }),
+  },
+  [`${MANAGER}.Rds`]: {
+    base: { route_config_name: "r", config_source: file },
+    place: (rds) => boot({ bootstrap: { node }, hcm: { route_config: undefined, rds } }),
+  },
+  [`${CONFIG}.core.v3.ConfigSource`]: {
+    base: file,
+    place: (config_source) =>
+      boot({
+        bootstrap: { node },
+        hcm: { route_config: undefined, rds: { route_config_name: "r", config_source } },
+      }),
+  },
+  [`${CONFIG}.core.v3.PathConfigSource`]: {
+    base: { path: "/dev/null" },
+    place: (path_config_source) =>
+      boot({
+        bootstrap: { node },
+        clusters: [edsCluster({ eds_config: { path_config_source } })],
+      }),
+  },
+  [`${CONFIG}.cluster.v3.Cluster.EdsClusterConfig`]: {
+    base: { eds_config: file },
+    place: (m) => boot({ bootstrap: { node }, clusters: [edsCluster(m)] }),
   },
   [`${CONFIG}.core.v3.CidrRange`]: {
     base: { address_prefix: "10.0.0.0", prefix_len: 8 },
@@ -565,6 +596,10 @@ const messageValues: Readonly<Record<string, unknown>> = {
   [`${CONFIG}.cluster.v3.CircuitBreakers`]: { thresholds: [{ max_connections: 7 }] },
   [`${CONFIG}.cluster.v3.CircuitBreakers.Thresholds`]: { max_connections: 7 },
   [`${CONFIG}.cluster.v3.UpstreamConnectionOptions`]: { tcp_keepalive: {} },
+  [`${CONFIG}.cluster.v3.Cluster.EdsClusterConfig`]: { eds_config: file },
+  [`${CONFIG}.core.v3.ConfigSource`]: { path_config_source: { path: "/dev/zero" } },
+  [`${CONFIG}.core.v3.PathConfigSource`]: { path: "/dev/zero" },
+  [`${CONFIG}.core.v3.WatchedDirectory`]: { path: "/" },
   [`${CONFIG}.endpoint.v3.ClusterLoadAssignment`]: assignment(endpoint("127.0.0.7")),
   [`${CONFIG}.endpoint.v3.LocalityLbEndpoints`]: { priority: 1 },
   [`${CONFIG}.endpoint.v3.LbEndpoint`]: endpoint("127.0.0.7"),

@@ -16,6 +16,7 @@ import type { TranslationOptions } from "./translation.ts";
 /** What a response becomes. */
 export interface Translated<T> {
   readonly value: T;
+  /** Beside those of the response itself. */
   readonly warnings: readonly ConfigProblem[];
 }
 
@@ -82,5 +83,5 @@ function translate<T>(
   const unread = discovery.unreadFields();
   const isIgnoring = options.ignoreUnsupported;
   throwProblems([discovery.errors, problems.errors()], isIgnoring ? [] : unread);
-  return { value, warnings: [...discovery.warnings, ...problems.warnings(), ...unread] };
+  return { value, warnings: [...problems.warnings(), ...unread] };
 }
