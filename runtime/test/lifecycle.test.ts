@@ -475,6 +475,7 @@ describe("logs and flags", () => {
 
   test("--log-format json writes an object a line", async () => {
     const headgate = await start(undefined, { flags: ["--log-format", "json"] });
+    await headgate.waitFor(() => headgate.output.includes("starting main dispatch loop"));
     const lines = headgate.output
       .trim()
       .split("\n")
