@@ -345,8 +345,11 @@ describe("a bad file", () => {
     expect(errors).toContain('"details": "');
     expect(errors).toContain("no filter chains specified");
     expect(await headgate.admin("/listeners")).not.toContain("second");
+    const version = await headgate.stat("server.config_version");
     await change(headgate, "lds", () => put("lds", "l0", dynamicListener()));
     expect(await states()).toBe(before);
+    // What is in force came again: workers are not asked.
+    expect(await headgate.stat("server.config_version")).toBe(version);
     await change(headgate, "lds", () => put("lds", "l1", dynamicListener(), second));
     expect((await get(headgate, "second")).text).toBe("up 0");
   });

@@ -9,7 +9,7 @@ import type { DynamicRouteTable, ListenerConfig, Snapshot } from "../config/snap
 import type { StatsAggregate } from "../stats/aggregate.ts";
 import type { SubscriptionContext } from "../xds/file-subscription.ts";
 import { placeOf, problemAt } from "./config-loading.ts";
-import type { DesiredState } from "./desired-state.ts";
+import type { DesiredState, Held } from "./desired-state.ts";
 import { EdsAssignments } from "./eds-assignments.ts";
 import { ListenerManagerStats } from "./listener-manager-stats.ts";
 import type { MainStats } from "./main-stats.ts";
@@ -159,6 +159,12 @@ export class VersionApplier {
   ): Promise<readonly string[]> {
     const { pool, mainStats, runtime, inherited } = this.#options;
     const positions = lds ?? this.#lds;
+    if (reread !== "all" && reread.size === 0 && isSameState(this.#state, next)) {
+      // Nothing for the workers; only versions and places in files may have moved.
+      this.#lds = positions;
+      this.#state = next;
+      return [];
+    }
     const snapshot = await this.#assemble(next);
     if (!("version" in snapshot)) return snapshot;
     const modules = await this.#modules.load(snapshot, reread);
@@ -248,6 +254,17 @@ export class VersionApplier {
     this.#moduleWatches.follow(snapshot.plugins);
     this.#options.stats.store.gauge("server.config_version").set(version);
   }
+}
+
+/** The same resources in the same order, as far as their settings go. */
+function isSameState(state: DesiredState | null, next: DesiredState): boolean {
+  if (state === null || state.bootstrap !== next.bootstrap) return false;
+  return isSameList(state.listeners, next.listeners) && isSameList(state.clusters, next.clusters);
+}
+
+function isSameList(before: readonly Held<unknown>[], next: readonly Held<unknown>[]): boolean {
+  if (before.length !== next.length) return false;
+  return next.every((held, at) => held.fingerprint === before[at]?.fingerprint);
 }
 
 function namesOf(resources: readonly { readonly config: { readonly name: string } }[]): string[] {

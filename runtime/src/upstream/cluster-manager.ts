@@ -24,11 +24,14 @@ export class ClusterManager {
   readonly #stats: ManagerStats | null;
   #clusters: ReadonlyMap<string, Cluster>;
   #isClosed: boolean = false;
+  /** Of configurations in force: each update compares them all. */
+  readonly #fingerprints: WeakMap<ClusterConfig, string>;
 
   constructor(context: UpstreamContext) {
     this.#context = context;
     this.#stats = context.ownsClusterStats ? makeStats(context) : null;
     this.#clusters = new Map();
+    this.#fingerprints = new WeakMap();
   }
 
   /** The clusters that are in force, for admin. */
@@ -51,7 +54,7 @@ export class ClusterManager {
     const clusters = new Map<string, Cluster>();
     for (const config of configs) {
       const current = this.#clusters.get(config.name);
-      const isSame = current !== undefined && isSameConfig(current.config, config);
+      const isSame = current !== undefined && this.#isSameConfig(current.config, config);
       clusters.set(config.name, isSame ? current : new Cluster(config, this.#context));
     }
     return { clusters, memberships };
@@ -63,9 +66,9 @@ export class ClusterManager {
     this.#clusters = prepared.clusters;
     for (const membership of prepared.memberships) {
       const cluster = prepared.clusters.get(membership.cluster);
-      if (cluster !== undefined && hostsDiffer(cluster, membership)) {
-        cluster.setMembership(membership);
-      }
+      if (cluster === undefined) continue;
+      const isKept = old.get(membership.cluster) === cluster;
+      if (!isKept || hostsDiffer(cluster, membership)) cluster.setMembership(membership);
     }
     this.#count(old, prepared.clusters);
     for (const [name, cluster] of old) {
@@ -90,6 +93,16 @@ export class ClusterManager {
     if (this.#isClosed) return;
     this.#isClosed = true;
     for (const cluster of this.#clusters.values()) cluster.close();
+  }
+
+  /** By value: snapshots arrive as clones. */
+  #isSameConfig(current: ClusterConfig, next: ClusterConfig): boolean {
+    let text = this.#fingerprints.get(current);
+    if (text === undefined) {
+      text = fingerprint(current);
+      this.#fingerprints.set(current, text);
+    }
+    return text === fingerprint(next);
   }
 
   #count(old: ReadonlyMap<string, Cluster>, next: ReadonlyMap<string, Cluster>): void {
@@ -119,14 +132,7 @@ function makeStats(context: UpstreamContext): ManagerStats {
   };
 }
 
-/**
- * By value: snapshots arrive as clones. `where` may move with the file, and static hosts come as
- * a membership.
- */
-function isSameConfig(a: ClusterConfig, b: ClusterConfig): boolean {
-  return fingerprint(a) === fingerprint(b);
-}
-
+/** `where` may move with the file, and static hosts come as a membership. */
 function fingerprint(config: ClusterConfig): string {
   return JSON.stringify(config, (key: string, value: unknown): unknown => {
     if (key === "where" || key === "localities") return undefined;
@@ -136,6 +142,6 @@ function fingerprint(config: ClusterConfig): string {
 
 function hostsDiffer(cluster: Cluster, membership: ClusterMembership): boolean {
   const now = cluster.hostSet.hosts;
-  if (now.length !== membership.hosts.length || now.length === 0) return true;
+  if (now.length !== membership.hosts.length) return true;
   return JSON.stringify(now.map((host) => host.config)) !== JSON.stringify(membership.hosts);
 }
