@@ -53,9 +53,9 @@ type CollectGarbage = (options: { type: "major"; flavor: "last-resort" }) => voi
 
 /** Collects this thread's garbage and gives its pages back to the system. */
 export function shrinkHeap(): void {
-  // The function exists in contexts that are made while the flag is on.
+  // The function exists in contexts that are made while the flag is on, which is the process': it
+  // stays on, or threads that shrink at the same time would turn it off for one another.
   setFlagsFromString("--expose-gc");
   const collect = runInNewContext("globalThis.gc") as CollectGarbage | undefined;
-  setFlagsFromString("--no-expose-gc");
   collect?.({ type: "major", flavor: "last-resort" });
 }
