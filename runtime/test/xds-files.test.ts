@@ -375,6 +375,40 @@ describe("a bad file", () => {
   });
 });
 
+test("a reload of the bootstrap leaves what came by xDS, and takes part in it", async () => {
+  putAll();
+  const config = (name: string): object => ({
+    ...bootstrap(),
+    static_resources: {
+      listeners: [dynamicListener("static", { server_name: name, stat_prefix: "static" })],
+      clusters: [edsCluster({ name: "more" })],
+    },
+  });
+  const headgate = await start(config("one"));
+  const target = await headgate.listener();
+  const reloads = async (): Promise<boolean> => {
+    return (await headgate.stat("server.reload_success")) === 1;
+  };
+  scratch.write("envoy.yaml", config("two"));
+  headgate.kill("SIGHUP");
+  await headgate.waitFor(reloads, "the reload");
+  const answer = await fetch(`http://${await headgate.listener("static")}/`);
+  expect(answer.headers.get("server")).toBe("two");
+  expect(answer.headers.get("x-round")).toBe("0");
+  expect(await headgate.listener()).toBe(target);
+  // One subscription for both listeners, and it goes on: its stats have the first one's name.
+  const scope = "http.static.rds.table.update_success";
+  expect(await headgate.stat(scope)).toBe(1);
+  put("rds", "r1", table("1"));
+  await headgate.waitFor(async () => (await headgate.stat(scope)) === 2, "the routes");
+  expect((await get(headgate)).round).toBe("1");
+  expect((await get(headgate, "static")).round).toBe("1");
+  // The cluster that the reload has kept hears of its hosts, too.
+  put("eds", "e1", hosts(ports[1] as number));
+  await headgate.waitFor(async () => (await headgate.stat("cluster.more.update_success")) === 2);
+  expect(await headgate.admin("/clusters")).toContain(`more::127.0.0.1:${ports[1]}::`);
+});
+
 describe("admin", () => {
   test("shows what came, with its version", async () => {
     putAll();
@@ -405,6 +439,14 @@ describe("admin", () => {
     expect(of("EndpointsConfigDump")).toMatchObject({
       dynamic_endpoint_configs: [{ endpoint_config: { cluster_name: "service" } }],
     });
+    await change(headgate, "lds", () => put("lds", "l1"));
+    const listeners = async (): Promise<string> =>
+      await headgate.admin("/config_dump?resource=dynamic_listeners");
+    expect(JSON.parse(await listeners())).toMatchObject({
+      configs: [{ name: "main", draining_state: { version_info: "l0" } }],
+    });
+    // The drain time is 2 s.
+    await headgate.waitFor(async () => (await listeners()) === "{}\n", "the end of the drain");
     const clusters = await headgate.admin("/clusters");
     expect(clusters).toContain("up::added_via_api::true\n");
     expect(clusters).toContain("up::eds_service_name::service\n");

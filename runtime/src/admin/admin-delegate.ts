@@ -131,8 +131,10 @@ export interface DumpError {
 
 export interface DynamicListenerItem {
   readonly name: string;
-  /** Null = it was never good. */
+  /** Null = it is not in force. */
   readonly active: DynamicDumpItem | null;
+  /** Its connections leave: it was removed or replaced. */
+  readonly draining: DynamicDumpItem | null;
   readonly error: DumpError | null;
 }
 

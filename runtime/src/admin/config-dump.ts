@@ -5,6 +5,7 @@ import type {
   AdminDelegate,
   ConfigDumpItem,
   DumpError,
+  DynamicDumpItem,
   DynamicListenerItem,
   JsonObject,
   JsonValue,
@@ -107,12 +108,14 @@ function endpointsDump(dump: AdminConfigDump, isWanted: (name: string) => boolea
   });
 }
 
-function dynamicListenerJson({ name, active, error }: DynamicListenerItem): JsonObject {
+function dynamicListenerJson(item: DynamicListenerItem): JsonObject {
+  const { name, active, draining, error } = item;
+  const stateOf = (state: DynamicDumpItem): JsonObject =>
+    itemJson(state, "listener", "listener.v3.Listener");
   return {
     name,
-    ...(active === null
-      ? {}
-      : { active_state: itemJson(active, "listener", "listener.v3.Listener") }),
+    ...(active === null ? {} : { active_state: stateOf(active) }),
+    ...(draining === null ? {} : { draining_state: stateOf(draining) }),
     ...(error === null ? {} : { error_state: errorJson(error) }),
   };
 }

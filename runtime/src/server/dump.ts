@@ -41,7 +41,11 @@ export function configDump(config: LoadedConfig | null, updates: ConfigUpdates):
     clustersVersion: state?.cdsVersion ?? "",
     listenersVersion: state?.ldsVersion ?? "",
     dynamicClusters: clusters.filter((held) => held.isDynamic).map(itemOf),
-    dynamicListeners: dynamicListeners(listeners, updates.rejectedListeners.list),
+    dynamicListeners: dynamicListeners(
+      listeners,
+      updates.applier?.drainingListeners ?? [],
+      updates.rejectedListeners.list,
+    ),
     dynamicRoutes: dynamicRoutes(updates),
     endpoints: () => endpointsOf(updates),
   };
@@ -55,21 +59,30 @@ function jsonOf(node: ConfigNode): JsonObject {
   return redacted(node.toProtoJson() as JsonValue) as JsonObject;
 }
 
-/** Those in force, then those that never were. */
+/** Those in force, then those that leave or never came. */
 function dynamicListeners(
   listeners: readonly HeldNode[],
+  leaving: readonly HeldNode[],
   rejected: readonly RejectedListener[],
 ): DynamicListenerItem[] {
+  const active = new Map(dynamicOnly(listeners).map((held) => [nameOf(held), itemOf(held)]));
+  const draining = new Map(dynamicOnly(leaving).map((held) => [nameOf(held), itemOf(held)]));
   const errors = new Map(rejected.map((one) => [one.name, errorOf(one)]));
-  const items = listeners
-    .filter((held) => held.isDynamic)
-    .map((held): DynamicListenerItem => {
-      const { name } = held.resource.config;
-      const error = errors.get(name) ?? null;
-      errors.delete(name);
-      return { name, active: itemOf(held), error };
-    });
-  return [...items, ...[...errors].map(([name, error]) => ({ name, active: null, error }))];
+  const names = new Set([...active.keys(), ...draining.keys(), ...errors.keys()]);
+  return [...names].map((name) => ({
+    name,
+    active: active.get(name) ?? null,
+    draining: draining.get(name) ?? null,
+    error: errors.get(name) ?? null,
+  }));
+}
+
+function dynamicOnly(listeners: readonly HeldNode[]): HeldNode[] {
+  return listeners.filter((held) => held.isDynamic);
+}
+
+function nameOf({ resource }: HeldNode): string {
+  return resource.config.name;
 }
 
 function errorOf({ node, versionInfo, lastUpdateAttempt, details }: RejectedListener): DumpError {

@@ -1,4 +1,5 @@
-// Counts what updates do to listeners, by Envoy's names. Called by version-applier.ts.
+// Counts what updates do to listeners, by Envoy's names, and knows which ones drain. Called by
+// version-applier.ts.
 import type { ListenerResource } from "../config/translate/assemble-snapshot.ts";
 import type { ListenerConfig } from "../config/snapshot.ts";
 import type { ServerStats } from "../stats/server-stats.ts";
@@ -12,12 +13,19 @@ export class ListenerManagerStats {
   readonly #workers: number;
   readonly #drainTimeMs: number;
   readonly #timers: Set<NodeJS.Timeout>;
+  readonly #draining: Set<Held<ListenerResource>>;
 
   constructor(stats: ServerStats, workers: number, drainTimeMs: number) {
     this.#stats = stats;
     this.#workers = workers;
     this.#drainTimeMs = drainTimeMs;
     this.#timers = new Set();
+    this.#draining = new Set();
+  }
+
+  /** Listeners that were removed, or replaced as a whole, not longer ago than the drain time. */
+  get draining(): readonly Held<ListenerResource>[] {
+    return [...this.#draining];
   }
 
   /** `next` is in force in place of `before`. */
@@ -36,12 +44,12 @@ export class ListenerManagerStats {
       counters.listener_modified.inc();
       const isInPlace = withoutChains(was) === withoutChains(held);
       if (isInPlace) counters.listener_in_place_updated.inc();
-      this.#drain(isInPlace ? "total_filter_chains_draining" : "total_listeners_draining");
+      this.#drain(isInPlace ? null : was);
     }
     for (const held of before) {
       if (names.has(nameOf(held))) continue;
       counters.listener_removed.inc();
-      this.#drain("total_listeners_draining");
+      this.#drain(held);
     }
     this.#stats.listenerManagerGauges.total_listeners_active.set(next.length);
   }
@@ -51,12 +59,16 @@ export class ListenerManagerStats {
     this.#timers.clear();
   }
 
-  /** As Envoy: for the whole drain time, however soon connections end. */
-  #drain(name: "total_filter_chains_draining" | "total_listeners_draining"): void {
-    const gauge = this.#stats.listenerManagerGauges[name];
+  /** As Envoy: for the whole drain time, however soon connections end. Null: only its chains. */
+  #drain(listener: Held<ListenerResource> | null): void {
+    const gauges = this.#stats.listenerManagerGauges;
+    const gauge =
+      listener === null ? gauges.total_filter_chains_draining : gauges.total_listeners_draining;
     gauge.inc();
+    if (listener !== null) this.#draining.add(listener);
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
+      if (listener !== null) this.#draining.delete(listener);
       gauge.dec();
     }, this.#drainTimeMs);
     timer.unref();

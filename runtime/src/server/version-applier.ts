@@ -4,6 +4,7 @@
 import { ConfigErrors } from "../config/config-error.ts";
 import type { PositionIndex } from "../config/position-index.ts";
 import { assembleSnapshot } from "../config/translate/assemble-snapshot.ts";
+import type { ListenerResource } from "../config/translate/assemble-snapshot.ts";
 import { listenersMax } from "../config/sizes.ts";
 import type { DynamicRouteTable, ListenerConfig, Snapshot } from "../config/snapshot.ts";
 import type { StatsAggregate } from "../stats/aggregate.ts";
@@ -110,6 +111,11 @@ export class VersionApplier {
   /** What is in force; null before the first version. */
   get state(): DesiredState | null {
     return this.#state;
+  }
+
+  /** Listeners that were removed or replaced, for the drain time. */
+  get drainingListeners(): readonly Held<ListenerResource>[] {
+    return this.#listenerStats.draining;
   }
 
   /** Counts the versions that were in force. */
