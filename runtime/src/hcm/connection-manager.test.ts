@@ -494,6 +494,18 @@ describe("a connection", () => {
     expect(w.counts()).toMatchObject({ cx_max_requests_reached: 1, cx_destroy_local: 1 });
   });
 
+  test("lets a client that pipelines on read its last answer before it closes", () => {
+    const w = world({ config: { maxRequestsPerConnection: 1 } });
+    w.send(GET + GET);
+    w.router.respond(200, "ok");
+    w.pump();
+    expect(w.io.sent).toContain("connection: close\r\n");
+    expect(w.io.fate).toBe("open");
+    w.pass(1100);
+    expect(w.io.fate).toBe("reset");
+    expect(w.log.length).toBe(1);
+  });
+
   test("closes at once when the client asked for it and has its answer", () => {
     const w = world();
     w.send(GET.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n"));

@@ -456,7 +456,8 @@ export class ConnectionManager
       this.callbacks.closeAfterFin(delayedCloseTimeoutMs);
       return;
     }
-    const isSlow = this.#closesDelayed || this.#isDraining;
+    // Who sends on without waiting for answers would meet a reset, which could take the last one.
+    const isSlow = this.#closesDelayed || this.#isDraining || this.#rxBuffered > 0;
     this.callbacks.closeAfterFlush(isSlow && !this.isPeerGone ? delayedCloseTimeoutMs : 0);
   }
 }
