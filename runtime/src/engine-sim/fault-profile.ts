@@ -50,6 +50,14 @@ export const calmNetwork: FaultProfile = {
   resetDropsUnreadChance: 0,
 };
 
+/** Nothing goes wrong, through a small pipe: answers take a while to leave. */
+export const narrowNetwork: FaultProfile = {
+  ...calmNetwork,
+  latencyMs: [0, 10],
+  kernelBytes: [24, 1024],
+  shortReadChance: 0.2,
+};
+
 /** Bytes come in drops and late, but all of them come. */
 export const choppyNetwork: FaultProfile = {
   ...calmNetwork,

@@ -23,6 +23,9 @@ export class SimCore {
   readonly readArea: Buffer;
   /** Connections that exist, those included that close() lets drain. */
   readonly open: Set<Gatherer>;
+  /** The most that ever waited for the kernel on one connection that was accepted, connected. */
+  acceptedQueueMax: number = 0;
+  connectedQueueMax: number = 0;
   /** Sends to the kernel. */
   writeCalls: number = 0;
   /** How deep turns are nested now; 0 = outside. */

@@ -38,6 +38,7 @@ interface Piece {
 export class SimIo implements IoHandle, SocketOwner, Gatherer {
   readonly core: SimCore;
   readonly id: number;
+  readonly #isAccepted: boolean;
   #socket: SimSocket | null;
   #events: IoEvents;
   #state: State;
@@ -65,6 +66,7 @@ export class SimIo implements IoHandle, SocketOwner, Gatherer {
   constructor(core: SimCore, id: number, socket: SimSocket | null, remote: SocketAddress | null) {
     this.core = core;
     this.id = id;
+    this.#isAccepted = socket !== null;
     this.#socket = socket;
     this.#events = noEvents;
     this.#state = socket === null ? State.Connecting : State.Open;
@@ -140,12 +142,14 @@ export class SimIo implements IoHandle, SocketOwner, Gatherer {
     if (this.#readDisables > 0) return;
     if (this.#state !== State.Open && this.#state !== State.Failing) return;
     this.#scheduleUnread();
-    if (!this.#isReadEnded) this.#socket?.startReading();
+    if (!this.#isReadEnded && this.#unread === null) this.#socket?.startReading();
   }
 
   unread(bytes: Buffer): void {
     if (bytes.length === 0 || this.#state > State.Failing) return;
     this.#unread = this.#unread === null ? bytes : Buffer.concat([bytes, this.#unread]);
+    // Not before these are read: otherwise they would pile up.
+    this.#socket?.stopReading();
     this.#scheduleUnread();
   }
 
@@ -292,6 +296,9 @@ export class SimIo implements IoHandle, SocketOwner, Gatherer {
   #send(piece: Piece): void {
     this.#queue.push(piece);
     this.#queueBytes += piece.bytes.length;
+    const { core } = this;
+    if (this.#isAccepted) core.acceptedQueueMax = Math.max(core.acceptedQueueMax, this.#queueBytes);
+    else core.connectedQueueMax = Math.max(core.connectedQueueMax, this.#queueBytes);
     if (this.#queue.length === 1 && this.#socket !== null) {
       this.core.writeCalls += 1;
       this.#sendQueue();
@@ -380,6 +387,10 @@ export class SimIo implements IoHandle, SocketOwner, Gatherer {
       this.#deliver(bytes, bytes.length);
     }
     // The receiver may have put bytes back, disabled reading or closed.
+    if (this.#state > State.Failing) return;
+    if (this.#readDisables === 0 && this.#unread === null && !this.#isReadEnded) {
+      this.#socket?.startReading();
+    }
     if (!this.#isEndDue || this.#unread !== null || this.#readDisables > 0) return;
     this.#isEndDue = false;
     this.#deliverEnd();

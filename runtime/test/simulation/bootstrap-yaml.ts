@@ -36,9 +36,11 @@ const logFormat = [
 ].join("|");
 
 /** `edition` changes what may change while connections live: timeouts, filters' order, clusters. */
-export function bootstrapYaml(plan: RunPlan, edition: number, script: string | null): string {
+export function bootstrapYaml(plan: RunPlan, edition: number, guest: Uint8Array): string {
   const breakers = plan.has("smallBreakers");
   const lives = plan.has("shortLives");
+  // The end of a chunked answer waits until what is before it has left.
+  const timeouts = plan.downstream === "narrow" ? [40, 40, 40] : [edition % 2 === 0 ? 3 : 2, 5, 4];
   const clusters = [
     cluster("a", { buffer: plan.bufferBytes, edition, lives, more: "" }),
     cluster("b", {
@@ -88,14 +90,14 @@ static_resources:
             - name: all
               domains: ["*"]
               routes:
-              - { match: { prefix: /a }, route: { cluster: a, timeout: ${edition % 2 === 0 ? 3 : 2}s } }
-              - { match: { prefix: /b }, route: { cluster: b, timeout: 5s } }
-              - { match: { prefix: /c }, route: { cluster: c, timeout: 4s, idle_timeout: 2s } }
+              - { match: { prefix: /a }, route: { cluster: a, timeout: ${timeouts[0]}s } }
+              - { match: { prefix: /b }, route: { cluster: b, timeout: ${timeouts[1]}s } }
+              - { match: { prefix: /c }, route: { cluster: c, timeout: ${timeouts[2]}s, idle_timeout: 2s } }
               - { match: { prefix: /direct }, direct_response: { status: 418, body: { inline_string: teapot } } }
               - { match: { prefix: /redirect }, redirect: { path_redirect: /a } }
               - { match: { prefix: /lost }, route: { cluster: lost } }
           http_filters:
-${script === null ? "" : wasmFilter(script)}
+${plan.guestScript === "" ? "" : wasmFilter(plan.guestScript, guest)}
           - name: router
             typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router }
   clusters:
@@ -144,7 +146,7 @@ function thresholds(connections: number, pending: number, requests: number): str
   return `    circuit_breakers: { thresholds: [ { ${limits}, track_remaining: true } ] }`;
 }
 
-function wasmFilter(script: string): string {
+function wasmFilter(script: string, guest: Uint8Array): string {
   return `          - name: guest
             typed_config:
               "@type": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm
@@ -152,7 +154,7 @@ function wasmFilter(script: string): string {
                 name: guest
                 vm_config:
                   runtime: envoy.wasm.runtime.v8
-                  code: { local: { filename: GUEST } }
+                  code: { local: { inline_bytes: ${Buffer.from(guest).toString("base64")} } }
                   configuration:
                     "@type": type.googleapis.com/google.protobuf.StringValue
                     value: ${JSON.stringify(script)}`;

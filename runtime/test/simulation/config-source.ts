@@ -6,6 +6,7 @@ import { translateBootstrap } from "../../src/config/translate/translate-bootstr
 import { silentLogger } from "../../src/core/logger.ts";
 import { PluginModuleLoader } from "../../src/server/plugin-modules.ts";
 import type { CompiledModule } from "../../src/wasm/compiled-module.ts";
+import { compileGuest } from "../guests/compile.ts";
 import { bootstrapYaml } from "./bootstrap-yaml.ts";
 import type { RunPlan } from "./plan.ts";
 
@@ -20,7 +21,7 @@ const translation = {
   serviceCluster: "",
   serviceZone: "",
   fileFlushIntervalMs: 1000,
-  drainTimeMs: 10_000,
+  drainTimeMs: 30_000,
   drainStrategy: "gradual",
   ignoreUnsupported: false,
 } as const;
@@ -30,29 +31,38 @@ export class ConfigSource {
   readonly #loaded: Map<string, SimulatedConfig>;
   readonly #modules: PluginModuleLoader;
   #schema: Schema | undefined;
+  #guest: Uint8Array;
 
   constructor() {
     this.#loaded = new Map();
     this.#modules = new PluginModuleLoader(silentLogger);
     this.#schema = undefined;
+    this.#guest = new Uint8Array(0);
   }
 
   /** Loads all that a run with this plan may ask for. */
   async prepare(plan: RunPlan, emptyText: string): Promise<void> {
+    if (plan.guestScript !== "" && this.#guest.length === 0) {
+      this.#guest = await compileGuest("script");
+    }
     const texts = [emptyText];
     for (let edition = 0; edition <= editionsMax; edition += 1)
-      texts.push(bootstrapYaml(plan, edition, null));
+      texts.push(this.#textOf(plan, edition));
     for (const text of texts) {
       if (!this.#loaded.has(text)) this.#loaded.set(text, await this.#load(text));
     }
   }
 
   load(plan: RunPlan, edition: number): SimulatedConfig {
-    return this.#get(bootstrapYaml(plan, edition, null));
+    return this.#get(this.#textOf(plan, edition));
   }
 
   empty(text: string): SimulatedConfig {
     return this.#get(text);
+  }
+
+  #textOf(plan: RunPlan, edition: number): string {
+    return bootstrapYaml(plan, edition, this.#guest);
   }
 
   #get(text: string): SimulatedConfig {

@@ -5,6 +5,9 @@ import type { Exchange } from "./exchange.ts";
 import type { LogLine } from "./log-file.ts";
 import type { Simulation } from "./simulation.ts";
 
+/** Two reads' worth, heads included. */
+const queueBytesAllowed = 160 * 1024;
+
 /** Nobody asks for anything: streams are over; idle connections of pools may be left. */
 export function judge(run: Simulation): void {
   const lines = run.worker.contextForTest.sinks;
@@ -13,6 +16,7 @@ export function judge(run: Simulation): void {
   for (const exchange of run.exchanges.values())
     judgeExchange(run, exchange, byId.get(String(exchange.id)) ?? []);
   judgeCounters(run);
+  judgeMemory(run);
   for (const name of [
     "downstream_rq_active",
     "downstream_cx_active",
@@ -25,6 +29,16 @@ export function judge(run: Simulation): void {
       expectStat(run, `cluster.${cluster}.${name}`, 0);
     }
   }
+}
+
+/** No stream is active: a timer that is left is a connection's, which has one at the most. */
+export function judgeTimers(run: Simulation): void {
+  // A connect that its client has given up may have come meanwhile.
+  if (run.stat("http.main.downstream_cx_active") > 0) return;
+  const { size } = run.worker.contextForTest.timers;
+  const { openConnections } = run.proxyEngine.core;
+  if (size > openConnections)
+    run.fail(`${size} timers for ${openConnections} connections`, undefined);
 }
 
 /** The configuration is gone, the worker has stopped. */
@@ -81,6 +95,7 @@ function judgeExchange(run: Simulation, exchange: Exchange, lines: readonly LogL
       run.fail(`answered, and logged as ${JSON.stringify(line)}`, exchange);
     }
     judgeFlags(run, exchange, line);
+    judgeRouteFlags(run, exchange, line);
   }
   if (outcome !== "answered" && !isExpectedLocal(exchange) && !isExcused(run, exchange, line)) {
     run.fail(`not answered without a cause; log ${JSON.stringify(line ?? null)}`, exchange);
@@ -98,13 +113,31 @@ function isExpectedLocal(exchange: Exchange): boolean {
   return request.path === "/lost" && status === 503;
 }
 
+/** A route that is not there, a cluster that is not there: the log says so. */
+function judgeRouteFlags(run: Simulation, exchange: Exchange, line: LogLine): void {
+  const wanted = { "/nowhere": "NR", "/lost": "NC" }[exchange.request.path];
+  const isOurs = exchange.outcome === "local-reply" && !exchange.hasExcuse;
+  if (wanted === undefined || !isOurs || exchange.request.isUpgrade) return;
+  const isSeen =
+    exchange.status === (wanted === "NR" ? 404 : 503) && line.details.endsWith("not_found");
+  if (isSeen && line.flags !== wanted)
+    run.fail(`flag ${wanted} is missing: ${line.flags}`, exchange);
+}
+
 /** Causes that no single exchange can be charged with: the log's flags say which one it was. */
 function isExcused(run: Simulation, exchange: Exchange, line: LogLine | undefined): boolean {
   if (exchange.hasExcuse) return true;
   const { plan } = run;
+  // What the guest does, and what its failure does to the streams that it has.
+  const isOfGuest = /^(guest|wasm_fail_stream)$/.test(line?.details ?? "");
+  if (plan.has("wasmTraps") && isOfGuest) return true;
   const answersItself = ["/direct", "/redirect", "/nowhere", "/lost"].includes(
     exchange.request.path,
   );
+  // A request that crosses the proxy's own close of a kept connection.
+  const closesKept =
+    plan.has("shortLives") || plan.has("newVersions") || plan.has("healthcheckFail");
+  if (line === undefined && exchange.outcome === "broken" && closesKept) return true;
   // A response that travels for longer than the delayed close waits is cut.
   if (exchange.outcome === "broken" && isSlow(run)) return true;
   // Envoy flags neither of these.
@@ -128,11 +161,15 @@ function hasCause(run: Simulation, flag: string): boolean {
       return isUpstreamBad || plan.has("hostsDown") || plan.has("memberships");
     case "UPE":
       // A head or a body that ends in the middle.
-      return isUpstreamBad;
+      return isUpstreamBad || plan.has("upstreamSurplus");
     case "UC":
       // Whoever goes down resets what stands in its accept queue.
       return (
-        isUpstreamBad || run.idleCloses > 0 || plan.has("memberships") || plan.has("hostsDown")
+        isUpstreamBad ||
+        plan.has("upstreamSurplus") ||
+        run.idleCloses > 0 ||
+        plan.has("memberships") ||
+        plan.has("hostsDown")
       );
     case "UO":
       return plan.has("smallBreakers");
@@ -150,7 +187,8 @@ function hasCause(run: Simulation, flag: string): boolean {
 
 /** Things that take longer than timeouts allow. */
 function isSlow({ plan }: Simulation): boolean {
-  const isBadNetwork = plan.upstream !== "calm" || plan.downstream !== "calm";
+  const moods = [plan.upstream, plan.downstream];
+  const isBadNetwork = moods.includes("choppy") || moods.includes("broken");
   // Whoever waits for the connection of a silent upstream waits as long.
   return isBadNetwork || (plan.has("smallBreakers") && plan.has("upstreamSilence"));
 }
@@ -163,6 +201,18 @@ function judgeFlags(run: Simulation, exchange: Exchange, line: LogLine): void {
     if (flag === "NC" && exchange.request.path === "/lost") continue;
     run.fail(`flag ${flag} without a cause: ${JSON.stringify(line)}`, exchange);
   }
+}
+
+/** What no filter holds waits at its source: a read, or what fits into the buffers of one. */
+function judgeMemory(run: Simulation): void {
+  const { acceptedQueueMax, connectedQueueMax } = run.proxyEngine.core;
+  if (run.plan.has("filters")) return;
+  // While it waits for a connection, a request may hold as much as the cluster's buffer limit.
+  const isOver =
+    acceptedQueueMax > queueBytesAllowed ||
+    connectedQueueMax > queueBytesAllowed + run.plan.bufferBytes;
+  if (isOver)
+    run.fail(`${acceptedQueueMax}, ${connectedQueueMax} bytes waited for the kernel`, undefined);
 }
 
 // ---- Stats.

@@ -6,11 +6,14 @@ import {
   calmNetwork,
   choppyNetwork,
   type FaultProfile,
+  narrowNetwork,
 } from "../../src/engine-sim/fault-profile.ts";
 import { type AnswerKind, type AnswerPlan, Exchange, type RequestPlan } from "./exchange.ts";
 
 /** Where the close is the end, only a reset can break the body. */
 const breaksBody: ReadonlySet<AnswerKind> = new Set(["close-in-body", "garbage-chunk"]);
+
+const inBody: ReadonlySet<AnswerKind> = new Set([...breaksBody, "reset-in-body"]);
 
 const featureNames = [
   "pipelining",
@@ -27,6 +30,7 @@ const featureNames = [
   "slowReaders",
   "slowSenders",
   "stalledClients",
+  "deafClients",
   "idleClients",
   "upstreamResets",
   "upstreamGarbage",
@@ -38,6 +42,8 @@ const featureNames = [
   "hostsDown",
   "filters",
   "filterReplies",
+  "wasm",
+  "wasmTraps",
   "smallBuffers",
   "smallBreakers",
   "shortLives",
@@ -47,10 +53,11 @@ const featureNames = [
 ] as const;
 export type Feature = (typeof featureNames)[number];
 
-export type NetworkMood = "calm" | "choppy" | "broken";
+export type NetworkMood = "calm" | "narrow" | "choppy" | "broken";
 
 const profiles: Readonly<Record<NetworkMood, FaultProfile>> = {
   calm: calmNetwork,
+  narrow: narrowNetwork,
   choppy: choppyNetwork,
   broken: brokenNetwork,
 };
@@ -62,14 +69,17 @@ export class RunPlan {
   readonly upstream: NetworkMood;
   readonly clients: number;
   readonly bufferBytes: number;
+  /** What the wasm guest does, as guests/assembly/script.ts wants it; "" = there is none. */
+  readonly guestScript: string;
 
   constructor(seed: number, dice: Dice) {
     this.seed = seed;
     const share = dice.pick([0, 0.15, 0.3, 0.5, 0.8]);
     this.features = new Set(featureNames.filter(() => dice.chance(share)));
-    this.downstream = dice.weighted({ calm: 5, choppy: 4, broken: 2 });
+    this.downstream = dice.weighted({ calm: 4, narrow: 3, choppy: 3, broken: 2 });
     this.upstream = dice.weighted({ calm: 5, choppy: 4, broken: 2 });
     this.clients = dice.between(4, 24);
+    this.guestScript = this.has("wasm") ? guestScript(dice, this.has("wasmTraps")) : "";
     this.bufferBytes = this.has("smallBuffers") ? dice.spread(1024, 32_768) : 1 << 20;
   }
 
@@ -129,6 +139,8 @@ export class RunPlan {
 
   #size(dice: Dice): number {
     if (dice.chance(0.1)) return 0;
+    // Through a narrow pipe more would take longer than timeouts allow.
+    if (this.downstream === "narrow") return dice.spread(0, 8000);
     return dice.spread(0, this.has("bigBodies") ? 400_000 : 9000);
   }
 
@@ -149,7 +161,8 @@ export class RunPlan {
     return {
       kind: framing === "close" && breaksBody.has(kind) ? "reset-in-body" : kind,
       status: Number(status),
-      bodyBytes: this.#size(dice),
+      // What breaks in the middle has one.
+      bodyBytes: Math.max(this.#size(dice), inBody.has(kind) ? 2 : 0),
       framing,
       hasTrailers: framing === "chunked" && this.has("trailers") && dice.chance(0.4),
       interim,
@@ -177,4 +190,24 @@ export class RunPlan {
       surplus: this.has("upstreamSurplus") ? 3 : 0,
     });
   }
+}
+
+/** Looks at everything and adds headers; with traps it also fails and answers, now and then. */
+function guestScript(dice: Dice, hasTraps: boolean): string {
+  const lines = [
+    "request_headers add_header_map_value 0 x-guest request",
+    "request_body get_buffer_bytes 0 0 16",
+    "response_headers add_header_map_value 2 x-guest response",
+    "response_body get_buffer_bytes 1 0 16",
+    "request_trailers get_header_map_size 1",
+    "response_trailers get_header_map_size 3",
+    "log get_header_map_value 0 x-sim-id",
+  ];
+  if (!hasTraps) return lines.join("\n");
+  const where = ["request_headers", "request_body", "response_headers", "response_body", "log"];
+  lines.push(`${dice.pick(where)}#${dice.between(1, 30)} trap`);
+  lines.push(
+    `${dice.pick(where.slice(0, 4))}#${dice.between(1, 30)} send_local_response 403 guest no ~ -1`,
+  );
+  return lines.join("\n");
 }

@@ -21,6 +21,10 @@ export interface ClientPlan {
   readonly isSlowSender: boolean;
   /** Stops in the middle of a request, or stops reading, for longer than timeouts allow. */
   readonly stalls: "none" | "in-head" | "in-body" | "reading";
+  /** Stops reading for ever, without going away. */
+  readonly isDeaf: boolean;
+  /** The last request says `connection: close`. */
+  readonly saysClose: boolean;
   /** Keeps the connection at the end and waits for the proxy to close it. */
   readonly staysIdle: boolean;
 }
@@ -134,6 +138,11 @@ export class SimClient implements IoEvents, MessageEvents {
       });
     }
     if (isSlowReader) this.#pauseReading(io as SimIo);
+    if (this.#plan.isDeaf) {
+      this.#party.later(this.#dice.spread(0, 60), "deaf", this.id, () => {
+        if (this.#io === io && io !== null) this.#turnDeaf(io);
+      });
+    }
     if (this.#plan.stalls === "reading" && this.#connections === 1) {
       this.#party.later(this.#dice.spread(0, 60), "stall", this.id, () => {
         if (this.#io !== io || io === null) return;
@@ -367,7 +376,8 @@ export class SimClient implements IoEvents, MessageEvents {
   #stepsOf(exchange: Exchange): Step[] {
     const { request } = exchange;
     const steps: Step[] = [];
-    const head = requestHead(exchange);
+    const isLast = this.#plan.saysClose && this.#waiting.length === 0;
+    const head = requestHead(exchange, isLast);
     const cut = this.#dice.chance(0.3) ? this.#dice.between(1, head.length - 1) : head.length;
     steps.push({ kind: "bytes", bytes: head.subarray(0, cut) });
     if (cut < head.length) {
@@ -448,6 +458,17 @@ export class SimClient implements IoEvents, MessageEvents {
     this.#isDone = true;
   }
 
+  /** It has what it wants, and keeps the connection until the proxy gives up. */
+  #turnDeaf(io: SimIo): void {
+    io.readDisable(true);
+    this.excuse("deaf");
+    this.#io = null;
+    for (const exchange of [...this.#open, ...this.#waiting]) this.#settle(exchange, "abandoned");
+    this.#open = [];
+    this.#waiting.length = 0;
+    this.#isDone = true;
+  }
+
   #gone(how: "closed" | "reset" | "not-connected"): void {
     if (this.#io === null) return;
     this.#io = null;
@@ -471,7 +492,7 @@ export class SimClient implements IoEvents, MessageEvents {
   }
 }
 
-function requestHead(exchange: Exchange): Buffer {
+function requestHead(exchange: Exchange, saysClose: boolean): Buffer {
   const { request, id } = exchange;
   const lines = [
     `${request.method} ${request.path}/${id} HTTP/1.1`,
@@ -481,6 +502,7 @@ function requestHead(exchange: Exchange): Buffer {
   if (request.framing === "length") lines.push(`Content-Length: ${request.bodyBytes}`);
   if (request.framing === "chunked") lines.push("Transfer-Encoding: chunked");
   if (request.expectsContinue) lines.push("Expect: 100-continue");
+  if (saysClose && !request.isUpgrade) lines.push("Connection: close");
   if (request.isUpgrade) lines.push("Connection: upgrade", "Upgrade: websocket");
   return Buffer.from(`${lines.join("\r\n")}\r\n\r\n`, "latin1");
 }

@@ -233,7 +233,8 @@ export class UpstreamConnection implements IoEvents, MessageEvents {
     if (this.#isGone || this.#exchange !== exchange) return;
     const left = answer.bodyBytes - from;
     const breaks = answer.kind.endsWith("-in-body") || answer.kind === "garbage-chunk";
-    if (breaks && (left === 0 || this.#dice.chance(0.4))) {
+    // Before the last byte: the response must not be complete.
+    if (breaks && (left <= 1 || this.#dice.chance(0.4))) {
       this.#break(exchange);
       return;
     }
@@ -241,7 +242,7 @@ export class UpstreamConnection implements IoEvents, MessageEvents {
       this.#endBody(exchange);
       return;
     }
-    const size = Math.min(left, 1 + this.#dice.spread(0, 60_000));
+    const size = Math.min(breaks ? left - 1 : left, 1 + this.#dice.spread(0, 60_000));
     const bytes = bodyBytes(exchange.id, from, from + size, true);
     if (answer.framing === "chunked") {
       this.io.writeText(`${size.toString(16)}\r\n`);

@@ -8,9 +8,9 @@ const fixedRuns = 30;
 
 /** Seeds that found something once; each says what. */
 const regressions: readonly (readonly [seed: number, found: string])[] = [
-  [48, "a client that takes the answer slowly was reset by the delayed close"],
-  [82, "a closed connection whose peer takes nothing stayed for ever"],
-  [135, "an upstream's answer came after a local reply that a filter held"],
+  [2, "a closed connection whose peer takes nothing stayed for ever"],
+  [128, "an upstream's answer came after a local reply that a filter held"],
+  [297, "a client that takes the answer slowly was reset by the delayed close"],
 ];
 
 const digest = /^[0-9a-f]{16}$/;
@@ -46,7 +46,7 @@ test("fresh seeds", { timeout: 120_000 }, async () => {
   }
 });
 
-test.each([2, 7, 36])("seed %d played twice does the same", async (seed) => {
+test.each([7, 36, 88])("seed %d played twice does the same", async (seed) => {
   expect(await play(seed)).toBe(await play(seed));
 });
 

@@ -23,7 +23,7 @@ import { emptyYaml, upstreams } from "./bootstrap-yaml.ts";
 import { type ChaosContext, ChaosFilter } from "./chaos-filter.ts";
 import type { ConfigSource, SimulatedConfig } from "./config-source.ts";
 import type { Exchange } from "./exchange.ts";
-import { judge, judgeEnd } from "./judge.ts";
+import { judge, judgeEnd, judgeTimers } from "./judge.ts";
 import { LogFile } from "./log-file.ts";
 import type { Party } from "./party.ts";
 import { RunPlan } from "./plan.ts";
@@ -35,6 +35,8 @@ const listenersMax = 4;
 const connectOptions = { bindAddress: null, keepAliveIdleSeconds: 0 };
 /** Virtual time in which every client must have come to its end. */
 const runMsMax = 20 * 60_000;
+/** ... and every downstream connection that was left. */
+const restMsMax = 150_000;
 
 /** The run found something that must not be. */
 export class SimulationFailure extends Error {
@@ -270,6 +272,8 @@ export class Simulation implements Party {
       isSlowReader: plan.has("slowReaders") && dice.chance(0.4),
       isSlowSender: plan.has("slowSenders") && dice.chance(0.4),
       stalls: dice.weighted({ none: 8, "in-head": stalls, "in-body": stalls, reading: stalls }),
+      isDeaf: plan.has("deafClients") && dice.chance(0.5),
+      saysClose: dice.chance(0.3),
       staysIdle: plan.has("idleClients") && dice.chance(0.3),
     };
   }
@@ -332,8 +336,21 @@ export class Simulation implements Party {
     }
   }
 
+  /** Until no downstream connection is left, which timeouts see to. */
+  #awaitStreams(): void {
+    const endMs = this.loop.nowMs + restMsMax;
+    while (this.stat("http.main.downstream_cx_active") > 0) {
+      this.loop.step();
+      if (this.loop.nowMs > endMs) this.fail("downstream connections do not end", undefined);
+    }
+  }
+
   /** Nobody asks for anything any more: everything must go, in the time that timeouts give. */
   #comeToRest(): void {
+    this.#awaitStreams();
+    // So long a closed connection watches how its last bytes leave; ticks may be late.
+    this.loop.pass(1800);
+    judgeTimers(this);
     this.loop.pass(150_000);
     judge(this);
     this.#isClosing = true;
@@ -407,7 +424,7 @@ function newBirth(): ConstructorParameters<typeof WorkerServer>[0] {
     connectionMemory: sharedCountsMemory(2, connectionCells(listenersMax)),
     listenersMax,
     pulseMemory: PulseMemory.create(1).memory,
-    drain: { drainTimeMs: 10_000, drainStrategy: "gradual" },
+    drain: { drainTimeMs: 30_000, drainStrategy: "gradual" },
     fileFlushIntervalMs: 1000,
   };
 }
