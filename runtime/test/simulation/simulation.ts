@@ -298,6 +298,11 @@ export class Simulation implements Party {
       this.later(from + ms, "hc-ok", 0, () =>
         this.worker.onMessage({ type: "healthcheck", isFailed: false }),
       );
+      if (dice.chance(0.3)) {
+        this.later(dice.spread(1, 4000), "drain", 0, () =>
+          this.worker.onMessage({ type: "drain", inboundOnly: false, elapsedMs: 0 }),
+        );
+      }
     }
   }
 
