@@ -89,6 +89,7 @@ export class MainStats {
 
   /** Sets the gauges that follow the process. */
   update(state: StateName): void {
+    for (const cluster of this.clusterManager.clusters.values()) cluster.showOpenBreakers();
     this.server.update({
       state: stateValues[state],
       uptimeSeconds: Math.floor((performance.now() - this.#startedMs) / 1000),

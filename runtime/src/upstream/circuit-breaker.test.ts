@@ -6,6 +6,7 @@ import {
   makeCircuitBreaker,
   openBreakerMemory,
   releaseThread,
+  showOpenBreakers,
 } from "./circuit-breaker.ts";
 
 const config = {
@@ -35,7 +36,10 @@ test("threads share counts, and the gauges' sum over threads is right", () => {
   const memory = breakerMemory(2, 3);
   const a = thread(memory, 0);
   const b = thread(memory, 1);
-  const sum = (name: string): number => a.stats.gauge(name).value + b.stats.gauge(name).value;
+  const sum = (name: string): number => {
+    showOpenBreakers(a.breaker, false);
+    return a.stats.gauge(name).value + b.stats.gauge(name).value;
+  };
   expect(sum(remaining)).toBe(2);
   a.breaker.connections.increase();
   expect(b.breaker.connections.canCreate()).toBe(true);
@@ -77,4 +81,30 @@ test("what a dead thread held is given back", () => {
   expect(a.breaker.requests.count).toBe(0);
   releaseThread(memory, 3, 1);
   expect(a.breaker.connections.count).toBe(1);
+});
+
+test("the gauge of what is open stays right when the thread that opened it dies", () => {
+  const memory = breakerMemory(3, 3);
+  const main = thread(memory, 0);
+  const a = thread(memory, 1);
+  const b = thread(memory, 2);
+  const shown = (): number => {
+    showOpenBreakers(main.breaker, false);
+    return main.stats.gauge(open).value;
+  };
+  b.breaker.connections.increase();
+  a.breaker.connections.increase();
+  expect(shown()).toBe(1);
+  showOpenBreakers(main.breaker, true);
+  expect(main.stats.gauge(open).value).toBe(0);
+  b.breaker.connections.decrease();
+  expect(shown()).toBe(0);
+  b.breaker.connections.increase();
+  expect(shown()).toBe(1);
+  // What a dead thread held is given back, and so may close the breaker.
+  releaseThread(memory, 3, 1);
+  expect(shown()).toBe(0);
+  // Threads without the gauge, whose parts would be lost with them.
+  const ofA = a.stats.definitions.map(({ name }) => name);
+  expect(ofA).not.toContain(open);
 });

@@ -46,14 +46,14 @@ export function releaseThread(
 /** One limited resource of one priority. */
 export class BreakerResource extends SharedCount {
   readonly max: number;
-  readonly #open: Gauge;
+  readonly #open: Gauge | null;
   readonly #remaining: Gauge | null;
 
   constructor(
     counts: SharedCounts,
     index: number,
     max: number,
-    open: Gauge,
+    open: Gauge | null,
     remaining: Gauge | null,
   ) {
     super(counts, index);
@@ -67,18 +67,27 @@ export class BreakerResource extends SharedCount {
     return this.isBelow(this.max);
   }
 
-  /**
-   * The thread whose change crosses the limit moves the gauge: summed over threads it is 0 or 1,
-   * though one thread's own part may be -1.
-   */
+  /** Nothing more is let in. As in Envoy a limit of 0 that nothing has met is not open. */
+  get isOpen(): boolean {
+    return this.count >= Math.max(this.max, 1);
+  }
+
   increase(): void {
-    if (this.add() + 1 === this.max) this.#open.inc();
+    this.add();
     this.#remaining?.dec();
   }
 
   decrease(): void {
-    if (this.sub() === this.max) this.#open.dec();
+    this.sub();
     this.#remaining?.inc();
+  }
+
+  /**
+   * Main shows what the count says. If threads moved the gauge when they cross the limit, the
+   * part of one that dies would be missing for ever: another may have closed what it has opened.
+   */
+  showOpen(isGone: boolean): void {
+    this.#open?.set(!isGone && this.isOpen ? 1 : 0);
   }
 }
 
@@ -91,8 +100,19 @@ export interface CircuitBreaker {
 }
 
 /**
+ * Brings the gauges of open breakers up to date; for the owner (main), before stats are read. Those
+ * of a cluster that `isGone` are 0.
+ */
+export function showOpenBreakers(breaker: CircuitBreaker, isGone: boolean): void {
+  breaker.connections.showOpen(isGone);
+  breaker.pending.showOpen(isGone);
+  breaker.requests.showOpen(isGone);
+  breaker.retries.showOpen(isGone);
+}
+
+/**
  * `scope` is "cluster.<name>.". Only the owner (main) gives the remaining gauges their start, so
- * that their sum over threads is right.
+ * that their sum over threads is right, and has the gauges of what is open.
  */
 export function makeCircuitBreaker(
   memory: SharedCounts,
@@ -112,7 +132,8 @@ export function makeCircuitBreaker(
   const make = (at: number, max: number, open: string, remaining: string): BreakerResource => {
     const left = config.trackRemaining ? stats.gauge(prefix + remaining) : null;
     if (isOwner) left?.set(max);
-    return new BreakerResource(memory, base + at, max, stats.gauge(prefix + open), left);
+    const openGauge = isOwner ? stats.gauge(prefix + open) : null;
+    return new BreakerResource(memory, base + at, max, openGauge, left);
   };
   return {
     connections: make(0, config.maxConnections, "cx_open", "remaining_cx"),

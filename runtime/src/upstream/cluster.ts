@@ -4,7 +4,7 @@ import { assert } from "../core/assert.ts";
 import type { ClusterConfig, ClusterMembership, HostConfig } from "../config/snapshot.ts";
 import type { SocketAddress } from "../engine/network-engine.ts";
 import { addressText, toSocketAddress } from "./addresses.ts";
-import { type CircuitBreaker, makeCircuitBreaker } from "./circuit-breaker.ts";
+import { type CircuitBreaker, makeCircuitBreaker, showOpenBreakers } from "./circuit-breaker.ts";
 import { ClusterStats, HostStats } from "./cluster-stats.ts";
 import { HostSet } from "./host-set.ts";
 import { Host } from "./host.ts";
@@ -123,6 +123,7 @@ export class Cluster {
     for (const host of this.#hostSet.hosts) host.drain();
     if (!isReplaced) {
       this.#setHosts([]);
+      if (this.context.ownsClusterStats) this.showOpenBreakers();
       return;
     }
     this.#hostSet = new HostSet([]);
@@ -199,6 +200,12 @@ export class Cluster {
       this.#scope,
       ownsClusterStats,
     );
+  }
+
+  /** For the owner of the gauges, before they are read. */
+  showOpenBreakers(): void {
+    showOpenBreakers(this.breaker(false), this.#isDraining);
+    showOpenBreakers(this.breaker(true), this.#isDraining);
   }
 
   #poolOf(host: Host, isHighPriority: boolean): ConnPool {

@@ -256,9 +256,9 @@ test("max_pending_requests lets exactly that many wait", () => {
   const askers = [new Asker(), new Asker(), new Asker()];
   for (const asker of askers) world.ask(asker);
   expect(askers.map((asker) => asker.events)).toEqual([[], [], ["failure 0 "]]);
-  expect(world.gauge("cluster.up.circuit_breakers.default.rq_pending_open")).toBe(1);
+  expect(world.cluster.breaker(false).pending.isOpen).toBe(true);
   world.engine.io(0).connect();
-  expect(world.gauge("cluster.up.circuit_breakers.default.rq_pending_open")).toBe(0);
+  expect(world.cluster.breaker(false).pending.isOpen).toBe(false);
   expectEmpty(world);
 });
 
@@ -268,7 +268,7 @@ test("max_requests refuses a request that has a connection", () => {
   world.ask(a);
   world.ask(b);
   world.engine.io(0).connect();
-  expect(world.gauge("cluster.up.circuit_breakers.default.rq_open")).toBe(1);
+  expect(world.cluster.breaker(false).requests.isOpen).toBe(true);
   world.engine.io(1).connect();
   expect(a.events).toEqual(["ready 0"]);
   expect(b.events).toEqual(["failure 0 "]);
@@ -288,7 +288,7 @@ test("max_connections queues the second request and counts the overflow", () => 
   const world = new World({ circuitBreakers: limits({ maxConnections: 1 }) });
   const [a, b] = [new Asker(), new Asker()];
   world.ask(a);
-  expect(world.gauge("cluster.up.circuit_breakers.default.cx_open")).toBe(1);
+  expect(world.cluster.breaker(false).connections.isOpen).toBe(true);
   world.ask(b);
   expect(world.engine.ios.length).toBe(1);
   expect(world.up("cx_overflow")).toBe(1);
@@ -299,7 +299,7 @@ test("max_connections queues the second request and counts the overflow", () => 
   expect(a.events.at(-1)).toBe("data ok true");
   expect(b.events.at(-1)).toBe("data ok true");
   expectEmpty(world);
-  expect(world.gauge("cluster.up.circuit_breakers.default.cx_open")).toBe(0);
+  expect(world.cluster.breaker(false).connections.isOpen).toBe(false);
 });
 
 test("a host without any connection may make one although the limit is reached", () => {
