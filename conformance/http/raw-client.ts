@@ -1,7 +1,8 @@
 // A client that writes raw bytes and keeps all that comes back; for the process tests beside it.
 import net from "node:net";
 
-const WAIT_MS = 20_000;
+/** For what never comes. */
+const WAIT_MS = 60_000;
 
 /** A client's connection. */
 export class RawClient {

@@ -1,13 +1,11 @@
 // What accept-queue.test.ts runs in a network namespace of its own, where it may set what the
 // kernel does with the accept queue of a socket that is closed. Prints one JSON object.
-import { once } from "node:events";
 import { writeFileSync } from "node:fs";
-import { createServer } from "node:http";
-import { connect } from "node:net";
-import type { AddressInfo } from "node:net";
 import { bootstrap } from "./bootstrap.ts";
 import { crashableMain, HeadgateProcess, Scratch } from "./headgate-process.ts";
+import { get } from "./http-clients.ts";
 import { Load } from "./load-client.ts";
+import { HttpUpstream } from "./upstreams.ts";
 
 const CONNECTIONS = 300;
 const STANDS_STILL_MS = 2000;
@@ -22,21 +20,15 @@ setTimeout(() => process.exit(3), TIME_MAX_MS).unref();
 
 /** Half of the connections come to a worker that stands still, and then dies. */
 async function crash(headgate: HeadgateProcess, target: string, round: number): Promise<number> {
-  const [host, port] = target.split(":");
   headgate.kill("SIGUSR2");
   const stands = (): number => headgate.output.split("stands still").length - 1;
   await headgate.waitFor(() => stands() > round, "a worker that stands still");
-  const answers = Array.from({ length: CONNECTIONS }, async () => {
-    const socket = connect(Number(port), host);
-    let text = "";
-    socket.setEncoding("latin1").on("data", (chunk: string) => {
-      text += chunk;
-    });
-    socket.on("error", () => {});
-    socket.write("GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
-    await once(socket, "close").catch(() => {});
-    return text.startsWith("HTTP/1.1 200 ");
-  });
+  const answers = Array.from({ length: CONNECTIONS }, () =>
+    get(target).then(
+      ({ status }) => status === 200,
+      () => false,
+    ),
+  );
   const lost = (await Promise.all(answers)).filter((isAnswered) => !isAnswered).length;
   const replaced = (): boolean => headgate.output.split("replacing it").length - 1 > round;
   await headgate.waitFor(replaced, "a replacement");
@@ -75,11 +67,10 @@ async function takeOver(scratch: Scratch, config: object, count: number): Promis
 
 const migrate = process.argv[2] as string;
 writeFileSync("/proc/sys/net/ipv4/tcp_migrate_req", migrate);
-const upstream = createServer((_request, response) => response.end("from the upstream"));
-upstream.listen(0, "127.0.0.1");
-await once(upstream, "listening");
+const upstream = new HttpUpstream("from the upstream");
+await upstream.listen();
 const scratch = new Scratch();
-const config = bootstrap({ upstreamPort: (upstream.address() as AddressInfo).port });
+const config = bootstrap({ upstreamPort: upstream.port });
 const headgate = await HeadgateProcess.start(scratch, config, {
   command: crashableMain,
   concurrency: 2,

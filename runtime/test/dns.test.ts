@@ -1,47 +1,25 @@
 // A cluster whose hosts come from a DNS server, through changes and faults of that server.
-import { once } from "node:events";
-import { createServer } from "node:http";
-import type { Server, ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
 import { DnsServer } from "../src/upstream/dns-server-for-test.ts";
 import { listener, socketAddress } from "./bootstrap.ts";
-import { HeadgateProcess, Scratch } from "./headgate-process.ts";
+import { useProcesses } from "./process-rig.ts";
+import { HttpUpstream } from "./upstreams.ts";
 
+const processes = useProcesses({ concurrency: 2 });
 let dns: DnsServer;
-let scratch: Scratch;
-let running: HeadgateProcess[] = [];
-let upstreams: Server[] = [];
-let held: ServerResponse[] = [];
 
 beforeEach(async () => {
   dns = await DnsServer.start();
-  scratch = new Scratch();
-  held = [];
 });
 
-afterEach(async () => {
-  for (const headgate of running) await headgate.end();
-  for (const upstream of upstreams) {
-    upstream.close();
-    upstream.closeAllConnections();
-  }
-  running = [];
-  upstreams = [];
-  dns.close();
-  scratch.remove();
-});
+afterEach(() => dns.close());
 
 /** Answers with its own address, in its own time for /hold. */
-async function upstream(address: string, port = 0): Promise<number> {
-  const server = createServer((request, response) => {
-    if (request.url === "/hold") held.push(response);
-    else response.end(address);
-  });
-  upstreams.push(server);
-  server.listen(port, address);
-  await once(server, "listening");
-  return (server.address() as AddressInfo).port;
+async function upstream(address: string, port = 0): Promise<HttpUpstream> {
+  const server = new HttpUpstream(address);
+  onTestFinished(() => server.close());
+  await server.listen(port, address);
+  return server;
 }
 
 function config(port: number): object {
@@ -69,11 +47,10 @@ function config(port: number): object {
 }
 
 test("hosts come and go by DNS; streams on hosts that are gone finish", async () => {
-  const port = await upstream("127.0.0.1");
-  await upstream("127.0.0.2", port);
+  const first = await upstream("127.0.0.1");
+  await upstream("127.0.0.2", first.port);
   dns.reactions.set("up.test", ["127.0.0.1"]);
-  const headgate = await HeadgateProcess.start(scratch, config(port), { concurrency: 2 });
-  running.push(headgate);
+  const headgate = await processes.start(config(first.port));
   const target = await headgate.listener();
   const get = async (path = "/"): Promise<string> => {
     const response = await fetch(`http://${target}${path}`, { headers: { connection: "close" } });
@@ -82,7 +59,7 @@ test("hosts come and go by DNS; streams on hosts that are gone finish", async ()
   const stat = (name: string): Promise<number> => headgate.stat(`cluster.up.${name}`);
   expect(await get()).toBe("127.0.0.1");
   const answer = get("/hold");
-  await headgate.waitFor(() => held.length === 1, "a stream on the first host");
+  await headgate.waitFor(() => first.held.length === 1, "a stream on the first host");
 
   dns.reactions.set("up.test", ["127.0.0.2"]);
   await headgate.waitFor(async () => (await stat("membership_change")) === 2, "the other host");
@@ -94,7 +71,7 @@ test("hosts come and go by DNS; streams on hosts that are gone finish", async ()
   }, "an answer of the other host");
   // A worker may have been told a moment later than the other, but nothing fails in between.
   for (const text of seen) expect(text).toMatch(/^127\.0\.0\.[12]$/);
-  held[0]?.end("at last");
+  first.held[0]?.end("at last");
   expect(await answer).toBe("at last");
 
   // The same hosts in another order, a server that fails, one that is silent: nothing changes.

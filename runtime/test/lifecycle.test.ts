@@ -1,115 +1,30 @@
 // The life of a real process, from the launcher to its exit code: start, two workers, signals, logs, what
 // happens when a start fails or a worker dies.
 import { execFileSync, spawnSync } from "node:child_process";
-import { once } from "node:events";
 import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
-import { createServer, request as httpRequest } from "node:http";
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
-import { connect, createServer as createTcpServer } from "node:net";
-import type { AddressInfo } from "node:net";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { createServer } from "node:net";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { bootstrap, fileAccessLog, listener, socketAddress, wasmFilter } from "./bootstrap.ts";
 import { compileGuest } from "./guests/compile.ts";
-import { crashableMain, HeadgateProcess, Scratch } from "./headgate-process.ts";
+import { crashableMain } from "./headgate-process.ts";
+import type { HeadgateProcess, StartOptions } from "./headgate-process.ts";
+import { get, isRefused, KeptConnection } from "./http-clients.ts";
+import type { Answer } from "./http-clients.ts";
+import { useProcesses, useUpstream } from "./process-rig.ts";
+import { LocalServer } from "./upstreams.ts";
 
-let upstream: Server;
-let upstreamPort: number;
-/** Answers that the upstream holds back: paths that begin with /hold. */
-let held: ServerResponse[] = [];
-let onHeld: (() => void) | null = null;
-let scratch: Scratch;
-let running: HeadgateProcess[] = [];
+const upstream = useUpstream("from the upstream");
+const processes = useProcesses();
 
-beforeAll(async () => {
-  upstream = createServer((request, response) => {
-    if (request.url?.startsWith("/hold") !== true) {
-      response.end("from the upstream");
-      return;
-    }
-    held.push(response);
-    onHeld?.();
-  });
-  upstream.listen(0, "127.0.0.1");
-  await once(upstream, "listening");
-  upstreamPort = (upstream.address() as AddressInfo).port;
-});
-
-afterAll(() => {
-  upstream.close();
-  upstream.closeAllConnections();
-});
-
-beforeEach(() => {
-  scratch = new Scratch();
-  held = [];
-  onHeld = null;
-});
-
-afterEach(async () => {
-  for (const headgate of running) await headgate.end();
-  running = [];
-  scratch.remove();
-});
-
-async function start(
-  config: object = bootstrap({ upstreamPort }),
-  options: Parameters<typeof HeadgateProcess.start>[2] = {},
-): Promise<HeadgateProcess> {
-  const headgate = await HeadgateProcess.start(scratch, config, options);
-  running.push(headgate);
-  return headgate;
-}
-
-/** Runs a command line that ends by itself. */
-async function run(...args: string[]): Promise<HeadgateProcess> {
-  const headgate = new HeadgateProcess(args);
-  running.push(headgate);
-  await headgate.exited;
-  return headgate;
-}
-
-interface Answer {
-  readonly status: number;
-  readonly text: string;
-}
-
-/** One request on a connection of its own; `target` is "host:port" or a unix socket's path. */
-function get(target: string, path = "/"): Promise<Answer> {
-  const [host, port] = target.split(":");
-  const where = port === undefined ? { socketPath: target } : { host, port: Number(port) };
-  return new Promise((resolve, reject) => {
-    const request = httpRequest({ ...where, path, agent: false }, (response: IncomingMessage) => {
-      let text = "";
-      response.setEncoding("utf8").on("data", (chunk: string) => {
-        text += chunk;
-      });
-      response.on("end", () => resolve({ status: response.statusCode ?? 0, text }));
-      response.on("error", reject);
-    });
-    request.on("error", reject);
-    request.end();
-  });
+function start(config?: object, options?: StartOptions): Promise<HeadgateProcess> {
+  return processes.start(config ?? bootstrap({ upstreamPort: upstream.port }), options);
 }
 
 /** A request that the upstream has and does not answer yet. */
-async function hold(target: string): Promise<{ answer: Promise<Answer | Error> }> {
-  const arrived = new Promise<void>((resolve) => {
-    onHeld = resolve;
-  });
-  const answer = get(target, "/hold").catch((error: Error) => error);
-  await arrived;
+async function hold(headgate: HeadgateProcess): Promise<{ answer: Promise<Answer | Error> }> {
+  const answer = get(await headgate.listener(), "/hold").catch((error: Error) => error);
+  await headgate.waitFor(() => upstream.held.length === 1, "the request at the upstream");
   return { answer };
-}
-
-async function isRefused(target: string): Promise<boolean> {
-  const [host, port] = target.split(":");
-  const socket = connect(Number(port), host);
-  const [result] = await Promise.race([
-    once(socket, "error").then(([error]) => [(error as NodeJS.ErrnoException).code]),
-    once(socket, "connect").then(() => ["connected"]),
-  ]);
-  socket.destroy();
-  return result === "ECONNREFUSED";
 }
 
 /** A socket file without a listener, as a killed process leaves it. */
@@ -130,55 +45,57 @@ describe("SIGTERM and SIGINT", () => {
   test.each(["SIGTERM", "SIGINT"] as const)(
     "%s: the stream in flight is finished, nothing new is accepted, the end comes at once",
     async (signal) => {
-      const headgate = await start(undefined, { concurrency: 2 });
+      // Nobody lives to see the drain time's end.
+      const flags = ["--sigterm-drain-s", "3600"];
+      const headgate = await start(undefined, { concurrency: 2, flags });
       const target = await headgate.listener();
-      const idle = connect(Number(target.split(":")[1]), "127.0.0.1");
-      idle.write("GET / HTTP/1.1\r\nhost: a\r\n\r\n");
-      await once(idle, "data");
-      const { answer } = await hold(target);
-      const started = Date.now();
+      const idle = new KeptConnection(target);
+      await idle.ask();
+      const { answer } = await hold(headgate);
       headgate.kill(signal);
-      await once(idle, "close");
+      await headgate.waitFor(() => idle.isClosed, "the end of the idle connection");
       await headgate.waitFor(() => isRefused(target), "refusing new connections");
       // Still there: the stream in flight holds it.
       expect(await headgate.admin("/ready")).toBe("DRAINING\n");
-      held[0]?.end("at last");
-      expect(await answer).toEqual({ status: 200, text: "at last" });
+      upstream.held[0]?.end("at last");
+      expect(await answer).toMatchObject({ status: 200, body: "at last" });
       expect(await headgate.exited).toEqual({ code: 0, signal: null });
-      expect(Date.now() - started).toBeLessThan(9000);
       expect(headgate.output).toContain(`caught ${signal}`);
     },
   );
 
   test.each(["0", "1"])("--sigterm-drain-s %s ends a stream that hangs", async (seconds) => {
-    const log = scratch.path("access.log");
-    const config = bootstrap({ upstreamPort, hcm: { access_log: [fileAccessLog(log)] } });
+    const log = processes.scratch.path("access.log");
+    const config = bootstrap({
+      upstreamPort: upstream.port,
+      hcm: { access_log: [fileAccessLog(log)] },
+    });
     const headgate = await start(config, { flags: ["--sigterm-drain-s", seconds] });
-    const { answer } = await hold(await headgate.listener());
+    const { answer } = await hold(headgate);
     const started = Date.now();
     headgate.kill("SIGTERM");
     expect(await answer).toBeInstanceOf(Error);
     expect(await headgate.exited).toEqual({ code: 0, signal: null });
-    expect(Date.now() - started).toBeGreaterThanOrEqual(Number(seconds) * 1000);
+    // Timers may be a little early by the clock of dates.
+    expect(Date.now() - started).toBeGreaterThanOrEqual(Number(seconds) * 990);
     // What was cut is logged like any other stream.
     expect(readFileSync(log, "utf8")).toBe("/hold 0\n");
   });
 
   test("a second signal ends at once", async () => {
     const headgate = await start();
-    const { answer } = await hold(await headgate.listener());
+    const { answer } = await hold(headgate);
     headgate.kill("SIGTERM");
-    await headgate.waitFor(() => headgate.output.includes("caught SIGTERM"));
+    await headgate.says("caught SIGTERM");
     headgate.kill("SIGTERM");
     expect(await headgate.exited).toEqual({ code: null, signal: "SIGTERM" });
     expect(await answer).toBeInstanceOf(Error);
   });
 
   test("a signal during the start is not lost", async () => {
-    const path = scratch.write("envoy.yaml", bootstrap({ upstreamPort }));
-    const headgate = new HeadgateProcess(["-c", path, "--concurrency", "1"]);
-    running.push(headgate);
-    await headgate.waitFor(() => headgate.output.includes("initializing headgate"));
+    const path = processes.scratch.write("envoy.yaml", bootstrap({ upstreamPort: upstream.port }));
+    const headgate = processes.launch("-c", path, "--concurrency", "1");
+    await headgate.says("initializing headgate");
     headgate.kill("SIGTERM");
     expect(await headgate.exited).toEqual({ code: 0, signal: null });
     expect(headgate.output).toContain("caught SIGTERM");
@@ -202,58 +119,53 @@ describe("the process", () => {
 
   test("ends by /quitquitquit, with streams in flight finished", async () => {
     const headgate = await start();
-    const { answer } = await hold(await headgate.listener());
+    const { answer } = await hold(headgate);
     expect(await headgate.admin("/quitquitquit", "POST")).toBe("OK\n");
-    await headgate.waitFor(() => headgate.output.includes("caught /quitquitquit"));
-    held[0]?.end("done");
-    expect(await answer).toEqual({ status: 200, text: "done" });
+    await headgate.says("caught /quitquitquit");
+    upstream.held[0]?.end("done");
+    expect(await answer).toMatchObject({ status: 200, body: "done" });
     expect(await headgate.exited).toEqual({ code: 0, signal: null });
   });
 
   test("--mode init_only starts, then ends; listeners are bound on the way", async () => {
-    const path = scratch.write("envoy.yaml", bootstrap({ upstreamPort }));
-    const headgate = await run("-c", path, "--mode", "init_only", "--concurrency", "2");
+    const path = processes.scratch.write("envoy.yaml", bootstrap({ upstreamPort: upstream.port }));
+    const headgate = await processes.run("-c", path, "--mode", "init_only", "--concurrency", "2");
     expect((await headgate.exited).code).toBe(0);
     expect(headgate.output).toMatch(/listener main: 127\.0\.0\.1:\d+\n/);
     expect(headgate.output).not.toContain("starting main dispatch loop");
   });
 
   test("answers --version, --help and wrong flags without starting anything", async () => {
-    const version = await run("--version");
+    const version = await processes.run("--version");
     expect(version.output).toMatch(/^headgate \d+\.\d+\.\d+ \(node \d+/);
     expect((await version.exited).code).toBe(0);
-    const help = await run("--help");
+    const help = await processes.run("--help");
     expect(help.output).toContain("--config-path");
     expect((await help.exited).code).toBe(0);
-    const wrong = await run("-c", "x.yaml", "--concurency", "2");
+    const wrong = await processes.run("-c", "x.yaml", "--concurency", "2");
     expect(wrong.output).toBe("headgate: unknown flag --concurency\nTry headgate --help\n");
     expect((await wrong.exited).code).toBe(2);
-    const none = await run("--concurrency", "2");
+    const none = await processes.run("--concurrency", "2");
     expect(none.output).toContain("expected --config-path (-c) or --config-yaml");
     expect((await none.exited).code).toBe(2);
   });
 });
 
 describe("a start that fails leaves nothing running", () => {
-  let taken: ReturnType<typeof createTcpServer>;
+  const taken = new LocalServer(createServer());
   let takenPort: number;
 
   beforeAll(async () => {
-    taken = createTcpServer();
-    taken.listen(0, "127.0.0.1");
-    await once(taken, "listening");
-    takenPort = (taken.address() as AddressInfo).port;
+    takenPort = await taken.listen();
   });
 
-  afterAll(() => {
-    taken.close();
-  });
+  afterAll(() => taken.close());
 
   test("a taken port is named with its place", async () => {
     const free = listener({}, "other");
     const config = bootstrap({ address: socketAddress(takenPort) }, [free]);
-    const path = scratch.write("envoy.yaml", config);
-    const headgate = await run("-c", path, "--concurrency", "2");
+    const path = processes.scratch.write("envoy.yaml", config);
+    const headgate = await processes.run("-c", path, "--concurrency", "2");
     expect((await headgate.exited).code).toBe(1);
     expect(headgate.output).toMatch(
       new RegExp(
@@ -265,7 +177,12 @@ describe("a start that fails leaves nothing running", () => {
 
   test("a taken admin address is named with its place", async () => {
     const config = { ...bootstrap(), admin: { address: socketAddress(takenPort) } };
-    const headgate = await run("-c", scratch.write("envoy.yaml", config), "--concurrency", "1");
+    const headgate = await processes.run(
+      "-c",
+      processes.scratch.write("envoy.yaml", config),
+      "--concurrency",
+      "1",
+    );
     expect((await headgate.exited).code).toBe(1);
     expect(headgate.output).toMatch(
       /envoy\.yaml:\d+:\d+: admin\.address: cannot listen: .*EADDRINUSE/,
@@ -273,10 +190,10 @@ describe("a start that fails leaves nothing running", () => {
   });
 
   test("a version that workers refuse says all its reasons", async () => {
-    const wasm = scratch.path("guest.wasm");
+    const wasm = processes.scratch.path("guest.wasm");
     writeFileSync(wasm, await compileGuest("script"));
     // There for the configuration's check, but nothing that a worker can open.
-    const socket = scratch.path("access.log");
+    const socket = processes.scratch.path("access.log");
     leaveSocket(socket);
     const config = bootstrap({
       filters: [
@@ -286,8 +203,8 @@ describe("a start that fails leaves nothing running", () => {
       ],
       hcm: { access_log: [fileAccessLog(socket)] },
     });
-    const path = scratch.write("envoy.yaml", config);
-    const headgate = await run("-c", path, "--concurrency", "2");
+    const path = processes.scratch.write("envoy.yaml", config);
+    const headgate = await processes.run("-c", path, "--concurrency", "2");
     expect((await headgate.exited).code).toBe(1);
     const { output } = headgate;
     for (const reason of ["plugin refuses: ", "plugin refuses-too: ", "access.log: ENXIO"]) {
@@ -300,11 +217,11 @@ describe("a start that fails leaves nothing running", () => {
   });
 
   test("files of flags that cannot be written are named", async () => {
-    const path = scratch.write("envoy.yaml", bootstrap());
-    const log = await run("-c", path, "--log-path", "/nowhere/headgate.log");
+    const path = processes.scratch.write("envoy.yaml", bootstrap());
+    const log = await processes.run("-c", path, "--log-path", "/nowhere/headgate.log");
     expect(log.output).toContain("--log-path: ENOENT");
     expect((await log.exited).code).toBe(1);
-    const admin = await run("-c", path, "--admin-address-path", "/nowhere/admin");
+    const admin = await processes.run("-c", path, "--admin-address-path", "/nowhere/admin");
     expect(admin.output).toContain("--admin-address-path: ENOENT");
     expect((await admin.exited).code).toBe(1);
   });
@@ -312,23 +229,29 @@ describe("a start that fails leaves nothing running", () => {
 
 describe("sockets that workers cannot share", () => {
   test("a unix socket replaces a stale file; one worker accepts", async () => {
-    const path = scratch.path("main.sock");
+    const path = processes.scratch.path("main.sock");
     leaveSocket(path);
-    const config = bootstrap({ upstreamPort, address: { pipe: { path, mode: 0o600 } } });
+    const config = bootstrap({
+      upstreamPort: upstream.port,
+      address: { pipe: { path, mode: 0o600 } },
+    });
     const headgate = await start(config, { concurrency: 2 });
     expect(await headgate.listener()).toBe(path);
-    for (let i = 0; i < 8; i += 1) expect((await get(path)).text).toBe("from the upstream");
+    for (let i = 0; i < 8; i += 1) expect((await get(path)).body).toBe("from the upstream");
     expect(await workerConnections(headgate)).toEqual([8, 0]);
     expect(statSync(path).mode & 0o777).toBe(0o600);
-    expect(headgate.output).toContain("one worker accepts, since unix sockets cannot be shared");
+    await headgate.says("one worker accepts, since unix sockets cannot be shared");
     headgate.kill("SIGTERM");
     expect((await headgate.exited).code).toBe(0);
   });
 
   test("what is no socket stays, and the start fails", async () => {
-    const path = scratch.write("precious", "not a socket");
-    const config = scratch.write("envoy.yaml", bootstrap({ address: { pipe: { path } } }));
-    const headgate = await run("-c", config, "--concurrency", "1");
+    const path = processes.scratch.write("precious", "not a socket");
+    const config = processes.scratch.write(
+      "envoy.yaml",
+      bootstrap({ address: { pipe: { path } } }),
+    );
+    const headgate = await processes.run("-c", config, "--concurrency", "1");
     expect((await headgate.exited).code).toBe(1);
     expect(headgate.output).toContain(`cannot bind ${path}: EADDRINUSE`);
     expect(readFileSync(path, "utf8")).toBe("not a socket");
@@ -336,18 +259,21 @@ describe("sockets that workers cannot share", () => {
 
   test.runIf(process.platform === "linux")("an abstract unix socket serves", async () => {
     const name = `@headgate-test-${process.pid}`;
-    const config = bootstrap({ upstreamPort, address: { pipe: { path: name } } });
+    const config = bootstrap({ upstreamPort: upstream.port, address: { pipe: { path: name } } });
     await start(config, { concurrency: 2 });
-    expect((await get(`\0${name.slice(1)}`)).text).toBe("from the upstream");
+    expect((await get(`\0${name.slice(1)}`)).body).toBe("from the upstream");
   });
 
   test("enable_reuse_port: false leaves one worker accepting", async () => {
-    const config = bootstrap({ upstreamPort, listener: { enable_reuse_port: false } });
+    const config = bootstrap({
+      upstreamPort: upstream.port,
+      listener: { enable_reuse_port: false },
+    });
     const headgate = await start(config, { concurrency: 2 });
     const target = await headgate.listener();
     for (let i = 0; i < 8; i += 1) expect((await get(target)).status).toBe(200);
     expect(await workerConnections(headgate)).toEqual([8, 0]);
-    expect(headgate.output).toContain("one worker accepts, since enable_reuse_port is false");
+    await headgate.says("one worker accepts, since enable_reuse_port is false");
   });
 });
 
@@ -372,7 +298,7 @@ describe("workers", () => {
     const requests = "http.main.downstream_rq_2xx";
     let sent = 0;
     const send = async (): Promise<void> => {
-      expect((await get(target)).text).toBe("from the upstream");
+      expect((await get(target)).body).toBe("from the upstream");
       sent += 1;
     };
     await headgate.waitFor(async () => {
@@ -381,9 +307,7 @@ describe("workers", () => {
     }, "a request to each worker");
     for (const worker of [0, 1]) {
       headgate.kill("SIGUSR2");
-      await headgate.waitFor(() =>
-        headgate.output.includes(`worker ${worker} died: Error: crashed`),
-      );
+      await headgate.says(`worker ${worker} died: Error: crashed`);
       await send();
       const before = await workerConnections(headgate);
       // The successor accepts on the same port, under the same name.
@@ -398,28 +322,31 @@ describe("workers", () => {
   });
 
   test("the only one that dies is replaced, too, with levels and drains as they are now", async () => {
-    const wasm = scratch.path("guest.wasm");
+    const wasm = processes.scratch.path("guest.wasm");
     writeFileSync(wasm, await compileGuest("script"));
-    const config = bootstrap({ upstreamPort, filters: [wasmFilter(wasm)] });
+    const config = bootstrap({ upstreamPort: upstream.port, filters: [wasmFilter(wasm)] });
     const flags = ["--component-log-level", "wasm:error"];
     const headgate = await start(config, { command: crashableMain, flags });
     const target = await headgate.listener();
     await headgate.admin("/logging?wasm=info", "POST");
     await headgate.admin("/healthcheck/fail", "POST");
     headgate.kill("SIGUSR2");
-    await headgate.waitFor(() => headgate.output.includes("worker 0 died"));
+    await headgate.says("worker 0 died");
     await headgate.waitFor(async () => (await get(target)).status === 200, "the successor");
     const response = await fetch(`http://${target}/`);
     expect(response.headers.get("connection")).toBe("close");
-    await headgate.waitFor(() => headgate.output.includes("request_headers("));
+    await headgate.says("request_headers(");
   });
 });
 
 describe("logs and flags", () => {
   test("SIGUSR1 opens rotated files anew, and no line is lost", async () => {
-    const log = scratch.path("access.log");
-    const processLog = scratch.path("process.log");
-    const config = bootstrap({ upstreamPort, hcm: { access_log: [fileAccessLog(log)] } });
+    const log = processes.scratch.path("access.log");
+    const processLog = processes.scratch.path("process.log");
+    const config = bootstrap({
+      upstreamPort: upstream.port,
+      hcm: { access_log: [fileAccessLog(log)] },
+    });
     const flags = ["--log-path", processLog, "--file-flush-interval-msec", "5"];
     const headgate = await start(config, { concurrency: 2, flags });
     const target = await headgate.listener();
@@ -449,14 +376,14 @@ describe("logs and flags", () => {
   });
 
   test("--log-format shapes lines, --component-log-level and /logging reach the workers", async () => {
-    const wasm = scratch.path("guest.wasm");
+    const wasm = processes.scratch.path("guest.wasm");
     writeFileSync(wasm, await compileGuest("script"));
-    const config = bootstrap({ upstreamPort, filters: [wasmFilter(wasm)] });
+    const config = bootstrap({ upstreamPort: upstream.port, filters: [wasmFilter(wasm)] });
     const levels = ["-l", "error", "--component-log-level", "wasm:info,admin:info"];
     const flags = ["--log-format", "%L|%n|%v", ...levels];
     const headgate = await start(config, { concurrency: 2, flags });
     const target = await headgate.listener();
-    expect(headgate.output).toMatch(/^I\|admin\|admin address: /m);
+    await headgate.says(/^I\|admin\|admin address: /m);
     expect(headgate.output).not.toContain("|main|");
     const told = (): number => headgate.output.split("request_headers(").length - 1;
     await get(target);
@@ -475,7 +402,7 @@ describe("logs and flags", () => {
 
   test("--log-format json writes an object a line", async () => {
     const headgate = await start(undefined, { flags: ["--log-format", "json"] });
-    await headgate.waitFor(() => headgate.output.includes("starting main dispatch loop"));
+    await headgate.says("starting main dispatch loop");
     const lines = headgate.output
       .trim()
       .split("\n")
@@ -498,7 +425,7 @@ static_resources:
     type: STATIC
 `;
     const headgate = await start(undefined, { flags: ["--config-yaml", inline] });
-    expect((await get(await headgate.listener())).text).toBe("from the upstream");
+    expect((await get(await headgate.listener())).body).toBe("from the upstream");
     expect(JSON.parse(await headgate.admin("/server_info")).node.id).toBe("from-the-flag");
     expect(await headgate.admin("/clusters")).toMatch(/^more::/m);
     expect(await headgate.admin("/clusters")).toMatch(/^up::/m);
@@ -506,17 +433,24 @@ static_resources:
 
   test("--config-yaml alone is enough", async () => {
     const yaml = JSON.stringify(bootstrap());
-    const headgate = await run("--config-yaml", yaml, "--mode", "init_only", "--concurrency", "1");
+    const headgate = await processes.run(
+      "--config-yaml",
+      yaml,
+      "--mode",
+      "init_only",
+      "--concurrency",
+      "1",
+    );
     expect(headgate.output).toContain("listener main: 127.0.0.1:");
     expect((await headgate.exited).code).toBe(0);
   });
 
   test("flags without effect are named at debug level; the base id is written", async () => {
-    const path = scratch.write("envoy.yaml", bootstrap());
-    const id = scratch.path("base-id");
+    const path = processes.scratch.write("envoy.yaml", bootstrap());
+    const id = processes.scratch.path("base-id");
     const ids = ["--base-id", "7", "--base-id-path", id];
     const start1 = ["--mode", "init_only", "--concurrency", "1", "-l", "debug", ...ids];
-    const headgate = await run("-c", path, ...start1, "--disable-extensions", "x");
+    const headgate = await processes.run("-c", path, ...start1, "--disable-extensions", "x");
     expect(headgate.output).toContain("--disable-extensions is accepted for compatibility");
     expect(readFileSync(id, "utf8")).toBe("7\n");
   });

@@ -1,42 +1,48 @@
 // Clients for tests that must lose no request: each sends one request after the other, and every
 // request that has no whole answer is written down.
-import { connect } from "node:net";
-import type { Socket } from "node:net";
+import { dial, parseAnswer, saysClose } from "./http-clients.ts";
 
 export interface LoadOptions {
   /** "host:port", or a unix socket's path. */
   readonly target: string;
   /** Clients that use a connection again and again, until an answer says close. */
   readonly keepAlive: number;
-  /** Clients that open a connection for each request. */
-  readonly single: number;
+  /** Clients that open a connection for each request; default 0. */
+  readonly single?: number;
   /** Clients stop when an answer says close, instead of connecting anew. */
   readonly leavesWhenAsked?: boolean;
+  /** What each answer must have; default: any. */
+  readonly body?: string;
 }
 
 const REQUEST = "GET / HTTP/1.1\r\nhost: a\r\n\r\n";
 const SINGLE_REQUEST = "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+const FAILURES_KEPT = 20;
 
 export class Load {
-  /** Requests that were answered. */
+  /** Requests that were answered with 200 and the body that was wanted. */
   answered: number;
   /** Answers on connections that were to be used again, and said close. */
   askedToLeave: number;
-  /** What went wrong, in words. */
+  /** What went wrong, in words: the first ones. */
   readonly failures: string[];
+  /** Bodies, and how often they came. */
+  readonly bodies: Map<string, number>;
   readonly #options: LoadOptions;
   readonly #clients: Promise<void>[];
   #isStopping: boolean;
 
   constructor(options: LoadOptions) {
+    const { keepAlive, single = 0 } = options;
     this.answered = 0;
     this.askedToLeave = 0;
     this.failures = [];
+    this.bodies = new Map();
     this.#options = options;
     this.#isStopping = false;
     this.#clients = [];
-    for (let i = 0; i < options.keepAlive; i += 1) this.#clients.push(this.#run(REQUEST));
-    for (let i = 0; i < options.single; i += 1) this.#clients.push(this.#run(SINGLE_REQUEST));
+    for (let i = 0; i < keepAlive; i += 1) this.#clients.push(this.#run(REQUEST));
+    for (let i = 0; i < single; i += 1) this.#clients.push(this.#run(SINGLE_REQUEST));
   }
 
   /** All clients have stopped by themselves. */
@@ -68,17 +74,16 @@ export class Load {
       const lose = (what: string): void => {
         if (!isWaiting) return;
         isWaiting = false;
-        this.failures.push(`${what} after ${JSON.stringify(text)}`);
+        this.#fail(`${what} after ${JSON.stringify(text)}`);
       };
-      socket.setEncoding("latin1");
       socket.on("connect", () => socket.write(request));
       socket.on("data", (chunk: string) => {
         text += chunk;
-        if (!isWhole(text)) return;
+        const answer = parseAnswer(text);
+        if (answer === null) return;
         isWaiting = false;
-        if (!text.startsWith("HTTP/1.1 200 ")) this.failures.push(text);
-        else this.answered += 1;
-        isAsked = /\r\nconnection: close\r\n/i.test(text);
+        this.#count(answer.status, answer.body);
+        isAsked = saysClose(answer);
         text = "";
         if (request === REQUEST && isAsked) this.askedToLeave += 1;
         if (isAsked || this.#isStopping) {
@@ -96,18 +101,15 @@ export class Load {
       });
     });
   }
-}
 
-function dial(target: string): Socket {
-  const [host, port] = target.split(":");
-  return port === undefined ? connect(target) : connect(Number(port), host);
-}
+  #count(status: number, body: string): void {
+    const { body: wanted = body } = this.#options;
+    if (status !== 200 || body !== wanted) return this.#fail(`${status} ${body}`);
+    this.answered += 1;
+    this.bodies.set(body, (this.bodies.get(body) ?? 0) + 1);
+  }
 
-/** A head and the body that its content-length or its chunks say. */
-function isWhole(text: string): boolean {
-  const headEnd = text.indexOf("\r\n\r\n");
-  if (headEnd < 0) return false;
-  const length = /\r\ncontent-length: (\d+)\r\n/i.exec(text.slice(0, headEnd + 2));
-  if (length !== null) return text.length >= headEnd + 4 + Number(length[1]);
-  return text.endsWith("0\r\n\r\n");
+  #fail(what: string): void {
+    if (this.failures.length < FAILURES_KEPT) this.failures.push(what);
+  }
 }

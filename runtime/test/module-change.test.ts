@@ -1,50 +1,22 @@
 // Another .wasm file in the place of a plugin's module, in a real process: streams that began with the
 // old one end with it, new ones get the new one, and a bad one changes nothing.
-import { once } from "node:events";
 import { renameSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
-import type { Server, ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { bootstrap, wasmFilter } from "./bootstrap.ts";
 import { compileGuest } from "./guests/compile.ts";
-import { HeadgateProcess, Scratch } from "./headgate-process.ts";
-import { LoadDriver } from "./load-driver.ts";
+import type { HeadgateProcess } from "./headgate-process.ts";
+import { Load } from "./load-client.ts";
+import { useProcesses, useUpstream } from "./process-rig.ts";
 
 /** HEADGATE_RELOADS=50 for the figure of the acceptance; fewer here, so that tests stay short. */
 const CHANGES = Number(process.env["HEADGATE_RELOADS"] ?? 6);
 
-let upstream: Server;
-let upstreamPort: number;
-let held: ServerResponse[] = [];
+const upstream = useUpstream("ok");
+const processes = useProcesses({ concurrency: 2 });
 let guest: Uint8Array;
-let scratch: Scratch;
-let running: HeadgateProcess[] = [];
 
 beforeAll(async () => {
   guest = await compileGuest("versioned");
-  upstream = createServer((request, response) => {
-    if (request.url === "/hold") held.push(response);
-    else response.end("ok");
-  });
-  await once(upstream.listen(0, "127.0.0.1"), "listening");
-  upstreamPort = (upstream.address() as AddressInfo).port;
-});
-
-afterAll(() => {
-  upstream.close();
-  upstream.closeAllConnections();
-});
-
-beforeEach(() => {
-  scratch = new Scratch();
-  held = [];
-});
-
-afterEach(async () => {
-  for (const headgate of running) await headgate.end();
-  running = [];
-  scratch.remove();
 });
 
 /** The module that calls itself "module-<letter>". */
@@ -57,21 +29,18 @@ function moduleOf(letter: string): Buffer {
 
 /** Moves a module into its place. */
 function put(content: Uint8Array | string): void {
-  writeFileSync(scratch.path("next.wasm"), content);
-  renameSync(scratch.path("next.wasm"), scratch.path("guest.wasm"));
+  writeFileSync(processes.scratch.path("next.wasm"), content);
+  renameSync(processes.scratch.path("next.wasm"), processes.scratch.path("guest.wasm"));
 }
 
 async function start(flags: readonly string[], local: object = {}): Promise<HeadgateProcess> {
   put(moduleOf("A"));
-  const filter = wasmFilter(scratch.path("guest.wasm")) as {
+  const filter = wasmFilter(processes.scratch.path("guest.wasm")) as {
     typed_config: { config: { vm_config: { code: { local: object } } } };
   };
   Object.assign(filter.typed_config.config.vm_config.code.local, local);
-  const config = bootstrap({ upstreamPort, filters: [filter] });
-  const options = { concurrency: 2, flags: ["--drain-strategy", "immediate", ...flags] };
-  const headgate = await HeadgateProcess.start(scratch, config, options);
-  running.push(headgate);
-  return headgate;
+  const config = bootstrap({ upstreamPort: upstream.port, filters: [filter] });
+  return await processes.start(config, { flags: ["--drain-strategy", "immediate", ...flags] });
 }
 
 async function moduleSeen(target: string, path = "/"): Promise<string | null> {
@@ -80,25 +49,25 @@ async function moduleSeen(target: string, path = "/"): Promise<string | null> {
   return answer.headers.get("x-module");
 }
 
-/** Puts a module, and waits for what becomes of it. */
+/** Puts a module, and waits for what becomes of it. Answers where its output begins. */
 async function change(
   headgate: HeadgateProcess,
   content: Uint8Array | string,
   outcome: "success" | "rejected" = "success",
-): Promise<string> {
+): Promise<number> {
   const name = `wasm.module_update_${outcome}`;
   const before = await headgate.stat(name);
   const at = headgate.output.length;
   put(content);
   await headgate.waitFor(async () => (await headgate.stat(name)) > before, outcome);
-  return headgate.output.slice(at);
+  return at;
 }
 
 test("streams that began with the old module end with it; then it is told to end", async () => {
   const headgate = await start(["--watch-modules"]);
   const target = await headgate.listener();
   const old = moduleSeen(target, "/hold");
-  await headgate.waitFor(() => held.length === 1, "the request");
+  await headgate.waitFor(() => upstream.held.length === 1, "the request");
   await change(headgate, moduleOf("B"));
   // Also on connections that were there: the listener has not changed.
   for (let i = 0; i < 20; i += 1) expect(await moduleSeen(target)).toBe("module-B");
@@ -107,26 +76,26 @@ test("streams that began with the old module end with it; then it is told to end
   // The worker without streams has ended its old VM; the other one has not.
   const ended = (): number => headgate.output.split("deleted module-A").length - 1;
   await headgate.waitFor(() => ended() === 1, "the end of one VM");
-  held[0]?.end("late");
+  upstream.held[0]?.end("late");
   expect(await old).toBe("module-A");
   await headgate.waitFor(() => ended() === 2, "the end of both VMs");
   expect(await headgate.stat("wasm.envoy.wasm.runtime.v8.active")).toBe(2);
   // The same bytes again are no change.
   const version = await headgate.stat("server.config_version");
-  expect(await change(headgate, moduleOf("B"))).toContain("it is the same");
+  await headgate.says("it is the same", await change(headgate, moduleOf("B")));
   expect(await headgate.stat("server.config_version")).toBe(version);
 });
 
-test(`${CHANGES} changes under load fail no request`, { timeout: 120_000 }, async () => {
+test(`${CHANGES} changes under load fail no request`, async () => {
   const headgate = await start(["--watch-modules"]);
   const target = await headgate.listener();
-  const load = new LoadDriver({ targets: [target], concurrency: 16, body: "ok" });
+  const load = new Load({ target, keepAlive: 16, body: "ok" });
   for (let i = 1; i <= CHANGES; i += 1) {
-    const seen = load.succeeded;
+    const seen = load.answered;
     const letter = "ABCDEFGH"[i % 8] as string;
     await change(headgate, moduleOf(letter));
     expect(await moduleSeen(target)).toBe(`module-${letter}`);
-    await headgate.waitFor(() => load.succeeded > seen + 30, "traffic");
+    await headgate.waitFor(() => load.answered > seen + 30, "traffic");
   }
   await load.stop();
   expect(load.failures).toEqual([]);
@@ -137,7 +106,7 @@ test(`${CHANGES} changes under load fail no request`, { timeout: 120_000 }, asyn
 });
 
 test("a bad module changes nothing and says why", async () => {
-  const headgate = await start([], { watched_directory: { path: scratch.folder } });
+  const headgate = await start([], { watched_directory: { path: processes.scratch.folder } });
   const target = await headgate.listener();
   const cases: readonly (readonly [Uint8Array | string, RegExp])[] = [
     ["no module", /envoy\.yaml:\d+:\d+: static_resources.*guest\.wasm/],
@@ -145,9 +114,9 @@ test("a bad module changes nothing and says why", async () => {
     [moduleOf("X"), /envoy\.yaml:\d+:\d+: static_resources.*plugin guest: /],
   ];
   for (const [content, reason] of cases) {
-    const said = await change(headgate, content, "rejected");
-    expect(said).toMatch(/module \S+guest\.wasm refused, nothing changed: /);
-    expect(said).toMatch(reason);
+    const at = await change(headgate, content, "rejected");
+    await headgate.says(/module \S+guest\.wasm refused, nothing changed: /, at);
+    await headgate.says(reason, at);
     expect(await moduleSeen(target)).toBe("module-A");
   }
   await change(headgate, moduleOf("C"));

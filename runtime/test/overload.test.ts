@@ -1,21 +1,20 @@
 // The overload manager in a real process with two workers: a file says how full the resource is.
 import { renameSync } from "node:fs";
-import { connect } from "node:net";
-import type { Socket } from "node:net";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { bootstrap } from "./bootstrap.ts";
-import { HeadgateProcess, Scratch } from "./headgate-process.ts";
+import type { HeadgateProcess } from "./headgate-process.ts";
+import { KeptConnection } from "./http-clients.ts";
+import { useProcesses } from "./process-rig.ts";
 
 const API = "type.googleapis.com/envoy.extensions.resource_monitors";
 const FILE = "envoy.resource_monitors.injected_resource";
 const LIMIT = "envoy.resource_monitors.global_downstream_max_connections";
 
-let scratch: Scratch;
+const processes = useProcesses({ concurrency: 2 });
 let headgate: HeadgateProcess;
-const sockets: Socket[] = [];
+const clients: KeptConnection[] = [];
 
 beforeEach(async () => {
-  scratch = new Scratch();
   setPressure(0);
   const above = (value: number): object[] => [{ name: FILE, threshold: { value } }];
   const overload_manager = {
@@ -25,7 +24,7 @@ beforeEach(async () => {
         name: FILE,
         typed_config: {
           "@type": `${API}.injected_resource.v3.InjectedResourceConfig`,
-          filename: scratch.path("pressure"),
+          filename: processes.scratch.path("pressure"),
         },
       },
       {
@@ -44,42 +43,35 @@ beforeEach(async () => {
   const routes = [{ match: { prefix: "/" }, direct_response: { status: 200 } }];
   const hcm = { route_config: { virtual_hosts: [{ name: "all", domains: ["*"], routes }] } };
   const config = { ...bootstrap({ hcm }), overload_manager };
-  headgate = await HeadgateProcess.start(scratch, config, { concurrency: 2 });
+  headgate = await processes.start(config);
 });
 
-afterEach(async () => {
-  for (const socket of sockets.splice(0)) socket.destroy();
-  await headgate.end();
-  scratch.remove();
+afterEach(() => {
+  for (const client of clients.splice(0)) client.destroy();
 });
 
 function setPressure(value: number): void {
-  renameSync(scratch.write("pressure.new", String(value)), scratch.path("pressure"));
+  renameSync(
+    processes.scratch.write("pressure.new", String(value)),
+    processes.scratch.path("pressure"),
+  );
 }
 
-async function dial(): Promise<Socket> {
-  const [host, port] = (await headgate.listener()).split(":");
-  const socket = connect(Number(port), host as string);
-  sockets.push(socket);
-  await new Promise((resolve, reject) => {
-    socket.once("connect", resolve);
-    socket.once("error", reject);
-  });
-  return socket;
+async function open(): Promise<KeptConnection> {
+  const client = await KeptConnection.open(await headgate.listener());
+  clients.push(client);
+  return client;
 }
 
 /** The answer's status line; "" when the connection was closed instead. */
-function ask(socket: Socket): Promise<string> {
-  return new Promise((resolve) => {
-    socket.once("data", (data) => resolve(data.toString("latin1").split("\r\n")[0] as string));
-    socket.once("close", () => resolve(""));
-    socket.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-  });
+async function ask(client: KeptConnection): Promise<string> {
+  const answer = await client.ask().catch(() => null);
+  return answer === null ? "" : (answer.head.split("\r\n")[0] as string);
 }
 
 test("a full resource is answered with 503 by every worker, until it is not full", async () => {
-  const waiting = [await dial(), await dial()];
-  for (const socket of waiting) expect(await ask(socket)).toBe("HTTP/1.1 200 OK");
+  const waiting = [await open(), await open()];
+  for (const client of waiting) expect(await ask(client)).toBe("HTTP/1.1 200 OK");
   setPressure(1);
   await headgate.waitFor(async () => {
     const answers = await Promise.all(waiting.map(ask));
@@ -99,16 +91,16 @@ test("a full resource is answered with 503 by every worker, until it is not full
 });
 
 test("connections of all workers together have a limit", async () => {
-  const three = [await dial(), await dial(), await dial()];
-  for (const socket of three) expect(await ask(socket)).toBe("HTTP/1.1 200 OK");
-  expect(await ask(await dial())).toBe("");
+  const three = [await open(), await open(), await open()];
+  for (const client of three) expect(await ask(client)).toBe("HTTP/1.1 200 OK");
+  expect(await ask(await open())).toBe("");
   const overflow = (await headgate.admin("/stats"))
     .split("\n")
     .find((line) => /^listener\..*\.downstream_global_cx_overflow: 1$/.test(line));
   expect(overflow).toBeDefined();
   await headgate.waitFor(async () => (await headgate.stat(`overload.${LIMIT}.pressure`)) === 100);
   expect(await headgate.stat(`overload.${LIMIT}.failed_updates`)).toBe(1);
-  (three[0] as Socket).destroy();
+  (three[0] as KeptConnection).destroy();
   await headgate.waitFor(async () => (await headgate.stat(`overload.${LIMIT}.pressure`)) === 67);
-  expect(await ask(await dial())).toBe("HTTP/1.1 200 OK");
+  expect(await ask(await open())).toBe("HTTP/1.1 200 OK");
 });

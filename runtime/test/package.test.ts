@@ -1,16 +1,13 @@
 // The package that `npm run build` makes: packed, installed without a network outside the repository, and
 // run there. The bundle is its own worker.
 import { execFileSync, spawnSync } from "node:child_process";
-import { once } from "node:events";
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
-import { createServer } from "node:http";
-import type { Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { delimiter, dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { buildFilter } from "../../filters/build.mjs";
 import { bundle } from "../bundle.mjs";
 import { HeadgateProcess, root, Scratch } from "./headgate-process.ts";
+import { HttpUpstream } from "./upstreams.ts";
 
 const quickstart = join(root, "examples/quickstart");
 /** npm and the installed launcher run on the Node.js that runs this test. */
@@ -32,7 +29,9 @@ describe("the packed bundle in an empty folder", () => {
   let scratch: Scratch;
   let folder: string;
   let headgate: string;
-  let upstream: Server;
+  const upstream = new HttpUpstream((request, response) => {
+    response.end(`you asked for ${request.url}`);
+  });
 
   beforeAll(async () => {
     scratch = new Scratch();
@@ -51,13 +50,11 @@ describe("the packed bundle in an empty folder", () => {
       join(quickstart, "build/hello.wasm"),
       join(folder, "examples/quickstart/build/hello.wasm"),
     );
-    upstream = createServer((request, response) => response.end(`you asked for ${request.url}`));
-    upstream.listen(0, "127.0.0.1");
-    await once(upstream, "listening");
+    await upstream.listen();
   });
 
   afterAll(() => {
-    upstream?.close();
+    upstream.close();
     scratch?.remove();
   });
 
@@ -68,10 +65,9 @@ describe("the packed bundle in an empty folder", () => {
 
   /** The quickstart's configuration with ports that are free. */
   function quickstartConfig(): string {
-    const { port } = upstream.address() as AddressInfo;
     return readFileSync(join(quickstart, "envoy.yaml"), "utf8")
       .replace("port_value: 9901", "port_value: 0")
-      .replace("port_value: 10001", `port_value: ${port}`)
+      .replace("port_value: 10001", `port_value: ${upstream.port}`)
       .replace("port_value: 10000", "port_value: 0");
   }
 

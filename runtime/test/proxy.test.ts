@@ -1,4 +1,4 @@
-import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import { Http1ClientConnection } from "../src/codec/http1/client-connection.ts";
 import { Http1Shared } from "../src/codec/http1/shared.ts";
@@ -25,6 +25,7 @@ import { StatsStore } from "../src/stats/store.ts";
 import { breakerMemory, openBreakerMemory } from "../src/upstream/circuit-breaker.ts";
 import { ClusterManager } from "../src/upstream/cluster-manager.ts";
 import { clusterConfig, hostConfig, membership } from "../src/upstream/upstream-for-test.ts";
+import { LocalServer } from "./upstreams.ts";
 
 const cleanups: (() => void)[] = [];
 afterEach(() => {
@@ -189,19 +190,10 @@ async function startProxy(upstreamPort: number): Promise<{ port: number; stats: 
   return { port: listener.addresses[0]?.port ?? 0, stats };
 }
 
-async function startUpstream(onSocket: (socket: Socket) => void): Promise<number> {
-  const sockets: Socket[] = [];
-  const server: Server = createServer((socket) => {
-    sockets.push(socket);
-    socket.on("error", () => {});
-    onSocket(socket);
-  });
-  cleanups.push(() => {
-    server.close();
-    for (const socket of sockets) socket.destroy();
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return (server.address() as AddressInfo).port;
+function startUpstream(onSocket: (socket: Socket) => void): Promise<number> {
+  const server = new LocalServer(createServer(onSocket));
+  cleanups.push(() => server.close());
+  return server.listen();
 }
 
 /** Sends, and reads until `enough` says so or the proxy closes. */

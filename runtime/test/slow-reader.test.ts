@@ -3,7 +3,8 @@
 import { readFileSync } from "node:fs";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { bootstrap } from "./bootstrap.ts";
-import { HeadgateProcess, Scratch } from "./headgate-process.ts";
+import type { HeadgateProcess } from "./headgate-process.ts";
+import { useProcesses } from "./process-rig.ts";
 import { download, TransferUpstream, upload } from "./slow-transfer.ts";
 import type { Transfer } from "./slow-transfer.ts";
 
@@ -15,24 +16,19 @@ const QUEUE_BYTES_MAX = 80 * 1024;
 const GROWTH_BYTES_MAX = 24 * MIB;
 
 const pace = { burstBytes: MIB, pauseMs: 5 };
-let scratch: Scratch;
+const processes = useProcesses();
 let upstream: TransferUpstream;
 let headgate: HeadgateProcess;
 let port: number;
 
 beforeEach(async () => {
-  scratch = new Scratch();
   upstream = new TransferUpstream(pace);
   const upstreamPort = await upstream.listen();
-  headgate = await HeadgateProcess.start(scratch, bootstrap({ upstreamPort }));
+  headgate = await processes.start(bootstrap({ upstreamPort }));
   port = Number((await headgate.listener()).split(":")[1]);
 });
 
-afterEach(async () => {
-  upstream.close();
-  await headgate.end();
-  scratch.remove();
-});
+afterEach(() => upstream.close());
 
 function residentBytes(): number {
   const status = readFileSync(`/proc/${headgate.pid}/status`, "latin1");

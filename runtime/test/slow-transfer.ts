@@ -4,7 +4,8 @@ import { createHash } from "node:crypto";
 import type { Hash } from "node:crypto";
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
-import type { AddressInfo, Server, Socket } from "node:net";
+import type { Socket } from "node:net";
+import { LocalServer } from "./upstreams.ts";
 
 /** A prime: a piece that is lost, doubled or moved never leaves the same bytes behind. */
 const PATTERN_BYTES = 1_048_573;
@@ -82,32 +83,25 @@ class SlowReader {
 
 /** The upstream: sends `/down/BYTES`, and reads uploads slowly, answering with their digest. */
 export class TransferUpstream {
-  readonly #server: Server;
-  readonly #sockets: Set<Socket> = new Set();
+  readonly #server: LocalServer;
   readonly #pace: Pace;
   /** Of the last download. */
   sentDigest: Promise<string> = Promise.resolve("");
 
   constructor(pace: Pace) {
     this.#pace = pace;
-    this.#server = createServer((socket) => this.#serve(socket));
+    this.#server = new LocalServer(createServer((socket) => this.#serve(socket)));
   }
 
-  async listen(): Promise<number> {
-    this.#server.listen(0, "127.0.0.1");
-    await once(this.#server, "listening");
-    return (this.#server.address() as AddressInfo).port;
+  listen(): Promise<number> {
+    return this.#server.listen();
   }
 
   close(): void {
     this.#server.close();
-    for (const socket of this.#sockets) socket.destroy();
   }
 
   #serve(socket: Socket): void {
-    this.#sockets.add(socket);
-    socket.on("error", () => {});
-    socket.on("close", () => this.#sockets.delete(socket));
     let head = "";
     let reader: SlowReader | null = null;
     let total = 0;

@@ -1,80 +1,48 @@
 // One process takes over from another: under load, with what can go wrong on the way.
-import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
-import { createServer } from "node:http";
-import type { Server, ServerResponse } from "node:http";
-import { connect } from "node:net";
-import type { AddressInfo } from "node:net";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { createServer } from "node:net";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { bootstrap, fileAccessLog, socketAddress } from "./bootstrap.ts";
-import { HeadgateProcess, Scratch } from "./headgate-process.ts";
+import type { HeadgateProcess } from "./headgate-process.ts";
+import { KeptConnection } from "./http-clients.ts";
 import { Load } from "./load-client.ts";
+import { useProcesses, useUpstream } from "./process-rig.ts";
+import { LocalServer } from "./upstreams.ts";
 
-let upstream: Server;
-let upstreamPort: number;
-/** Answers that the upstream holds back: paths that begin with /hold. */
-let held: ServerResponse[] = [];
-let scratch: Scratch;
-let running: HeadgateProcess[] = [];
+const upstream = useUpstream("from the upstream");
+const processes = useProcesses();
 let loads: Load[] = [];
 let nextBaseId = process.pid * 100;
 
-beforeAll(async () => {
-  upstream = createServer((request, response) => {
-    if (request.url === "/hold") held.push(response);
-    else response.end("from the upstream");
-  });
-  upstream.listen(0, "127.0.0.1");
-  await once(upstream, "listening");
-  upstreamPort = (upstream.address() as AddressInfo).port;
-});
-
-afterAll(() => {
-  upstream.close();
-  upstream.closeAllConnections();
-});
-
 beforeEach(() => {
-  scratch = new Scratch();
-  held = [];
   nextBaseId += 1;
 });
 
-afterEach(async () => {
+afterEach(() => {
   for (const load of loads) void load.stop();
-  for (const headgate of running) await headgate.end();
-  running = [];
   loads = [];
-  scratch.remove();
 });
 
-/** A process of the test's base id; each has an admin file of its own. */
-async function start(
-  config: object = bootstrap({ upstreamPort }),
+/** A process of the test's base id. */
+function start(
+  config: object = bootstrap({ upstreamPort: upstream.port }),
   flags: readonly string[] = [],
   concurrency = 1,
 ): Promise<HeadgateProcess> {
   const base = ["--base-id", String(nextBaseId), "--drain-strategy", "immediate"];
-  const headgate = await HeadgateProcess.start(scratch, config, {
-    concurrency,
-    flags: [...base, ...flags],
-    adminFile: `admin-${running.length}`,
-  });
-  running.push(headgate);
-  return headgate;
+  return processes.start(config, { concurrency, flags: [...base, ...flags] });
 }
 
 /** Runs until its end; for starts that fail. */
 async function fails(flags: readonly string[], config: object = bootstrap()): Promise<string> {
-  const path = scratch.write("other.yaml", config);
-  const headgate = new HeadgateProcess(["-c", path, "--concurrency", "1", ...flags]);
-  running.push(headgate);
+  const path = processes.scratch.write("other.yaml", config);
+  const headgate = await processes.run("-c", path, "--concurrency", "1", ...flags);
   expect((await headgate.exited).code).toBe(1);
   return headgate.output;
 }
 
 function load(target: string, more: Partial<ConstructorParameters<typeof Load>[0]> = {}): Load {
-  const started = new Load({ target, keepAlive: 8, single: 0, ...more });
+  const started = new Load({ target, keepAlive: 8, ...more });
   loads.push(started);
   return started;
 }
@@ -111,38 +79,40 @@ describe("a takeover", () => {
     const old = await start();
     const target = await old.listener();
     const answer = fetch(`http://${target}/hold`);
-    await old.waitFor(() => held.length === 1);
+    await old.waitFor(() => upstream.held.length === 1);
     const fresh = await start();
     await fresh.waitFor(async () => (await fresh.stat("server.parent_connections")) === 1);
     expect(old.child.exitCode).toBeNull();
-    held[0]?.end("at last");
+    upstream.held[0]?.end("at last");
     expect(await (await answer).text()).toBe("at last");
     expect((await old.exited).code).toBe(0);
-    await fresh.waitFor(() => fresh.output.includes(`process ${old.pid} has ended`));
+    await fresh.says(`process ${old.pid} has ended`);
     expect(await fresh.stat("server.parent_connections")).toBe(0);
   });
 
   test("closes idle connections when the drain time is over, without losing a request", async () => {
     const old = await start(undefined, ["--drain-time-s", "1"]);
     const target = await old.listener();
-    const idle = connect(Number(target.split(":")[1]), "127.0.0.1");
-    await once(idle, "connect");
+    const idle = await KeptConnection.open(target);
     const log: string[] = [];
-    idle.on("error", (error) => log.push(error.message));
-    idle.on("end", () => log.push("end"));
-    idle.resume();
-    await start();
-    await once(idle, "close");
+    idle.socket.on("error", (error) => log.push(error.message));
+    idle.socket.on("end", () => log.push("end"));
+    const fresh = await start();
+    // Maybe before the new process has said that it is live.
+    await fresh.waitFor(() => idle.isClosed, "the end of the idle connection");
     expect(log).toEqual(["end"]);
     expect((await old.exited).code).toBe(0);
   });
 
   test("ends the old process after --parent-shutdown-time-s, whatever it does", async () => {
-    const log = scratch.path("access.log");
-    const config = bootstrap({ upstreamPort, hcm: { access_log: [fileAccessLog(log)] } });
+    const log = processes.scratch.path("access.log");
+    const config = bootstrap({
+      upstreamPort: upstream.port,
+      hcm: { access_log: [fileAccessLog(log)] },
+    });
     const old = await start(config);
     const answer = fetch(`http://${await old.listener()}/hold`).catch((error: Error) => error);
-    await old.waitFor(() => held.length === 1);
+    await old.waitFor(() => upstream.held.length === 1);
     await start(config, ["--parent-shutdown-time-s", "1"]);
     expect(await answer).toBeInstanceOf(Error);
     expect((await old.exited).code).toBe(0);
@@ -150,7 +120,10 @@ describe("a takeover", () => {
   });
 
   test("moves the admin interface's port when the new process is ready", async () => {
-    const config = { ...bootstrap({ upstreamPort }), admin: { address: socketAddress(0) } };
+    const config = {
+      ...bootstrap({ upstreamPort: upstream.port }),
+      admin: { address: socketAddress(0) },
+    };
     const old = await start(config);
     const port = Number(old.adminAddress.split(":")[1]);
     const moved = { ...config, admin: { address: socketAddress(port) } };
@@ -161,8 +134,8 @@ describe("a takeover", () => {
   });
 
   test("of a unix socket leaves no moment without a listener", async () => {
-    const path = scratch.path("main.sock");
-    const config = bootstrap({ upstreamPort, address: { pipe: { path } } });
+    const path = processes.scratch.path("main.sock");
+    const config = bootstrap({ upstreamPort: upstream.port, address: { pipe: { path } } });
     const old = await start(config);
     const traffic = load(path, { single: 4 });
     const fresh = await start(config);
@@ -189,12 +162,14 @@ describe("nothing changes for the old process", () => {
   });
 
   test("when the new one cannot bind, and gives back what it took", async () => {
-    const taken = createServer().listen(0, "127.0.0.1");
-    await once(taken, "listening");
-    const { port } = taken.address() as AddressInfo;
+    const taken = new LocalServer(createServer());
+    const port = await taken.listen();
     const old = await start();
     // The admin interface comes last: the old one has closed its own by then.
-    const config = { ...bootstrap({ upstreamPort }), admin: { address: socketAddress(port) } };
+    const config = {
+      ...bootstrap({ upstreamPort: upstream.port }),
+      admin: { address: socketAddress(port) },
+    };
     const output = await fails(["--base-id", String(nextBaseId)], config);
     expect(output).toContain("EADDRINUSE");
     const address = await old.waitFor(async () => {
@@ -211,11 +186,10 @@ describe("nothing changes for the old process", () => {
 
   test("when the new one is killed before it is ready", async () => {
     const old = await start();
-    const path = scratch.write("other.yaml", bootstrap({ upstreamPort }));
+    const path = processes.scratch.write("other.yaml", bootstrap({ upstreamPort: upstream.port }));
     const flags = ["--base-id", String(nextBaseId), "--concurrency", "1"];
-    const fresh = new HeadgateProcess(["-c", path, ...flags]);
-    running.push(fresh);
-    await fresh.waitFor(() => fresh.output.includes("taking over from process"));
+    const fresh = processes.launch("-c", path, ...flags);
+    await fresh.says("taking over from process");
     fresh.kill("SIGKILL");
     await fresh.exited;
     // There is room for the next one.
@@ -226,10 +200,9 @@ describe("nothing changes for the old process", () => {
 
   test("when another one only tries the configuration (--mode init_only)", async () => {
     const old = await start();
-    const path = scratch.write("other.yaml", bootstrap({ upstreamPort }));
+    const path = processes.scratch.write("other.yaml", bootstrap({ upstreamPort: upstream.port }));
     const flags = ["--base-id", String(nextBaseId), "--mode", "init_only", "--concurrency", "1"];
-    const trial = new HeadgateProcess(["-c", path, ...flags]);
-    running.push(trial);
+    const trial = await processes.run("-c", path, ...flags);
     expect((await trial.exited).code).toBe(0);
     expect(trial.output).not.toContain("taking over");
     expect(await isLive(old)).toBe("LIVE\n");
@@ -240,11 +213,7 @@ describe("nothing changes for the old process", () => {
     const otherId = ["--base-id", String(nextBaseId + 50)];
     const disabled = ["--base-id", String(nextBaseId), "--disable-hot-restart"];
     for (const flags of [otherId, ["--use-dynamic-base-id"], [], disabled]) {
-      const other = await HeadgateProcess.start(scratch, bootstrap({ upstreamPort }), {
-        flags,
-        adminFile: `other-${flags.join("")}`,
-      });
-      running.push(other);
+      const other = await processes.start(bootstrap({ upstreamPort: upstream.port }), { flags });
       expect(other.output).not.toContain("taking over");
     }
     expect(await isLive(old)).toBe("LIVE\n");

@@ -11,7 +11,8 @@ import { launcher, Scratch } from "./headgate-process.ts";
 const TYPES = "type.googleapis.com/envoy.extensions";
 const AUTHZ = "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz";
 const HCM_PATH = "static_resources.listeners[0].filter_chains[0].filters[0].typed_config";
-const VALIDATE_MS_MAX = 20_000;
+/** For hangs. */
+const VALIDATE_MS_MAX = 90_000;
 
 const scratch = new Scratch();
 afterAll(() => scratch.remove());

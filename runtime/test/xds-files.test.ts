@@ -1,14 +1,11 @@
 // xDS from files with a real process and real files: listeners, clusters, routes and hosts come and
 // change under traffic, in all the ways in which files change, and bad files change nothing.
-import { once } from "node:events";
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
-import type { Server } from "node:http";
-import type { AddressInfo } from "node:net";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { listener, socketAddress } from "./bootstrap.ts";
-import { HeadgateProcess, Scratch } from "./headgate-process.ts";
-import { LoadDriver } from "./load-driver.ts";
+import type { HeadgateProcess } from "./headgate-process.ts";
+import { Load } from "./load-client.ts";
+import { useProcesses, useUpstreams } from "./process-rig.ts";
 
 /** HEADGATE_RELOADS=50 for the figure of the acceptance; fewer here, so that tests stay short. */
 const RELOADS = Number(process.env["HEADGATE_RELOADS"] ?? 5);
@@ -20,38 +17,18 @@ const TYPES = {
 } as const;
 type Kind = keyof typeof TYPES;
 
-let upstreams: Server[];
-let ports: number[];
-let scratch: Scratch;
-let running: HeadgateProcess[] = [];
+/** Each answers with its index. */
+const upstreams = useUpstreams("up 0", "up 1");
+const processes = useProcesses({ flags: ["--drain-time-s", "2"] });
 
-beforeAll(async () => {
-  upstreams = [0, 1].map((index) => createServer((_, response) => response.end(`up ${index}`)));
-  for (const upstream of upstreams) await once(upstream.listen(0, "127.0.0.1"), "listening");
-  ports = upstreams.map((upstream) => (upstream.address() as AddressInfo).port);
-});
-
-afterAll(() => {
-  for (const upstream of upstreams) {
-    upstream.close();
-    upstream.closeAllConnections();
-  }
-});
-
-beforeEach(() => {
-  scratch = new Scratch();
-});
-
-afterEach(async () => {
-  for (const headgate of running) await headgate.end();
-  running = [];
-  scratch.remove();
-});
+function port(index: number): number {
+  return upstreams[index]?.port as number;
+}
 
 // ---- Resources.
 
 function source(file: string): object {
-  return { resource_api_version: "V3", path_config_source: { path: scratch.path(file) } };
+  return { resource_api_version: "V3", path_config_source: { path: processes.scratch.path(file) } };
 }
 
 /** A listener whose connection manager has its routes in rds.yaml. */
@@ -75,8 +52,8 @@ function edsCluster(more: object = {}): object {
   return { name: "up", type: "EDS", eds_cluster_config, ...more };
 }
 
-function hosts(port: number): object {
-  const lb_endpoints = [{ endpoint: { address: socketAddress(port) } }];
+function hosts(onPort: number): object {
+  const lb_endpoints = [{ endpoint: { address: socketAddress(onPort) } }];
   return { cluster_name: "service", endpoints: [{ lb_endpoints }] };
 }
 
@@ -87,12 +64,12 @@ function response(kind: Kind, version: string, resources: readonly object[]): ob
 
 /** Moves a response into its place. */
 function put(kind: Kind, version: string, ...resources: readonly object[]): void {
-  const next = scratch.write(`${kind}.next`, response(kind, version, resources));
-  renameSync(next, scratch.path(`${kind}.yaml`));
+  const next = processes.scratch.write(`${kind}.next`, response(kind, version, resources));
+  renameSync(next, processes.scratch.path(`${kind}.yaml`));
 }
 
 function putAll(): void {
-  put("eds", "e0", hosts(ports[0] as number));
+  put("eds", "e0", hosts(port(0)));
   put("cds", "c0", edsCluster());
   put("rds", "r0", table("0"));
   put("lds", "l0", dynamicListener());
@@ -113,26 +90,23 @@ function bootstrap(lds: object = source("lds.yaml")): object {
   };
 }
 
-async function start(config = bootstrap(), concurrency = 2): Promise<HeadgateProcess> {
-  const flags = ["--drain-time-s", "2"];
-  const headgate = await HeadgateProcess.start(scratch, config, { concurrency, flags });
-  running.push(headgate);
-  return headgate;
+function start(config = bootstrap(), concurrency = 2): Promise<HeadgateProcess> {
+  return processes.start(config, { concurrency });
 }
 
-/** Does something to a file, and waits for what the subscription counts. */
+/** Does something to a file, and waits for what the subscription counts. Answers where its output begins. */
 async function change(
   headgate: HeadgateProcess,
   kind: Kind,
   what: () => void,
   outcome: "success" | "rejected" | "failure" = "success",
-): Promise<string> {
+): Promise<number> {
   const name = `${scopes[kind]}.update_${outcome}`;
   const before = await headgate.stat(name);
   const at = headgate.output.length;
   what();
   await headgate.waitFor(async () => (await headgate.stat(name)) > before, `${kind} ${outcome}`);
-  return headgate.output.slice(at);
+  return at;
 }
 
 interface Got {
@@ -148,22 +122,22 @@ async function get(headgate: HeadgateProcess, name = "main"): Promise<Got> {
 }
 
 describe("under load", () => {
-  test(`${RELOADS} changes of each kind fail no request`, { timeout: 240_000 }, async () => {
+  test(`${RELOADS} changes of each kind fail no request`, async () => {
     putAll();
     const headgate = await start();
     const target = await headgate.listener();
-    const load = new LoadDriver({ targets: [target], concurrency: 16, body: null });
+    const load = new Load({ target, keepAlive: 16 });
     const changes: Readonly<Record<Kind, (i: number) => void>> = {
-      eds: (i) => put("eds", `e${i}`, hosts(ports[i % 2] as number)),
+      eds: (i) => put("eds", `e${i}`, hosts(port(i % 2))),
       cds: (i) => put("cds", `c${i}`, edsCluster({ connect_timeout: `${i}s` })),
       rds: (i) => put("rds", `r${i}`, table(String(i))),
       lds: (i) => put("lds", `l${i}`, dynamicListener("main", { server_name: `s${i}` })),
     };
     for (const kind of ["eds", "cds", "rds", "lds"] as const) {
       for (let i = 1; i <= RELOADS; i += 1) {
-        const seen = load.succeeded;
+        const seen = load.answered;
         await change(headgate, kind, () => changes[kind](i));
-        await headgate.waitFor(() => load.succeeded > seen + 30, "traffic");
+        await headgate.waitFor(() => load.answered > seen + 30, "traffic");
       }
     }
     await load.stop();
@@ -188,7 +162,7 @@ describe("under load", () => {
     const headgate = await start();
     await get(headgate);
     await change(headgate, "rds", () => put("rds", "r1", table("1")));
-    await change(headgate, "eds", () => put("eds", "e1", hosts(ports[1] as number)));
+    await change(headgate, "eds", () => put("eds", "e1", hosts(port(1))));
     expect(await get(headgate)).toEqual({ status: 200, text: "up 1", round: "1" });
     expect(await headgate.stat("listener_manager.listener_modified")).toBe(0);
     expect(await headgate.stat("cluster_manager.cluster_modified")).toBe(0);
@@ -198,8 +172,8 @@ describe("under load", () => {
 
 describe("files", () => {
   test("Kubernetes' switch of ..data changes all of them, with and without watched_directory", async () => {
-    const putVersion = (version: string, header: string, port: number): void => {
-      const folder = scratch.path(`map/..${version}`);
+    const putVersion = (version: string, header: string, onPort: number): void => {
+      const folder = processes.scratch.path(`map/..${version}`);
       mkdirSync(folder, { recursive: true });
       const write = (kind: Kind, resource: object): void =>
         writeFileSync(
@@ -207,51 +181,51 @@ describe("files", () => {
           JSON.stringify(response(kind, version, [resource])),
         );
       write("rds", table(header));
-      write("eds", hosts(port));
+      write("eds", hosts(onPort));
     };
     const link = (version: string): void => {
-      symlinkSync(`..${version}`, scratch.path("map/..data_tmp"));
-      renameSync(scratch.path("map/..data_tmp"), scratch.path("map/..data"));
+      symlinkSync(`..${version}`, processes.scratch.path("map/..data_tmp"));
+      renameSync(processes.scratch.path("map/..data_tmp"), processes.scratch.path("map/..data"));
     };
-    putVersion("v1", "1", ports[0] as number);
+    putVersion("v1", "1", port(0));
     link("v1");
     for (const kind of ["rds", "eds"]) {
-      symlinkSync(`..data/${kind}.yaml`, scratch.path(`map/${kind}.yaml`));
+      symlinkSync(`..data/${kind}.yaml`, processes.scratch.path(`map/${kind}.yaml`));
     }
-    const path = scratch.path("map/eds.yaml");
-    const watched = { path, watched_directory: { path: scratch.path("map") } };
+    const path = processes.scratch.path("map/eds.yaml");
+    const watched = { path, watched_directory: { path: processes.scratch.path("map") } };
     const eds_config = { resource_api_version: "V3", path_config_source: watched };
     const rds = { route_config_name: "table", config_source: source("map/rds.yaml") };
     put("cds", "c0", edsCluster({ eds_cluster_config: { service_name: "service", eds_config } }));
     put("lds", "l0", dynamicListener("main", { rds }));
     const headgate = await start();
     expect(await get(headgate)).toEqual({ status: 200, text: "up 0", round: "1" });
-    putVersion("v2", "2", ports[1] as number);
+    putVersion("v2", "2", port(1));
     await change(headgate, "rds", () => link("v2"));
     await headgate.waitFor(async () => (await headgate.stat("cluster.up.update_success")) === 2);
     expect(await get(headgate)).toEqual({ status: 200, text: "up 1", round: "2" });
-    rmSync(scratch.path("map/..v1"), { recursive: true });
+    rmSync(processes.scratch.path("map/..v1"), { recursive: true });
     expect(await get(headgate)).toEqual({ status: 200, text: "up 1", round: "2" });
   });
 
   test("a file written in place is taken when it is whole; one that is removed changes nothing", async () => {
     putAll();
     const headgate = await start();
-    const path = scratch.path("rds.yaml");
+    const path = processes.scratch.path("rds.yaml");
     const whole = JSON.stringify(response("rds", "r1", [table("1")]));
-    const said = await change(
+    const at = await change(
       headgate,
       "rds",
       () => writeFileSync(path, whole.slice(0, whole.length / 2)),
       "failure",
     );
-    expect(said).toMatch(/RDS update failed, nothing changed: .*rds\.yaml:1:\d+: /);
+    await headgate.says(/RDS update failed, nothing changed: .*rds\.yaml:1:\d+: /, at);
     expect(await get(headgate)).toMatchObject({ status: 200, round: "0" });
     await change(headgate, "rds", () => writeFileSync(path, whole));
     expect(await get(headgate)).toMatchObject({ status: 200, round: "1" });
     const attempts = await headgate.stat("http.main.rds.table.update_attempt");
     rmSync(path);
-    rmSync(scratch.path("eds.yaml"));
+    rmSync(processes.scratch.path("eds.yaml"));
     expect(await get(headgate)).toMatchObject({ status: 200, text: "up 0", round: "1" });
     // A burst of moves is one update, or few.
     for (let i = 2; i < 30; i += 1) put("rds", `r${i}`, table(String(i)));
@@ -265,13 +239,9 @@ describe("a bad file", () => {
   test("changes nothing, says why with file:line:col, and the next good one comes into force", async () => {
     putAll();
     const headgate = await start();
-    const load = new LoadDriver({
-      targets: [await headgate.listener()],
-      concurrency: 4,
-      body: "up 0",
-    });
+    const load = new Load({ target: await headgate.listener(), keepAlive: 4, body: "up 0" });
     const second = dynamicListener("second");
-    const taken = listener({ address: socketAddress(ports[1] as number) }, "taken");
+    const taken = listener({ address: socketAddress(port(1)) }, "taken");
     const place = String.raw`\.yaml:\d+:\d+: `;
     const cases: readonly (readonly [Kind, () => void, string])[] = [
       // One of two: the good one does not come either.
@@ -333,9 +303,9 @@ describe("a bad file", () => {
     };
     const before = await states();
     for (const [kind, what, reason] of cases) {
-      const said = await change(headgate, kind, what, "rejected");
-      expect(said).toMatch(new RegExp(`${kind.toUpperCase()} update rejected, nothing changed: `));
-      expect(said).toMatch(new RegExp(reason));
+      const at = await change(headgate, kind, what, "rejected");
+      await headgate.says(`${kind.toUpperCase()} update rejected, nothing changed: `, at);
+      await headgate.says(new RegExp(reason), at);
       expect(await get(headgate)).toEqual({ status: 200, text: "up 0", round: "0" });
     }
     await load.stop();
@@ -356,9 +326,9 @@ describe("a bad file", () => {
 
   test("at the start is logged, and the rest serves", async () => {
     putAll();
-    scratch.write("lds.yaml", "resources: [");
+    processes.scratch.write("lds.yaml", "resources: [");
     const headgate = await start(undefined, 1);
-    expect(headgate.output).toMatch(/LDS update failed, nothing changed: .*lds\.yaml:1:\d+/);
+    await headgate.says(/LDS update failed, nothing changed: .*lds\.yaml:1:\d+/);
     expect(await headgate.admin("/listeners")).toBe("");
     await change(headgate, "lds", () => put("lds", "l1", dynamicListener()));
     expect(await get(headgate)).toMatchObject({ status: 200, round: "0" });
@@ -389,7 +359,7 @@ test("a reload of the bootstrap leaves what came by xDS, and takes part in it", 
   const reloads = async (): Promise<boolean> => {
     return (await headgate.stat("server.reload_success")) === 1;
   };
-  scratch.write("envoy.yaml", config("two"));
+  processes.scratch.write("envoy.yaml", config("two"));
   headgate.kill("SIGHUP");
   await headgate.waitFor(reloads, "the reload");
   const answer = await fetch(`http://${await headgate.listener("static")}/`);
@@ -404,9 +374,9 @@ test("a reload of the bootstrap leaves what came by xDS, and takes part in it", 
   expect((await get(headgate)).round).toBe("1");
   expect((await get(headgate, "static")).round).toBe("1");
   // The cluster that the reload has kept hears of its hosts, too.
-  put("eds", "e1", hosts(ports[1] as number));
+  put("eds", "e1", hosts(port(1)));
   await headgate.waitFor(async () => (await headgate.stat("cluster.more.update_success")) === 2);
-  expect(await headgate.admin("/clusters")).toContain(`more::127.0.0.1:${ports[1]}::`);
+  expect(await headgate.admin("/clusters")).toContain(`more::127.0.0.1:${port(1)}::`);
 });
 
 describe("admin", () => {

@@ -1,11 +1,10 @@
 // Clients and upstreams that are slow, endless, silent or many, against a real process: what each may cost
 // is bounded, and others are served meanwhile. Judged by stats and bytes, not by time or memory.
-import { once } from "node:events";
 import net from "node:net";
-import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { bootstrap, listener } from "../../../runtime/test/bootstrap.ts";
 import { HeadgateProcess, Scratch } from "../../../runtime/test/headgate-process.ts";
+import { LocalServer } from "../../../runtime/test/upstreams.ts";
 import { RawClient } from "../raw-client.ts";
 
 /** Bytes of the upstream's answers by path. The first is more than one read, the second less. */
@@ -31,24 +30,18 @@ class Upstream {
   requests = 0;
   /** Bytes written to connections that ask for interim responses. */
   interimBytes = 0;
-  readonly #server: net.Server = net.createServer((socket) => this.#serve(socket));
-  readonly #sockets: Set<net.Socket> = new Set();
+  readonly #server = new LocalServer(net.createServer((socket) => this.#serve(socket)));
 
-  async listen(): Promise<number> {
-    this.#server.listen(0, "127.0.0.1");
-    await once(this.#server, "listening");
-    return (this.#server.address() as AddressInfo).port;
+  listen(): Promise<number> {
+    return this.#server.listen();
   }
 
   close(): void {
     this.#server.close();
-    for (const socket of this.#sockets) socket.destroy();
   }
 
   #serve(socket: net.Socket): void {
-    this.#sockets.add(socket);
     let pending = "";
-    socket.on("error", () => undefined).on("close", () => this.#sockets.delete(socket));
     socket.on("data", (part) => {
       pending += part.toString("latin1");
       for (let end = pending.indexOf("\r\n\r\n"); end >= 0; end = pending.indexOf("\r\n\r\n")) {

@@ -1,10 +1,9 @@
 // A real proxy process between raw sockets of ours: plays cases one after the other and keeps every byte
 // that reaches the upstream, by connection.
-import { once } from "node:events";
 import net from "node:net";
-import type { AddressInfo } from "node:net";
 import { bootstrap, listener } from "../../../runtime/test/bootstrap.ts";
 import { HeadgateProcess, Scratch } from "../../../runtime/test/headgate-process.ts";
+import { LocalServer } from "../../../runtime/test/upstreams.ts";
 import { RawClient } from "../raw-client.ts";
 import type { ResponseCase, Site } from "./case.ts";
 import { Reader, strict } from "./readers.ts";
@@ -61,25 +60,22 @@ class UpstreamSide implements UpstreamConnection {
 /** Answers each whole request with its request line as body; `plan` takes one request's place. */
 export class Upstream {
   readonly connections: UpstreamSide[];
-  readonly #server: net.Server;
+  readonly #server: LocalServer;
   /** The response to the next request. */
   plan: Pick<ResponseCase, "reply" | "closes"> | null;
 
   constructor() {
     this.connections = [];
     this.plan = null;
-    this.#server = net.createServer((socket) => this.#onConnection(socket));
+    this.#server = new LocalServer(net.createServer((socket) => this.#onConnection(socket)));
   }
 
-  async listen(): Promise<number> {
-    this.#server.listen(0, "127.0.0.1");
-    await once(this.#server, "listening");
-    return (this.#server.address() as AddressInfo).port;
+  listen(): Promise<number> {
+    return this.#server.listen();
   }
 
   close(): void {
     this.#server.close();
-    for (const { socket } of this.connections) socket.destroy();
   }
 
   #onConnection(socket: net.Socket): void {
