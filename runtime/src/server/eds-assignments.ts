@@ -10,6 +10,8 @@ import { membershipOf } from "../upstream/dns-resolver.ts";
 import { FileSubscription, logWarnings } from "../xds/file-subscription.ts";
 import type { SubscriptionContext } from "../xds/file-subscription.ts";
 import { SubscriptionStats } from "../xds/subscription-stats.ts";
+import { closeAll, inForceOf, unexpectedResource } from "./discovered.ts";
+import type { Discovered, InForce } from "./discovered.ts";
 
 const ASSIGNMENT = "envoy.config.endpoint.v3.ClusterLoadAssignment";
 
@@ -21,14 +23,12 @@ export interface EdsOptions {
   readonly onMembership: (membership: ClusterMembership) => void;
 }
 
-interface Entry {
-  readonly subscription: FileSubscription;
+interface Entry extends Discovered {
   readonly cluster: string;
+  readonly serviceName: string;
+  /** Of its stats, with its dot. */
+  readonly scope: string;
   membership: ClusterMembership | null;
-  /** The response that brought it; null = none came yet. */
-  discovery: LoadedDiscovery | null;
-  lastUpdated: string;
-  isInForce: boolean;
 }
 
 export class EdsAssignments {
@@ -76,37 +76,31 @@ export class EdsAssignments {
   }
 
   /** For /config_dump. */
-  inForce(): { readonly discovery: LoadedDiscovery; readonly lastUpdated: string }[] {
-    return [...this.#entries.values()].flatMap(({ discovery, lastUpdated }) =>
-      discovery === null ? [] : [{ discovery, lastUpdated }],
-    );
+  inForce(): InForce[] {
+    return inForceOf(this.#entries.values());
   }
 
   close(): void {
-    for (const entry of this.#entries.values()) entry.subscription.close();
-    this.#entries.clear();
+    closeAll(this.#entries);
   }
 
   #subscribe(cluster: string, statName: string, eds: EdsConfig): Entry {
     const { context, stats } = this.#options;
     const scope = `cluster.${statName}.`;
-    const subscriptionStats = new SubscriptionStats(stats, {
-      scope,
-      hasEmpty: true,
-      hasReload: false,
-    });
+    const counts = { scope, hasEmpty: true, hasReload: false };
+    const subscriptionStats = new SubscriptionStats(stats, counts);
     const subscription = new FileSubscription(context, {
       kind: "EDS",
       source: eds.source,
       typeName: ASSIGNMENT,
       stats: subscriptionStats,
-      apply: (discovery) => {
-        return Promise.resolve(this.#apply(entry, eds.serviceName, scope, discovery));
-      },
+      apply: (discovery) => Promise.resolve(this.#apply(entry, discovery, subscriptionStats)),
     });
     const entry: Entry = {
       subscription,
       cluster,
+      serviceName: eds.serviceName,
+      scope,
       membership: null,
       discovery: null,
       lastUpdated: "",
@@ -117,27 +111,19 @@ export class EdsAssignments {
 
   #apply(
     entry: Entry,
-    serviceName: string,
-    scope: string,
     discovery: LoadedDiscovery,
+    subscriptionStats: SubscriptionStats,
   ): readonly string[] {
     const { context, stats, ignoreUnsupported, onMembership } = this.#options;
-    // The words are Envoy's.
     if (discovery.errors !== null) throw discovery.errors;
     if (discovery.resources.length === 0) {
-      stats.store.counter(`${scope}update_empty`).inc();
+      subscriptionStats.empty?.inc();
       return [];
     }
-    const [node, second] = discovery.resources;
-    if (second !== undefined) {
-      const message = `Unexpected EDS resource length: ${discovery.resources.length}`;
-      return [`${second.where()}: ${message}`];
-    }
-    const found = node?.string("cluster_name", "") ?? "";
-    if (found !== serviceName) {
-      const message = `Unexpected EDS cluster (expecting ${serviceName}): ${found}`;
-      return [`${node?.where("cluster_name")}: ${message}`];
-    }
+    const { scope, serviceName: name } = entry;
+    const expected = { kind: "EDS", noun: "cluster", field: "cluster_name", name } as const;
+    const problem = unexpectedResource(discovery, expected);
+    if (problem !== null) return [problem];
     const { value: localities, warnings } = translateAssignment(discovery, { ignoreUnsupported });
     logWarnings(context.logger, warnings);
     const membership = membershipOf(entry.cluster, localities);

@@ -9,6 +9,8 @@ import type { StatsAggregate } from "../stats/aggregate.ts";
 import { FileSubscription, logWarnings } from "../xds/file-subscription.ts";
 import type { SubscriptionContext } from "../xds/file-subscription.ts";
 import { SubscriptionStats } from "../xds/subscription-stats.ts";
+import { closeAll, inForceOf, unexpectedResource } from "./discovered.ts";
+import type { Discovered, InForce } from "./discovered.ts";
 
 const ROUTE_CONFIGURATION = "envoy.config.route.v3.RouteConfiguration";
 
@@ -37,17 +39,10 @@ export interface RdsOptions {
   readonly applyTables: (tables: readonly DynamicRouteTable[]) => Promise<readonly string[]>;
 }
 
-/** What one subscription brought. */
-interface Entry {
-  readonly subscription: FileSubscription;
+interface Entry extends Discovered {
   /** By RdsConfig.key: each of them reads the table by its own filters. */
   readonly users: Map<string, RdsConfig>;
   tables: ReadonlyMap<string, DynamicRouteTable>;
-  /** The last response in force; null = none yet. */
-  discovery: LoadedDiscovery | null;
-  lastUpdated: string;
-  /** Workers know its tables. */
-  isInForce: boolean;
 }
 
 export class RdsTables {
@@ -104,15 +99,12 @@ export class RdsTables {
   }
 
   /** For /config_dump. */
-  inForce(): { readonly discovery: LoadedDiscovery; readonly lastUpdated: string }[] {
-    return [...this.#entries.values()].flatMap(({ discovery, lastUpdated }) =>
-      discovery === null ? [] : [{ discovery, lastUpdated }],
-    );
+  inForce(): InForce[] {
+    return inForceOf(this.#entries.values());
   }
 
   close(): void {
-    for (const entry of this.#entries.values()) entry.subscription.close();
-    this.#entries.clear();
+    closeAll(this.#entries);
   }
 
   #subscribe({ rds, statPrefix }: RdsNeed): Entry {
@@ -148,22 +140,14 @@ export class RdsTables {
     discovery: LoadedDiscovery,
     stats: SubscriptionStats,
   ): Promise<readonly string[]> {
-    // The words are Envoy's.
     if (discovery.errors !== null) throw discovery.errors;
     if (discovery.resources.length === 0) {
       stats.empty?.inc();
       return [];
     }
-    const [node, second] = discovery.resources;
-    if (second !== undefined) {
-      const message = `Unexpected RDS resource length: ${discovery.resources.length}`;
-      return [`${second.where()}: ${message}`];
-    }
-    const found = node?.string("name", "") ?? "";
-    if (found !== name) {
-      const message = `Unexpected RDS configuration (expecting ${name}): ${found}`;
-      return [`${node?.where("name")}: ${message}`];
-    }
+    const expected = { kind: "RDS", noun: "configuration", field: "name", name } as const;
+    const problem = unexpectedResource(discovery, expected);
+    if (problem !== null) return [problem];
     const translated = this.#translate(discovery, [...entry.users.values()]);
     if (entry.discovery !== null && isSame(entry.tables, translated)) return [];
     const tables = [...translated].map(([key, table]) => this.#revise(key, table));
