@@ -20,6 +20,8 @@ const STATS_IGNORED =
 const ACTIVE = /^(http\.[^.]+\.downstream|cluster\.[^.]+\.upstream)_(cx|rq)_active$/;
 
 const LOG_MS_MAX = 1_500;
+/** For what a golden says will come, and never does. */
+const HANG_MS_MAX = 30_000;
 const LOG_QUIET_MS = 30;
 const IDLE_MS_MAX = 1_000;
 
@@ -144,7 +146,7 @@ class GroupRunner {
   /** New lines of the sites this case talked to; waits for as many as the golden has. */
   async #readLogs(one: Case, wanted: number | undefined): Promise<string[]> {
     const sites = [...new Set(one.connections.map((connection) => connection.site ?? "main"))];
-    const until = Date.now() + LOG_MS_MAX;
+    const until = Date.now() + (wanted === undefined ? LOG_MS_MAX : HANG_MS_MAX);
     let lines = this.#newLines(sites);
     let quietSince = Date.now();
     while (Date.now() < until) {
@@ -237,8 +239,9 @@ function renamed(one: Case, requests: readonly NormalUpstreamRequest[]): NormalU
 
 function waits(fate: string | undefined): Waits {
   if (fate === undefined) return { responseMs: 4_000, closeMs: 400 };
-  if (fate === "open" || fate === "silent") return { responseMs: 3_000, closeMs: 40 };
-  return { responseMs: 3_000, closeMs: 2_000 };
+  if (fate === "silent") return { responseMs: 3_000, closeMs: 40 };
+  if (fate === "open") return { responseMs: HANG_MS_MAX, closeMs: 40 };
+  return { responseMs: HANG_MS_MAX, closeMs: HANG_MS_MAX };
 }
 
 function normalMessage(message: Message, normaliser: Normaliser): NormalMessage {
