@@ -16,7 +16,7 @@ import {
   getRequest,
   infoOf,
 } from "../../runtime/src/hcm/hcm-for-test.ts";
-import { canonicalIp } from "../../runtime/src/hcm/ip-address.ts";
+import { canonicalIp } from "../../runtime/src/core/ip-address.ts";
 import { isValidReferer } from "../../runtime/src/hcm/referer.ts";
 import { NormalizeResult, RequestNormalizer } from "../../runtime/src/hcm/request-normalizer.ts";
 import { RequestSanitizer } from "../../runtime/src/hcm/request-sanitizer.ts";

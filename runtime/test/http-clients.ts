@@ -13,9 +13,14 @@ export interface Answer {
 }
 
 /** Not connected yet. */
-export function dial(target: string): Socket {
+export function dial(target: string, localAddress?: string): Socket {
   const [host, port] = target.split(":");
-  const socket = port === undefined ? connect(target) : connect(Number(port), host);
+  const place = {
+    port: Number(port),
+    host,
+    ...(localAddress === undefined ? {} : { localAddress }),
+  };
+  const socket = port === undefined ? connect(target) : connect(place);
   return socket.setEncoding("latin1");
 }
 
@@ -42,11 +47,12 @@ export class KeptConnection {
   #text: string;
   #wake: () => void;
 
-  constructor(target: string) {
+  /** From an address of this machine, when one is named. */
+  constructor(target: string, localAddress?: string) {
     this.isClosed = false;
     this.#text = "";
     this.#wake = () => {};
-    this.socket = dial(target);
+    this.socket = dial(target, localAddress);
     this.socket.on("error", () => {});
     this.socket.on("data", (chunk: string) => {
       this.#text += chunk;

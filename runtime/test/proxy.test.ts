@@ -179,7 +179,7 @@ async function startProxy(upstreamPort: number): Promise<{ port: number; stats: 
       connectionCounts: openSharedCounts(sharedCountsMemory(1, 2), 2, 0),
     },
   );
-  listener.setChain(factory, "");
+  listener.setChains([{ name: "", match: null, isDefault: false, factory }]);
   listener.open();
   expect(await new Promise((resolve) => listener.listen([], resolve))).toBe("");
   cleanups.push(() => {

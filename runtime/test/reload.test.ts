@@ -108,6 +108,38 @@ describe("SIGHUP", () => {
     for (const client of [kept, left, fresh]) client.destroy();
   });
 
+  test("of a listener's filter chains, what is the same keeps its connections", async () => {
+    const config = (value: string): object => {
+      const [chainOf, fallback] = [value, "default"].map(
+        (server_name) =>
+          (listener({ hcm: { server_name } }) as { filter_chains: object[] }).filter_chains[0],
+      );
+      const ranges = [{ address_prefix: "127.0.0.3", prefix_len: 32 }];
+      const chain = { ...chainOf, filter_chain_match: { source_prefix_ranges: ranges } };
+      return bootstrap({
+        upstreamPort: port(0),
+        listener: { filter_chains: [chain], default_filter_chain: fallback },
+      });
+    };
+    const flags = ["--drain-strategy", "immediate"];
+    const headgate = await processes.start(config("one"), { flags });
+    const kept = new KeptConnection(await headgate.listener());
+    const left = new KeptConnection(await headgate.listener(), "127.0.0.3");
+    expect((await kept.ask()).head).toContain("server: default");
+    expect((await left.ask()).head).toContain("server: one");
+    await reload(headgate, config("two"));
+    const keptAnswer = await kept.ask();
+    expect(keptAnswer.head).toContain("server: default");
+    expect(saysClose(keptAnswer)).toBe(false);
+    const answer = await left.ask();
+    expect(answer.head).toContain("server: one");
+    expect(saysClose(answer)).toBe(true);
+    const fresh = new KeptConnection(await headgate.listener(), "127.0.0.3");
+    expect((await fresh.ask()).head).toContain("server: two");
+    expect(await headgate.stat("listener_manager.listener_in_place_updated")).toBe(1);
+    for (const client of [kept, left, fresh]) client.destroy();
+  });
+
   test("connections on what was replaced are cut when the drain time is over", async () => {
     const config = (name: string): object =>
       bootstrap({ upstreamPort: port(0), hcm: { server_name: name } });

@@ -97,8 +97,25 @@ export interface ListenerConfig {
 
 export interface FilterChainConfig {
   readonly name: string;
-  /** This issue: chains without criteria only; the match is refused by config otherwise. */
+  /** Null = the chain takes what no other one takes. */
+  readonly match: FilterChainMatchConfig | null;
   readonly hcm: HcmConfig | null;
+}
+
+/** An empty list, "" and 0 match all connections. Each list has each value once. */
+export interface FilterChainMatchConfig {
+  readonly destinationPort: number;
+  /** Of the destination; "10.0.0.0/8", bits beyond the prefix are clear. */
+  readonly prefixRanges: readonly string[];
+  /** Lower-case: "a.example", or ".example" for all names below it. */
+  readonly serverNames: readonly string[];
+  /** "raw_buffer", "tls", or something that no connection has. */
+  readonly transportProtocol: string;
+  readonly applicationProtocols: readonly string[];
+  readonly directSourcePrefixRanges: readonly string[];
+  readonly sourceType: "" | "same_ip_or_loopback" | "external";
+  readonly sourcePrefixRanges: readonly string[];
+  readonly sourcePorts: readonly number[];
 }
 
 export type ServerHeaderTransformation = "overwrite" | "append_if_absent" | "pass_through";

@@ -1,5 +1,7 @@
 // What is known about one downstream connection; shared by its streams.
 
+const noProtocols: readonly string[] = [];
+
 /** Addresses are text; addresses with port are "1.2.3.4:80", "[::1]:80" or a unix path. */
 export class ConnectionInfo {
   /** Unique in the process: worker index in the high part. */
@@ -8,15 +10,20 @@ export class ConnectionInfo {
   readonly directRemoteAddress: string;
   readonly directRemoteIp: string;
   readonly directRemotePort: number;
-  readonly localAddress: string;
-  readonly localIp: string;
-  readonly localPort: number;
+  /** Differs from the socket's own only when a listener filter says so. */
+  localAddress: string;
+  localIp: string;
+  localPort: number = 0;
   /** Differs from the socket's peer only when a listener filter says so; see also StreamInfo. */
   remoteAddress: string;
   remoteIp: string;
   remotePort: number = 0;
   /** SNI; "" without TLS. */
   requestedServerName: string = "";
+  /** What the client speaks, as far as listener filters have looked: "raw_buffer" or "tls". */
+  transportProtocol: string = "raw_buffer";
+  /** The client's ALPN, or what http_inspector found, in the client's order. */
+  applicationProtocols: readonly string[] = noProtocols;
   tlsVersion: string = "";
   tlsCipher: string = "";
   isTls: boolean = false;

@@ -1,6 +1,6 @@
 // Which Referer values go further: absolute URLs with a host and without fragment and userinfo, and
 // relative references. Called by request-sanitizer.ts; the rule is what Envoy 1.40 answered.
-import { parseIpv6 } from "./ip-address.ts";
+import { parseIpv6 } from "../core/ip-address.ts";
 
 /** Groups: the address of an IPv6 literal, the port. An empty userinfo is none. */
 const absolute: RegExp = new RegExp(

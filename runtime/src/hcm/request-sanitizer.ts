@@ -8,7 +8,7 @@ import { HeaderId } from "../core/header-names.ts";
 import type { HeaderMap } from "../core/header-map.ts";
 import type { Random } from "../core/random.ts";
 import type { StreamInfo } from "../core/stream-info.ts";
-import { canonicalIp, CidrList, isIpText, isLoopback } from "./ip-address.ts";
+import { canonicalIp, CidrList, isIpText, isLoopback } from "../core/ip-address.ts";
 import { appendVia } from "./joined-headers.ts";
 import { isValidReferer } from "./referer.ts";
 

@@ -2,7 +2,7 @@ import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import type { AddressConfig, ListenerConfig } from "../config/snapshot.ts";
+import type { AddressConfig, FilterChainMatchConfig, ListenerConfig } from "../config/snapshot.ts";
 import { Clock } from "../core/clock.ts";
 import { silentLogger } from "../core/logger.ts";
 import { OverloadState } from "../core/overload-state.ts";
@@ -11,9 +11,14 @@ import { Runtime } from "../core/runtime.ts";
 import { openSharedCounts, sharedCountsMemory } from "../core/shared-counts.ts";
 import { TimerWheel } from "../core/timer-wheel.ts";
 import { createNodeEngine } from "../engine-node/node-engine.ts";
-import type { NetworkFilter, NetworkFilterCallbacks } from "../filter/network-filter.ts";
+import type {
+  NetworkFilter,
+  NetworkFilterCallbacks,
+  NetworkFilterFactory,
+} from "../filter/network-filter.ts";
 import { StatsStore } from "../stats/store.ts";
 import { Listener } from "./listener.ts";
+import type { NetworkChain } from "./listener.ts";
 
 /** Answers each read with its name and the bytes; closes on shutdown. */
 class Echo implements NetworkFilter {
@@ -38,7 +43,7 @@ class Echo implements NetworkFilter {
   }
 }
 
-function echo(name: string): { createFilter(callbacks: NetworkFilterCallbacks): NetworkFilter } {
+function echo(name: string): NetworkFilterFactory {
   return { createFilter: (callbacks) => new Echo(name, callbacks) };
 }
 
@@ -48,6 +53,18 @@ const loopback: AddressConfig = {
   port: 0,
   ipv4Compat: false,
   pipeMode: 0,
+};
+
+const anyMatch: FilterChainMatchConfig = {
+  destinationPort: 0,
+  prefixRanges: [],
+  serverNames: [],
+  transportProtocol: "",
+  applicationProtocols: [],
+  directSourcePrefixRanges: [],
+  sourceType: "",
+  sourcePrefixRanges: [],
+  sourcePorts: [],
 };
 
 function config(more: Partial<ListenerConfig> = {}): ListenerConfig {
@@ -118,6 +135,10 @@ function make(more: Partial<ListenerConfig> = {}): Place {
   return { listener, stats, overload, runtime };
 }
 
+function setChain(listener: Listener, factory: NetworkFilterFactory, name: string): void {
+  listener.setChains([{ name, match: null, isDefault: false, factory }]);
+}
+
 function listen(listener: Listener): Promise<string> {
   listener.open();
   return listenClosed(listener);
@@ -128,8 +149,8 @@ function listenClosed(listener: Listener): Promise<string> {
   return new Promise((resolve) => listener.listen([], resolve));
 }
 
-function dial(port: number | string): Socket {
-  const socket = typeof port === "string" ? connect(port) : connect(port, "127.0.0.1");
+function dial(port: number | string, host = "127.0.0.1"): Socket {
+  const socket = typeof port === "string" ? connect(port) : connect(port, host);
   cleanups.push(() => socket.destroy());
   socket.on("error", () => {});
   return socket;
@@ -164,7 +185,7 @@ test("holds connections until the version is in force", async () => {
   await Promise.race(extra.map(closed));
   expect(stats.counter("listener.here.downstream_cx_overflow").value).toBe(1);
   expect(stats.counter("listener.here.downstream_cx_total").value).toBe(0);
-  listener.setChain(echo("new"), "");
+  setChain(listener, echo("new"), "");
   listener.open();
   expect(await answer).toBe("new:x");
   expect(stats.gauge("listener.here.downstream_cx_active").value).toBe(16);
@@ -172,7 +193,7 @@ test("holds connections until the version is in force", async () => {
 
 test("holds new connections while an overload stops them, and serves them afterwards", async () => {
   const { listener, stats, overload } = make();
-  listener.setChain(echo("e"), "");
+  setChain(listener, echo("e"), "");
   await listen(listener);
   const old = dial(portOf(listener));
   expect(await ask(old, "x")).toBe("e:x");
@@ -194,7 +215,7 @@ test("holds new connections while an overload stops them, and serves them afterw
 
 test("resets what an overload holds when it stops listening", async () => {
   const { listener, overload } = make();
-  listener.setChain(echo("e"), "");
+  setChain(listener, echo("e"), "");
   await listen(listener);
   overload.stopConnections.level = 1;
   const held = dial(portOf(listener));
@@ -212,7 +233,7 @@ test("refuses connections over its limit, and takes one when another has left", 
   const one = { text: "1", number: 1, ppm: null };
   const values = new Map([["envoy.resource_limits.listener.l.connection_limit", one]]);
   runtime.setLayers([{ name: "s", kind: "static", values }]);
-  listener.setChain(echo("e"), "");
+  setChain(listener, echo("e"), "");
   await listen(listener);
   const first = dial(portOf(listener));
   expect(await ask(first, "x")).toBe("e:x");
@@ -240,11 +261,11 @@ test("resets held connections when the version is given up", async () => {
 
 test("accepts, counts, and serves the chain of the day", async () => {
   const { listener, stats } = make();
-  listener.setChain(echo("one"), "first");
+  setChain(listener, echo("one"), "first");
   expect(await listen(listener)).toBe("");
   const a = dial(portOf(listener));
   expect(await ask(a, "x")).toBe("one:x");
-  listener.setChain(echo("two"), "second");
+  setChain(listener, echo("two"), "second");
   const b = dial(portOf(listener));
   expect(await ask(b, "x")).toBe("two:x");
   expect(await ask(a, "y")).toBe("one:y");
@@ -273,7 +294,7 @@ test("listens on all its addresses, a unix socket among them", async () => {
   const path = join(tmpdir(), `headgate-${process.pid}-listener.sock`);
   const pipe: AddressConfig = { ...loopback, kind: "pipe", address: path };
   const { listener } = make({ additionalAddresses: [loopback, pipe] });
-  listener.setChain(echo("e"), "");
+  setChain(listener, echo("e"), "");
   expect(await listen(listener)).toBe("");
   expect(portOf(listener)).not.toBe(portOf(listener, 1));
   expect(await ask(dial(portOf(listener, 1)), "b")).toBe("e:b");
@@ -291,7 +312,7 @@ test("says which address is taken, and keeps none", async () => {
 
 test("shuts down: refuses new connections and tells when the last is gone", async () => {
   const { listener } = make();
-  listener.setChain(echo("e"), "");
+  setChain(listener, echo("e"), "");
   await listen(listener);
   const port = portOf(listener);
   const socket = dial(port);
@@ -304,3 +325,32 @@ test("shuts down: refuses new connections and tells when the last is gone", asyn
   expect(listener.connectionCount).toBe(0);
   expect(await ask(dial(port), "x")).toBe("closed");
 });
+
+test("gives each connection to the chain that matches, and keeps those of chains that stay", async () => {
+  const other: AddressConfig = { ...loopback, address: "127.0.0.2" };
+  const { listener, stats } = make({ additionalAddresses: [other] });
+  const here = chainAt("here", "127.0.0.1/32");
+  const there = chainAt("there", "127.0.0.2/32");
+  listener.setChains([here, there]);
+  await listen(listener);
+  const a = dial(portOf(listener));
+  const b = dial(portOf(listener, 1), "127.0.0.2");
+  expect(await ask(a, "x")).toBe("here:x");
+  expect(await ask(b, "x")).toBe("there:x");
+  const fallback = { name: "d", match: null, isDefault: true, factory: echo("default") };
+  const left = listener.setChains([here, fallback]);
+  expect([...left.keys()]).toEqual([there]);
+  left.get(there)?.closeNow();
+  await closed(b);
+  expect(await ask(a, "y")).toBe("here:y");
+  expect(await ask(dial(portOf(listener, 1), "127.0.0.2"), "x")).toBe("default:x");
+  listener.setChains([here]);
+  expect(await ask(dial(portOf(listener, 1), "127.0.0.2"), "x")).toBe("closed");
+  expect(stats.counter("listener.here.no_filter_chain_match").value).toBe(1);
+  expect(stats.counter("listener.here.downstream_cx_total").value).toBe(3);
+});
+
+function chainAt(name: string, range: string): NetworkChain {
+  const match = { ...anyMatch, prefixRanges: [range] };
+  return { name, match, isDefault: false, factory: echo(name) };
+}

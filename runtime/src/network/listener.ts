@@ -1,10 +1,11 @@
-// One configured listener in one worker: accepts connections and gives each to the filter chain.
-// Chains can be swapped: new connections get the new one, old ones end on theirs.
+// One configured listener in one worker: accepts connections and gives each to the filter chain
+// that matches it. Chains can be swapped: new connections get the new ones, old ones end on theirs.
 import type { Clock } from "../core/clock.ts";
+import type { ConnectionInfo } from "../core/connection-info.ts";
 import { LogLevel } from "../core/logger.ts";
 import type { Logger } from "../core/logger.ts";
 import type { TimerWheel } from "../core/timer-wheel.ts";
-import type { ListenerConfig } from "../config/snapshot.ts";
+import type { FilterChainMatchConfig, ListenerConfig } from "../config/snapshot.ts";
 import type {
   IoEvents,
   IoHandle,
@@ -20,6 +21,7 @@ import { ConnectionAdmission } from "./connection-admission.ts";
 import type { AdmissionContext } from "./connection-admission.ts";
 import { ConnectionGroup } from "./connection-group.ts";
 import { Connection } from "./connection.ts";
+import { FilterChainMatcher } from "./filter-chain-matcher.ts";
 import { ListenerStats } from "./listener-stats.ts";
 
 export interface ListenerContext extends AdmissionContext {
@@ -37,21 +39,33 @@ export interface ListenerContext extends AdmissionContext {
   readonly heldMax?: number;
 }
 
+/** A filter chain as its listener sees it. */
+export interface NetworkChain {
+  readonly name: string;
+  /** Null = takes what no other one takes; of the default chain it does not count. */
+  readonly match: FilterChainMatchConfig | null;
+  readonly isDefault: boolean;
+  /** Null = the chain has no filters: its connections are closed. */
+  readonly factory: NetworkFilterFactory | null;
+}
+
 /** The end of listen(): "" when all addresses are bound, else what is wrong. */
 export type ListenDone = (problem: string) => void;
 
 const HELD_MAX = 2048;
 
 export class Listener {
-  /** The configuration of the chain that new connections get. */
+  /** What new connections get. */
   config: ListenerConfig;
   readonly #context: ListenerContext;
   readonly #handles: ListenHandle[];
   readonly #nowMs: () => number;
   #stats: ListenerStats;
   #admission: ConnectionAdmission;
-  /** Of the chain that new connections get. */
-  #group: ConnectionGroup;
+  /** Of the chains that new connections get, in the order of the matcher's indexes. */
+  #groups: ReadonlyMap<NetworkChain, ConnectionGroup>;
+  #groupByIndex: readonly ConnectionGroup[];
+  #matcher: FilterChainMatcher;
   /** Of chains before, until their last connection has ended. */
   readonly #leaving: Set<ConnectionGroup>;
   /**
@@ -69,16 +83,16 @@ export class Listener {
     this.#nowMs = (): number => context.clock.nowMs;
     this.#stats = new ListenerStats(context.stats, config.statPrefix, context.workerIndex);
     this.#admission = this.#admissionOf(config);
-    this.#group = new ConnectionGroup(null, "", this.#stats, this.#admission, context.clock);
+    this.#groups = new Map();
+    this.#groupByIndex = [];
+    this.#matcher = new FilterChainMatcher([], -1);
     this.#leaving = new Set();
     this.#held = [];
   }
 
   /** With those on chains before. */
   get connectionCount(): number {
-    let count = this.#group.count;
-    for (const group of this.#leaving) count += group.count;
-    return count;
+    return this.#allGroups().reduce((count, group) => count + group.count, 0);
   }
 
   /** Connections that the kernel has given us, ever. */
@@ -92,21 +106,49 @@ export class Listener {
   }
 
   /**
-   * The chain that new connections get. Answers with the connections of the chain before, which
-   * stay on it.
+   * The chains that new connections get. Those that were there before keep their connections.
+   * Answers with the connections of each chain that is not there any more: they stay on it.
    */
-  setChain(chain: NetworkFilterFactory | null, name: string): ConnectionGroup {
-    const old = this.#group;
+  setChains(chains: readonly NetworkChain[]): ReadonlyMap<NetworkChain, ConnectionGroup> {
+    const left = new Map(this.#groups);
+    const groups = new Map<NetworkChain, ConnectionGroup>();
     const { clock } = this.#context;
-    this.#group = new ConnectionGroup(chain, name, this.#stats, this.#admission, clock);
-    if (old.count > 0) {
-      this.#leaving.add(old);
-      old.whenEmpty(() => this.#leaving.delete(old));
+    for (const chain of chains) {
+      const { factory, name } = chain;
+      const group =
+        left.get(chain) ?? new ConnectionGroup(factory, name, this.#stats, this.#admission, clock);
+      groups.set(chain, group);
+      left.delete(chain);
     }
-    return old;
+    for (const group of left.values()) {
+      if (group.count === 0) continue;
+      this.#leaving.add(group);
+      group.whenEmpty(() => this.#leaving.delete(group));
+    }
+    this.#useGroups(groups);
+    return left;
   }
 
-  /** Takes a new configuration for the same addresses; setChain follows. */
+  /** The default chain gets the last index. */
+  #useGroups(groups: ReadonlyMap<NetworkChain, ConnectionGroup>): void {
+    const chains = [...groups.keys()];
+    const usual = chains.filter((chain) => !chain.isDefault);
+    const fallback = chains.filter((chain) => chain.isDefault);
+    this.#groups = groups;
+    this.#groupByIndex = [...usual, ...fallback].map(
+      (chain) => groups.get(chain) as ConnectionGroup,
+    );
+    this.#matcher = new FilterChainMatcher(
+      usual.map(({ match }) => match),
+      fallback.length > 0 ? usual.length : -1,
+    );
+  }
+
+  #allGroups(): ConnectionGroup[] {
+    return [...this.#groupByIndex, ...this.#leaving];
+  }
+
+  /** Takes a new configuration for the same addresses; setChains follows. */
   update(config: ListenerConfig): void {
     const { stats, workerIndex } = this.#context;
     if (config.statPrefix !== this.config.statPrefix) {
@@ -159,8 +201,7 @@ export class Listener {
   /** The overload manager's levels have changed. */
   onOverloadChanged(): void {
     if (!this.#isHolding()) this.#serveHeld();
-    this.#group.changeTimeouts();
-    for (const group of this.#leaving) group.changeTimeouts();
+    for (const group of this.#allGroups()) group.changeTimeouts();
   }
 
   /** Connections that are held go, too: nobody would serve them later. */
@@ -172,21 +213,22 @@ export class Listener {
 
   /** Closes idle connections, lets busy ones finish; `onEmpty` is called when none is left. */
   shutdownConnections(onEmpty: () => void): void {
-    const groups = [this.#group, ...this.#leaving];
-    let waiting = groups.length;
+    const groups = this.#allGroups();
+    let waiting = groups.length + 1;
+    const settle = (): void => {
+      waiting -= 1;
+      if (waiting === 0) onEmpty();
+    };
     for (const group of groups) {
       group.shutdown();
-      group.whenEmpty(() => {
-        waiting -= 1;
-        if (waiting === 0) onEmpty();
-      });
+      group.whenEmpty(settle);
     }
+    settle();
   }
 
   /** Closes every connection at once. */
   closeConnections(): void {
-    this.#group.closeNow();
-    for (const group of this.#leaving) group.closeNow();
+    for (const group of this.#allGroups()) group.closeNow();
   }
 
   /** For the acceptors; `place` is what they are bound to. */
@@ -195,26 +237,37 @@ export class Listener {
     return this.#isHolding() ? this.#hold(io, place) : this.#accept(io, place);
   }
 
-  #accept(io: IoHandle, place: ListenPlace): Connection | null {
-    const { clock, timers } = this.#context;
-    const group = this.#group;
-    if (!group.admission.admit()) return null;
-    const chain = group.chain;
+  #accept(io: IoHandle, place: ListenPlace): IoEvents | null {
+    const { clock } = this.#context;
+    const admission = this.#admission;
+    if (!admission.admit()) return null;
+    const info = connectionInfoOf(io, place, this.#context.nextConnectionId(), clock.nowMs);
+    return this.#serve(io, info, admission);
+  }
+
+  /** Null = no chain takes it, the caller closes; its place is given back. */
+  #serve(io: IoHandle, info: ConnectionInfo, admission: ConnectionAdmission): Connection | null {
+    const { timers } = this.#context;
+    const index = this.#matcher.find(info);
+    if (index < 0) {
+      this.#stats.noFilterChainMatch.inc();
+      admission.release();
+      return null;
+    }
+    const group = this.#groupByIndex[index] as ConnectionGroup;
     this.#stats.cxTotal.inc();
     this.#stats.workerCxTotal.inc();
-    if (chain === null) {
-      this.#stats.noFilterChainMatch.inc();
+    if (group.chain === null) {
       this.#stats.cxDestroy.inc();
-      group.admission.release();
+      admission.release();
       return null;
     }
     if (this.config.keepAliveIdleSeconds > 0) io.setKeepAlive(this.config.keepAliveIdleSeconds);
-    const info = connectionInfoOf(io, place, this.#context.nextConnectionId(), clock.nowMs);
     info.listenerName = this.config.name;
     info.filterChainName = group.chainName;
     const connection = new Connection(info, io, group, timers, this.#nowMs);
     group.add(connection);
-    connection.setFilter(chain.createFilter(connection));
+    connection.setFilter(group.chain.createFilter(connection));
     return connection;
   }
 

@@ -1,10 +1,12 @@
-// A listener's filter chain in one worker, from prepare until the last connection on it has ended;
-// then what it held is let go. Made by worker-version.ts.
+// One of a listener's filter chains in one worker, from prepare until the last connection on it
+// has ended; then what it held is let go. Made by worker-version.ts.
 import type { Clock } from "../core/clock.ts";
 import { TimerEntry } from "../core/timer-wheel.ts";
 import type { TimerWheel } from "../core/timer-wheel.ts";
+import type { FilterChainConfig, FilterChainMatchConfig } from "../config/snapshot.ts";
 import type { NetworkFilterFactory } from "../filter/network-filter.ts";
 import type { ConnectionGroup } from "../network/connection-group.ts";
+import type { NetworkChain } from "../network/listener.ts";
 import type { DrainManager, ListenerDrain } from "./drain-manager.ts";
 import type { PluginHandle } from "./plugin-handle.ts";
 
@@ -17,13 +19,15 @@ export interface ChainContext {
 }
 
 /** The timer is the end of the drain time. */
-export class ListenerChain extends TimerEntry {
+export class ListenerChain extends TimerEntry implements NetworkChain {
   /** Of the configuration: the next version keeps a chain that has the same. */
   readonly fingerprint: string;
   readonly name: string;
+  readonly match: FilterChainMatchConfig | null;
+  readonly isDefault: boolean;
   /** Of its connections. */
   readonly drain: ListenerDrain;
-  /** Null = no connection is taken. */
+  /** Null = it has no filters: no connection is taken. */
   factory: NetworkFilterFactory | null;
   readonly #plugins: readonly PluginHandle[];
   readonly #context: ChainContext;
@@ -32,14 +36,17 @@ export class ListenerChain extends TimerEntry {
 
   constructor(
     fingerprint: string,
-    name: string,
+    config: FilterChainConfig,
+    isDefault: boolean,
     plugins: readonly PluginHandle[],
     context: ChainContext,
     drain: ListenerDrain,
   ) {
     super();
     this.fingerprint = fingerprint;
-    this.name = name;
+    this.name = config.name;
+    this.match = config.match;
+    this.isDefault = isDefault;
     this.drain = drain;
     this.factory = null;
     this.#plugins = plugins;

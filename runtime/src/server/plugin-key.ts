@@ -1,7 +1,12 @@
 // When a plugin of the next version is the one of the version before, whatever has become of its
 // module. Main decides by it which files are read, workers which VMs stay.
 import { createHash } from "node:crypto";
-import type { ListenerConfig, Snapshot, WasmPluginConfig } from "../config/snapshot.ts";
+import type {
+  FilterChainConfig,
+  ListenerConfig,
+  Snapshot,
+  WasmPluginConfig,
+} from "../config/snapshot.ts";
 import { plainText } from "./fingerprint.ts";
 
 /**
@@ -28,12 +33,19 @@ export function pluginKeys(snapshot: Snapshot): Map<number, string> {
 export function pluginsOf(listener: ListenerConfig): Set<number> {
   const plugins = new Set<number>();
   for (const chain of [...listener.filterChains, listener.defaultFilterChain]) {
-    for (const filter of chain?.hcm?.httpFilters ?? []) plugins.add(filter.plugin);
-    for (const { sink } of chain?.hcm?.accessLogs ?? []) {
-      if (sink.kind === "wasm") plugins.add(sink.plugin);
-    }
+    if (chain !== null) for (const plugin of chainPluginsOf(chain)) plugins.add(plugin);
   }
   for (const { sink } of listener.accessLogs) if (sink.kind === "wasm") plugins.add(sink.plugin);
+  return plugins;
+}
+
+/** The same of one filter chain. */
+export function chainPluginsOf({ hcm }: FilterChainConfig): Set<number> {
+  const plugins = new Set<number>();
+  for (const filter of hcm?.httpFilters ?? []) plugins.add(filter.plugin);
+  for (const { sink } of hcm?.accessLogs ?? []) {
+    if (sink.kind === "wasm") plugins.add(sink.plugin);
+  }
   return plugins;
 }
 

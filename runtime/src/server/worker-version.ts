@@ -5,6 +5,7 @@ import type { FileSinks } from "../access-log/file-sink.ts";
 import type { Http1Shared } from "../codec/http1/shared.ts";
 import type {
   AddressConfig,
+  FilterChainConfig,
   ListenerConfig,
   Snapshot,
   WasmPluginConfig,
@@ -28,7 +29,7 @@ import { plainText } from "./fingerprint.ts";
 import { createHcmFactory } from "./hcm-factory.ts";
 import { ListenerChain } from "./listener-chain.ts";
 import { PluginHandle } from "./plugin-handle.ts";
-import { pluginKeys, pluginsOf } from "./plugin-key.ts";
+import { chainPluginsOf, pluginKeys } from "./plugin-key.ts";
 import type { ListenerAddress, PrepareMessage } from "./protocol.ts";
 import { stopListeningWhenQuiet } from "./quiet-stop.ts";
 import { RouteSlots } from "./route-slots.ts";
@@ -62,13 +63,13 @@ export interface WorkerContext {
   readonly leaving: Set<ListenerChain>;
 }
 
-/** A listener of this version, with the chain that commit gives it. */
+/** A listener of this version, with the chains that commit gives it. */
 interface PreparedListener {
   readonly listener: Listener;
   readonly config: ListenerConfig;
-  readonly chain: ListenerChain;
-  /** The chain of the version before; null when there was none. */
-  readonly before: ListenerChain | null;
+  readonly chains: readonly ListenerChain[];
+  /** The chains of the version before; null when there was no such listener. */
+  readonly before: readonly ListenerChain[] | null;
 }
 
 /** A module that commit gives to a plugin which the version before has, too. */
@@ -148,12 +149,9 @@ export class WorkerVersion {
     if (this.#clusters !== null) this.#context.clusterManager.commit(this.#clusters);
     this.#routeSlots.commit();
     for (const { handle, plugin } of this.#swaps.splice(0)) handle.replace(plugin);
-    for (const { listener, config, chain, before } of this.#listeners) {
-      if (chain !== before) {
-        listener.update(config);
-        const group = listener.setChain(chain.factory, chain.name);
-        before?.leave(group);
-      }
+    for (const { listener, config, chains, before } of this.#listeners) {
+      listener.update(config);
+      replaceChains(listener, before ?? [], chains);
       listener.open();
     }
     this.#previous?.retire(this);
@@ -162,12 +160,12 @@ export class WorkerVersion {
 
   /** Undoes prepare. */
   abort(): void {
-    for (const { listener, chain, before } of this.#listeners) {
+    for (const { listener, chains, before } of this.#listeners) {
       if (before === null) {
         listener.stopListening();
         listener.closeConnections();
       }
-      if (chain !== before) chain.release();
+      for (const chain of chains) if (before?.includes(chain) !== true) chain.release();
     }
     for (const { plugin } of this.#swaps.splice(0)) plugin.drain();
     this.#endUnheldPlugins();
@@ -176,13 +174,13 @@ export class WorkerVersion {
   /** `next` is in force: what it did not take over ends when its streams do. */
   retire(next: WorkerVersion): void {
     const { nextTurn } = this.#context.surroundings;
-    for (const { listener, chain } of this.#listeners) {
+    for (const { listener, chains } of this.#listeners) {
       if (next.#listeners.some((other) => other.listener === listener)) continue;
       // Who is in the accept queue still gets the old chain.
       stopListeningWhenQuiet([listener], nextTurn, () => {
-        this.#context.engine.runTurn(() => chain.leave(listener.setChain(null, "")));
+        this.#context.engine.runTurn(() => replaceChains(listener, chains, []));
       });
-      chain.drain.own.start();
+      for (const chain of chains) chain.drain.own.start();
     }
   }
 
@@ -317,45 +315,57 @@ export class WorkerVersion {
     if (before !== null && before.config.reusePort !== config.reusePort) {
       throw new Error("enable_reuse_port cannot change at run time: use another address");
     }
-    const plugins = new Map<number, PluginHandle>();
-    for (const at of pluginsOf(config))
-      plugins.set(at, this.#pluginByIndex.get(at) as PluginHandle);
-    const fingerprint = plainText([config, [...plugins.values()].map(({ key }) => key)]);
-    const chain =
-      before?.chain.fingerprint === fingerprint
-        ? before.chain
-        : this.#makeChain(config, fingerprint, plugins);
+    const chains = config.filterChains.map((chain) => this.#prepareChain(config, chain, before));
+    const { defaultFilterChain } = config;
+    if (defaultFilterChain !== null) {
+      chains.push(this.#prepareChain(config, defaultFilterChain, before));
+    }
     const listener = before?.listener ?? this.#makeListener(config);
-    return { listener, config, chain, before: before?.chain ?? null };
+    return { listener, config, chains, before: before?.chains ?? null };
+  }
+
+  /** The chain of the version before when nothing of it has changed, nor of its listener. */
+  #prepareChain(
+    listener: ListenerConfig,
+    config: FilterChainConfig,
+    before: PreparedListener | null,
+  ): ListenerChain {
+    const plugins = new Map<number, PluginHandle>();
+    for (const at of chainPluginsOf(config))
+      plugins.set(at, this.#pluginByIndex.get(at) as PluginHandle);
+    const { filterChains: _chains, defaultFilterChain, ...rest } = listener;
+    const isDefault = config === defaultFilterChain;
+    const keys = [...plugins.values()].map(({ key }) => key);
+    const fingerprint = plainText([rest, isDefault, config, keys]);
+    const same = before?.chains.find((chain) => chain.fingerprint === fingerprint);
+    return same ?? this.#makeChain(listener, config, fingerprint, plugins);
   }
 
   #makeChain(
-    config: ListenerConfig,
+    listener: ListenerConfig,
+    config: FilterChainConfig,
     fingerprint: string,
     plugins: ReadonlyMap<number, PluginHandle>,
   ): ListenerChain {
-    const { drain } = this.#context;
-    const chainConfig = config.filterChains[0] ?? config.defaultFilterChain;
-    const hcm = chainConfig?.hcm ?? null;
+    const { hcm } = config;
     const chain = new ListenerChain(
       fingerprint,
-      chainConfig?.name ?? "",
+      config,
+      config === listener.defaultFilterChain,
       [...plugins.values()],
       this.#context,
-      drain.createListenerDrain(config),
+      this.#context.drain.createListenerDrain(listener),
     );
     if (hcm === null) return chain;
-    const slots = this.#routeSlots;
-    const factory = createHcmFactory(
+    chain.factory = createHcmFactory(
       this.#context,
       this.#snapshot,
-      config,
+      listener,
       hcm,
       plugins,
-      slots,
+      this.#routeSlots,
       chain.drain,
     );
-    chain.factory = factory;
     return chain;
   }
 
@@ -427,6 +437,19 @@ export class WorkerVersion {
       );
       return bound?.port ?? address.port;
     });
+  }
+}
+
+/** Chains of `before` that are not in `next` let their connections go. */
+function replaceChains(
+  listener: Listener,
+  before: readonly ListenerChain[],
+  next: readonly ListenerChain[],
+): void {
+  const left = listener.setChains(next);
+  for (const chain of before) {
+    const group = left.get(chain);
+    if (group !== undefined) chain.leave(group);
   }
 }
 

@@ -202,7 +202,7 @@ test("takes a default filter chain alone, and chains without filters", async () 
     listener: { filter_chains: [], default_filter_chain: chain },
   });
   expect(listener.filterChains).toEqual([]);
-  expect(listener.defaultFilterChain).toEqual({ name: "d", hcm: null });
+  expect(listener.defaultFilterChain).toEqual({ name: "d", match: null, hcm: null });
 });
 
 test.each<[Fields, string]>([
@@ -256,11 +256,6 @@ test("takes switches that stand at what it does anyway", async () => {
 });
 
 test.each<[string, Fields, string]>([
-  [
-    "a match",
-    { filter_chain_match: { server_names: ["a"] } },
-    ".filter_chain_match: filter_chain_match is",
-  ],
   ["the PROXY protocol", { use_proxy_proto: true }, ".use_proxy_proto: use_proxy_proto is"],
   [
     "TLS",
@@ -298,10 +293,76 @@ test.each<[string, Fields, string]>([
   expect(await chainProblems(chain)).toEqual([message]);
 });
 
-test("refuses several filter chains, which it cannot choose from", async () => {
-  const chains = ["a", "b"].map((name) => ({ name, filters: [{ name, typed_config: manager }] }));
-  expect(await listenerProblems({ filter_chains: chains })).toEqual([
-    `${LISTENER}.filter_chains: choosing among several filter chains is not implemented by Headgate`,
+test("reads filter chain matches, in the form that they are compared in", async () => {
+  const match = {
+    destination_port: 443,
+    prefix_ranges: [{ address_prefix: "10.1.2.3", prefix_len: 8 }],
+    server_names: ["A.example", "*.B.example"],
+    transport_protocol: "tls",
+    application_protocols: ["h2"],
+    direct_source_prefix_ranges: [{ address_prefix: "2001:db8::7", prefix_len: 33 }],
+    source_type: "EXTERNAL",
+    source_prefix_ranges: [{ address_prefix: "0.0.0.0" }],
+    source_ports: [1, 2],
+  };
+  const listener = await listenerOf({ chain: { filter_chain_match: match } });
+  expect(listener.filterChains[0]?.match).toEqual({
+    destinationPort: 443,
+    prefixRanges: ["10.0.0.0/8"],
+    serverNames: ["a.example", ".b.example"],
+    transportProtocol: "tls",
+    applicationProtocols: ["h2"],
+    directSourcePrefixRanges: ["2001:db8::/33"],
+    sourceType: "external",
+    sourcePrefixRanges: ["0.0.0.0/0"],
+    sourcePorts: [1, 2],
+  });
+});
+
+const OVERLAP = "multiple filter chains with overlapping matching rules are defined";
+
+/** What Envoy 1.40 refuses, and what it takes. */
+test.each<[string, Fields[], string[]]>([
+  ["the same name twice", [{ server_names: ["a", "a"] }], ["[0].server_names"]],
+  ["a suffix in two spellings", [{ server_names: ["*.a", ".a"] }], ["[0].server_names"]],
+  ["the same port twice", [{ source_ports: [1, 1] }], ["[0].source_ports"]],
+  ["names of other case", [{ server_names: ["a"] }, { server_names: ["A"] }], ["[1]"]],
+  [
+    "ranges that differ beyond their prefix",
+    [
+      { prefix_ranges: [{ address_prefix: "10.1.2.3", prefix_len: 8 }] },
+      { prefix_ranges: [{ address_prefix: "10.0.0.0", prefix_len: 8 }] },
+    ],
+    ["[1]"],
+  ],
+  ["nothing said twice", [{}, {}], ["[1]"]],
+  ["one value in common", [{ source_ports: [1, 2] }, { source_ports: [2, 3] }], ["[1]"]],
+  ["another port", [{ source_ports: [1] }, { source_ports: [2] }], []],
+  ["one more criterion", [{ source_ports: [1] }, { source_ports: [1], server_names: ["a"] }], []],
+])("compares matches as Envoy: %s", async (_, matches, paths) => {
+  const chains = matches.map((match) => ({
+    filter_chain_match: match,
+    filters: [{ name: "m", typed_config: manager }],
+  }));
+  const found = await listenerProblems({ filter_chains: chains });
+  expect(found.map((problem) => problem.split(": ").slice(0, 2))).toEqual(
+    paths.map((path) => {
+      const [chain, field] = path.split(".");
+      const more = field === undefined ? "" : `.${field}`;
+      return [`${LISTENER}.filter_chains${chain}.filter_chain_match${more}`, OVERLAP];
+    }),
+  );
+});
+
+test("refuses parts of a match that nobody implements", async () => {
+  const found = await chainProblems({
+    filter_chain_match: { server_names: ["w*.a"], address_suffix: "a", suffix_len: 1 },
+  });
+  const match = `${LISTENER}.filter_chains[0].filter_chain_match`;
+  expect(found).toEqual([
+    `${match}.server_names: found 'w*.a': partial wildcards are not supported in "server_names"`,
+    `${match}.address_suffix: Envoy does not implement it, either`,
+    `${match}.suffix_len: Envoy does not implement it, either`,
   ]);
 });
 
@@ -334,7 +395,7 @@ test("closes connections of a chain whose network filter it was told to ignore",
   const proxy = { ...type(TCP_PROXY), stat_prefix: "t", cluster: "up" };
   const config = boot({ chain: { filters: [{ name: "t", typed_config: proxy }] } });
   const { snapshot } = await translate(config, ignoring);
-  expect(snapshot.listeners[0]?.filterChains).toEqual([{ name: "", hcm: null }]);
+  expect(snapshot.listeners[0]?.filterChains).toEqual([{ name: "", match: null, hcm: null }]);
 });
 
 test.each<[string, Fields, Fields, string]>([
@@ -343,12 +404,6 @@ test.each<[string, Fields, Fields, string]>([
     {},
     { transport_socket: { name: "t", typed_config: type(TLS) } },
     "traffic would go in plain text",
-  ],
-  [
-    "a match",
-    {},
-    { filter_chain_match: { destination_port: 1 } },
-    "connections would get another filter chain than they should",
   ],
   ["the PROXY protocol", {}, { use_proxy_proto: true }, "the client's address would be wrong"],
   [

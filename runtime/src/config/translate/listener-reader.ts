@@ -1,8 +1,9 @@
-// Reads Listener: addresses, sockets, the filter chain.
+// Reads Listener: addresses, sockets, filter chains.
 import type { ConfigNode } from "../config-node.ts";
 import type { AddressConfig, FilterChainConfig, ListenerConfig } from "../snapshot.ts";
 import { readAccessLogs } from "./access-log-reader.ts";
 import { addressText, readAddress } from "./address-reader.ts";
+import { readFilterChainMatch, reportOverlaps } from "./filter-chain-match-reader.ts";
 import { guard } from "./guarded-fields.ts";
 import { readHcm } from "./hcm-reader.ts";
 import type { ClusterNames } from "./route-reader.ts";
@@ -12,7 +13,6 @@ import { readTransportSocket } from "./transport-socket.ts";
 
 const HCM = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
 const KEEP_ALIVE_SECONDS = 7200;
-const OTHER_CHAIN = "connections would get another filter chain than they should";
 
 /** Listener filters that only find out what filter_chain_match asks for. */
 const INSPECTORS: readonly string[] = [
@@ -136,16 +136,15 @@ function readKeepAlive(node: ConfigNode): number {
 type FilterChains = Pick<ListenerConfig, "filterChains" | "defaultFilterChain">;
 
 function readFilterChains(t: Translation, node: ConfigNode, clusters: ClusterNames): FilterChains {
-  const filterChains = node.nodes("filter_chains").map((c) => readFilterChain(t, c, clusters));
+  const nodes = node.nodes("filter_chains");
+  const filterChains = nodes.map((chain) => readFilterChain(t, chain, clusters));
   const defaultNode = node.node("default_filter_chain");
   const defaultFilterChain =
     defaultNode === undefined ? null : readFilterChain(t, defaultNode, clusters);
   if (filterChains.length === 0 && !node.has("default_filter_chain")) {
     t.wrong(node, "no filter chains specified", "filter_chains");
   }
-  if (filterChains.length > 1) {
-    t.guarded(node, "choosing among several filter chains", OTHER_CHAIN, "filter_chains");
-  }
+  reportOverlaps(t, nodes, filterChains);
   return { filterChains, defaultFilterChain };
 }
 
@@ -154,11 +153,7 @@ function readFilterChain(
   node: ConfigNode,
   clusters: ClusterNames,
 ): FilterChainConfig {
-  const match = node.node("filter_chain_match");
-  if (match !== undefined && match.fieldNames.some((field) => match.hasEffect(field))) {
-    t.guarded(node, "filter_chain_match", OTHER_CHAIN, "filter_chain_match");
-  }
-  match?.acceptRest("reported as a whole");
+  const match = readFilterChainMatch(t, node);
   node.accept("metadata", "nothing reads it");
   node.accept("transport_socket_connect_timeout", "plain text has no handshake");
   if (node.bool("use_proxy_proto", false)) {
@@ -173,7 +168,8 @@ function readFilterChain(
     t.guarded(more, what, "connections would pass without it");
   }
   const filter = filters[0];
-  return { name, hcm: filter === undefined ? null : readNetworkFilter(t, filter, clusters) };
+  const hcm = filter === undefined ? null : readNetworkFilter(t, filter, clusters);
+  return { name, match, hcm };
 }
 
 /** Null and a problem for anything but the connection manager: connections are closed then. */

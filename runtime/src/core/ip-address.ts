@@ -1,6 +1,11 @@
-// IP addresses as text and numbers: who stands in x-forwarded-for, who is internal. Called by
-// request-sanitizer.ts and referer.ts, off the usual path but for requests with x-forwarded-for.
-import type { CidrConfig } from "../config/snapshot.ts";
+// IP addresses and ranges of them as text and numbers: who stands in x-forwarded-for, who is
+// internal, which filter chain matches. Off the usual path of requests without x-forwarded-for.
+
+/** A range as configured: bits of the address beyond the prefix do not count. */
+export interface CidrRange {
+  readonly address: string;
+  readonly prefixLength: number;
+}
 
 const GROUPS = 8;
 
@@ -93,7 +98,7 @@ export class CidrList {
   readonly #ipv6: readonly { readonly groups: readonly number[]; readonly bits: number }[];
 
   /** Configuration has refused ranges whose address is none; they are left out. */
-  constructor(ranges: readonly CidrConfig[]) {
+  constructor(ranges: readonly CidrRange[]) {
     const ipv4: { start: number; end: number }[] = [];
     const ipv6: { groups: readonly number[]; bits: number }[] = [];
     for (const range of ranges) {
@@ -120,6 +125,25 @@ export class CidrList {
     if (groups === null) return false;
     return this.#ipv6.some((range) => sharesPrefix(groups, range.groups, range.bits));
   }
+}
+
+/** The range with all bits beyond its prefix cleared, "10.0.0.0/8"; "" when its address is none. */
+export function canonicalCidr(range: CidrRange): string {
+  const value = parseIpv4(range.address);
+  if (value >= 0) {
+    const bits = Math.min(range.prefixLength, 32);
+    const size = 2 ** (32 - bits);
+    const start = Math.floor(value / size) * size;
+    return `${dotted(Math.floor(start / 0x10000), start % 0x10000)}/${bits}`;
+  }
+  const groups = parseIpv6(range.address);
+  if (groups === null) return "";
+  const bits = Math.min(range.prefixLength, 128);
+  const masked = groups.map((group, i) => {
+    const spare = Math.min(Math.max((i + 1) * 16 - bits, 0), 16);
+    return (group >> spare) << spare;
+  });
+  return `${ipv6Text(masked)}/${bits}`;
 }
 
 function sharesPrefix(a: readonly number[], b: readonly number[], bits: number): boolean {
