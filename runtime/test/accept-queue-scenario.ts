@@ -8,7 +8,8 @@ import { Load } from "./load-client.ts";
 import { HttpUpstream } from "./upstreams.ts";
 
 const CONNECTIONS = 300;
-const STANDS_STILL_MS = 2000;
+/** Connections need a tenth of it. */
+const STANDS_STILL_MS = 1000;
 /** Nothing may be left running, whatever happens. */
 const TIME_MAX_MS = 110_000;
 

@@ -136,16 +136,18 @@ describe("the process", () => {
   });
 
   test("answers --version, --help and wrong flags without starting anything", async () => {
-    const version = await processes.run("--version");
+    const [version, help, wrong, none] = await Promise.all([
+      processes.run("--version"),
+      processes.run("--help"),
+      processes.run("-c", "x.yaml", "--concurency", "2"),
+      processes.run("--concurrency", "2"),
+    ]);
     expect(version.output).toMatch(/^headgate \d+\.\d+\.\d+ \(node \d+/);
     expect((await version.exited).code).toBe(0);
-    const help = await processes.run("--help");
     expect(help.output).toContain("--config-path");
     expect((await help.exited).code).toBe(0);
-    const wrong = await processes.run("-c", "x.yaml", "--concurency", "2");
     expect(wrong.output).toBe("headgate: unknown flag --concurency\nTry headgate --help\n");
     expect((await wrong.exited).code).toBe(2);
-    const none = await processes.run("--concurrency", "2");
     expect(none.output).toContain("expected --config-path (-c) or --config-yaml");
     expect((await none.exited).code).toBe(2);
   });
@@ -218,10 +220,12 @@ describe("a start that fails leaves nothing running", () => {
 
   test("files of flags that cannot be written are named", async () => {
     const path = processes.scratch.write("envoy.yaml", bootstrap());
-    const log = await processes.run("-c", path, "--log-path", "/nowhere/headgate.log");
+    const [log, admin] = await Promise.all([
+      processes.run("-c", path, "--log-path", "/nowhere/headgate.log"),
+      processes.run("-c", path, "--admin-address-path", "/nowhere/admin"),
+    ]);
     expect(log.output).toContain("--log-path: ENOENT");
     expect((await log.exited).code).toBe(1);
-    const admin = await processes.run("-c", path, "--admin-address-path", "/nowhere/admin");
     expect(admin.output).toContain("--admin-address-path: ENOENT");
     expect((await admin.exited).code).toBe(1);
   });

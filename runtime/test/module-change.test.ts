@@ -9,7 +9,7 @@ import { Load } from "./load-client.ts";
 import { useProcesses, useUpstream } from "./process-rig.ts";
 
 /** HEADGATE_RELOADS=50 for the figure of the acceptance; fewer here, so that tests stay short. */
-const CHANGES = Number(process.env["HEADGATE_RELOADS"] ?? 6);
+const CHANGES = Number(process.env["HEADGATE_RELOADS"] ?? 4);
 
 const upstream = useUpstream("ok");
 const processes = useProcesses({ concurrency: 2 });

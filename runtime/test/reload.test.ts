@@ -11,7 +11,7 @@ import { Load } from "./load-client.ts";
 import { useProcesses, useUpstreams } from "./process-rig.ts";
 
 /** HEADGATE_RELOADS=50 for the figure of the acceptance; fewer here, so that tests stay short. */
-const RELOADS = Number(process.env["HEADGATE_RELOADS"] ?? 6);
+const RELOADS = Number(process.env["HEADGATE_RELOADS"] ?? 4);
 
 /** Each answers with its index. */
 const upstreams = useUpstreams("up 0", "up 1");

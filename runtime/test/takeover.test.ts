@@ -212,10 +212,13 @@ describe("nothing changes for the old process", () => {
     const old = await start();
     const otherId = ["--base-id", String(nextBaseId + 50)];
     const disabled = ["--base-id", String(nextBaseId), "--disable-hot-restart"];
-    for (const flags of [otherId, ["--use-dynamic-base-id"], [], disabled]) {
-      const other = await processes.start(bootstrap({ upstreamPort: upstream.port }), { flags });
-      expect(other.output).not.toContain("taking over");
-    }
+    const config = bootstrap({ upstreamPort: upstream.port });
+    const others = await Promise.all(
+      [otherId, ["--use-dynamic-base-id"], [], disabled].map((flags) =>
+        processes.start(config, { flags }),
+      ),
+    );
+    for (const other of others) expect(other.output).not.toContain("taking over");
     expect(await isLive(old)).toBe("LIVE\n");
     expect(old.output).not.toContain("taken over");
   });

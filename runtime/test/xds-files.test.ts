@@ -8,7 +8,7 @@ import { Load } from "./load-client.ts";
 import { useProcesses, useUpstreams } from "./process-rig.ts";
 
 /** HEADGATE_RELOADS=50 for the figure of the acceptance; fewer here, so that tests stay short. */
-const RELOADS = Number(process.env["HEADGATE_RELOADS"] ?? 5);
+const RELOADS = Number(process.env["HEADGATE_RELOADS"] ?? 3);
 const TYPES = {
   lds: "envoy.config.listener.v3.Listener",
   cds: "envoy.config.cluster.v3.Cluster",
