@@ -16,6 +16,7 @@ const DATA_PLANE = [
   "hcm",
   "network",
   "router",
+  "tcp-proxy",
   "upstream/pool",
   "wasm",
 ];

@@ -8,12 +8,14 @@ import type { AccessLogConfig, AccessLogFilterConfig } from "./access-log-config
 import type { AddressConfig, ClusterConfig, ConfigSourceConfig } from "./cluster-config.ts";
 import type { OverloadConfig } from "./overload-config.ts";
 import type { HeaderAddConfig, RouteTableConfig } from "./route-config.ts";
+import type { TcpProxyConfig } from "./tcp-proxy-config.ts";
 
 export type * from "../formatter/format-config.ts";
 export type * from "./access-log-config.ts";
 export type * from "./cluster-config.ts";
 export type * from "./overload-config.ts";
 export type * from "./route-config.ts";
+export type * from "./tcp-proxy-config.ts";
 
 export interface Snapshot {
   readonly version: number;
@@ -100,6 +102,8 @@ export interface FilterChainConfig {
   /** Null = the chain takes what no other one takes. */
   readonly match: FilterChainMatchConfig | null;
   readonly hcm: HcmConfig | null;
+  /** Not both; neither = connections are closed. */
+  readonly tcpProxy: TcpProxyConfig | null;
 }
 
 /** An empty list, "" and 0 match all connections. Each list has each value once. */

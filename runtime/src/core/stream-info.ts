@@ -59,6 +59,8 @@ export class StreamInfo {
   /** The same of the last attempt at an upstream; null = there was none. */
   upstreamBytes: BytesSource | null = null;
   filterChainName: string = "";
+  /** %ACCESS_LOG_TYPE%; the same for all streams that use this object. */
+  accessLogType: "DownstreamEnd" | "TcpConnectionEnd" = "DownstreamEnd";
   healthCheck: boolean = false;
   /** Body of the local reply, only while its body_format is run; access logs see "", as Envoy's. */
   localReplyBody: string = "";

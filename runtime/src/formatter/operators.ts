@@ -261,7 +261,7 @@ const infoOperators: Readonly<Record<string, OperatorFactory>> = {
   UNIQUE_ID: ofContext(() => crypto.randomUUID()),
   TRACE_ID: ofInfo(() => null),
   CUSTOM_FLAGS: ofInfo(() => ""),
-  ACCESS_LOG_TYPE: ofInfo(() => "DownstreamEnd"),
+  ACCESS_LOG_TYPE: ofInfo((i) => i.accessLogType),
   LOCAL_REPLY_BODY: ofContext((c) => c.localReplyBody),
   GRPC_STATUS: grpcStatusOperator,
   GRPC_STATUS_NUMBER: ofContext(grpcStatus),

@@ -1,6 +1,7 @@
 // When a plugin of the next version is the one of the version before, whatever has become of its
 // module. Main decides by it which files are read, workers which VMs stay.
 import { createHash } from "node:crypto";
+import { chainLogs } from "../config/chain-logs.ts";
 import type {
   FilterChainConfig,
   ListenerConfig,
@@ -40,10 +41,10 @@ export function pluginsOf(listener: ListenerConfig): Set<number> {
 }
 
 /** The same of one filter chain. */
-export function chainPluginsOf({ hcm }: FilterChainConfig): Set<number> {
+export function chainPluginsOf(chain: FilterChainConfig): Set<number> {
   const plugins = new Set<number>();
-  for (const filter of hcm?.httpFilters ?? []) plugins.add(filter.plugin);
-  for (const { sink } of hcm?.accessLogs ?? []) {
+  for (const filter of chain.hcm?.httpFilters ?? []) plugins.add(filter.plugin);
+  for (const { sink } of chainLogs(chain)) {
     if (sink.kind === "wasm") plugins.add(sink.plugin);
   }
   return plugins;

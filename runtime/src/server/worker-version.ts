@@ -3,6 +3,7 @@
 // that are the same keep their connections, others let theirs go in the drain time.
 import type { FileSinks } from "../access-log/file-sink.ts";
 import type { Http1Shared } from "../codec/http1/shared.ts";
+import { chainLogs } from "../config/chain-logs.ts";
 import type {
   AddressConfig,
   FilterChainConfig,
@@ -35,6 +36,7 @@ import { stopListeningWhenQuiet } from "./quiet-stop.ts";
 import { RouteSlots } from "./route-slots.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { whyNotShared } from "./shared-sockets.ts";
+import { createTcpProxyFactory } from "./tcp-proxy-factory.ts";
 import { configureOverload } from "./worker-overload.ts";
 
 /** What a worker has for all versions. */
@@ -347,7 +349,7 @@ export class WorkerVersion {
     fingerprint: string,
     plugins: ReadonlyMap<number, PluginHandle>,
   ): ListenerChain {
-    const { hcm } = config;
+    const { hcm, tcpProxy } = config;
     const chain = new ListenerChain(
       fingerprint,
       config,
@@ -356,6 +358,9 @@ export class WorkerVersion {
       this.#context,
       this.#context.drain.createListenerDrain(listener),
     );
+    if (tcpProxy !== null) {
+      chain.factory = createTcpProxyFactory(this.#context, this.#snapshot, tcpProxy, plugins);
+    }
     if (hcm === null) return chain;
     chain.factory = createHcmFactory(
       this.#context,
@@ -456,7 +461,7 @@ function replaceChains(
 /** The files of the access logs of all its chains. */
 function logPaths(listener: ListenerConfig): string[] {
   const chains = [...listener.filterChains, listener.defaultFilterChain];
-  const logs = chains.flatMap((chain) => chain?.hcm?.accessLogs ?? []);
+  const logs = chains.flatMap((chain) => chainLogs(chain));
   return logs.flatMap(({ sink }) => (sink.kind === "file" ? [sink.path] : []));
 }
 

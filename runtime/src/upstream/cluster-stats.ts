@@ -27,7 +27,6 @@ const restingCounters: readonly string[] = [
   "update_failure",
   "update_no_rebuild",
   "update_success",
-  "upstream_cx_connect_attempts_exceeded",
   "upstream_cx_connect_with_0_rtt",
   "upstream_cx_http2_total",
   "upstream_cx_http3_total",
@@ -70,6 +69,7 @@ export class ClusterStats {
   readonly cxConnectMs: Histogram;
   readonly cxLengthMs: Histogram;
   readonly rqPerCx: Histogram;
+  readonly cxConnectAttemptsExceeded: Counter;
   readonly cxOverflow: Counter;
   readonly cxNoneHealthy: Counter;
   readonly cxIdleTimeout: Counter;
@@ -116,6 +116,7 @@ export class ClusterStats {
     this.cxConnectMs = store.histogram(`${scope}upstream_cx_connect_ms`);
     this.cxLengthMs = store.histogram(`${scope}upstream_cx_length_ms`);
     this.rqPerCx = store.histogram(`${scope}upstream_rq_per_cx`);
+    this.cxConnectAttemptsExceeded = store.counter(`${scope}upstream_cx_connect_attempts_exceeded`);
     this.cxOverflow = store.counter(`${scope}upstream_cx_overflow`);
     this.cxNoneHealthy = store.counter(`${scope}upstream_cx_none_healthy`);
     this.cxIdleTimeout = store.counter(`${scope}upstream_cx_idle_timeout`);

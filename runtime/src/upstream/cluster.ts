@@ -11,6 +11,8 @@ import { Host } from "./host.ts";
 import { LoadBalancer } from "./lb/load-balancer.ts";
 import type { ConnPool, PendingStream, PoolCallbacks } from "./pool/conn-pool.ts";
 import { Http1Pool } from "./pool/http1-pool.ts";
+import type { TcpConnection, TcpConnectionCallbacks } from "./pool/tcp-connection.ts";
+import { TcpPool } from "./pool/tcp-pool.ts";
 import { ResponseStats } from "./response-stats.ts";
 import type { UpstreamContext } from "./upstream-context.ts";
 
@@ -90,6 +92,19 @@ export class Cluster {
     avoidIdle: boolean,
   ): PendingStream | null {
     return this.#poolOf(host, isHighPriority).newStream(callbacks, avoidIdle);
+  }
+
+  /** False when the circuit breaker of connections is open, which is counted. For TCP. */
+  canConnect(): boolean {
+    if (this.breaker(false).connections.canCreate()) return true;
+    this.stats.cxOverflow.inc();
+    return false;
+  }
+
+  /** A TCP connection to the host; answers as TcpPool.connect. canConnect() must have said yes. */
+  connectTcp(host: Host, callbacks: TcpConnectionCallbacks): TcpConnection | null {
+    host.tcpPool ??= new TcpPool(this, host, this.breaker(false));
+    return host.tcpPool.connect(callbacks);
   }
 
   /** Takes a new list of hosts: those that stay keep their pools, those that left drain. */

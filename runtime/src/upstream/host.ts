@@ -4,6 +4,7 @@ import type { HostConfig } from "../config/snapshot.ts";
 import type { SocketAddress } from "../engine/network-engine.ts";
 import type { HostStats } from "./cluster-stats.ts";
 import type { ConnPool } from "./pool/conn-pool.ts";
+import type { TcpPool } from "./pool/tcp-pool.ts";
 
 export class Host {
   /** Changes with the membership; address and pools stay. */
@@ -22,6 +23,8 @@ export class Host {
   pool: ConnPool | null = null;
   /** The same for requests of high priority: they have limits of their own. */
   highPriorityPool: ConnPool | null = null;
+  /** For TCP proxies. */
+  tcpPool: TcpPool | null = null;
 
   constructor(config: HostConfig, address: SocketAddress, addressText: string, stats: HostStats) {
     this.config = config;
@@ -59,10 +62,12 @@ export class Host {
   drain(): void {
     this.pool?.drain();
     this.highPriorityPool?.drain();
+    this.tcpPool?.drain();
   }
 
   close(): void {
     this.pool?.close();
     this.highPriorityPool?.close();
+    this.tcpPool?.close();
   }
 }

@@ -117,6 +117,8 @@ export class FakeIo implements IoHandle {
   isFlowing = true;
   writeQueueBytes = 0;
   readDisables = 0;
+  /** FIN was sent. */
+  isShutdown = false;
   end: "open" | "closed" | "reset" | "gone" = "open";
 
   constructor(address: SocketAddress, options: ConnectOptions, events: IoEvents) {
@@ -141,7 +143,9 @@ export class FakeIo implements IoHandle {
   readDisable(disabled: boolean): void {
     this.readDisables += disabled ? 1 : -1;
   }
-  shutdownWrite(): void {}
+  shutdownWrite(): void {
+    this.isShutdown = true;
+  }
   close(): void {
     if (this.end === "open") this.end = "closed";
   }
@@ -166,6 +170,7 @@ export class FakeIo implements IoHandle {
   }
   drainWrites(): void {
     this.isFlowing = true;
+    this.writeQueueBytes = 0;
     this.events.onWritable();
   }
   fin(): void {

@@ -1,5 +1,6 @@
 // Joins translated resources, wherever they came from, into the snapshot that workers get. Called
 // by translate-bootstrap.ts and, for each change, by server/.
+import { chainLogs } from "../chain-logs.ts";
 import type { ConfigNode } from "../config-node.ts";
 import type {
   AccessLogConfig,
@@ -83,13 +84,14 @@ function withPluginsFrom(listener: ListenerConfig, first: number): ListenerConfi
 }
 
 function chainWithPluginsFrom(chain: FilterChainConfig, first: number): FilterChainConfig {
-  const { hcm } = chain;
+  const { hcm, tcpProxy } = chain;
+  const accessLogs = chainLogs(chain).map((log) => logWithPluginFrom(log, first));
+  if (tcpProxy !== null) return { ...chain, tcpProxy: { ...tcpProxy, accessLogs } };
   if (hcm === null) return chain;
   const httpFilters = hcm.httpFilters.map((filter) => ({
     ...filter,
     plugin: filter.plugin + first,
   }));
-  const accessLogs = hcm.accessLogs.map((log) => logWithPluginFrom(log, first));
   return { ...chain, hcm: { ...hcm, httpFilters, accessLogs } };
 }
 

@@ -30,6 +30,7 @@ const TEST_MS_MAX = 60_000;
 const CONFIG = "envoy.config";
 const EXTENSIONS = "envoy.extensions";
 const MANAGER = `${EXTENSIONS}.filters.network.http_connection_manager.v3`;
+const TCP = `${EXTENSIONS}.filters.network.tcp_proxy.v3.TcpProxy`;
 const HTTP_OPTIONS = `${EXTENSIONS}.upstreams.http.v3.HttpProtocolOptions`;
 const FILE_LOG = `${EXTENSIONS}.access_loggers.file.v3.FileAccessLog`;
 const STDOUT_LOG = `${EXTENSIONS}.access_loggers.stream.v3.StdoutAccessLog`;
@@ -41,6 +42,8 @@ const FIXED_HEAP = `${EXTENSIONS}.resource_monitors.fixed_heap.v3.FixedHeapConfi
 const PRESERVE_CASE = `${EXTENSIONS}.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig`;
 
 const inRoute = (route: Fields): Fields => boot({ routes: table(route) });
+const inTcpProxy = (proxy: Fields): Fields =>
+  boot({ chain: { filters: [{ name: "tcp", typed_config: { ...type(TCP), ...proxy } }] } });
 const inCluster = (more: Fields): Fields => boot({ clusters: [cluster(more)] });
 const inMatch = (match: Fields): Fields => inRoute({ ...forward(), match });
 const inLog = (log: Fields): Fields => boot({ hcm: { access_log: [log] } });
@@ -181,6 +184,15 @@ const contexts: Readonly<Record<string, Context>> = {
       http_filters: [router],
     },
     place: (m) => boot({ chain: { filters: [{ name: "hcm", typed_config: m }] } }),
+  },
+  [TCP]: { base: { stat_prefix: "t", cluster: "up" }, place: inTcpProxy },
+  [`${TCP}.WeightedCluster`]: {
+    base: { clusters: [{ name: "up", weight: 1 }] },
+    place: (m) => inTcpProxy({ stat_prefix: "t", weighted_clusters: m }),
+  },
+  [`${TCP}.WeightedCluster.ClusterWeight`]: {
+    base: { name: "up", weight: 1 },
+    place: (m) => inTcpProxy({ stat_prefix: "t", weighted_clusters: { clusters: [m] } }),
   },
   [`${MANAGER}.HttpConnectionManager.InternalAddressConfig`]: {
     base: {},
@@ -605,6 +617,8 @@ const messageValues: Readonly<Record<string, unknown>> = {
   [`${CONFIG}.endpoint.v3.LbEndpoint`]: endpoint("127.0.0.7"),
   [`${CONFIG}.endpoint.v3.Endpoint`]: { address: address("127.0.0.7") },
   [`${MANAGER}.HttpFilter`]: wasmFilter("z"),
+  [`${TCP}.WeightedCluster`]: { clusters: [{ name: "z", weight: 7 }] },
+  [`${TCP}.WeightedCluster.ClusterWeight`]: { name: "z", weight: 7 },
   [`${MANAGER}.HttpConnectionManager.InternalAddressConfig`]: { unix_sockets: true },
   [`${MANAGER}.LocalReplyConfig`]: { mappers: [] },
   [`${MANAGER}.ResponseMapper`]: { filter: { traceable_filter: {} } },

@@ -32,6 +32,15 @@ const guardedFields: Readonly<Record<string, Reasons>> = {
     typed_header_validation_config: "requests would pass that should be refused",
     path_normalization_options: "routes would match other paths than they should",
   },
+  "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy": {
+    metadata_match: HOSTS_WIDER,
+    on_demand: HOSTS_WIDER,
+    tunneling_config: "bytes would go to the cluster outside of the tunnel",
+    proxy_protocol_tlvs: "the upstream would not learn what it trusts",
+  },
+  "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight": {
+    metadata_match: HOSTS_WIDER,
+  },
   "envoy.config.route.v3.RouteConfiguration": {
     vhost_header: "requests would get another virtual host than they should",
     ignore_path_parameters_in_path_matching: "routes would match other paths than they should",

@@ -18,7 +18,7 @@ const INSPECTOR = "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspect
 const PROXY_PROTOCOL = "envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol";
 const RAW = "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer";
 const TLS = "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext";
-const TCP_PROXY = "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy";
+const ECHO = "envoy.extensions.filters.network.echo.v3.Echo";
 
 const listenerProblems = (listener: Fields): Promise<string[]> => problems(boot({ listener }));
 const chainProblems = (chain: Fields): Promise<string[]> => problems(boot({ chain }));
@@ -202,7 +202,8 @@ test("takes a default filter chain alone, and chains without filters", async () 
     listener: { filter_chains: [], default_filter_chain: chain },
   });
   expect(listener.filterChains).toEqual([]);
-  expect(listener.defaultFilterChain).toEqual({ name: "d", match: null, hcm: null });
+  const expected = { name: "d", match: null, hcm: null, tcpProxy: null };
+  expect(listener.defaultFilterChain).toEqual(expected);
 });
 
 test.each<[Fields, string]>([
@@ -265,11 +266,9 @@ test.each<[string, Fields, string]>([
   [
     "another network filter",
     {
-      filters: [
-        { name: "t", typed_config: { ...type(TCP_PROXY), stat_prefix: "t", cluster: "up" } },
-      ],
+      filters: [{ name: "t", typed_config: type(ECHO) }],
     },
-    `.filters[0].typed_config: the network filter ${TCP_PROXY} is`,
+    `.filters[0].typed_config: the network filter ${ECHO} is`,
   ],
   [
     "a second network filter",
@@ -392,10 +391,11 @@ test("warns of what only tunes when --ignore-unsupported is given, and serves wi
 });
 
 test("closes connections of a chain whose network filter it was told to ignore", async () => {
-  const proxy = { ...type(TCP_PROXY), stat_prefix: "t", cluster: "up" };
-  const config = boot({ chain: { filters: [{ name: "t", typed_config: proxy }] } });
+  const echo = type(ECHO);
+  const config = boot({ chain: { filters: [{ name: "t", typed_config: echo }] } });
   const { snapshot } = await translate(config, ignoring);
-  expect(snapshot.listeners[0]?.filterChains).toEqual([{ name: "", match: null, hcm: null }]);
+  const expected = { name: "", match: null, hcm: null, tcpProxy: null };
+  expect(snapshot.listeners[0]?.filterChains).toEqual([expected]);
 });
 
 test.each<[string, Fields, Fields, string]>([

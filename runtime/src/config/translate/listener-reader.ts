@@ -7,11 +7,13 @@ import { readFilterChainMatch, reportOverlaps } from "./filter-chain-match-reade
 import { guard } from "./guarded-fields.ts";
 import { readHcm } from "./hcm-reader.ts";
 import type { ClusterNames } from "./route-reader.ts";
+import { readTcpProxy } from "./tcp-proxy-reader.ts";
 import { statText } from "./translation.ts";
 import type { Translation } from "./translation.ts";
 import { readTransportSocket } from "./transport-socket.ts";
 
 const HCM = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
+const TCP_PROXY = "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy";
 const KEEP_ALIVE_SECONDS = 7200;
 
 /** Listener filters that only find out what filter_chain_match asks for. */
@@ -168,25 +170,29 @@ function readFilterChain(
     t.guarded(more, what, "connections would pass without it");
   }
   const filter = filters[0];
-  const hcm = filter === undefined ? null : readNetworkFilter(t, filter, clusters);
-  return { name, match, hcm };
+  const read = filter === undefined ? noFilter : readNetworkFilter(t, filter, clusters);
+  return { name, match, ...read };
 }
 
-/** Null and a problem for anything but the connection manager: connections are closed then. */
+type ChainFilter = Pick<FilterChainConfig, "hcm" | "tcpProxy">;
+const noFilter: ChainFilter = { hcm: null, tcpProxy: null };
+
+/** A problem for what is neither connection manager nor TCP proxy: connections are closed then. */
 function readNetworkFilter(
   t: Translation,
   filter: ConfigNode,
   clusters: ClusterNames,
-): FilterChainConfig["hcm"] {
+): ChainFilter {
   filter.accept("name", "only a label");
   const typed = filter.any("typed_config");
   if (typed === undefined) {
     // config_discovery stays unread and is reported by name.
     if (!filter.has("config_discovery")) t.missing(filter, "typed_config");
-    return null;
+    return noFilter;
   }
-  if (typed.typeName === HCM) return readHcm(t, typed, clusters);
+  if (typed.typeName === HCM) return { ...noFilter, hcm: readHcm(t, typed, clusters) };
+  if (typed.typeName === TCP_PROXY) return { ...noFilter, tcpProxy: readTcpProxy(t, typed) };
   typed.acceptRest("reported as a whole");
   t.unsupported(filter, `the network filter ${typed.typeName}`, "typed_config");
-  return null;
+  return noFilter;
 }

@@ -22,6 +22,7 @@ import type { ClusterStats, HostStats } from "../cluster-stats.ts";
 import type { Cluster } from "../cluster.ts";
 import type { Host } from "../host.ts";
 import { connectFailureText } from "./connect-failure.ts";
+import { countConnection, countConnectionEnd } from "./connection-counts.ts";
 import { PoolFailureReason, type PoolCallbacks, type PooledConnection } from "./conn-pool.ts";
 import type { Http1Pool } from "./http1-pool.ts";
 
@@ -92,11 +93,8 @@ export class Http1PoolConnection
     this.#codec = cluster.context.createCodec(this, this, config.http1);
     this.#remoteText = host.addressText;
     this.#isUnix = host.address.family === "unix";
-    this.#stats.cxTotal.inc();
     this.#stats.cxHttp1Total.inc();
-    this.#stats.cxActive.inc();
-    this.#hostStats.cxTotal.inc();
-    this.#hostStats.cxActive.inc();
+    countConnection(this.#stats, this.#hostStats);
     timers.schedule(this, clock.nowMs + config.connectTimeoutMs);
     const options = {
       bindAddress: cluster.bindAddress,
@@ -449,21 +447,13 @@ export class Http1PoolConnection
   /** Out of the pool, and counted, before anybody is told: who is told may ask for a new stream. */
   #leave(isRemote: boolean, hadStream: boolean): void {
     const { clock, timers } = this.#cluster.context;
-    const stats = this.#stats;
     const wasConnecting = this.#state === State.Connecting;
     if (hadStream) this.#endStream();
     this.#state = State.Closed;
     this.#setTxBuffered(0);
     timers.cancel(this);
-    stats.cxActive.dec();
-    this.#hostStats.cxActive.dec();
-    stats.cxLengthMs.record(Math.round(clock.nowMs - this.#startMs));
-    stats.cxDestroy.inc();
-    (isRemote ? stats.cxDestroyRemote : stats.cxDestroyLocal).inc();
-    if (hadStream) {
-      stats.cxDestroyWithActive.inc();
-      (isRemote ? stats.cxDestroyRemoteWithActive : stats.cxDestroyLocalWithActive).inc();
-    }
+    const lengthMs = clock.nowMs - this.#startMs;
+    countConnectionEnd(this.#stats, this.#hostStats, lengthMs, isRemote, hadStream);
     this.#pool.remove(this, wasConnecting);
     if (this.#isSocketGone) return;
     // A request that was cut short is not worth waiting for.

@@ -1,0 +1,98 @@
+import { describe, expect, test } from "vitest";
+import type { TcpProxyConfig } from "../snapshot.ts";
+import { boot, type Fields, HCM_PATH, listenerOf, problems, type } from "./bootstrap-for-test.ts";
+
+const TCP = "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy";
+const LOG = "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog";
+
+function chainOf(proxy: Fields): Fields {
+  const typed_config = { ...type(TCP), stat_prefix: "t:1", ...proxy };
+  return { filters: [{ name: "tcp", typed_config }] };
+}
+
+async function read(proxy: Fields): Promise<TcpProxyConfig> {
+  const listener = await listenerOf({ chain: chainOf(proxy) });
+  expect(listener.filterChains[0]?.hcm).toBeNull();
+  return listener.filterChains[0]?.tcpProxy as TcpProxyConfig;
+}
+
+function problemsOf(proxy: Fields, ignoreUnsupported = false): Promise<string[]> {
+  return problems(boot({ chain: chainOf(proxy) }), { ignoreUnsupported });
+}
+
+test("Envoy's defaults", async () => {
+  expect(await read({ cluster: "up" })).toEqual({
+    statPrefix: "t_1",
+    clusters: [{ name: "up", weight: 1 }],
+    totalWeight: 1,
+    idleTimeoutMs: 3_600_000,
+    maxDownstreamConnectionDurationMs: 0,
+    maxConnectAttempts: 1,
+    accessLogs: [],
+  });
+});
+
+test("all that can be set", async () => {
+  const config = await read({
+    weighted_clusters: {
+      clusters: [
+        { name: "a", weight: 1 },
+        { name: "b", weight: 3 },
+      ],
+    },
+    idle_timeout: "0s",
+    max_downstream_connection_duration: "2.5s",
+    max_connect_attempts: 4,
+    access_log: [{ name: "l", typed_config: type(LOG) }],
+  });
+  expect(config).toMatchObject({
+    clusters: [
+      { name: "a", weight: 1 },
+      { name: "b", weight: 3 },
+    ],
+    totalWeight: 4,
+    idleTimeoutMs: 0,
+    maxDownstreamConnectionDurationMs: 2500,
+    maxConnectAttempts: 4,
+    accessLogs: [{ name: "l", sink: { kind: "stdout" } }],
+  });
+});
+
+test("as Envoy, a cluster need not be there", async () => {
+  expect((await read({ cluster: "later" })).clusters[0]?.name).toBe("later");
+});
+
+test("weights beyond 32 bits are wrong", async () => {
+  const clusters = [1, 2].map((at) => ({ name: `c${at}`, weight: 0xffffffff }));
+  const [problem] = await problemsOf({ weighted_clusters: { clusters } });
+  expect(problem).toContain("expected a sum of at most 4294967295");
+});
+
+describe("refused by name", () => {
+  const dangerous: Fields = {
+    metadata_match: { filter_metadata: { "envoy.lb": { a: "b" } } },
+    tunneling_config: { hostname: "h" },
+    proxy_protocol_tlvs: [{ type: 1, value: "YQ==" }],
+    on_demand: {},
+  };
+  const others: Fields = {
+    hash_policy: [{ source_ip: {} }],
+    backoff_options: { base_interval: "1s" },
+    max_downstream_connection_duration_jitter_percentage: { value: 5 },
+    access_log_options: { flush_access_log_on_connected: true },
+    upstream_connect_mode: "ON_DOWNSTREAM_DATA",
+  };
+
+  test.each(Object.keys(dangerous))("%s, with --ignore-unsupported too", async (field) => {
+    for (const ignoring of [false, true]) {
+      const found = await problemsOf({ cluster: "up", [field]: dangerous[field] }, ignoring);
+      expect(found.join()).toContain(`${HCM_PATH}.${field}`);
+    }
+  });
+
+  test.each(Object.keys(others))("%s", async (field) => {
+    const proxy = { cluster: "up", [field]: others[field] };
+    expect((await problemsOf(proxy)).join()).toContain(`${HCM_PATH}.${field}`);
+    expect(await problemsOf(proxy, true)).toEqual([]);
+  });
+});
