@@ -400,8 +400,8 @@ export const forwarding: Group = {
         {
           send: [
             request("POST /e HTTP/1.1", "Content-Length: 6"),
-            "abc",
             { awaitText: "early" },
+            "abc",
             "def",
           ],
         },
