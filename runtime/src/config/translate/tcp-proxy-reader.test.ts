@@ -1,8 +1,20 @@
 import { describe, expect, test } from "vitest";
 import type { TcpProxyConfig } from "../snapshot.ts";
-import { boot, type Fields, HCM_PATH, listenerOf, problems, type } from "./bootstrap-for-test.ts";
+import {
+  address,
+  boot,
+  type Fields,
+  HCM_PATH,
+  listenerOf,
+  problems,
+  router,
+  translate,
+  type,
+  wasmFilter,
+} from "./bootstrap-for-test.ts";
 
 const TCP = "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy";
+const WASM_LOG = "envoy.extensions.access_loggers.wasm.v3.WasmAccessLog";
 const LOG = "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog";
 
 function chainOf(proxy: Fields): Fields {
@@ -56,6 +68,22 @@ test("all that can be set", async () => {
     maxConnectAttempts: 4,
     accessLogs: [{ name: "l", sink: { kind: "stdout" } }],
   });
+});
+
+test("a wasm access logger is counted among the plugins of all listeners", async () => {
+  const { config } = wasmFilter("log")["typed_config"] as { config: Fields };
+  const access_log = [{ name: "l", typed_config: { ...type(WASM_LOG), config } }];
+  const chain = chainOf({ cluster: "up", access_log });
+  const second = { name: "tcp", address: address("127.0.0.1", 7), filter_chains: [chain] };
+  const first = boot({ hcm: { http_filters: [wasmFilter("w"), router] } });
+  const { listeners, clusters } = first["static_resources"] as {
+    listeners: Fields[];
+    clusters: Fields[];
+  };
+  const both = { static_resources: { listeners: [...listeners, second], clusters } };
+  const { snapshot } = await translate(both);
+  const [log] = snapshot.listeners[1]?.filterChains[0]?.tcpProxy?.accessLogs ?? [];
+  expect(log?.sink).toEqual({ kind: "wasm", plugin: 1 });
 });
 
 test("as Envoy, a cluster need not be there", async () => {
