@@ -84,6 +84,12 @@ export interface ListenerConfig {
   readonly perConnectionBufferBytesMax: number;
   readonly filterChains: readonly FilterChainConfig[];
   readonly defaultFilterChain: FilterChainConfig | null;
+  /** In their order, before the filter chain is chosen. */
+  readonly listenerFilters: readonly ListenerFilterConfig[];
+  /** Default 15 s; 0 = for ever. */
+  readonly listenerFiltersTimeoutMs: number;
+  /** When their time is over the connection goes on with what they have found; default false. */
+  readonly continuesOnListenerFiltersTimeout: boolean;
   readonly trafficDirection: "unspecified" | "inbound" | "outbound";
   readonly drainType: "default" | "modify_only";
   readonly accessLogs: readonly AccessLogConfig[];
@@ -95,6 +101,30 @@ export interface ListenerConfig {
   readonly bypassesOverloadManager: boolean;
   /** Index of this listener's cell in the shared connection counts. */
   readonly sharedIndex: number;
+}
+
+export type ListenerFilterConfig =
+  | ProxyProtocolConfig
+  | { readonly kind: "tls_inspector"; readonly helloBytesMax: number }
+  | { readonly kind: "http_inspector" };
+
+export interface ProxyProtocolConfig {
+  readonly kind: "proxy_protocol";
+  /** "" = none. */
+  readonly statPrefix: string;
+  /** Connections without a header are taken. */
+  readonly isOptional: boolean;
+  readonly allowsV1: boolean;
+  readonly allowsV2: boolean;
+  readonly rules: readonly ProxyTlvRuleConfig[];
+}
+
+/** Which TLV becomes dynamic metadata of the connection. */
+export interface ProxyTlvRuleConfig {
+  readonly tlvType: number;
+  readonly namespace: string;
+  readonly key: string;
+  readonly isBase64: boolean;
 }
 
 export interface FilterChainConfig {

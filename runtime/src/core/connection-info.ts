@@ -10,6 +10,10 @@ export class ConnectionInfo {
   readonly directRemoteAddress: string;
   readonly directRemoteIp: string;
   readonly directRemotePort: number;
+  /** The socket's own address. */
+  readonly directLocalAddress: string;
+  readonly directLocalIp: string;
+  readonly directLocalPort: number = 0;
   /** Differs from the socket's own only when a listener filter says so. */
   localAddress: string;
   localIp: string;
@@ -29,6 +33,11 @@ export class ConnectionInfo {
   isTls: boolean = false;
   listenerName: string = "";
   filterChainName: string = "";
+  /**
+   * Namespaces -> values that listener filters found. As in Envoy it is the connection's, not part
+   * of its streams' metadata. Null = none.
+   */
+  dynamicMetadata: Map<string, Map<string, unknown>> | null = null;
   startMs: number = 0;
   terminationDetails: string = "";
 
@@ -42,6 +51,9 @@ export class ConnectionInfo {
     this.directRemoteAddress = remote.text;
     this.directRemoteIp = remote.ip;
     this.directRemotePort = remote.port;
+    this.directLocalAddress = local.text;
+    this.directLocalIp = local.ip;
+    this.directLocalPort = local.port;
     this.localAddress = local.text;
     this.localIp = local.ip;
     this.localPort = local.port;

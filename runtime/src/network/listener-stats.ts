@@ -1,14 +1,6 @@
 // Stats of one listener in one worker, named as Envoy's `listener.<address>.`.
 import type { Counter, Gauge, Histogram, StatsStore } from "../stats/store.ts";
 
-/** Names that exist from the start though nothing here moves them yet. */
-const restingCounters: readonly string[] = [
-  "downstream_cx_transport_socket_connect_timeout",
-  "downstream_listener_filter_error",
-  "downstream_listener_filter_remote_close",
-  "downstream_pre_cx_timeout",
-];
-
 export class ListenerStats {
   readonly cxTotal: Counter;
   readonly cxDestroy: Counter;
@@ -18,6 +10,9 @@ export class ListenerStats {
   readonly globalCxOverflow: Counter;
   readonly cxLengthMs: Histogram;
   readonly noFilterChainMatch: Counter;
+  readonly preCxActive: Gauge;
+  readonly preCxTimeout: Counter;
+  readonly listenerFilterRemoteClose: Counter;
   readonly workerCxTotal: Counter;
   readonly workerCxActive: Gauge;
 
@@ -33,7 +28,13 @@ export class ListenerStats {
     this.noFilterChainMatch = store.counter(`${scope}no_filter_chain_match`);
     this.workerCxTotal = store.counter(`${scope}worker_${workerIndex}.downstream_cx_total`);
     this.workerCxActive = store.gauge(`${scope}worker_${workerIndex}.downstream_cx_active`);
-    store.gauge(`${scope}downstream_pre_cx_active`);
-    for (const name of restingCounters) store.counter(scope + name);
+    this.preCxActive = store.gauge(`${scope}downstream_pre_cx_active`);
+    this.preCxTimeout = store.counter(`${scope}downstream_pre_cx_timeout`);
+    this.listenerFilterRemoteClose = store.counter(
+      `${scope}downstream_listener_filter_remote_close`,
+    );
+    // Names that exist from the start though nothing here moves them yet.
+    store.counter(`${scope}downstream_cx_transport_socket_connect_timeout`);
+    store.counter(`${scope}downstream_listener_filter_error`);
   }
 }

@@ -2,7 +2,12 @@ import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import type { AddressConfig, FilterChainMatchConfig, ListenerConfig } from "../config/snapshot.ts";
+import type {
+  AddressConfig,
+  FilterChainMatchConfig,
+  ListenerConfig,
+  ListenerFilterConfig,
+} from "../config/snapshot.ts";
 import { Clock } from "../core/clock.ts";
 import { silentLogger } from "../core/logger.ts";
 import { OverloadState } from "../core/overload-state.ts";
@@ -80,6 +85,9 @@ function config(more: Partial<ListenerConfig> = {}): ListenerConfig {
     perConnectionBufferBytesMax: 1024,
     filterChains: [],
     defaultFilterChain: null,
+    listenerFilters: [],
+    listenerFiltersTimeoutMs: 15_000,
+    continuesOnListenerFiltersTimeout: false,
     trafficDirection: "unspecified",
     drainType: "default",
     accessLogs: [],
@@ -354,3 +362,102 @@ function chainAt(name: string, range: string): NetworkChain {
   const match = { ...anyMatch, prefixRanges: [range] };
   return { name, match, isDefault: false, factory: echo(name) };
 }
+
+const proxyProtocol: ListenerFilterConfig = {
+  kind: "proxy_protocol",
+  statPrefix: "",
+  isOptional: false,
+  allowsV1: true,
+  allowsV2: true,
+  rules: [],
+};
+
+test("listener filters see the first bytes before a chain is chosen by what they find", async () => {
+  const { listener, stats } = make({
+    listenerFilters: [proxyProtocol, { kind: "http_inspector" }],
+  });
+  const match = {
+    ...anyMatch,
+    applicationProtocols: ["http/1.1"],
+    sourcePrefixRanges: ["192.0.2.0/24"],
+    directSourcePrefixRanges: ["127.0.0.0/8"],
+    destinationPort: 8443,
+  };
+  listener.setChains([{ name: "m", match, isDefault: false, factory: echo("m") }]);
+  await listen(listener);
+  const socket = dial(portOf(listener));
+  socket.setNoDelay(true);
+  const request = "GET / HTTP/1.1\r\n";
+  const answer = ask(socket, "PROXY TCP4 192.0.2.7 198.51.100.1 1000 8443\r");
+  socket.write(`\n${request}`);
+  expect(await answer).toBe(`m:${request}`);
+  expect(await ask(socket, "more")).toBe("m:more");
+  const other = "PROXY TCP4 203.0.113.7 198.51.100.1 1000 8443\r\n";
+  expect(await ask(dial(portOf(listener)), other + request)).toBe("closed");
+  expect(await ask(dial(portOf(listener)), request)).toBe("closed");
+  const value = (name: string): number => stats.counter(name).value;
+  expect(value("listener.here.no_filter_chain_match")).toBe(1);
+  expect(value("proxy_proto.versions.v1.found")).toBe(2);
+  expect(value("proxy_proto.not_found_disallowed")).toBe(1);
+  expect(value("downstream_cx_proxy_proto_error")).toBe(1);
+  expect(value("listener.here.downstream_cx_total")).toBe(1);
+  expect(stats.gauge("listener.here.downstream_pre_cx_active").value).toBe(0);
+});
+
+test("a client that sends its first bytes too slowly is closed, and gives its place back", async () => {
+  const { listener, stats, runtime } = make({
+    listenerFilters: [proxyProtocol],
+    listenerFiltersTimeoutMs: 20,
+  });
+  const one = { text: "1", number: 1, ppm: null };
+  const values = new Map([["envoy.resource_limits.listener.l.connection_limit", one]]);
+  runtime.setLayers([{ name: "s", kind: "static", values }]);
+  setChain(listener, echo("e"), "");
+  await listen(listener);
+  expect(await ask(dial(portOf(listener)), "PROXY TCP4 ")).toBe("closed");
+  listener.update(config({ listenerFilters: [proxyProtocol] }));
+  expect(await ask(dial(portOf(listener)), "PROXY UNKNOWN\r\nx")).toBe("e:x");
+  const value = (name: string): number => stats.counter(`listener.here.${name}`).value;
+  expect(value("downstream_pre_cx_timeout")).toBe(1);
+  expect(value("downstream_cx_overflow")).toBe(0);
+  expect(value("downstream_cx_total")).toBe(1);
+});
+
+test("goes on after the time of listener filters when told so, with all bytes", async () => {
+  const { listener, stats } = make({
+    listenerFilters: [{ kind: "tls_inspector", helloBytesMax: 16_384 }],
+    listenerFiltersTimeoutMs: 20,
+    continuesOnListenerFiltersTimeout: true,
+  });
+  setChain(listener, echo("e"), "");
+  await listen(listener);
+  expect(await ask(dial(portOf(listener)), "\x16\x03")).toBe("e:\x16\x03");
+  expect(stats.counter("listener.here.downstream_pre_cx_timeout").value).toBe(1);
+});
+
+test("counts clients that leave before listener filters are done", async () => {
+  const { listener, stats } = make({ listenerFilters: [proxyProtocol] });
+  setChain(listener, echo("e"), "");
+  await listen(listener);
+  const socket = dial(portOf(listener));
+  const gone = closed(socket);
+  socket.end("PRO");
+  await gone;
+  const scope = "listener.here.downstream_listener_filter_remote_close";
+  expect(stats.counter(scope).value).toBe(1);
+  expect(stats.gauge("listener.here.downstream_pre_cx_active").value).toBe(0);
+});
+
+test("resets clients whose listener filters wait when connections are closed", async () => {
+  const { listener, stats } = make({ listenerFilters: [proxyProtocol, proxyProtocol] });
+  setChain(listener, echo("e"), "");
+  await listen(listener);
+  const waits = dial(portOf(listener));
+  const gone = closed(waits);
+  waits.write("PROXY UNKNOWN\r\n");
+  // A later one whose end tells that the first one was read.
+  expect(await ask(dial(portOf(listener)), "x")).toBe("closed");
+  listener.closeConnections();
+  await gone;
+  expect(stats.gauge("listener.here.downstream_pre_cx_active").value).toBe(0);
+});

@@ -16,12 +16,16 @@ import type {
 } from "../engine/network-engine.ts";
 import type { NetworkFilterFactory } from "../filter/network-filter.ts";
 import type { StatsStore } from "../stats/store.ts";
+import { AcceptedSocket, EarlyEnd } from "./accepted-socket.ts";
+import type { AcceptedSocketOwner } from "./accepted-socket.ts";
 import { connectionInfoOf, ListenPlace, toListenAddress } from "./addresses.ts";
 import { ConnectionAdmission } from "./connection-admission.ts";
 import type { AdmissionContext } from "./connection-admission.ts";
 import { ConnectionGroup } from "./connection-group.ts";
 import { Connection } from "./connection.ts";
 import { FilterChainMatcher } from "./filter-chain-matcher.ts";
+import type { ListenerFilter } from "./listener-filter.ts";
+import { createListenerFilters } from "./listener-filters.ts";
 import { ListenerStats } from "./listener-stats.ts";
 
 export interface ListenerContext extends AdmissionContext {
@@ -54,7 +58,7 @@ export type ListenDone = (problem: string) => void;
 
 const HELD_MAX = 2048;
 
-export class Listener {
+export class Listener implements AcceptedSocketOwner {
   /** What new connections get. */
   config: ListenerConfig;
   readonly #context: ListenerContext;
@@ -73,6 +77,9 @@ export class Listener {
    * new connections: nothing is read from them.
    */
   readonly #held: HeldConnection[];
+  #filters: readonly ListenerFilter[];
+  /** Their listener filters are not done yet. */
+  readonly #waiting: Set<AcceptedSocket>;
   #isOpen: boolean = false;
   #acceptedCount: number = 0;
 
@@ -88,6 +95,8 @@ export class Listener {
     this.#matcher = new FilterChainMatcher([], -1);
     this.#leaving = new Set();
     this.#held = [];
+    this.#filters = createListenerFilters(config.listenerFilters, context.stats);
+    this.#waiting = new Set();
   }
 
   /** With those on chains before. */
@@ -126,6 +135,7 @@ export class Listener {
       group.whenEmpty(() => this.#leaving.delete(group));
     }
     this.#useGroups(groups);
+    if (chains.length === 0) this.#resetWaiting();
     return left;
   }
 
@@ -156,6 +166,7 @@ export class Listener {
     }
     this.config = config;
     this.#admission = this.#admissionOf(config);
+    this.#filters = createListenerFilters(config.listenerFilters, stats);
   }
 
   /**
@@ -213,6 +224,7 @@ export class Listener {
 
   /** Closes idle connections, lets busy ones finish; `onEmpty` is called when none is left. */
   shutdownConnections(onEmpty: () => void): void {
+    this.#resetWaiting();
     const groups = this.#allGroups();
     let waiting = groups.length + 1;
     const settle = (): void => {
@@ -228,6 +240,7 @@ export class Listener {
 
   /** Closes every connection at once. */
   closeConnections(): void {
+    this.#resetWaiting();
     for (const group of this.#allGroups()) group.closeNow();
   }
 
@@ -242,7 +255,55 @@ export class Listener {
     const admission = this.#admission;
     if (!admission.admit()) return null;
     const info = connectionInfoOf(io, place, this.#context.nextConnectionId(), clock.nowMs);
-    return this.#serve(io, info, admission);
+    if (this.#filters.length === 0) return this.#serve(io, info, admission);
+    const socket = new AcceptedSocket(io, info, admission, this.#filters, this);
+    this.#waiting.add(socket);
+    this.#stats.preCxActive.inc();
+    const timeoutMs = this.config.listenerFiltersTimeoutMs;
+    if (timeoutMs > 0) this.#context.timers.schedule(socket, clock.nowMs + timeoutMs);
+    return socket;
+  }
+
+  // ---- AcceptedSocketOwner.
+
+  onFiltersDone(socket: AcceptedSocket): void {
+    this.#forget(socket);
+    const { io, info, admission } = socket;
+    const connection = this.#serve(io, info, admission);
+    if (connection === null) {
+      endEarly(socket);
+      return;
+    }
+    io.setEvents(connection);
+    io.unread(socket.takeRest());
+  }
+
+  onEarlyEnd(socket: AcceptedSocket, why: EarlyEnd): void {
+    if (why === EarlyEnd.PeerClosed) this.#stats.listenerFilterRemoteClose.inc();
+    this.#forget(socket);
+    socket.admission.release();
+    endEarly(socket);
+  }
+
+  onFiltersTimeout(socket: AcceptedSocket): void {
+    this.#stats.preCxTimeout.inc();
+    if (this.config.continuesOnListenerFiltersTimeout) this.onFiltersDone(socket);
+    else this.onEarlyEnd(socket, EarlyEnd.Refused);
+  }
+
+  #forget(socket: AcceptedSocket): void {
+    socket.finish();
+    this.#context.timers.cancel(socket);
+    this.#waiting.delete(socket);
+    this.#stats.preCxActive.dec();
+  }
+
+  #resetWaiting(): void {
+    for (const socket of this.#waiting) {
+      this.#forget(socket);
+      socket.admission.release();
+      socket.io.reset();
+    }
   }
 
   /** Null = no chain takes it, the caller closes; its place is given back. */
@@ -302,6 +363,12 @@ export class Listener {
     this.#held.push(held);
     return held;
   }
+}
+
+/** As the kernel does with bytes that nobody has read. */
+function endEarly({ io, hasBytes }: AcceptedSocket): void {
+  if (hasBytes) io.reset();
+  else io.close();
 }
 
 /** Takes the events of a connection until its listener opens. */

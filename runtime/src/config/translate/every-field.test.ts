@@ -36,6 +36,8 @@ const FILE_LOG = `${EXTENSIONS}.access_loggers.file.v3.FileAccessLog`;
 const STDOUT_LOG = `${EXTENSIONS}.access_loggers.stream.v3.StdoutAccessLog`;
 const LEAST_REQUEST = `${EXTENSIONS}.load_balancing_policies.least_request.v3.LeastRequest`;
 const DNS_CLUSTER = `${EXTENSIONS}.clusters.dns.v3.DnsCluster`;
+const TLS_INSPECTOR = `${EXTENSIONS}.filters.listener.tls_inspector.v3.TlsInspector`;
+const PROXY_PROTOCOL = `${EXTENSIONS}.filters.listener.proxy_protocol.v3.ProxyProtocol`;
 const RAW = `${EXTENSIONS}.transport_sockets.raw_buffer.v3.RawBuffer`;
 const TLS = `${EXTENSIONS}.transport_sockets.tls.v3.DownstreamTlsContext`;
 const FIXED_HEAP = `${EXTENSIONS}.resource_monitors.fixed_heap.v3.FixedHeapConfig`;
@@ -44,6 +46,8 @@ const PRESERVE_CASE = `${EXTENSIONS}.http.header_formatters.preserve_case.v3.Pre
 const inRoute = (route: Fields): Fields => boot({ routes: table(route) });
 const inTcpProxy = (proxy: Fields): Fields =>
   boot({ chain: { filters: [{ name: "tcp", typed_config: { ...type(TCP), ...proxy } }] } });
+const inListenerFilter = (typed_config: Fields): Fields =>
+  boot({ listener: { listener_filters: [{ name: "f", typed_config }] } });
 const inCluster = (more: Fields): Fields => boot({ clusters: [cluster(more)] });
 const inMatch = (match: Fields): Fields => inRoute({ ...forward(), match });
 const inLog = (log: Fields): Fields => boot({ hcm: { access_log: [log] } });
@@ -143,9 +147,24 @@ const contexts: Readonly<Record<string, Context>> = {
   [`${CONFIG}.listener.v3.ListenerFilter`]: {
     base: {
       name: "x",
-      typed_config: type(`${EXTENSIONS}.filters.listener.tls_inspector.v3.TlsInspector`),
+      typed_config: type(TLS_INSPECTOR),
     },
     place: (filter) => boot({ listener: { listener_filters: [filter] } }),
+  },
+  [PROXY_PROTOCOL]: { base: type(PROXY_PROTOCOL), place: inListenerFilter },
+  [`${PROXY_PROTOCOL}.Rule`]: {
+    base: { tlv_type: 1, on_tlv_present: { key: "a" } },
+    place: (m) => inListenerFilter({ ...type(PROXY_PROTOCOL), rules: [m] }),
+  },
+  [`${PROXY_PROTOCOL}.KeyValuePair`]: {
+    base: { key: "a" },
+    place: (m) =>
+      inListenerFilter({ ...type(PROXY_PROTOCOL), rules: [{ tlv_type: 1, on_tlv_present: m }] }),
+  },
+  [TLS_INSPECTOR]: { base: type(TLS_INSPECTOR), place: inListenerFilter },
+  [`${CONFIG}.listener.v3.FilterChainMatch`]: {
+    base: { destination_port: 1 },
+    place: (m) => boot({ chain: { filter_chain_match: m } }),
   },
   [`${CONFIG}.listener.v3.AdditionalAddress`]: {
     base: { address: address("127.0.0.2") },
@@ -586,6 +605,8 @@ const messageValues: Readonly<Record<string, unknown>> = {
   [`${CONFIG}.listener.v3.ListenerFilter`]: { name: "z", typed_config: type(ROUTER) },
   [`${CONFIG}.listener.v3.Filter`]: { name: "z", typed_config: type(ROUTER) },
   [`${CONFIG}.listener.v3.FilterChainMatch`]: { server_names: ["z"] },
+  [`${PROXY_PROTOCOL}.Rule`]: { tlv_type: 7, on_tlv_present: { key: "z" } },
+  [`${PROXY_PROTOCOL}.KeyValuePair`]: { key: "z" },
   [`${CONFIG}.route.v3.RouteConfiguration`]: { name: "z" },
   [`${CONFIG}.route.v3.VirtualHost`]: { name: "z", domains: ["z"] },
   [`${CONFIG}.route.v3.Route`]: respond(),
@@ -651,7 +672,7 @@ function single(field: DescField): unknown[] {
 
 function messages(description: DescMessage): unknown[] {
   const value = messageValues[description.typeName];
-  if (description.typeName === "google.protobuf.UInt32Value") return [7, 207];
+  if (description.typeName === "google.protobuf.UInt32Value") return [7, 207, 1024];
   return value === undefined ? [{}] : [value, {}];
 }
 

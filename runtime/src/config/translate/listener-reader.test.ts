@@ -15,6 +15,8 @@ import {
 
 const LISTENER = "static_resources.listeners[0]";
 const INSPECTOR = "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector";
+const HTTP_INSPECTOR = "envoy.extensions.filters.listener.http_inspector.v3.HttpInspector";
+const ORIGINAL_DST = "envoy.extensions.filters.listener.original_dst.v3.OriginalDst";
 const PROXY_PROTOCOL = "envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol";
 const RAW = "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer";
 const TLS = "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext";
@@ -47,6 +49,9 @@ test("gives a listener of which little is said Envoy's defaults", async () => {
     sharedIndex: 0,
     perConnectionBufferBytesMax: 1_048_576,
     defaultFilterChain: null,
+    listenerFilters: [],
+    listenerFiltersTimeoutMs: 15_000,
+    continuesOnListenerFiltersTimeout: false,
     trafficDirection: "unspecified",
     drainType: "default",
     accessLogs: [],
@@ -257,7 +262,6 @@ test("takes switches that stand at what it does anyway", async () => {
 });
 
 test.each<[string, Fields, string]>([
-  ["the PROXY protocol", { use_proxy_proto: true }, ".use_proxy_proto: use_proxy_proto is"],
   [
     "TLS",
     { transport_socket: { name: "tls", typed_config: type(TLS) } },
@@ -380,6 +384,89 @@ test("asks for the configuration of what is only named", async () => {
   ]);
 });
 
+test("reads listener filters in their order, and their time", async () => {
+  const proxy = {
+    ...type(PROXY_PROTOCOL),
+    stat_prefix: "p",
+    allow_requests_without_proxy_protocol: true,
+    disallowed_versions: ["V1"],
+    rules: [
+      { tlv_type: 0xea, on_tlv_present: { key: "a" } },
+      {
+        tlv_type: 4,
+        on_tlv_present: { metadata_namespace: "n", key: "b", value_string_encoding: "BASE64" },
+      },
+    ],
+  };
+  const filters = [proxy, type(INSPECTOR), type(HTTP_INSPECTOR)];
+  const listener = await listenerOf({
+    listener: {
+      listener_filters: filters.map((typed_config) => ({ name: "f", typed_config })),
+      listener_filters_timeout: "1s",
+      continue_on_listener_filters_timeout: true,
+    },
+  });
+  expect(listener).toMatchObject({
+    listenerFiltersTimeoutMs: 1000,
+    continuesOnListenerFiltersTimeout: true,
+  });
+  const namespace = "envoy.filters.listener.proxy_protocol";
+  expect(listener.listenerFilters).toEqual([
+    {
+      kind: "proxy_protocol",
+      statPrefix: "p",
+      isOptional: true,
+      allowsV1: false,
+      allowsV2: true,
+      rules: [
+        { tlvType: 0xea, namespace, key: "a", isBase64: false },
+        { tlvType: 4, namespace: "n", key: "b", isBase64: true },
+      ],
+    },
+    { kind: "tls_inspector", helloBytesMax: 16_384 },
+    { kind: "http_inspector" },
+  ]);
+});
+
+test("adds the listener filters that Envoy adds", async () => {
+  const asked = async (chain: Fields): Promise<string[]> =>
+    (await listenerOf({ chain })).listenerFilters.map(({ kind }) => kind);
+  expect(await asked({ use_proxy_proto: true })).toEqual(["proxy_protocol"]);
+  expect(await asked({ filter_chain_match: { server_names: ["a"] } })).toEqual(["tls_inspector"]);
+  expect(await asked({ filter_chain_match: { transport_protocol: "tls" } })).toEqual([
+    "tls_inspector",
+  ]);
+  const raw = { transport_protocol: "raw_buffer", application_protocols: ["a"] };
+  expect(await asked({ filter_chain_match: raw })).toEqual([]);
+});
+
+test.each<[string, Fields, string]>([
+  [
+    "both versions disallowed",
+    { ...type(PROXY_PROTOCOL), disallowed_versions: ["V1", "V2"] },
+    ".disallowed_versions: all PROXY protocol versions are disallowed",
+  ],
+  [
+    "TLVs as filter state",
+    { ...type(PROXY_PROTOCOL), tlv_location: "FILTER_STATE" },
+    ".tlv_location: tlv_location: FILTER_STATE is not implemented by Headgate",
+  ],
+  [
+    "fingerprints",
+    { ...type(INSPECTOR), enable_ja3_fingerprinting: true },
+    ".enable_ja3_fingerprinting: enable_ja3_fingerprinting is not implemented by Headgate",
+  ],
+  [
+    "the original destination",
+    type(ORIGINAL_DST),
+    `: the listener filter ${ORIGINAL_DST} (Node cannot ask the kernel where a connection was headed) is not implemented by Headgate`,
+  ],
+])("refuses %s", async (_, typed_config, expected) => {
+  const path = `${LISTENER}.listener_filters[0].typed_config`;
+  const listener = { listener_filters: [{ name: "f", typed_config }] };
+  expect(await listenerProblems(listener)).toEqual([path + expected]);
+});
+
 const ignoring = { ignoreUnsupported: true };
 
 test("warns of what only tunes when --ignore-unsupported is given, and serves without it", async () => {
@@ -405,10 +492,9 @@ test.each<[string, Fields, Fields, string]>([
     { transport_socket: { name: "t", typed_config: type(TLS) } },
     "traffic would go in plain text",
   ],
-  ["the PROXY protocol", {}, { use_proxy_proto: true }, "the client's address would be wrong"],
   [
     "a listener filter",
-    { listener_filters: [{ name: "p", typed_config: type(PROXY_PROTOCOL) }] },
+    { listener_filters: [{ name: "p", typed_config: type(ORIGINAL_DST) }] },
     {},
     "connections would pass without it",
   ],

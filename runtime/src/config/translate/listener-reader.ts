@@ -6,6 +6,7 @@ import { addressText, readAddress } from "./address-reader.ts";
 import { readFilterChainMatch, reportOverlaps } from "./filter-chain-match-reader.ts";
 import { guard } from "./guarded-fields.ts";
 import { readHcm } from "./hcm-reader.ts";
+import { readListenerFilters } from "./listener-filter-reader.ts";
 import type { ClusterNames } from "./route-reader.ts";
 import { readTcpProxy } from "./tcp-proxy-reader.ts";
 import { statText } from "./translation.ts";
@@ -16,12 +17,6 @@ const HCM = "envoy.extensions.filters.network.http_connection_manager.v3.HttpCon
 const TCP_PROXY = "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy";
 const KEEP_ALIVE_SECONDS = 7200;
 
-/** Listener filters that only find out what filter_chain_match asks for. */
-const INSPECTORS: readonly string[] = [
-  "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector",
-  "envoy.extensions.filters.listener.http_inspector.v3.HttpInspector",
-];
-
 /** A listener, or null and problems when it has no usable address. Its name may be "". */
 export function readListener(
   t: Translation,
@@ -30,11 +25,11 @@ export function readListener(
 ): ListenerConfig | null {
   guard(t, node);
   acceptWhatTunes(node);
-  readListenerFilters(t, node);
   const addressNode = node.node("address");
   if (addressNode === undefined) t.missing(node, "address");
   const address = addressNode === undefined ? null : readAddress(t, addressNode, "ip");
   const statPrefix = node.string("stat_prefix", "");
+  const chains = readFilterChains(t, node, clusters);
   const listener = {
     name: node.string("name", ""),
     where: node.path,
@@ -43,7 +38,8 @@ export function readListener(
     backlog: node.uint("tcp_backlog_size", 0),
     bindToPort: readSocketSwitches(t, node),
     perConnectionBufferBytesMax: node.uint("per_connection_buffer_limit_bytes", 1 << 20),
-    ...readFilterChains(t, node, clusters),
+    ...chains,
+    ...readListenerFilters(t, node, chains.filterChains),
     trafficDirection: readDirection(node),
     drainType: node.enum("drain_type") === "MODIFY_ONLY" ? "modify_only" : "default",
     accessLogs: readListenerLogs(t, node),
@@ -62,8 +58,6 @@ function acceptWhatTunes(node: ConfigNode): void {
   node.accept("metadata", "nothing reads it");
   node.accept("connection_balance_config", "the kernel balances over workers");
   node.accept("max_connections_to_accept_per_socket_event", "the event loop decides");
-  node.accept("listener_filters_timeout", "no listener filter waits");
-  node.accept("continue_on_listener_filters_timeout", "no listener filter waits");
 }
 
 function readReusePort(node: ConfigNode): boolean {
@@ -86,24 +80,6 @@ function readSocketSwitches(t: Translation, node: ConfigNode): boolean {
     t.unsupported(deprecated, "bind_to_port: false", "bind_to_port");
   }
   return bind;
-}
-
-function readListenerFilters(t: Translation, node: ConfigNode): void {
-  for (const filter of node.nodes("listener_filters")) {
-    filter.accept("name", "only a label");
-    filter.accept("filter_disabled", "the filter has no effect");
-    const typed = filter.any("typed_config");
-    if (typed === undefined) {
-      // config_discovery stays unread and is reported by name.
-      if (!filter.has("config_discovery")) t.missing(filter, "typed_config");
-    } else if (INSPECTORS.includes(typed.typeName)) {
-      filter.accept("typed_config", "only filter_chain_match asks for what it finds");
-    } else {
-      typed.acceptRest("reported as a whole");
-      const what = `the listener filter ${typed.typeName}`;
-      t.guarded(filter, what, "connections would pass without it", "typed_config");
-    }
-  }
 }
 
 function readDirection(node: ConfigNode): ListenerConfig["trafficDirection"] {
@@ -158,9 +134,7 @@ function readFilterChain(
   const match = readFilterChainMatch(t, node);
   node.accept("metadata", "nothing reads it");
   node.accept("transport_socket_connect_timeout", "plain text has no handshake");
-  if (node.bool("use_proxy_proto", false)) {
-    t.guarded(node, "use_proxy_proto", "the client's address would be wrong", "use_proxy_proto");
-  }
+  node.accept("use_proxy_proto", "of the first chain, read with the listener filters");
   readTransportSocket(t, node);
   const name = node.string("name", "");
   const filters = node.nodes("filters");

@@ -1,0 +1,139 @@
+// Reads the listener filters of a Listener, and those that Envoy adds by itself.
+import type { ConfigNode } from "../config-node.ts";
+import type {
+  FilterChainConfig,
+  ListenerConfig,
+  ListenerFilterConfig,
+  ProxyProtocolConfig,
+  ProxyTlvRuleConfig,
+} from "../snapshot.ts";
+import { durationOr } from "./translation.ts";
+import type { Translation } from "./translation.ts";
+
+const EXTENSIONS = "envoy.extensions.filters.listener";
+const PROXY_PROTOCOL = `${EXTENSIONS}.proxy_protocol.v3.ProxyProtocol`;
+const TLS_INSPECTOR = `${EXTENSIONS}.tls_inspector.v3.TlsInspector`;
+const HTTP_INSPECTOR = `${EXTENSIONS}.http_inspector.v3.HttpInspector`;
+const ORIGINAL_DST = `${EXTENSIONS}.original_dst.v3.OriginalDst`;
+const TIMEOUT_MS = 15_000;
+const HELLO_BYTES_MAX = 16_384;
+const TLV_NAMESPACE = "envoy.filters.listener.proxy_protocol";
+const PASSED = "connections would pass without it";
+
+const defaultProxyProtocol: ProxyProtocolConfig = {
+  kind: "proxy_protocol",
+  statPrefix: "",
+  isOptional: false,
+  allowsV1: true,
+  allowsV2: true,
+  rules: [],
+};
+
+type ListenerFilters = Pick<
+  ListenerConfig,
+  "listenerFilters" | "listenerFiltersTimeoutMs" | "continuesOnListenerFiltersTimeout"
+>;
+
+/** `chains` are the listener's, which may ask for filters that it does not name. */
+export function readListenerFilters(
+  t: Translation,
+  node: ConfigNode,
+  chains: readonly FilterChainConfig[],
+): ListenerFilters {
+  const listenerFilters = node
+    .nodes("listener_filters")
+    .map((filter) => readListenerFilter(t, filter))
+    .filter((filter) => filter !== null);
+  // As Envoy: the first chain speaks for all.
+  if (node.nodes("filter_chains")[0]?.bool("use_proxy_proto") === true) {
+    listenerFilters.push(defaultProxyProtocol);
+  }
+  const isInspected = listenerFilters.some(({ kind }) => kind === "tls_inspector");
+  if (!isInspected && chains.some(asksForTls)) {
+    t.warn(node, "a filter chain match needs the TLS inspector, which is added", "filter_chains");
+    listenerFilters.push({ kind: "tls_inspector", helloBytesMax: HELLO_BYTES_MAX });
+  }
+  return {
+    listenerFilters,
+    listenerFiltersTimeoutMs: durationOr(node, "listener_filters_timeout", TIMEOUT_MS),
+    continuesOnListenerFiltersTimeout: node.bool("continue_on_listener_filters_timeout", false),
+  };
+}
+
+function asksForTls({ match }: FilterChainConfig): boolean {
+  if (match === null) return false;
+  if (match.transportProtocol !== "") return match.transportProtocol === "tls";
+  return match.serverNames.length > 0 || match.applicationProtocols.length > 0;
+}
+
+/** Null and a problem for what is not implemented. */
+function readListenerFilter(t: Translation, filter: ConfigNode): ListenerFilterConfig | null {
+  filter.accept("name", "only a label");
+  if (filter.hasEffect("filter_disabled")) {
+    t.guarded(filter, "filter_disabled", PASSED, "filter_disabled");
+  }
+  filter.accept("filter_disabled", "reported as a whole");
+  const typed = filter.any("typed_config");
+  if (typed === undefined) {
+    // config_discovery stays unread and is reported by name.
+    if (!filter.has("config_discovery")) t.missing(filter, "typed_config");
+    return null;
+  }
+  if (typed.typeName === PROXY_PROTOCOL) return readProxyProtocol(t, typed);
+  if (typed.typeName === TLS_INSPECTOR) return readTlsInspector(t, typed);
+  if (typed.typeName === HTTP_INSPECTOR) return { kind: "http_inspector" };
+  typed.acceptRest("reported as a whole");
+  const isOriginal = typed.typeName === ORIGINAL_DST;
+  const why = isOriginal ? " (Node cannot ask the kernel where a connection was headed)" : "";
+  t.guarded(filter, `the listener filter ${typed.typeName}${why}`, PASSED, "typed_config");
+  return null;
+}
+
+function readTlsInspector(t: Translation, node: ConfigNode): ListenerFilterConfig {
+  node.accept("initial_read_buffer_size", "buffers grow as they must");
+  for (const field of ["enable_ja3_fingerprinting", "enable_ja4_fingerprinting"]) {
+    if (node.bool(field, false)) t.unsupported(node, field, field);
+  }
+  const field = "close_connection_on_client_hello_parsing_errors";
+  if (node.bool(field, false)) t.guarded(node, field, "such connections would pass", field);
+  return {
+    kind: "tls_inspector",
+    helloBytesMax: node.uint("max_client_hello_size", HELLO_BYTES_MAX),
+  };
+}
+
+function readProxyProtocol(t: Translation, node: ConfigNode): ListenerFilterConfig {
+  const disallowed = node.strings("disallowed_versions");
+  node.accept("pass_through_tlvs", "no PROXY protocol is sent to upstreams");
+  if (node.enum("tlv_location") === "FILTER_STATE") {
+    t.unsupported(node, "tlv_location: FILTER_STATE", "tlv_location");
+  }
+  const allowsV1 = !disallowed.includes("V1");
+  const allowsV2 = !disallowed.includes("V2");
+  if (!allowsV1 && !allowsV2) {
+    t.wrong(node, "all PROXY protocol versions are disallowed", "disallowed_versions");
+  }
+  return {
+    kind: "proxy_protocol",
+    statPrefix: node.string("stat_prefix", ""),
+    isOptional: node.bool("allow_requests_without_proxy_protocol", false),
+    allowsV1,
+    allowsV2,
+    rules: node
+      .nodes("rules")
+      .map(readRule)
+      .filter((rule) => rule !== null),
+  };
+}
+
+function readRule(rule: ConfigNode): ProxyTlvRuleConfig | null {
+  const tlvType = rule.uint("tlv_type", 0);
+  const target = rule.node("on_tlv_present");
+  if (target === undefined) return null;
+  return {
+    tlvType,
+    namespace: target.string("metadata_namespace", "") || TLV_NAMESPACE,
+    key: target.string("key", ""),
+    isBase64: target.enum("value_string_encoding") === "BASE64",
+  };
+}

@@ -1,0 +1,27 @@
+// What looks at the first bytes of a connection before its filter chain is chosen.
+import type { ConnectionInfo } from "../core/connection-info.ts";
+
+/** Answers of inspect() that are no number of bytes. */
+export const ListenerFilterVerdict = {
+  /** What has come does not suffice; called again with more. */
+  NeedMore: -1,
+  /** The connection is closed. */
+  Refuse: -2,
+} as const;
+
+/**
+ * One for all connections of a listener, without state of its own: it is asked with all bytes from
+ * the beginning each time some more have come. A filter must come to an end within
+ * `LISTENER_FILTER_BYTES_MAX` bytes, whatever they are.
+ */
+export interface ListenerFilter {
+  /**
+   * `bytes` are what the client has sent so far, without what filters before have consumed; they
+   * are lent. Writes what it finds into `info`. Answers how many bytes it consumes (0 = it only
+   * looked), or a ListenerFilterVerdict.
+   */
+  inspect(bytes: Buffer, info: ConnectionInfo): number;
+}
+
+/** The longest header that a filter waits for: PROXY protocol v2 with all its 64 KiB of TLVs. */
+export const LISTENER_FILTER_BYTES_MAX: number = 16 + 65_535;

@@ -1,0 +1,111 @@
+// The listener filter proxy_protocol: the addresses of a connection are those that the proxy before
+// us names.
+import type { ConnectionInfo } from "../core/connection-info.ts";
+import type { ProxyProtocolConfig, ProxyTlvRuleConfig } from "../config/snapshot.ts";
+import type { Counter, StatsStore } from "../stats/store.ts";
+import { ListenerFilterVerdict } from "./listener-filter.ts";
+import type { ListenerFilter } from "./listener-filter.ts";
+import { ProxyHeaderState, readProxyHeader, readProxyTlvs } from "./proxy-header.ts";
+import type { ProxyHeader, ProxyTlv } from "./proxy-header.ts";
+
+interface VersionStats {
+  readonly found: Counter;
+  readonly disallowed: Counter;
+  readonly error: Counter;
+}
+
+export class ProxyProtocolFilter implements ListenerFilter {
+  readonly #config: ProxyProtocolConfig;
+  readonly #errors: Counter;
+  readonly #notFoundAllowed: Counter;
+  readonly #notFoundDisallowed: Counter;
+  readonly #v1: VersionStats;
+  readonly #v2: VersionStats;
+
+  constructor(config: ProxyProtocolConfig, stats: StatsStore) {
+    const scope = `proxy_proto.${config.statPrefix === "" ? "" : `${config.statPrefix}.`}`;
+    this.#config = config;
+    this.#errors = stats.counter("downstream_cx_proxy_proto_error");
+    this.#notFoundAllowed = stats.counter(`${scope}not_found_allowed`);
+    this.#notFoundDisallowed = stats.counter(`${scope}not_found_disallowed`);
+    this.#v1 = versionStats(stats, `${scope}versions.v1.`);
+    this.#v2 = versionStats(stats, `${scope}versions.v2.`);
+  }
+
+  inspect(bytes: Buffer, info: ConnectionInfo): number {
+    const header = readProxyHeader(bytes);
+    if (header.state === ProxyHeaderState.NotFound) return this.#withoutHeader();
+    const stats = header.version === 1 ? this.#v1 : this.#v2;
+    if (header.version !== 0 && !this.#allows(header.version)) {
+      if (this.#config.isOptional) return this.#withoutHeader();
+      stats.disallowed.inc();
+      return this.#refuse();
+    }
+    if (header.state === ProxyHeaderState.NeedMore) return ListenerFilterVerdict.NeedMore;
+    if (header.state === ProxyHeaderState.Malformed || !this.#applyTlvs(bytes, header, info)) {
+      stats.error.inc();
+      return this.#refuse();
+    }
+    stats.found.inc();
+    applyAddresses(header, info);
+    return header.length;
+  }
+
+  #allows(version: number): boolean {
+    return version === 1 ? this.#config.allowsV1 : this.#config.allowsV2;
+  }
+
+  #withoutHeader(): number {
+    if (this.#config.isOptional) {
+      this.#notFoundAllowed.inc();
+      return 0;
+    }
+    this.#notFoundDisallowed.inc();
+    return this.#refuse();
+  }
+
+  #refuse(): number {
+    this.#errors.inc();
+    return ListenerFilterVerdict.Refuse;
+  }
+
+  /** False when they are malformed; without rules nobody looks at them. */
+  #applyTlvs(bytes: Buffer, header: ProxyHeader, info: ConnectionInfo): boolean {
+    const { rules } = this.#config;
+    if (rules.length === 0) return true;
+    const tlvs = readProxyTlvs(bytes, header.tlvFrom, header.length);
+    if (tlvs === null) return false;
+    for (const tlv of tlvs) {
+      for (const rule of rules) if (rule.tlvType === tlv.type) keep(rule, tlv, info);
+    }
+    return true;
+  }
+}
+
+function versionStats(stats: StatsStore, scope: string): VersionStats {
+  return {
+    found: stats.counter(`${scope}found`),
+    disallowed: stats.counter(`${scope}disallowed`),
+    error: stats.counter(`${scope}error`),
+  };
+}
+
+function keep(rule: ProxyTlvRuleConfig, { value }: ProxyTlv, info: ConnectionInfo): void {
+  info.dynamicMetadata ??= new Map();
+  let values = info.dynamicMetadata.get(rule.namespace);
+  if (values === undefined) {
+    values = new Map();
+    info.dynamicMetadata.set(rule.namespace, values);
+  }
+  values.set(rule.key, value.toString(rule.isBase64 ? "base64" : "utf8"));
+}
+
+function applyAddresses({ source, destination }: ProxyHeader, info: ConnectionInfo): void {
+  if (source === null || destination === null) return;
+  info.remoteAddress = source.text;
+  info.remoteIp = source.ip;
+  info.remotePort = source.port;
+  info.localAddress = destination.text;
+  info.localIp = destination.ip;
+  info.localPort = destination.port;
+}
