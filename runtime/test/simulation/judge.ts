@@ -189,6 +189,8 @@ function hasCause(run: Simulation, flag: string): boolean {
 function isSlow({ plan }: Simulation): boolean {
   const moods = [plan.upstream, plan.downstream];
   const isBadNetwork = moods.includes("choppy") || moods.includes("broken");
+  // A response that drains through a narrow pipe is no activity of its stream, as in Envoy.
+  if (moods.includes("narrow") && plan.has("slowReaders")) return true;
   // Whoever waits for the connection of a silent upstream waits as long.
   return isBadNetwork || (plan.has("smallBreakers") && plan.has("upstreamSilence"));
 }
