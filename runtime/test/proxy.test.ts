@@ -18,6 +18,7 @@ import { LocalReplyWriter } from "../src/hcm/local-reply.ts";
 import { RequestNormalizer } from "../src/hcm/request-normalizer.ts";
 import { RequestSanitizer } from "../src/hcm/request-sanitizer.ts";
 import { ResponseFinisher } from "../src/hcm/response-finisher.ts";
+import { UpgradePolicy } from "../src/hcm/upgrade-policy.ts";
 import { Listener } from "../src/network/listener.ts";
 import { RouteTable } from "../src/router/route-table.ts";
 import { RouterStats } from "../src/router/router-stats.ts";
@@ -54,6 +55,7 @@ function toUp(): RouteConfig {
       pathRewrite: { kind: "none" },
       hostRewrite: { kind: "none" },
       appendXForwardedHost: false,
+      upgrades: [],
       timeoutMs: 15_000,
       idleTimeoutMs: -1,
       maxStreamDurationMs: -1,
@@ -130,6 +132,7 @@ async function startProxy(upstreamPort: number): Promise<{ port: number; stats: 
       config: config.router,
       stats: new RouterStats(stats, "main"),
     },
+    upgrades: new UpgradePolicy(config.upgrades),
     normalizer: new RequestNormalizer(config),
     sanitizer: new RequestSanitizer(config, identity, random),
     finisher: new ResponseFinisher(config, clock),

@@ -8,7 +8,8 @@ export type Site =
   | "trailers"
   | "preserve"
   | "normalize"
-  | "no_absolute";
+  | "no_absolute"
+  | "upgrades";
 
 /** What came of a request case. */
 export interface Outcome {

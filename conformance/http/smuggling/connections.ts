@@ -128,6 +128,27 @@ const upgrades: readonly RequestCase[] = [
     `${post("/", "Connection: Upgrade", "Upgrade: websocket", "Content-Length: 5")}hello${SECOND}`,
     403,
   ),
+  becomes(
+    "upgrade-allowed-websocket",
+    "an upstream that does not upgrade: what the client sent for the tunnel is no request",
+    get("/", "Connection: Upgrade", "Upgrade: websocket") + SECOND,
+    { upstream: ["GET /"], statuses: [200], fate: "closed" },
+    { site: "upgrades" },
+  ),
+  becomes(
+    "upgrade-allowed-other",
+    "nor with other protocols",
+    get("/", "Connection: Upgrade", "Upgrade: other") + SECOND,
+    { upstream: ["GET /"], statuses: [200], fate: "closed" },
+    { site: "upgrades" },
+  ),
+  refused(
+    "upgrade-allowed-list",
+    "a list of protocols is none that is allowed",
+    get("/", "Connection: Upgrade", "Upgrade: websocket, other") + SECOND,
+    403,
+    { site: "upgrades" },
+  ),
   refused(
     "connect",
     "no route takes CONNECT",

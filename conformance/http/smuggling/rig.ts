@@ -30,6 +30,7 @@ const sites: Readonly<Record<Site, object>> = {
   },
   normalize: { normalize_path: true },
   no_absolute: { http_protocol_options: { allow_absolute_url: false } },
+  upgrades: { upgrade_configs: [{ upgrade_type: "websocket" }, { upgrade_type: "other" }] },
 };
 
 /** How long the proxy waits for a client whose answer ended the connection. */

@@ -41,7 +41,9 @@ export interface RouteConfig {
 export interface RouteMatchConfig {
   readonly path:
     | { readonly kind: "prefix" | "path" | "path_separated_prefix"; readonly value: string }
-    | { readonly kind: "regex"; readonly regex: string };
+    | { readonly kind: "regex"; readonly regex: string }
+    /** CONNECT requests, which have no path. */
+    | { readonly kind: "connect" };
   readonly caseSensitive: boolean;
   readonly headers: readonly HeaderMatchConfig[];
   readonly queryParameters: readonly QueryParameterMatchConfig[];
@@ -111,6 +113,15 @@ export interface RouteActionConfig {
   /** -1 = not set. */
   readonly maxStreamDurationMs: number;
   readonly priority: "default" | "high";
+  /** What the route says in place of its connection manager. */
+  readonly upgrades: readonly UpgradeConfig[];
+}
+
+/** One entry of upgrade_configs. */
+export interface UpgradeConfig {
+  /** A token of the Upgrade header, or "connect"; lower-case. */
+  readonly type: string;
+  readonly enabled: boolean;
 }
 
 export interface WeightedClusterConfig {

@@ -7,7 +7,7 @@ import type { SubstitutionFormatConfig } from "../formatter/format-config.ts";
 import type { AccessLogConfig, AccessLogFilterConfig } from "./access-log-config.ts";
 import type { AddressConfig, ClusterConfig, ConfigSourceConfig } from "./cluster-config.ts";
 import type { OverloadConfig } from "./overload-config.ts";
-import type { HeaderAddConfig, RouteTableConfig } from "./route-config.ts";
+import type { HeaderAddConfig, RouteTableConfig, UpgradeConfig } from "./route-config.ts";
 import type { TcpProxyConfig } from "./tcp-proxy-config.ts";
 
 export type * from "../formatter/format-config.ts";
@@ -165,6 +165,7 @@ export interface HcmConfig {
   readonly http1: Http1CodecOptions;
   readonly httpFilters: readonly HttpFilterConfig[];
   readonly router: RouterConfig;
+  readonly upgrades: readonly UpgradeConfig[];
   /** Empty when `rds` is there. */
   readonly routes: RouteTableConfig;
   readonly rds: RdsConfig | null;

@@ -4,7 +4,7 @@ import type { LocalReplyConfig } from "../config/snapshot.ts";
 import { remoteAddressOf } from "../core/stream-info.ts";
 import { FilterHeadersStatus } from "../filter/filter-status.ts";
 import { localReply, ScriptedFilter } from "../filter/testing.ts";
-import { type FakeRouter, HcmWorld } from "./hcm-for-test.ts";
+import { FakeRoute, type FakeRouter, HcmWorld } from "./hcm-for-test.ts";
 
 const ok = (router: FakeRouter): void => router.respond(200, "ok");
 const CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -71,6 +71,65 @@ describe("an upgrade", () => {
     expect(w.send(request)).toMatch(/^HTTP\/1.1 403 Forbidden\r\n.*connection: close\r\n/s);
     expect(w.counts()["rq_ws_on_non_ws_route"]).toBe(1);
     expect(w.log[0]).toMatch(/^403\|-\|upgrade_failed\|.*\|up\|rest$/);
+  });
+
+  const upgrades = [
+    { type: "websocket", enabled: true },
+    { type: "off", enabled: false },
+    { type: "connect", enabled: true },
+  ];
+  const ws = get("Connection: Upgrade", "Upgrade: WebSocket");
+  const switching = ["connection", "upgrade", "upgrade", "websocket"];
+
+  test("that is allowed becomes a tunnel after the 101, and is counted while it lasts", () => {
+    const w = new HcmWorld({ config: { upgrades } });
+    w.send(`${ws}early`);
+    expect(w.router.callbacks.upgradeType).toBe("websocket");
+    expect(w.router.headers?.get("upgrade")).toBe("WebSocket");
+    expect(w.router.body).toBe("");
+    w.router.respond(101, "down", false, switching);
+    w.pump();
+    w.send("late");
+    expect(w.router.body).toBe("earlylate");
+    expect(w.router.isComplete).toBe(false);
+    expect(w.io.sent).toMatch(/^HTTP\/1.1 101 [^]*\r\n\r\ndown$/);
+    expect(w.stats.counter("http.main.downstream_cx_upgrades_total").value).toBe(1);
+    expect(w.stats.gauge("http.main.downstream_cx_upgrades_active").value).toBe(1);
+    w.connection.onEnd();
+    expect(w.stats.gauge("http.main.downstream_cx_upgrades_active").value).toBe(0);
+    expect(w.log[0]).toMatch(/^101\|DC\|downstream_remote_disconnect\|/);
+  });
+
+  test.each([
+    ["off", false, true],
+    ["off", true, false],
+    ["websocket", false, false],
+  ])("%s: what the route says (%j) counts before the manager", (type, enabled, isRefused) => {
+    const route = new FakeRoute();
+    if (enabled || type !== "off") route.upgrades = new Map([[type, enabled]]);
+    const w = new HcmWorld({ config: { upgrades }, route });
+    w.send(get("Connection: upgrade", `Upgrade: ${type}`));
+    expect(w.log.join("").includes("upgrade_failed")).toBe(isRefused || !enabled);
+  });
+
+  test("CONNECT needs a word for it, too", () => {
+    const connect = "CONNECT h:1 HTTP/1.1\r\nHost: h:1\r\n\r\n";
+    const refused = new HcmWorld({ onRequest: ok });
+    expect(refused.send(connect)).toMatch(/^HTTP\/1.1 403 /);
+    const w = new HcmWorld({ config: { upgrades } });
+    w.send(connect);
+    w.router.respond(200, "down", false);
+    w.send("up");
+    expect(w.router.body).toBe("up");
+  });
+
+  test("that the upstream refuses ends the connection: early bytes are nobody's", () => {
+    const w = new HcmWorld({ config: { upgrades } });
+    w.send(`${ws}${get()}`);
+    w.router.respond(404, "no");
+    expect(w.io.sent).toMatch(/^HTTP\/1.1 404 [^]*connection: close\r\n[^]*no$/);
+    expect(w.routers).toHaveLength(1);
+    expect(w.log).toHaveLength(1);
   });
 
   test.each([

@@ -1,5 +1,5 @@
-// One request with its response: joins codec, filter chain and router, and is the place where a
-// stream ends, is counted and logged. Reused through the factory's capped free list.
+// One request with its response: joins codec, filter chain and router; the place where a stream
+// ends, is counted and logged. Reused through the factory's capped free list.
 //
 //   Idle -- start --> Reading head -- decodeHeaders --> Filtering -- response's end, reset -->
 //   Ended
@@ -12,7 +12,6 @@ import {
   type ResponseEncoder,
   StreamResetReason,
 } from "../codec/codec.ts";
-import { isUpgrade } from "../codec/http1/hop-by-hop.ts";
 import { HeaderId } from "../core/header-names.ts";
 import { HeaderMap } from "../core/header-map.ts";
 import { ResponseFlag } from "../core/response-flags.ts";
@@ -22,6 +21,7 @@ import type { FilterChainEnds, HttpFilter, LocalReply } from "../filter/http-fil
 import { isGrpcRequest } from "../router/grpc-status.ts";
 import type { Route, RouterCallbacks } from "../router/route.ts";
 import { Router } from "../router/router.ts";
+import { opensTunnel } from "../router/tunnel.ts";
 import type { ConnectionManager } from "./connection-manager.ts";
 import type { HcmContext, StreamRouter } from "./hcm-context.ts";
 import { joinRequestLines } from "./joined-headers.ts";
@@ -30,6 +30,7 @@ import { replies, replyToCodecError } from "./replies.ts";
 import { NormalizeResult, normalizeReplies, redirectReply } from "./request-normalizer.ts";
 import { takesContinue } from "./request-sanitizer.ts";
 import { StreamTimeout, type StreamTimeoutReceiver, StreamTimer } from "./stream-timer.ts";
+import { UpgradePolicy } from "./upgrade-policy.ts";
 
 const noFilters: readonly HttpFilter[] = [];
 
@@ -51,6 +52,7 @@ export class ActiveStream
   #isRouteStale: boolean = false;
   isHeadRequest: boolean = false;
   #isGrpc: boolean = false;
+  upgradeType: string = "";
   /** The whole request has come from the client. */
   isRequestComplete: boolean = false;
   #isResponseComplete: boolean = false;
@@ -87,6 +89,7 @@ export class ActiveStream
     this.#isRouteStale = false;
     this.isHeadRequest = false;
     this.#isGrpc = false;
+    this.upgradeType = "";
     this.isRequestComplete = false;
     this.#isResponseComplete = false;
     this.#isChainStarted = false;
@@ -143,11 +146,7 @@ export class ActiveStream
     sanitizer.sanitize(headers, connection, this.streamInfo);
     this.#chooseRoute(headers);
     this.#startChain();
-    if (isUpgrade(headers)) {
-      this.#context.stats.rqWsOnNonWsRoute.inc();
-      this.#filters.sendLocalReply(replies.upgradeRefused);
-      return;
-    }
+    if (!this.#takeUpgrade(UpgradePolicy.typeOf(headers))) return;
     this.#filters.decodeHeaders(headers, endStream);
     if (this.#manager !== null) this.closesDelayed = false;
   }
@@ -176,13 +175,11 @@ export class ActiveStream
   /** The connection is gone, or the client said that it is. */
   onResetStream(_reason: StreamResetReason): void {
     const info = this.streamInfo;
-    const isRemote = this.#ownManager().isPeerGone;
+    const who = this.#ownManager().isPeerGone ? "remote" : "local";
     this.#encoder = null;
     this.#context.stats.rqRxReset.inc();
     info.responseFlags |= ResponseFlag.DownstreamConnectionTermination;
-    info.responseCodeDetails = isRemote
-      ? "downstream_remote_disconnect"
-      : "downstream_local_disconnect";
+    info.responseCodeDetails = `downstream_${who}_disconnect`;
     this.#end();
   }
 
@@ -272,6 +269,7 @@ export class ActiveStream
     if (end) this.#onResponseComplete();
     encoder.encodeHeaders(headers, end);
     if (end) this.#end();
+    else if (opensTunnel(this.upgradeType, headers.status)) encoder.startTunnel();
   }
 
   onResponseData(buffer: Buffer, from: number, to: number, end: boolean): void {
@@ -319,7 +317,6 @@ export class ActiveStream
     this.#filters.encodeData(bytes, 0, bytes.length, true);
   }
 
-  /** The response is broken off. */
   onFilterReset(details: string): void {
     const encoder = this.#encoder;
     if (encoder === null) return;
@@ -352,11 +349,10 @@ export class ActiveStream
   }
 
   onStreamTimeout(kind: StreamTimeout): void {
-    if (kind === StreamTimeout.Request) {
-      this.#context.stats.rqTimeout.inc();
-      this.#timeOut(replies.requestTimeout);
-    } else
-      this.#timeOut(this.isRequestComplete ? replies.responseDuration : replies.requestDuration);
+    const { requestDuration, requestTimeout, responseDuration } = replies;
+    if (kind === StreamTimeout.Request) this.#context.stats.rqTimeout.inc();
+    if (kind === StreamTimeout.Request) this.#timeOut(requestTimeout);
+    else this.#timeOut(this.isRequestComplete ? responseDuration : requestDuration);
   }
 
   #timeOut(reply: LocalReply): void {
@@ -391,8 +387,24 @@ export class ActiveStream
     stats.rqOverloadClose.inc();
     this.#isChainStarted = true;
     this.#filters.reset(noFilters, this, this.streamInfo, bufferBytesMax);
-    const { overloaded, overloadedMarked } = replies;
-    this.#filters.sendLocalReply(config.appendLocalOverload ? overloadedMarked : overloaded);
+    const marks = config.appendLocalOverload;
+    this.#filters.sendLocalReply(marks ? replies.overloadedMarked : replies.overloaded);
+  }
+
+  /** False: the request was answered. Nothing behind its head is ever read then. */
+  #takeUpgrade(type: string | null): boolean {
+    if (type === null) return true;
+    const { stats, upgrades } = this.#context;
+    if (upgrades.allows(type, this.#route)) {
+      this.upgradeType = type;
+      stats.countUpgrade();
+      return true;
+    }
+    // As Envoy: a CONNECT that nobody routes is answered by the router.
+    if (type === "connect" && this.#route === null) return true;
+    stats.rqWsOnNonWsRoute.inc();
+    this.#filters.sendLocalReply(replies.upgradeRefused);
+    return false;
   }
 
   #emptyHeaders(): HeaderMap {
@@ -474,6 +486,7 @@ export class ActiveStream
     if (isOurs && !(this.isRequestComplete && this.#isResponseComplete)) stats.rqRxReset.inc();
     if (!this.#hasReachedRouter && info.upstreamCluster === "") this.#nameCluster();
     stats.rqActive.dec();
+    if (this.upgradeType !== "") stats.cxUpgradesActive.dec();
     stats.rqTime.record(Math.trunc(info.endMs - info.startMs));
     if (this.#isChainStarted) this.#filters.log();
     for (let i = 0; i < accessLoggers.length; i += 1) {

@@ -19,6 +19,7 @@ import type { LocalReplyWriter } from "./local-reply.ts";
 import type { RequestNormalizer } from "./request-normalizer.ts";
 import type { RequestSanitizer } from "./request-sanitizer.ts";
 import type { ResponseFinisher } from "./response-finisher.ts";
+import type { UpgradePolicy } from "./upgrade-policy.ts";
 
 /** Whether answers ask clients to leave; of the listener, asked once per response. */
 export interface DrainDecision {
@@ -63,6 +64,7 @@ export interface HcmContext {
   readonly filters: FilterChainFactory;
   readonly accessLoggers: readonly AccessLogger[];
   readonly router: RouterContext;
+  readonly upgrades: UpgradePolicy;
   readonly normalizer: RequestNormalizer;
   readonly sanitizer: RequestSanitizer;
   readonly finisher: ResponseFinisher;

@@ -26,6 +26,7 @@ import { LocalReplyWriter } from "./local-reply.ts";
 import { RequestNormalizer } from "./request-normalizer.ts";
 import { RequestSanitizer } from "./request-sanitizer.ts";
 import { ResponseFinisher } from "./response-finisher.ts";
+import { UpgradePolicy } from "./upgrade-policy.ts";
 
 /** What Envoy has when nothing is configured. */
 export const defaultConfig: HcmConfig = {
@@ -75,6 +76,7 @@ export const defaultConfig: HcmConfig = {
   stripAnyHostPort: false,
   stripTrailingHostDot: false,
   addUserAgent: false,
+  upgrades: [],
   proxy100Continue: false,
   appendLocalOverload: false,
   streamErrorOnInvalidHttpMessage: false,
@@ -175,6 +177,7 @@ export class FakeRoute implements Route {
   };
   readonly kind = "route";
   readonly fixedCluster = "up";
+  upgrades: ReadonlyMap<string, boolean> | null = null;
   readonly perFilter = null;
   readonly timeoutMs = 15_000;
   readonly timeoutText = "15000";
@@ -401,6 +404,7 @@ export class HcmWorld {
       accessLoggers: [{ log: (info, request) => this.#writeLog(info, request) }],
       // The fake router takes its place.
       router: null as unknown as RouterContext,
+      upgrades: new UpgradePolicy(config.upgrades),
       normalizer: new RequestNormalizer(config),
       sanitizer: new RequestSanitizer(
         config,

@@ -9,7 +9,6 @@ const restingCounters: readonly string[] = [
   "downstream_cx_http2_total",
   "downstream_cx_http3_total",
   "downstream_cx_ssl_total",
-  "downstream_cx_upgrades_total",
   "downstream_rq_http2_total",
   "downstream_rq_http3_total",
   "downstream_rq_rejected_via_ip_detection",
@@ -19,7 +18,6 @@ const restingGauges: readonly string[] = [
   "downstream_cx_http2_active",
   "downstream_cx_http3_active",
   "downstream_cx_ssl_active",
-  "downstream_cx_upgrades_active",
 ];
 const tracingCounters: readonly string[] = [
   "random_sampling",
@@ -80,6 +78,9 @@ export class HcmStats {
   readonly cxMaxRequestsReached: Counter;
   readonly cxOverloadDisableKeepAlive: Counter;
   readonly cxProtocolError: Counter;
+  /** Upgrades and CONNECTs that were let through, whatever became of them. */
+  readonly cxUpgradesTotal: Counter;
+  readonly cxUpgradesActive: Gauge;
   readonly cxRxBytesTotal: Counter;
   readonly cxTxBytesTotal: Counter;
   /** Read, and waiting for the request before it to end. */
@@ -137,6 +138,8 @@ export class HcmStats {
     this.cxMaxRequestsReached = store.counter(`${cx}max_requests_reached`);
     this.cxOverloadDisableKeepAlive = store.counter(`${cx}overload_disable_keepalive`);
     this.cxProtocolError = store.counter(`${cx}protocol_error`);
+    this.cxUpgradesTotal = store.counter(`${cx}upgrades_total`);
+    this.cxUpgradesActive = store.gauge(`${cx}upgrades_active`);
     this.cxRxBytesTotal = store.counter(`${cx}rx_bytes_total`);
     this.cxTxBytesTotal = store.counter(`${cx}tx_bytes_total`);
     this.cxRxBytesBuffered = store.gauge(`${cx}rx_bytes_buffered`);
@@ -172,6 +175,12 @@ export class HcmStats {
     if (details === "request_payload_too_large") this.rqTooLarge.inc();
     else if (details === "response_payload_too_large") this.rsTooLarge.inc();
     else if (details === "max_duration_timeout") this.rqMaxDurationReached.inc();
+  }
+
+  /** An upgrade or CONNECT is let through. */
+  countUpgrade(): void {
+    this.cxUpgradesTotal.inc();
+    this.cxUpgradesActive.inc();
   }
 
   /** A request is answered before it is routed. */

@@ -58,6 +58,7 @@ class Stream implements RouterCallbacks {
   readonly route: Route = new FakeRoute();
   readonly isHeadRequest = false;
   readonly isRequestComplete = true;
+  readonly upgradeType = "";
   body = "";
   status = 0;
   details = "";

@@ -30,8 +30,9 @@ export function compilePathRewrite(
       },
     };
   }
-  const matched = match.path.kind === "regex" ? -1 : match.path.value.length;
-  const wholePath = match.path.kind === "regex" || match.path.kind === "path";
+  const { path } = match;
+  const matched = path.kind === "regex" || path.kind === "connect" ? -1 : path.value.length;
+  const wholePath = path.kind === "regex" || path.kind === "path";
   return {
     rewrite: (path) => {
       const length = wholePath ? queryStart(path) : matched;
@@ -112,6 +113,7 @@ export class TlsRedirectRoute implements Route {
   readonly kind = "redirect";
   readonly fixedCluster = "";
   readonly perFilter: ReadonlyMap<string, PerFilterConfig> | null = null;
+  readonly upgrades: ReadonlyMap<string, boolean> | null = null;
   readonly timeoutMs = 0;
   readonly timeoutText = "0";
   readonly timeoutLine = "";

@@ -11,6 +11,7 @@ import type {
   PerFilterConfig,
   RouteActionConfig,
   RouteConfig,
+  UpgradeConfig,
   VirtualHostConfig,
 } from "../config/snapshot.ts";
 import type { LocalReply } from "../filter/http-filter.ts";
@@ -55,6 +56,7 @@ export class ResolvedRoute implements Route {
   readonly kind: "route" | "redirect" | "direct_response";
   readonly fixedCluster: string;
   readonly perFilter: ReadonlyMap<string, PerFilterConfig> | null;
+  readonly upgrades: ReadonlyMap<string, boolean> | null;
   readonly timeoutMs: number;
   readonly timeoutText: string;
   readonly timeoutLine: string;
@@ -86,6 +88,7 @@ export class ResolvedRoute implements Route {
     this.virtualHost = host;
     this.kind = config.action.kind;
     this.perFilter = mergePerFilter(host.perFilter, config.perFilter);
+    this.upgrades = action === null ? null : upgradeMap(action.upgrades);
     this.timeoutMs = action?.timeoutMs ?? 0;
     this.timeoutText = String(this.timeoutMs);
     this.timeoutLine = `x-envoy-expected-rq-timeout-ms: ${this.timeoutText}\r\n`;
@@ -161,8 +164,9 @@ export class ResolvedRoute implements Route {
     }
     if (entry !== null && entry.hostRewrite !== "") headers.authority = entry.hostRewrite;
     this.#hostRewrite?.apply(headers);
-    if (this.#pathRewrite === null) return;
-    const path = headers.path ?? "/";
+    // A CONNECT has no path to rewrite.
+    if (this.#pathRewrite === null || headers.path === null) return;
+    const path = headers.path;
     headers.setById(HeaderId.XEnvoyOriginalPath, path);
     headers.path = this.#pathRewrite.rewrite(path);
   }
@@ -284,6 +288,11 @@ function mergePerFilter(
 ): ReadonlyMap<string, PerFilterConfig> | null {
   if (host.length === 0 && route.length === 0) return null;
   return new Map([...host, ...route].map((config) => [config.filterName, config]));
+}
+
+function upgradeMap(upgrades: readonly UpgradeConfig[]): ReadonlyMap<string, boolean> | null {
+  if (upgrades.length === 0) return null;
+  return new Map(upgrades.map((upgrade) => [upgrade.type, upgrade.enabled]));
 }
 
 interface HostRewrite {

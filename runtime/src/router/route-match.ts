@@ -10,7 +10,7 @@ import { compileQueryMatch } from "../matcher/query-matcher.ts";
 import type { QueryPredicate } from "../matcher/query-matcher.ts";
 
 /** Kinds of path conditions, cheapest test first. */
-const PathKind = { Any: 0, Prefix: 1, Exact: 2, Separated: 3, Regex: 4 } as const;
+const PathKind = { Any: 0, Prefix: 1, Exact: 2, Separated: 3, Regex: 4, Connect: 5 } as const;
 
 /** A RouteMatch, compiled. `matchedPrefixLength` of the last match serves prefix rewriting. */
 export class RouteMatcher {
@@ -29,7 +29,7 @@ export class RouteMatcher {
     const path = config.path;
     this.#caseSensitive = config.caseSensitive;
     this.#regex = path.kind === "regex" ? Regex.compile(path.regex) : null;
-    const value = path.kind === "regex" ? "" : path.value;
+    const value = "value" in path ? path.value : "";
     this.#value = config.caseSensitive ? value : value.toLowerCase();
     this.#kind = pathKindOf(path.kind, value);
     this.#firstCode = this.#value.length > 1 ? this.#value.charCodeAt(1) : -1;
@@ -42,9 +42,11 @@ export class RouteMatcher {
     this.#grpc = config.grpc;
   }
 
-  /** `path` is the request's with query, `pathEnd` where its query or fragment starts. */
+  /** `path` has the query (CONNECT: ""), `pathEnd` is where that or the fragment starts. */
   matches(headers: HeaderMap, path: string, pathEnd: number, randomValue: number): boolean {
-    if (!this.#matchesPath(path, pathEnd)) return false;
+    if (this.#kind === PathKind.Connect) {
+      if (headers.method !== "CONNECT") return false;
+    } else if (!this.#matchesPath(path, pathEnd)) return false;
     if (this.#fraction !== null && !this.#fraction.isHit(randomValue)) return false;
     if (this.#grpc && !isGrpc(headers)) return false;
     const headerPredicates = this.#headers;
@@ -83,6 +85,7 @@ export class RouteMatcher {
 function pathKindOf(kind: RouteMatchConfig["path"]["kind"], value: string): number {
   if (kind === "prefix") return value === "/" ? PathKind.Any : PathKind.Prefix;
   if (kind === "path") return PathKind.Exact;
+  if (kind === "connect") return PathKind.Connect;
   return kind === "regex" ? PathKind.Regex : PathKind.Separated;
 }
 

@@ -40,8 +40,8 @@ class VirtualHost {
 
   match(headers: HeaderMap, randomValue: number): Route | null {
     if (this.#tlsRedirect !== null && this.#needsTls(headers)) return this.#tlsRedirect;
-    const path = headers.path;
-    if (path === null) return null;
+    const path = headers.path ?? "";
+    if (path === "" && headers.method !== "CONNECT") return null;
     const pathEnd = endOfPath(path);
     const entries = this.#entries;
     for (let i = 0; i < entries.length; i += 1) {

@@ -21,6 +21,8 @@ export interface Route {
    * said.
    */
   readonly perFilter: ReadonlyMap<string, PerFilterConfig> | null;
+  /** Upgrade types (lower-case) that are allowed or not, whatever the manager says; null = none. */
+  readonly upgrades: ReadonlyMap<string, boolean> | null;
   /** Milliseconds, 0 = off. */
   readonly timeoutMs: number;
   /** Text of timeoutMs for x-envoy-expected-rq-timeout-ms, and its whole line with CRLF. */
@@ -85,6 +87,8 @@ export interface RouterCallbacks {
   onUpstreamResetAfterResponse(details: string, responseFlags: number): void;
   /** Counted: stops and starts the request body at its source. */
   requestReadDisable(disabled: boolean): void;
+  /** The upgrade or CONNECT that was asked for is allowed: lower-case type, "" = none. */
+  readonly upgradeType: string;
   /** The whole request has reached the router (for the route timeout's start). */
   readonly isRequestComplete: boolean;
 }

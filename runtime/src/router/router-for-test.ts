@@ -33,6 +33,7 @@ export class FakeRoute implements Route {
   };
   kind: Route["kind"] = "route";
   readonly fixedCluster = "";
+  upgrades: ReadonlyMap<string, boolean> | null = null;
   readonly perFilter = null;
   timeoutMs = 15_000;
   idleTimeoutMs = -1;
@@ -79,6 +80,7 @@ export class RouterWorld extends FakeThread implements RouterCallbacks {
   readonly fakeRoute: FakeRoute = new FakeRoute();
   readonly isHeadRequest = false;
   readonly isRequestComplete = false;
+  upgradeType: string = "";
   route: Route | null = this.fakeRoute;
   readonly router: Router;
   /** What the client would see. */

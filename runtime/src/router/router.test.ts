@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { HeaderMap } from "../core/header-map.ts";
 import { clusterConfig, hostConfig, limits } from "../upstream/upstream-for-test.ts";
 import { RouterWorld } from "./router-for-test.ts";
@@ -77,6 +77,67 @@ test("internal requests are counted as such, and attempts are told where asked",
   expect(world.counter("cluster.up.internal.upstream_rq_5xx")).toBe(1);
   expect(world.hostCounter("rq_error")).toBe(1);
   expectEmpty(world);
+});
+
+describe("upgrades", () => {
+  const switching = { connection: "upgrade", upgrade: "websocket" };
+  const opened = "HTTP/1.1 101 S\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
+
+  function upgrade(type = "websocket"): RouterWorld {
+    const world = new RouterWorld();
+    world.fakeRoute.timeoutMs = 1000;
+    world.upgradeType = type;
+    world.request("GET", false, switching);
+    world.engine.io(0).connect();
+    return world;
+  }
+
+  test("pass bytes unframed after the 101, and no timeout ends them", () => {
+    const world = upgrade();
+    world.engine.io(0).receive(`${opened}down`);
+    world.data("up", false);
+    world.pass(5000);
+    expect(world.engine.io(0).sent).toMatch(/upgrade: websocket\r\n[^]*\r\n\r\nup$/);
+    expect(world.events).toEqual(["headers 101", "data down"]);
+    world.engine.io(0).fin();
+    expect(world.events.at(-1)).toMatch(/^cut UC upstream_reset_after_response_started/);
+    expectEmpty(world);
+  });
+
+  test("of WebSockets wait for the 101 as long as the route says", () => {
+    const world = upgrade();
+    world.pass(1000);
+    expect(world.events).toEqual(['reply 504 UT response_timeout "upstream request timeout"']);
+    expectEmpty(world);
+  });
+
+  test("of WebSockets that are answered otherwise get the headers alone", () => {
+    const world = upgrade();
+    world.engine.io(0).receive("HTTP/1.1 200 OK\r\nx: 1\r\ncontent-length: 2\r\n\r\nok");
+    expect(world.events).toEqual(['reply 200 - websocket_handshake_unsuccessful ""']);
+    expect(world.replyHeaders).toEqual(["x", "1"]);
+    expectEmpty(world);
+  });
+
+  test.each([
+    ["websocket", 404],
+    ["other", 200],
+  ])("to %s that are answered with %d get that answer", (type, status) => {
+    const world = upgrade(type);
+    world.engine.io(0).receive(`HTTP/1.1 ${status} X\r\ncontent-length: 2\r\n\r\nok`);
+    expect(world.events).toEqual([`headers ${status}`, "data ok end"]);
+    expect(world.engine.io(0).end).toBe("closed");
+    expectEmpty(world);
+  });
+
+  test("are none when only a header mutation says so", () => {
+    const world = new RouterWorld();
+    world.request("POST", false, switching);
+    world.engine.io(0).connect();
+    world.data("a", false);
+    expect(world.engine.io(0).sent).toMatch(/transfer-encoding: chunked\r\n\r\n1\r\na\r\n$/);
+    expect(world.engine.io(0).sent).not.toContain("upgrade: websocket");
+  });
 });
 
 test("no route, redirect or direct response, unknown cluster, no host", () => {

@@ -1,6 +1,5 @@
 // The end of an HTTP filter chain: chooses cluster and host, has the request answered there, and
-// turns what goes wrong into Envoy's answers. Owned by hcm's ActiveStream and used for one stream
-// at a time.
+// turns what goes wrong into Envoy's answers. Owned by hcm's ActiveStream: one stream at a time.
 //
 //   Idle -- onRequestHeaders --> Active -- response complete, local reply, destroy --> Done
 //   Done -- reset --> Idle
@@ -35,10 +34,12 @@ import {
 } from "./timeouts.ts";
 import {
   failureDetails,
+  failureHeaders,
   failureOfPool,
   failureOfReset,
   type UpstreamFailure,
 } from "./upstream-failure.ts";
+import { failedHandshake, opensTunnel } from "./tunnel.ts";
 import { UpstreamRequest, type UpstreamRequestOwner } from "./upstream-request.ts";
 
 /** What all routers of one connection manager in one thread share. */
@@ -55,8 +56,6 @@ const State = { Idle: 0, Active: 1, Done: 2 } as const;
 
 /** How a gRPC response's success is told: by its headers, or by trailers that are to come. */
 const GrpcOutcome = { NotGrpc: 0, Awaited: 1 } as const;
-
-const overloadedHeaders: readonly string[] = ["x-envoy-overloaded", "true"];
 
 export class Router implements UpstreamRequestOwner, TimeoutReceiver {
   readonly #callbacks: RouterCallbacks;
@@ -121,11 +120,7 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
   }
 
   destroy(): void {
-    if (this.#state === State.Active) {
-      this.#finish();
-      this.#upstream.giveUp();
-      this.#upstream.resume();
-    }
+    if (this.#state === State.Active) this.#letGo();
     this.#state = State.Done;
   }
 
@@ -263,6 +258,7 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
     const { clock, config } = this.#context;
     const info = this.#callbacks.streamInfo;
     const status = headers.status;
+    if (this.#callbacks.upgradeType !== "" && this.#endsHandshake(headers)) return;
     info.upstreamFirstRxMs = clock.nowMs;
     info.responseCode = status;
     info.responseCodeDetails = "via_upstream";
@@ -340,6 +336,8 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
     if (route.includeRequestAttemptCount) headers.setById(HeaderId.XEnvoyAttemptCount, "1");
     route.finalizeRequestHeaders(headers, info, choice);
     if (headers.scheme === null) headers.scheme = "http";
+    // Only a tunnel's bytes go out unframed: header mutations make none.
+    if (this.#callbacks.upgradeType === "") headers.removeById(HeaderId.Upgrade);
     this.#isGrpc = isGrpcRequest(headers);
     info.upstreamStartMs = clock.nowMs;
     info.upstreamBytes = this.#upstream;
@@ -356,15 +354,31 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
       info.upstreamHostName = host.hostname;
     }
     if (end) this.#onRequestComplete();
+    // The request of a WebSocket never ends: the timeout runs until the 101.
+    else if (this.#callbacks.upgradeType === "websocket") this.#startRouteTimer();
+  }
+
+  /** True: the answer to an upgrade is no tunnel's, and given. How long one lasts, others say. */
+  #endsHandshake(headers: HeaderMap): boolean {
+    const { upgradeType } = this.#callbacks;
+    if (opensTunnel(upgradeType, headers.status)) this.#context.timers.cancel(this.#routeTimer);
+    const reply = failedHandshake(upgradeType, headers);
+    if (reply === null) return false;
+    this.#letGo();
+    this.#callbacks.sendLocalReply(reply);
+    return true;
+  }
+
+  #startRouteTimer(): void {
+    const { clock, timers } = this.#context;
+    if (this.#state !== State.Active || this.#plan.globalMs === 0) return;
+    timers.schedule(this.#routeTimer, clock.nowMs + this.#plan.globalMs);
   }
 
   /** The route timeout runs from the request's end: a slow upload does not count. */
   #onRequestComplete(): void {
     if (this.#state !== State.Active) return;
-    const { clock, timers } = this.#context;
-    if (this.#plan.globalMs > 0) {
-      timers.schedule(this.#routeTimer, clock.nowMs + this.#plan.globalMs);
-    }
+    this.#startRouteTimer();
     if (this.#upstream.isSending) this.#startPerTryTimer();
   }
 
@@ -431,9 +445,7 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
   ): void {
     const hasHeadersStarted = this.#hasHeadersStarted;
     const headersToAdd = this.#replyHeaders(isOverload);
-    this.#finish();
-    this.#upstream.giveUp();
-    this.#upstream.resume();
+    this.#letGo();
     if (hasHeadersStarted) {
       this.#callbacks.onUpstreamResetAfterResponse(details, responseFlag);
       return;
@@ -455,12 +467,9 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
 
   #replyHeaders(isOverload: boolean): readonly string[] | null {
     const showsOverload = isOverload && !this.#context.config.suppressEnvoyHeaders;
-    if (this.#route?.includeAttemptCountInResponse !== true) {
-      return showsOverload ? overloadedHeaders : null;
-    }
-    const attempts = String(this.#callbacks.streamInfo.attemptCount);
-    if (!showsOverload) return ["x-envoy-attempt-count", attempts];
-    return ["x-envoy-overloaded", "true", "x-envoy-attempt-count", attempts];
+    const showsAttempts = this.#route?.includeAttemptCountInResponse === true;
+    const attempts = showsAttempts ? this.#callbacks.streamInfo.attemptCount : 0;
+    return failureHeaders(showsOverload, attempts);
   }
 
   #charge(status: number, host: Host | null): void {
@@ -468,6 +477,12 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
     if (this.#callbacks.streamInfo.healthCheck) return;
     this.#cluster?.responseStats.charge(status, this.#isInternal);
     if (status >= 500 && status < 600) host?.stats.rqError.inc();
+  }
+
+  #letGo(): void {
+    this.#finish();
+    this.#upstream.giveUp();
+    this.#upstream.resume();
   }
 
   /** Nothing of this stream calls back any more. */

@@ -93,3 +93,10 @@ export function failureDetails(
   if (transportFailure === "") return details;
   return `${details.slice(0, -1)}|${transportFailure.replaceAll(/\s/g, "_")}}`;
 }
+
+/** Headers of an answer that tells of a failure; 0 attempts are not told. */
+export function failureHeaders(showsOverload: boolean, attempts: number): readonly string[] | null {
+  if (attempts === 0) return showsOverload ? ["x-envoy-overloaded", "true"] : null;
+  const counted = ["x-envoy-attempt-count", String(attempts)];
+  return showsOverload ? ["x-envoy-overloaded", "true", ...counted] : counted;
+}

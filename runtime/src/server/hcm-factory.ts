@@ -8,6 +8,7 @@ import { LocalReplyWriter } from "../hcm/local-reply.ts";
 import { RequestNormalizer } from "../hcm/request-normalizer.ts";
 import { RequestSanitizer } from "../hcm/request-sanitizer.ts";
 import { ResponseFinisher } from "../hcm/response-finisher.ts";
+import { UpgradePolicy } from "../hcm/upgrade-policy.ts";
 import { RouteTable } from "../router/route-table.ts";
 import { RouterStats } from "../router/router-stats.ts";
 import { FilterFactory } from "./filter-factory.ts";
@@ -66,6 +67,7 @@ export function createHcmFactory(
       config: config.router,
       stats: new RouterStats(stats, config.statPrefix),
     },
+    upgrades: new UpgradePolicy(config.upgrades),
     normalizer: new RequestNormalizer(config),
     sanitizer: new RequestSanitizer(config, identity, random, slot ?? config.routes),
     finisher: new ResponseFinisher(config, clock),

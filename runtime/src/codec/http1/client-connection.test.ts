@@ -401,26 +401,32 @@ describe("tunnels", () => {
     return up;
   }
 
-  test("101 opens it; bytes pass unframed; both ends end it", () => {
+  const SWITCH = "HTTP/1.1 101 S\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n";
+
+  test("101 opens it; bytes pass unframed; the peer's FIN breaks it", () => {
     const up = websocket();
-    up.answer("HTTP/1.1 101 S\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\ndown");
+    up.answer(`${SWITCH}down`);
     up.encoder?.startTunnel();
     up.body("up", false);
     expect(up.sink.written).toBe("up");
     expect(up.log.at(-1)).toBe('data "down"');
     up.connection.onEnd();
-    expect(up.log.at(-1)).toBe("end");
-    up.body("", true);
-    expect(up.log.at(-1)).toBe("used up");
+    expect(up.log.slice(-2)).toEqual([TERMINATION, "used up"]);
   });
 
-  test("our end first", () => {
+  test("a 101 that names no upgrade opens none", () => {
     const up = websocket().answer("HTTP/1.1 101 S\r\n\r\n");
-    up.encoder?.startTunnel();
-    up.body("", true);
-    up.answer("more");
-    up.connection.onEnd();
-    expect(up.log.slice(-3)).toEqual(['data "more"', "end", "used up"]);
+    expect(up.log.slice(-2)).toEqual(["reset 8", "used up"]);
+  });
+
+  test("lengths say nothing about what goes up", () => {
+    const up = new Upstream().open();
+    const lines = ["host: h", "connection: Upgrade", "upgrade: x", "content-length: 3"];
+    up.encoder?.encodeHeaders(requestMap("GET /", ...lines), false);
+    up.answer(SWITCH);
+    up.sink.takeWritten();
+    up.body("abcdef", false);
+    expect(up.sink.written).toBe("abcdef");
   });
 
   test("a refused upgrade is a response like any other, but ends the connection", () => {
@@ -429,7 +435,7 @@ describe("tunnels", () => {
   });
 
   test("a tunnel that breaks is reset with its reason", () => {
-    const up = websocket().answer("HTTP/1.1 101 S\r\n\r\n");
+    const up = websocket().answer(SWITCH);
     up.connection.onClose(StreamResetReason.ConnectionTermination, "x");
     expect(up.log.slice(-2)).toEqual([`${TERMINATION} x`, "used up"]);
   });

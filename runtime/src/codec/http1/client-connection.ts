@@ -58,8 +58,6 @@ export class Http1ClientConnection
   #interimCount: number = 0;
   #hasBytes: boolean = false;
   #isClosing: boolean = false;
-  /** The peer ended its direction of a tunnel. */
-  #isPeerDone: boolean = false;
 
   constructor(
     sink: ByteSink,
@@ -128,9 +126,8 @@ export class Http1ClientConnection
         this.#callbacks.onGoAway();
         return;
       case ReadState.Tunnel:
-        this.#isPeerDone = true;
-        if (this.#isRequestDone) this.#endTunnel();
-        else this.#decoder?.decodeData(NO_BYTES, 0, 0, true);
+        // As Envoy: a tunnel has no half-closed state.
+        this.#reset(StreamResetReason.ConnectionTermination, "");
         return;
       default:
         this.#end(StreamResetReason.ConnectionTermination, "");
@@ -146,12 +143,6 @@ export class Http1ClientConnection
     if (this.#readState === ReadState.Idle) this.#readState = ReadState.Dead;
     else if (this.#readState === ReadState.Tunnel) this.#reset(reason, failureReason);
     else this.#end(reason, failureReason);
-  }
-
-  /** Both directions of a tunnel have ended. */
-  #endTunnel(): void {
-    this.#finish()?.decodeData(NO_BYTES, 0, 0, true);
-    this.#report();
   }
 
   /** The connection ended in the middle of a stream. */
@@ -204,7 +195,7 @@ export class Http1ClientConnection
       decoder.decodeInformational(map);
       return result;
     }
-    if (status === 101 && !this.#isUpgrade) return this.#failProtocol(to);
+    if (status === 101 && !(this.#isUpgrade && isUpgrade(map))) return this.#failProtocol(to);
     if (status === 101 || (this.#isConnect && status < 300)) {
       map.removeById(HeaderId.ContentLength);
       map.removeById(HeaderId.TransferEncoding);
@@ -361,6 +352,11 @@ export class Http1ClientConnection
 
   /** Decides how the body is delimited; returns the line that says so, if it is not there yet. */
   #frameRequest(headers: HeaderMap, method: string, endStream: boolean): string {
+    if (this.#isUpgrade || this.#isConnect) {
+      if (this.#isConnect) headers.removeById(HeaderId.ContentLength);
+      this.startBody(BodyFraming.Raw, 0);
+      return "";
+    }
     const value = headers.getById(HeaderId.ContentLength);
     if (value !== undefined) {
       const length = lengthOf(value);
@@ -369,10 +365,6 @@ export class Http1ClientConnection
         return "";
       }
       headers.removeById(HeaderId.ContentLength);
-    }
-    if (this.#isUpgrade || this.#isConnect) {
-      this.startBody(BodyFraming.Raw, 0);
-      return "";
     }
     if (!endStream) {
       this.startBody(BodyFraming.Chunked, 0);
@@ -396,10 +388,6 @@ export class Http1ClientConnection
   #endRequest(trailers: HeaderMap | null): void {
     this.endBody(trailers);
     this.#isRequestDone = true;
-    if (!this.#isPeerDone) return;
-    // The peer's end was passed on when it came.
-    this.#finish();
-    this.#report();
   }
 
   resetStream(_reason: StreamResetReason): void {

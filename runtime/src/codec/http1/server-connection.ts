@@ -140,11 +140,7 @@ export class Http1ServerConnection
       this.dropPartialHead();
       return;
     }
-    if (this.#readState === ReadState.Tunnel) {
-      decoder.decodeData(NO_BYTES, 0, 0, true);
-      return;
-    }
-    // As Envoy: a peer that says FIN before its answer is gone.
+    // As Envoy: a peer that says FIN before its answer, or in a tunnel, is gone.
     this.#decoder = null;
     decoder.onResetStream(StreamResetReason.ConnectionTermination);
     this.#isClosing = true;
@@ -218,12 +214,13 @@ export class Http1ServerConnection
   #startRequest(map: HeaderMap, hasBody: boolean): void {
     const parser = this.shared.parser;
     let readState: number = ReadState.Done;
-    if (hasBody) {
+    // As Envoy: what follows an upgrade's head is the tunnel's, whatever lengths it names.
+    if (this.#isConnect || isUpgrade(map)) {
+      readState = ReadState.TunnelWait;
+    } else if (hasBody) {
       readState = parser.isChunked ? ReadState.Chunks : ReadState.Length;
       this.#left = parser.contentLength;
       if (parser.isChunked) this.startChunks();
-    } else if (this.#isConnect || isUpgrade(map)) {
-      readState = ReadState.TunnelWait;
     }
     this.#readState = readState;
     this.shared.takeScratch();

@@ -53,7 +53,6 @@ const guardedFields: Readonly<Record<string, Reasons>> = {
     route_specifiers: "requests would get another route than they should",
   },
   "envoy.config.route.v3.RouteMatch": {
-    connect_matcher: "requests would get another route than they should",
     path_match_policy: "requests would get another route than they should",
     cookies: MATCH_WIDER,
     tls_context: MATCH_WIDER,
@@ -65,6 +64,11 @@ const guardedFields: Readonly<Record<string, Reasons>> = {
     path_rewrite: PATH_KEPT,
     path_rewrite_policy: PATH_KEPT,
   },
+  "envoy.config.route.v3.RouteAction.UpgradeConfig": {
+    connect_config: "tunnels would begin with a request that was not meant for the upstream",
+  },
+  "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.UpgradeConfig":
+    { filters: "requests would go without their filters" },
   "envoy.config.route.v3.WeightedCluster.ClusterWeight": { metadata_match: HOSTS_WIDER },
   "envoy.type.matcher.v3.StringMatcher": { custom: MATCH_WIDER },
   "envoy.config.cluster.v3.Cluster": {

@@ -64,6 +64,7 @@ test("gives a connection manager of which little is said Envoy's defaults", asyn
     stripAnyHostPort: false,
     stripTrailingHostDot: false,
     addUserAgent: false,
+    upgrades: [],
     proxy100Continue: false,
     streamErrorOnInvalidHttpMessage: false,
     streamIdleTimeoutMs: 300_000,
@@ -312,7 +313,18 @@ test.each<[Fields, string]>([
     ".local_reply_config.body_format.text_format: not supported field in StreamInfo: NOPE",
   ],
   [{ tracing: {} }, ".tracing: not implemented by Headgate"],
-  [{ upgrade_configs: [{}] }, ".upgrade_configs: not implemented by Headgate"],
+  [
+    { upgrade_configs: [{ upgrade_type: "websocket", filters: [{ name: "x" }] }] },
+    ".upgrade_configs[0].filters: not implemented by Headgate",
+  ],
+  [
+    { upgrade_configs: [{ upgrade_type: "WebSocket" }, { upgrade_type: "websocket" }] },
+    '.upgrade_configs[1].upgrade_type: found "websocket" twice, expected each upgrade type once',
+  ],
+  [
+    { upgrade_configs: [{ upgrade_type: "CONNECT-UDP" }] },
+    ".upgrade_configs[0].upgrade_type: upgrade_type CONNECT-UDP is not implemented by Headgate",
+  ],
   [{ request_id_extension: {} }, ".request_id_extension: not implemented by Headgate"],
 ])("refuses %j", async (hcm, expected) => {
   expect(await hcmProblems(hcm)).toEqual([`${HCM_PATH}${expected}`]);

@@ -24,6 +24,7 @@ import type { ClusterNames } from "./route-reader.ts";
 import { readCidr } from "./string-reader.ts";
 import { durationOr, statText, toLatin1 } from "./translation.ts";
 import type { Translation } from "./translation.ts";
+import { readUpgrades } from "./upgrade-reader.ts";
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -49,6 +50,7 @@ export function readHcm(t: Translation, node: ConfigNode, clusters: ClusterNames
     }),
     httpFilters: filters.filters,
     router: filters.router ?? noRouter,
+    upgrades: readUpgrades(t, node),
     routes: readRoutes(t, node, clusters, filters),
     rds: readRds(t, node, filters),
     accessLogs: readAccessLogs(t, node.nodes("access_log")),

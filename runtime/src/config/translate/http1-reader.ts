@@ -24,7 +24,7 @@ export function readHttp1Options(
   side: Http1Side,
 ): Http1CodecOptions {
   options?.accept("use_balsa_parser", "the codec is Headgate's own");
-  options?.accept("ignore_http_11_upgrade", "there are no upgrades");
+  options?.accept("ignore_http_11_upgrade", "upgrade_configs alone says which are taken");
   // Only about requests, as in Envoy: clusters have no use for it.
   const underscores = side.isServer ? common?.enum("headers_with_underscores_action") : undefined;
   return {

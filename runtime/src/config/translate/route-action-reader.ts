@@ -6,6 +6,7 @@ import { guard } from "./guarded-fields.ts";
 import { readRegexRewrite } from "./string-reader.ts";
 import { durationOr, toLatin1 } from "./translation.ts";
 import type { Translation } from "./translation.ts";
+import { readUpgrades } from "./upgrade-reader.ts";
 
 const TIMEOUT_DEFAULT_MS = 15_000;
 const WEIGHTS_MAX = 0xffffffff;
@@ -36,6 +37,7 @@ export function readRouteAction(
     idleTimeoutMs: durationOr(node, "idle_timeout", -1),
     maxStreamDurationMs: durationOr(node.node("max_stream_duration"), "max_stream_duration", -1),
     priority: node.enum("priority") === "HIGH" ? "high" : "default",
+    upgrades: readUpgrades(t, node),
   };
 }
 

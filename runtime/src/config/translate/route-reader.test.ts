@@ -53,6 +53,7 @@ test("gives a route of which little is said Envoy's defaults", async () => {
       pathRewrite: { kind: "none" },
       hostRewrite: { kind: "none" },
       appendXForwardedHost: false,
+      upgrades: [],
       timeoutMs: 15_000,
       idleTimeoutMs: -1,
       maxStreamDurationMs: -1,
@@ -217,7 +218,6 @@ describe("matches", () => {
       },
       ".headers[0].string_match.ignore_case: ignore_case has no effect for safe_regex",
     ],
-    [{ connect_matcher: {} }, ".connect_matcher: not implemented by Headgate"],
     [{ prefix: "/", tls_context: {} }, ".tls_context: not implemented by Headgate"],
     [{ prefix: "/", cookies: [{}] }, ".cookies: not implemented by Headgate"],
   ])("refuse %j", async (fields, expected) => {
@@ -225,7 +225,6 @@ describe("matches", () => {
   });
 
   test.each<Fields>([
-    { connect_matcher: {} },
     { prefix: "/", tls_context: { presented: true } },
     {
       prefix: "/",

@@ -215,6 +215,9 @@ class TableReader {
         return { kind, value: toLatin1(node?.string(kind) ?? "") };
       case "safe_regex":
         return { kind: "regex", regex: readRegex(this.#t, node?.node(kind)) };
+      case "connect_matcher":
+        node?.node(kind);
+        return { kind: "connect" };
       default:
         return { kind: "path", value: "" };
     }
