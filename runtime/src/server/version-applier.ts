@@ -63,13 +63,13 @@ export class VersionApplier {
   readonly #indexes: SharedIndexes;
   readonly #listenerIndexes: SharedIndexes;
   readonly #listenerStats: ListenerManagerStats;
-  #state: DesiredState | null;
-  #version: number;
+  #state: DesiredState | null = null;
+  #version: number = 0;
   readonly #moduleWatches: ModuleWatches;
   /** What the workers have. */
-  #snapshot: Snapshot | null;
-  #loaded: PluginModules | null;
-  #lds: PositionIndex | null;
+  #snapshot: Snapshot | null = null;
+  #loaded: PluginModules | null = null;
+  #lds: PositionIndex | null = null;
 
   constructor(options: VersionApplierOptions) {
     const { log, stats, mainStats, pool, context } = options;
@@ -101,11 +101,6 @@ export class VersionApplier {
       onMembership: (membership) => this.membership.set(membership),
     });
     this.#moduleWatches = new ModuleWatches(options.options.watchModules, options.onModuleChanged);
-    this.#state = null;
-    this.#version = 0;
-    this.#snapshot = null;
-    this.#loaded = null;
-    this.#lds = null;
   }
 
   /** What is in force; null before the first version. */
@@ -141,14 +136,7 @@ export class VersionApplier {
 
   /** Reads modules again; a version comes into force only if one of them is another one. */
   async rereadModules(files: ReadonlySet<string>): Promise<readonly string[]> {
-    const state = this.#state;
-    const snapshot = this.#snapshot;
-    if (state === null || snapshot === null) return [];
-    const modules = await this.#modules.load(snapshot, files);
-    const known = snapshot.plugins.map((plugin) => plugin.moduleSha256);
-    const isSame = modules.snapshot.plugins.every((p, at) => p.moduleSha256 === known[at]);
-    if (isSame && modules.problems.length === 0) return [];
-    return await this.apply(state, { reread: files });
+    return this.#state === null ? [] : await this.apply(this.#state, { reread: files });
   }
 
   close(): void {
@@ -165,7 +153,8 @@ export class VersionApplier {
   ): Promise<readonly string[]> {
     const { pool, mainStats, runtime, inherited } = this.#options;
     const positions = lds ?? this.#lds;
-    if (reread !== "all" && reread.size === 0 && isSameState(this.#state, next)) {
+    const isSame = isSameState(this.#state, next);
+    if (reread !== "all" && reread.size === 0 && isSame) {
       // Nothing for the workers; only versions and places in files may have moved.
       this.#lds = positions;
       this.#state = next;
@@ -177,6 +166,7 @@ export class VersionApplier {
     if (modules.problems.length > 0) {
       return modules.problems.map((p) => problemIn(next, positions, p.path, p.message));
     }
+    if (isSame && hasSameModules(this.#snapshot, modules.snapshot)) return [];
     const assignments = this.eds.memberships(next.clusters.map(({ resource }) => resource));
     const prepared = await this.membership.prepare(snapshot.clusters, assignments);
     const version = {
@@ -266,6 +256,10 @@ export class VersionApplier {
 function isSameState(state: DesiredState | null, next: DesiredState): boolean {
   if (state === null || state.bootstrap !== next.bootstrap) return false;
   return isSameList(state.listeners, next.listeners) && isSameList(state.clusters, next.clusters);
+}
+
+function hasSameModules(before: Snapshot | null, next: Snapshot): boolean {
+  return next.plugins.every((p, at) => p.moduleSha256 === before?.plugins[at]?.moduleSha256);
 }
 
 function isSameList(before: readonly Held<unknown>[], next: readonly Held<unknown>[]): boolean {
