@@ -1,12 +1,11 @@
 // The main thread's eye on all event loops: beats itself, looks at the workers' beats, and has a
 // worker that is stuck for too long replaced. Made by server.ts.
 import { performance } from "node:perf_hooks";
-import type { WatchdogsConfig } from "../config/translate/watchdog-reader.ts";
+import type { WatchdogConfig, WatchdogsConfig } from "../config/translate/watchdog-reader.ts";
 import { LogLevel } from "../core/logger.ts";
 import type { Logger } from "../core/logger.ts";
 import type { StatsStore } from "../stats/store.ts";
 import { Watchdog, watchIntervalMs } from "./watchdog.ts";
-import type { WatchdogTimes } from "./watchdog.ts";
 import type { WorkerPool } from "./worker-pool.ts";
 
 export interface ThreadWatchOptions {
@@ -26,7 +25,7 @@ export class ThreadWatch {
 
   constructor(options: ThreadWatchOptions) {
     const { config, pool, stats, stuckKillMs } = options;
-    const times: WatchdogTimes = {
+    const times: WatchdogConfig = {
       ...config.worker,
       killMs: shorterOf(config.worker.killMs, stuckKillMs),
     };
@@ -71,7 +70,7 @@ class MainLoopWatch {
   readonly #intervalMs: number;
   #lastLookMs: number | null = null;
 
-  constructor(times: WatchdogTimes, stats: StatsStore, intervalMs: number) {
+  constructor(times: WatchdogConfig, stats: StatsStore, intervalMs: number) {
     this.#intervalMs = intervalMs;
     this.#dog = new Watchdog({
       // A worker kills the process when the main thread does not come back.

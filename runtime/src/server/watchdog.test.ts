@@ -3,9 +3,9 @@ import { StatsStore } from "../stats/store.ts";
 import { MainWatch } from "./beating.ts";
 import { PulseMemory } from "./pulse.ts";
 import { Watchdog } from "./watchdog.ts";
-import type { WatchdogTimes } from "./watchdog.ts";
+import type { WatchdogConfig } from "../config/translate/watchdog-reader.ts";
 
-const defaults: WatchdogTimes = {
+const defaults: WatchdogConfig = {
   missMs: 200,
   megaMissMs: 1000,
   killMs: 0,
@@ -24,7 +24,7 @@ class World {
   isWatched = true;
   nowMs = 5000;
 
-  constructor(times: Partial<WatchdogTimes> = {}, threads = 1) {
+  constructor(times: Partial<WatchdogConfig> = {}, threads = 1) {
     this.beats = Array.from({ length: threads }, () => 0);
     this.ids = this.beats.map((_, index) => index);
     this.dog = new Watchdog({

@@ -1,22 +1,7 @@
 // Sees threads whose event loop is stuck by their heartbeats, counts as Envoy does, and says whose
 // time is over. Made by thread-watch.ts.
+import type { WatchdogConfig } from "../config/translate/watchdog-reader.ts";
 import type { Counter, StatsStore } from "../stats/store.ts";
-
-/** Times in milliseconds; 0 = never. */
-export interface WatchdogTimes {
-  /** Default 200. */
-  readonly missMs: number;
-  /** Default 1000. */
-  readonly megaMissMs: number;
-  /** Default 0. */
-  readonly killMs: number;
-  /** Up to this much is added to `killMs`. Default 0. */
-  readonly killJitterMs: number;
-  /** When `multiKillPercent` of the threads, and at least two, are stuck as long. Default 0. */
-  readonly multiKillMs: number;
-  /** Default 0. */
-  readonly multiKillPercent: number;
-}
 
 export interface WatchedThread {
   /** "worker_0". */
@@ -30,7 +15,7 @@ export interface WatchedThread {
 }
 
 export interface WatchdogOptions {
-  readonly times: WatchdogTimes;
+  readonly times: WatchdogConfig;
   /** "workers." or "main_thread.": what the sums are called. */
   readonly statPrefix: string;
   readonly stats: StatsStore;
@@ -161,7 +146,7 @@ export class Watchdog {
 }
 
 /** A quarter of the shortest time that counts, within reason. */
-export function watchIntervalMs({ missMs, megaMissMs }: WatchdogTimes): number {
+export function watchIntervalMs({ missMs, megaMissMs }: WatchdogConfig): number {
   return Math.min(100, Math.max(10, Math.min(missMs, megaMissMs) / 4));
 }
 

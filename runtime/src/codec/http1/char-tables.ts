@@ -9,6 +9,11 @@ export const isTargetByte: Uint8Array = buildRange(0x21, 0x7e, [], []);
 /** 1 for bytes of a Host value; "@" is not among them, because userinfo is refused. */
 export const isHostByte: Uint8Array = buildHostTable();
 
+/** Optional white space between parts of a field (RFC 9110 5.6.3): blank or tab. */
+export function isBlank(byte: number): boolean {
+  return byte === 0x20 || byte === 0x09;
+}
+
 function buildTokenTable(): Uint8Array {
   const table = new Uint8Array(256);
   for (const char of "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz") {

@@ -3,6 +3,7 @@
 // the map's mask answers the usual case: nothing to do.
 import { HeaderId } from "../../core/header-names.ts";
 import type { HeaderMap } from "../../core/header-map.ts";
+import { isBlank } from "./char-tables.ts";
 
 const CONNECTION_BIT: number = 1 << HeaderId.Connection;
 const PROXY_CONNECTION_BIT: number = 1 << HeaderId.ProxyConnection;
@@ -45,10 +46,6 @@ function isTokenAt(value: string, from: number, to: number, token: string): bool
     if (lower !== token.charCodeAt(i)) return false;
   }
   return true;
-}
-
-function isBlank(code: number): boolean {
-  return code === 0x20 || code === 0x09;
 }
 
 /** As hasToken, over all lines of a known header. */

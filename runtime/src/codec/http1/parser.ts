@@ -9,7 +9,7 @@ import { HeaderId, hashHeaderByte, internHeaderName } from "../../core/header-na
 import type { HeaderMap } from "../../core/header-map.ts";
 import type { Http1CodecOptions } from "../../core/http1-options.ts";
 import { latin1 } from "../../core/latin1.ts";
-import { isHostByte, isTargetByte, isValueByte, tokenLower } from "./char-tables.ts";
+import { isBlank, isHostByte, isTargetByte, isValueByte, tokenLower } from "./char-tables.ts";
 import { ParseResult } from "./codec-errors.ts";
 import { METHOD_BYTES_MAX, methodAt } from "./methods.ts";
 import { setTarget } from "./request-target.ts";
@@ -328,7 +328,7 @@ export class HeadParser {
       if (at + 1 === end) return ParseResult.More;
       if (buffer[at + 1] !== LF) return ParseResult.CodecError;
       let valueTo = at;
-      while (valueTo > valueFrom && isSpace(buffer[valueTo - 1] as number)) valueTo -= 1;
+      while (valueTo > valueFrom && isBlank(buffer[valueTo - 1] as number)) valueTo -= 1;
       if (valueTo !== at || valueFrom !== nameTo + 2) isPlain = false;
       at += 2;
       lines += 1;
@@ -434,10 +434,6 @@ function hashOf(name: string): number {
 function refuse(byte: number): number {
   if (byte === CR || byte === LF || byte === TAB) return ParseResult.CodecError;
   return byte < SPACE || byte === 0x7f ? ParseResult.InvalidCharacters : ParseResult.CodecError;
-}
-
-function isSpace(byte: number): boolean {
-  return byte === SPACE || byte === TAB;
 }
 
 /** Digits only; -1 when it is anything else or above 2^53-1. */

@@ -10,9 +10,9 @@ export interface WatchdogConfig {
   readonly megaMissMs: number;
   /** Default 0. */
   readonly killMs: number;
-  /** Default 0. */
+  /** Up to this much is added to `killMs`. Default 0. */
   readonly killJitterMs: number;
-  /** Default 0. */
+  /** When `multiKillPercent` of the threads, and at least two, are stuck as long. Default 0. */
   readonly multiKillMs: number;
   /** Default 0. */
   readonly multiKillPercent: number;
