@@ -1,22 +1,13 @@
 // A whole request through all rooms, from the client's bytes to those of the answer, on an engine in
 // memory: what a request costs beyond the kernel and Node.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { pathToFileURL } from "node:url";
 import type { Clock } from "../../runtime/src/core/clock.ts";
-import { LogLevel } from "../../runtime/src/core/logger.ts";
-import { sharedCountsMemory } from "../../runtime/src/core/shared-counts.ts";
-import { connectionCells } from "../../runtime/src/network/connection-admission.ts";
-import { loadConfig } from "../../runtime/src/server/config-loading.ts";
+import { silentLogger } from "../../runtime/src/core/logger.ts";
 import { PluginModuleLoader } from "../../runtime/src/server/plugin-modules.ts";
-import { ProcessLog } from "../../runtime/src/server/process-log.ts";
-import type { FromWorker, WorkerBirth } from "../../runtime/src/server/protocol.ts";
-import { PulseMemory } from "../../runtime/src/server/pulse.ts";
+import type { FromWorker } from "../../runtime/src/server/protocol.ts";
 import { systemSurroundings } from "../../runtime/src/server/surroundings.ts";
 import { WorkerServer } from "../../runtime/src/server/worker.ts";
-import { breakerMemory } from "../../runtime/src/upstream/circuit-breaker.ts";
 import { staticMembership } from "../../runtime/src/upstream/dns-resolver.ts";
+import { loadWorkerConfig, newBirth } from "../../runtime/test/worker-for-test.ts";
 import { envoyConfig, type FilterSetup } from "../configs.ts";
 import { buildFilter } from "../filter/build.ts";
 import { MemoryEngine, type MemoryIo } from "./memory-engine.ts";
@@ -27,65 +18,12 @@ const RESPONSE =
   "HTTP/1.1 200 OK\r\nServer: nginx/1.22.1\r\nDate: Sat, 21 Nov 2026 14:00:00 GMT\r\n" +
   `Content-Type: text/plain\r\nContent-Length: 100\r\nConnection: keep-alive\r\n\r\n${"x".repeat(100)}`;
 const CONNECTIONS = 64;
-const CLUSTERS_MAX = 16;
-
-const birth: WorkerBirth = {
-  kind: "headgate-worker",
-  index: 0,
-  logLevel: LogLevel.Error,
-  componentLevels: new Map(),
-  logFormat: "",
-  logPath: "",
-  breakerMemory: breakerMemory(2, CLUSTERS_MAX),
-  pulseMemory: PulseMemory.create(1).memory,
-  clustersMax: CLUSTERS_MAX,
-  connectionMemory: sharedCountsMemory(1, connectionCells(1)),
-  listenersMax: 1,
-  drain: { drainTimeMs: 600_000, drainStrategy: "gradual" },
-  fileFlushIntervalMs: 10_000,
-};
 
 /** A worker on `engine` that serves the bench's configuration. */
 async function startWorker(filters: FilterSetup, module: string): Promise<MemoryEngine> {
-  const folder = mkdtempSync(join(tmpdir(), "headgate-micro-"));
-  const path = join(folder, "envoy.json");
-  const setup = { port: 10_000, adminPort: 9901, upstreamPort: 8000, folder, module };
-  writeFileSync(path, envoyConfig(setup, filters));
-  const config = await loadConfig(
-    {
-      ...birth,
-      ...birth.drain,
-      configPath: path,
-      configYaml: "",
-      concurrency: 1,
-      allowUnknownStaticFields: false,
-      ignoreUnsupported: false,
-      serviceNode: "",
-      serviceCluster: "",
-      serviceZone: "",
-      sigtermDrainMs: 0,
-      workerStuckKillMs: 0,
-      watchConfig: false,
-      watchModules: false,
-      rejectUnknownDynamicFields: false,
-      adminAddressPath: "",
-      takeover: {
-        mode: "off",
-        baseId: 0,
-        restartEpoch: 0,
-        parentShutdownMs: 0,
-        socketPath: "",
-        socketMode: 0o600,
-      },
-      mode: "serve",
-      workerEntry: pathToFileURL(path),
-    },
-    1,
-  );
-  rmSync(folder, { recursive: true });
-  const log = new ProcessLog({ ...birth, level: LogLevel.Error, format: "", path: "" });
-  const loader = new PluginModuleLoader(log.logger("wasm"));
-  const { snapshot, modules } = await loader.load(config.snapshot);
+  const setup = { port: 10_000, adminPort: 9901, upstreamPort: 8000, folder: "", module };
+  const loader = new PluginModuleLoader(silentLogger);
+  const { snapshot, modules } = await loadWorkerConfig(envoyConfig(setup, filters), loader);
   const engines: MemoryEngine[] = [];
   const createEngine = (clock: Clock): MemoryEngine => {
     const engine = new MemoryEngine(clock);
@@ -93,7 +31,7 @@ async function startWorker(filters: FilterSetup, module: string): Promise<Memory
     return engine;
   };
   let answered = (_message: FromWorker): void => {};
-  const worker = new WorkerServer(birth, (message) => answered(message), {
+  const worker = new WorkerServer(newBirth(), (message) => answered(message), {
     ...systemSurroundings(),
     createEngine,
   });

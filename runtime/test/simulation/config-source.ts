@@ -1,34 +1,15 @@
 // Loads the simulation's YAML with the product's loader: once per text.
-import { loadBootstrap } from "../../src/config/bootstrap-loader.ts";
 import type { Schema } from "../../src/config/schema.ts";
-import type { Snapshot } from "../../src/config/snapshot.ts";
-import { translateBootstrap } from "../../src/config/translate/translate-bootstrap.ts";
 import { silentLogger } from "../../src/core/logger.ts";
 import { PluginModuleLoader } from "../../src/server/plugin-modules.ts";
-import type { CompiledModule } from "../../src/wasm/compiled-module.ts";
 import { compileGuest } from "../guests/compile.ts";
+import { loadWorkerConfig, type WorkerConfig } from "../worker-for-test.ts";
 import { bootstrapYaml } from "./bootstrap-yaml.ts";
 import type { RunPlan } from "./plan.ts";
 
-export interface SimulatedConfig {
-  readonly snapshot: Snapshot;
-  readonly modules: ReadonlyMap<string, CompiledModule>;
-}
-
-const translation = {
-  version: 1,
-  serviceNode: "",
-  serviceCluster: "",
-  serviceZone: "",
-  fileFlushIntervalMs: 1000,
-  drainTimeMs: 30_000,
-  drainStrategy: "gradual",
-  ignoreUnsupported: false,
-} as const;
-
 /** Gives configurations at once: simulations do not wait. What is missing is asked for by prepare(). */
 export class ConfigSource {
-  readonly #loaded: Map<string, SimulatedConfig>;
+  readonly #loaded: Map<string, WorkerConfig>;
   readonly #modules: PluginModuleLoader;
   #schema: Schema | undefined;
   #guest: Uint8Array;
@@ -53,11 +34,11 @@ export class ConfigSource {
     }
   }
 
-  load(plan: RunPlan, edition: number): SimulatedConfig {
+  load(plan: RunPlan, edition: number): WorkerConfig {
     return this.#get(this.#textOf(plan, edition));
   }
 
-  empty(text: string): SimulatedConfig {
+  empty(text: string): WorkerConfig {
     return this.#get(text);
   }
 
@@ -65,21 +46,16 @@ export class ConfigSource {
     return bootstrapYaml(plan, edition, this.#guest);
   }
 
-  #get(text: string): SimulatedConfig {
+  #get(text: string): WorkerConfig {
     const found = this.#loaded.get(text);
     if (found === undefined) throw new Error("a configuration was not prepared");
     return found;
   }
 
-  async #load(text: string): Promise<SimulatedConfig> {
-    const input = { yaml: text, allowUnknownStaticFields: false, schema: this.#schema };
-    const loadedText = await loadBootstrap(input);
-    // Making it takes longer than all the rest.
-    this.#schema = loadedText.schema;
-    const { snapshot } = translateBootstrap(loadedText, translation);
-    const loaded = await this.#modules.load(snapshot);
-    if (loaded.problems.length > 0) throw new Error(JSON.stringify(loaded.problems));
-    return { snapshot: loaded.snapshot, modules: loaded.modules };
+  async #load(text: string): Promise<WorkerConfig> {
+    const loaded = await loadWorkerConfig(text, this.#modules, this.#schema);
+    this.#schema = loaded.schema;
+    return loaded;
   }
 }
 

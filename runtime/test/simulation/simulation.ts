@@ -1,9 +1,6 @@
 // One run: a worker of the product with real configuration, its network, its clients and its upstreams, all from one
 // seed. run() plays it to the end and returns what happened; what must not happen throws SimulationFailure.
 import { StatKind } from "../../src/stats/store.ts";
-import { LogLevel } from "../../src/core/logger.ts";
-import { sharedCountsMemory } from "../../src/core/shared-counts.ts";
-import { connectionCells } from "../../src/network/connection-admission.ts";
 import { SeededRandom } from "../../src/core/random.ts";
 import { Dice } from "../../src/engine-sim/dice.ts";
 import { calmNetwork } from "../../src/engine-sim/fault-profile.ts";
@@ -15,13 +12,12 @@ import type { SimSocket } from "../../src/engine-sim/sim-socket.ts";
 import type { IoEvents } from "../../src/engine/network-engine.ts";
 import type { FilterChainFactory } from "../../src/filter/http-filter.ts";
 import type { FromWorker, PrepareMessage } from "../../src/server/protocol.ts";
-import { PulseMemory } from "../../src/server/pulse.ts";
 import { WorkerServer } from "../../src/server/worker.ts";
-import { breakerMemory } from "../../src/upstream/circuit-breaker.ts";
 import { staticMembership } from "../../src/upstream/dns-resolver.ts";
 import { emptyYaml, upstreams } from "./bootstrap-yaml.ts";
 import { type ChaosContext, ChaosFilter } from "./chaos-filter.ts";
-import type { ConfigSource, SimulatedConfig } from "./config-source.ts";
+import { newBirth, type WorkerConfig } from "../worker-for-test.ts";
+import type { ConfigSource } from "./config-source.ts";
 import type { Exchange } from "./exchange.ts";
 import { judge, judgeEnd, judgeTimers } from "./judge.ts";
 import { LogFile } from "./log-file.ts";
@@ -30,8 +26,6 @@ import { RunPlan } from "./plan.ts";
 import { type ClientPlan, SimClient } from "./sim-client.ts";
 import { SimUpstream } from "./sim-upstream.ts";
 
-const clustersMax = 16;
-const listenersMax = 4;
 const connectOptions = { bindAddress: null, keepAliveIdleSeconds: 0 };
 /** Virtual time in which every client must have come to its end; a byte at a time takes long. */
 const runMsMax = 6 * 3_600_000;
@@ -203,7 +197,7 @@ export class Simulation implements Party {
   }
 
   /** Both phases of a change, as the main thread asks for them. */
-  #apply(config: SimulatedConfig): void {
+  #apply(config: WorkerConfig): void {
     this.#version += 1;
     const version = this.#version;
     const message: PrepareMessage = {
@@ -414,22 +408,4 @@ function describe(exchange: Exchange): string {
   return JSON.stringify(exchange, (_key, value: unknown) =>
     value instanceof Set ? [...value] : value,
   );
-}
-
-function newBirth(): ConstructorParameters<typeof WorkerServer>[0] {
-  return {
-    kind: "headgate-worker",
-    index: 0,
-    logLevel: LogLevel.Off,
-    componentLevels: new Map(),
-    logFormat: "%v",
-    logPath: "",
-    breakerMemory: breakerMemory(2, clustersMax),
-    clustersMax,
-    connectionMemory: sharedCountsMemory(2, connectionCells(listenersMax)),
-    listenersMax,
-    pulseMemory: PulseMemory.create(1).memory,
-    drain: { drainTimeMs: 30_000, drainStrategy: "gradual" },
-    fileFlushIntervalMs: 1000,
-  };
 }
