@@ -106,7 +106,7 @@ export class ConnectionManager
   #rxBuffered: number = 0;
   // Only with the timeouts that need them.
   #headersTimer: StreamTimer | null = null;
-  #durationTimer: StreamTimer | null;
+  #durationTimer: StreamTimer | null = null;
   #drainTimer: StreamTimer | null = null;
   #shutdownTimer: StreamTimer | null = null;
 
@@ -118,7 +118,6 @@ export class ConnectionManager
     this.#factory = factory;
     this.#context = context;
     this.#idleSinceMs = clock.nowMs;
-    this.#durationTimer = null;
     stats.cxTotal.inc();
     stats.cxActive.inc();
     callbacks.setFlushTimeout(context.config.delayedCloseTimeoutMs);

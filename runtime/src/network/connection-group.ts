@@ -14,9 +14,9 @@ export class ConnectionGroup implements ConnectionOwner {
   /** Where each of its connections has a place. */
   readonly admission: ConnectionAdmission;
   readonly #clock: Clock;
-  #first: Connection | null;
+  #first: Connection | null = null;
   #count: number = 0;
-  #onEmpty: (() => void) | null;
+  #onEmpty: (() => void) | null = null;
 
   constructor(
     chain: NetworkFilterFactory | null,
@@ -30,8 +30,6 @@ export class ConnectionGroup implements ConnectionOwner {
     this.stats = stats;
     this.admission = admission;
     this.#clock = clock;
-    this.#first = null;
-    this.#onEmpty = null;
   }
 
   get count(): number {

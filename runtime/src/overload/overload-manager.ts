@@ -55,8 +55,8 @@ export class OverloadManager {
   readonly #pressures: Map<string, number>;
   readonly #delay: Histogram;
   readonly #shrinks: Counter | null;
-  #interval: NodeJS.Timeout | null;
-  #refreshedMs: number;
+  #interval: NodeJS.Timeout | null = null;
+  #refreshedMs: number = -1;
   #shrunkMs: number;
 
   constructor(options: OverloadManagerOptions) {
@@ -77,8 +77,6 @@ export class OverloadManager {
     this.#shrinks = shrinks
       ? stats.counter("overload.envoy.overload_actions.shrink_heap.shrink_count")
       : null;
-    this.#interval = null;
-    this.#refreshedMs = -1;
     this.#shrunkMs = Number.NEGATIVE_INFINITY;
   }
 

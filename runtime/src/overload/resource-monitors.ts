@@ -93,17 +93,14 @@ class CpuMonitor implements ResourceMonitor {
   readonly name: string;
   readonly #facts: ResourceFacts;
   readonly #isContainer: boolean;
-  #busy: number;
-  #total: number;
-  #utilization: number;
+  #busy: number = -1;
+  #total: number = 0;
+  #utilization: number = 0;
 
   constructor(name: string, facts: ResourceFacts, isContainer: boolean) {
     this.name = name;
     this.#facts = facts;
     this.#isContainer = isContainer;
-    this.#busy = -1;
-    this.#total = 0;
-    this.#utilization = 0;
   }
 
   pressure(): number {

@@ -42,14 +42,14 @@ export class ConfigUpdates {
   readonly #logger: Logger;
   readonly #reloadStats: ReloadStats;
   readonly #moduleStats: ReloadStats;
-  #applier: VersionApplier | null;
-  #lds: FileSubscription | null;
-  #cds: FileSubscription | null;
-  #watcher: PathWatcher | null;
+  #applier: VersionApplier | null = null;
+  #lds: FileSubscription | null = null;
+  #cds: FileSubscription | null = null;
+  #watcher: PathWatcher | null = null;
   #isReloadWaiting: boolean = false;
   #queue: Promise<unknown>;
   #isStarted: boolean = false;
-  #isClosed: boolean;
+  #isClosed: boolean = false;
 
   constructor(options: ConfigUpdatesOptions) {
     this.rejectedListeners = new RejectedListeners();
@@ -57,12 +57,7 @@ export class ConfigUpdates {
     this.#logger = options.log.logger("config");
     this.#reloadStats = new ReloadStats(options.stats.store, "server.reload");
     this.#moduleStats = new ReloadStats(options.stats.store, "wasm.module_update");
-    this.#applier = null;
-    this.#lds = null;
-    this.#cds = null;
-    this.#watcher = null;
     this.#queue = Promise.resolve();
-    this.#isClosed = false;
   }
 
   /** What is in force; null before the start. */

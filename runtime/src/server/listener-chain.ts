@@ -28,11 +28,11 @@ export class ListenerChain extends TimerEntry implements NetworkChain {
   /** Of its connections. */
   readonly drain: ListenerDrain;
   /** Null = it has no filters: no connection is taken. */
-  factory: NetworkFilterFactory | null;
+  factory: NetworkFilterFactory | null = null;
   readonly #plugins: readonly PluginHandle[];
   readonly #context: ChainContext;
   /** What is left; null while it is in force. */
-  #group: ConnectionGroup | null;
+  #group: ConnectionGroup | null = null;
 
   constructor(
     fingerprint: string,
@@ -48,10 +48,8 @@ export class ListenerChain extends TimerEntry implements NetworkChain {
     this.match = config.match;
     this.isDefault = isDefault;
     this.drain = drain;
-    this.factory = null;
     this.#plugins = plugins;
     this.#context = context;
-    this.#group = null;
     for (const plugin of plugins) plugin.hold();
   }
 

@@ -30,12 +30,11 @@ export interface OverloadControlOptions {
 export class OverloadControl {
   readonly #options: OverloadControlOptions;
   readonly #memory: SharedArrayBuffer;
-  #manager: OverloadManager | null;
+  #manager: OverloadManager | null = null;
 
   constructor(options: OverloadControlOptions) {
     this.#options = options;
     this.#memory = sharedCountsMemory(options.workers + 1, cells);
-    this.#manager = null;
   }
 
   /** What workers are born with. */

@@ -9,15 +9,13 @@ import type { Plugin } from "../wasm/plugin.ts";
 export class PluginHandle {
   readonly key: string;
   #plugin: Plugin;
-  #logger: AccessLogger | null;
+  #logger: AccessLogger | null = null;
   /** Chains that hold it. */
-  #holders: number;
+  #holders: number = 0;
 
   constructor(key: string, plugin: Plugin) {
     this.key = key;
     this.#plugin = plugin;
-    this.#logger = null;
-    this.#holders = 0;
   }
 
   get moduleSha256(): string {

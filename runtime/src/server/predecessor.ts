@@ -15,9 +15,9 @@ export class Predecessor {
   /** Called with the connections it still has, and with 0 when it has ended. */
   onProgress: (connections: number) => void;
   readonly #channel: TakeoverChannel;
-  #welcome: Welcome | null;
-  #isGone: boolean;
-  #waiting: ((message: Partial<FromPredecessor> | null) => void) | null;
+  #welcome: Welcome | null = null;
+  #isGone: boolean = false;
+  #waiting: ((message: Partial<FromPredecessor> | null) => void) | null = null;
 
   /**
    * Null when there is no such process. Rejects when it is there and refuses, or does not answer.
@@ -34,9 +34,6 @@ export class Predecessor {
     open: (events: ConstructorParameters<typeof TakeoverChannel>[1]) => TakeoverChannel,
   ) {
     this.onProgress = (): void => {};
-    this.#welcome = null;
-    this.#isGone = false;
-    this.#waiting = null;
     this.#channel = open({
       onMessage: (message) => this.#onMessage(message as Partial<FromPredecessor>),
       onEnd: () => this.#onEnd(),

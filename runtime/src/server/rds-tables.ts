@@ -48,12 +48,11 @@ interface Entry extends Discovered {
 export class RdsTables {
   readonly #options: RdsOptions;
   readonly #entries: Map<string, Entry>;
-  #revision: number;
+  #revision: number = 0;
 
   constructor(options: RdsOptions) {
     this.#options = options;
     this.#entries = new Map();
-    this.#revision = 0;
   }
 
   /**

@@ -21,13 +21,11 @@ const LOOK_INTERVAL_MS = 250;
 
 export class Retirement {
   readonly #options: RetirementOptions;
-  #timer: NodeJS.Timeout | null;
-  #deadlineMs: number | null;
+  #timer: NodeJS.Timeout | null = null;
+  #deadlineMs: number | null = null;
 
   constructor(options: RetirementOptions) {
     this.#options = options;
-    this.#timer = null;
-    this.#deadlineMs = null;
   }
 
   /** What streams in flight may still take; null = this process was not taken over. */

@@ -11,15 +11,13 @@ const NO_HEADERS: readonly string[] = [];
 
 export class RouteSlot implements RouteSelector {
   readonly key: string;
-  revision: number;
+  revision: number = 0;
   internalOnlyHeaders: readonly string[];
-  #table: RouteTable | null;
+  #table: RouteTable | null = null;
 
   constructor(key: string) {
     this.key = key;
-    this.revision = 0;
     this.internalOnlyHeaders = NO_HEADERS;
-    this.#table = null;
   }
 
   /** Null also while there is no table: then everything is 404. */

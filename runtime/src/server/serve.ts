@@ -82,13 +82,12 @@ function openLog(options: ServerOptions): ProcessLog | null {
 class Signals {
   readonly ended: Promise<string>;
   onReopen: () => void;
-  #onReload: (() => void) | null;
+  #onReload: (() => void) | null = null;
   #isReloadAsked: boolean;
   readonly #handlers: Map<NodeJS.Signals, () => void>;
 
   constructor() {
     this.onReopen = (): void => {};
-    this.#onReload = null;
     this.#isReloadAsked = false;
     this.#handlers = new Map();
     this.ended = new Promise((resolve) => {

@@ -7,13 +7,12 @@ export class SharedIndexes {
   readonly #byName: Map<string, number>;
   /** Of names that are gone, the longest gone first: their last streams may still count. */
   readonly #free: number[];
-  #next: number;
+  #next: number = 0;
 
   constructor(max: number) {
     this.#max = max;
     this.#byName = new Map();
     this.#free = [];
-    this.#next = 0;
   }
 
   /** How many names there may be. */

@@ -43,14 +43,12 @@ export interface ChannelEvents {
 export class TakeoverChannel {
   readonly #socket: Socket;
   readonly #events: ChannelEvents;
-  #partial: string;
-  #isEnded: boolean;
+  #partial: string = "";
+  #isEnded: boolean = false;
 
   constructor(socket: Socket, events: ChannelEvents) {
     this.#socket = socket;
     this.#events = events;
-    this.#partial = "";
-    this.#isEnded = false;
     socket.setEncoding("utf8");
     socket.on("data", (text: string) => this.#onText(text));
     socket.on("error", () => this.#end());

@@ -25,8 +25,8 @@ export interface TakeoverHost {
 export class TakeoverOffer {
   readonly #host: TakeoverHost;
   readonly #server: Server;
-  #successor: Successor | null;
-  #isTaken: boolean;
+  #successor: Successor | null = null;
+  #isTaken: boolean = false;
 
   /** Rejects when the socket cannot be listened on. */
   static async open(address: TakeoverAddress, host: TakeoverHost): Promise<TakeoverOffer> {
@@ -39,8 +39,6 @@ export class TakeoverOffer {
 
   private constructor(host: TakeoverHost) {
     this.#host = host;
-    this.#successor = null;
-    this.#isTaken = false;
     this.#server = createServer((socket) => this.#onConnection(socket));
   }
 
@@ -118,9 +116,9 @@ export class TakeoverOffer {
 
 /** One process that wants to take over. */
 class Successor {
-  pid: number;
+  pid: number = 0;
   /** The admin interface's address was given to it. */
-  hasAdmin: boolean;
+  hasAdmin: boolean = false;
   readonly #channel: TakeoverChannel;
 
   constructor(
@@ -128,8 +126,6 @@ class Successor {
     onMessage: (message: Partial<ToPredecessor>) => void,
     onEnd: () => void,
   ) {
-    this.pid = 0;
-    this.hasAdmin = false;
     this.#channel = new TakeoverChannel(socket, {
       onMessage: (message) => onMessage(message as Partial<ToPredecessor>),
       onEnd,

@@ -15,15 +15,13 @@ export class Takeover {
   readonly #options: TakeoverOptions;
   readonly #logger: Logger;
   readonly #address: TakeoverAddress;
-  #predecessor: Predecessor | null;
-  #offer: TakeoverOffer | null;
+  #predecessor: Predecessor | null = null;
+  #offer: TakeoverOffer | null = null;
 
   constructor(options: TakeoverOptions, logger: Logger) {
     this.#options = options;
     this.#logger = logger;
     this.#address = takeoverAddress(options.baseId, options.socketPath, options.socketMode);
-    this.#predecessor = null;
-    this.#offer = null;
   }
 
   /** How many processes of this base id there were before. */

@@ -42,13 +42,12 @@ export class FileSubscription {
   readonly #options: SubscriptionOptions;
   readonly #watcher: PathWatcher;
   #isWaiting: boolean;
-  #isClosed: boolean;
+  #isClosed: boolean = false;
 
   constructor(context: SubscriptionContext, options: SubscriptionOptions) {
     this.#context = context;
     this.#options = options;
     this.#isWaiting = false;
-    this.#isClosed = false;
     this.#watcher = new PathWatcher(options.source, () => {
       // One that waits for its turn will read what is there then.
       if (this.#isWaiting) return;

@@ -45,14 +45,14 @@ export class PathWatcher {
   readonly #directory: string;
   readonly #system: FileSystemEvents;
   readonly #onChange: () => void;
-  #watch: { close(): void } | null;
-  #directoryIdentity: string | null;
+  #watch: { close(): void } | null = null;
+  #directoryIdentity: string | null = null;
   #identity: string | null;
-  #cancel: (() => void) | null;
+  #cancel: (() => void) | null = null;
   /** When the first event came that nobody has looked at; null = none did. */
-  #sinceMs: number | null;
+  #sinceMs: number | null = null;
   #quietMs: number;
-  #isClosed: boolean;
+  #isClosed: boolean = false;
 
   /** What the file is now is known to the caller. */
   constructor(target: WatchedPath, onChange: () => void, system: FileSystemEvents = nodeEvents) {
@@ -60,13 +60,8 @@ export class PathWatcher {
     this.#directory = target.watchedDirectory || dirname(target.path);
     this.#system = system;
     this.#onChange = onChange;
-    this.#watch = null;
-    this.#directoryIdentity = null;
     this.#identity = system.identify(target.path);
-    this.#cancel = null;
-    this.#sinceMs = null;
     this.#quietMs = MOVE_QUIET_MS;
-    this.#isClosed = false;
     this.#open();
   }
 
