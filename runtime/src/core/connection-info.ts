@@ -1,4 +1,5 @@
 // What is known about one downstream connection; shared by its streams.
+import type { TlsInfo } from "./tls-info.ts";
 
 const noProtocols: readonly string[] = [];
 
@@ -28,9 +29,10 @@ export class ConnectionInfo {
   transportProtocol: string = "raw_buffer";
   /** The client's ALPN, or what http_inspector found, in the client's order. */
   applicationProtocols: readonly string[] = noProtocols;
-  tlsVersion: string = "";
-  tlsCipher: string = "";
-  isTls: boolean = false;
+  /** Null = plain text, or the handshake has not ended. */
+  tls: TlsInfo | null = null;
+  /** Why the transport failed, in the TLS library's words; "" = it did not. */
+  transportFailureReason: string = "";
   listenerName: string = "";
   filterChainName: string = "";
   /**

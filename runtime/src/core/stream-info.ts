@@ -2,6 +2,7 @@
 // stats, header formatters and guests' properties.
 import type { BytesSource } from "./bytes-meter.ts";
 import type { ConnectionInfo } from "./connection-info.ts";
+import type { TlsInfo } from "./tls-info.ts";
 
 export const Protocol = { Http10: 10, Http11: 11, Http2: 20 } as const;
 export type Protocol = (typeof Protocol)[keyof typeof Protocol];
@@ -53,6 +54,8 @@ export class StreamInfo {
   upstreamProtocol: number = 0;
   upstreamConnectionId: number = 0;
   upstreamTransportFailureReason: string = "";
+  /** Of the last attempt's connection; null = plain text, or none was there. */
+  upstreamTls: TlsInfo | null = null;
   attemptCount: number = 0;
   /** Bytes on the client's connection; null = no codec counts them. */
   downstreamBytes: BytesSource | null = null;
@@ -108,6 +111,7 @@ export class StreamInfo {
     this.upstreamProtocol = 0;
     this.upstreamConnectionId = 0;
     this.upstreamTransportFailureReason = "";
+    this.upstreamTls = null;
     this.attemptCount = 0;
     this.downstreamBytes = null;
     this.upstreamBytes = null;

@@ -4,6 +4,7 @@ import type { HcmConfig } from "../config/snapshot.ts";
 import type { HeaderMap } from "../core/header-map.ts";
 import type { Random } from "../core/random.ts";
 import { remoteAddressOf, remoteIpOf, remotePortOf } from "../core/stream-info.ts";
+import { tlsInfoForTest } from "../core/tls-info-for-test.ts";
 import {
   connectionFrom,
   defaultConfig,
@@ -38,7 +39,7 @@ function sanitize(
   isTls = false,
 ): Outcome {
   const connection = connectionFrom(peer);
-  connection.isTls = isTls;
+  if (isTls) connection.tls = tlsInfoForTest();
   const info = infoOf(connection);
   joinRequestLines(headers);
   sanitizerOf(changes).sanitize(headers, connection, info);

@@ -139,11 +139,11 @@ export class RequestSanitizer {
       info.forwardedIp = this.#addressFromXff(headers, config.xffNumTrustedHops);
       isInternal = this.#isOnlyAddress && this.#isInternal(info.forwardedIp);
     }
-    if ((headers.seen & PROTO_BIT) === 0) setProto(headers, connection.isTls);
+    if ((headers.seen & PROTO_BIT) === 0) setProto(headers, connection.tls !== null);
     if (config.appendXForwardedPort && (headers.seen & PORT_BIT) === 0) {
       setPort(headers, connection);
     }
-    this.#setScheme(headers, connection.isTls);
+    this.#setScheme(headers, connection.tls !== null);
     const isEdge = config.useRemoteAddress && !isInternal;
     if (isInternal) headers.setLineById(HeaderId.XEnvoyInternal, "true", INTERNAL_LINE);
     else if ((found & Found.Control) !== 0) {
@@ -174,7 +174,7 @@ export class RequestSanitizer {
         headers.setLineById(HeaderId.XForwardedFor, this.#peerXff, this.#peerXffLine);
       } else headers.setById(HeaderId.XForwardedFor, `${value},${this.#peerXff}`);
     }
-    if (hops === 0 || (headers.seen & PROTO_BIT) === 0) setProto(headers, connection.isTls);
+    if (hops === 0 || (headers.seen & PROTO_BIT) === 0) setProto(headers, connection.tls !== null);
     if (config.appendXForwardedPort && (hops === 0 || (headers.seen & PORT_BIT) === 0)) {
       setPort(headers, connection);
     }

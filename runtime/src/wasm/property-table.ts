@@ -284,7 +284,7 @@ const rows: readonly (readonly [string, Getter])[] = [
     "connection.requested_server_name",
     ofConnection((connection) => textValue(connection.requestedServerName)),
   ],
-  ["connection.tls_version", ofConnection((connection) => known(connection.tlsVersion))],
+  ["connection.tls_version", ofConnection((connection) => known(connection.tls?.version ?? ""))],
   [
     "connection.termination_details",
     ofConnection((connection) => known(connection.terminationDetails)),
