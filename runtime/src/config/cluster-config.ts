@@ -1,5 +1,6 @@
 // Clusters and their hosts as the workers get them; part of snapshot.ts. Times are milliseconds.
 import type { Http1CodecOptions } from "../core/http1-options.ts";
+import type { TransportSocketConfig, TransportSocketMatch } from "./tls-config.ts";
 
 export interface AddressConfig {
   readonly kind: "ip" | "pipe";
@@ -45,6 +46,8 @@ export interface ClusterConfig {
   readonly keepAliveIdleSeconds: number;
   readonly healthyPanicThresholdPercent: number;
   readonly bindAddress: AddressConfig | null;
+  /** An endpoint gets the first that it matches; the last one matches all. */
+  readonly transportSockets: readonly TransportSocketConfig[];
   /** The cluster's metadata etc. for guests; serialised envoy.config.core.v3.Metadata. */
   readonly metadata: Uint8Array;
 }
@@ -109,6 +112,7 @@ export interface EndpointConfig {
   /** Default 1. */
   readonly weight: number;
   readonly health: "healthy" | "unhealthy" | "draining" | "timeout" | "degraded";
+  readonly transportSocketMatch: TransportSocketMatch;
 }
 
 /**
@@ -126,6 +130,7 @@ export interface HostConfig {
   readonly weight: number;
   readonly priority: number;
   readonly health: EndpointConfig["health"];
+  readonly transportSocketMatch: TransportSocketMatch;
   readonly region: string;
   readonly zone: string;
   readonly subZone: string;

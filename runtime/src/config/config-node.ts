@@ -219,6 +219,16 @@ export class ConfigNode {
     return nodes;
   }
 
+  /** A map of Structs. */
+  jsonMap(name: string): Map<string, Json> {
+    const values = new Map<string, Json>();
+    for (const [key, value] of this.#entries(name)) {
+      if (!(value instanceof JsonValue)) throw this.#wrongGetter(name);
+      values.set(key, value.json);
+    }
+    return values;
+  }
+
   /** A map of strings or of other scalars, as text. */
   stringMap(name: string): Map<string, string> {
     const texts = new Map<string, string>();

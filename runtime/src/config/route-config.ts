@@ -179,3 +179,8 @@ export interface HeaderAddConfig {
     | "overwrite_if_exists";
   readonly keepEmptyValue: boolean;
 }
+
+export interface CidrConfig {
+  readonly address: string;
+  readonly prefixLength: number;
+}

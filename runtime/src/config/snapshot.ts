@@ -7,8 +7,14 @@ import type { SubstitutionFormatConfig } from "../formatter/format-config.ts";
 import type { AccessLogConfig, AccessLogFilterConfig } from "./access-log-config.ts";
 import type { AddressConfig, ClusterConfig, ConfigSourceConfig } from "./cluster-config.ts";
 import type { OverloadConfig } from "./overload-config.ts";
-import type { HeaderAddConfig, RouteTableConfig, UpgradeConfig } from "./route-config.ts";
+import type {
+  CidrConfig,
+  HeaderAddConfig,
+  RouteTableConfig,
+  UpgradeConfig,
+} from "./route-config.ts";
 import type { TcpProxyConfig } from "./tcp-proxy-config.ts";
+import type { DownstreamTlsConfig, DynamicSecret } from "./tls-config.ts";
 
 export type * from "../formatter/format-config.ts";
 export type * from "./access-log-config.ts";
@@ -16,6 +22,7 @@ export type * from "./cluster-config.ts";
 export type * from "./overload-config.ts";
 export type * from "./route-config.ts";
 export type * from "./tcp-proxy-config.ts";
+export type * from "./tls-config.ts";
 
 export interface Snapshot {
   readonly version: number;
@@ -25,6 +32,8 @@ export interface Snapshot {
   readonly plugins: readonly WasmPluginConfig[];
   /** Those that connection managers name by `rds`. */
   readonly routeTables: readonly DynamicRouteTable[];
+  /** Those that TLS contexts name by key. */
+  readonly secrets: readonly DynamicSecret[];
   readonly node: NodeConfig;
   readonly server: ServerConfig;
   /** Runtime layers, lowest first. */
@@ -131,6 +140,8 @@ export interface FilterChainConfig {
   readonly name: string;
   /** Null = the chain takes what no other one takes. */
   readonly match: FilterChainMatchConfig | null;
+  /** Null = plain text. */
+  readonly tls: DownstreamTlsConfig | null;
   readonly hcm: HcmConfig | null;
   /** Not both; neither = connections are closed. */
   readonly tcpProxy: TcpProxyConfig | null;
@@ -245,11 +256,6 @@ export interface LocalReplyMapperConfig {
   readonly body: string | null;
   readonly bodyFormat: SubstitutionFormatConfig | null;
   readonly headersToAdd: readonly HeaderAddConfig[];
-}
-
-export interface CidrConfig {
-  readonly address: string;
-  readonly prefixLength: number;
 }
 
 // ---- Filters

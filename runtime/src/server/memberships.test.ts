@@ -56,7 +56,13 @@ function textOf({ cluster, hosts }: ClusterMembership): string {
 
 function localities(address: string): ClusterConfig["localities"] {
   const ip = { kind: "ip", address, port: 80, ipv4Compat: false, pipeMode: 0 } as const;
-  const endpoint: EndpointConfig = { address: ip, hostname: "", weight: 1, health: "healthy" };
+  const endpoint: EndpointConfig = {
+    address: ip,
+    hostname: "",
+    weight: 1,
+    health: "healthy",
+    transportSocketMatch: {},
+  };
   const place = { region: "", zone: "", subZone: "", priority: 0, weight: 1 };
   return [{ ...place, endpoints: [endpoint] }];
 }

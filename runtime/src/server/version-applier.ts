@@ -218,6 +218,7 @@ export class VersionApplier {
       listeners,
       clusters,
       routeTables: this.rds.tables(needs),
+      secrets: [],
       node: next.bootstrap.node,
       server: next.bootstrap.server,
       runtime: next.bootstrap.runtime,

@@ -80,6 +80,7 @@ function dnsCluster(
           hostname: "",
           weight: 3,
           health: "healthy",
+          transportSocketMatch: {},
         })),
       },
     ],
@@ -98,6 +99,7 @@ test("each address of a STRICT_DNS name is a host that is called by the name", a
   expect(world.memberships.at(-1)?.hosts[0]).toEqual({
     address: { kind: "ip", address: "10.0.0.1", port: 80, ipv4Compat: false, pipeMode: 0 },
     hostname: "a.example",
+    transportSocketMatch: {},
     weight: 3,
     priority: 1,
     health: "healthy",

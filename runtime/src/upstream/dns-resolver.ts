@@ -376,6 +376,7 @@ function toHost(endpoint: EndpointConfig, locality: LocalityConfig, ip: string |
     weight: endpoint.weight,
     priority: locality.priority,
     health: endpoint.health,
+    transportSocketMatch: endpoint.transportSocketMatch,
     region: locality.region,
     zone: locality.zone,
     subZone: locality.subZone,

@@ -75,6 +75,7 @@ export function clusterConfig(overrides: Partial<ClusterConfig> = {}): ClusterCo
     keepAliveIdleSeconds: 0,
     healthyPanicThresholdPercent: 50,
     bindAddress: null,
+    transportSockets: [{ name: "", match: {}, socket: { kind: "raw_buffer" } }],
     metadata: new Uint8Array(0),
     ...overrides,
   };
@@ -94,6 +95,7 @@ export function hostConfig(port: number, overrides: Partial<HostConfig> = {}): H
     weight: 1,
     priority: 0,
     health: "healthy",
+    transportSocketMatch: {},
     region: "",
     zone: "",
     subZone: "",

@@ -6,6 +6,7 @@ import type {
   AccessLogConfig,
   ClusterConfig,
   DynamicRouteTable,
+  DynamicSecret,
   FilterChainConfig,
   ListenerConfig,
   NodeConfig,
@@ -32,6 +33,7 @@ export interface SnapshotParts {
   readonly listeners: readonly ListenerResource[];
   readonly clusters: readonly ClusterResource[];
   readonly routeTables: readonly DynamicRouteTable[];
+  readonly secrets: readonly DynamicSecret[];
   readonly node: NodeConfig;
   readonly server: ServerConfig;
   readonly runtime: Snapshot["runtime"];
@@ -62,6 +64,7 @@ export function assembleSnapshot(parts: SnapshotParts): Snapshot {
     })),
     plugins,
     routeTables: parts.routeTables,
+    secrets: parts.secrets,
     node: parts.node,
     server: parts.server,
     runtime: parts.runtime,

@@ -90,6 +90,7 @@ test("gives a cluster of which little is said Envoy's defaults", async () => {
     keepAliveIdleSeconds: 0,
     healthyPanicThresholdPercent: 50,
     bindAddress: null,
+    transportSockets: [{ name: "", match: {}, socket: { kind: "raw_buffer" } }],
     metadata: new Uint8Array(0),
   });
 });
@@ -419,7 +420,15 @@ describe("endpoints", () => {
                 health_status: "draining",
                 load_balancing_weight: 4,
               },
-              { endpoint: { address: { pipe: { path: "/run/x" } } } },
+              {
+                endpoint: { address: { pipe: { path: "/run/x" } } },
+                metadata: {
+                  filter_metadata: {
+                    "envoy.transport_socket_match": { id: "a", tags: { y: [true], x: 1 } },
+                    "envoy.lb": { id: "b" },
+                  },
+                },
+              },
             ],
           },
         ],
@@ -438,12 +447,14 @@ describe("endpoints", () => {
             hostname: "h",
             weight: 4,
             health: "draining",
+            transportSocketMatch: {},
           },
           {
             address: { kind: "pipe", address: "/run/x", port: 0, ipv4Compat: false, pipeMode: 0 },
             hostname: "",
             weight: 1,
             health: "healthy",
+            transportSocketMatch: { id: '"a"', tags: '{"x":1,"y":[true]}' },
           },
         ],
       },

@@ -43,6 +43,7 @@ export function readCluster(t: Translation, node: ConfigNode): ClusterConfig {
     keepAliveIdleSeconds: readKeepAlive(node),
     healthyPanicThresholdPercent: readCommonLb(node),
     bindAddress: readBind(t, node),
+    transportSockets: [{ name: "", match: {}, socket: { kind: "raw_buffer" } }],
     metadata: readMetadata(node),
   };
 }

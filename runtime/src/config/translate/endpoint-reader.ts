@@ -2,6 +2,7 @@
 import type { ConfigNode } from "../config-node.ts";
 import type { ClusterConfig, EndpointConfig, LocalityConfig } from "../snapshot.ts";
 import { readAddress } from "./address-reader.ts";
+import { readSocketMatch } from "./socket-match.ts";
 import type { Translation } from "./translation.ts";
 
 const healthByName: Readonly<Record<string, EndpointConfig["health"]>> = {
@@ -69,7 +70,6 @@ function readEndpoint(
   node: ConfigNode,
   discovery: ClusterConfig["discovery"],
 ): EndpointConfig | null {
-  node.accept("metadata", "nothing reads it");
   const weight = node.uint("load_balancing_weight", 1);
   const health = healthByName[node.enum("health_status")] ?? "healthy";
   const endpoint = node.node("endpoint");
@@ -87,5 +87,6 @@ function readEndpoint(
   }
   const isAddress = discovery === "static" || discovery === "eds";
   const address = readAddress(t, addressNode, isAddress ? "ip" : "name");
-  return address === null ? null : { address, hostname, weight, health };
+  const transportSocketMatch = readSocketMatch(node);
+  return address === null ? null : { address, hostname, weight, health, transportSocketMatch };
 }

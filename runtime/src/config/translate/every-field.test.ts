@@ -559,7 +559,9 @@ const messageValues: Readonly<Record<string, unknown>> = {
   [`${CONFIG}.core.v3.TcpKeepalive`]: { keepalive_time: 7 },
   [`${CONFIG}.core.v3.Locality`]: { zone: "z" },
   [`${CONFIG}.core.v3.TransportSocket`]: { name: "z", typed_config: type(TLS) },
-  [`${CONFIG}.core.v3.Metadata`]: { filter_metadata: { a: { b: 1 } } },
+  [`${CONFIG}.core.v3.Metadata`]: {
+    filter_metadata: { "envoy.transport_socket_match": { b: 1 } },
+  },
   [`${CONFIG}.core.v3.Node`]: { id: "z" },
   [`${CONFIG}.core.v3.CidrRange`]: { address_prefix: "10.7.0.0", prefix_len: 16 },
   [`${CONFIG}.core.v3.DataSource`]: { inline_string: "z" },

@@ -207,7 +207,7 @@ test("takes a default filter chain alone, and chains without filters", async () 
     listener: { filter_chains: [], default_filter_chain: chain },
   });
   expect(listener.filterChains).toEqual([]);
-  const expected = { name: "d", match: null, hcm: null, tcpProxy: null };
+  const expected = { name: "d", match: null, tls: null, hcm: null, tcpProxy: null };
   expect(listener.defaultFilterChain).toEqual(expected);
 });
 
@@ -481,7 +481,7 @@ test("closes connections of a chain whose network filter it was told to ignore",
   const echo = type(ECHO);
   const config = boot({ chain: { filters: [{ name: "t", typed_config: echo }] } });
   const { snapshot } = await translate(config, ignoring);
-  const expected = { name: "", match: null, hcm: null, tcpProxy: null };
+  const expected = { name: "", match: null, tls: null, hcm: null, tcpProxy: null };
   expect(snapshot.listeners[0]?.filterChains).toEqual([expected]);
 });
 

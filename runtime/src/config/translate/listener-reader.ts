@@ -145,7 +145,7 @@ function readFilterChain(
   }
   const filter = filters[0];
   const read = filter === undefined ? noFilter : readNetworkFilter(t, filter, clusters);
-  return { name, match, ...read };
+  return { name, match, tls: null, ...read };
 }
 
 type ChainFilter = Pick<FilterChainConfig, "hcm" | "tcpProxy">;

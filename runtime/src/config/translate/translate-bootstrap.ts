@@ -103,6 +103,7 @@ export function translateBootstrap(
       listeners,
       clusters,
       routeTables: [],
+      secrets: [],
       node,
       server,
       runtime,
