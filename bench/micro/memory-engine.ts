@@ -65,7 +65,11 @@ export class MemoryIo implements IoHandle {
 
 export class MemoryEngine implements NetworkEngine {
   readonly name = "memory";
-  readonly capabilities: EngineCapabilities = { reusePort: true, abstractUnixSockets: true };
+  readonly capabilities: EngineCapabilities = {
+    reusePort: true,
+    abstractUnixSockets: true,
+    tls: false,
+  };
   readonly #clock: Clock;
   #listener: ListenEvents | null = null;
   /** Connections to the upstream, in order. */
@@ -89,6 +93,10 @@ export class MemoryEngine implements NetworkEngine {
     this.connected.push(io);
     queueMicrotask(() => events.onConnect());
     return io;
+  }
+
+  startTls(): never {
+    throw new Error("bytes in memory need no TLS");
   }
 
   accept(): MemoryIo {

@@ -80,6 +80,7 @@ function capabilities(): EngineCapabilities {
   return {
     reusePort: reusePortPlatforms.has(process.platform),
     abstractUnixSockets: process.platform === "linux",
+    tls: false,
   };
 }
 
@@ -101,6 +102,10 @@ class HandleEngine implements NodeEngine {
 
   connect(address: SocketAddress, options: ConnectOptions, events: IoEvents): IoHandle {
     return connectHandle(this.#rung, address, options, events);
+  }
+
+  startTls(): never {
+    throw new Error(`${this.name} carries no TLS`);
   }
 
   runTurn(callback: () => void): void {
@@ -129,6 +134,10 @@ class SocketEngine implements NodeEngine {
 
   connect(address: SocketAddress, options: ConnectOptions, events: IoEvents): IoHandle {
     return this.#connect(this.coreForTest, address, options, events);
+  }
+
+  startTls(): never {
+    throw new Error(`${this.name} carries no TLS`);
   }
 
   runTurn(callback: () => void): void {

@@ -20,7 +20,11 @@ import type { SimSocket } from "./sim-socket.ts";
 
 export class SimEngine implements NetworkEngine {
   readonly name: string = "simulated";
-  readonly capabilities: EngineCapabilities = { reusePort: true, abstractUnixSockets: true };
+  readonly capabilities: EngineCapabilities = {
+    reusePort: true,
+    abstractUnixSockets: true,
+    tls: false,
+  };
   readonly core: SimCore;
   readonly #network: SimNetwork;
   readonly #profile: FaultProfile;
@@ -44,6 +48,10 @@ export class SimEngine implements NetworkEngine {
       io.connected(socket, code),
     );
     return io;
+  }
+
+  startTls(): never {
+    throw new Error("the simulated network carries no TLS");
   }
 
   runTurn(callback: () => void): void {

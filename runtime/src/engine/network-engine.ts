@@ -2,6 +2,7 @@
 // Implementations live in engine-*/; only server/ names one. See RATIONALE.md, "Why an engine
 // contract?".
 import type { Duplex } from "node:stream";
+import type { TlsEvents, TlsStart } from "./tls.ts";
 
 /** An IP address with a port, or the path of a unix socket (abstract ones begin with "@"). */
 export interface SocketAddress {
@@ -133,6 +134,7 @@ export interface IoHandle {
 export interface EngineCapabilities {
   readonly reusePort: boolean;
   readonly abstractUnixSockets: boolean;
+  readonly tls: boolean;
 }
 
 export interface NetworkEngine {
@@ -142,6 +144,13 @@ export interface NetworkEngine {
   listen(address: SocketAddress, options: ListenOptions, events: ListenEvents): ListenHandle;
   /** Never calls `events` before it returned. */
   connect(address: SocketAddress, options: ConnectOptions, events: IoEvents): IoHandle;
+  /**
+   * Starts TLS on a connection that stands; `io` is dead afterwards and brings no event. What was
+   * put back by unread() is read first. Never calls `events` before it returned. What is written
+   * before onSecured leaves after the handshake; shutdownWrite() and close() send close_notify
+   * before FIN, and the peer's close_notify is onEnd. Throws where the engine cannot do it.
+   */
+  startTls(io: IoHandle, start: TlsStart, events: TlsEvents): IoHandle;
   /**
    * Runs `callback` as a turn: what it writes leaves together at the end. For timers and messages.
    */

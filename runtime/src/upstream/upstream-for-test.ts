@@ -189,7 +189,7 @@ export class FakeIo implements IoHandle {
 
 export class FakeEngine implements NetworkEngine {
   readonly name = "fake";
-  readonly capabilities = { reusePort: false, abstractUnixSockets: false };
+  readonly capabilities = { reusePort: false, abstractUnixSockets: false, tls: false };
   readonly ios: FakeIo[] = [];
 
   listen(): ListenHandle {
@@ -199,6 +199,9 @@ export class FakeEngine implements NetworkEngine {
     const io = new FakeIo(address, options, events);
     this.ios.push(io);
     return io;
+  }
+  startTls(): never {
+    throw new Error("not here");
   }
   runTurn(callback: () => void): void {
     callback();
