@@ -74,11 +74,11 @@ function echoAndAddressCases(engine: NetworkEngine): void {
     for (const io of [client.io, server.io, side.io]) {
       io.setNoDelay(false);
       io.setNoDelay(true);
-      io.setKeepAlive(30);
-      io.setKeepAlive(0);
+      io.setKeepAlive({ idleSeconds: 30, intervalSeconds: 5, probes: 3 });
+      io.setKeepAlive(null);
       io.reset();
       io.setNoDelay(true);
-      io.setKeepAlive(30);
+      io.setKeepAlive({ idleSeconds: 30, intervalSeconds: 5, probes: 3 });
     }
     await settle(engine);
     expect(side.events.log).toEqual([]);
@@ -360,15 +360,23 @@ function connectFailureCases(engine: NetworkEngine): void {
     const listening = await listen(engine);
     const bindTo = (address: string) => ({
       bindAddress: { address, port: 0, family: "ipv4" } as const,
-      keepAliveIdleSeconds: 15,
+      keepAlive: { idleSeconds: 15, intervalSeconds: 5, probes: 3 },
     });
     const client = connect(engine, listening.handle.localAddress, bindTo("127.0.0.2"));
     await listening.events.until(() => listening.events.accepted.length === 1);
     expect(listening.events.accepted[0]?.io.remoteAddress.address).toBe("127.0.0.2");
     const lost = connect(engine, listening.handle.localAddress, bindTo("192.0.2.77"));
     await lost.events.until(() => lost.events.isClosed);
-    expect(lost.events.reason).toBe(CloseReason.ConnectFailed);
+    expect(lost.events.reason).toBe(CloseReason.BindFailed);
     expect(lost.events.code).toBe("EADDRNOTAVAIL");
+    const other = { address: "::1", port: 0, family: "ipv6" } as const;
+    const mixed = connect(engine, listening.handle.localAddress, {
+      bindAddress: other,
+      keepAlive: null,
+    });
+    await mixed.events.until(() => mixed.events.isClosed);
+    expect(mixed.events.reason).toBe(CloseReason.BindFailed);
+    expect(mixed.events.code).toBe("EINVAL");
     client.io.reset();
     listening.events.accepted[0]?.io.reset();
     listening.handle.close();

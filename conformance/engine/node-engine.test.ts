@@ -1,6 +1,6 @@
 // Every rung of the Node engine against the cases of all engines, and what only rungs have.
 import { execFileSync } from "node:child_process";
-import { writeSync } from "node:fs";
+import { readFileSync, writeSync } from "node:fs";
 import net from "node:net";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
@@ -39,6 +39,7 @@ describe.each(rungs)("rung %s", (rung) => {
   listenCases(engine, openConnections, true);
   detachCases(engine, openConnections);
   plainClientCases(engine);
+  keepAliveCase(engine);
   manyCases(engine, openConnections);
   threadCases(engine, rung);
 });
@@ -46,6 +47,38 @@ describe.each(rungs)("rung %s", (rung) => {
 describe.each(["handle", "socket-handle"] as const)("rung %s, writes through handles", (rung) => {
   handleCases(createNodeEngine({ clock: new Clock(), rung }));
 });
+
+/** /proc/net/tcp tells which timer a connection has (2 = keep-alive) and when it is due. */
+function keepAliveTimer(port: number): number | null {
+  const local = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+  for (const line of readFileSync("/proc/net/tcp", "latin1").split("\n")) {
+    const fields = line.trim().split(/\s+/);
+    const [kind, ticks] = (fields[5] ?? "").split(":");
+    if (fields[1]?.endsWith(local) !== true || fields[3] !== "01") continue;
+    return kind === "02" ? Number.parseInt(ticks ?? "", 16) / 100 : null;
+  }
+  return null;
+}
+
+function keepAliveCase(engine: NodeEngine): void {
+  test.runIf(process.platform === "linux")("keep-alive reaches the kernel", async () => {
+    const listening = await listen(engine, anyPort);
+    const keepAlive = { idleSeconds: 1000, intervalSeconds: 5, probes: 3 };
+    const address = listening.handle.localAddress;
+    const client = connect(engine, address, { bindAddress: null, keepAlive });
+    await listening.events.until(() => listening.events.accepted.length === 1);
+    await client.events.until(() => client.events.log.includes("connect"));
+    const { port } = client.io.localAddress;
+    expect(keepAliveTimer(port)).toBeGreaterThan(900);
+    client.io.setKeepAlive({ ...keepAlive, idleSeconds: 500 });
+    expect(keepAliveTimer(port)).toBeLessThanOrEqual(500);
+    client.io.setKeepAlive(null);
+    expect(keepAliveTimer(port)).toBe(null);
+    client.io.reset();
+    listening.events.accepted[0]?.io.reset();
+    listening.handle.close();
+  });
+}
 
 function plainClientCases(engine: NodeEngine): void {
   test("a plain client that resets is reported as RemoteReset", async () => {

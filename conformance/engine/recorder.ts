@@ -20,7 +20,7 @@ export const listenOptions: ListenOptions = {
   mode: 0,
 };
 
-export const connectOptions: ConnectOptions = { bindAddress: null, keepAliveIdleSeconds: 0 };
+export const connectOptions: ConnectOptions = { bindAddress: null, keepAlive: null };
 
 /** Wakes waiters after each event. */
 class Waiting {

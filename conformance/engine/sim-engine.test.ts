@@ -121,7 +121,7 @@ describe("determinism", () => {
     for (let i = 0; i < 20; i += 1) {
       const io = engine.connect(
         address,
-        { bindAddress: null, keepAliveIdleSeconds: 0 },
+        { bindAddress: null, keepAlive: null },
         { ...quiet, onRead() {} },
       );
       io.writeText("x".repeat(10_000));

@@ -167,7 +167,7 @@ async function startProxy(upstreamPort: number): Promise<{ port: number; stats: 
       trafficDirection: "unspecified",
       drainType: "default",
       accessLogs: [],
-      keepAliveIdleSeconds: 0,
+      keepAlive: null,
       ignoresGlobalConnectionLimit: false,
       bypassesOverloadManager: false,
       sharedIndex: 0,

@@ -11,6 +11,16 @@ export interface AddressConfig {
   readonly pipeMode: number;
 }
 
+/** TCP keep-alive of connections. */
+export interface TcpKeepAliveConfig {
+  /** Before the first probe, default 7200. */
+  readonly idleSeconds: number;
+  /** Between probes, default 75. */
+  readonly intervalSeconds: number;
+  /** Unanswered ones after which a connection is dead, default 9. */
+  readonly probes: number;
+}
+
 export interface ClusterConfig {
   readonly name: string;
   readonly where: string;
@@ -43,7 +53,8 @@ export interface ClusterConfig {
   /** Index of its cells in the shared circuit-breaker memory; -1 until server sets it. */
   readonly sharedIndex: number;
   readonly localities: readonly LocalityConfig[];
-  readonly keepAliveIdleSeconds: number;
+  /** Null = off. */
+  readonly keepAlive: TcpKeepAliveConfig | null;
   readonly healthyPanicThresholdPercent: number;
   readonly bindAddress: AddressConfig | null;
   /** An endpoint gets the first that it matches; the last one matches all. */

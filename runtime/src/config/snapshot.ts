@@ -5,7 +5,12 @@ import type { Http1CodecOptions } from "../core/http1-options.ts";
 import type { RuntimeLayer } from "../core/runtime.ts";
 import type { SubstitutionFormatConfig } from "../formatter/format-config.ts";
 import type { AccessLogConfig, AccessLogFilterConfig } from "./access-log-config.ts";
-import type { AddressConfig, ClusterConfig, ConfigSourceConfig } from "./cluster-config.ts";
+import type {
+  AddressConfig,
+  ClusterConfig,
+  ConfigSourceConfig,
+  TcpKeepAliveConfig,
+} from "./cluster-config.ts";
 import type { OverloadConfig } from "./overload-config.ts";
 import type {
   CidrConfig,
@@ -102,8 +107,8 @@ export interface ListenerConfig {
   readonly trafficDirection: "unspecified" | "inbound" | "outbound";
   readonly drainType: "default" | "modify_only";
   readonly accessLogs: readonly AccessLogConfig[];
-  /** TCP keep-alive idle seconds; 0 = off. */
-  readonly keepAliveIdleSeconds: number;
+  /** Null = off. */
+  readonly keepAlive: TcpKeepAliveConfig | null;
   /** Its connections neither count for the limit of all listeners, nor are held up by it. */
   readonly ignoresGlobalConnectionLimit: boolean;
   /** Accepts whatever the overload manager says. */

@@ -1,7 +1,13 @@
 // Rung 1: a connection on a bare TCP or pipe handle. Made by node-engine.ts and handle-listener.ts.
 import type { Duplex } from "node:stream";
 import { getSystemErrorName } from "node:util";
-import type { ConnectOptions, IoEvents, SocketAddress } from "../engine/network-engine.ts";
+import type {
+  ConnectOptions,
+  IoEvents,
+  SocketAddress,
+  TcpKeepAlive,
+} from "../engine/network-engine.ts";
+import { CloseReason } from "../engine/network-engine.ts";
 import { askHandle, kernelPath } from "./addresses.ts";
 import { newDetachedSocket } from "./detached-socket.ts";
 import type { EngineCore } from "./engine-core.ts";
@@ -114,8 +120,8 @@ export class HandleIo extends NodeIo implements HandleWriter, HandleOwner {
     if (this.state !== IoState.Dead) this.handle.setNoDelay?.(enabled);
   }
 
-  override setKeepAlive(idleSeconds: number): void {
-    if (this.state !== IoState.Dead) this.handle.setKeepAlive?.(idleSeconds > 0, idleSeconds);
+  override setKeepAlive(keepAlive: TcpKeepAlive | null): void {
+    if (this.state !== IoState.Dead) setHandleKeepAlive(this.handle, keepAlive);
   }
 
   handleRead(result: number): void {
@@ -157,29 +163,46 @@ export function connectHandle(
   request.oncomplete = onConnected;
   const status = isUnix
     ? (handle as PipeHandle).connect(request, kernelPath(address.address))
-    : startTcp(handle as TcpHandle, request, address, options);
+    : startTcp(io, request, address, options);
   if (typeof status === "number" && status < 0) io.failLater(status);
   return io;
 }
 
+function setHandleKeepAlive(handle: StreamHandle, keepAlive: TcpKeepAlive | null): void {
+  if (keepAlive === null) {
+    handle.setKeepAlive?.(false, 0);
+    return;
+  }
+  const { idleSeconds, intervalSeconds, probes } = keepAlive;
+  handle.setKeepAlive?.(true, idleSeconds, intervalSeconds, probes);
+}
+
 function startTcp(
-  handle: TcpHandle,
+  io: HandleIo,
   request: ConnectRequest,
   address: SocketAddress,
   options: ConnectOptions,
 ): number {
-  const { bindAddress, keepAliveIdleSeconds } = options;
-  if (keepAliveIdleSeconds > 0) handle.setKeepAlive?.(true, keepAliveIdleSeconds);
+  const handle = io.handle as TcpHandle;
+  const { bindAddress, keepAlive } = options;
   if (bindAddress !== null && bindAddress.family !== "unix") {
+    // By the family of the destination: one of the other family is refused as the kernel does.
     const status =
-      bindAddress.family === "ipv6"
+      address.family === "ipv6"
         ? handle.bind6(bindAddress.address, bindAddress.port, 0)
         : handle.bind(bindAddress.address, bindAddress.port, 0);
-    if (status < 0) return status;
+    if (status < 0) {
+      io.connectFailure = CloseReason.BindFailed;
+      return status;
+    }
   }
-  return address.family === "ipv6"
-    ? handle.connect6(request, address.address, address.port)
-    : handle.connect(request, address.address, address.port);
+  const status =
+    address.family === "ipv6"
+      ? handle.connect6(request, address.address, address.port)
+      : handle.connect(request, address.address, address.port);
+  // Only now is there a socket: libuv forgets the numbers that it is told before.
+  if (status >= 0 && keepAlive !== null) setHandleKeepAlive(handle, keepAlive);
+  return status;
 }
 
 function onConnected(this: ConnectRequest, status: number): void {

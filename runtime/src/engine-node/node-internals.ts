@@ -62,7 +62,12 @@ export interface StreamHandle {
   /** The rest exists on TCP handles only. */
   reset?(): number;
   setNoDelay?(enabled: boolean): number;
-  setKeepAlive?(enabled: boolean, idleSeconds: number): number;
+  setKeepAlive?(
+    enabled: boolean,
+    idleSeconds: number,
+    intervalSeconds?: number,
+    probes?: number,
+  ): number;
   getsockname?(slot: AddressSlot): number;
   getpeername?(slot: AddressSlot): number;
 }

@@ -4,7 +4,7 @@ import type { Duplex } from "node:stream";
 import { getSystemErrorName } from "node:util";
 import { assert } from "../core/assert.ts";
 import { latin1 } from "../core/latin1.ts";
-import type { IoEvents, IoHandle, SocketAddress } from "../engine/network-engine.ts";
+import type { IoEvents, IoHandle, SocketAddress, TcpKeepAlive } from "../engine/network-engine.ts";
 import { CloseReason } from "../engine/network-engine.ts";
 import type { EngineCore, Gatherer } from "./engine-core.ts";
 
@@ -72,6 +72,8 @@ export abstract class NodeIo implements IoHandle, Gatherer {
   /** The peer's FIN came while bytes that were put back, or readDisable(), held it up. */
   isEndDue: boolean = false;
   failure: string = "";
+  /** ConnectFailed or BindFailed: what it is when connecting fails. */
+  connectFailure: CloseReason = CloseReason.ConnectFailed;
   local: SocketAddress | null = null;
   remote: SocketAddress | null = null;
 
@@ -99,7 +101,7 @@ export abstract class NodeIo implements IoHandle, Gatherer {
   abstract askLocalAddress(): SocketAddress;
   abstract askRemoteAddress(): SocketAddress;
   abstract setNoDelay(enabled: boolean): void;
-  abstract setKeepAlive(idleSeconds: number): void;
+  abstract setKeepAlive(keepAlive: TcpKeepAlive | null): void;
 
   get localAddress(): SocketAddress {
     return (this.local ??= this.askLocalAddress());
@@ -227,7 +229,7 @@ export abstract class NodeIo implements IoHandle, Gatherer {
     }
     if (this.state !== IoState.Connecting) return;
     if (code !== "") {
-      this.finish(CloseReason.ConnectFailed, code);
+      this.finish(this.connectFailure, code);
       return;
     }
     this.state = IoState.Open;
@@ -322,7 +324,7 @@ export abstract class NodeIo implements IoHandle, Gatherer {
   deliverFailure(): void {
     if (this.state === IoState.Draining) this.#die(false);
     else if (this.state === IoState.Connecting) {
-      this.finish(CloseReason.ConnectFailed, this.failure);
+      this.finish(this.connectFailure, this.failure);
     } else if (this.state === IoState.Failing) {
       this.finish(CloseReason.RemoteReset, this.failure);
     }

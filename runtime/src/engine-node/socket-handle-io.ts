@@ -13,7 +13,7 @@ import {
   takeHandle,
 } from "./node-internals.ts";
 import { IoState } from "./node-io.ts";
-import { connectOptions, ReadStyle, SocketIo } from "./socket-io.ts";
+import { ReadStyle, SocketIo, startSocket } from "./socket-io.ts";
 
 export class SocketHandleIo extends SocketIo implements HandleWriter, HandleOwner {
   fd: number = -1;
@@ -94,7 +94,7 @@ export function connectSocketHandle(
 ): SocketHandleIo {
   const io = new SocketHandleIo(core, address.family === "unix", IoState.Connecting, events);
   io.remote = address;
-  io.attach(net.connect(connectOptions(io, address, options)));
+  io.attach(startSocket(io, address, options));
   return io;
 }
 

@@ -1,7 +1,12 @@
 // Rung 3: a connection on a net.Socket, by its public interface only. Rung 2 builds on it.
 import net from "node:net";
 import type { Duplex } from "node:stream";
-import type { ConnectOptions, IoEvents, SocketAddress } from "../engine/network-engine.ts";
+import type {
+  ConnectOptions,
+  IoEvents,
+  SocketAddress,
+  TcpKeepAlive,
+} from "../engine/network-engine.ts";
 import { CloseReason } from "../engine/network-engine.ts";
 import { ipAddress, kernelPath, noAddress, unixAddress } from "./addresses.ts";
 import type { EngineCore } from "./engine-core.ts";
@@ -147,8 +152,8 @@ export class SocketIo extends NodeIo {
     if (!this.isUnix) this.socket.setNoDelay(enabled);
   }
 
-  override setKeepAlive(idleSeconds: number): void {
-    if (!this.isUnix) this.socket.setKeepAlive(idleSeconds > 0, idleSeconds * 1000);
+  override setKeepAlive(keepAlive: TcpKeepAlive | null): void {
+    if (!this.isUnix) setSocketKeepAlive(this.socket, keepAlive);
   }
 
   /** The socket is somebody else's from here on. */
@@ -195,11 +200,12 @@ export class SocketIo extends NodeIo {
   #failed(error: Error): void {
     const code: unknown = Reflect.get(error, "code");
     this.#closeCode = typeof code === "string" ? code : "EIO";
+    if (Reflect.get(error, "syscall") === "bind") this.connectFailure = CloseReason.BindFailed;
   }
 
   #closed(): void {
     if (this.state === IoState.Connecting) {
-      this.finish(CloseReason.ConnectFailed, this.#closeCode);
+      this.finish(this.connectFailure, this.#closeCode);
     } else if (this.#closeCode === "" && this.isReadEnded) {
       this.finish(CloseReason.RemoteClose, "");
     } else {
@@ -208,23 +214,50 @@ export class SocketIo extends NodeIo {
   }
 }
 
+/** Milliseconds of a second: net.Socket takes those, and hands seconds to the kernel. */
+const secondMs = 1000;
+
+/** Newer arguments of setKeepAlive than its types know. */
+interface KeepsAlive {
+  setKeepAlive(enabled: boolean, idleMs: number, intervalMs: number, probes: number): void;
+}
+
+function setSocketKeepAlive(socket: net.Socket, keepAlive: TcpKeepAlive | null): void {
+  if (keepAlive === null) {
+    socket.setKeepAlive(false);
+    return;
+  }
+  const { idleSeconds, intervalSeconds, probes } = keepAlive;
+  const keeping = socket as unknown as KeepsAlive;
+  keeping.setKeepAlive(true, idleSeconds * secondMs, intervalSeconds * secondMs, probes);
+}
+
+/** A socket that connects. */
+export function startSocket(
+  io: SocketIo,
+  address: SocketAddress,
+  options: ConnectOptions,
+): net.Socket {
+  const socket = net.connect(connectOptions(io, address, options));
+  if (options.keepAlive !== null && !io.isUnix) setSocketKeepAlive(socket, options.keepAlive);
+  return socket;
+}
+
 /** Options for net.connect; throws later when an address is none, which config has checked. */
-export function connectOptions(
+function connectOptions(
   io: SocketIo,
   address: SocketAddress,
   options: ConnectOptions,
 ): net.NetConnectOpts {
   const common = { allowHalfOpen: true, onread: io.onreadOption() };
   if (address.family === "unix") return { ...common, path: kernelPath(address.address) };
-  const { bindAddress, keepAliveIdleSeconds } = options;
+  const { bindAddress } = options;
   const hasBind = bindAddress !== null && bindAddress.family !== "unix";
   return {
     ...common,
     host: address.address,
     port: address.port,
     noDelay: true,
-    keepAlive: keepAliveIdleSeconds > 0,
-    keepAliveInitialDelay: keepAliveIdleSeconds * 1000,
     ...(hasBind ? { localAddress: bindAddress.address } : {}),
     ...(hasBind && bindAddress.port > 0 ? { localPort: bindAddress.port } : {}),
   };
@@ -240,6 +273,6 @@ export function connectSocket(
   const isUnix = address.family === "unix";
   const io = new SocketIo(core, isUnix, ReadStyle.Onread, IoState.Connecting, events);
   io.remote = address;
-  io.attach(net.connect(connectOptions(io, address, options)));
+  io.attach(startSocket(io, address, options));
   return io;
 }

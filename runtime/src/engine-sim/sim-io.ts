@@ -18,6 +18,9 @@ const gatherBytes = 16_384;
 const State = { Connecting: 0, Open: 1, Failing: 2, Draining: 3, Dead: 4 } as const;
 type State = (typeof State)[keyof typeof State];
 
+/** Of a connect: its source address is no good. */
+const bindCodes: ReadonlySet<string> = new Set(["EADDRNOTAVAIL", "EINVAL"]);
+
 const nowhere: SocketAddress = { address: "", port: 0, family: "ipv4" };
 
 /** Stands in until setEvents() or onAccept gave a receiver. */
@@ -203,7 +206,11 @@ export class SimIo implements IoHandle, SocketOwner, Gatherer {
     }
     if (socket === null) {
       if (this.#state === State.Draining) this.#die(false);
-      else this.#finish(CloseReason.ConnectFailed, code);
+      else
+        this.#finish(
+          bindCodes.has(code) ? CloseReason.BindFailed : CloseReason.ConnectFailed,
+          code,
+        );
       return;
     }
     this.#socket = socket;

@@ -92,7 +92,8 @@ export class SimNetwork {
       this.loop.after(delayMs, code, id, () => done(null, code));
     };
     const roundTripMs = inRange(dice, profile.latencyMs) * 2;
-    if (bindAddress !== null && !isLocal(bindAddress.address)) fail("EADDRNOTAVAIL", 0);
+    const unbindable = bindProblem(address, bindAddress);
+    if (unbindable !== "") fail(unbindable, 0);
     else if (address.family !== "unix" && !isLocal(address.address)) fail("ENETUNREACH", 0);
     else if (dice.chance(profile.unreachableChance)) {
       this.counts.unreachable += 1;
@@ -174,6 +175,13 @@ export class SimNetwork {
 
 function keyOf({ address, port, family }: SocketAddress): string {
   return family === "unix" ? address : `${address}|${port}`;
+}
+
+/** Why the source address cannot be had; "" = it can. */
+function bindProblem(address: SocketAddress, bindAddress: SocketAddress | null): string {
+  if (bindAddress === null || address.family === "unix") return "";
+  if (bindAddress.family !== address.family) return "EINVAL";
+  return isLocal(bindAddress.address) ? "" : "EADDRNOTAVAIL";
 }
 
 function isLocal(address: string): boolean {

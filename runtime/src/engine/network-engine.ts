@@ -49,11 +49,21 @@ export interface ListenEvents {
   onError(code: string): void;
 }
 
+/** TCP keep-alive. Each number is at least 1. */
+export interface TcpKeepAlive {
+  /** Before the first probe. */
+  readonly idleSeconds: number;
+  /** Between probes. */
+  readonly intervalSeconds: number;
+  /** Unanswered ones after which the connection is dead. */
+  readonly probes: number;
+}
+
 export interface ConnectOptions {
   /** Source address to bind, or null. */
   readonly bindAddress: SocketAddress | null;
-  /** TCP keep-alive: idle seconds before the first probe; 0 = off. */
-  readonly keepAliveIdleSeconds: number;
+  /** Null = off. */
+  readonly keepAlive: TcpKeepAlive | null;
 }
 
 export const CloseReason = {
@@ -65,6 +75,8 @@ export const CloseReason = {
   ConnectFailed: 2,
   /** We closed it. Never delivered to the receiver that called close() or reset(). */
   LocalClose: 3,
+  /** The source address could not be bound; nothing was sent. */
+  BindFailed: 4,
 } as const;
 export type CloseReason = (typeof CloseReason)[keyof typeof CloseReason];
 
@@ -120,7 +132,8 @@ export interface IoHandle {
   /** Closes at once and drops what was not sent. TCP sends RST. No event follows. */
   reset(): void;
   setNoDelay(enabled: boolean): void;
-  setKeepAlive(idleSeconds: number): void;
+  /** Null = off. */
+  setKeepAlive(keepAlive: TcpKeepAlive | null): void;
   /** Puts bytes back in front of what will be read next; they come with the next turn's onRead. */
   unread(bytes: Buffer): void;
   /**

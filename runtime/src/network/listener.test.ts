@@ -91,7 +91,7 @@ function config(more: Partial<ListenerConfig> = {}): ListenerConfig {
     trafficDirection: "unspecified",
     drainType: "default",
     accessLogs: [],
-    keepAliveIdleSeconds: 0,
+    keepAlive: null,
     ignoresGlobalConnectionLimit: false,
     bypassesOverloadManager: false,
     sharedIndex: 0,

@@ -323,7 +323,7 @@ export class Listener implements AcceptedSocketOwner {
       admission.release();
       return null;
     }
-    if (this.config.keepAliveIdleSeconds > 0) io.setKeepAlive(this.config.keepAliveIdleSeconds);
+    if (this.config.keepAlive !== null) io.setKeepAlive(this.config.keepAlive);
     info.listenerName = this.config.name;
     info.filterChainName = group.chainName;
     const connection = new Connection(info, io, group, timers, this.#nowMs);

@@ -72,7 +72,7 @@ export function clusterConfig(overrides: Partial<ClusterConfig> = {}): ClusterCo
     circuitBreakers: [breaker, breaker],
     sharedIndex: 0,
     localities: [],
-    keepAliveIdleSeconds: 0,
+    keepAlive: null,
     healthyPanicThresholdPercent: 50,
     bindAddress: null,
     transportSockets: [{ name: "", match: {}, socket: { kind: "raw_buffer" } }],

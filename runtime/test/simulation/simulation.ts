@@ -26,7 +26,7 @@ import { RunPlan } from "./plan.ts";
 import { type ClientPlan, SimClient } from "./sim-client.ts";
 import { SimUpstream } from "./sim-upstream.ts";
 
-const connectOptions = { bindAddress: null, keepAliveIdleSeconds: 0 };
+const connectOptions = { bindAddress: null, keepAlive: null };
 /** Virtual time in which every client must have come to its end; a byte at a time takes long. */
 const runMsMax = 6 * 3_600_000;
 /** ... and every downstream connection that was left. */

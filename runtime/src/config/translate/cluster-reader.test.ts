@@ -87,7 +87,7 @@ test("gives a cluster of which little is said Envoy's defaults", async () => {
     circuitBreakers: [breakers, breakers],
     sharedIndex: 0,
     localities: [],
-    keepAliveIdleSeconds: 0,
+    keepAlive: null,
     healthyPanicThresholdPercent: 50,
     bindAddress: null,
     transportSockets: [{ name: "", match: {}, socket: { kind: "raw_buffer" } }],
@@ -112,7 +112,9 @@ test("reads the fields of a cluster", async () => {
         },
       ],
     },
-    upstream_connection_options: { tcp_keepalive: { keepalive_time: 9 } },
+    upstream_connection_options: {
+      tcp_keepalive: { keepalive_time: 9, keepalive_interval: 3, keepalive_probes: 2 },
+    },
     common_lb_config: { healthy_panic_threshold: { value: 12.5 } },
     upstream_bind_config: { source_address: { address: "127.0.0.9", port_value: 0 } },
     metadata: { filter_metadata: { a: { b: "c" } } },
@@ -121,7 +123,7 @@ test("reads the fields of a cluster", async () => {
     statName: "a_b_c",
     connectTimeoutMs: 250,
     perConnectionBufferBytesMax: 4096,
-    keepAliveIdleSeconds: 9,
+    keepAlive: { idleSeconds: 9, intervalSeconds: 3, probes: 2 },
     healthyPanicThresholdPercent: 12.5,
     bindAddress: { kind: "ip", address: "127.0.0.9", port: 0 },
   });

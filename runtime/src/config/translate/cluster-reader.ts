@@ -10,12 +10,12 @@ import { readDiscovery } from "./discovery-reader.ts";
 import { readLocalities } from "./endpoint-reader.ts";
 import { guard } from "./guarded-fields.ts";
 import { readHttp1Options } from "./http1-reader.ts";
+import { readKeepAlive } from "./keep-alive-reader.ts";
 import { durationOr, statText } from "./translation.ts";
 import type { Translation } from "./translation.ts";
 import { readTransportSocket } from "./transport-socket.ts";
 
 const HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
-const KEEP_ALIVE_SECONDS = 7200;
 const HOUR_MS = 3_600_000;
 
 export function readCluster(t: Translation, node: ConfigNode): ClusterConfig {
@@ -40,7 +40,7 @@ export function readCluster(t: Translation, node: ConfigNode): ClusterConfig {
     circuitBreakers: readCircuitBreakers(node),
     sharedIndex: -1,
     localities: readLocalities(t, node, discovery),
-    keepAliveIdleSeconds: readKeepAlive(node),
+    keepAlive: readKeepAlive(node.node("upstream_connection_options")),
     healthyPanicThresholdPercent: readCommonLb(node),
     bindAddress: readBind(t, node),
     transportSockets: [{ name: "", match: {}, socket: { kind: "raw_buffer" } }],
@@ -172,15 +172,6 @@ function readThresholds(node: ConfigNode | undefined): CircuitBreakerConfig {
     maxRetries: node?.uint("max_retries") ?? 3,
     trackRemaining: node?.bool("track_remaining") ?? false,
   };
-}
-
-function readKeepAlive(node: ConfigNode): number {
-  const options = node.node("upstream_connection_options");
-  options?.accept("set_local_interface_name_on_upstream_connections", "only labels connections");
-  const keepAlive = options?.node("tcp_keepalive");
-  keepAlive?.accept("keepalive_probes", "the system's default holds");
-  keepAlive?.accept("keepalive_interval", "the system's default holds");
-  return keepAlive === undefined ? 0 : keepAlive.uint("keepalive_time", KEEP_ALIVE_SECONDS);
 }
 
 /** healthy_panic_threshold, default 50. */

@@ -55,7 +55,7 @@ test("gives a listener of which little is said Envoy's defaults", async () => {
     trafficDirection: "unspecified",
     drainType: "default",
     accessLogs: [],
-    keepAliveIdleSeconds: 0,
+    keepAlive: null,
   });
 });
 
@@ -85,14 +85,14 @@ test("reads every field of a listener", async () => {
     perConnectionBufferBytesMax: 32_768,
     trafficDirection: "outbound",
     drainType: "modify_only",
-    keepAliveIdleSeconds: 30,
+    keepAlive: { idleSeconds: 30, intervalSeconds: 75, probes: 9 },
   });
   expect(listener.filterChains[0]?.name).toBe("only");
 });
 
 test("keeps connections alive after two hours when the time is not said", async () => {
   const listener = await listenerOf({ listener: { tcp_keepalive: {} } });
-  expect(listener.keepAliveIdleSeconds).toBe(7200);
+  expect(listener.keepAlive).toEqual({ idleSeconds: 7200, intervalSeconds: 75, probes: 9 });
 });
 
 test("lets enable_reuse_port win over the deprecated reuse_port", async () => {

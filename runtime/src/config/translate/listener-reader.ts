@@ -6,6 +6,7 @@ import { addressText, readAddress } from "./address-reader.ts";
 import { readFilterChainMatch, reportOverlaps } from "./filter-chain-match-reader.ts";
 import { guard } from "./guarded-fields.ts";
 import { readHcm } from "./hcm-reader.ts";
+import { readKeepAlive } from "./keep-alive-reader.ts";
 import { readListenerFilters } from "./listener-filter-reader.ts";
 import type { ClusterNames } from "./route-reader.ts";
 import { readTcpProxy } from "./tcp-proxy-reader.ts";
@@ -15,7 +16,6 @@ import { readTransportSocket } from "./transport-socket.ts";
 
 const HCM = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
 const TCP_PROXY = "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy";
-const KEEP_ALIVE_SECONDS = 7200;
 
 /** A listener, or null and problems when it has no usable address. Its name may be "". */
 export function readListener(
@@ -43,7 +43,7 @@ export function readListener(
     trafficDirection: readDirection(node),
     drainType: node.enum("drain_type") === "MODIFY_ONLY" ? "modify_only" : "default",
     accessLogs: readListenerLogs(t, node),
-    keepAliveIdleSeconds: readKeepAlive(node),
+    keepAlive: readKeepAlive(node),
     ignoresGlobalConnectionLimit: node.bool("ignore_global_conn_limit", false),
     bypassesOverloadManager: node.bool("bypass_overload_manager", false),
     // The whole configuration's to say: assemble-snapshot.ts.
@@ -102,13 +102,6 @@ function readListenerLogs(t: Translation, node: ConfigNode): ListenerConfig["acc
   if (logs.length === 0) return [];
   t.unsupported(node, "the access log of a listener", "access_log");
   return readAccessLogs(t, logs);
-}
-
-function readKeepAlive(node: ConfigNode): number {
-  const keepAlive = node.node("tcp_keepalive");
-  keepAlive?.accept("keepalive_probes", "the system's default holds");
-  keepAlive?.accept("keepalive_interval", "the system's default holds");
-  return keepAlive === undefined ? 0 : keepAlive.uint("keepalive_time", KEEP_ALIVE_SECONDS);
 }
 
 type FilterChains = Pick<ListenerConfig, "filterChains" | "defaultFilterChain">;

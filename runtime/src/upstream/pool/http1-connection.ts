@@ -98,7 +98,7 @@ export class Http1PoolConnection
     timers.schedule(this, clock.nowMs + config.connectTimeoutMs);
     const options = {
       bindAddress: cluster.bindAddress,
-      keepAliveIdleSeconds: config.keepAliveIdleSeconds,
+      keepAlive: config.keepAlive,
     };
     this.#io = engine.connect(host.address, options, this);
   }

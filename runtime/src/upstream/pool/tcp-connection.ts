@@ -56,7 +56,7 @@ export class TcpConnection extends TimerEntry implements IoEvents {
   constructor(pool: TcpPool, cluster: Cluster, host: Host, callbacks: TcpConnectionCallbacks) {
     super();
     const { clock, engine, nextConnectionId, timers } = cluster.context;
-    const { connectTimeoutMs, keepAliveIdleSeconds } = cluster.config;
+    const { connectTimeoutMs, keepAlive } = cluster.config;
     this.connectionId = nextConnectionId();
     this.host = host;
     this.#pool = pool;
@@ -71,7 +71,7 @@ export class TcpConnection extends TimerEntry implements IoEvents {
     cluster.stats.rqPendingActive.inc();
     host.stats.rqPendingActive.inc();
     timers.schedule(this, clock.nowMs + connectTimeoutMs);
-    const options = { bindAddress: cluster.bindAddress, keepAliveIdleSeconds };
+    const options = { bindAddress: cluster.bindAddress, keepAlive };
     this.#io = engine.connect(host.address, options, this);
   }
 
