@@ -1,10 +1,14 @@
 // Builds the bootstrap of a group: listeners from its sites, upstreams, admin. See run-group.ts.
-import type { Group, Json, JsonObject, Site } from "./case.ts";
+import { type CertificateSet, fingerprintOf, spkiHashOf } from "./certificates.ts";
+import type { Chain, Group, Json, JsonObject, Site } from "./case.ts";
 
 const TYPE_PREFIX = "type.googleapis.com/envoy.extensions";
 const HTTP_MANAGER = "http_connection_manager.v3.HttpConnectionManager";
 export const HCM_TYPE: string = `${TYPE_PREFIX}.filters.network.${HTTP_MANAGER}`;
 export const ROUTER_TYPE: string = `${TYPE_PREFIX}.filters.http.router.v3.Router`;
+export const TCP_PROXY_TYPE: string = `${TYPE_PREFIX}.filters.network.tcp_proxy.v3.TcpProxy`;
+const DOWNSTREAM_TLS_TYPE = `${TYPE_PREFIX}.transport_sockets.tls.v3.DownstreamTlsContext`;
+const UPSTREAM_TLS_TYPE = `${TYPE_PREFIX}.transport_sockets.tls.v3.UpstreamTlsContext`;
 const FILE_LOG_TYPE = `${TYPE_PREFIX}.access_loggers.file.v3.FileAccessLog`;
 
 /** The line that every case compares unless its site has a format of its own. */
@@ -23,6 +27,23 @@ export const COMPARE_FORMAT: string = [
   "%ROUTE_NAME%\n",
 ].join("|");
 
+/** The same for connections that a TCP proxy passes on. */
+export const TCP_FORMAT: string = [
+  "%RESPONSE_FLAGS%",
+  "%CONNECTION_TERMINATION_DETAILS%",
+  "%FILTER_CHAIN_NAME%",
+  "%REQUESTED_SERVER_NAME%",
+  "%BYTES_RECEIVED%",
+  "%BYTES_SENT%",
+  "%UPSTREAM_CLUSTER%",
+  "%UPSTREAM_HOST%",
+  "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
+  "%UPSTREAM_TRANSPORT_FAILURE_REASON%",
+  "%DOWNSTREAM_REMOTE_ADDRESS%",
+  "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%",
+  "%DOWNSTREAM_LOCAL_ADDRESS%\n",
+].join("|");
+
 /** Ports and folder that a run chose. */
 export interface Places {
   readonly adminPort: number;
@@ -30,6 +51,8 @@ export interface Places {
   readonly upstreamPorts: Readonly<Record<string, number>>;
   /** Where access logs go. */
   readonly folder: string;
+  /** Null where the group has none. */
+  readonly certificates: CertificateSet | null;
 }
 
 /** File that the access log of a site is written to. */
@@ -66,19 +89,19 @@ export const DEFAULT_HOSTS: readonly JsonObject[] = [
   },
 ];
 
-function accessLog(name: string, site: Site, places: Places): JsonObject {
+function accessLog(name: string, chain: Chain, places: Places, usual: string): JsonObject {
   const config: Record<string, Json> = { "@type": FILE_LOG_TYPE, path: logPath(places, name) };
-  const format = site.logFormat;
+  const format = chain.logFormat;
   if (format === undefined) {
-    config["log_format"] = { text_format_source: { inline_string: COMPARE_FORMAT } };
+    config["log_format"] = { text_format_source: { inline_string: usual } };
   } else if (format !== null) {
     config["log_format"] = format;
   }
   return { name: "envoy.access_loggers.file", typed_config: config };
 }
 
-/** The HCM of a site; exported for cases that need a whole one. */
-export function hcmConfig(name: string, site: Site, places: Places): JsonObject {
+/** The HCM of a chain; `name` is its site's. Exported for cases that need a whole one. */
+export function hcmConfig(name: string, chain: Chain, places: Places): JsonObject {
   return {
     "@type": HCM_TYPE,
     stat_prefix: name,
@@ -86,24 +109,86 @@ export function hcmConfig(name: string, site: Site, places: Places): JsonObject 
     delayed_close_timeout: "0.1s",
     route_config: {
       name: `${name}-routes`,
-      virtual_hosts: site.virtualHosts ?? DEFAULT_HOSTS,
-      ...site.routeConfig,
+      virtual_hosts: chain.virtualHosts ?? DEFAULT_HOSTS,
+      ...chain.routeConfig,
     },
     http_filters: [{ name: "envoy.filters.http.router", typed_config: { "@type": ROUTER_TYPE } }],
-    access_log: [accessLog(name, site, places)],
-    ...site.hcm,
+    access_log: [accessLog(name, chain, places, COMPARE_FORMAT)],
+    ...chain.hcm,
+  };
+}
+
+function tcpProxyConfig(name: string, chain: Chain, places: Places): JsonObject {
+  return {
+    "@type": TCP_PROXY_TYPE,
+    stat_prefix: name,
+    cluster: "up",
+    access_log: [accessLog(name, chain, places, TCP_FORMAT)],
+    ...chain.tcp,
+  };
+}
+
+/** A transport socket of `filter_chains` with the fields of a `DownstreamTlsContext`. */
+function downstreamTls(fields: JsonObject): JsonObject {
+  return {
+    name: "envoy.transport_sockets.tls",
+    typed_config: { "@type": DOWNSTREAM_TLS_TYPE, ...fields },
+  };
+}
+
+/** A cluster's `transport_socket` with the fields of an `UpstreamTlsContext`. */
+export function upstreamTls(fields: JsonObject): JsonObject {
+  return {
+    name: "envoy.transport_sockets.tls",
+    typed_config: { "@type": UPSTREAM_TLS_TYPE, ...fields },
+  };
+}
+
+/** One entry of `tls_certificates`: a name of certificates.ts, with what it was signed by. */
+export function certificateFiles(name: string): JsonObject {
+  return {
+    certificate_chain: { filename: `$DIR/${name}-chain.pem` },
+    private_key: { filename: `$DIR/${name}-key.pem` },
+  };
+}
+
+function networkFilters(name: string, chain: Chain, places: Places): readonly JsonObject[] {
+  if (chain.filters !== undefined) return chain.filters;
+  return chain.tcp === undefined
+    ? [
+        {
+          name: "envoy.filters.network.http_connection_manager",
+          typed_config: hcmConfig(name, chain, places),
+        },
+      ]
+    : [
+        {
+          name: "envoy.filters.network.tcp_proxy",
+          typed_config: tcpProxyConfig(name, chain, places),
+        },
+      ];
+}
+
+function chainConfig(name: string, chain: Chain, places: Places): JsonObject {
+  return {
+    ...(chain.name === undefined ? {} : { name: chain.name }),
+    ...(chain.match === undefined ? {} : { filter_chain_match: chain.match }),
+    ...(chain.tls === undefined ? {} : { transport_socket: downstreamTls(chain.tls) }),
+    filters: networkFilters(name, chain, places),
+    ...chain.chain,
   };
 }
 
 function listenerConfig(name: string, site: Site, places: Places): JsonObject {
-  const filter = {
-    name: "envoy.filters.network.http_connection_manager",
-    typed_config: hcmConfig(name, site, places),
-  };
+  const { defaultChain, listenerFilters } = site;
   return {
     name,
-    address: address(places.sitePorts[name] ?? 0),
-    filter_chains: [{ filters: [filter] }],
+    address: site.address ?? address(places.sitePorts[name] ?? 0),
+    ...(listenerFilters === undefined ? {} : { listener_filters: listenerFilters }),
+    filter_chains: (site.chains ?? [site]).map((chain) => chainConfig(name, chain, places)),
+    ...(defaultChain === undefined
+      ? {}
+      : { default_filter_chain: chainConfig(name, defaultChain, places) }),
     ...site.listener,
   };
 }
@@ -114,11 +199,25 @@ function portText(ports: Readonly<Record<string, number>>, name: string): string
   return String(port);
 }
 
-/** Replaces `"$up:name"` by the number of the port, `$port:site` and `$DIR` inside text. */
+function hashText(
+  places: Places,
+  name: string,
+  hash: (set: CertificateSet, name: string) => string,
+): string {
+  if (places.certificates === null) throw new Error("the group needs `certificates: true`");
+  return hash(places.certificates, name);
+}
+
+/**
+ * Replaces `"$up:name"` by the number of the port, `$port:site`, `$DIR`, and of certificates
+ * `$SHA256:name` and `$SPKI:name` inside text.
+ */
 export function fillPlaceholders(text: string, places: Places): string {
   return text
     .replace(/"?\$up:([a-z0-9_]+)"?/g, (_, name: string) => portText(places.upstreamPorts, name))
     .replace(/"?\$port:([a-z0-9_]+)"?/g, (_, name: string) => portText(places.sitePorts, name))
+    .replace(/\$SHA256:([a-z0-9_]+)/g, (_, name: string) => hashText(places, name, fingerprintOf))
+    .replace(/\$SPKI:([a-z0-9_]+)/g, (_, name: string) => hashText(places, name, spkiHashOf))
     .replace(/\$ADMIN/g, String(places.adminPort))
     .replace(/\$DIR/g, places.folder);
 }

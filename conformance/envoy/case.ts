@@ -9,16 +9,46 @@ export interface JsonObject {
 }
 
 /**
- * One step of a client: bytes (each character is one byte) in a write of their own, a pause, or
- * the wait for bytes that the proxy must have sent first.
+ * What both ends can do: bytes (each character is one byte) in a write of their own, a pause, the
+ * wait for bytes that must have come first, the wait for the peer's FIN, a FIN of our own.
  */
-export type Piece = string | { readonly pauseMs: number } | { readonly awaitText: string };
+type CommonStep =
+  | string
+  | { readonly pauseMs: number }
+  | { readonly awaitText: string }
+  | { readonly awaitEnd: true }
+  | { readonly fin: true };
+
+/** One step of a client; `reset` sends RST and ends the connection. */
+export type Piece = CommonStep | { readonly reset: true };
+
+/** How a client speaks TLS; certificates are named as in certificates.ts. */
+export interface TlsClient {
+  readonly servername?: string;
+  readonly alpn?: readonly string[];
+  readonly minVersion?: "TLSv1.2" | "TLSv1.3";
+  readonly maxVersion?: "TLSv1.2" | "TLSv1.3";
+  /** Also shows the chosen one in the result, which otherwise is each library's own choice. */
+  readonly ciphers?: string;
+  readonly certificate?: string;
+  /** Offers the session of this connection of the case, counted from 1. */
+  readonly resume?: number;
+}
 
 /** One downstream connection of a case. */
 export interface Connection {
   /** Name of the listener, default `main`. */
   readonly site?: string;
   readonly send: readonly Piece[];
+  /** What comes back is no HTTP: nothing is waited for but what `send` waits for. */
+  readonly raw?: true;
+  /** Bytes in front of the TLS handshake, such as a PROXY header. */
+  readonly before?: string;
+  readonly tls?: TlsClient;
+  /** Where to instead of 127.0.0.1 and the site's port; a path is that of a unix socket. */
+  readonly to?: { readonly host?: string; readonly path?: string; readonly port?: string };
+  /** The client's own address; placeholders of bootstrap.ts name ports. */
+  readonly from?: { readonly host?: string; readonly port?: string };
   /** Final responses to wait for before the connection's fate is looked at, default 1. */
   readonly responses?: number;
   /** Set when all responses of this connection answer HEAD and so have no body. */
@@ -29,8 +59,8 @@ export interface Connection {
   readonly abort?: boolean;
 }
 
-/** One step of an upstream's answer: bytes, a pause, or the wait for the end of the request. */
-export type Step = string | { readonly pauseMs: number } | { readonly awaitRequestEnd: true };
+/** One step of an upstream; `awaitText` looks at what came behind the request. */
+export type Step = CommonStep | { readonly awaitRequestEnd: true };
 
 /** How the upstream answers one request. */
 export interface Reply {
@@ -38,6 +68,15 @@ export interface Reply {
   readonly when?: "head" | "complete";
   readonly steps: readonly Step[];
   /** What happens to the upstream connection afterwards, default `keep`. */
+  readonly after?: "keep" | "close" | "reset";
+  /** What comes behind the request is no further one: bytes behind 101 or CONNECT. */
+  readonly tunnel?: true;
+}
+
+/** What an upstream does with one connection that is no HTTP. It starts at once. */
+export interface Stream {
+  readonly steps: readonly CommonStep[];
+  /** `keep`, the default, ends our side when the peer has ended its own. */
   readonly after?: "keep" | "close" | "reset";
 }
 
@@ -51,6 +90,8 @@ export interface Case {
   readonly adminPost?: string;
   /** Answers to the requests that reach an upstream, in order; then `DEFAULT_REPLY`. */
   readonly replies?: readonly Reply[];
+  /** Set when upstreams get bytes instead of HTTP: what they do, in the order of connections. */
+  readonly streams?: readonly Stream[];
   /** Start each connection 40 ms after the one before, without waiting for its end. */
   readonly parallel?: boolean;
   /** Upstreams are called by the order in which they come: which one is first is chance. */
@@ -61,20 +102,50 @@ export interface Case {
   readonly ignoreStats?: boolean;
 }
 
-/** One listener of a group. */
-export interface Site {
+/** A filter chain: an HCM, unless it says something else. */
+export interface Chain {
+  readonly name?: string;
+  /** `filter_chain_match`. */
+  readonly match?: JsonObject;
+  /** A `DownstreamTlsContext`. */
+  readonly tls?: JsonObject;
+  /** Laid over the TCP proxy of bootstrap.ts; the chain is one. */
+  readonly tcp?: JsonObject;
+  /** Replaces all network filters. */
+  readonly filters?: readonly JsonObject[];
+  /** Further fields of the filter chain. */
+  readonly chain?: JsonObject;
   /** Laid over the HCM of bootstrap.ts, field by field. */
   readonly hcm?: JsonObject;
   /** Replaces `route_config.virtual_hosts`. */
   readonly virtualHosts?: readonly JsonObject[];
   /** Further fields of `route_config`. */
   readonly routeConfig?: JsonObject;
-  /** Further fields of the listener. */
-  readonly listener?: JsonObject;
   /** Replaces the access log's `log_format`; null gives the default format. */
   readonly logFormat?: JsonObject | null;
+}
+
+/** One listener of a group; it is its own filter chain where it lists none. */
+export interface Site extends Chain {
+  readonly chains?: readonly Chain[];
+  readonly defaultChain?: Chain;
+  readonly listenerFilters?: readonly JsonObject[];
+  /** Replaces 127.0.0.1 and the site's port, which is `$port:NAME`. */
+  readonly address?: JsonObject;
+  /** Further fields of the listener. */
+  readonly listener?: JsonObject;
   /** Applied to each log line before it is compared: what time alone decides. */
   readonly logMasks?: readonly (readonly [RegExp, string])[];
+}
+
+/** An upstream that speaks TLS; certificates are named as in certificates.ts. */
+export interface TlsUpstream {
+  readonly certificate: string;
+  /** Asks for a client certificate of this authority. */
+  readonly clientAuthority?: string;
+  readonly alpn?: readonly string[];
+  readonly minVersion?: "TLSv1.2" | "TLSv1.3";
+  readonly maxVersion?: "TLSv1.2" | "TLSv1.3";
 }
 
 /** Cases that share one configuration, and so one process. */
@@ -85,6 +156,12 @@ export interface Group {
   readonly sites: Readonly<Record<string, Site>>;
   /** Further clusters, beside `up`, `other`, `dead` and `empty`. */
   readonly clusters?: readonly JsonObject[];
+  /** Further upstreams by name, `$up:NAME`: null speaks plain TCP. */
+  readonly upstreams?: Readonly<Record<string, TlsUpstream | null>>;
+  /** Writes the certificates of certificates.ts into `$DIR`. */
+  readonly certificates?: true;
+  /** Stats that are compared beside `http.` and `cluster.`: the source of a regular expression. */
+  readonly stats?: string;
   /** Further fields of the bootstrap. */
   readonly bootstrap?: JsonObject;
   /** Written into the run's folder (`$DIR`) before the start, by name. */
@@ -97,6 +174,9 @@ export interface ConfigCase {
   readonly id: string;
   readonly title: string;
   readonly site?: Site;
+  readonly clusters?: readonly JsonObject[];
+  /** Writes the certificates of certificates.ts into `$DIR`. */
+  readonly certificates?: true;
   /** YAML text instead of a site, with the placeholders of bootstrap.ts. */
   readonly yaml?: string;
 }

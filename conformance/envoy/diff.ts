@@ -7,6 +7,7 @@ export type Aspect =
   | "headers"
   | "body"
   | "fate"
+  | "tls"
   | "upstream"
   | "log"
   | "config"
@@ -68,13 +69,23 @@ function diffConnection(
   }
   collector.check("body", `${name} rest`, expected?.rest ?? "", actual?.rest ?? "");
   collector.check("fate", name, expected?.fate ?? NOTHING, actual?.fate ?? NOTHING);
+  collector.check("tls", name, expected?.tls ?? NOTHING, actual?.tls ?? NOTHING);
 }
 
 function upstreamText(result: CaseResult, at: number): string {
   const request = result.upstream[at];
   if (request === undefined) return NOTHING;
   const head = [request.start, ...request.headers].join("\n");
-  return `${request.upstream} connection ${request.connection}\n${head}\n${bodyText(request)}`;
+  const tls = request.tls === undefined ? "" : ` (${request.tls})`;
+  const tunnel = request.tunnel === undefined ? "" : `\ntunnel ${request.tunnel}`;
+  return `${request.upstream} connection ${request.connection}${tls}\n${head}\n${bodyText(request)}${tunnel}`;
+}
+
+function streamText(result: CaseResult, at: number): string {
+  const stream = result.streams?.[at];
+  if (stream === undefined) return NOTHING;
+  const tls = stream.tls === undefined ? "" : ` (${stream.tls})`;
+  return `${stream.upstream}${tls}, ${stream.end}\n${stream.bytes}`;
 }
 
 /** All differences of a case, in the order in which they would be looked at. */
@@ -89,6 +100,11 @@ export function diffCase(caseId: string, expected: CaseResult, actual: CaseResul
   for (let i = 0; i < requests; i += 1) {
     const where = `upstream request ${i + 1}`;
     collector.check("upstream", where, upstreamText(expected, i), upstreamText(actual, i));
+  }
+  const streams = Math.max(expected.streams?.length ?? 0, actual.streams?.length ?? 0);
+  for (let i = 0; i < streams; i += 1) {
+    const where = `upstream stream ${i + 1}`;
+    collector.check("upstream", where, streamText(expected, i), streamText(actual, i));
   }
   const lines = Math.max(expected.log.length, actual.log.length);
   for (let i = 0; i < lines; i += 1) {

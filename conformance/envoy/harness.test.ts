@@ -1,11 +1,12 @@
 // Checks the harness itself: what it cuts, replaces, compares and forgives. Needs no proxy.
-import { describe, expect, test } from "vitest";
-import { bootstrapText, type Places } from "./bootstrap.ts";
-import { get, reply } from "./case.ts";
+import { describe, expect, test, vi } from "vitest";
+import { bootstrapText, certificateFiles, type Places } from "./bootstrap.ts";
+import { get, reply, type TlsClient } from "./case.ts";
+import { certificateSet, fingerprintOf } from "./certificates.ts";
 import { diffCase } from "./diff.ts";
 import { judge, matchesName, parseKnownDifferences } from "./known-differences.ts";
 import { Normaliser } from "./normalise.ts";
-import { playConnection } from "./raw-client.ts";
+import { type ConnectionResult, playConnection } from "./raw-client.ts";
 import type { CaseResult } from "./result.ts";
 import { UpstreamRecorder } from "./upstream-recorder.ts";
 import { cutRequest, cutResponses } from "./wire.ts";
@@ -15,6 +16,7 @@ const PLACES: Places = {
   sitePorts: { main: 20003 },
   upstreamPorts: { up: 20007, other: 20009, dead: 20011 },
   folder: "/somewhere/run",
+  certificates: null,
 };
 const WAITS = { responseMs: 2000, closeMs: 30 };
 
@@ -222,6 +224,19 @@ describe("known differences", () => {
   });
 });
 
+test("bootstrapText makes TCP proxies, chains with TLS and hashes of certificates", async () => {
+  const certificates = await certificateSet();
+  const tls = { common_tls_context: { tls_certificates: [certificateFiles("server")] } };
+  const validation = { trusted_ca: { filename: "$DIR/authority.pem $SHA256:client $SPKI:client" } };
+  const main = { chains: [{ name: "a", match: { destination_port: 1 }, tls, tcp: validation }] };
+  const text = bootstrapText({ sites: { main } }, { ...PLACES, certificates });
+  expect(text).not.toContain("$");
+  expect(text).toContain(fingerprintOf(certificates, "client"));
+  expect(text).toContain("/somewhere/run/server-chain.pem");
+  const masked = new Normaliser({ ...PLACES, certificates }).text(text);
+  expect(masked).toContain("{folder}/authority.pem {sha256 of client} {spki of client}");
+});
+
 test("bootstrapText fills in ports and folder", () => {
   const text = bootstrapText({ sites: { main: {} } }, PLACES);
   expect(text).not.toContain("$");
@@ -259,6 +274,64 @@ describe("client and upstream together", () => {
     const result = await playConnection(port, { send: [both], responses: 2 }, WAITS);
     expect(result.messages.map((one) => one.body)).toEqual(["\xff", "two"]);
     expect(recorder.requests()[0]?.message.headers).toContain("X: \xe9");
+    await recorder.stop();
+  });
+
+  test("bytes that are no HTTP go both ways, each end's FIN by itself", async () => {
+    const recorder = await UpstreamRecorder.start({ up: 0 });
+    const port = recorder.ports["up"] ?? 0;
+    const steps = ["hello ", { awaitText: "abc" }, { awaitEnd: true }, "late"] as const;
+    recorder.script([], [{ steps }, { steps: ["hello"] }]);
+    const send = [{ awaitText: "hello" }, "abc", { fin: true }] as const;
+    const first = await playConnection(port, { raw: true, send }, { ...WAITS, closeMs: 2000 });
+    expect(first).toEqual({ messages: [], rest: "hello late", fate: "closed" });
+    const cut = [{ awaitText: "hello" }, { reset: true }] as const;
+    await playConnection(port, { raw: true, send: cut }, WAITS);
+    await vi.waitFor(() => {
+      expect(recorder.streams()).toEqual([
+        { upstream: "up", bytes: "abc", end: "closed" },
+        { upstream: "up", bytes: "", end: "reset" },
+      ]);
+    });
+    await recorder.stop();
+  });
+
+  test("bytes behind the request of a tunnel are no further request", async () => {
+    const recorder = await UpstreamRecorder.start({ up: 0 });
+    const port = recorder.ports["up"] ?? 0;
+    const answer = "HTTP/1.1 101 Switching Protocols\r\n\r\n";
+    recorder.script([
+      { tunnel: true, steps: [answer, { awaitText: "GET" }, "bye"], after: "close" },
+    ]);
+    const send = [get("/"), { awaitText: "\r\n\r\n" }, "GET no request", { awaitText: "bye" }];
+    const result = await playConnection(port, { send }, { ...WAITS, closeMs: 2000 });
+    expect(result).toMatchObject({ messages: [{ framing: "none" }], rest: "bye", fate: "closed" });
+    expect(recorder.requests()).toMatchObject([{ tunnel: "GET no request" }]);
+    await recorder.stop();
+  });
+
+  test("TLS tells what both ends agreed on, and a session is resumed", async () => {
+    const certificates = await certificateSet();
+    const secure = {
+      up: { certificate: "server", clientAuthority: "authority", alpn: ["http/1.1"] },
+    };
+    const recorder = await UpstreamRecorder.start({ up: 0 }, { secure, certificates });
+    const port = recorder.ports["up"] ?? 0;
+    recorder.script([]);
+    const context = { certificates, sessions: [] };
+    const client = { servername: "server.test", certificate: "client", alpn: ["h2", "http/1.1"] };
+    const play = (at: number, tls: TlsClient): Promise<ConnectionResult> =>
+      playConnection(port, { send: [get("/")], tls }, { ...WAITS, closeMs: 200 }, context, at);
+    const first = await play(0, client);
+    const again = await play(1, { ...client, resume: 1 });
+    const refused = await play(2, { servername: "server.test" });
+    expect(first.tls).toBe("TLSv1.3, alpn http/1.1, server trusted");
+    expect(again.tls).toBe("TLSv1.3, alpn http/1.1, resumed");
+    expect(refused).toMatchObject({ messages: [], fate: "closed" });
+    expect(refused.tls).toContain("ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED");
+    expect(recorder.requests()[0]?.tls).toBe(
+      "TLSv1.3, sni server.test, alpn http/1.1, client trusted",
+    );
     await recorder.stop();
   });
 

@@ -20,6 +20,7 @@ export class Normaliser {
   readonly #ports: readonly (readonly [string, string])[];
   readonly #hostAddresses: readonly string[];
   readonly #folder: string;
+  readonly #masks: readonly (readonly [string, string])[];
   readonly #uuids: Map<string, string>;
 
   readonly #sent: string;
@@ -36,6 +37,7 @@ export class Normaliser {
     }
     this.#ports = named;
     this.#folder = places.folder;
+    this.#masks = places.certificates?.masks ?? [];
     this.#uuids = new Map();
     this.#hostAddresses = Object.values(networkInterfaces())
       .flatMap((list) => list ?? [])
@@ -43,7 +45,7 @@ export class Normaliser {
       .map((entry) => entry.address);
   }
 
-  /** Dates, ids, known ports and addresses in any text. */
+  /** Dates, ids, known ports, addresses and certificates in any text. */
   text(text: string): string {
     let out = text.replace(DATE, (date: string) => (isNow(date) ? "{date}" : date));
     out = out.replace(ISO_TIME, (time: string) => (isNow(time) ? "{time}" : time));
@@ -52,7 +54,8 @@ export class Normaliser {
       out = out.replace(new RegExp(`(?<![0-9])${port}(?![0-9])`, "g"), name);
     }
     for (const address of this.#hostAddresses) out = out.replaceAll(address, "{host-ip}");
-    out = out.replace(/\b127\.0\.0\.1:\d{2,5}\b/g, "127.0.0.1:{port}");
+    out = out.replace(/\b(127\.0\.0\.\d+|\[::1\]):\d{2,5}\b/g, "$1:{port}");
+    for (const [text, name] of this.#masks) out = out.replaceAll(text, name);
     return out.replaceAll(this.#folder, "{folder}");
   }
 

@@ -1,6 +1,6 @@
 // Writes a connection's pieces to a proxy byte for byte and notes all that comes back.
-import net from "node:net";
-import type { Connection } from "./case.ts";
+import type { Connection, Piece } from "./case.ts";
+import { type DialContext, type Dialled, dial } from "./dial.ts";
 import { cutResponses, isInterim, type Message } from "./wire.ts";
 
 /** What became of the connection after its last response. */
@@ -12,6 +12,8 @@ export interface ConnectionResult {
   /** Bytes that are no message. */
   readonly rest: string;
   readonly fate: Fate;
+  /** Facts of the TLS handshake, and what the library said about its end. */
+  readonly tls?: string;
 }
 
 /** Limits in milliseconds. */
@@ -28,26 +30,49 @@ function delay(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
+const NO_CONTEXT: DialContext = { certificates: null, sessions: [] };
+
 class RawClient {
-  readonly #socket: net.Socket;
-  readonly #isHead: boolean;
+  readonly #dialled: Dialled;
+  readonly #connection: Connection;
   #received: string;
   #end: "closed" | "reset" | undefined;
+  #tlsFacts: string | undefined;
+  #tlsError: string | undefined;
+  #session: Buffer | undefined;
   #wake: () => void;
 
-  constructor(port: number, isHead: boolean) {
-    this.#isHead = isHead;
+  constructor(port: number, connection: Connection, context: DialContext) {
+    this.#connection = connection;
     this.#received = "";
     this.#end = undefined;
+    this.#tlsFacts = undefined;
+    this.#tlsError = undefined;
+    this.#session = undefined;
     this.#wake = () => undefined;
-    this.#socket = net.connect({ port, host: "127.0.0.1", noDelay: true, allowHalfOpen: true });
-    this.#socket.on("data", (part) => {
+    this.#dialled = dial(port, connection, context);
+    const { socket, transport } = this.#dialled;
+    socket.on("data", (part) => {
       this.#received += part.toString("latin1");
       this.#wake();
     });
-    this.#socket.on("end", () => this.#ended("closed"));
-    this.#socket.on("error", () => this.#ended("reset"));
-    this.#socket.on("close", () => this.#ended("closed"));
+    socket.on("secureConnect", () => {
+      this.#tlsFacts = this.#dialled.describe();
+    });
+    socket.on("session", (session: Buffer) => {
+      this.#session = session;
+    });
+    socket.on("end", () => this.#ended("closed"));
+    socket.on("error", (error: NodeJS.ErrnoException) => this.#failed(error));
+    socket.on("close", () => this.#ended("closed"));
+    if (transport !== socket) transport.on("error", () => this.#ended("reset"));
+  }
+
+  /** An alert is no reset: the peer said why, and then ended. */
+  #failed({ code }: NodeJS.ErrnoException): void {
+    const isTls = code?.startsWith("ERR_SSL_") === true;
+    if (isTls) this.#tlsError = code;
+    this.#ended(isTls ? "closed" : "reset");
   }
 
   #ended(how: "closed" | "reset"): void {
@@ -55,29 +80,42 @@ class RawClient {
     this.#wake();
   }
 
-  write(bytes: string): void {
-    if (!this.#socket.destroyed) this.#socket.write(bytes, "latin1");
-  }
-
-  fin(): void {
-    this.#socket.end();
+  async play(piece: Piece, limitMs: number): Promise<void> {
+    const { socket, transport } = this.#dialled;
+    if (typeof piece === "string") {
+      if (!socket.destroyed) socket.write(piece, "latin1");
+    } else if ("pauseMs" in piece) {
+      await delay(piece.pauseMs);
+    } else if ("awaitText" in piece) {
+      await this.until(() => this.#received.includes(piece.awaitText), limitMs);
+    } else if ("awaitEnd" in piece) {
+      await this.until(() => this.#end !== undefined, limitMs);
+    } else if ("fin" in piece) {
+      socket.end();
+    } else {
+      this.#ended("reset");
+      transport.resetAndDestroy();
+    }
   }
 
   destroy(): void {
-    this.#socket.destroy();
+    this.#dialled.socket.destroy();
+    this.#dialled.transport.destroy();
   }
 
   get hasEnded(): boolean {
     return this.#end !== undefined;
   }
 
-  hasText(text: string): boolean {
-    return this.#received.includes(text);
+  /** What a later connection of the case can resume. */
+  get session(): Buffer | undefined {
+    return this.#session;
   }
 
   /** Complete final responses so far. */
   finals(): number {
-    const { messages } = cutResponses(this.#received, this.#isHead, this.hasEnded);
+    if (this.#connection.raw === true) return 0;
+    const { messages } = this.#cut();
     return messages.filter((message) => message.isComplete && !isInterim(message)).length;
   }
 
@@ -98,36 +136,45 @@ class RawClient {
   }
 
   result(wanted: number): ConnectionResult {
-    const { messages, rest } = cutResponses(this.#received, this.#isHead, this.hasEnded);
+    const { messages, rest } =
+      this.#connection.raw === true ? { messages: [], rest: this.#received } : this.#cut();
     const isSilent = this.#end === undefined && this.finals() < wanted;
-    return { messages, rest, fate: this.#end ?? (isSilent ? "silent" : "open") };
+    const facts = [this.#tlsFacts, this.#tlsError].filter((fact) => fact !== undefined);
+    return {
+      messages,
+      rest,
+      fate: this.#end ?? (isSilent ? "silent" : "open"),
+      ...(facts.length === 0 ? {} : { tls: facts.join(", then ") }),
+    };
+  }
+
+  #cut(): { readonly messages: readonly Message[]; readonly rest: string } {
+    return cutResponses(this.#received, this.#connection.head === true, this.hasEnded);
   }
 }
 
-/** Plays one connection of a case. */
+/** Plays one connection of a case; `number` is its place in the case, from 0. */
 export async function playConnection(
   port: number,
   connection: Connection,
   waits: Waits,
+  context: DialContext = NO_CONTEXT,
+  number = 0,
 ): Promise<ConnectionResult> {
-  const client = new RawClient(port, connection.head === true);
-  const wanted = connection.responses ?? 1;
+  const client = new RawClient(port, connection, context);
+  const wanted = connection.raw === true ? 0 : (connection.responses ?? 1);
   for (const [at, piece] of connection.send.entries()) {
-    if (typeof piece === "string") {
-      if (at > 0 && typeof connection.send[at - 1] === "string") await delay(PIECE_GAP_MS);
-      client.write(piece);
-    } else if ("pauseMs" in piece) {
-      await delay(piece.pauseMs);
-    } else {
-      await client.until(() => client.hasText(piece.awaitText), waits.responseMs);
-    }
+    const isSecondWrite = at > 0 && typeof connection.send[at - 1] === "string";
+    if (typeof piece === "string" && isSecondWrite) await delay(PIECE_GAP_MS);
+    await client.play(piece, waits.responseMs);
   }
-  if (connection.fin === true) client.fin();
+  if (connection.fin === true) await client.play({ fin: true }, 0);
   if (connection.abort !== true) {
     await client.until(() => client.finals() >= wanted, waits.responseMs);
     await client.until(() => false, waits.closeMs);
   }
   const result = client.result(wanted);
+  context.sessions[number] = client.session;
   client.destroy();
   // The proxy must see the client's end before the upstream's, which follows.
   if (connection.abort === true) await delay(PIECE_GAP_MS);

@@ -18,17 +18,29 @@ export interface NormalConnection {
   /** Bytes behind the last message. */
   readonly rest?: string;
   readonly fate: Fate;
+  readonly tls?: string;
 }
 
 export interface NormalUpstreamRequest extends NormalMessage {
   readonly upstream: string;
   readonly connection: number;
+  readonly tls?: string;
+  readonly tunnel?: string;
+}
+
+/** An upstream connection that is no HTTP. */
+export interface NormalStream {
+  readonly upstream: string;
+  readonly bytes: string;
+  readonly end: "open" | "closed" | "reset";
+  readonly tls?: string;
 }
 
 /** One case. */
 export interface CaseResult {
   readonly connections: readonly NormalConnection[];
   readonly upstream: readonly NormalUpstreamRequest[];
+  readonly streams?: readonly NormalStream[];
   readonly log: readonly string[];
   /** Deltas that are not 0, by name. */
   readonly stats: Readonly<Record<string, number>>;

@@ -4,20 +4,29 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bootstrapText, fillPlaceholders, logPath, type Places } from "./bootstrap.ts";
 import type { Case, ConfigCase, Connection, Group } from "./case.ts";
+import { type CertificateSet, certificateSet } from "./certificates.ts";
+import type { DialContext } from "./dial.ts";
 import { Normaliser } from "./normalise.ts";
 import { freePort } from "./ports.ts";
 import { type ConnectionResult, playConnection, type Waits } from "./raw-client.ts";
-import type { CaseResult, GroupResult, NormalMessage, NormalUpstreamRequest } from "./result.ts";
+import type {
+  CaseResult,
+  GroupResult,
+  NormalConnection,
+  NormalMessage,
+  NormalStream,
+  NormalUpstreamRequest,
+} from "./result.ts";
 import { Target, type TargetSpec, validate } from "./target.ts";
-import { UpstreamRecorder } from "./upstream-recorder.ts";
+import { UpstreamRecorder, type UpstreamStream } from "./upstream-recorder.ts";
 import type { Message } from "./wire.ts";
 
 const UPSTREAMS = ["up", "other", "third"];
 /** What is compared of `/stats`; bytes depend on dates and ids, membership never moves. */
-const STATS = /^(http|cluster)\./;
+const STATS = "http\\.|cluster\\.";
 const STATS_IGNORED =
-  /^http\.admin\.|_bytes_|_active$|\.ssl\.|\.assignment_|_time_ms|\.http1\..*_cx_/;
-const ACTIVE = /^(http\.[^.]+\.downstream|cluster\.[^.]+\.upstream)_(cx|rq)_active$/;
+  /^(http|listener)\.admin\.|_bytes_|_active$|\.ssl\.|\.assignment_|_time_ms|\.http1\..*_cx_/;
+const ACTIVE = /^((http|tcp)\.[^.]+\.downstream|cluster\.[^.]+\.upstream)_(cx|rq)_active$/;
 
 const LOG_MS_MAX = 1_500;
 /** For what a golden says will come, and never does. */
@@ -51,12 +60,30 @@ function delay(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-async function choosePlaces(siteNames: readonly string[], folder: string): Promise<Places> {
+/** How long a stream may stay as it is where no golden says that it will end. */
+const STREAM_END_MS = 150;
+
+async function choosePlaces(
+  group: Pick<Group, "sites" | "upstreams" | "certificates">,
+  folder: string,
+): Promise<Places> {
   const sitePorts: Record<string, number> = {};
   const upstreamPorts: Record<string, number> = {};
-  for (const name of siteNames) sitePorts[name] = await freePort();
-  for (const name of [...UPSTREAMS, "dead"]) upstreamPorts[name] = await freePort();
-  return { adminPort: await freePort(), sitePorts, upstreamPorts, folder };
+  for (const name of Object.keys(group.sites)) sitePorts[name] = await freePort();
+  const upstreams = [...UPSTREAMS, ...Object.keys(group.upstreams ?? {}), "dead"];
+  for (const name of upstreams) upstreamPorts[name] = await freePort();
+  const certificates = group.certificates === true ? await certificateSet() : null;
+  return { adminPort: await freePort(), sitePorts, upstreamPorts, folder, certificates };
+}
+
+function writeFiles(
+  folder: string,
+  files: Iterable<readonly [string, string]>,
+  certificates: CertificateSet | null,
+): void {
+  for (const [name, content] of files) writeFileSync(join(folder, name), content);
+  for (const [name, content] of certificates?.files ?? [])
+    writeFileSync(join(folder, name), content);
 }
 
 /** The parts of a run that all its cases use. */
@@ -66,6 +93,7 @@ class GroupRunner {
   readonly #recorder: UpstreamRecorder;
   readonly #places: Places;
   readonly #options: RunOptions;
+  readonly #statNames: RegExp;
   #stats: Map<string, number>;
   readonly #logOffsets: Map<string, number>;
 
@@ -81,52 +109,57 @@ class GroupRunner {
     this.#recorder = recorder;
     this.#places = places;
     this.#options = options;
+    this.#statNames = new RegExp(
+      `^(${STATS}${group.stats === undefined ? "" : `|${group.stats}`})`,
+    );
     this.#stats = new Map();
     this.#logOffsets = new Map();
   }
 
   async play(one: Case): Promise<CaseResult> {
     const golden = this.#options.expected?.[one.id];
-    this.#recorder.script(one.replies ?? []);
+    this.#recorder.script(one.replies ?? [], one.streams);
     if (one.adminPost !== undefined) await this.#target.admin(one.adminPost, "POST");
     const connections = await this.#playConnections(one, golden);
+    const streams = await this.#settledStreams(golden);
     await this.#recorder.closeConnections();
     const lines = await this.#readLogs(one, golden?.log.length);
     await this.#waitIdle();
     const normaliser = new Normaliser(this.#places, JSON.stringify(one.connections));
     const fill = (message: Message): NormalMessage => normalMessage(message, normaliser);
     return {
-      connections: connections.map((result) => ({
-        responses: result.messages.map(fill),
-        ...(result.rest === "" ? {} : { rest: normaliser.body(result.rest) }),
-        fate: result.fate,
-      })),
+      connections: connections.map((result) => normalConnection(result, normaliser)),
       upstream: renamed(
         one,
         maskRetries(
           this.#recorder.requests().map((request) => ({
             upstream: request.upstream,
             connection: request.connection,
+            ...(request.tls === undefined ? {} : { tls: request.tls }),
             ...fill(request.message),
+            ...(request.tunnel === undefined ? {} : { tunnel: normaliser.body(request.tunnel) }),
           })),
         ),
       ),
+      ...(streams.length === 0 ? {} : { streams: normalStreams(streams, normaliser) }),
       log: lines.map((line) => normaliser.text(line)),
-      stats: await this.#statsDelta(one),
+      stats: await this.#statsDelta(one, normaliser),
     };
   }
 
   async start(): Promise<void> {
-    this.#stats = await this.#target.stats(STATS);
+    this.#stats = await this.#target.stats(this.#statNames);
   }
 
   async #playConnections(one: Case, golden: CaseResult | undefined): Promise<ConnectionResult[]> {
     const playing: Promise<ConnectionResult>[] = [];
+    const context: DialContext = { certificates: this.#places.certificates, sessions: [] };
     for (const [at, connection] of one.connections.entries()) {
       const port = this.#places.sitePorts[connection.site ?? "main"];
       if (port === undefined) throw new Error(`${one.id}: no site ${connection.site}`);
       const filled = this.#fill(connection);
-      const play = playConnection(port, filled, waits(golden?.connections[at]?.fate));
+      const wait = waits(golden?.connections[at]?.fate);
+      const play = playConnection(port, filled, wait, context, at);
       playing.push(play);
       if (one.parallel === true) await delay(40);
       else await play;
@@ -134,13 +167,30 @@ class GroupRunner {
     return Promise.all(playing);
   }
 
+  /** Placeholders stand in bytes and addresses. */
   #fill(connection: Connection): Connection {
-    const send = connection.send.map((piece) =>
-      typeof piece === "string" && piece.includes("$port:")
-        ? fillPlaceholders(piece, this.#places)
-        : piece,
-    );
-    return { ...connection, send };
+    const fill = (text: string): string =>
+      text.includes("$") ? fillPlaceholders(text, this.#places) : text;
+    const fillAll = (fields: Readonly<Record<string, string>> = {}): Record<string, string> =>
+      Object.fromEntries(Object.entries(fields).map(([name, text]) => [name, fill(text)]));
+    return {
+      ...connection,
+      send: connection.send.map((piece) => (typeof piece === "string" ? fill(piece) : piece)),
+      to: fillAll(connection.to),
+      from: fillAll(connection.from),
+    };
+  }
+
+  /** Gives the proxy time to end what it will end by itself; a golden says whether it will. */
+  async #settledStreams(golden: CaseResult | undefined): Promise<readonly UpstreamStream[]> {
+    const isSettled = (): boolean =>
+      this.#recorder
+        .streams()
+        .every(({ end }, at) => end !== "open" || golden?.streams?.[at]?.end === "open");
+    const until = Date.now() + (golden === undefined ? 2 * STREAM_END_MS : HANG_MS_MAX);
+    while (!isSettled() && Date.now() < until) await delay(5);
+    if (golden?.streams?.some(({ end }) => end === "open") === true) await delay(STREAM_END_MS);
+    return this.#recorder.streams();
   }
 
   /** New lines of the sites this case talked to; waits for as many as the golden has. */
@@ -191,12 +241,12 @@ class GroupRunner {
     }
   }
 
-  async #statsDelta(one: Case): Promise<Record<string, number>> {
-    const now = await this.#target.stats(STATS);
+  async #statsDelta(one: Case, normaliser: Normaliser): Promise<Record<string, number>> {
+    const now = await this.#target.stats(this.#statNames);
     const delta: Record<string, number> = {};
     for (const [name, value] of [...now].sort(([a], [b]) => (a < b ? -1 : 1))) {
       const change = value - (this.#stats.get(name) ?? 0);
-      if (change !== 0 && !STATS_IGNORED.test(name)) delta[name] = change;
+      if (change !== 0 && !STATS_IGNORED.test(name)) delta[normaliser.text(name)] = change;
     }
     this.#stats = now;
     return one.ignoreStats === true ? {} : delta;
@@ -244,6 +294,19 @@ function waits(fate: string | undefined): Waits {
   return { responseMs: HANG_MS_MAX, closeMs: HANG_MS_MAX };
 }
 
+function normalConnection(result: ConnectionResult, normaliser: Normaliser): NormalConnection {
+  return {
+    responses: result.messages.map((message) => normalMessage(message, normaliser)),
+    ...(result.rest === "" ? {} : { rest: normaliser.body(result.rest) }),
+    fate: result.fate,
+    ...(result.tls === undefined ? {} : { tls: result.tls }),
+  };
+}
+
+function normalStreams(streams: readonly UpstreamStream[], normaliser: Normaliser): NormalStream[] {
+  return streams.map((stream) => ({ ...stream, bytes: normaliser.body(stream.bytes) }));
+}
+
 function normalMessage(message: Message, normaliser: Normaliser): NormalMessage {
   return {
     start: normaliser.text(message.start),
@@ -260,9 +323,13 @@ export async function runGroup(group: Group, options: RunOptions): Promise<Group
   const cases = group.cases.filter((one) => options.only?.test(one.id) ?? true);
   if (cases.length === 0) return { results: {} };
   const folder = mkdtempSync(join(tmpdir(), "headgate-compare-"));
-  const places = await choosePlaces(Object.keys(group.sites), folder);
+  const places = await choosePlaces(group, folder);
+  const { certificates } = places;
   const { dead: _dead, ...listening } = places.upstreamPorts;
-  const recorder = await UpstreamRecorder.start(listening);
+  const recorder = await UpstreamRecorder.start(listening, {
+    secure: group.upstreams,
+    certificates,
+  });
   const results: Record<string, CaseResult> = {};
   let target: Target | undefined;
   try {
@@ -270,9 +337,7 @@ export async function runGroup(group: Group, options: RunOptions): Promise<Group
     options.onConfig?.(text);
     const file = join(folder, "bootstrap.yaml");
     writeFileSync(file, text);
-    for (const [name, content] of Object.entries(group.files ?? {})) {
-      writeFileSync(join(folder, name), content);
-    }
+    writeFiles(folder, Object.entries(group.files ?? {}), certificates);
     target = await Target.start(options.spec, file, places.adminPort);
     const runner = new GroupRunner(group, target, recorder, places, options);
     await runner.start();
@@ -298,11 +363,11 @@ export async function runConfigCase(
 ): Promise<{ readonly isAccepted: boolean; readonly output: string }> {
   const folder = mkdtempSync(join(tmpdir(), "headgate-compare-"));
   try {
-    const places = await choosePlaces(["main"], folder);
+    const group = { ...one, sites: { main: one.site ?? {} } };
+    const places = await choosePlaces(group, folder);
+    writeFiles(folder, [], places.certificates);
     const text =
-      one.yaml === undefined
-        ? bootstrapText({ sites: { main: one.site ?? {} } }, places)
-        : fillPlaceholders(one.yaml, places);
+      one.yaml === undefined ? bootstrapText(group, places) : fillPlaceholders(one.yaml, places);
     const file = join(folder, "bootstrap.yaml");
     writeFileSync(file, text);
     const { isAccepted, output } = await validate(spec, file);
