@@ -1,6 +1,8 @@
 // Checks the arithmetic of the benches on fixed inputs: nothing is measured here.
 import { describe, expect, test } from "vitest";
 import { cpuUsPerRequest, median, ratioOf, scatterPercent } from "./arithmetic.ts";
+import { parseCase } from "./cases.ts";
+import { parseTimes } from "./handshakes.ts";
 import { parseStat } from "./processes.ts";
 import { markdownTable, rowsOf, type Sample, textTable } from "./report.ts";
 import { parseDurationUs, parseWrk } from "./wrk.ts";
@@ -137,5 +139,37 @@ describe("rowsOf", () => {
   });
   test("adds up errors", () => {
     expect(rowsOf({ floor: [sample(1, 2), sample(1, 3)] })[0]?.errors).toBe(5);
+  });
+});
+
+describe("parseCase", () => {
+  test("reads protocol, size and connections", () => {
+    const requests = { kind: "requests", connections: 64 };
+    expect(parseCase("s64")).toEqual({ ...requests, id: "s64", protocol: "http", size: "s" });
+    expect(parseCase("tb64")).toEqual({ ...requests, id: "tb64", protocol: "tls", size: "b" });
+    expect(parseCase("pg64")).toEqual({ ...requests, id: "pg64", protocol: "tcp", size: "g" });
+  });
+  test("reads handshakes", () => {
+    const handshakes = { kind: "handshakes", protocol: "tls" };
+    expect(parseCase("hrsa")).toEqual({ ...handshakes, id: "hrsa", key: "rsa", isResumed: false });
+    const resumed = { ...handshakes, id: "hec-resumed", key: "ec", isResumed: true };
+    expect(parseCase("hec-resumed")).toEqual(resumed);
+  });
+  test.each(["", "s", "s0", "x64", "hs64", "hrsa-", "s64 "])("refuses %j", (id) => {
+    expect(parseCase(id)).toBeUndefined();
+  });
+});
+
+describe("parseTimes", () => {
+  test("takes what was timed, not what made the session", () => {
+    const output =
+      "1 connections in 0.01s; 100.00 connections/user sec, bytes read 0\n" +
+      "1 connections in 1 real seconds, 0 bytes read per connection\n" +
+      "900 connections in 0.30s; 3000.00 connections/user sec, bytes read 0\n" +
+      "900 connections in 2 real seconds, 0 bytes read per connection\n";
+    expect(parseTimes(output)).toEqual({ handshakes: 900, perSecond: 450 });
+  });
+  test("throws without a report", () => {
+    expect(() => parseTimes("connect: refused")).toThrow("no report");
   });
 });

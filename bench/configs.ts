@@ -1,4 +1,5 @@
 // The configurations of the targets, equal work each: one worker, keep-alive, no access log.
+import type { BenchCertificates } from "./certificates.ts";
 import type { Setup } from "./target.ts";
 
 /** Which filters stand before the router. */
@@ -66,31 +67,74 @@ function filters(setup: Setup, wanted: FilterSetup): object[] {
   return [...modules, router];
 }
 
+function address(port: number): object {
+  return { socket_address: { address: "127.0.0.1", port_value: port } };
+}
+
+function httpManager(setup: Setup, wanted: FilterSetup): object {
+  const routes = [{ match: { prefix: "/" }, route: { cluster: "up" } }];
+  return {
+    name: "envoy.filters.network.http_connection_manager",
+    typed_config: {
+      "@type": `${TYPE}.network.http_connection_manager.v3.HttpConnectionManager`,
+      stat_prefix: "bench",
+      codec_type: "HTTP1",
+      route_config: { virtual_hosts: [{ name: "all", domains: ["*"], routes }] },
+      http_filters: filters(setup, wanted),
+      ...(wanted.kind === "log" ? { access_log: [ACCESS_LOG] } : {}),
+    },
+  };
+}
+
+const TCP_PROXY = {
+  name: "envoy.filters.network.tcp_proxy",
+  typed_config: {
+    "@type": `${TYPE}.network.tcp_proxy.v3.TcpProxy`,
+    stat_prefix: "bench_tcp",
+    cluster: "up",
+  },
+};
+
+function tlsTransport(certificates: BenchCertificates): object {
+  const pairs = [certificates.rsa, certificates.ec];
+  return {
+    name: "envoy.transport_sockets.tls",
+    typed_config: {
+      "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
+      common_tls_context: {
+        tls_certificates: pairs.map(({ chainFile, keyFile }) => ({
+          certificate_chain: { filename: chainFile },
+          private_key: { filename: keyFile },
+        })),
+      },
+    },
+  };
+}
+
+/** One listener for each protocol that is measured. */
+function listeners(setup: Setup, wanted: FilterSetup): object[] {
+  const { ports, protocols, certificates } = setup;
+  const manager = httpManager(setup, wanted);
+  const all: object[] = [
+    { name: "bench", address: address(ports.http), filter_chains: [{ filters: [manager] }] },
+  ];
+  if (certificates !== undefined) {
+    const chain = { filters: [manager], transport_socket: tlsTransport(certificates) };
+    all.push({ name: "bench-tls", address: address(ports.tls), filter_chains: [chain] });
+  }
+  if (protocols.has("tcp")) {
+    const chain = { filters: [TCP_PROXY] };
+    all.push({ name: "bench-tcp", address: address(ports.tcp), filter_chains: [chain] });
+  }
+  return all;
+}
+
 /** For Envoy and for Headgate: JSON, which is YAML too. */
 export function envoyConfig(setup: Setup, wanted: FilterSetup): string {
-  const address = (port: number): object => ({
-    socket_address: { address: "127.0.0.1", port_value: port },
-  });
-  const routes = [{ match: { prefix: "/" }, route: { cluster: "up" } }];
-  const hcm = {
-    "@type": `${TYPE}.network.http_connection_manager.v3.HttpConnectionManager`,
-    stat_prefix: "bench",
-    codec_type: "HTTP1",
-    route_config: { virtual_hosts: [{ name: "all", domains: ["*"], routes }] },
-    http_filters: filters(setup, wanted),
-    ...(wanted.kind === "log" ? { access_log: [ACCESS_LOG] } : {}),
-  };
-  const network = { name: "envoy.filters.network.http_connection_manager", typed_config: hcm };
   const endpoint = { endpoint: { address: address(setup.upstreamPort) } };
   const config = {
     static_resources: {
-      listeners: [
-        {
-          name: "bench",
-          address: address(setup.port),
-          filter_chains: [{ filters: [network] }],
-        },
-      ],
+      listeners: listeners(setup, wanted),
       clusters: [
         {
           name: "up",
@@ -109,9 +153,28 @@ export function envoyConfig(setup: Setup, wanted: FilterSetup): string {
   return `${JSON.stringify(config, null, 1)}\n`;
 }
 
-export function nginxConfig(setup: Setup): string {
-  const { folder } = setup;
+function nginxCertificates({ rsa, ec }: BenchCertificates): string {
+  return [rsa, ec]
+    .map((one) => `ssl_certificate ${one.chainFile}; ssl_certificate_key ${one.keyFile};`)
+    .join("\n    ");
+}
+
+/** `stream` is the file of its TCP proxy, a module of its own; undefined = there is none. */
+export function nginxConfig(setup: Setup, stream: string | undefined): string {
+  const { folder, ports, certificates } = setup;
+  const tls =
+    certificates === undefined
+      ? ""
+      : `listen 127.0.0.1:${ports.tls} ssl backlog=4096;
+    ${nginxCertificates(certificates)}
+    ssl_protocols TLSv1.2 TLSv1.3;`;
+  const tcp = `
+stream {
+  server { listen 127.0.0.1:${ports.tcp} backlog=4096; proxy_pass 127.0.0.1:${setup.upstreamPort}; }
+}`;
+  const hasTcp = stream !== undefined && setup.protocols.has("tcp");
   return `
+${hasTcp ? `load_module ${stream};` : ""}
 daemon off; worker_processes 1; pid ${folder}/nginx.pid; worker_rlimit_nofile 20000;
 events { worker_connections 10000; }
 http {
@@ -123,17 +186,29 @@ http {
     keepalive 2000; keepalive_requests 1000000000; keepalive_timeout 1h;
   }
   server {
-    listen 127.0.0.1:${setup.port} backlog=4096;
+    listen 127.0.0.1:${ports.http} backlog=4096;
+    ${tls}
     location / {
       proxy_pass http://up; proxy_http_version 1.1; proxy_set_header Connection "";
       proxy_buffer_size 16k; proxy_buffers 16 16k; proxy_busy_buffers_size 128k;
     }
   }
 }
+${hasTcp ? tcp : ""}
 `;
 }
 
 export function haproxyConfig(setup: Setup): string {
+  const { ports, certificates } = setup;
+  const tls =
+    certificates === undefined
+      ? ""
+      : `bind 127.0.0.1:${ports.tls} ssl crt ${certificates.bundle} backlog 4096`;
+  const tcp = `
+listen tcp
+  mode tcp
+  bind 127.0.0.1:${ports.tcp} backlog 4096
+  server one 127.0.0.1:${setup.upstreamPort}`;
   return `
 global
   nbthread 1
@@ -146,9 +221,11 @@ defaults
   timeout client 1h
   timeout server 1h
 frontend in
-  bind 127.0.0.1:${setup.port} backlog 4096
+  bind 127.0.0.1:${ports.http} backlog 4096
+  ${tls}
   default_backend up
 backend up
   server one 127.0.0.1:${setup.upstreamPort} pool-max-conn 4000
+${setup.protocols.has("tcp") ? tcp : ""}
 `;
 }

@@ -8,6 +8,7 @@ import { median, ratioOf, scatterPercent } from "./arithmetic.ts";
 export interface Sample {
   readonly cpuUs: number;
   readonly requestsPerSecond: number;
+  /** NaN where the client tells none, as p99Us. */
   readonly p50Us: number;
   readonly p99Us: number;
   readonly residentBytes: number;
@@ -106,6 +107,10 @@ function ratio(value: number | undefined): string {
   return value === undefined ? "-" : value.toFixed(2);
 }
 
+function whole(value: number): string {
+  return Number.isNaN(value) ? "-" : value.toFixed(0);
+}
+
 function cells(row: Row): string[] {
   return [
     row.target,
@@ -115,8 +120,8 @@ function cells(row: Row): string[] {
     ratio(row.toNginx),
     ratio(row.toEnvoy),
     row.requestsPerSecond.toFixed(0),
-    row.p50Us.toFixed(0),
-    row.p99Us.toFixed(0),
+    whole(row.p50Us),
+    whole(row.p99Us),
     row.residentMiB.toFixed(0),
     String(row.errors),
   ];

@@ -4,7 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { cpuUsPerRequest } from "./arithmetic.ts";
+import { type BenchCase, CASE_FORMS, describeCase, parseCase } from "./cases.ts";
+import { makeCertificates } from "./certificates.ts";
 import { buildFilter, FILTER_KINDS, type FilterKind } from "./filter/build.ts";
+import { runHandshakes } from "./handshakes.ts";
 import { freePort, type Started, start, TICKS_PER_SECOND, usageOf } from "./processes.ts";
 import {
   loadAverage,
@@ -15,17 +18,24 @@ import {
   textTable,
   writeResults,
 } from "./report.ts";
-import { again, allTargets, findBinary, type TargetSpec, upstreamCommand } from "./target.ts";
-import { runWrk } from "./wrk.ts";
+import {
+  again,
+  allTargets,
+  findBinary,
+  type Setup,
+  type TargetSpec,
+  upstreamCommand,
+} from "./target.ts";
+import { runWrk, type WrkReport } from "./wrk.ts";
 
 const USAGE = `node bench/run.ts [--quick] [--targets PATTERN] [--cases s64,b64,...] [--rounds 7]
     [--seconds 2] [--filter sdk|bare] [--markdown] [--list]
 
   --quick     3 rounds of 1 second, cases s64 and b64
   --targets   regular expression over the names of targets (see --list)
-  --cases     s: 100 bytes, b: 64 KiB; then the number of connections
   --filter    the wasm filter: through the SDK (default), or on the bare ABI
-  --markdown  print the tables as Markdown`;
+  --markdown  print the tables as Markdown
+  --cases     any of:${CASE_FORMS}`;
 
 const CASES = ["s1", "s64", "s1000", "b1", "b64", "b1000"] as const;
 /** Of these the first that runs is measured twice. */
@@ -38,7 +48,7 @@ const QUICK_CASES = ["s64", "b64"] as const;
 interface Options {
   readonly rounds: number;
   readonly seconds: number;
-  readonly cases: readonly string[];
+  readonly cases: readonly BenchCase[];
   readonly targets: RegExp;
   readonly filter: FilterKind;
   readonly isMarkdown: boolean;
@@ -47,7 +57,14 @@ interface Options {
 
 interface Running extends Started {
   readonly spec: TargetSpec;
-  readonly port: number;
+  readonly setup: Setup;
+}
+
+/** The clients that make the load. */
+interface Clients {
+  readonly wrk: string;
+  /** Undefined where there is none: cases of handshakes are skipped then. */
+  readonly openssl: string | undefined;
 }
 
 function fail(message: string, code = 2): never {
@@ -70,8 +87,8 @@ function readOptions(): Options {
     },
   });
   if (values.help) fail(USAGE, 0);
-  const cases = values.cases?.split(",") ?? (values.quick ? QUICK_CASES : CASES);
-  for (const one of cases) if (!/^[sb]\d+$/.test(one)) fail(`not a case: ${one}\n\n${USAGE}`);
+  const ids = values.cases?.split(",") ?? (values.quick ? QUICK_CASES : CASES);
+  const cases = ids.map((id) => parseCase(id) ?? fail(`not a case: ${id}\n\n${USAGE}`));
   const filter = FILTER_KINDS.find((kind) => kind === values.filter);
   return {
     rounds: positive(values.rounds, values.quick ? 3 : 7),
@@ -99,21 +116,16 @@ function chosenTargets(options: Options): TargetSpec[] {
 }
 
 /** What all targets are started with. */
-interface Common {
-  readonly upstreamPort: number;
-  readonly folder: string;
-  readonly module: string;
-}
+type Common = Pick<Setup, "upstreamPort" | "folder" | "module" | "protocols" | "certificates">;
 
 /** Starts a target; one that does not start is skipped with its own words. */
 async function startOne(spec: TargetSpec, common: Common): Promise<Running | undefined> {
-  const { upstreamPort, module } = common;
-  const port = await freePort();
   const folder = join(common.folder, spec.name.replace(/\W+/g, "-"));
   mkdirSync(folder);
-  const setup = { port, adminPort: await freePort(), upstreamPort, folder, module };
+  const ports = { http: await freePort(), tls: await freePort(), tcp: await freePort() };
+  const setup = { ...common, ports, adminPort: await freePort(), folder };
   try {
-    return { ...(await start(spec.command(setup), port)), spec, port };
+    return { ...(await start(spec.command(setup), ports.http)), spec, setup };
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
     console.log(`SKIPPED ${spec.name}: ${text.split("\n").slice(0, SKIP_LINES_MAX).join("\n  ")}`);
@@ -133,17 +145,16 @@ async function startAll(specs: readonly TargetSpec[], common: Common): Promise<R
   return second === undefined ? running : [...running, second];
 }
 
-/** One run of wrk; undefined when it failed, which is said. */
+/** One run of one client; undefined when it failed, which is said. */
 async function measure(
-  wrk: string,
+  clients: Clients,
   target: Running,
-  caseId: string,
+  one: BenchCase,
   seconds: number,
 ): Promise<Sample | undefined> {
-  const url = `http://127.0.0.1:${target.port}/${caseId.charAt(0)}`;
   const before = usageOf(target.pid);
   try {
-    const report = await runWrk(wrk, url, Number(caseId.slice(1)), seconds);
+    const report = await load(clients, target.setup.ports[one.protocol], one, seconds);
     const after = usageOf(target.pid);
     const ticks = after.ticks - before.ticks;
     const cpuUs = cpuUsPerRequest(ticks, TICKS_PER_SECOND, report.requests);
@@ -161,58 +172,74 @@ async function measure(
     };
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
-    console.log(`${caseId} ${target.spec.name}: ${text}`);
+    console.log(`${one.id} ${target.spec.name}: ${text}`);
     return undefined;
   }
 }
 
+async function load(
+  { wrk, openssl }: Clients,
+  port: number,
+  one: BenchCase,
+  seconds: number,
+): Promise<Omit<WrkReport, "seconds">> {
+  if (one.kind === "requests") {
+    const scheme = one.protocol === "tls" ? "https" : "http";
+    return runWrk(wrk, `${scheme}://127.0.0.1:${port}/${one.size}`, one.connections, seconds);
+  }
+  const { handshakes, perSecond } = await runHandshakes(openssl ?? "", port, one, seconds);
+  const unknown = { p50Us: Number.NaN, p99Us: Number.NaN, errors: 0 };
+  return { requests: handshakes, requestsPerSecond: perSecond, ...unknown };
+}
+
 /** All rounds of a case: each round plays every target once, and each begins with another one. */
 async function runCase(
-  wrk: string,
+  clients: Clients,
   targets: readonly Running[],
-  caseId: string,
+  one: BenchCase,
   options: Options,
 ): Promise<Record<string, (Sample | undefined)[]>> {
   const byTarget: Record<string, (Sample | undefined)[]> = {};
   for (const target of targets) byTarget[target.spec.name] = [];
-  for (const target of targets) await measure(wrk, target, caseId, 1);
+  for (const target of targets) await measure(clients, target, one, 1);
   for (let round = 0; round < options.rounds; round += 1) {
     for (let at = 0; at < targets.length; at += 1) {
       const target = targets[(at + round) % targets.length];
       if (target === undefined) continue;
-      const sample = await measure(wrk, target, caseId, options.seconds);
+      const sample = await measure(clients, target, one, options.seconds);
       byTarget[target.spec.name]?.push(sample);
     }
   }
   return byTarget;
 }
 
-async function measureAll(wrk: string, options: Options, folder: string): Promise<void> {
+async function measureAll(clients: Clients, options: Options, folder: string): Promise<void> {
   const specs = chosenTargets(options);
   if (specs.length === 0) fail("no target was found");
   const module = await buildFilter(options.filter);
+  const protocols = new Set(options.cases.map((one) => one.protocol));
+  const certificates = protocols.has("tls") ? await makeCertificates(folder) : undefined;
   const upstreamPort = await freePort();
   const upstream = await start(upstreamCommand(upstreamPort, folder), upstreamPort);
-  const targets = await startAll(specs, { upstreamPort, folder, module });
-  const runs = options.cases.length * targets.length * options.rounds;
-  const minutes = (runs * options.seconds + options.cases.length * targets.length) / 60;
-  console.log(`${targets.length} targets, ${runs} runs, about ${minutes.toFixed(1)} minutes`);
+  const common = { upstreamPort, folder, module, protocols, certificates };
+  const targets = await startAll(specs, common);
+  const playsOf = (one: BenchCase): Running[] =>
+    targets.filter(({ spec }) => spec.protocols.includes(one.protocol));
+  const plays = options.cases.reduce((sum, one) => sum + playsOf(one).length, 0);
+  const minutes = (plays * (options.rounds * options.seconds + 1)) / 60;
+  console.log(
+    `${targets.length} targets, ${plays * options.rounds} runs, about ${minutes.toFixed(1)} minutes`,
+  );
   const results: Record<string, Results[string]> = {};
-  for (const caseId of options.cases) {
-    results[caseId] = await runCase(wrk, targets, caseId, options);
-    const rows = rowsOf(results[caseId]);
+  for (const one of options.cases) {
+    results[one.id] = await runCase(clients, playsOf(one), one, options);
+    const rows = rowsOf(results[one.id] ?? {});
     const table = options.isMarkdown ? markdownTable(rows) : textTable(rows);
-    console.log(`\n${describeCase(caseId)}, load average ${loadAverage()}\n\n${table}`);
+    console.log(`\n${describeCase(one)}, load average ${loadAverage()}\n\n${table}`);
   }
   const { rounds, seconds, filter } = options;
   console.log(`\nwritten: ${writeResults(results, { rounds, seconds, filter })}`);
   for (const one of [...targets, upstream]) await one.stop();
-}
-
-function describeCase(caseId: string): string {
-  const count = Number(caseId.slice(1));
-  const size = caseId.startsWith("b") ? "64 KiB" : "100 bytes";
-  return `${caseId}: ${count} connection${count === 1 ? "" : "s"}, ${size}`;
 }
 
 const options = readOptions();
@@ -221,9 +248,13 @@ if (options.isList) {
 } else {
   const wrk = findBinary("WRK_BIN", "wrk");
   if (wrk === undefined) fail("SKIPPED: no wrk (apt-get install wrk, or WRK_BIN)");
+  const openssl = findBinary("OPENSSL_BIN", "openssl");
+  if (openssl === undefined && options.cases.some((one) => one.kind === "handshakes")) {
+    fail("SKIPPED: no openssl (apt-get install openssl, or OPENSSL_BIN)");
+  }
   const folder = mkdtempSync(join(tmpdir(), "headgate-bench-"));
   // A worker of nginx may run as another user and must read the file that the upstream serves.
   chmodSync(folder, 0o755);
   process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
-  await measureAll(wrk, options, folder);
+  await measureAll({ wrk, openssl }, options, folder);
 }

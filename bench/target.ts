@@ -2,19 +2,34 @@
 import { existsSync, globSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { type Protocol, PROTOCOLS } from "./cases.ts";
+import type { BenchCertificates } from "./certificates.ts";
 import { envoyConfig, type FilterSetup, haproxyConfig, nginxConfig } from "./configs.ts";
 
 const ROOT: string = fileURLToPath(new URL("..", import.meta.url));
 
 /** What a target needs to know before it is started. */
 export interface Setup {
-  readonly port: number;
+  /** One listener for each protocol that is measured. */
+  readonly ports: Readonly<Record<Protocol, number>>;
+  readonly protocols: ReadonlySet<Protocol>;
+  /** Undefined without TLS. */
+  readonly certificates: BenchCertificates | undefined;
   readonly adminPort: number;
   readonly upstreamPort: number;
   /** Folder of its own, for its configuration. */
   readonly folder: string;
   /** The compiled filter. */
   readonly module: string;
+}
+
+/** A setup of nothing but HTTP. */
+export function httpSetup(
+  port: number,
+  rest: Pick<Setup, "adminPort" | "upstreamPort" | "folder" | "module">,
+): Setup {
+  const ports = { http: port, tls: 0, tcp: 0 };
+  return { ...rest, ports, protocols: new Set(["http"]), certificates: undefined };
 }
 
 /** One line of the table. */
@@ -24,6 +39,8 @@ export interface TargetSpec {
   readonly binary: string | undefined;
   /** Where to get it, for the line that says why it is skipped. */
   readonly hint: string;
+  /** What it can be measured with. */
+  readonly protocols: readonly Protocol[];
   /** Writes its configuration and gives the command. */
   command(setup: Setup): readonly string[];
 }
@@ -77,6 +94,8 @@ function envoyLike(
     name,
     binary,
     hint,
+    // Filters and logs cost the same whatever the bytes came by.
+    protocols: filters.kind === "none" ? PROTOCOLS : ["http"],
     command(setup) {
       const file = writeConfig(setup, "bootstrap.yaml", envoyConfig(setup, filters));
       nextBaseId += 1;
@@ -86,14 +105,21 @@ function envoyLike(
   };
 }
 
+const NGINX_STREAM_MODULES = [
+  "/usr/lib/nginx/modules/ngx_stream_module.so",
+  "/usr/lib64/nginx/modules/ngx_stream_module.so",
+];
+
 function nginx(): TargetSpec {
   const binary = findBinary("NGINX_BIN", "nginx");
+  const stream = NGINX_STREAM_MODULES.find((file) => existsSync(file));
   return {
     name: "nginx",
     binary,
-    hint: "apt-get install nginx-light, or NGINX_BIN",
+    hint: "apt-get install nginx-light libnginx-mod-stream, or NGINX_BIN",
+    protocols: stream === undefined ? ["http", "tls"] : PROTOCOLS,
     command(setup) {
-      const file = writeConfig(setup, "nginx.conf", nginxConfig(setup));
+      const file = writeConfig(setup, "nginx.conf", nginxConfig(setup, stream));
       return [binary ?? "", "-p", setup.folder, "-e", "stderr", "-c", file];
     },
   };
@@ -105,6 +131,7 @@ function haproxy(): TargetSpec {
     name: "haproxy",
     binary,
     hint: "apt-get install haproxy, or HAPROXY_BIN",
+    protocols: PROTOCOLS,
     command(setup) {
       const file = writeConfig(setup, "haproxy.cfg", haproxyConfig(setup));
       return [binary ?? "", "-db", "-f", file];
@@ -118,11 +145,12 @@ function floor(): TargetSpec {
     name: "floor",
     binary: process.execPath,
     hint: "",
+    protocols: ["http"],
     command: (setup) => [
       process.execPath,
       "--no-warnings",
       script,
-      String(setup.port),
+      String(setup.ports.http),
       String(setup.upstreamPort),
     ],
   };
@@ -160,6 +188,7 @@ export function upstreamCommand(port: number, folder: string): readonly string[]
   const binary = findBinary("NGINX_BIN", "nginx");
   if (binary === undefined) return [process.execPath, join(ROOT, "bench/upstream.mjs"), `${port}`];
   writeFileSync(join(folder, "b"), "x".repeat(64 * 1024));
+  writeFileSync(join(folder, "g"), "x".repeat(16 * 1024 * 1024));
   const file = join(folder, "upstream.conf");
   writeFileSync(file, upstreamConfig(port, folder));
   return [binary, "-p", folder, "-e", "stderr", "-c", file];
@@ -178,6 +207,7 @@ http {
     listen 127.0.0.1:${port} backlog=4096;
     location /s { default_type text/plain; return 200 "${"x".repeat(100)}"; }
     location /b { default_type text/plain; root ${folder}; }
+    location /g { default_type text/plain; root ${folder}; }
   }
 }
 `;

@@ -13,6 +13,7 @@ import { download, TransferUpstream, upload } from "../../runtime/test/slow-tran
 import { envoyConfig } from "../configs.ts";
 import { freePort, start } from "../processes.ts";
 import type { Started } from "../processes.ts";
+import { httpSetup } from "../target.ts";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -57,7 +58,7 @@ async function startProxy(upstreamPort: number, workers: number): Promise<Proxy>
   const port = await freePort();
   const adminPort = await freePort();
   const file = join(folder, "bootstrap.yaml");
-  const setup = { port, adminPort, upstreamPort, folder, module: "" };
+  const setup = httpSetup(port, { adminPort, upstreamPort, folder, module: "" });
   writeFileSync(file, envoyConfig(setup, { kind: "none" }));
   const binary = process.env["HEADGATE_BIN"] ?? HEADGATE;
   // None takes over from another.

@@ -9,6 +9,7 @@ import { WorkerServer } from "../../runtime/src/server/worker.ts";
 import { staticMembership } from "../../runtime/src/upstream/dns-resolver.ts";
 import { loadWorkerConfig, newBirth } from "../../runtime/test/worker-for-test.ts";
 import { envoyConfig, type FilterSetup } from "../configs.ts";
+import { httpSetup } from "../target.ts";
 import { buildFilter } from "../filter/build.ts";
 import { MemoryEngine, type MemoryIo } from "./memory-engine.ts";
 import type { MicroBench } from "./runner.ts";
@@ -21,7 +22,7 @@ const CONNECTIONS = 64;
 
 /** A worker on `engine` that serves the bench's configuration. */
 async function startWorker(filters: FilterSetup, module: string): Promise<MemoryEngine> {
-  const setup = { port: 10_000, adminPort: 9901, upstreamPort: 8000, folder: "", module };
+  const setup = httpSetup(10_000, { adminPort: 9901, upstreamPort: 8000, folder: "", module });
   const loader = new PluginModuleLoader(silentLogger);
   const { snapshot, modules } = await loadWorkerConfig(envoyConfig(setup, filters), loader);
   const engines: MemoryEngine[] = [];
