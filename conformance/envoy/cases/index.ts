@@ -2,6 +2,7 @@
 import type { Group } from "../case.ts";
 import { accessLog } from "./access-log.ts";
 import { balancing } from "./balancing.ts";
+import { callouts } from "./callouts.ts";
 import { edge } from "./edge.ts";
 import { failures } from "./failures.ts";
 import { filters } from "./filters.ts";
@@ -32,6 +33,7 @@ export const GROUPS: readonly Group[] = [
   timeouts,
   localReplies,
   filters,
+  callouts,
   balancing,
   runtime,
   overload,

@@ -38,7 +38,7 @@ import {
   failureOfPool,
   failureOfReset,
   type UpstreamFailure,
-} from "./upstream-failure.ts";
+} from "../upstream/upstream-failure.ts";
 import { failedHandshake, opensTunnel } from "./tunnel.ts";
 import { UpstreamRequest, type UpstreamRequestOwner } from "./upstream-request.ts";
 

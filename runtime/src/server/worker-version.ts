@@ -25,6 +25,7 @@ import type { ClusterManager, PreparedClusters } from "../upstream/cluster-manag
 import { PluginError } from "../wasm/plugin.ts";
 import type { Plugin } from "../wasm/plugin.ts";
 import { WasmHost } from "../wasm/wasm-host.ts";
+import type { ClusterCallouts } from "./callouts.ts";
 import type { DrainManager } from "./drain-manager.ts";
 import { plainText } from "./fingerprint.ts";
 import { createHcmFactory } from "./hcm-factory.ts";
@@ -52,6 +53,7 @@ export interface WorkerContext {
   readonly http1: Http1Shared;
   readonly log: LoggerFactory;
   readonly clusterManager: ClusterManager;
+  readonly callouts: ClusterCallouts;
   readonly sinks: FileSinks;
   readonly nextConnectionId: () => number;
   readonly overload: OverloadState;
@@ -138,6 +140,7 @@ export class WorkerVersion {
     const { clusters, overload } = this.#snapshot;
     configureOverload(this.#context.overload, overload, this.#context.stats);
     this.#clusters = this.#context.clusterManager.prepare(clusters, this.#message.memberships);
+    this.#context.callouts.prepare(this.#clusters);
     this.#preparePlugins(problems);
     this.#openLogFiles(problems);
     if (problems.length === 0) this.#prepareListeners(problems);
@@ -149,6 +152,7 @@ export class WorkerVersion {
   commit(): void {
     this.#context.runtime.setLayers(this.#snapshot.runtime);
     if (this.#clusters !== null) this.#context.clusterManager.commit(this.#clusters);
+    this.#context.callouts.commit();
     this.#routeSlots.commit();
     for (const { handle, plugin } of this.#swaps.splice(0)) handle.replace(plugin);
     for (const { listener, config, chains, before } of this.#listeners) {
@@ -162,6 +166,7 @@ export class WorkerVersion {
 
   /** Undoes prepare. */
   abort(): void {
+    this.#context.callouts.abort();
     for (const { listener, chains, before } of this.#listeners) {
       if (before === null) {
         listener.stopListening();
@@ -238,6 +243,7 @@ export class WorkerVersion {
       logger: log,
       node: this.#snapshot.node,
       workerIndex: this.#context.index,
+      callouts: this.#context.callouts,
       guestMark: this.#context.guestMark,
     });
     for (const [index, key] of pluginKeys(this.#snapshot)) {

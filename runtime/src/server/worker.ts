@@ -14,6 +14,8 @@ import { StatsStore } from "../stats/store.ts";
 import type { StatDefinition } from "../stats/store.ts";
 import { openBreakerMemory } from "../upstream/circuit-breaker.ts";
 import { ClusterManager } from "../upstream/cluster-manager.ts";
+import type { UpstreamContext } from "../upstream/upstream-context.ts";
+import { ClusterCallouts } from "./callouts.ts";
 import { DrainManager } from "./drain-manager.ts";
 import { PulseMemory } from "./pulse.ts";
 import { ProcessLog } from "./process-log.ts";
@@ -220,7 +222,7 @@ function createContext(
     return connectionId;
   };
   const runtime = new Runtime();
-  const clusterManager = new ClusterManager({
+  const upstream: UpstreamContext = {
     engine,
     clock,
     timers,
@@ -232,7 +234,8 @@ function createContext(
       new Http1ClientConnection(sink, callbacks, options, http1),
     nextConnectionId,
     ownsClusterStats: false,
-  });
+  };
+  const clusterManager = new ClusterManager(upstream);
   log.logger("main").log(LogLevel.Debug, `worker ${birth.index}: ${engine.name}`);
   return {
     index: birth.index,
@@ -246,6 +249,7 @@ function createContext(
     http1,
     log,
     clusterManager,
+    callouts: new ClusterCallouts(clusterManager, upstream),
     nextConnectionId,
     sinks: new FileSinks({
       flushIntervalMs: birth.fileFlushIntervalMs,

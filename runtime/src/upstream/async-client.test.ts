@@ -4,6 +4,8 @@ import { AsyncClient, type AsyncCall, type AsyncCallbacks, AsyncFailure } from "
 import { ClusterManager } from "./cluster-manager.ts";
 import { clusterConfig, FakeThread, hostConfig, limits, membership } from "./upstream-for-test.ts";
 
+const RESET = "upstream connect error or disconnect/reset before headers. reset reason: ";
+
 class World extends FakeThread implements AsyncCallbacks {
   readonly manager: ClusterManager;
   readonly client: AsyncClient;
@@ -29,7 +31,7 @@ class World extends FakeThread implements AsyncCallbacks {
     headers.path = "/auth";
     headers.authority = "up";
     const bytes = body === null ? null : Buffer.from(body, "latin1");
-    return this.client.send(cluster, headers, bytes, 1000, this);
+    return this.client.send(cluster, headers, bytes, null, 1000, this);
   }
 }
 
@@ -75,15 +77,15 @@ test("failures: no cluster, no host, overflow, refused, reset, garbage", () => {
   expect(world.answers.pop()).toBe("failure 0 unknown cluster 'nope'");
   world.send();
   world.engine.io(0).refuse();
-  expect(world.answers.pop()).toBe("failure 3 delayed connect error: Connection refused");
+  expect(world.answers.pop()).toBe(`failure 3 ${RESET}remote connection failure`);
   world.send();
   world.engine.io(1).connect();
   world.engine.io(1).fin();
-  expect(world.answers.pop()).toBe("failure 4 connection termination");
+  expect(world.answers.pop()).toBe(`failure 4 ${RESET}connection termination`);
   world.send();
   world.engine.io(2).connect();
   world.engine.io(2).receive("nonsense\r\n\r\n");
-  expect(world.answers.pop()).toBe("failure 4 protocol error");
+  expect(world.answers.pop()).toBe(`failure 7 ${RESET}protocol error`);
   expect(world.counter("cluster.up.upstream_rq_502")).toBe(1);
   expectEmpty(world);
   const empty = new World({}, []);
@@ -91,7 +93,7 @@ test("failures: no cluster, no host, overflow, refused, reset, garbage", () => {
   expect(empty.answers).toEqual(["failure 1 no healthy upstream"]);
   const full = new World({ circuitBreakers: limits({ maxPendingRequests: 0 }) });
   full.send();
-  expect(full.answers).toEqual(["failure 2 overflow"]);
+  expect(full.answers).toEqual([`failure 2 ${RESET}overflow`]);
 });
 
 test("gives up after the timeout, while connecting and while waiting for the end", () => {
@@ -103,7 +105,7 @@ test("gives up after the timeout, while connecting and while waiting for the end
   world.send();
   world.engine.io(0).receive("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nab");
   world.pass(1100);
-  expect(world.answers.length).toBe(2);
+  expect(world.answers[1]).toBe("failure 8 upstream request timeout");
   expect(world.counter("cluster.up.upstream_rq_timeout")).toBe(2);
   expect(world.engine.io(0).end).toBe("closed");
   expectEmpty(world);

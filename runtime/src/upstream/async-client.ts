@@ -2,7 +2,9 @@
 // proxied requests. The answer comes whole, or not at all.
 import { BufferQueue } from "../core/buffer-queue.ts";
 import { HeaderMap } from "../core/header-map.ts";
+import { HeaderId } from "../core/header-names.ts";
 import { TimerEntry } from "../core/timer-wheel.ts";
+import type { Counter } from "../stats/store.ts";
 import type { Cluster } from "./cluster.ts";
 import type { ClusterManager } from "./cluster-manager.ts";
 import type { Host } from "./host.ts";
@@ -15,6 +17,7 @@ import {
   StreamResetReason,
 } from "./pool/conn-pool.ts";
 import type { UpstreamContext } from "./upstream-context.ts";
+import { failureOfPool, failureOfReset } from "./upstream-failure.ts";
 
 /** Bytes of an answer's body that are kept. */
 const bodyBytesMaxDefault = 16 * 1024 * 1024;
@@ -24,11 +27,14 @@ export const AsyncFailure = {
   NoHealthyUpstream: 1,
   Overflow: 2,
   ConnectionFailure: 3,
-  /** The stream ended before its end. */
+  /** The stream ended before an answer began. */
   Reset: 4,
   Timeout: 5,
   /** The answer is longer than the limit. */
   BodyTooLarge: 6,
+  ProtocolError: 7,
+  /** The answer began, and did not end: by itself or in time. */
+  Interrupted: 8,
 } as const;
 export type AsyncFailure = (typeof AsyncFailure)[keyof typeof AsyncFailure];
 
@@ -36,6 +42,7 @@ export type AsyncFailure = (typeof AsyncFailure)[keyof typeof AsyncFailure];
 export interface AsyncCallbacks {
   /** The maps and the body are the receiver's to keep; `trailers` is null when none came. */
   onSuccess(headers: HeaderMap, body: Buffer, trailers: HeaderMap | null): void;
+  /** `message`: the body that a proxied request would be answered with, as Envoy words it. */
   onFailure(failure: AsyncFailure, message: string): void;
 }
 
@@ -48,6 +55,7 @@ export class AsyncClient {
   readonly #manager: ClusterManager;
   readonly #context: UpstreamContext;
   readonly #bodyBytesMax: number;
+  readonly #rqTotal: Counter;
 
   /** `bodyBytesMax` default 16 MiB. */
   constructor(
@@ -58,25 +66,32 @@ export class AsyncClient {
     this.#manager = manager;
     this.#context = context;
     this.#bodyBytesMax = bodyBytesMax;
+    this.#rqTotal = context.stats.counter("http.async-client.rq_total");
   }
 
   /**
    * Sends a request. `headers` must have :method, :path and :authority and belong to the call from
-   * now on, as does `body` (null = none). `timeoutMs` from now to the end of the answer; 0 = none.
+   * now on, as do `body` and `trailers` (null = none). `timeoutMs` from now to the end of the
+   * answer; 0 = none.
    */
   send(
     clusterName: string,
     headers: HeaderMap,
     body: Buffer | null,
+    trailers: HeaderMap | null,
     timeoutMs: number,
     callbacks: AsyncCallbacks,
   ): AsyncCall {
-    const request = new AsyncRequest(this.#context, headers, body, this.#bodyBytesMax, callbacks);
+    headers.setById(HeaderId.XEnvoyInternal, "true");
+    if (timeoutMs > 0) headers.setById(HeaderId.XEnvoyExpectedRqTimeoutMs, String(timeoutMs));
+    const message: AsyncMessage = { headers, body, trailers };
+    const request = new AsyncRequest(this.#context, message, this.#bodyBytesMax, callbacks);
     const cluster = this.#manager.getCluster(clusterName);
     if (cluster === undefined) {
       request.fail(AsyncFailure.NoCluster, `unknown cluster '${clusterName}'`);
       return request;
     }
+    this.#rqTotal.inc();
     const host = cluster.chooseHost();
     if (host === null) {
       cluster.responseStats.charge(503, true);
@@ -88,10 +103,15 @@ export class AsyncClient {
   }
 }
 
+interface AsyncMessage {
+  readonly headers: HeaderMap;
+  readonly body: Buffer | null;
+  readonly trailers: HeaderMap | null;
+}
+
 class AsyncRequest extends TimerEntry implements AsyncCall, PoolCallbacks, ResponseDecoder {
   readonly #context: UpstreamContext;
-  readonly #headers: HeaderMap;
-  readonly #body: Buffer | null;
+  readonly #message: AsyncMessage;
   readonly #bodyBytesMax: number;
   readonly #callbacks: AsyncCallbacks;
   readonly #responseHeaders: HeaderMap;
@@ -105,15 +125,13 @@ class AsyncRequest extends TimerEntry implements AsyncCall, PoolCallbacks, Respo
 
   constructor(
     context: UpstreamContext,
-    headers: HeaderMap,
-    body: Buffer | null,
+    message: AsyncMessage,
     bodyBytesMax: number,
     callbacks: AsyncCallbacks,
   ) {
     super();
     this.#context = context;
-    this.#headers = headers;
-    this.#body = body;
+    this.#message = message;
     this.#bodyBytesMax = bodyBytesMax;
     this.#callbacks = callbacks;
     this.#responseHeaders = new HeaderMap();
@@ -149,8 +167,9 @@ class AsyncRequest extends TimerEntry implements AsyncCall, PoolCallbacks, Respo
     this.#cluster?.stats.rqTimeout.inc();
     this.#host?.stats.rqTimeout.inc();
     this.#chargeFailure(504);
+    const failure = this.#hasAnswer ? AsyncFailure.Interrupted : AsyncFailure.Timeout;
     this.#giveUp(StreamResetReason.LocalReset);
-    this.#callbacks.onFailure(AsyncFailure.Timeout, "upstream request timeout");
+    this.#callbacks.onFailure(failure, "upstream request timeout");
   }
 
   // ---- PoolCallbacks.
@@ -158,20 +177,19 @@ class AsyncRequest extends TimerEntry implements AsyncCall, PoolCallbacks, Respo
   onPoolReady(encoder: RequestEncoder): void {
     this.#pending = null;
     this.#encoder = encoder;
-    const body = this.#body;
+    const { headers, body, trailers } = this.#message;
     const hasBody = body !== null && body.length > 0;
-    encoder.encodeHeaders(this.#headers, !hasBody);
-    if (hasBody) encoder.encodeData(body, 0, body.length, true);
+    encoder.encodeHeaders(headers, !hasBody && trailers === null);
+    if (hasBody) encoder.encodeData(body, 0, body.length, trailers === null);
+    if (trailers !== null) encoder.encodeTrailers(trailers);
   }
 
-  onPoolFailure(reason: PoolFailureReason, _host: Host, transportFailure: string): void {
+  onPoolFailure(reason: PoolFailureReason, _host: Host, _transportFailure: string): void {
     this.#pending = null;
     this.#chargeFailure(503);
-    if (reason === PoolFailureReason.Overflow) this.fail(AsyncFailure.Overflow, "overflow");
-    else {
-      const why = reason === PoolFailureReason.Timeout ? "connection timeout" : transportFailure;
-      this.fail(AsyncFailure.ConnectionFailure, why);
-    }
+    const isOverflow = reason === PoolFailureReason.Overflow;
+    const failure = isOverflow ? AsyncFailure.Overflow : AsyncFailure.ConnectionFailure;
+    this.fail(failure, failureOfPool(reason).body);
   }
 
   // ---- ResponseDecoder.
@@ -189,6 +207,8 @@ class AsyncRequest extends TimerEntry implements AsyncCall, PoolCallbacks, Respo
     const stats = this.#host?.stats;
     (isServerError ? stats?.rqError : stats?.rqSuccess)?.inc();
     this.#cluster?.responseStats.charge(headers.status, true);
+    const ms = Math.max(0, Math.round(this.#context.clock.nowMs - this.#startMs));
+    headers.setById(HeaderId.XEnvoyUpstreamServiceTime, String(ms));
     if (endStream) this.#succeed(null);
   }
 
@@ -206,12 +226,11 @@ class AsyncRequest extends TimerEntry implements AsyncCall, PoolCallbacks, Respo
     this.#succeed(trailers);
   }
 
-  onResetStream(reason: StreamResetReason, failureReason: string): void {
+  onResetStream(reason: StreamResetReason, _failureReason: string): void {
     this.#encoder = null;
-    this.#chargeFailure(reason === StreamResetReason.ProtocolError ? 502 : 503);
-    const isProtocolError = reason === StreamResetReason.ProtocolError;
-    const what = isProtocolError ? "protocol error" : "connection termination";
-    this.fail(AsyncFailure.Reset, failureReason === "" ? what : failureReason);
+    const { status, body } = failureOfReset(reason);
+    this.#chargeFailure(status);
+    this.fail(this.#hasAnswer ? AsyncFailure.Interrupted : kindOf(reason), body);
   }
 
   /** The body was handed over as a whole; the connection holds what does not leave at once. */
@@ -229,8 +248,13 @@ class AsyncRequest extends TimerEntry implements AsyncCall, PoolCallbacks, Respo
     this.#callbacks.onSuccess(this.#responseHeaders, this.#responseBody.linearize(), trailers);
   }
 
+  /** Its head is there. */
+  get #hasAnswer(): boolean {
+    return this.#responseHeaders.status !== 0;
+  }
+
   #chargeFailure(code: number): void {
-    if (this.#responseHeaders.status !== 0) return;
+    if (this.#hasAnswer) return;
     this.#cluster?.responseStats.charge(code, true);
     this.#host?.stats.rqError.inc();
   }
@@ -249,4 +273,10 @@ class AsyncRequest extends TimerEntry implements AsyncCall, PoolCallbacks, Respo
     this.#encoder = null;
     this.#context.timers.cancel(this);
   }
+}
+
+function kindOf(reason: StreamResetReason): AsyncFailure {
+  return reason === StreamResetReason.ProtocolError
+    ? AsyncFailure.ProtocolError
+    : AsyncFailure.Reset;
 }

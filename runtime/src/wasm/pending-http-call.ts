@@ -3,8 +3,6 @@ import type { HeaderMap } from "../core/header-map.ts";
 import type { HttpCall, HttpCallReceiver } from "./callout.ts";
 import type { RootContext } from "./root-context.ts";
 
-const EMPTY: Buffer = Buffer.alloc(0);
-
 export class PendingHttpCall implements HttpCallReceiver {
   /** Set as soon as the call was started. */
   call: HttpCall | null = null;
@@ -21,7 +19,7 @@ export class PendingHttpCall implements HttpCallReceiver {
   }
 
   onReset(): void {
-    this.#root.tellHttpCallResponse(this.#token, null, EMPTY, null);
+    this.#root.tellHttpCallResponse(this.#token, null, null, null);
   }
 
   cancel(): void {

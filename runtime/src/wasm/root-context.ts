@@ -133,6 +133,7 @@ export class RootContext extends Context implements AccessLogger, QueueConsumer 
     timers.cancel(this.#queueNotice);
     shared.forgetConsumer(this);
     for (const call of this.#calls.values()) call.cancel();
+    this.vm.calloutsPending -= this.#calls.size;
     this.#calls.clear();
   }
 
@@ -167,25 +168,34 @@ export class RootContext extends Context implements AccessLogger, QueueConsumer 
   /** The call's token, or minus the status that says why there is none. */
   startHttpCall(callouts: Callouts, request: HttpCallRequest): number {
     if (this.#life === Life.Deleted) return -Status.InternalFailure;
-    if (this.#calls.size >= limits.calloutsPendingMax) return -Status.InternalFailure;
+    if (!this.#mayCall()) return -Status.InternalFailure;
     const token = this.vm.nextCallToken();
     const pending = new PendingHttpCall(this, token);
     const started = callouts.httpCall(request, pending);
     if (typeof started === "number") return -started;
     pending.call = started;
     this.#calls.set(token, pending);
+    this.vm.calloutsPending += 1;
     return token;
+  }
+
+  #mayCall(): boolean {
+    const max = limits.calloutsPendingMax;
+    if (this.vm.calloutsPending < max) return true;
+    this.vm.limits.exceeded(this.plugin, "callouts_pending", max);
+    return false;
   }
 
   /** From a pending call: `headers` null = it was reset. */
   tellHttpCallResponse(
     token: number,
     headers: HeaderMap | null,
-    body: Buffer,
+    body: Buffer | null,
     trailers: HeaderMap | null,
   ): void {
     const { vm } = this;
     if (!this.#calls.delete(token)) return;
+    vm.calloutsPending -= 1;
     const callback = vm.exports.onHttpCallResponse;
     if (vm.failure !== null || callback === null) return;
     this.#calloutHeaders = headers;
@@ -193,8 +203,9 @@ export class RootContext extends Context implements AccessLogger, QueueConsumer 
     this.calloutBody = body;
     this.calloutStatus = headers === null ? Status.BrokenConnection : 0;
     this.calloutMessage = headers === null ? "reset" : "";
-    const counts = [headers?.size ?? 0, body.length, trailers?.size ?? 0] as const;
-    vm.call(this, callback, this.id, token, counts[0], counts[1], counts[2]);
+    const headerCount = headers?.size ?? 0;
+    const trailerCount = trailers?.size ?? 0;
+    vm.call(this, callback, this.id, token, headerCount, body?.length ?? 0, trailerCount);
     this.#calloutHeaders = null;
     this.#calloutTrailers = null;
     this.calloutBody = null;

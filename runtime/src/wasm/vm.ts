@@ -8,6 +8,7 @@ import type { CompiledModule } from "./compiled-module.ts";
 import { ContextTable } from "./context-table.ts";
 import type { Context, DeferredKind } from "./context.ts";
 import { GuestExports, type GuestFunction } from "./guest-exports.ts";
+import { GuestLimits } from "./guest-limits.ts";
 import type { GuestLog } from "./guest-log.ts";
 import { INITIALISATION_MARK } from "./guest-mark.ts";
 import { createImports } from "./hostcalls/index.ts";
@@ -63,6 +64,9 @@ export class Vm implements Allocator {
   readonly contexts: ContextTable;
   readonly metrics: MetricTable;
   readonly log: GuestLog;
+  readonly limits: GuestLimits;
+  /** Callouts of all its root contexts that wait for an answer. */
+  calloutsPending: number = 0;
   readonly #owner: VmOwner;
   readonly #mark: Int32Array;
   #exports: GuestExports | null = null;
@@ -93,6 +97,7 @@ export class Vm implements Allocator {
     this.contexts = new ContextTable();
     this.metrics = new MetricTable(services.stats, services.gauges);
     this.log = log;
+    this.limits = new GuestLimits(services.stats, log);
     this.#owner = owner;
     this.#mark = services.mark;
     this.phase = Phase.Initialize;

@@ -1,7 +1,7 @@
 // What the client, the access log and the flags say about an upstream that failed, byte for byte as
-// Envoy 1.40 does. Used by Router.
+// Envoy 1.40 does. Used by Router and AsyncClient.
 import { ResponseFlag } from "../core/response-flags.ts";
-import { PoolFailureReason, StreamResetReason } from "../upstream/pool/conn-pool.ts";
+import { PoolFailureReason, StreamResetReason } from "./pool/conn-pool.ts";
 
 /** One way to fail. */
 export interface UpstreamFailure {
