@@ -12,6 +12,8 @@ export interface CertificateRequest {
   readonly uris?: readonly string[];
   readonly ipAddresses?: readonly string[];
   readonly emails?: readonly string[];
+  /** [object identifier, UTF-8 text]; they stand behind the other names. */
+  readonly otherNames?: readonly (readonly [string, string])[];
   /** Who signs it; default itself. */
   readonly issuer?: TestCertificate;
   /** May sign others. */
@@ -104,6 +106,8 @@ export async function makeRevocationList(
     entries: revoked.map((one) => ({
       serialNumber: new X509Certificate(one.pem).serialNumber,
       revocationDate: NOT_BEFORE,
+      // Without any the package writes an empty list of extensions, which BoringSSL refuses.
+      reason: x509.X509CrlReason.keyCompromise,
     })),
   });
   return pemOf("X509 CRL", list.rawData);
@@ -137,7 +141,13 @@ async function extensionsOf(
     if (usages.length > 0) extensions.push(new x509.ExtendedKeyUsageExtension(usages));
   }
   const names = namesOf(request);
-  if (names.length > 0) extensions.push(new x509.SubjectAlternativeNameExtension(names));
+  const others = (request.otherNames ?? []).map(([oid, text]) => otherNameOf(oid, text));
+  if (names.length + others.length > 0) {
+    // The package knows no otherName but Microsoft's two.
+    const known = derContent(new x509.GeneralNames(names).rawData);
+    const all = der(0x30, Buffer.concat([known, ...others]));
+    extensions.push(new x509.Extension("2.5.29.17", false, all));
+  }
   return extensions;
 }
 
@@ -150,6 +160,32 @@ function namesOf(request: CertificateRequest): x509.JsonGeneralName[] {
     ...named("ip", request.ipAddresses),
     ...named("email", request.emails),
   ];
+}
+
+function otherNameOf(oid: string, text: string): Buffer {
+  const [first = 0, second = 0, ...rest] = oid.split(".").map(Number);
+  const octets = [first * 40 + second];
+  for (const arc of rest) {
+    const groups = [arc & 0x7f];
+    for (let left = arc >> 7; left > 0; left >>= 7) groups.unshift((left & 0x7f) | 0x80);
+    octets.push(...groups);
+  }
+  const value = der(0xa0, der(0x0c, Buffer.from(text)));
+  return der(0xa0, Buffer.concat([der(0x06, Buffer.from(octets)), value]));
+}
+
+/** One element of less than 64 KiB. */
+function der(tag: number, content: Buffer): Buffer {
+  const size = content.length;
+  const length =
+    size < 0x80 ? [size] : size < 0x100 ? [0x81, size] : [0x82, size >> 8, size & 0xff];
+  return Buffer.concat([Buffer.from([tag, ...length]), content]);
+}
+
+function derContent(element: ArrayBuffer): Buffer {
+  const bytes = Buffer.from(element);
+  const length = bytes[1] ?? 0;
+  return bytes.subarray(length < 0x80 ? 2 : 2 + (length & 0x7f));
 }
 
 function isRoot(certificate: TestCertificate): boolean {

@@ -16,6 +16,7 @@ export function tlsInfoForTest(facts: Partial<TlsInfo> = {}): TlsInfo {
     local: null,
     peer: null,
     peerChain: facts.peer === undefined || facts.peer === null ? [] : [facts.peer],
+    peerIssuer: null,
     ...facts,
   };
 }

@@ -58,4 +58,6 @@ export interface TlsInfo {
   readonly peer: CertificateInfo | null;
   /** The peer's certificates as they came, its own first. */
   readonly peerChain: readonly CertificateInfo[];
+  /** Whose signature vouched for the peer, sent or trusted; null = nobody's was checked. */
+  readonly peerIssuer: CertificateInfo | null;
 }
