@@ -147,10 +147,26 @@ export interface FilterChainConfig {
   readonly match: FilterChainMatchConfig | null;
   /** Null = plain text. */
   readonly tls: DownstreamTlsConfig | null;
+  /** In front of the terminal filter, in their order. */
+  readonly networkFilters: readonly NetworkFilterConfig[];
+  // The terminal filter is one of these; none = connections are closed.
   readonly hcm: HcmConfig | null;
-  /** Not both; neither = connections are closed. */
   readonly tcpProxy: TcpProxyConfig | null;
+  readonly localFilter: LocalFilterConfig | null;
 }
+
+/** A network filter that is not terminal. */
+export interface NetworkFilterConfig {
+  readonly kind: "wasm";
+  readonly name: string;
+  /** Index into Snapshot.plugins. */
+  readonly plugin: number;
+}
+
+/** A terminal network filter that answers by itself. */
+export type LocalFilterConfig =
+  | { readonly kind: "echo" }
+  | { readonly kind: "direct_response"; readonly body: Uint8Array };
 
 /** An empty list, "" and 0 match all connections. Each list has each value once. */
 export interface FilterChainMatchConfig {

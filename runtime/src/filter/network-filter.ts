@@ -1,4 +1,6 @@
-// The contract of a network (L4) filter with the connection it sits on.
+// The contracts of network (L4) filters with the connection they sit on: the terminal filter that
+// ends a chain, and the filters in front of it.
+import type { BufferQueue } from "../core/buffer-queue.ts";
 import type { ConnectionInfo } from "../core/connection-info.ts";
 import type { IoHandle } from "../engine/network-engine.ts";
 
@@ -7,6 +9,8 @@ import type { IoHandle } from "../engine/network-engine.ts";
  * connection reads. Events as IoEvents; the connection is closed through the callbacks.
  */
 export interface NetworkFilter {
+  /** Once, before all other events: the filters in front let the connection pass. */
+  onNewConnection(): void;
   /** Bytes are lent and writable: `buffer[0..length)`. */
   onData(buffer: Buffer, length: number): void;
   /** The peer sent FIN. */
@@ -22,10 +26,22 @@ export interface NetworkFilter {
   onShutdown(): void;
 }
 
+/** What of an io handle is a filter's to use; the rest is its connection's. */
+export type NetworkIo = Pick<
+  IoHandle,
+  | "writeQueueBytes"
+  | "write"
+  | "writeText"
+  | "writeLent"
+  | "readDisable"
+  | "shutdownWrite"
+  | "unread"
+>;
+
 /** What a network filter may do with its connection: served by network/Connection. */
 export interface NetworkFilterCallbacks {
   readonly info: ConnectionInfo;
-  readonly io: IoHandle;
+  readonly io: NetworkIo;
   /**
    * A closed connection whose peer takes nothing of what is queued for so long is reset. Default 0:
    * it waits for ever.
@@ -48,4 +64,56 @@ export interface NetworkFilterCallbacks {
 
 export interface NetworkFilterFactory {
   createFilter(callbacks: NetworkFilterCallbacks): NetworkFilter;
+}
+
+// ---- Filters in front of the terminal one. network/network-filter-manager.ts runs them.
+
+export const NetworkFilterStatus = {
+  /** On to the next filter; what is left in the buffer goes with it. */
+  Continue: 0,
+  /**
+   * What is left in the buffer stays. The filters are asked again, from the first one on, when more
+   * comes; continueReading and continueWriting go on behind the filter without that.
+   */
+  StopIteration: 1,
+} as const;
+export type NetworkFilterStatus = (typeof NetworkFilterStatus)[keyof typeof NetworkFilterStatus];
+
+/**
+ * Sees the bytes of both directions before they reach the terminal filter, or leave for the peer,
+ * with Envoy's meanings: the buffer holds all that came and was not taken, and may be changed in
+ * place. Bytes of the downstream pass filters in their order, bytes to it the other way round.
+ */
+export interface PassingNetworkFilter {
+  /**
+   * Before the first bytes, when all filters in front let the connection pass. A stop holds up the
+   * terminal filter until continueReading, or until bytes come and onData lets them pass.
+   */
+  onNewConnection(): NetworkFilterStatus;
+  /** Bytes from the downstream; `end` = its FIN has come. */
+  onData(data: BufferQueue, end: boolean): NetworkFilterStatus;
+  /** Bytes to the downstream; `end` = nothing follows. */
+  onWrite(data: BufferQueue, end: boolean): NetworkFilterStatus;
+  /** The connection is gone, by the peer (`remote`) or by us. Last call. */
+  onClose(remote: boolean): void;
+}
+
+/** What such a filter may ask of its chain; after closing no event but onClose follows. */
+export interface PassingFilterCallbacks {
+  readonly info: ConnectionInfo;
+  /** What came from the downstream and nobody has taken. */
+  readonly readBuffer: BufferQueue;
+  /** What is to go to the downstream and was stopped. */
+  readonly writeBuffer: BufferQueue;
+  /** Goes on behind this filter with what there is. */
+  continueReading(): void;
+  continueWriting(): void;
+  /** As NetworkFilterCallbacks. */
+  closeAfterFlush(delayMs: number): void;
+  closeNow(): void;
+}
+
+/** Makes one filter for each connection of a chain. */
+export interface PassingFilterFactory {
+  createFilter(callbacks: PassingFilterCallbacks): PassingNetworkFilter;
 }

@@ -126,6 +126,9 @@ export class ConnectionManager
 
   // ---- NetworkFilter.
 
+  /** It waits for the client to speak. */
+  onNewConnection(): void {}
+
   onData(buffer: Buffer, length: number): void {
     this.#factory.recycleStreams();
     if (this.#isClosed) return;

@@ -9,6 +9,9 @@ import { FakeIo } from "./fake-io-for-test.ts";
 
 class Recorder implements NetworkFilter {
   readonly events: string[] = [];
+  onNewConnection(): void {
+    this.events.push("new");
+  }
   onData(buffer: Buffer, length: number): void {
     this.events.push(`data ${buffer.toString("latin1", 0, length)}`);
   }

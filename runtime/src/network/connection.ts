@@ -59,6 +59,11 @@ export class Connection extends TimerEntry implements IoEvents, NetworkFilterCal
     this.#filter = filter;
   }
 
+  /** Once, after setFilter; the filter may close at once. */
+  start(): void {
+    this.#filter?.onNewConnection();
+  }
+
   /** The listener goes away. */
   shutdown(): void {
     this.#filter?.onShutdown();

@@ -33,6 +33,7 @@ class Echo implements NetworkFilter {
     this.#name = name;
     this.#callbacks = callbacks;
   }
+  onNewConnection(): void {}
   onData(buffer: Buffer, length: number): void {
     this.#callbacks.io.writeText(`${this.#name}:${buffer.toString("latin1", 0, length)}`);
   }

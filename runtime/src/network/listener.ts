@@ -329,6 +329,7 @@ export class Listener implements AcceptedSocketOwner {
     const connection = new Connection(info, io, group, timers, this.#nowMs);
     group.add(connection);
     connection.setFilter(group.chain.createFilter(connection));
+    connection.start();
     return connection;
   }
 

@@ -43,6 +43,7 @@ export function pluginsOf(listener: ListenerConfig): Set<number> {
 /** The same of one filter chain. */
 export function chainPluginsOf(chain: FilterChainConfig): Set<number> {
   const plugins = new Set<number>();
+  for (const filter of chain.networkFilters) plugins.add(filter.plugin);
   for (const filter of chain.hcm?.httpFilters ?? []) plugins.add(filter.plugin);
   for (const { sink } of chainLogs(chain)) {
     if (sink.kind === "wasm") plugins.add(sink.plugin);

@@ -28,8 +28,8 @@ import { WasmHost } from "../wasm/wasm-host.ts";
 import type { ClusterCallouts } from "./callouts.ts";
 import type { DrainManager } from "./drain-manager.ts";
 import { plainText } from "./fingerprint.ts";
-import { createHcmFactory } from "./hcm-factory.ts";
 import { ListenerChain } from "./listener-chain.ts";
+import { createNetworkChain } from "./network-chain-factory.ts";
 import { PluginHandle } from "./plugin-handle.ts";
 import { chainPluginsOf, pluginKeys } from "./plugin-key.ts";
 import type { ListenerAddress, PrepareMessage } from "./protocol.ts";
@@ -37,7 +37,6 @@ import { stopListeningWhenQuiet } from "./quiet-stop.ts";
 import { RouteSlots } from "./route-slots.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { whyNotShared } from "./shared-sockets.ts";
-import { createTcpProxyFactory } from "./tcp-proxy-factory.ts";
 import { configureOverload } from "./worker-overload.ts";
 
 /** What a worker has for all versions. */
@@ -355,7 +354,6 @@ export class WorkerVersion {
     fingerprint: string,
     plugins: ReadonlyMap<number, PluginHandle>,
   ): ListenerChain {
-    const { hcm, tcpProxy } = config;
     const chain = new ListenerChain(
       fingerprint,
       config,
@@ -364,19 +362,13 @@ export class WorkerVersion {
       this.#context,
       this.#context.drain.createListenerDrain(listener),
     );
-    if (tcpProxy !== null) {
-      chain.factory = createTcpProxyFactory(this.#context, this.#snapshot, tcpProxy, plugins);
-    }
-    if (hcm === null) return chain;
-    chain.factory = createHcmFactory(
-      this.#context,
-      this.#snapshot,
+    chain.factory = createNetworkChain(this.#context, config, {
+      snapshot: this.#snapshot,
       listener,
-      hcm,
       plugins,
-      this.#routeSlots,
-      chain.drain,
-    );
+      routeSlots: this.#routeSlots,
+      drain: chain.drain,
+    });
     return chain;
   }
 

@@ -96,6 +96,7 @@ class Downstream {
     const owner = { onConnectionClosed: (): void => {} };
     this.connection = new Connection(info, this.io, owner, timers, () => clock.nowMs);
     this.connection.setFilter(factory.createFilter(this.connection));
+    this.connection.start();
   }
 
   send(text: string): void {

@@ -97,10 +97,13 @@ export class TcpProxy extends TimerEntry implements NetworkFilter, TcpConnection
     callbacks.io.readDisable(true);
     this.#clusterName = this.#drawCluster();
     this.#schedule();
-    this.#connect();
   }
 
   // ---- NetworkFilter: the downstream.
+
+  onNewConnection(): void {
+    this.#connect();
+  }
 
   onData(buffer: Buffer, length: number): void {
     const upstream = this.#upstream;

@@ -89,13 +89,19 @@ function withPluginsFrom(listener: ListenerConfig, first: number): ListenerConfi
 function chainWithPluginsFrom(chain: FilterChainConfig, first: number): FilterChainConfig {
   const { hcm, tcpProxy } = chain;
   const accessLogs = chainLogs(chain).map((log) => logWithPluginFrom(log, first));
-  if (tcpProxy !== null) return { ...chain, tcpProxy: { ...tcpProxy, accessLogs } };
-  if (hcm === null) return chain;
-  const httpFilters = hcm.httpFilters.map((filter) => ({
-    ...filter,
-    plugin: filter.plugin + first,
-  }));
-  return { ...chain, hcm: { ...hcm, httpFilters, accessLogs } };
+  const networkFilters = filtersWithPluginsFrom(chain.networkFilters, first);
+  const moved = { ...chain, networkFilters };
+  if (tcpProxy !== null) return { ...moved, tcpProxy: { ...tcpProxy, accessLogs } };
+  if (hcm === null) return moved;
+  const httpFilters = filtersWithPluginsFrom(hcm.httpFilters, first);
+  return { ...moved, hcm: { ...hcm, httpFilters, accessLogs } };
+}
+
+function filtersWithPluginsFrom<Filter extends { readonly plugin: number }>(
+  filters: readonly Filter[],
+  first: number,
+): Filter[] {
+  return filters.map((filter) => ({ ...filter, plugin: filter.plugin + first }));
 }
 
 function logWithPluginFrom(log: AccessLogConfig, first: number): AccessLogConfig {

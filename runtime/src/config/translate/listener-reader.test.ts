@@ -20,7 +20,18 @@ const ORIGINAL_DST = "envoy.extensions.filters.listener.original_dst.v3.Original
 const PROXY_PROTOCOL = "envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol";
 const RAW = "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer";
 const TLS = "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext";
-const ECHO = "envoy.extensions.filters.network.echo.v3.Echo";
+const NETWORK = "envoy.extensions.filters.network";
+const ECHO = `${NETWORK}.echo.v3.Echo`;
+const DIRECT_RESPONSE = `${NETWORK}.direct_response.v3.Config`;
+const CONNECTION_LIMIT = `${NETWORK}.connection_limit.v3.ConnectionLimit`;
+const REDIS = `${NETWORK}.redis_proxy.v3.RedisProxy`;
+
+const noFilters = { networkFilters: [], hcm: null, tcpProxy: null, localFilter: null };
+const redis = {
+  ...type(REDIS),
+  stat_prefix: "r",
+  settings: { op_timeout: "1s" },
+};
 
 const listenerProblems = (listener: Fields): Promise<string[]> => problems(boot({ listener }));
 const chainProblems = (chain: Fields): Promise<string[]> => problems(boot({ chain }));
@@ -207,7 +218,7 @@ test("takes a default filter chain alone, and chains without filters", async () 
     listener: { filter_chains: [], default_filter_chain: chain },
   });
   expect(listener.filterChains).toEqual([]);
-  const expected = { name: "d", match: null, tls: null, hcm: null, tcpProxy: null };
+  const expected = { name: "d", match: null, tls: null, ...noFilters };
   expect(listener.defaultFilterChain).toEqual(expected);
 });
 
@@ -270,19 +281,9 @@ test.each<[string, Fields, string]>([
   [
     "another network filter",
     {
-      filters: [{ name: "t", typed_config: type(ECHO) }],
+      filters: [{ name: "t", typed_config: redis }],
     },
-    `.filters[0].typed_config: the network filter ${ECHO} is`,
-  ],
-  [
-    "a second network filter",
-    {
-      filters: [
-        { name: "a", typed_config: manager },
-        { name: "b", typed_config: manager },
-      ],
-    },
-    ".filters[1]: more than one network filter in a chain is",
+    `.filters[0].typed_config: the network filter ${REDIS} is`,
   ],
   [
     "a discovered filter",
@@ -477,11 +478,60 @@ test("warns of what only tunes when --ignore-unsupported is given, and serves wi
   ]);
 });
 
+test("takes the terminal filters that answer by themselves", async () => {
+  const read = async (typed_config: Fields): Promise<unknown> => {
+    const listener = await listenerOf({ chain: { filters: [{ name: "t", typed_config }] } });
+    return listener.filterChains[0]?.localFilter;
+  };
+  expect(await read(type(ECHO))).toEqual({ kind: "echo" });
+  const body = (text: string): unknown => ({
+    kind: "direct_response",
+    body: new Uint8Array(Buffer.from(text)),
+  });
+  expect(await read(type(DIRECT_RESPONSE))).toEqual(body(""));
+  const response = { inline_string: "bye\n" };
+  expect(await read({ ...type(DIRECT_RESPONSE), response })).toEqual(body("bye\n"));
+});
+
+test("the last filter of a chain is terminal, and no other one", async () => {
+  const place = (index: number): string =>
+    `${LISTENER}.filter_chains[0].filters[${index}].typed_config: `;
+  const filters = ["a", "b"].map((name) => ({ name, typed_config: type(ECHO) }));
+  expect(await chainProblems({ filters })).toEqual([
+    `${place(0)}terminal filter named a must be the last filter in a network filter chain`,
+  ]);
+  const limit = { ...type(CONNECTION_LIMIT), stat_prefix: "l", max_connections: 1 };
+  const [problem] = await chainProblems({ filters: [{ name: "l", typed_config: limit }] });
+  expect(problem).toBe(
+    `${place(0)}non-terminal filter named l is the last filter in a network filter chain`,
+  );
+});
+
+const inFront: readonly (readonly [string, Fields, string])[] = [
+  [CONNECTION_LIMIT, { stat_prefix: "l", max_connections: 1 }, "have no limit"],
+  [`${NETWORK}.rbac.v3.RBAC`, { stat_prefix: "r" }, "pass that its rules deny"],
+  [`${NETWORK}.ext_authz.v3.ExtAuthz`, { stat_prefix: "e" }, "pass that nobody has allowed"],
+  [`${NETWORK}.sni_cluster.v3.SniCluster`, {}, "go to another cluster"],
+];
+
+test.each(inFront)("refuses %s whatever it is told to ignore", async (name, fields, why) => {
+  const filters = [
+    { name: "f", typed_config: { ...type(name), ...fields } },
+    { name: "e", typed_config: type(ECHO) },
+  ];
+  const message = `the network filter ${name} is not implemented by Headgate`;
+  const [problem, ...others] = await problems(boot({ chain: { filters } }));
+  expect(problem).toContain(message);
+  expect(others).toEqual([]);
+  const [still] = await problems(boot({ chain: { filters } }), ignoring);
+  expect(still).toContain(message);
+  expect(still).toContain(why);
+});
+
 test("closes connections of a chain whose network filter it was told to ignore", async () => {
-  const echo = type(ECHO);
-  const config = boot({ chain: { filters: [{ name: "t", typed_config: echo }] } });
+  const config = boot({ chain: { filters: [{ name: "t", typed_config: redis }] } });
   const { snapshot } = await translate(config, ignoring);
-  const expected = { name: "", match: null, tls: null, hcm: null, tcpProxy: null };
+  const expected = { name: "", match: null, tls: null, ...noFilters };
   expect(snapshot.listeners[0]?.filterChains).toEqual([expected]);
 });
 

@@ -5,17 +5,13 @@ import { readAccessLogs } from "./access-log-reader.ts";
 import { addressText, readAddress } from "./address-reader.ts";
 import { readFilterChainMatch, reportOverlaps } from "./filter-chain-match-reader.ts";
 import { guard } from "./guarded-fields.ts";
-import { readHcm } from "./hcm-reader.ts";
 import { readKeepAlive } from "./keep-alive-reader.ts";
 import { readListenerFilters } from "./listener-filter-reader.ts";
+import { readNetworkFilters } from "./network-filter-reader.ts";
 import type { ClusterNames } from "./route-reader.ts";
-import { readTcpProxy } from "./tcp-proxy-reader.ts";
 import { statText } from "./translation.ts";
 import type { Translation } from "./translation.ts";
 import { readTransportSocket } from "./transport-socket.ts";
-
-const HCM = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
-const TCP_PROXY = "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy";
 
 /** A listener, or null and problems when it has no usable address. Its name may be "". */
 export function readListener(
@@ -130,36 +126,5 @@ function readFilterChain(
   node.accept("use_proxy_proto", "of the first chain, read with the listener filters");
   readTransportSocket(t, node);
   const name = node.string("name", "");
-  const filters = node.nodes("filters");
-  for (const more of filters.slice(1)) {
-    more.acceptRest("reported as a whole");
-    const what = "more than one network filter in a chain";
-    t.guarded(more, what, "connections would pass without it");
-  }
-  const filter = filters[0];
-  const read = filter === undefined ? noFilter : readNetworkFilter(t, filter, clusters);
-  return { name, match, tls: null, ...read };
-}
-
-type ChainFilter = Pick<FilterChainConfig, "hcm" | "tcpProxy">;
-const noFilter: ChainFilter = { hcm: null, tcpProxy: null };
-
-/** A problem for what is neither connection manager nor TCP proxy: connections are closed then. */
-function readNetworkFilter(
-  t: Translation,
-  filter: ConfigNode,
-  clusters: ClusterNames,
-): ChainFilter {
-  filter.accept("name", "only a label");
-  const typed = filter.any("typed_config");
-  if (typed === undefined) {
-    // config_discovery stays unread and is reported by name.
-    if (!filter.has("config_discovery")) t.missing(filter, "typed_config");
-    return noFilter;
-  }
-  if (typed.typeName === HCM) return { ...noFilter, hcm: readHcm(t, typed, clusters) };
-  if (typed.typeName === TCP_PROXY) return { ...noFilter, tcpProxy: readTcpProxy(t, typed) };
-  typed.acceptRest("reported as a whole");
-  t.unsupported(filter, `the network filter ${typed.typeName}`, "typed_config");
-  return noFilter;
+  return { name, match, tls: null, ...readNetworkFilters(t, node.nodes("filters"), clusters) };
 }

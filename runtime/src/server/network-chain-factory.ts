@@ -1,0 +1,53 @@
+// Composes what a filter chain does with its connections: the terminal network filter, and those in
+// front of it.
+import type { FilterChainConfig, ListenerConfig, Snapshot } from "../config/snapshot.ts";
+import type { NetworkFilterFactory, PassingFilterFactory } from "../filter/network-filter.ts";
+import type { DrainDecision } from "../hcm/hcm-context.ts";
+import { DirectResponseFactory } from "../network/direct-response-filter.ts";
+import { echoFactory } from "../network/echo-filter.ts";
+import { NetworkFilterChain } from "../network/network-filter-manager.ts";
+import { createHcmFactory } from "./hcm-factory.ts";
+import type { PluginHandle } from "./plugin-handle.ts";
+import type { RouteSlots } from "./route-slots.ts";
+import { createTcpProxyFactory } from "./tcp-proxy-factory.ts";
+import type { WorkerContext } from "./worker-version.ts";
+
+/** What chains of one listener share. */
+export interface ChainParts {
+  readonly snapshot: Snapshot;
+  readonly listener: ListenerConfig;
+  /** By index. */
+  readonly plugins: ReadonlyMap<number, PluginHandle>;
+  readonly routeSlots: RouteSlots;
+  readonly drain: DrainDecision;
+}
+
+/**
+ * Null = the chain has no filters: no connection is taken. Throws when a file of an access log
+ * cannot be opened.
+ */
+export function createNetworkChain(
+  context: WorkerContext,
+  config: FilterChainConfig,
+  parts: ChainParts,
+): NetworkFilterFactory | null {
+  const terminal = createTerminal(context, config, parts);
+  const filters: readonly PassingFilterFactory[] = [];
+  if (terminal === null || filters.length === 0) return terminal;
+  return new NetworkFilterChain(filters, terminal, parts.listener.perConnectionBufferBytesMax);
+}
+
+function createTerminal(
+  context: WorkerContext,
+  config: FilterChainConfig,
+  parts: ChainParts,
+): NetworkFilterFactory | null {
+  const { hcm, tcpProxy, localFilter } = config;
+  const { snapshot, listener, plugins, routeSlots, drain } = parts;
+  if (hcm !== null) {
+    return createHcmFactory(context, snapshot, listener, hcm, plugins, routeSlots, drain);
+  }
+  if (tcpProxy !== null) return createTcpProxyFactory(context, snapshot, tcpProxy, plugins);
+  if (localFilter === null) return null;
+  return localFilter.kind === "echo" ? echoFactory : new DirectResponseFactory(localFilter.body);
+}
