@@ -21,6 +21,14 @@ export interface TcpKeepAliveConfig {
   readonly probes: number;
 }
 
+/** In which order the addresses of a host are tried. */
+export interface HappyEyeballsConfig {
+  /** Null = that of the host's first address. */
+  readonly firstFamily: "ipv4" | "ipv6" | "unix" | null;
+  /** How many of it before one of another. Default 1. */
+  readonly firstFamilyCount: number;
+}
+
 export interface ClusterConfig {
   readonly name: string;
   readonly where: string;
@@ -56,7 +64,12 @@ export interface ClusterConfig {
   /** Null = off. */
   readonly keepAlive: TcpKeepAliveConfig | null;
   readonly healthyPanicThresholdPercent: number;
-  readonly bindAddress: AddressConfig | null;
+  /**
+   * Where connections come from: of each family one at most. Null = the cluster does not say: in a
+   * snapshot the bootstrap's stand in its place, if it has any.
+   */
+  readonly bindAddresses: readonly AddressConfig[] | null;
+  readonly happyEyeballs: HappyEyeballsConfig;
   /** An endpoint gets the first that it matches; the last one matches all. */
   readonly transportSockets: readonly TransportSocketConfig[];
   /** The cluster's metadata etc. for guests; serialised envoy.config.core.v3.Metadata. */
@@ -118,6 +131,8 @@ export interface LocalityConfig {
 
 export interface EndpointConfig {
   readonly address: AddressConfig;
+  /** Other addresses of the same endpoint, literal. */
+  readonly additionalAddresses: readonly AddressConfig[];
   /** Name for host rewriting; "" = the address. */
   readonly hostname: string;
   /** Default 1. */
@@ -137,6 +152,7 @@ export interface ClusterMembership {
 
 export interface HostConfig {
   readonly address: AddressConfig;
+  readonly additionalAddresses: readonly AddressConfig[];
   readonly hostname: string;
   readonly weight: number;
   readonly priority: number;

@@ -62,6 +62,7 @@ function localities(address: string): ClusterConfig["localities"] {
     weight: 1,
     health: "healthy",
     transportSocketMatch: {},
+    additionalAddresses: [],
   };
   const place = { region: "", zone: "", subZone: "", priority: 0, weight: 1 };
   return [{ ...place, endpoints: [endpoint] }];

@@ -219,6 +219,7 @@ export class VersionApplier {
       clusters,
       routeTables: this.rds.tables(needs),
       secrets: [],
+      bindAddresses: next.bootstrap.bindAddresses,
       node: next.bootstrap.node,
       server: next.bootstrap.server,
       runtime: next.bootstrap.runtime,

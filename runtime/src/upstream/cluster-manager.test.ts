@@ -20,7 +20,7 @@ class World extends FakeThread {
     return this.manager.getCluster(name) as Cluster;
   }
   ports(name = "up"): number[] {
-    return this.cluster(name).hostSet.hosts.map((host) => host.address.port);
+    return this.cluster(name).hostSet.hosts.map((host) => host.addresses[0]?.port ?? 0);
   }
 }
 
@@ -186,6 +186,6 @@ test("close ends all connections", () => {
   occupy(world.cluster(), world.cluster().hostSet.hosts[0] as Host);
   world.manager.close();
   world.manager.close();
-  expect(world.engine.io(0).end).toBe("closed");
+  expect(world.engine.io(0).end).toBe("reset");
   expect(world.openGauges()).toEqual([]);
 });

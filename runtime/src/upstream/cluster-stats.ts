@@ -6,7 +6,6 @@ const restingCounters: readonly string[] = [
   "assignment_stale",
   "assignment_timeout_received",
   "assignment_use_cached",
-  "bind_errors",
   "lb_local_cluster_not_ok",
   "lb_recalculate_zone_structures",
   "lb_subsets_created",
@@ -70,6 +69,8 @@ export class ClusterStats {
   readonly cxLengthMs: Histogram;
   readonly rqPerCx: Histogram;
   readonly cxConnectAttemptsExceeded: Counter;
+  /** The source address could not be bound. */
+  readonly bindErrors: Counter;
   readonly cxOverflow: Counter;
   readonly cxNoneHealthy: Counter;
   readonly cxIdleTimeout: Counter;
@@ -117,6 +118,7 @@ export class ClusterStats {
     this.cxLengthMs = store.histogram(`${scope}upstream_cx_length_ms`);
     this.rqPerCx = store.histogram(`${scope}upstream_rq_per_cx`);
     this.cxConnectAttemptsExceeded = store.counter(`${scope}upstream_cx_connect_attempts_exceeded`);
+    this.bindErrors = store.counter(`${scope}bind_errors`);
     this.cxOverflow = store.counter(`${scope}upstream_cx_overflow`);
     this.cxNoneHealthy = store.counter(`${scope}upstream_cx_none_healthy`);
     this.cxIdleTimeout = store.counter(`${scope}upstream_cx_idle_timeout`);

@@ -1,11 +1,17 @@
 // One cluster in one thread: its hosts, balancer, circuit breakers, pools and stats. Made by the
 // cluster manager; the router asks it for a host and that host's pool for a stream.
 import { assert } from "../core/assert.ts";
-import type { ClusterConfig, ClusterMembership, HostConfig } from "../config/snapshot.ts";
+import type {
+  AddressConfig,
+  ClusterConfig,
+  ClusterMembership,
+  HostConfig,
+} from "../config/snapshot.ts";
 import type { SocketAddress } from "../engine/network-engine.ts";
 import { addressText, toSocketAddress } from "./addresses.ts";
 import { type CircuitBreaker, makeCircuitBreaker, showOpenBreakers } from "./circuit-breaker.ts";
 import { ClusterStats, HostStats } from "./cluster-stats.ts";
+import { inConnectOrder } from "./happy-eyeballs.ts";
 import { HostSet } from "./host-set.ts";
 import { Host } from "./host.ts";
 import { LoadBalancer } from "./lb/load-balancer.ts";
@@ -19,10 +25,10 @@ import type { UpstreamContext } from "./upstream-context.ts";
 export class Cluster {
   readonly config: ClusterConfig;
   readonly name: string;
-  /** Where new connections come from; null = the system chooses. */
-  readonly bindAddress: SocketAddress | null;
   readonly context: UpstreamContext;
   readonly #scope: string;
+  /** Where new connections come from; [] = the system chooses. */
+  readonly #bindAddresses: readonly SocketAddress[];
   #stats: ClusterStats | null;
   #responseStats: ResponseStats | null = null;
   #defaultBreaker: CircuitBreaker | null;
@@ -34,7 +40,7 @@ export class Cluster {
   constructor(config: ClusterConfig, context: UpstreamContext) {
     this.config = config;
     this.name = config.name;
-    this.bindAddress = config.bindAddress === null ? null : toSocketAddress(config.bindAddress);
+    this.#bindAddresses = (config.bindAddresses ?? []).map(literalAddress);
     this.context = context;
     this.#scope = `cluster.${config.statName}.`;
     this.#stats = null;
@@ -76,6 +82,16 @@ export class Cluster {
     return this.#defaultBreaker;
   }
 
+  /**
+   * Where a connection to `address` comes from: the first configured address of the same family,
+   * else the first of all, which then cannot be bound, as in Envoy. Null = the system chooses.
+   */
+  bindAddressFor(address: SocketAddress): SocketAddress | null {
+    if (address.family === "unix") return null;
+    const sources = this.#bindAddresses;
+    return sources.find(({ family }) => family === address.family) ?? sources[0] ?? null;
+  }
+
   /** The host for the next request; null when there is none, which is counted. */
   chooseHost(): Host | null {
     this.#balancer ??= this.#makeBalancer();
@@ -115,13 +131,13 @@ export class Cluster {
     for (const host of this.#hostSet.hosts) old.set(host.addressText, host);
     const hosts = new Map<string, Host>();
     for (const config of membership.hosts) {
-      const address = toSocketAddress(config.address);
-      // Main sends literal addresses only; the same address twice is one host, as in Envoy.
-      assert(address !== null, "a host without a literal address");
+      const address = literalAddress(config.address);
       const text = addressText(address);
+      // The same address twice is one host, as in Envoy.
       if (hosts.has(text)) continue;
-      const host = old.get(text) ?? this.#makeHost(config, address, text);
-      host.update(config, address, text);
+      const addresses = this.#connectOrder(address, config);
+      const host = old.get(text) ?? this.#makeHost(config, addresses, text);
+      host.update(config, addresses, text);
       hosts.set(text, host);
       old.delete(text);
     }
@@ -157,9 +173,8 @@ export class Cluster {
     const host = this.#hostSet.hosts[0];
     if (this.config.discovery !== "logical_dns" || hosts.length !== 1) return false;
     if (config === undefined || host === undefined) return false;
-    const address = toSocketAddress(config.address);
-    assert(address !== null, "a host without a literal address");
-    host.update(config, address, addressText(address));
+    const address = literalAddress(config.address);
+    host.update(config, this.#connectOrder(address, config), addressText(address));
     this.#setHosts([host]);
     return true;
   }
@@ -180,8 +195,14 @@ export class Cluster {
     stats.gauge(`${this.#scope}membership_excluded`).set(this.#hostSet.excludedCount);
   }
 
-  #makeHost(config: HostConfig, address: SocketAddress, text: string): Host {
-    return new Host(config, address, text, new HostStats(this.context.stats, this.name, text));
+  #makeHost(config: HostConfig, addresses: readonly SocketAddress[], text: string): Host {
+    return new Host(config, addresses, text, new HostStats(this.context.stats, this.name, text));
+  }
+
+  #connectOrder(first: SocketAddress, config: HostConfig): readonly SocketAddress[] {
+    if (config.additionalAddresses.length === 0) return [first];
+    const addresses = [first, ...config.additionalAddresses.map(literalAddress)];
+    return inConnectOrder(addresses, this.config.happyEyeballs);
   }
 
   #makeBalancer(): LoadBalancer {
@@ -231,4 +252,11 @@ export class Cluster {
     else host.pool = pool;
     return pool;
   }
+}
+
+/** Main sends literal addresses only. */
+function literalAddress(config: AddressConfig): SocketAddress {
+  const address = toSocketAddress(config);
+  assert(address !== null, "an address that is not literal");
+  return address;
 }

@@ -81,6 +81,7 @@ function dnsCluster(
           weight: 3,
           health: "healthy",
           transportSocketMatch: {},
+          additionalAddresses: [],
         })),
       },
     ],
@@ -100,6 +101,7 @@ test("each address of a STRICT_DNS name is a host that is called by the name", a
     address: { kind: "ip", address: "10.0.0.1", port: 80, ipv4Compat: false, pipeMode: 0 },
     hostname: "a.example",
     transportSocketMatch: {},
+    additionalAddresses: [],
     weight: 3,
     priority: 1,
     health: "healthy",
@@ -188,11 +190,13 @@ test("an empty answer removes strict hosts", async () => {
   expect(world.update("empty")).toBe(1);
 });
 
-test("LOGICAL_DNS has the first address, and keeps it over an empty answer", async () => {
+test("LOGICAL_DNS has one host of all addresses, and keeps it over an empty answer", async () => {
   const world = new World();
   world.answers.set("n 4", found(["10.0.0.1", "10.0.0.2"]));
   await world.resolver.setClusters([dnsCluster(["n", "ignored"], { discovery: "logical_dns" })]);
   expect(world.addresses()).toEqual(["10.0.0.1:80"]);
+  const others = world.memberships.at(-1)?.hosts[0]?.additionalAddresses;
+  expect(others?.map(({ address }) => address)).toEqual(["10.0.0.2"]);
   expect(world.asked).toEqual(["n 6", "n 4"]);
   world.answers.set("n 4", none);
   await world.elapse();

@@ -292,12 +292,19 @@ class DnsTarget {
     if (answer.addresses.length === 0) this.#stats.empty.inc();
     // A logical host keeps its last address when there is none; strict hosts go.
     if (answer.addresses.length > 0 || discovery === "strict_dns") {
-      const used = discovery === "logical_dns" ? answer.addresses.slice(0, 1) : answer.addresses;
-      this.hosts = used.map((ip) => toHost(this.#endpoint, this.#locality, ip));
+      this.hosts = this.#hostsOf(answer.addresses);
       this.#cluster.onAnswer();
     }
     const usesTtl = dns.respectTtl && answer.ttlSeconds > 0;
     this.#refreshAfter(usesTtl ? answer.ttlSeconds * 1000 : dns.refreshRateMs);
+  }
+
+  /** Each address is a host, or all are addresses of the one host of LOGICAL_DNS. */
+  #hostsOf(ips: readonly string[]): readonly HostConfig[] {
+    const hosts = ips.map((ip) => toHost(this.#endpoint, this.#locality, ip));
+    const [first, ...others] = hosts;
+    if (this.#config.discovery !== "logical_dns" || first === undefined) return hosts;
+    return [{ ...first, additionalAddresses: others.map(({ address }) => address) }];
   }
 
   #onFailure(): void {
@@ -372,6 +379,7 @@ function toHost(endpoint: EndpointConfig, locality: LocalityConfig, ip: string |
   const name = ip === null ? "" : address.address;
   return {
     address: ip === null ? address : { ...address, address: ip },
+    additionalAddresses: endpoint.additionalAddresses,
     hostname: endpoint.hostname === "" ? name : endpoint.hostname,
     weight: endpoint.weight,
     priority: locality.priority,

@@ -9,9 +9,9 @@ import type { TcpPool } from "./pool/tcp-pool.ts";
 export class Host {
   /** Changes with the membership; address and pools stay. */
   config: HostConfig;
-  /** What new connections go to; only LOGICAL_DNS changes it. */
-  address: SocketAddress;
-  /** "ip:port", "[::1]:80" or a path. */
+  /** What new connections go to, in the order in which they are tried; never empty. */
+  addresses: readonly SocketAddress[];
+  /** Of its first address as configured: "ip:port", "[::1]:80" or a path. */
   addressText: string;
   /** Name for host rewriting; the configured hostname or "". */
   hostname: string;
@@ -26,9 +26,14 @@ export class Host {
   /** For TCP proxies. */
   tcpPool: TcpPool | null = null;
 
-  constructor(config: HostConfig, address: SocketAddress, addressText: string, stats: HostStats) {
+  constructor(
+    config: HostConfig,
+    addresses: readonly SocketAddress[],
+    addressText: string,
+    stats: HostStats,
+  ) {
     this.config = config;
-    this.address = address;
+    this.addresses = addresses;
     this.addressText = addressText;
     this.hostname = config.hostname;
     this.weight = config.weight;
@@ -50,9 +55,9 @@ export class Host {
   }
 
   /** Takes over weight, health and name of a new membership. */
-  update(config: HostConfig, address: SocketAddress, addressText: string): void {
+  update(config: HostConfig, addresses: readonly SocketAddress[], addressText: string): void {
     this.config = config;
-    this.address = address;
+    this.addresses = addresses;
     this.addressText = addressText;
     this.hostname = config.hostname;
     this.weight = config.weight;

@@ -74,7 +74,8 @@ export function clusterConfig(overrides: Partial<ClusterConfig> = {}): ClusterCo
     localities: [],
     keepAlive: null,
     healthyPanicThresholdPercent: 50,
-    bindAddress: null,
+    bindAddresses: null,
+    happyEyeballs: { firstFamily: null, firstFamilyCount: 1 },
     transportSockets: [{ name: "", match: {}, socket: { kind: "raw_buffer" } }],
     metadata: new Uint8Array(0),
     ...overrides,
@@ -91,6 +92,7 @@ export function limits(
 export function hostConfig(port: number, overrides: Partial<HostConfig> = {}): HostConfig {
   return {
     address: { kind: "ip", address: "127.0.0.1", port, ipv4Compat: false, pipeMode: 0 },
+    additionalAddresses: [],
     hostname: "",
     weight: 1,
     priority: 0,

@@ -4,6 +4,7 @@ import { chainLogs } from "../chain-logs.ts";
 import type { ConfigNode } from "../config-node.ts";
 import type {
   AccessLogConfig,
+  AddressConfig,
   ClusterConfig,
   DynamicRouteTable,
   DynamicSecret,
@@ -34,6 +35,8 @@ export interface SnapshotParts {
   readonly clusters: readonly ClusterResource[];
   readonly routeTables: readonly DynamicRouteTable[];
   readonly secrets: readonly DynamicSecret[];
+  /** Of clusters that have none of their own; null = the system chooses. */
+  readonly bindAddresses: readonly AddressConfig[] | null;
   readonly node: NodeConfig;
   readonly server: ServerConfig;
   readonly runtime: Snapshot["runtime"];
@@ -60,6 +63,7 @@ export function assembleSnapshot(parts: SnapshotParts): Snapshot {
     listeners,
     clusters: parts.clusters.map(({ config }, index) => ({
       ...config,
+      bindAddresses: config.bindAddresses ?? parts.bindAddresses,
       sharedIndex: parts.sharedIndexOf?.(config.name) ?? index,
     })),
     plugins,

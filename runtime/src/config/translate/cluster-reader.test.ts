@@ -89,7 +89,8 @@ test("gives a cluster of which little is said Envoy's defaults", async () => {
     localities: [],
     keepAlive: null,
     healthyPanicThresholdPercent: 50,
-    bindAddress: null,
+    bindAddresses: null,
+    happyEyeballs: { firstFamily: null, firstFamilyCount: 1 },
     transportSockets: [{ name: "", match: {}, socket: { kind: "raw_buffer" } }],
     metadata: new Uint8Array(0),
   });
@@ -125,7 +126,7 @@ test("reads the fields of a cluster", async () => {
     perConnectionBufferBytesMax: 4096,
     keepAlive: { idleSeconds: 9, intervalSeconds: 3, probes: 2 },
     healthyPanicThresholdPercent: 12.5,
-    bindAddress: { kind: "ip", address: "127.0.0.9", port: 0 },
+    bindAddresses: [{ kind: "ip", address: "127.0.0.9", port: 0 }],
   });
   expect(read.circuitBreakers[0].maxConnections).toBe(1024);
   expect(read.circuitBreakers[1]).toEqual({
@@ -446,6 +447,7 @@ describe("endpoints", () => {
         endpoints: [
           {
             address: { kind: "ip", address: "::1", port: 81, ipv4Compat: false, pipeMode: 0 },
+            additionalAddresses: [],
             hostname: "h",
             weight: 4,
             health: "draining",
@@ -453,6 +455,7 @@ describe("endpoints", () => {
           },
           {
             address: { kind: "pipe", address: "/run/x", port: 0, ipv4Compat: false, pipeMode: 0 },
+            additionalAddresses: [],
             hostname: "",
             weight: 1,
             health: "healthy",
@@ -477,12 +480,45 @@ describe("endpoints", () => {
     [{ endpoint: {} }, ".endpoint.address: not set: value is required"],
     [{ endpoint_name: "x" }, ".endpoint_name: not implemented by Headgate"],
     [
-      { endpoint: { address: address(), additional_addresses: [{ address: address() }] } },
-      ".endpoint.additional_addresses: not implemented by Headgate",
+      { endpoint: { address: address(), additional_addresses: [{ address: address("a.b", 1) }] } },
+      ".endpoint.additional_addresses[0].address.socket_address.address: malformed IP address: a.b (names need a cluster of type STRICT_DNS or LOGICAL_DNS)",
     ],
   ])("refuse %j", async (lbEndpoint, expected) => {
     expect(await clusterProblems(one(lbEndpoint))).toEqual([`${at}${expected}`]);
   });
+});
+
+const source = (ip: string): Fields => ({ address: ip, port_value: 0 });
+const bind = (more: Fields): Fields => ({
+  upstream_bind_config: { source_address: source("127.0.0.2"), ...more },
+});
+
+test("reads where connections come from, and the bootstrap's for those that do not say", async () => {
+  const own = await clusterOf(bind({ extra_source_addresses: [{ address: source("::1") }] }));
+  expect(own.bindAddresses?.map(({ address: ip }) => ip)).toEqual(["127.0.0.2", "::1"]);
+  const shared = { cluster_manager: { upstream_bind_config: { source_address: source("::5") } } };
+  const ips = async (more: Fields): Promise<(string | undefined)[]> => {
+    const { snapshot } = await translate(boot({ clusters: [cluster(more)], bootstrap: shared }));
+    return snapshot.clusters.flatMap(
+      ({ bindAddresses }) => bindAddresses?.map(({ address: ip }) => ip) ?? [],
+    );
+  };
+  expect(await ips({})).toEqual(["::5"]);
+  expect(await ips({ upstream_bind_config: {} })).toEqual([]);
+});
+
+test("reads the addresses of an endpoint and which family goes first", async () => {
+  const endpoint = { address: address(), additional_addresses: [{ address: address("::1", 9) }] };
+  const read = await clusterOf({
+    load_assignment: assignment({ endpoint }),
+    upstream_connection_options: {
+      happy_eyeballs_config: { first_address_family_version: "V6", first_address_family_count: 2 },
+    },
+  });
+  expect(read.happyEyeballs).toEqual({ firstFamily: "ipv6", firstFamilyCount: 2 });
+  expect(read.localities[0]?.endpoints[0]?.additionalAddresses).toMatchObject([
+    { kind: "ip", address: "::1", port: 9 },
+  ]);
 });
 
 test.each<[Fields, string]>([
@@ -491,8 +527,29 @@ test.each<[Fields, string]>([
     ".upstream_bind_config.source_address.address: malformed IP address: localhost (names need a cluster of type STRICT_DNS or LOGICAL_DNS)",
   ],
   [
-    { upstream_bind_config: { source_address: { address: "127.0.0.1", port_value: 5 } } },
-    ".upstream_bind_config.source_address.port_value: a fixed source port is not implemented by Headgate",
+    { upstream_bind_config: { freebind: true } },
+    ".upstream_bind_config.freebind: freebind is not implemented by Headgate",
+  ],
+  [
+    { upstream_bind_config: { extra_source_addresses: [{ address: source("::1") }] } },
+    ".upstream_bind_config: Cluster up's upstream binding config has extra/additional source addresses but no source_address",
+  ],
+  [
+    bind({
+      extra_source_addresses: [{ address: source("::1") }, { address: source("::2") }],
+    }),
+    ".upstream_bind_config: Cluster up's upstream binding config has more than one extra/additional source addresses",
+  ],
+  [
+    bind({
+      extra_source_addresses: [{ address: source("::1") }],
+      additional_source_addresses: [source("::2")],
+    }),
+    ".upstream_bind_config: Can't specify both `extra_source_addresses` and `additional_source_addresses` in the Cluster up's upstream binding config",
+  ],
+  [
+    bind({ additional_source_addresses: [source("127.0.0.3")] }),
+    ".upstream_bind_config: Cluster up's upstream binding config has two same IP version source addresses",
   ],
   [{ health_checks: [{}] }, ".health_checks: not implemented by Headgate"],
   [{ outlier_detection: {} }, ".outlier_detection: not implemented by Headgate"],

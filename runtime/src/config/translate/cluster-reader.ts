@@ -3,12 +3,13 @@
 import type { Http1CodecOptions } from "../../core/http1-options.ts";
 import type { ConfigNode } from "../config-node.ts";
 import type { CircuitBreakerConfig, ClusterConfig, EdsConfig } from "../snapshot.ts";
-import { readSocketAddress } from "./address-reader.ts";
 import { readBalancing } from "./balancing-reader.ts";
+import { readBindConfig } from "./bind-reader.ts";
 import { readConfigSource } from "./config-source-reader.ts";
 import { readDiscovery } from "./discovery-reader.ts";
 import { readLocalities } from "./endpoint-reader.ts";
 import { guard } from "./guarded-fields.ts";
+import { readHappyEyeballs } from "./happy-eyeballs-reader.ts";
 import { readHttp1Options } from "./http1-reader.ts";
 import { readKeepAlive } from "./keep-alive-reader.ts";
 import { durationOr, statText } from "./translation.ts";
@@ -16,6 +17,7 @@ import type { Translation } from "./translation.ts";
 import { readTransportSocket } from "./transport-socket.ts";
 
 const HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+const LOCAL_INTERFACE = "set_local_interface_name_on_upstream_connections";
 const HOUR_MS = 3_600_000;
 
 export function readCluster(t: Translation, node: ConfigNode): ClusterConfig {
@@ -23,6 +25,8 @@ export function readCluster(t: Translation, node: ConfigNode): ClusterConfig {
   acceptWhatTunes(node);
   readTransportSocket(t, node);
   const name = node.string("name", "");
+  const connection = node.node("upstream_connection_options");
+  connection?.accept(LOCAL_INTERFACE, "only labels connections");
   const { discovery, dns } = readDiscovery(t, node);
   const eds = discovery === "eds" ? readEds(t, node, name) : null;
   const statName = node.string("alt_stat_name", "") || name;
@@ -40,9 +44,10 @@ export function readCluster(t: Translation, node: ConfigNode): ClusterConfig {
     circuitBreakers: readCircuitBreakers(node),
     sharedIndex: -1,
     localities: readLocalities(t, node, discovery),
-    keepAlive: readKeepAlive(node.node("upstream_connection_options")),
+    keepAlive: readKeepAlive(connection),
     healthyPanicThresholdPercent: readCommonLb(node),
-    bindAddress: readBind(t, node),
+    bindAddresses: readBindConfig(t, node, `Cluster ${name}`),
+    happyEyeballs: readHappyEyeballs(connection),
     transportSockets: [{ name: "", match: {}, socket: { kind: "raw_buffer" } }],
     metadata: readMetadata(node),
   };
@@ -180,14 +185,4 @@ function readCommonLb(node: ConfigNode): number {
   common?.accept("update_merge_window", "there are no dynamic updates to merge");
   common?.accept("ignore_new_hosts_until_first_hc", "there is no active health checking");
   return common?.node("healthy_panic_threshold")?.double("value") ?? 50;
-}
-
-function readBind(t: Translation, node: ConfigNode): ClusterConfig["bindAddress"] {
-  const source = node.node("upstream_bind_config")?.node("source_address");
-  if (source === undefined) return null;
-  const address = readSocketAddress(t, source, "ip");
-  if (address !== null && address.port !== 0) {
-    t.unsupported(source, "a fixed source port", "port_value");
-  }
-  return address;
 }

@@ -1,6 +1,6 @@
 // Reads ClusterLoadAssignment: localities and their endpoints.
 import type { ConfigNode } from "../config-node.ts";
-import type { ClusterConfig, EndpointConfig, LocalityConfig } from "../snapshot.ts";
+import type { AddressConfig, ClusterConfig, EndpointConfig, LocalityConfig } from "../snapshot.ts";
 import { readAddress } from "./address-reader.ts";
 import { readSocketMatch } from "./socket-match.ts";
 import type { Translation } from "./translation.ts";
@@ -87,6 +87,18 @@ function readEndpoint(
   }
   const isAddress = discovery === "static" || discovery === "eds";
   const address = readAddress(t, addressNode, isAddress ? "ip" : "name");
+  const additionalAddresses = isAddress ? readAdditional(t, endpoint) : [];
+  if (!isAddress) endpoint.accept("additional_addresses", "the name's answers are the addresses");
   const transportSocketMatch = readSocketMatch(node);
-  return address === null ? null : { address, hostname, weight, health, transportSocketMatch };
+  if (address === null) return null;
+  return { address, additionalAddresses, hostname, weight, health, transportSocketMatch };
+}
+
+function readAdditional(t: Translation, endpoint: ConfigNode): AddressConfig[] {
+  return endpoint
+    .nodes("additional_addresses")
+    .map((entry) => entry.node("address"))
+    .filter((node) => node !== undefined)
+    .map((node) => readAddress(t, node, "ip"))
+    .filter((address) => address !== null);
 }

@@ -538,6 +538,10 @@ const contexts: Readonly<Record<string, Context>> = {
 
 /** Values of messages that say something, where `{}` says nothing or too little. */
 const messageValues: Readonly<Record<string, unknown>> = {
+  [`${CONFIG}.endpoint.v3.Endpoint.AdditionalAddress`]: { address: address("::1", 1) },
+  [`${CONFIG}.cluster.v3.UpstreamConnectionOptions.HappyEyeballsConfig`]: {
+    first_address_family_count: 2,
+  },
   "google.protobuf.Duration": "7s",
   "google.protobuf.Struct": { a: "b" },
   "google.protobuf.Any": { ...type("google.protobuf.StringValue"), value: "z" },

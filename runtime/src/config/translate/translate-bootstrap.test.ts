@@ -188,7 +188,7 @@ test.each<[Fields, string]>([
     { layered_runtime: { layers: [{ name: "a", rtds_layer: { name: "r" } }] } },
     "layered_runtime.layers[0].rtds_layer",
   ],
-  [{ cluster_manager: { local_cluster_name: "up" } }, "cluster_manager"],
+  [{ cluster_manager: { local_cluster_name: "up" } }, "cluster_manager.local_cluster_name"],
   [{ tracing: {} }, "tracing"],
   [{ header_prefix: "x-foo" }, "header_prefix"],
 ])("names %j as not implemented", async (bootstrap, path) => {

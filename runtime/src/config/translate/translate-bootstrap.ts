@@ -6,11 +6,18 @@ import type { ConfigProblem } from "../config-error.ts";
 import type { ConfigNode } from "../config-node.ts";
 import { ProblemList } from "../problem-list.ts";
 import { clustersMax, listenersMax } from "../sizes.ts";
-import type { ConfigSourceConfig, NodeConfig, ServerConfig, Snapshot } from "../snapshot.ts";
+import type {
+  AddressConfig,
+  ConfigSourceConfig,
+  NodeConfig,
+  ServerConfig,
+  Snapshot,
+} from "../snapshot.ts";
 import { readAdmin } from "./admin-reader.ts";
 import { assembleSnapshot } from "./assemble-snapshot.ts";
 import type { ClusterResource, ListenerResource } from "./assemble-snapshot.ts";
 import type { AdminConfig } from "./admin-reader.ts";
+import { readBindConfig } from "./bind-reader.ts";
 import { throwProblems } from "./found-problems.ts";
 import { guard } from "./guarded-fields.ts";
 import { readNode } from "./node-reader.ts";
@@ -45,6 +52,8 @@ export interface TranslatedBootstrap {
   readonly listeners: readonly ListenerResource[];
   /** Where listeners and clusters come from beside the static ones; null = from nowhere. */
   readonly dynamic: DynamicSources;
+  /** For clusters without an upstream_bind_config of their own. */
+  readonly bindAddresses: readonly AddressConfig[] | null;
   readonly node: NodeConfig;
   readonly server: ServerConfig;
   readonly runtime: Snapshot["runtime"];
@@ -76,6 +85,7 @@ export function translateBootstrap(
   const clusters = readClusters(t, resources?.nodes("clusters") ?? []);
   checkCount(t, resources, "clusters", clusters.length, clustersMax);
   const dynamic = readDynamic(t, root);
+  const bindAddresses = readBindConfig(t, root.node("cluster_manager"), "Bootstrap");
   const names = clusterNames(loaded, clusters);
   const listeners = readListeners(t, resources?.nodes("listeners") ?? [], names);
   checkCount(t, resources, "listeners", listeners.length, listenersMax);
@@ -104,6 +114,7 @@ export function translateBootstrap(
       clusters,
       routeTables: [],
       secrets: [],
+      bindAddresses,
       node,
       server,
       runtime,
@@ -112,6 +123,7 @@ export function translateBootstrap(
     clusters,
     listeners,
     dynamic,
+    bindAddresses,
     node,
     server,
     runtime,

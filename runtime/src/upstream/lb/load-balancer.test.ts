@@ -14,7 +14,7 @@ const store = new StatsStore({ slotsMax: 20_000 });
 function host(port: number, overrides: Partial<HostConfig> = {}): Host {
   const address = { address: "127.0.0.1", port, family: "ipv4" } as const;
   const stats = new HostStats(store, "lb", String(port));
-  return new Host(hostConfig(port, overrides), address, `127.0.0.1:${port}`, stats);
+  return new Host(hostConfig(port, overrides), [address], `127.0.0.1:${port}`, stats);
 }
 
 function balancer(
@@ -37,7 +37,7 @@ function balancer(
 function picks(lb: LoadBalancer, count: number): Map<number, number> {
   const result = new Map<number, number>();
   for (let i = 0; i < count; i += 1) {
-    const port = lb.chooseHost()?.address.port ?? 0;
+    const port = lb.chooseHost()?.addresses[0]?.port ?? 0;
     result.set(port, (result.get(port) ?? 0) + 1);
   }
   return result;
@@ -46,12 +46,12 @@ function picks(lb: LoadBalancer, count: number): Map<number, number> {
 test("round robin takes every host in turn, from a random first one", () => {
   const hosts = [host(1), host(2), host(3)];
   const { lb } = balancer(hosts);
-  const order = [1, 2, 3, 4, 5, 6].map(() => lb.chooseHost()?.address.port);
+  const order = [1, 2, 3, 4, 5, 6].map(() => lb.chooseHost()?.addresses[0]?.port);
   expect(order.slice(0, 3)).toEqual(order.slice(3));
   expect(new Set(order)).toEqual(new Set([1, 2, 3]));
   const firsts = new Set<number | undefined>();
   for (let seed = 1; seed < 30; seed += 1) {
-    firsts.add(balancer(hosts, {}, seed * 0x9e37_79b1).lb.chooseHost()?.address.port);
+    firsts.add(balancer(hosts, {}, seed * 0x9e37_79b1).lb.chooseHost()?.addresses[0]?.port);
   }
   expect(firsts.size).toBe(3);
 });
@@ -67,7 +67,7 @@ test("round robin follows weights exactly over a round, without bursts", () => {
   let inRow = 0;
   let longest = 0;
   for (let i = 0; i < 100; i += 1) {
-    inRow = lb.chooseHost()?.address.port === 1 ? inRow + 1 : 0;
+    inRow = lb.chooseHost()?.addresses[0]?.port === 1 ? inRow + 1 : 0;
     longest = Math.max(longest, inRow);
   }
   expect(longest).toBe(3);

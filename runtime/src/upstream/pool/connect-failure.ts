@@ -35,6 +35,11 @@ const immediateCodes: ReadonlySet<string> = new Set([
   "EPERM",
 ]);
 
+/** `source` is the address that was to be bound. */
+export function bindFailureText(code: string, source: string): string {
+  return `failed to bind to ${source}: ${errorTexts.get(code) ?? code}`;
+}
+
 /** `code` is the system's name; "" gives "". A unix socket's connect() always fails at once. */
 export function connectFailureText(code: string, isUnix: boolean, remoteAddress: string): string {
   if (code === "") return "";

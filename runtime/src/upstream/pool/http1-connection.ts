@@ -15,16 +15,12 @@ import {
   StreamResetReason,
 } from "../../codec/codec.ts";
 import type { HeaderMap } from "../../core/header-map.ts";
-import { TimerEntry } from "../../core/timer-wheel.ts";
-import type { CloseReason, IoEvents, IoHandle } from "../../engine/network-engine.ts";
-import { addressText } from "../addresses.ts";
-import type { ClusterStats, HostStats } from "../cluster-stats.ts";
+import type { CloseReason } from "../../engine/network-engine.ts";
 import type { Cluster } from "../cluster.ts";
 import type { Host } from "../host.ts";
-import { connectFailureText } from "./connect-failure.ts";
-import { countConnection, countConnectionEnd } from "./connection-counts.ts";
 import { PoolFailureReason, type PoolCallbacks, type PooledConnection } from "./conn-pool.ts";
 import type { Http1Pool } from "./http1-pool.ts";
+import { PoolSocket } from "./pool-socket.ts";
 
 const State = { Connecting: 0, Idle: 1, Busy: 2, Closed: 3 } as const;
 
@@ -34,29 +30,12 @@ const Completion = { None: 0, Reusable: 1, LastOne: 2 } as const;
 const noReset = -1;
 
 export class Http1PoolConnection
-  extends TimerEntry
-  implements
-    IoEvents,
-    ByteSink,
-    ClientConnectionCallbacks,
-    RequestEncoder,
-    ResponseDecoder,
-    PooledConnection
+  extends PoolSocket
+  implements ByteSink, ClientConnectionCallbacks, RequestEncoder, ResponseDecoder, PooledConnection
 {
-  readonly connectionId: number = 0;
-  /** Place in the pool's list of connections; the pool's own. */
-  poolIndex: number = -1;
   streamsBefore: number = 0;
-  localAddress: string = "";
   readonly #pool: Http1Pool;
-  readonly #cluster: Cluster;
-  readonly #host: Host;
-  readonly #stats: ClusterStats;
-  readonly #hostStats: HostStats;
-  readonly #startMs: number = 0;
   readonly #codec: ClientConnection;
-  readonly #remoteText: string;
-  readonly #isUnix: boolean;
   #state: number = State.Connecting;
   #decoder: ResponseDecoder | null = null;
   #encoder: RequestEncoder | null = null;
@@ -66,8 +45,6 @@ export class Http1PoolConnection
   #isInCodec: boolean = false;
   #hasResponseBytes: boolean = false;
   #isBackedUp: boolean = false;
-  /** What it has in the gauge of buffered bytes. */
-  #txBuffered: number = 0;
   /** The peer sent FIN or RST. */
   #isRemoteGone: boolean = false;
   /** The socket is gone: nothing is left to close. */
@@ -77,30 +54,12 @@ export class Http1PoolConnection
   #isTooOld: boolean = false;
   #idleDeadlineMs: number = Number.POSITIVE_INFINITY;
   #lifeDeadlineMs: number = Number.POSITIVE_INFINITY;
-  readonly #io: IoHandle;
 
   constructor(pool: Http1Pool, cluster: Cluster, host: Host) {
-    super();
-    const { clock, engine, timers } = cluster.context;
-    const config = cluster.config;
-    this.connectionId = cluster.context.nextConnectionId();
+    super(cluster, host);
     this.#pool = pool;
-    this.#cluster = cluster;
-    this.#host = host;
-    this.#stats = cluster.stats;
-    this.#hostStats = host.stats;
-    this.#startMs = clock.nowMs;
-    this.#codec = cluster.context.createCodec(this, this, config.http1);
-    this.#remoteText = host.addressText;
-    this.#isUnix = host.address.family === "unix";
-    this.#stats.cxHttp1Total.inc();
-    countConnection(this.#stats, this.#hostStats);
-    timers.schedule(this, clock.nowMs + config.connectTimeoutMs);
-    const options = {
-      bindAddress: cluster.bindAddress,
-      keepAlive: config.keepAlive,
-    };
-    this.#io = engine.connect(host.address, options, this);
+    this.#codec = cluster.context.createCodec(this, this, cluster.config.http1);
+    this.stats.cxHttp1Total.inc();
   }
 
   get protocol(): number {
@@ -122,22 +81,18 @@ export class Http1PoolConnection
     this.#completion = Completion.None;
     this.#hasResponseBytes = false;
     this.#isBackedUp = false;
-    this.#stats.rqTotal.inc();
-    this.#stats.rqActive.inc();
-    this.#hostStats.rqTotal.inc();
-    this.#hostStats.rqActive.inc();
-    this.#host.activeRequests += 1;
+    this.countRequest();
     this.#pool.breaker.requests.increase();
     this.#decoder = callbacks.decoder;
     this.#encoder = this.#codec.newStream(this);
-    callbacks.onPoolReady(this, this.#host, this);
+    callbacks.onPoolReady(this, this.host, this);
   }
 
   /** The pool keeps it for later requests. */
   becomeIdle(): void {
     assert(this.#state === State.Idle);
-    const { clock, timers } = this.#cluster.context;
-    const idleMs = this.#cluster.config.idleTimeoutMs;
+    const { clock, timers } = this.cluster.context;
+    const idleMs = this.cluster.config.idleTimeoutMs;
     this.#idleDeadlineMs = idleMs > 0 ? clock.nowMs + idleMs : Number.POSITIVE_INFINITY;
     const deadline = Math.min(this.#idleDeadlineMs, this.#lifeDeadlineMs);
     if (deadline !== Number.POSITIVE_INFINITY) timers.schedule(this, deadline);
@@ -146,28 +101,23 @@ export class Http1PoolConnection
   /** Closes at once; a stream that is under way is told. */
   closeNow(): void {
     if (this.#state === State.Connecting) {
-      this.#failConnect(PoolFailureReason.LocalConnectionFailure, "", false);
+      this.onFailed(PoolFailureReason.LocalConnectionFailure, "");
     } else this.#terminate(false, StreamResetReason.ConnectionTermination, "");
   }
 
-  // ---- TimerEntry: connect timeout, idle timeout or the end of its life.
+  // ---- TimerEntry: idle timeout or the end of its life.
 
   override onDeadline(): void {
-    const { clock, timers } = this.#cluster.context;
-    if (this.#state === State.Connecting) {
-      this.#stats.cxConnectTimeout.inc();
-      this.#failConnect(PoolFailureReason.Timeout, "", false);
-      return;
-    }
+    const { clock, timers } = this.cluster.context;
     if (clock.nowMs >= this.#lifeDeadlineMs) {
       if (this.#isTooOld) return;
       this.#isTooOld = true;
-      this.#stats.cxMaxDurationReached.inc();
+      this.stats.cxMaxDurationReached.inc();
       if (this.#state === State.Idle) this.#terminate(false, noReset, "");
       return;
     }
     if (this.#state === State.Idle && clock.nowMs >= this.#idleDeadlineMs) {
-      this.#stats.cxIdleTimeout.inc();
+      this.stats.cxIdleTimeout.inc();
       this.#terminate(false, noReset, "");
       return;
     }
@@ -178,31 +128,33 @@ export class Http1PoolConnection
     if (next !== Number.POSITIVE_INFINITY) timers.schedule(this, next);
   }
 
-  // ---- IoEvents.
+  // ---- PoolSocket.
 
-  onConnect(): void {
-    if (this.#state !== State.Connecting) return;
-    const { clock, timers } = this.#cluster.context;
-    const lifeMs = this.#cluster.config.maxConnectionDurationMs;
-    timers.cancel(this);
+  override onReady(): void {
+    const { clock, timers } = this.cluster.context;
+    const lifeMs = this.cluster.config.maxConnectionDurationMs;
     this.#state = State.Idle;
-    this.localAddress = addressText(this.#io.localAddress);
     if (lifeMs > 0) {
       this.#lifeDeadlineMs = clock.nowMs + lifeMs;
       timers.schedule(this, this.#lifeDeadlineMs);
     }
-    this.#io.setNoDelay(true);
-    this.#stats.cxConnectMs.record(Math.round(clock.nowMs - this.#startMs));
     this.#pool.onConnected(this);
+  }
+
+  override onFailed(reason: PoolFailureReason, transportFailure: string): void {
+    const isRemote = reason === PoolFailureReason.RemoteConnectionFailure;
+    this.countConnectFailure();
+    this.#leave(isRemote, false);
+    this.#pool.onConnectFailed(reason, transportFailure);
   }
 
   onRead(buffer: Buffer, length: number): void {
     if (this.#state === State.Closed) return;
-    this.#stats.cxRxBytesTotal.add(length);
+    this.stats.cxRxBytesTotal.add(length);
     if (this.#state !== State.Busy) {
       // Nobody asked: whatever it is, the next answer must not begin with it. A 408 is how some
       // servers say that they close an idle connection: no error, as in Envoy.
-      if (!isRequestTimeout(buffer, length)) this.#stats.cxProtocolError.inc();
+      if (!isRequestTimeout(buffer, length)) this.stats.cxProtocolError.inc();
       this.#terminate(false, noReset, "");
       return;
     }
@@ -214,7 +166,7 @@ export class Http1PoolConnection
   }
 
   onWritable(): void {
-    this.#setTxBuffered(0);
+    this.setTxBuffered(0);
     if (this.#state !== State.Busy) return;
     this.#codec.onWritable();
   }
@@ -225,50 +177,45 @@ export class Http1PoolConnection
     this.#endOfInput();
   }
 
-  onClose(_reason: CloseReason, code: string): void {
+  onClose(_reason: CloseReason, _code: string): void {
     if (this.#state === State.Closed) return;
     this.#isSocketGone = true;
     this.#isRemoteGone = true;
-    if (this.#state === State.Connecting) {
-      const text = connectFailureText(code, this.#isUnix, this.#remoteText);
-      this.#failConnect(PoolFailureReason.RemoteConnectionFailure, text, true);
-      return;
-    }
     this.#endOfInput();
   }
 
   // ---- ByteSink: the codec writes.
 
   write(bytes: Buffer): boolean {
-    this.#stats.cxTxBytesTotal.add(bytes.length);
-    return this.#flows(this.#io.write(bytes));
+    this.stats.cxTxBytesTotal.add(bytes.length);
+    return this.#flows(this.io.write(bytes));
   }
 
   writeText(text: string): boolean {
-    this.#stats.cxTxBytesTotal.add(text.length);
-    return this.#flows(this.#io.writeText(text));
+    this.stats.cxTxBytesTotal.add(text.length);
+    return this.#flows(this.io.writeText(text));
   }
 
   writeLent(buffer: Buffer, from: number, to: number): boolean {
-    this.#stats.cxTxBytesTotal.add(to - from);
-    return this.#flows(this.#io.writeLent(buffer, from, to));
+    this.stats.cxTxBytesTotal.add(to - from);
+    return this.#flows(this.io.writeLent(buffer, from, to));
   }
 
   unread(bytes: Buffer): void {
-    this.#io.unread(bytes);
+    this.io.unread(bytes);
   }
 
   /** Also RequestEncoder's: on HTTP/1 a stream's reading is the connection's. */
   readDisable(disabled: boolean): void {
     if (disabled) {
       this.#readDisables += 1;
-      if (this.#readDisables === 1) this.#stats.flowPausedReading.inc();
+      if (this.#readDisables === 1) this.stats.flowPausedReading.inc();
     } else {
       if (this.#readDisables === 0) return;
       this.#readDisables -= 1;
-      if (this.#readDisables === 0) this.#stats.flowResumedReading.inc();
+      if (this.#readDisables === 0) this.stats.flowResumedReading.inc();
     }
-    if (this.#state !== State.Closed) this.#io.readDisable(disabled);
+    if (this.#state !== State.Closed) this.io.readDisable(disabled);
   }
 
   // ---- ClientConnectionCallbacks: the codec reports.
@@ -284,7 +231,7 @@ export class Http1PoolConnection
   }
 
   onProtocolError(): void {
-    if (this.#state !== State.Closed) this.#stats.cxProtocolError.inc();
+    if (this.#state !== State.Closed) this.stats.cxProtocolError.inc();
   }
 
   // ---- RequestEncoder: the router writes.
@@ -306,7 +253,7 @@ export class Http1PoolConnection
     const isFlowing = encoder.encodeData(buffer, from, to, endStream);
     if (!isFlowing && !this.#isBackedUp) {
       this.#isBackedUp = true;
-      this.#stats.flowBackedUp.inc();
+      this.stats.flowBackedUp.inc();
     }
     return isFlowing;
   }
@@ -358,7 +305,7 @@ export class Http1PoolConnection
   onEncodeWritable(): void {
     if (this.#isBackedUp) {
       this.#isBackedUp = false;
-      this.#stats.flowDrained.inc();
+      this.stats.flowDrained.inc();
     }
     this.#decoder?.onEncodeWritable();
   }
@@ -367,13 +314,8 @@ export class Http1PoolConnection
 
   /** Counts what the kernel did not take, which stops its source. */
   #flows(isTaken: boolean): boolean {
-    if (!isTaken) this.#setTxBuffered(this.#io.writeQueueBytes);
+    if (!isTaken) this.setTxBuffered(this.io.writeQueueBytes);
     return isTaken;
-  }
-
-  #setTxBuffered(bytes: number): void {
-    this.#stats.cxTxBytesBuffered.add(bytes - this.#txBuffered);
-    this.#txBuffered = bytes;
   }
 
   /** No more bytes will come. They may end a body, break one, or mean that nothing was answered. */
@@ -403,17 +345,17 @@ export class Http1PoolConnection
     const isReusable = this.#completion === Completion.Reusable;
     this.#endStream();
     this.#state = State.Idle;
-    if (!isReusable && !this.#isSpoilt) this.#stats.cxCloseNotify.inc();
+    if (!isReusable && !this.#isSpoilt) this.stats.cxCloseNotify.inc();
     if (this.#isRemoteGone) this.#terminate(true, noReset, "");
     else if (!isReusable || this.#isSpoilt || this.#isTooOld) this.#terminate(false, noReset, "");
     else if (this.#isWornOut()) {
-      this.#stats.cxMaxRequests.inc();
+      this.stats.cxMaxRequests.inc();
       this.#terminate(false, noReset, "");
     } else this.#pool.onReady(this);
   }
 
   #isWornOut(): boolean {
-    const max = this.#cluster.config.maxRequestsPerConnection;
+    const max = this.cluster.config.maxRequestsPerConnection;
     return max > 0 && this.#streams >= max;
   }
 
@@ -421,24 +363,15 @@ export class Http1PoolConnection
     this.#decoder = null;
     this.#encoder = null;
     this.#completion = Completion.None;
-    this.#stats.rqActive.dec();
-    this.#hostStats.rqActive.dec();
-    this.#host.activeRequests -= 1;
+    this.countRequestEnd();
     this.#pool.breaker.requests.decrease();
     while (this.#readDisables > 0) this.readDisable(false);
-  }
-
-  #failConnect(reason: PoolFailureReason, transportFailure: string, isRemote: boolean): void {
-    this.#stats.cxConnectFail.inc();
-    this.#hostStats.cxConnectFail.inc();
-    this.#leave(isRemote, false);
-    this.#pool.onConnectFailed(reason, transportFailure);
   }
 
   #terminate(isRemote: boolean, reason: StreamResetReason | -1, failure: string): void {
     if (this.#state === State.Closed) return;
     const decoder = this.#decoder;
-    this.#stats.rqPerCx.record(this.#streams);
+    this.stats.rqPerCx.record(this.#streams);
     this.#leave(isRemote, decoder !== null);
     if (decoder !== null && reason !== noReset) decoder.onResetStream(reason, failure);
     this.#pool.onClosed();
@@ -446,19 +379,19 @@ export class Http1PoolConnection
 
   /** Out of the pool, and counted, before anybody is told: who is told may ask for a new stream. */
   #leave(isRemote: boolean, hadStream: boolean): void {
-    const { clock, timers } = this.#cluster.context;
     const wasConnecting = this.#state === State.Connecting;
     if (hadStream) this.#endStream();
     this.#state = State.Closed;
-    this.#setTxBuffered(0);
-    timers.cancel(this);
-    const lengthMs = clock.nowMs - this.#startMs;
-    countConnectionEnd(this.#stats, this.#hostStats, lengthMs, isRemote, hadStream);
+    this.countEnd(isRemote, hadStream);
     this.#pool.remove(this, wasConnecting);
+    if (wasConnecting) {
+      this.abandonConnect();
+      return;
+    }
     if (this.#isSocketGone) return;
     // A request that was cut short is not worth waiting for.
-    if (hadStream && this.#io.writeQueueBytes > 0) this.#io.reset();
-    else this.#io.close();
+    if (hadStream && this.io.writeQueueBytes > 0) this.io.reset();
+    else this.io.close();
   }
 }
 

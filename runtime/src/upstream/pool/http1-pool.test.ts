@@ -220,7 +220,7 @@ test("gives up connecting after connect_timeout", () => {
   expect(world.up("cx_connect_timeout")).toBe(1);
   expect(world.up("cx_connect_fail")).toBe(1);
   expect(world.up("cx_destroy_local")).toBe(1);
-  expect(world.engine.io(0).end).toBe("closed");
+  expect(world.engine.io(0).end).toBe("reset");
   expectEmpty(world);
 });
 

@@ -2,6 +2,7 @@
 // one. Made by Cluster per host and priority.
 import { PoolFailureReason, type PendingStream, type PoolCallbacks } from "./conn-pool.ts";
 import type { ConnPool } from "./conn-pool.ts";
+import { ConnectionList } from "./connection-list.ts";
 import type { CircuitBreaker } from "../circuit-breaker.ts";
 import type { HostStats } from "../cluster-stats.ts";
 import type { Cluster } from "../cluster.ts";
@@ -12,8 +13,8 @@ export class Http1Pool implements ConnPool {
   readonly breaker: CircuitBreaker;
   readonly #cluster: Cluster;
   readonly #host: Host;
-  /** All that are not closed, in no order. */
-  readonly #connections: Http1PoolConnection[];
+  /** All that are not closed. */
+  readonly #connections: ConnectionList<Http1PoolConnection>;
   /** A stack: the connection that was used last is the likeliest to be alive. */
   readonly #idle: Http1PoolConnection[];
   #connecting: number = 0;
@@ -26,18 +27,18 @@ export class Http1Pool implements ConnPool {
     this.breaker = breaker;
     this.#cluster = cluster;
     this.#host = host;
-    this.#connections = [];
+    this.#connections = new ConnectionList();
     this.#idle = [];
   }
 
   get activeStreams(): number {
     let count = 0;
-    for (const connection of this.#connections) if (connection.isBusy) count += 1;
+    for (const connection of this.#connections.items) if (connection.isBusy) count += 1;
     return count;
   }
 
   get connectionCount(): number {
-    return this.#connections.length;
+    return this.#connections.count;
   }
 
   newStream(callbacks: PoolCallbacks, avoidIdle: boolean): PendingStream | null {
@@ -72,7 +73,7 @@ export class Http1Pool implements ConnPool {
     this.#isDraining = true;
     this.#failPending(PoolFailureReason.LocalConnectionFailure, "");
     for (;;) {
-      const connection = this.#connections[this.#connections.length - 1];
+      const connection = this.#connections.last;
       if (connection === undefined) return;
       connection.closeNow();
     }
@@ -114,11 +115,7 @@ export class Http1Pool implements ConnPool {
   /** The connection is closed. */
   remove(connection: Http1PoolConnection, wasConnecting: boolean): void {
     if (wasConnecting) this.#connecting -= 1;
-    const last = this.#connections.pop() as Http1PoolConnection;
-    if (last !== connection) {
-      this.#connections[connection.poolIndex] = last;
-      last.poolIndex = connection.poolIndex;
-    }
+    this.#connections.remove(connection);
     const idle = this.#idle.lastIndexOf(connection);
     if (idle >= 0) this.#idle.splice(idle, 1);
     this.breaker.connections.decrease();
@@ -148,13 +145,11 @@ export class Http1Pool implements ConnPool {
       if (!this.breaker.connections.canCreate()) {
         this.#cluster.stats.cxOverflow.inc();
         // Other hosts or workers may hold all: without one of its own the queue would never move.
-        if (this.#connections.length > 0) return;
+        if (this.#connections.count > 0) return;
       }
       this.#connecting += 1;
       this.breaker.connections.increase();
-      const connection = new Http1PoolConnection(this, this.#cluster, this.#host);
-      connection.poolIndex = this.#connections.length;
-      this.#connections.push(connection);
+      this.#connections.add(new Http1PoolConnection(this, this.#cluster, this.#host));
     }
   }
 

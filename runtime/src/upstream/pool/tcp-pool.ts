@@ -4,6 +4,7 @@ import type { CircuitBreaker } from "../circuit-breaker.ts";
 import type { Cluster } from "../cluster.ts";
 import type { Host } from "../host.ts";
 import { PoolFailureReason } from "./conn-pool.ts";
+import { ConnectionList } from "./connection-list.ts";
 import { TcpConnection } from "./tcp-connection.ts";
 import type { TcpConnectionCallbacks } from "./tcp-connection.ts";
 
@@ -11,19 +12,19 @@ export class TcpPool {
   readonly breaker: CircuitBreaker;
   readonly #cluster: Cluster;
   readonly #host: Host;
-  /** All that are not closed, in no order. */
-  readonly #connections: TcpConnection[];
+  /** All that are not closed. */
+  readonly #connections: ConnectionList<TcpConnection>;
   #isDraining: boolean = false;
 
   constructor(cluster: Cluster, host: Host, breaker: CircuitBreaker) {
     this.breaker = breaker;
     this.#cluster = cluster;
     this.#host = host;
-    this.#connections = [];
+    this.#connections = new ConnectionList();
   }
 
   get connectionCount(): number {
-    return this.#connections.length;
+    return this.#connections.count;
   }
 
   /**
@@ -43,8 +44,7 @@ export class TcpPool {
     this.breaker.connections.increase();
     this.breaker.pending.increase();
     const connection = new TcpConnection(this, this.#cluster, this.#host, callbacks);
-    connection.poolIndex = this.#connections.length;
-    this.#connections.push(connection);
+    this.#connections.add(connection);
     return connection;
   }
 
@@ -57,7 +57,7 @@ export class TcpPool {
   close(): void {
     this.#isDraining = true;
     for (;;) {
-      const connection = this.#connections[this.#connections.length - 1];
+      const connection = this.#connections.last;
       if (connection === undefined) return;
       connection.terminate();
     }
@@ -65,11 +65,7 @@ export class TcpPool {
 
   /** For its connections: it is closed. */
   remove(connection: TcpConnection): void {
-    const last = this.#connections.pop() as TcpConnection;
-    if (last !== connection) {
-      this.#connections[connection.poolIndex] = last;
-      last.poolIndex = connection.poolIndex;
-    }
+    this.#connections.remove(connection);
     this.breaker.connections.decrease();
   }
 }
