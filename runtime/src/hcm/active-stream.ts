@@ -29,7 +29,7 @@ import { addHeadersOfReply } from "./local-reply.ts";
 import { replies, replyToCodecError } from "./replies.ts";
 import { NormalizeResult, normalizeReplies, redirectReply } from "./request-normalizer.ts";
 import { takesContinue } from "./request-sanitizer.ts";
-import { StreamTimeout, type StreamTimeoutReceiver, StreamTimer } from "./stream-timer.ts";
+import { StreamTimeout, type StreamTimeoutReceiver, StreamTimers } from "./stream-timer.ts";
 import { UpgradePolicy } from "./upgrade-policy.ts";
 
 const noFilters: readonly HttpFilter[] = [];
@@ -41,6 +41,7 @@ export class ActiveStream
   readonly #context: HcmContext;
   readonly #filters: FilterManager;
   readonly #router: StreamRouter;
+  readonly #timers: StreamTimers;
   /** Of local replies and 100 Continue; responses of upstreams bring their own. */
   #ownHeaders: HeaderMap | null = null;
   #manager: ConnectionManager | null = null;
@@ -67,14 +68,12 @@ export class ActiveStream
   lastActivityMs: number = 0;
   /** Milliseconds without a byte that end the stream; 0 = off. */
   idleTimeoutMs: number = 0;
-  // Only with configurations that need them.
-  #requestTimer: StreamTimer | null = null;
-  #durationTimer: StreamTimer | null = null;
 
   constructor(context: HcmContext) {
     this.streamInfo = new StreamInfo();
     this.#context = context;
     this.#filters = new FilterManager();
+    this.#timers = new StreamTimers(this, context.timers);
     this.#router = context.createRouter?.(this) ?? new Router(this, context.router);
   }
 
@@ -107,14 +106,7 @@ export class ActiveStream
     stats.rqTotal.inc();
     stats.rqHttp1Total.inc();
     stats.rqActive.inc();
-    if (config.requestTimeoutMs > 0) {
-      this.#requestTimer ??= new StreamTimer(this, StreamTimeout.Request);
-      this.#context.timers.schedule(this.#requestTimer, nowMs + config.requestTimeoutMs);
-    }
-    if (config.maxStreamDurationMs > 0) {
-      this.#durationTimer ??= new StreamTimer(this, StreamTimeout.MaxDuration);
-      this.#context.timers.schedule(this.#durationTimer, nowMs + config.maxStreamDurationMs);
-    }
+    this.#timers.start(nowMs, config.requestTimeoutMs, config.maxStreamDurationMs);
   }
 
   /** In a later turn: lets go of what the stream held. */
@@ -258,7 +250,7 @@ export class ActiveStream
     const { clock, finisher, stats } = this.#context;
     const info = this.streamInfo;
     this.#responseHeaders = headers;
-    this.#cancel(this.#requestTimer);
+    this.#timers.cancelRequest();
     finisher.finish(headers, this.#requestHeaders);
     this.#ownManager().drainIfAsked();
     if (!this.isRequestComplete) stats.rqResponseBeforeComplete.inc();
@@ -372,7 +364,7 @@ export class ActiveStream
   #onRequestComplete(): void {
     this.isRequestComplete = true;
     this.streamInfo.requestEndMs = this.lastActivityMs;
-    this.#cancel(this.#requestTimer);
+    this.#timers.cancelRequest();
   }
 
   #onResponseComplete(): void {
@@ -446,7 +438,7 @@ export class ActiveStream
       if (limitMs > 0) this.#ownManager().checkWithin(limitMs);
     }
     // A route's own limit is the router's to keep.
-    if (route.maxStreamDurationMs >= 0) this.#cancel(this.#durationTimer);
+    if (route.maxStreamDurationMs >= 0) this.#timers.cancelDuration();
   }
 
   /** Makes the chain once; early failures make it too, so that filters see and log the answer. */
@@ -456,10 +448,6 @@ export class ActiveStream
     const { bufferBytesMax, filters } = this.#context;
     const chain = filters.createFilters(this.#route?.perFilter ?? null);
     this.#filters.reset(chain, this, this.streamInfo, bufferBytesMax);
-  }
-
-  #cancel(timer: StreamTimer | null): void {
-    if (timer !== null) this.#context.timers.cancel(timer);
   }
 
   /** Logs name the cluster also when a filter answered before one was picked. */
@@ -481,8 +469,8 @@ export class ActiveStream
     this.#manager = null;
     this.#encoder = null;
     info.endMs = clock.nowMs;
-    this.#cancel(this.#requestTimer);
-    this.#cancel(this.#durationTimer);
+    this.#timers.cancelRequest();
+    this.#timers.cancelDuration();
     if (isOurs && !(this.isRequestComplete && this.#isResponseComplete)) stats.rqRxReset.inc();
     if (!this.#hasReachedRouter && info.upstreamCluster === "") this.#nameCluster();
     stats.rqActive.dec();

@@ -1,6 +1,7 @@
 // A timeout of a stream or a connection as an object of its own; only configurations that set one
 // make it.
 import { TimerEntry } from "../core/timer-wheel.ts";
+import type { TimerWheel } from "../core/timer-wheel.ts";
 
 export const StreamTimeout = {
   /** The whole request must come within it. */
@@ -34,5 +35,38 @@ export class StreamTimer extends TimerEntry {
 
   override onDeadline(): void {
     this.#receiver.onStreamTimeout(this.#kind);
+  }
+}
+
+/** The timeouts of one stream that have a timer each; used again with each stream. */
+export class StreamTimers {
+  readonly #receiver: StreamTimeoutReceiver;
+  readonly #wheel: TimerWheel;
+  #request: StreamTimer | null = null;
+  #duration: StreamTimer | null = null;
+
+  constructor(receiver: StreamTimeoutReceiver, wheel: TimerWheel) {
+    this.#receiver = receiver;
+    this.#wheel = wheel;
+  }
+
+  /** Milliseconds from `nowMs`; 0 = no limit. */
+  start(nowMs: number, requestMs: number, durationMs: number): void {
+    if (requestMs > 0) {
+      this.#request ??= new StreamTimer(this.#receiver, StreamTimeout.Request);
+      this.#wheel.schedule(this.#request, nowMs + requestMs);
+    }
+    if (durationMs > 0) {
+      this.#duration ??= new StreamTimer(this.#receiver, StreamTimeout.MaxDuration);
+      this.#wheel.schedule(this.#duration, nowMs + durationMs);
+    }
+  }
+
+  cancelRequest(): void {
+    if (this.#request !== null) this.#wheel.cancel(this.#request);
+  }
+
+  cancelDuration(): void {
+    if (this.#duration !== null) this.#wheel.cancel(this.#duration);
   }
 }

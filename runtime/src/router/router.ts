@@ -25,13 +25,8 @@ import { updateAuthority } from "./resolved-route.ts";
 import { RetryState } from "./retry-state.ts";
 import type { ClusterChoice, Route, RouterCallbacks } from "./route.ts";
 import type { RouterStats } from "./router-stats.ts";
-import {
-  RouterTimer,
-  takeControlHeaders,
-  TimeoutKind,
-  TimeoutPlan,
-  type TimeoutReceiver,
-} from "./timeouts.ts";
+import { RouterTimers, TimeoutKind, type TimeoutReceiver } from "./router-timers.ts";
+import { takeControlHeaders, TimeoutPlan } from "./timeouts.ts";
 import {
   failureDetails,
   failureHeaders,
@@ -63,11 +58,7 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
   readonly #upstream: UpstreamRequest;
   readonly #plan: TimeoutPlan;
   readonly #retry: RetryState;
-  readonly #routeTimer: RouterTimer;
-  // Only with routes, clusters and requests that need them.
-  #perTryTimer: RouterTimer | null = null;
-  #durationTimer: RouterTimer | null = null;
-  #upstreamTimer: RouterTimer | null = null;
+  readonly #timers: RouterTimers;
   #state: number = State.Idle;
   #route: Route | null = null;
   #choice: ClusterChoice | null = null;
@@ -88,7 +79,7 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
     this.#upstream = new UpstreamRequest(this);
     this.#plan = new TimeoutPlan();
     this.#retry = new RetryState();
-    this.#routeTimer = new RouterTimer(this, TimeoutKind.Route);
+    this.#timers = new RouterTimers(this, context.clock, context.timers);
   }
 
   /** What chooseCluster gave, for finalizeResponseHeaders of local replies; null = not chosen. */
@@ -208,11 +199,8 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
     if (route?.autoHostRewrite === true && headers !== null && host.hostname !== "") {
       updateAuthority(headers, host.hostname, route.appendXForwardedHost);
     }
-    if (this.#requestEndMs >= 0) this.#startPerTryTimer();
-    const limitMs = this.#cluster?.config.maxStreamDurationMs ?? 0;
-    if (limitMs === 0) return;
-    this.#upstreamTimer ??= new RouterTimer(this, TimeoutKind.UpstreamDuration);
-    this.#context.timers.schedule(this.#upstreamTimer, clock.nowMs + limitMs);
+    if (this.#requestEndMs >= 0) this.#timers.startPerTry(this.#plan.perTryMs);
+    this.#timers.startUpstream(this.#cluster?.config.maxStreamDurationMs ?? 0);
   }
 
   onUpstreamRequestSent(): void {
@@ -237,7 +225,7 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
     const method = this.#headers?.method ?? null;
     if (this.#retry.takeStaleRetry(method, reason, this.#upstream)) {
       this.#cluster?.stats.rqStaleConnectionRetry.inc();
-      this.#cancel(this.#perTryTimer);
+      this.#timers.cancelPerTry();
       this.#upstream.restart();
       return;
     }
@@ -297,7 +285,7 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
 
   // ---- TimeoutReceiver.
 
-  onTimeout(kind: number): void {
+  onTimeout(kind: TimeoutKind): void {
     if (this.#state !== State.Active) return;
     const cluster = this.#cluster;
     const host = this.#upstream.host;
@@ -328,7 +316,7 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
   // ---- Private parts.
 
   #send(route: Route, choice: ClusterChoice, cluster: Cluster, host: Host, end: boolean): void {
-    const { clock, config, timers } = this.#context;
+    const { clock, config } = this.#context;
     const headers = this.#headers as HeaderMap;
     const info = this.#callbacks.streamInfo;
     this.#plan.read(route, headers, config);
@@ -341,11 +329,8 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
     this.#isGrpc = isGrpcRequest(headers);
     info.upstreamStartMs = clock.nowMs;
     info.upstreamBytes = this.#upstream;
-    if (route.maxStreamDurationMs > 0) {
-      const fromMs = info.startMs >= 0 ? info.startMs : clock.nowMs;
-      this.#durationTimer ??= new RouterTimer(this, TimeoutKind.StreamDuration);
-      timers.schedule(this.#durationTimer, fromMs + route.maxStreamDurationMs);
-    }
+    const fromMs = info.startMs >= 0 ? info.startMs : clock.nowMs;
+    this.#timers.startStream(fromMs, route.maxStreamDurationMs);
     if (end) this.#requestEndMs = clock.nowMs;
     this.#upstream.start(cluster, host, headers, end, route.isHighPriority);
     if (this.#upstream.isWaiting) {
@@ -361,7 +346,7 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
   /** True: the answer to an upgrade is no tunnel's, and given. How long one lasts, others say. */
   #endsHandshake(headers: HeaderMap): boolean {
     const { upgradeType } = this.#callbacks;
-    if (opensTunnel(upgradeType, headers.status)) this.#context.timers.cancel(this.#routeTimer);
+    if (opensTunnel(upgradeType, headers.status)) this.#timers.cancelRoute();
     const reply = failedHandshake(upgradeType, headers);
     if (reply === null) return false;
     this.#letGo();
@@ -370,23 +355,14 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
   }
 
   #startRouteTimer(): void {
-    const { clock, timers } = this.#context;
-    if (this.#state !== State.Active || this.#plan.globalMs === 0) return;
-    timers.schedule(this.#routeTimer, clock.nowMs + this.#plan.globalMs);
+    if (this.#state === State.Active) this.#timers.startRoute(this.#plan.globalMs);
   }
 
   /** The route timeout runs from the request's end: a slow upload does not count. */
   #onRequestComplete(): void {
     if (this.#state !== State.Active) return;
     this.#startRouteTimer();
-    if (this.#upstream.isSending) this.#startPerTryTimer();
-  }
-
-  #startPerTryTimer(): void {
-    const { clock, timers } = this.#context;
-    if (this.#plan.perTryMs === 0) return;
-    this.#perTryTimer ??= new RouterTimer(this, TimeoutKind.PerTry);
-    timers.schedule(this.#perTryTimer, clock.nowMs + this.#plan.perTryMs);
+    if (this.#upstream.isSending) this.#timers.startPerTry(this.#plan.perTryMs);
   }
 
   #onUpstreamComplete(): void {
@@ -488,13 +464,6 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
   /** Nothing of this stream calls back any more. */
   #finish(): void {
     this.#state = State.Done;
-    this.#context.timers.cancel(this.#routeTimer);
-    this.#cancel(this.#perTryTimer);
-    this.#cancel(this.#durationTimer);
-    this.#cancel(this.#upstreamTimer);
-  }
-
-  #cancel(timer: RouterTimer | null): void {
-    if (timer !== null) this.#context.timers.cancel(timer);
+    this.#timers.cancelAll();
   }
 }

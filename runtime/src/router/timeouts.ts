@@ -2,7 +2,6 @@
 // say. Read by Router once per request.
 import { HeaderId } from "../core/header-names.ts";
 import type { HeaderMap } from "../core/header-map.ts";
-import { TimerEntry } from "../core/timer-wheel.ts";
 import type { RouterConfig } from "../config/snapshot.ts";
 import type { Route } from "./route.ts";
 
@@ -101,34 +100,4 @@ function parseMs(text: string): number {
     value = Math.min(msMax, value * 10 + digit);
   }
   return value;
-}
-
-/** Whom a router's timer calls. */
-export interface TimeoutReceiver {
-  onTimeout(kind: number): void;
-}
-
-export const TimeoutKind = {
-  Route: 0,
-  PerTry: 1,
-  /** The route's limit, from the stream's start. */
-  StreamDuration: 2,
-  /** The cluster's limit, from the connection. */
-  UpstreamDuration: 3,
-} as const;
-
-/** One timer of a router; made once and used for each request. */
-export class RouterTimer extends TimerEntry {
-  readonly #receiver: TimeoutReceiver;
-  readonly #kind: number;
-
-  constructor(receiver: TimeoutReceiver, kind: number) {
-    super();
-    this.#receiver = receiver;
-    this.#kind = kind;
-  }
-
-  override onDeadline(): void {
-    this.#receiver.onTimeout(this.#kind);
-  }
 }
