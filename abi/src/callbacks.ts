@@ -194,6 +194,7 @@ export const callbacks: readonly Callback[] = [
   row("proxy_on_request_metadata", "streams", "action", {
     doc: "HTTP/2 METADATA of the request came; the answer is not used.",
     params: [context, integer("num_elements")],
+    headgate: "yes",
   }),
   row("proxy_on_response_headers", "streams", "action", {
     doc: "Response headers came.",
@@ -220,6 +221,7 @@ export const callbacks: readonly Callback[] = [
   row("proxy_on_response_metadata", "streams", "action", {
     doc: "HTTP/2 METADATA of the response came; the answer is not used.",
     params: [context, integer("num_elements")],
+    headgate: "yes",
   }),
   row("proxy_on_http_call_response", "http-calls", "nothing", {
     doc: "An HTTP call was answered; no headers mean that it failed.",
@@ -251,6 +253,7 @@ export const callbacks: readonly Callback[] = [
     doc: "The host calls a function of the guest; its arguments are buffer 8.",
     since: "0.2.0",
     params: [context, id("function_id"), size("arguments_size")],
+    headgate: "yes",
   }),
 ];
 

@@ -24,6 +24,10 @@ export const limits = {
   sharedValueBytesMax: 1_048_576,
   /** The name of a cluster, service, method or foreign function. */
   nameBytesMax: 4096,
+  /** What one call of a foreign function may give a guest, such as unpacked bytes. */
+  foreignResultBytesMax: 16_777_216,
+  /** Properties that one plugin may declare; real ones declare a handful. */
+  declaredPropertiesMax: 1024,
   /** Details of a local reply: they stand in one access log line. */
   localReplyDetailsBytesMax: 4096,
   /** Milliseconds of a callout's timeout: Envoy refuses what a signed 32-bit number cannot hold. */

@@ -40,6 +40,8 @@ export class ConnectionInfo {
    * of its streams' metadata. Null = none.
    */
   dynamicMetadata: Map<string, Map<string, unknown>> | null = null;
+  /** Filter state that outlives a stream, as StreamInfo's; null = none was ever set. */
+  filterState: Map<string, Uint8Array> | null = null;
   startMs: number = 0;
   terminationDetails: string = "";
 

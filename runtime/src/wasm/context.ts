@@ -73,6 +73,25 @@ export abstract class Context {
     return null;
   }
 
+  /**
+   * Keeps a value with the stream, or with its connection for later streams. False = there is no
+   * stream, or no connection.
+   */
+  setFilterState(key: string, value: Uint8Array, isConnections: boolean): boolean {
+    const info = this.streamInfo;
+    const holder = isConnections ? (info?.connection ?? null) : info;
+    if (holder === null) return false;
+    holder.filterState ??= new Map();
+    holder.filterState.set(key, value);
+    return true;
+  }
+
+  /** What is kept under that key: the stream's, else the connection's. */
+  filterState(key: string): Uint8Array | undefined {
+    const info = this.streamInfo;
+    return info?.filterState?.get(key) ?? info?.connection?.filterState?.get(key);
+  }
+
   /** For properties: the maps of the stream in whatever phase; null = not there (yet). */
   streamMap(_mapType: number): HeaderMap | null {
     return null;

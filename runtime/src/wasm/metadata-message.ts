@@ -1,4 +1,5 @@
 // Dynamic metadata as the message envoy.config.core.v3.Metadata, which guests get for "metadata".
+import { bytesField, tag, WireType } from "./proto-fields.ts";
 
 /** Numbers of Metadata, google.protobuf.Struct, Value and ListValue. */
 const FILTER_METADATA = 1;
@@ -12,10 +13,6 @@ const VALUE_BOOL = 4;
 const VALUE_STRUCT = 5;
 const VALUE_LIST = 6;
 const LIST_VALUES = 1;
-
-const WIRE_VARINT = 0;
-const WIRE_FIXED64 = 1;
-const WIRE_BYTES = 2;
 
 type Entries = Iterable<readonly [string, unknown]>;
 
@@ -45,10 +42,11 @@ function entry(number: number, key: string, contents: Buffer): Buffer {
 
 function value(item: unknown): Buffer {
   if (typeof item === "string") return bytesField(VALUE_STRING, Buffer.from(item));
-  if (typeof item === "boolean") return Buffer.from([tag(VALUE_BOOL, WIRE_VARINT), item ? 1 : 0]);
+  if (typeof item === "boolean")
+    return Buffer.from([tag(VALUE_BOOL, WireType.Varint), item ? 1 : 0]);
   if (typeof item === "number") {
     const bytes = Buffer.alloc(9);
-    bytes[0] = tag(VALUE_NUMBER, WIRE_FIXED64);
+    bytes[0] = tag(VALUE_NUMBER, WireType.Fixed64);
     bytes.writeDoubleLE(item, 1);
     return bytes;
   }
@@ -60,27 +58,5 @@ function value(item: unknown): Buffer {
   if (typeof item === "object" && item !== null) {
     return bytesField(VALUE_STRUCT, struct(Object.entries(item)));
   }
-  return Buffer.from([tag(VALUE_NULL, WIRE_VARINT), 0]);
-}
-
-function bytesField(number: number, contents: Buffer): Buffer {
-  return Buffer.concat([
-    Buffer.from([tag(number, WIRE_BYTES), ...varint(contents.length)]),
-    contents,
-  ]);
-}
-
-function tag(number: number, wireType: number): number {
-  return (number << 3) | wireType;
-}
-
-function varint(number: number): number[] {
-  const bytes: number[] = [];
-  let left = number;
-  while (left >= 0x80) {
-    bytes.push((left & 0x7f) | 0x80);
-    left >>>= 7;
-  }
-  bytes.push(left);
-  return bytes;
+  return Buffer.from([tag(VALUE_NULL, WireType.Varint), 0]);
 }

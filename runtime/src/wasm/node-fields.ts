@@ -1,6 +1,7 @@
 // Fields of the serialised node: id, cluster, locality, metadata. Asked by property-table.ts.
 import type { NodeConfig } from "../config/snapshot.ts";
 import { booleanValue, pairsValue } from "./property-value.ts";
+import { fieldBytes } from "./proto-fields.ts";
 
 /** Numbers of envoy.config.core.v3.Node and google.protobuf.Struct that are read here. */
 const NODE_METADATA = 3;
@@ -83,54 +84,4 @@ function structText(struct: Buffer): string {
     return [key, (value === undefined ? undefined : valueText(value)) ?? ""];
   });
   return pairsValue(pairs);
-}
-
-/** The contents of every field of that number, as bytes whatever its wire type. */
-function fieldBytes(message: Buffer, wanted: number): Buffer[] {
-  const found: Buffer[] = [];
-  let at = 0;
-  while (at < message.length) {
-    const tag = varint(message, at);
-    at = tag.end;
-    let end = at;
-    let from = at;
-    switch (tag.value & 7) {
-      case 0:
-        end = varint(message, at).end;
-        break;
-      case 1:
-        end = at + 8;
-        break;
-      case 2: {
-        const size = varint(message, at);
-        from = size.end;
-        end = from + size.value;
-        break;
-      }
-      case 5:
-        end = at + 4;
-        break;
-      default:
-        return found;
-    }
-    if (end > message.length) return found;
-    if (tag.value >>> 3 === wanted) found.push(message.subarray(from, end));
-    at = end;
-  }
-  return found;
-}
-
-/** Sizes and tags fit into 32 bits; longer numbers are only skipped. */
-function varint(message: Buffer, start: number): { readonly value: number; readonly end: number } {
-  let value = 0;
-  let shift = 0;
-  let at = start;
-  while (at < message.length) {
-    const byte = message[at] as number;
-    at += 1;
-    if (shift < 32) value |= (byte & 0x7f) << shift;
-    shift += 7;
-    if (byte < 0x80) break;
-  }
-  return { value: value >>> 0, end: at };
 }

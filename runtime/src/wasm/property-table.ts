@@ -195,7 +195,7 @@ function dynamicMetadata(context: Context, rest: string): PropertyValue {
 }
 
 function filterState(context: Context, key: string): PropertyValue {
-  return context.streamInfo?.filterState?.get(key) ?? NotFound;
+  return context.filterState(key) ?? NotFound;
 }
 
 function nodeField(context: Context, path: string): PropertyValue {
@@ -207,11 +207,10 @@ function nodeField(context: Context, path: string): PropertyValue {
  * has several segments, then under the first segment.
  */
 function guestValue(context: Context, path: string, end: number): PropertyValue {
-  const state = context.streamInfo?.filterState;
-  if (state === undefined || state === null) return NotFound;
-  const whole = state.get(`wasm.${path}`);
+  if (context.streamInfo === null) return NotFound;
+  const whole = context.filterState(`wasm.${path}`);
   if (whole !== undefined || end < 0) return whole ?? NotFound;
-  return state.get(`wasm.${path.slice(0, end)}`) ?? NotFound;
+  return context.filterState(`wasm.${path.slice(0, end)}`) ?? NotFound;
 }
 
 // ---- The table.

@@ -6,6 +6,7 @@ import type { AccessLogger } from "../filter/access-logger.ts";
 import type { LocalReply } from "../filter/http-filter.ts";
 import type { Callouts, HttpCallRequest } from "./callout.ts";
 import { Context, DeferredKind } from "./context.ts";
+import { DeclaredProperties } from "./declared-properties.ts";
 import { PendingHttpCall } from "./pending-http-call.ts";
 import type { PluginIdentity } from "./plugin-identity.ts";
 import { QueueNotice, TickTimer } from "./root-timers.ts";
@@ -28,6 +29,8 @@ export class RootContext extends Context implements AccessLogger, QueueConsumer 
   calloutMessage: string = "";
   /** Arguments of a foreign function that the host calls; null = none. */
   foreignArguments: Uint8Array | null = null;
+  /** What the guest has declared by declare_property. */
+  readonly declaredProperties: DeclaredProperties;
   #calloutHeaders: HeaderMap | null = null;
   #calloutTrailers: HeaderMap | null = null;
   readonly #calls: Map<number, PendingHttpCall>;
@@ -42,6 +45,7 @@ export class RootContext extends Context implements AccessLogger, QueueConsumer 
 
   constructor(vm: Vm, plugin: PluginIdentity) {
     super(vm, plugin);
+    this.declaredProperties = new DeclaredProperties();
     this.#calls = new Map();
     this.#tick = new TickTimer(this);
     this.#queueNotice = new QueueNotice(this);

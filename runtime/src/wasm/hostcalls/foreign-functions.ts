@@ -1,15 +1,32 @@
-// Hostcalls of the chapter "Foreign functions": what the host offers by name.
+// Hostcalls of the chapter "Foreign functions". What there is to call: ../foreign-functions.ts.
 import { limits, Status } from "proxy-wasm-types";
+import { foreignFunctions } from "../foreign-functions.ts";
 import type { Vm } from "../vm.ts";
 import type { HostcallTable } from "./index.ts";
 
+const NOTHING: Buffer = Buffer.alloc(0);
+
 export function foreignFunctionHostcalls(vm: Vm): HostcallTable {
   const memory = vm.memory;
+
+  /** The result's place; out pointers that are 0 are left out, a failed call tells 0 and 0. */
+  function tell(result: Buffer, outPointer: number, outSize: number): boolean {
+    let pointer = 0;
+    if (result.length > 0 && outPointer !== 0) {
+      pointer = memory.allocate(result.length);
+      if (pointer === 0) return false;
+      memory.writeBytes(pointer, result);
+    }
+    if (outPointer !== 0) memory.writeU32(outPointer, pointer);
+    if (outSize !== 0) memory.writeU32(outSize, result.length);
+    return true;
+  }
+
   return {
     /**
      * Calls a function of the host by name, on the context whose callback runs (the effective one
-     * is of no account here). Both out pointers may be 0. Known: clear_route_cache.
-     * Errors: NotFound (no such function), InvalidMemoryAccess.
+     * is of no account here). Both out pointers may be 0.
+     * Errors: NotFound (no such function), InvalidMemoryAccess, and those of the function.
      */
     proxy_call_foreign_function: (
       namePointer: number,
@@ -21,17 +38,23 @@ export function foreignFunctionHostcalls(vm: Vm): HostcallTable {
     ): Status => {
       const at = namePointer >>> 0;
       const size = nameSize >>> 0;
+      const argsAt = argumentsPointer >>> 0;
+      const argsSize = argumentsSize >>> 0;
       if (!memory.contains(at, size)) return Status.InvalidMemoryAccess;
-      if (!memory.contains(argumentsPointer >>> 0, argumentsSize >>> 0)) {
-        return Status.InvalidMemoryAccess;
-      }
+      if (!memory.contains(argsAt, argsSize)) return Status.InvalidMemoryAccess;
       if (size > limits.nameBytesMax) return Status.NotFound;
-      if (memory.readText(at, size) !== "clear_route_cache") return Status.NotFound;
-      vm.current?.clearRouteCache();
-      const isWritten =
-        (outPointer === 0 || memory.writeU32(outPointer >>> 0, 0)) &&
-        (outSize === 0 || memory.writeU32(outSize >>> 0, 0));
-      return isWritten ? Status.Ok : Status.InvalidMemoryAccess;
+      const called = foreignFunctions.get(memory.readText(at, size));
+      if (called === undefined || vm.current === null) return Status.NotFound;
+      // Before anything is done: what is done cannot be told otherwise.
+      const canTell =
+        (outPointer === 0 || memory.contains(outPointer >>> 0, 4)) &&
+        (outSize === 0 || memory.contains(outSize >>> 0, 4));
+      if (!canTell) return Status.InvalidMemoryAccess;
+      const result = called(vm.current, memory.readBytes(argsAt, argsSize));
+      const isFailure = typeof result === "number";
+      const isTold = tell(isFailure ? NOTHING : result, outPointer >>> 0, outSize >>> 0);
+      if (!isTold) return Status.InvalidMemoryAccess;
+      return isFailure ? result : Status.Ok;
     },
   };
 }

@@ -1,5 +1,6 @@
 // Hostcalls of the chapter "Properties". What there is to ask for stands in property-table.ts.
 import { limits, Status, trimPropertyPath } from "proxy-wasm-types";
+import { PropertySpan } from "../declared-properties.ts";
 import { findProperty, PropertyResult } from "../property-table.ts";
 import type { Vm } from "../vm.ts";
 import type { HostcallTable } from "./index.ts";
@@ -39,7 +40,9 @@ export function propertyHostcalls(vm: Vm): HostcallTable {
 
     /**
      * Keeps a value with the stream, for this and later filters, under "wasm." and the path.
-     * Errors: NotFound (no stream), BadArgument (larger than 1 MiB), InvalidMemoryAccess.
+     * What was declared (declare_property) may be read-only, and may stay with the connection.
+     * Errors: NotFound (no stream), BadArgument (read-only, or larger than 1 MiB),
+     * InvalidMemoryAccess.
      */
     proxy_set_property(
       pathPointer: number,
@@ -53,13 +56,17 @@ export function propertyHostcalls(vm: Vm): HostcallTable {
       const bytes = valueSize >>> 0;
       if (!memory.contains(at, size)) return Status.InvalidMemoryAccess;
       if (!memory.contains(valueAt, bytes)) return Status.InvalidMemoryAccess;
-      const info = vm.effective?.streamInfo ?? null;
-      if (info === null) return Status.NotFound;
+      const context = vm.effective;
+      if (context === null || context.streamInfo === null) return Status.NotFound;
       const isTooLong = size > limits.propertyPathBytesMax || bytes > limits.propertyValueBytesMax;
       if (isTooLong) return Status.BadArgument;
-      info.filterState ??= new Map();
-      const key = FILTER_STATE_PREFIX + trimPropertyPath(memory.readText(at, size));
-      info.filterState.set(key, memory.readBytes(valueAt, bytes));
+      const path = trimPropertyPath(memory.readText(at, size));
+      const declared = context.root.declaredProperties.get(path);
+      const key = FILTER_STATE_PREFIX + path;
+      const isSet = context.filterState(key) !== undefined;
+      if (declared !== undefined && declared.isReadOnly && isSet) return Status.BadArgument;
+      const isConnections = declared?.span === PropertySpan.DownstreamConnection;
+      context.setFilterState(key, memory.readBytes(valueAt, bytes), isConnections);
       return Status.Ok;
     },
   };

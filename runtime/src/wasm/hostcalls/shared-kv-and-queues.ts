@@ -107,6 +107,10 @@ function queueHostcalls(vm: Vm): HostcallTable {
     /** Errors: NotFound (no such queue), Empty, InvalidMemoryAccess. */
     proxy_dequeue_shared_queue(token: number, outPointer: number, outSize: number): Status {
       if (!shared.hasQueue(token >>> 0)) return Status.NotFound;
+      // Before an item is taken: nobody could put it back.
+      if (!memory.contains(outPointer >>> 0, 4) || !memory.contains(outSize >>> 0, 4)) {
+        return Status.InvalidMemoryAccess;
+      }
       const item = shared.dequeue(token >>> 0);
       if (item === undefined) return Status.Empty;
       const done = memory.returnBytes(item, outPointer >>> 0, outSize >>> 0);

@@ -1,0 +1,294 @@
+// What each row of the callbacks' table must show: when it is called, with what, and what its answer
+// does. An event is played on a guest that exports the callback; absence and signatures are tested
+// for all rows alike.
+import { encodePairs, type AbiVersion } from "proxy-wasm-types";
+import { expect } from "vitest";
+import { call, type CallbackScript } from "./guest.ts";
+import type { HostOptions, Played } from "./rig.ts";
+
+export interface CallbackEvent {
+  /** What it shows; unique in its case. */
+  readonly what: string;
+  readonly callbacks: Readonly<Record<string, CallbackScript>>;
+  readonly host?: HostOptions;
+  readonly play: (played: Played) => void;
+  /** The trace of all callbacks; by version where they differ. */
+  readonly trace?: readonly string[] | Readonly<Record<AbiVersion, readonly string[]>>;
+  readonly holds?: (played: Played) => void;
+}
+
+const all = {
+  method: "POST",
+  headers: { "x-a": "1" },
+  body: "request",
+  trailers: { t: "1" },
+  upstream: { headers: { "x-b": "1" }, body: "response", trailers: { t: "1", u: "2" } },
+} as const;
+
+const plays = (played: Played): void => void played.request(all);
+const head = encodePairs([":method", "GET", ":path", "/", ":authority", "a"]);
+const tick: CallbackScript = { calls: [call("proxy_set_tick_period_milliseconds", 10)] };
+const nothing = (): void => {};
+
+/** What a header callback is told: the end of stream since 0.2.0. */
+function headers(name: string, context: number, count: number): Record<AbiVersion, string[]> {
+  const old = `${name}(${context},${count})`;
+  const now = `${name}(${context},${count},0)`;
+  return { "0.1.0": [old], "0.2.0": [now], "0.2.1": [now] };
+}
+
+/** Paused, it lets nothing through until a tick continues it. */
+function pausedIn(name: string, type: 0 | 1, version: AbiVersion): CallbackEvent {
+  const direction = type === 0 ? "request" : "response";
+  const go =
+    version === "0.1.0" ? call(`proxy_continue_${direction}`) : call("proxy_continue_stream", type);
+  return {
+    what: "the answer Pause holds the stream until it is continued",
+    callbacks: {
+      proxy_on_configure: tick,
+      [name]: { answer: 1 },
+      proxy_on_tick: { calls: [call("proxy_set_effective_context", 2), go] },
+    },
+    play: (played) => {
+      // Behind a paused body, trailers would let it go.
+      const { trailers, upstream, ...rest } = all;
+      const { trailers: _, ...answer } = upstream;
+      const isBody = name.endsWith("body");
+      const request = isBody ? { ...rest, upstream: answer } : { ...rest, trailers, upstream };
+      const exchange = played.request(request);
+      const isOut = type === 0 ? exchange.upstreamRequest !== null : exchange.status !== 0;
+      expect(isOut).toBe(!name.endsWith("headers"));
+      expect(exchange.isOver).toBe(false);
+      played.host.tick(12);
+      expect(exchange.isOver).toBe(true);
+      expect(exchange.text).toBe("response");
+      expect(exchange.upstreamRequest?.body.toString()).toBe("request");
+      expect(exchange.upstreamRequest?.trailers).toEqual(isBody ? {} : { t: "1" });
+    },
+  };
+}
+
+export type CallbackCases = Readonly<
+  Record<string, (version: AbiVersion) => readonly CallbackEvent[]>
+>;
+
+const one = (event: CallbackEvent) => (): readonly CallbackEvent[] => [event];
+
+export const callbackCases: CallbackCases = {
+  proxy_on_context_create: one({
+    what: "a root context has no parent, a stream's is the root",
+    callbacks: { proxy_on_context_create: {} },
+    play: (played) => {
+      played.request();
+      played.request();
+    },
+    trace: [1, 2, 3].map((id) => `proxy_on_context_create(${id},${id === 1 ? 0 : 1})`),
+  }),
+  proxy_on_vm_start: one({
+    what: "with the root context and the size of the VM's configuration",
+    callbacks: { proxy_on_context_create: {}, proxy_on_vm_start: {}, proxy_on_configure: {} },
+    host: { vmConfig: "vm!" },
+    play: nothing,
+    trace: ["proxy_on_context_create(1,0)", "proxy_on_vm_start(1,3)", "proxy_on_configure(1,0)"],
+  }),
+  proxy_validate_configuration: one({
+    what: "is never called, as in Envoy 1.40",
+    callbacks: { proxy_validate_configuration: {}, proxy_on_configure: {} },
+    play: plays,
+    trace: ["proxy_on_configure(1,0)"],
+  }),
+  proxy_on_configure: one({
+    what: "with the size of the plugin's configuration",
+    callbacks: { proxy_on_configure: {} },
+    host: { config: "plugin" },
+    play: nothing,
+    trace: ["proxy_on_configure(1,6)"],
+  }),
+  proxy_on_done: (version) => [
+    {
+      what: "a stream's answer is ignored, a root context's counts",
+      callbacks: {
+        proxy_on_done: { answer: 0 },
+        proxy_on_log: {},
+        proxy_on_delete: {},
+        proxy_on_request_headers: {},
+      },
+      play: (played) => {
+        played.request();
+        played.host.plugin.drain();
+      },
+      trace: [
+        version === "0.1.0" ? "proxy_on_request_headers(2,4)" : "proxy_on_request_headers(2,4,1)",
+        "proxy_on_log(2)",
+        "proxy_on_done(2)",
+        "proxy_on_delete(2)",
+        "proxy_on_done(1)",
+      ],
+    },
+    {
+      what: "true deletes the root context",
+      callbacks: { proxy_on_done: {}, proxy_on_delete: {} },
+      play: (played) => played.host.plugin.drain(),
+      trace: ["proxy_on_done(1)", "proxy_on_delete(1)"],
+    },
+  ],
+  proxy_on_log: one({
+    what: "once for each stream, none for the root",
+    callbacks: { proxy_on_log: {} },
+    play: (played) => {
+      played.request();
+      played.request();
+      played.host.plugin.drain();
+    },
+    trace: ["proxy_on_log(2)", "proxy_on_log(3)"],
+  }),
+  proxy_on_delete: one({
+    what: "last of all, once for each context",
+    callbacks: { proxy_on_delete: {}, proxy_on_log: {} },
+    play: (played) => {
+      played.request();
+      played.host.plugin.drain();
+    },
+    trace: ["proxy_on_log(2)", "proxy_on_delete(2)", "proxy_on_delete(1)"],
+  }),
+  proxy_on_tick: one({
+    what: "once a period, on the root context",
+    callbacks: { proxy_on_configure: tick, proxy_on_tick: {} },
+    play: (played) => played.host.tick(25),
+    trace: ["proxy_on_configure(1,0)", "proxy_on_tick(1)", "proxy_on_tick(1)"],
+  }),
+  proxy_on_request_headers: (version) => [
+    {
+      what: "with the number of entries, pseudo headers among them",
+      callbacks: { proxy_on_request_headers: {} },
+      play: plays,
+      trace: headers("proxy_on_request_headers", 2, 5),
+    },
+    pausedIn("proxy_on_request_headers", 0, version),
+  ],
+  proxy_on_request_body: (version) => [
+    {
+      what: "piece by piece; behind the last one come trailers",
+      callbacks: { proxy_on_request_body: {} },
+      play: (played) => void played.request({ ...all, body: ["ab", "cde"] }),
+      trace: ["proxy_on_request_body(2,2,0)", "proxy_on_request_body(2,3,0)"],
+    },
+    {
+      what: "the end of an HTTP/1 body without trailers comes by itself",
+      callbacks: { proxy_on_request_body: {} },
+      play: (played) => void played.request({ method: "POST", body: "ab" }),
+      trace: ["proxy_on_request_body(2,2,0)", "proxy_on_request_body(2,0,1)"],
+    },
+    {
+      what: "paused, the next size is that of all that is held",
+      callbacks: { proxy_on_request_body: { answer: 1 } },
+      play: (played) => void played.request({ ...all, body: ["ab", "cde"] }),
+      trace: ["proxy_on_request_body(2,2,0)", "proxy_on_request_body(2,5,0)"],
+    },
+    pausedIn("proxy_on_request_body", 0, version),
+  ],
+  proxy_on_request_trailers: (version) => [
+    {
+      what: "with the number of entries",
+      callbacks: { proxy_on_request_trailers: {} },
+      play: plays,
+      trace: ["proxy_on_request_trailers(2,1)"],
+    },
+    pausedIn("proxy_on_request_trailers", 0, version),
+  ],
+  proxy_on_request_metadata: one({
+    what: "does not come where there is no METADATA",
+    callbacks: { proxy_on_request_metadata: {}, proxy_on_request_trailers: {} },
+    play: plays,
+    trace: ["proxy_on_request_trailers(2,1)"],
+  }),
+  proxy_on_response_headers: (version) => [
+    {
+      what: "with the number of entries, the status among them",
+      callbacks: { proxy_on_response_headers: {} },
+      play: plays,
+      trace: headers("proxy_on_response_headers", 2, 2),
+    },
+    pausedIn("proxy_on_response_headers", 1, version),
+  ],
+  proxy_on_response_body: (version) => [
+    {
+      what: "piece by piece; behind the last one come trailers",
+      callbacks: { proxy_on_response_body: {} },
+      play: plays,
+      trace: ["proxy_on_response_body(2,8,0)"],
+    },
+    {
+      what: "the end of an HTTP/1 body without trailers comes by itself",
+      callbacks: { proxy_on_response_body: {} },
+      play: (played) => void played.request({ upstream: { body: "ab" } }),
+      trace: ["proxy_on_response_body(2,2,0)", "proxy_on_response_body(2,0,1)"],
+    },
+    pausedIn("proxy_on_response_body", 1, version),
+  ],
+  proxy_on_response_trailers: (version) => [
+    {
+      what: "with the number of entries",
+      callbacks: { proxy_on_response_trailers: {} },
+      play: plays,
+      trace: ["proxy_on_response_trailers(2,2)"],
+    },
+    pausedIn("proxy_on_response_trailers", 1, version),
+  ],
+  proxy_on_response_metadata: one({
+    what: "does not come where there is no METADATA",
+    callbacks: { proxy_on_response_metadata: {}, proxy_on_response_trailers: {} },
+    play: plays,
+    trace: ["proxy_on_response_trailers(2,2)"],
+  }),
+  proxy_on_http_call_response: one({
+    what: "on the root context: token, headers, bytes, trailers; zeros for a reset",
+    host: {
+      clusters: { up: { status: 200, headers: { a: "b" }, body: "xyz" }, broken: "reset" },
+    },
+    callbacks: {
+      proxy_on_configure: {
+        calls: [
+          call("proxy_http_call", "up", head, "", "", 10),
+          call("proxy_http_call", "broken", head, "", "", 10),
+        ],
+      },
+      proxy_on_http_call_response: {},
+    },
+    play: nothing,
+    trace: [
+      "proxy_on_configure(1,0)",
+      "proxy_on_http_call_response(1,4,2,3,0)",
+      "proxy_on_http_call_response(1,8,0,0,0)",
+    ],
+  }),
+  proxy_on_queue_ready: one({
+    what: "once for each item, after the callback that put it there",
+    callbacks: {
+      proxy_on_configure: { calls: [call("proxy_register_shared_queue", "queue")] },
+      proxy_on_log: {
+        calls: [
+          call("proxy_enqueue_shared_queue", 1, "a"),
+          call("proxy_enqueue_shared_queue", 1, "b"),
+        ],
+      },
+      proxy_on_queue_ready: { calls: [call("proxy_dequeue_shared_queue", 1)] },
+    },
+    play: (played) => {
+      played.request();
+      played.host.tick(10);
+    },
+    trace: [
+      "proxy_on_configure(1,0)",
+      "proxy_on_log(2)",
+      "proxy_on_queue_ready(1,1)",
+      "proxy_on_queue_ready(1,1)",
+    ],
+  }),
+  proxy_on_foreign_function: one({
+    what: "is not called: no function of this host calls back",
+    callbacks: { proxy_on_foreign_function: {}, proxy_on_log: {} },
+    play: plays,
+    trace: ["proxy_on_log(2)"],
+  }),
+};
