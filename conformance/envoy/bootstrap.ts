@@ -122,7 +122,8 @@ function tcpProxyConfig(name: string, chain: Chain, places: Places): JsonObject 
   return {
     "@type": TCP_PROXY_TYPE,
     stat_prefix: name,
-    cluster: "up",
+    // The two are one field: only one of them may be said.
+    ...(chain.tcp?.["weighted_clusters"] === undefined ? { cluster: "up" } : {}),
     access_log: [accessLog(name, chain, places, TCP_FORMAT)],
     ...chain.tcp,
   };

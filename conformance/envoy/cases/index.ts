@@ -3,6 +3,7 @@ import type { Group } from "../case.ts";
 import { accessLog } from "./access-log.ts";
 import { balancing } from "./balancing.ts";
 import { callouts } from "./callouts.ts";
+import { chains } from "./chains.ts";
 import { edge } from "./edge.ts";
 import { failures } from "./failures.ts";
 import { filters } from "./filters.ts";
@@ -11,10 +12,13 @@ import { localReplies } from "./local-replies.ts";
 import { mutation } from "./mutation.ts";
 import { overload } from "./overload.ts";
 import { paths } from "./paths.ts";
+import { proxyProtocol } from "./proxy-protocol.ts";
 import { redirects } from "./redirects.ts";
 import { routing } from "./routing.ts";
 import { runtime } from "./runtime.ts";
+import { tcp } from "./tcp.ts";
 import { timeouts } from "./timeouts.ts";
+import { upgrades } from "./upgrades.ts";
 import { validation } from "./validation.ts";
 import { versions } from "./versions.ts";
 
@@ -38,4 +42,8 @@ export const GROUPS: readonly Group[] = [
   runtime,
   overload,
   accessLog,
+  upgrades,
+  tcp,
+  chains,
+  proxyProtocol,
 ];

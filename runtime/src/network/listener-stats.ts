@@ -10,6 +10,8 @@ export class ListenerStats {
   readonly globalCxOverflow: Counter;
   readonly cxLengthMs: Histogram;
   readonly noFilterChainMatch: Counter;
+  /** Connections of chains without filters. */
+  readonly extensionConfigMissing: Counter;
   readonly preCxActive: Gauge;
   readonly preCxTimeout: Counter;
   readonly listenerFilterRemoteClose: Counter;
@@ -26,6 +28,7 @@ export class ListenerStats {
     this.globalCxOverflow = store.counter(`${scope}downstream_global_cx_overflow`);
     this.cxLengthMs = store.histogram(`${scope}downstream_cx_length_ms`);
     this.noFilterChainMatch = store.counter(`${scope}no_filter_chain_match`);
+    this.extensionConfigMissing = store.counter(`${scope}network_extension_config_missing`);
     this.workerCxTotal = store.counter(`${scope}worker_${workerIndex}.downstream_cx_total`);
     this.workerCxActive = store.gauge(`${scope}worker_${workerIndex}.downstream_cx_active`);
     this.preCxActive = store.gauge(`${scope}downstream_pre_cx_active`);

@@ -319,6 +319,7 @@ export class Listener implements AcceptedSocketOwner {
     this.#stats.cxTotal.inc();
     this.#stats.workerCxTotal.inc();
     if (group.chain === null) {
+      this.#stats.extensionConfigMissing.inc();
       this.#stats.cxDestroy.inc();
       admission.release();
       return null;

@@ -38,8 +38,10 @@ export class ProxyProtocolFilter implements ListenerFilter {
     const stats = header.version === 1 ? this.#v1 : this.#v2;
     if (header.version !== 0 && !this.#allows(header.version)) {
       if (this.#config.isOptional) return this.#withoutHeader();
+      // As Envoy: it was found, and is no error.
+      stats.found.inc();
       stats.disallowed.inc();
-      return this.#refuse();
+      return ListenerFilterVerdict.Refuse;
     }
     if (header.state === ProxyHeaderState.NeedMore) return ListenerFilterVerdict.NeedMore;
     if (header.state === ProxyHeaderState.Malformed || !this.#applyTlvs(bytes, header, info)) {

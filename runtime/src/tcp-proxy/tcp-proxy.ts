@@ -89,6 +89,7 @@ export class TcpProxy extends TimerEntry implements NetworkFilter, TcpConnection
     this.#info.reset(callbacks.info, context.nextStreamId(), callbacks.info.startMs);
     this.#info.accessLogType = "TcpConnectionEnd";
     this.#info.filterChainName = callbacks.info.filterChainName;
+    this.#info.dynamicMetadata = callbacks.info.dynamicMetadata;
     this.#info.downstreamBytes = this.#downstreamBytes;
     this.#info.upstreamBytes = this.#upstreamBytes;
     this.#activeAtMs = clock.nowMs;

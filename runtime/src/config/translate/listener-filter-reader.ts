@@ -1,4 +1,4 @@
-// Reads the listener filters of a Listener, and those that Envoy adds by itself.
+// Reads the listener filters of a Listener.
 import type { ConfigNode } from "../config-node.ts";
 import type {
   FilterChainConfig,
@@ -34,7 +34,7 @@ type ListenerFilters = Pick<
   "listenerFilters" | "listenerFiltersTimeoutMs" | "continuesOnListenerFiltersTimeout"
 >;
 
-/** `chains` are the listener's, which may ask for filters that it does not name. */
+/** `chains` are the listener's, which may ask for what only a filter can tell. */
 export function readListenerFilters(
   t: Translation,
   node: ConfigNode,
@@ -48,11 +48,7 @@ export function readListenerFilters(
   if (node.nodes("filter_chains")[0]?.bool("use_proxy_proto") === true) {
     listenerFilters.push(defaultProxyProtocol);
   }
-  const isInspected = listenerFilters.some(({ kind }) => kind === "tls_inspector");
-  if (!isInspected && chains.some(asksForTls)) {
-    t.warn(node, "a filter chain match needs the TLS inspector, which is added", "filter_chains");
-    listenerFilters.push({ kind: "tls_inspector", helloBytesMax: HELLO_BYTES_MAX });
-  }
+  warnOfMissingInspector(t, node, chains, listenerFilters);
   return {
     listenerFilters,
     listenerFiltersTimeoutMs: durationOr(node, "listener_filters_timeout", TIMEOUT_MS),
@@ -60,10 +56,26 @@ export function readListenerFilters(
   };
 }
 
-function asksForTls({ match }: FilterChainConfig): boolean {
-  if (match === null) return false;
-  if (match.transportProtocol !== "") return match.transportProtocol === "tls";
-  return match.serverNames.length > 0 || match.applicationProtocols.length > 0;
+/** Envoy adds none, either: such chains take no connection. */
+function warnOfMissingInspector(
+  t: Translation,
+  node: ConfigNode,
+  chains: readonly FilterChainConfig[],
+  filters: readonly ListenerFilterConfig[],
+): void {
+  const has = (kind: ListenerFilterConfig["kind"]): boolean =>
+    filters.some((filter) => filter.kind === kind);
+  if (has("tls_inspector")) return;
+  const asks = chains.some(
+    ({ match }) =>
+      match !== null &&
+      (match.transportProtocol === "tls" ||
+        match.serverNames.length > 0 ||
+        (match.applicationProtocols.length > 0 && !has("http_inspector"))),
+  );
+  if (!asks) return;
+  const message = "no listener filter tells what a filter chain match asks for: add tls_inspector";
+  t.warn(node, message, "filter_chains");
 }
 
 /** Null and a problem for what is not implemented. */

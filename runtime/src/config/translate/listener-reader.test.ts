@@ -429,16 +429,28 @@ test("reads listener filters in their order, and their time", async () => {
   ]);
 });
 
-test("adds the listener filters that Envoy adds", async () => {
-  const asked = async (chain: Fields): Promise<string[]> =>
-    (await listenerOf({ chain })).listenerFilters.map(({ kind }) => kind);
-  expect(await asked({ use_proxy_proto: true })).toEqual(["proxy_protocol"]);
-  expect(await asked({ filter_chain_match: { server_names: ["a"] } })).toEqual(["tls_inspector"]);
-  expect(await asked({ filter_chain_match: { transport_protocol: "tls" } })).toEqual([
-    "tls_inspector",
-  ]);
-  const raw = { transport_protocol: "raw_buffer", application_protocols: ["a"] };
-  expect(await asked({ filter_chain_match: raw })).toEqual([]);
+test("adds the PROXY protocol that the first chain asks for", async () => {
+  const { listenerFilters } = await listenerOf({ chain: { use_proxy_proto: true } });
+  expect(listenerFilters.map(({ kind }) => kind)).toEqual(["proxy_protocol"]);
+});
+
+test("warns of a match that no listener filter tells anything of, and adds none", async () => {
+  const inspector = [{ name: "http", typed_config: type(HTTP_INSPECTOR) }];
+  const told = async (match: Fields, filters: readonly Fields[] = []): Promise<boolean> => {
+    const parts = { chain: { filter_chain_match: match }, listener: { listener_filters: filters } };
+    const said = await warnings(boot(parts));
+    return !said.some((text) => text.includes("add tls_inspector"));
+  };
+  expect(await told({ server_names: ["a"] })).toBe(false);
+  expect(await told({ transport_protocol: "tls" })).toBe(false);
+  expect(await told({ application_protocols: ["http/1.1"] })).toBe(false);
+  expect(await told({ application_protocols: ["http/1.1"] }, inspector)).toBe(true);
+  expect(await told({ server_names: ["a"] }, inspector)).toBe(false);
+  expect(await told({ transport_protocol: "raw_buffer" })).toBe(true);
+  const { listenerFilters } = await listenerOf({
+    chain: { filter_chain_match: { server_names: ["a"] } },
+  });
+  expect(listenerFilters).toEqual([]);
 });
 
 test.each<[string, Fields, string]>([
