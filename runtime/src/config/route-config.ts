@@ -122,6 +122,15 @@ export interface UpgradeConfig {
   /** A token of the Upgrade header, or "connect"; lower-case. */
   readonly type: string;
   readonly enabled: boolean;
+  /** Of CONNECT: the tunnel ends here, and the cluster gets its bytes. Null = it is passed on. */
+  readonly connect: ConnectConfig | null;
+}
+
+export interface ConnectConfig {
+  /** The header that goes to the upstream before the tunnel's bytes. */
+  readonly proxyProtocol: "none" | "v1" | "v2";
+  /** POST is taken for a tunnel, too. */
+  readonly allowsPost: boolean;
 }
 
 export interface WeightedClusterConfig {

@@ -74,9 +74,9 @@ describe("an upgrade", () => {
   });
 
   const upgrades = [
-    { type: "websocket", enabled: true },
-    { type: "off", enabled: false },
-    { type: "connect", enabled: true },
+    { type: "websocket", enabled: true, connect: null },
+    { type: "off", enabled: false, connect: null },
+    { type: "connect", enabled: true, connect: null },
   ];
   const ws = get("Connection: Upgrade", "Upgrade: WebSocket");
   const switching = ["connection", "upgrade", "upgrade", "websocket"];

@@ -233,6 +233,7 @@ export class ActiveStream
 
   onUpstreamResetAfterResponse(details: string, responseFlags: number): void {
     this.streamInfo.responseFlags |= responseFlags;
+    this.#context.stats.countReply(details);
     this.onFilterReset(details);
   }
 

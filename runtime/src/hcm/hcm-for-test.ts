@@ -178,6 +178,7 @@ export class FakeRoute implements Route {
   readonly kind = "route";
   readonly fixedCluster = "up";
   upgrades: ReadonlyMap<string, boolean> | null = null;
+  readonly connect = null;
   readonly perFilter = null;
   readonly timeoutMs = 15_000;
   readonly timeoutText = "15000";

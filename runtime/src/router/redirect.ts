@@ -114,6 +114,7 @@ export class TlsRedirectRoute implements Route {
   readonly fixedCluster = "";
   readonly perFilter: ReadonlyMap<string, PerFilterConfig> | null = null;
   readonly upgrades: ReadonlyMap<string, boolean> | null = null;
+  readonly connect = null;
   readonly timeoutMs = 0;
   readonly timeoutText = "0";
   readonly timeoutLine = "";

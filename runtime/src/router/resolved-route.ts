@@ -7,6 +7,7 @@ import { RuntimeInteger } from "../core/runtime.ts";
 import type { Runtime } from "../core/runtime.ts";
 import type { StreamInfo } from "../core/stream-info.ts";
 import type {
+  ConnectConfig,
   DirectResponseConfig,
   PerFilterConfig,
   RouteActionConfig,
@@ -57,6 +58,7 @@ export class ResolvedRoute implements Route {
   readonly fixedCluster: string;
   readonly perFilter: ReadonlyMap<string, PerFilterConfig> | null;
   readonly upgrades: ReadonlyMap<string, boolean> | null;
+  readonly connect: ConnectConfig | null;
   readonly timeoutMs: number;
   readonly timeoutText: string;
   readonly timeoutLine: string;
@@ -89,6 +91,7 @@ export class ResolvedRoute implements Route {
     this.kind = config.action.kind;
     this.perFilter = mergePerFilter(host.perFilter, config.perFilter);
     this.upgrades = action === null ? null : upgradeMap(action.upgrades);
+    this.connect = action?.upgrades.find(({ connect }) => connect !== null)?.connect ?? null;
     this.timeoutMs = action?.timeoutMs ?? 0;
     this.timeoutText = String(this.timeoutMs);
     this.timeoutLine = `x-envoy-expected-rq-timeout-ms: ${this.timeoutText}\r\n`;

@@ -3,7 +3,7 @@
 import type { HeaderMap } from "../core/header-map.ts";
 import type { StreamInfo } from "../core/stream-info.ts";
 import type { LocalReply } from "../filter/http-filter.ts";
-import type { PerFilterConfig, VirtualHostConfig } from "../config/snapshot.ts";
+import type { ConnectConfig, PerFilterConfig, VirtualHostConfig } from "../config/snapshot.ts";
 
 /**
  * One route of a table, resolved at configuration: methods run per request and look nothing up by
@@ -23,6 +23,8 @@ export interface Route {
   readonly perFilter: ReadonlyMap<string, PerFilterConfig> | null;
   /** Upgrade types (lower-case) that are allowed or not, whatever the manager says; null = none. */
   readonly upgrades: ReadonlyMap<string, boolean> | null;
+  /** CONNECT requests end here; null = they go up as they came. */
+  readonly connect: ConnectConfig | null;
   /** Milliseconds, 0 = off. */
   readonly timeoutMs: number;
   /** Text of timeoutMs for x-envoy-expected-rq-timeout-ms, and its whole line with CRLF. */

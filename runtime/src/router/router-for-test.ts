@@ -1,6 +1,6 @@
 // A stream's side of the router for its tests: a route with knobs, and callbacks that write down what
 // the router does.
-import type { HcmConfig } from "../config/snapshot.ts";
+import type { ConnectConfig, HcmConfig } from "../config/snapshot.ts";
 import { HeaderMap } from "../core/header-map.ts";
 import { responseFlagsText } from "../core/response-flags.ts";
 import { StreamInfo } from "../core/stream-info.ts";
@@ -34,6 +34,7 @@ export class FakeRoute implements Route {
   kind: Route["kind"] = "route";
   readonly fixedCluster = "";
   upgrades: ReadonlyMap<string, boolean> | null = null;
+  connect: ConnectConfig | null = null;
   readonly perFilter = null;
   timeoutMs = 15_000;
   idleTimeoutMs = -1;

@@ -34,7 +34,7 @@ import {
   failureOfReset,
   type UpstreamFailure,
 } from "../upstream/upstream-failure.ts";
-import { failedHandshake, opensTunnel } from "./tunnel.ts";
+import { failedHandshake, opensTunnel, rawStart } from "./tunnel.ts";
 import { UpstreamRequest, type UpstreamRequestOwner } from "./upstream-request.ts";
 
 /** What all routers of one connection manager in one thread share. */
@@ -332,7 +332,8 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
     const fromMs = info.startMs >= 0 ? info.startMs : clock.nowMs;
     this.#timers.startStream(fromMs, route.maxStreamDurationMs);
     if (end) this.#requestEndMs = clock.nowMs;
-    this.#upstream.start(cluster, host, headers, end, route.isHighPriority);
+    const raw = rawStart(route.connect, headers.method, info.connection);
+    this.#upstream.start(cluster, host, headers, end, route.isHighPriority, raw);
     if (this.#upstream.isWaiting) {
       // Chosen, though not connected yet: an answer in between is logged with it.
       info.upstreamHost = host.addressText;

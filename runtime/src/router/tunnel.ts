@@ -1,8 +1,11 @@
 // What an upstream's answer means to a request for a tunnel: an upgrade or CONNECT that is allowed.
 // Asked by Router and by hcm's ActiveStream.
+import type { ConnectConfig } from "../config/snapshot.ts";
+import type { ConnectionInfo } from "../core/connection-info.ts";
 import { HeaderId } from "../core/header-names.ts";
 import type { HeaderMap } from "../core/header-map.ts";
 import type { LocalReply } from "../filter/http-filter.ts";
+import { proxyHeaderOf } from "../upstream/proxy-header.ts";
 
 /** True: bytes pass both ways from now on. `upgradeType` is RouterCallbacks'. */
 export function opensTunnel(upgradeType: string, status: number): boolean {
@@ -26,4 +29,21 @@ export function failedHandshake(upgradeType: string, headers: HeaderMap): LocalR
   }
   const details = "websocket_handshake_unsuccessful";
   return { status, body: "", headers: lines, grpcStatus: -1, details, responseFlags: 0 };
+}
+
+const nothing = Buffer.alloc(0);
+
+/**
+ * What a raw connection to the upstream begins with, when the tunnel ends here; null = the request
+ * goes up as HTTP.
+ */
+export function rawStart(
+  config: ConnectConfig | null,
+  method: string | null,
+  connection: ConnectionInfo | null,
+): Buffer | null {
+  if (config === null) return null;
+  if (method !== "CONNECT" && !(config.allowsPost && method === "POST")) return null;
+  if (config.proxyProtocol === "none" || connection === null) return nothing;
+  return proxyHeaderOf(connection, config.proxyProtocol);
 }

@@ -18,6 +18,7 @@ import {
   StreamResetReason,
 } from "../upstream/pool/conn-pool.ts";
 import type { FailedAttempt } from "./retry-state.ts";
+import { openTcpUpstream } from "./tcp-upstream.ts";
 
 /** What the request tells its router. */
 export interface UpstreamRequestOwner {
@@ -48,6 +49,7 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, FailedAt
   #chosenHost: Host | null = null;
   #headers: HeaderMap | null = null;
   #isHighPriority: boolean = false;
+  #rawStart: Buffer | null = null;
   #isStarted: boolean = false;
   #isRequestEnded: boolean = false;
   #isRequestSent: boolean = false;
@@ -68,6 +70,7 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, FailedAt
 
   /**
    * Asks for a connection; owner is told when there is one or none, perhaps before this returns.
+   * `rawStart` as tunnel.ts says: null = HTTP.
    */
   start(
     cluster: Cluster,
@@ -75,8 +78,10 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, FailedAt
     headers: HeaderMap,
     end: boolean,
     isHighPriority: boolean,
+    rawStart: Buffer | null,
   ): void {
     assert(!this.#isStarted);
+    this.#rawStart = rawStart;
     this.#cluster = cluster;
     this.#chosenHost = host;
     this.#headers = headers;
@@ -189,6 +194,7 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, FailedAt
     this.#chosenHost = null;
     this.#headers = null;
     this.#isHighPriority = false;
+    this.#rawStart = null;
     this.#isRequestEnded = false;
     this.#isRequestSent = false;
     this.#trailers = null;
@@ -262,7 +268,10 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, FailedAt
   #ask(cluster: Cluster, host: Host, avoidIdle: boolean): void {
     this.#isStarted = true;
     this.#ownBytes.reset();
-    const pending = cluster.newStream(host, this, this.#isHighPriority, avoidIdle);
+    const pending =
+      this.#rawStart === null
+        ? cluster.newStream(host, this, this.#isHighPriority, avoidIdle)
+        : openTcpUpstream(cluster, host, this, this.#rawStart);
     // Answered before newStream returned: then there is nothing to wait for.
     if (this.#isStarted && this.#encoder === null) this.#pending = pending;
   }

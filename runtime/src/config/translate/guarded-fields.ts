@@ -64,9 +64,6 @@ const guardedFields: Readonly<Record<string, Reasons>> = {
     path_rewrite: PATH_KEPT,
     path_rewrite_policy: PATH_KEPT,
   },
-  "envoy.config.route.v3.RouteAction.UpgradeConfig": {
-    connect_config: "tunnels would begin with a request that was not meant for the upstream",
-  },
   "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.UpgradeConfig":
     { filters: "requests would go without their filters" },
   "envoy.config.route.v3.WeightedCluster.ClusterWeight": { metadata_match: HOSTS_WIDER },

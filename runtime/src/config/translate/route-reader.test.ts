@@ -283,6 +283,29 @@ describe("route actions", () => {
     expect((await routeOf(forward(fields))).action).toMatchObject({ hostRewrite: expected });
   });
 
+  test("end CONNECT themselves", async () => {
+    const read = async (connect_config: Fields): Promise<unknown> => {
+      const upgrade_configs = [{ upgrade_type: "CONNECT", connect_config }];
+      const { action } = await routeOf(forward({ upgrade_configs }));
+      return action.kind === "route" ? action.upgrades[0]?.connect : null;
+    };
+    expect(await read({})).toEqual({ proxyProtocol: "none", allowsPost: false });
+    const added_tlvs = [{ type: 230, value: "YQ==" }];
+    const proxy_protocol_config = { version: "V2", added_tlvs };
+    expect(await read({ allow_post: true, proxy_protocol_config })).toEqual({
+      proxyProtocol: "v2",
+      allowsPost: true,
+    });
+    const v1 = { version: "V1", pass_through_tlvs: { match_type: "INCLUDE_ALL" } };
+    expect(await read({ proxy_protocol_config: v1 })).toMatchObject({ proxyProtocol: "v1" });
+  });
+
+  test("as Envoy, connect_config is CONNECT's alone", async () => {
+    const upgrade_configs = [{ upgrade_type: "websocket", connect_config: {} }];
+    const [problem] = await routeProblems(forward({ upgrade_configs }));
+    expect(problem).toContain('found upgrade_type "websocket", expected CONNECT');
+  });
+
   const weight = { name: "up", weight: 1 };
   const weighted = (fields: Fields): Fields => ({
     match: { prefix: "/" },

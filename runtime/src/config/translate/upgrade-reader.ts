@@ -1,6 +1,6 @@
 // Reads upgrade_configs of connection managers and routes.
 import type { ConfigNode } from "../config-node.ts";
-import type { UpgradeConfig } from "../snapshot.ts";
+import type { ConnectConfig, UpgradeConfig } from "../snapshot.ts";
 import { guard } from "./guarded-fields.ts";
 import type { Translation } from "./translation.ts";
 
@@ -16,7 +16,33 @@ export function readUpgrades(t: Translation, node: ConfigNode): UpgradeConfig[] 
       t.wrong(entry, message, "upgrade_type");
     }
     if (type === "connect-udp") t.unsupported(entry, `upgrade_type ${name}`, "upgrade_type");
-    upgrades.push({ type, enabled: entry.bool("enabled", true) });
+    const connect = readConnect(t, entry, name);
+    upgrades.push({ type, enabled: entry.bool("enabled", true), connect });
   }
   return upgrades;
+}
+
+const OF_ROUTE = "envoy.config.route.v3.RouteAction.UpgradeConfig";
+
+/** Only upgrades of routes have it. */
+function readConnect(t: Translation, entry: ConfigNode, name: string): ConnectConfig | null {
+  const node = entry.typeName === OF_ROUTE ? entry.node("connect_config") : undefined;
+  if (node === undefined) return null;
+  const type = name.toLowerCase();
+  if (type !== "connect" && type !== "connect-udp") {
+    const message = `found upgrade_type "${name}", expected CONNECT with connect_config`;
+    t.wrong(entry, message, "connect_config");
+  }
+  return {
+    proxyProtocol: readProxyProtocol(node.node("proxy_protocol_config")),
+    allowsPost: node.bool("allow_post", false),
+  };
+}
+
+function readProxyProtocol(node: ConfigNode | undefined): ConnectConfig["proxyProtocol"] {
+  if (node === undefined) return "none";
+  const reason = "as in Envoy, a tunnel's header has no TLVs";
+  node.accept("pass_through_tlvs", reason);
+  node.accept("added_tlvs", reason);
+  return node.enum("version") === "V2" ? "v2" : "v1";
 }
