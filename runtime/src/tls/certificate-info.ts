@@ -9,12 +9,20 @@ import { nameText } from "./distinguished-name.ts";
 
 /** What peer validation wants beyond what is printed. */
 export interface CertificateDetails extends CertificateInfo {
+  /** Text of all subject alternative names in their order, "" for those that have none. */
+  readonly allNames: readonly string[];
   /** Base64 of the SHA-256 of SubjectPublicKeyInfo. */
   readonly spkiSha256: string;
   /** Authorities below it; -1 = any number. */
   readonly pathLengthMax: number;
   /** DER of the name constraints; null = it has none. */
   readonly nameConstraints: Buffer | null;
+  /** A critical extension that nobody here knows. */
+  readonly hasUnknownCritical: boolean;
+  /** Its key usages, if it has any, allow signatures or key agreement. */
+  readonly maySignHandshakes: boolean;
+  /** Signed over MD5 or SHA-1, or by an algorithm from before them. */
+  readonly hasWeakSignature: boolean;
   /** DER of the names and the serial number's content: what a revocation list is looked up by. */
   readonly issuerDer: Buffer;
   readonly subjectDer: Buffer;
@@ -28,6 +36,33 @@ export function certificateInfoOf(certificate: X509Certificate): CertificateDeta
 const SUBJECT_ALT_NAME = "2.5.29.17";
 const BASIC_CONSTRAINTS = "2.5.29.19";
 const NAME_CONSTRAINTS = "2.5.29.30";
+const KEY_USAGE = "2.5.29.15";
+
+/** Extensions that OpenSSL handles, and so may be critical. */
+const handledExtensions: ReadonlySet<string> = new Set([
+  SUBJECT_ALT_NAME,
+  BASIC_CONSTRAINTS,
+  NAME_CONSTRAINTS,
+  KEY_USAGE,
+  "2.5.29.31",
+  "2.5.29.32",
+  "2.5.29.33",
+  "2.5.29.36",
+  "2.5.29.37",
+  "2.5.29.54",
+]);
+
+/** digitalSignature and keyAgreement in the first octet of KeyUsage. */
+const HANDSHAKE_USAGES = 0x88;
+
+/** RSA with MD2, MD5, SHA-1; DSA and ECDSA with SHA-1. */
+const weakSignatures: ReadonlySet<string> = new Set([
+  "1.2.840.113549.1.1.2",
+  "1.2.840.113549.1.1.4",
+  "1.2.840.113549.1.1.5",
+  "1.2.840.10040.4.3",
+  "1.2.840.10045.4.1",
+]);
 
 /** Tags of GeneralName. */
 const GeneralName = { Other: 0xa0, Email: 0x81, Dns: 0x82, Uri: 0x86, Ip: 0x87 } as const;
@@ -97,6 +132,10 @@ class ParsedCertificate implements CertificateDetails {
     return notAfter === undefined ? 0 : timeOf(notAfter);
   }
 
+  get allNames(): readonly string[] {
+    return this.#allNames().map(anyNameText);
+  }
+
   get pem(): string {
     const lines = this.#der.toString("base64").match(/.{1,64}/g) ?? [];
     return `-----BEGIN CERTIFICATE-----\n${lines.join("\n")}\n-----END CERTIFICATE-----\n`;
@@ -112,6 +151,25 @@ class ParsedCertificate implements CertificateDetails {
 
   get nameConstraints(): Buffer | null {
     return this.#extension(NAME_CONSTRAINTS);
+  }
+
+  get hasUnknownCritical(): boolean {
+    return this.#read.extensions.some((extension) => {
+      const [type, critical] = readDerAll(extension.content);
+      if (critical?.tag !== DerTag.Boolean || critical.content[0] === 0) return false;
+      return type === undefined || !handledExtensions.has(oidText(type.content));
+    });
+  }
+
+  get maySignHandshakes(): boolean {
+    const extension = this.#extension(KEY_USAGE);
+    const bits = extension === null ? null : readDer(extension);
+    return bits === null || ((bits.content[1] ?? 0) & HANDSHAKE_USAGES) !== 0;
+  }
+
+  get hasWeakSignature(): boolean {
+    const [oid] = readDerAll(this.#read.algorithm.content);
+    return oid === undefined || weakSignatures.has(oidText(oid.content));
   }
 
   get issuerDer(): Buffer {
@@ -142,13 +200,16 @@ class ParsedCertificate implements CertificateDetails {
     return null;
   }
 
+  #allNames(): readonly DerElement[] {
+    if (this.#names !== null) return this.#names;
+    const extension = this.#extension(SUBJECT_ALT_NAME);
+    const sequence = extension === null ? null : readDer(extension);
+    this.#names = sequence === null ? [] : readDerAll(sequence.content);
+    return this.#names;
+  }
+
   #namesOf(tag: number): readonly DerElement[] {
-    if (this.#names === null) {
-      const extension = this.#extension(SUBJECT_ALT_NAME);
-      const sequence = extension === null ? null : readDer(extension);
-      this.#names = sequence === null ? [] : readDerAll(sequence.content);
-    }
-    return this.#names.filter((name) => name.tag === tag);
+    return this.#allNames().filter((name) => name.tag === tag);
   }
 
   #textNames(tag: number): readonly string[] {
@@ -159,6 +220,7 @@ class ParsedCertificate implements CertificateDetails {
 /** The parts of a TBSCertificate. */
 interface Fields {
   readonly serial: DerElement;
+  readonly algorithm: DerElement;
   readonly issuer: DerElement;
   readonly validity: DerElement;
   readonly subject: DerElement;
@@ -179,6 +241,7 @@ function readFields(der: Buffer): Fields {
   const extensions = list === undefined ? null : readDer(list.content);
   return {
     serial: parts[at] ?? nothing,
+    algorithm: parts[at + 1] ?? nothing,
     issuer: parts[at + 2] ?? nothing,
     validity: parts[at + 3] ?? nothing,
     subject: parts[at + 4] ?? nothing,
@@ -201,6 +264,21 @@ function ipText(octets: Buffer): string {
   const groups: string[] = [];
   for (let at = 0; at < 16; at += 2) groups.push(octets.readUInt16BE(at).toString(16));
   return canonicalIp(groups.join(":"));
+}
+
+function anyNameText(name: DerElement): string {
+  switch (name.tag) {
+    case GeneralName.Email:
+    case GeneralName.Dns:
+    case GeneralName.Uri:
+      return name.content.toString("latin1");
+    case GeneralName.Ip:
+      return ipText(name.content);
+    case GeneralName.Other:
+      return otherNameOf(name).value;
+    default:
+      return "";
+  }
 }
 
 /** The value of an otherName as text, as Envoy writes each of ASN.1's types. */
