@@ -18,6 +18,7 @@
 //    message that was handed out but never asked for anything counts as one unread field.
 import type { DescField, Message } from "@bufbuild/protobuf";
 import { messageToBytes, messageToJson, messageToProtobuf } from "./message-json.ts";
+import { cloneMessage, mergeMessage } from "./message-merge.ts";
 import {
   DurationValue,
   type FieldEntry,
@@ -255,6 +256,16 @@ export class ConfigNode {
     if (value instanceof JsonValue) return value.json;
     if (value instanceof DurationValue) return value.ms;
     return value === null || value instanceof MessageValue ? undefined : value;
+  }
+
+  /**
+   * This message with another of its type laid over it, by the rules of protobuf's MergeFrom.
+   * Reading it marks nothing in both.
+   */
+  mergedWith(overlay: ConfigNode): ConfigNode {
+    const merged = cloneMessage(this.#message);
+    mergeMessage(merged, cloneMessage(overlay.#message));
+    return new ConfigNode(this.#schema, merged, this.#path);
   }
 
   /** Marks a field as one that may stand without effect. Nothing happens when it is not set. */

@@ -28,6 +28,17 @@ export function mergeMessage(base: MessageValue, overlay: MessageValue): void {
   }
 }
 
+/** A copy that mergeMessage may change; values that nobody changes are shared. */
+export function cloneMessage(message: MessageValue): MessageValue {
+  const { description, place, typeUrl, wellKnown } = message;
+  const clone = new MessageValue(description, place, typeUrl, wellKnown);
+  for (const [name, { field, place: fieldPlace, value }] of message.fields) {
+    const copy = value instanceof MessageValue ? cloneMessage(value) : value;
+    clone.fields.set(name, new FieldEntry(field, fieldPlace, copy));
+  }
+  return clone;
+}
+
 function mergeEntry(field: DescField, base: FieldEntry, overlay: FieldEntry): FieldEntry {
   const under = base.value;
   const over = overlay.value;

@@ -50,6 +50,8 @@ export type TlsSecret =
 
 /** A certificate with its private key. */
 export interface TlsCertificateConfig {
+  /** The file that the chain came from, else "<inline>"; for people. */
+  readonly path: string;
   /** Leaf first; of PKCS#12 the leaf alone. */
   readonly chainPem: string;
   /** Not encrypted; "" with PKCS#12. */
@@ -60,16 +62,20 @@ export interface TlsCertificateConfig {
   readonly passphrase: string;
   /** DER of an OCSP response; null = none. */
   readonly ocspStaple: Uint8Array | null;
+  /** When `ocspStaple` is out of date, in epoch milliseconds; 0 = never, or there is none. */
+  readonly ocspExpiresMs: number;
   /** Lower-case names that a client's SNI may ask for: DNS names, else the common name. */
   readonly serverNames: readonly string[];
-  readonly keyType: "rsa" | "ec";
+  readonly keyType: "rsa" | "ec" | "ed25519";
   /** The leaf says that it must be stapled (RFC 7633). */
   readonly isMustStaple: boolean;
 }
 
 /** CertificateValidationContext. */
 export interface TlsValidationConfig {
-  /** "" = none: whoever has the right names or hashes is let in. */
+  /** The file of `trustedCaPem`, else "<inline>"; for people. */
+  readonly path: string;
+  /** "" = none: whoever has one of the hashes is let in; nothing is asked when there are none. */
   readonly trustedCaPem: string;
   /** "" = none. */
   readonly crlPem: string;
@@ -85,6 +91,8 @@ export interface TlsValidationConfig {
   readonly subjectAltNames: readonly SubjectAltNameMatchConfig[];
   /** Certificates between the leaf and the trusted one; default 100. */
   readonly verifyDepthMax: number;
+  /** Clients are not told which authorities are trusted. */
+  readonly hidesAuthorities: boolean;
 }
 
 export interface SubjectAltNameMatchConfig {

@@ -4,6 +4,7 @@
 import { ConfigErrors, describeProblem } from "../config/config-error.ts";
 import type { LoadedDiscovery } from "../config/discovery-loader.ts";
 import type { ConfigSourceConfig } from "../config/snapshot.ts";
+import type { TranslationOptions } from "../config/translate/translation.ts";
 import { translateClusters, translateListeners } from "../config/translate/translate-resources.ts";
 import { LogLevel } from "../core/logger.ts";
 import type { Logger } from "../core/logger.ts";
@@ -221,9 +222,9 @@ export class ConfigUpdates {
     const applier = this.#applier as VersionApplier;
     const state = applier.state as DesiredState;
     const clusters = new Set(state.clusters.map(({ resource }) => resource.config.name));
-    const { ignoreUnsupported } = this.#options.options;
     try {
-      const { value, warnings } = translateListeners(discovery, { ignoreUnsupported }, clusters);
+      const options = this.#translationOptions(state);
+      const { value, warnings } = translateListeners(discovery, options, clusters);
       const next = withDynamicListeners(state, value, discovery.versionInfo);
       const problems = await applier.apply(next, {
         lds: discovery.positions,
@@ -273,10 +274,14 @@ export class ConfigUpdates {
   }
 
   #withClusters(state: DesiredState, discovery: LoadedDiscovery): DesiredState {
-    const { ignoreUnsupported } = this.#options.options;
-    const { value, warnings } = translateClusters(discovery, { ignoreUnsupported });
+    const { value, warnings } = translateClusters(discovery, this.#translationOptions(state));
     logWarnings(this.#logger, warnings);
     return withDynamicClusters(state, value, discovery.versionInfo);
+  }
+
+  #translationOptions(state: DesiredState): TranslationOptions {
+    const { ignoreUnsupported } = this.#options.options;
+    return { ignoreUnsupported, staticSecrets: state.bootstrap.staticSecrets };
   }
 
   /** Our own mistakes end here: what is in force goes on. */

@@ -142,6 +142,7 @@ export class WorkerVersion {
     this.#context.callouts.prepare(this.#clusters);
     this.#preparePlugins(problems);
     this.#openLogFiles(problems);
+    problems.push(...tlsProblems(this.#snapshot));
     if (problems.length === 0) this.#prepareListeners(problems);
     if (problems.length > 0) done(problems);
     else this.#listen(done);
@@ -469,4 +470,19 @@ function addressesOf(config: ListenerConfig): AddressConfig[] {
 
 function hasSameAddresses(a: ListenerConfig, b: ListenerConfig): boolean {
   return plainText(addressesOf(a)) === plainText(addressesOf(b));
+}
+
+/** Nothing may go in plain text that the configuration encrypts. */
+function tlsProblems({ listeners, clusters }: Snapshot): string[] {
+  const chains = listeners.flatMap((listener) =>
+    [...listener.filterChains, listener.defaultFilterChain].map((chain) => ({ listener, chain })),
+  );
+  const downstream = chains.filter(({ chain }) => (chain?.tls ?? null) !== null);
+  const upstream = clusters.filter(({ transportSockets }) =>
+    transportSockets.some(({ socket }) => socket.kind !== "raw_buffer"),
+  );
+  return [
+    ...downstream.map(({ listener }) => `${listener.where}: TLS is not implemented by Headgate`),
+    ...upstream.map(({ where }) => `${where}: TLS to upstreams is not implemented by Headgate`),
+  ];
 }

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { makeCertificate } from "../../test/certificates.ts";
 import { certificateInfoOf } from "./certificate-info.ts";
-import { integerOf, oidText, readDer, readDerAll, timeOf } from "./der-reader.ts";
+import { integerOf, oidText, readDer, readDerAll, timeOf } from "../core/der-reader.ts";
 
 interface Recorded {
   readonly pem: string;

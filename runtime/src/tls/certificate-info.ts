@@ -3,8 +3,16 @@
 import { createHash, type X509Certificate } from "node:crypto";
 import { canonicalIp } from "../core/ip-address.ts";
 import type { CertificateInfo, OtherName } from "../core/tls-info.ts";
-import { DerTag, integerOf, oidText, readDer, readDerAll, stringOf, timeOf } from "./der-reader.ts";
-import type { DerElement } from "./der-reader.ts";
+import {
+  DerTag,
+  integerOf,
+  oidText,
+  readDer,
+  readDerAll,
+  stringOf,
+  timeOf,
+} from "../core/der-reader.ts";
+import type { DerElement } from "../core/der-reader.ts";
 import { nameText } from "./distinguished-name.ts";
 
 /** What peer validation wants beyond what is printed. */

@@ -1,7 +1,7 @@
 // Names of subjects and issuers in the form of RFC 2253, as BoringSSL prints them for Envoy
 // (XN_FLAG_RFC2253): last attribute first, bytes above 0x7f escaped one by one.
-import { DerTag, oidText, readDerAll, stringOf } from "./der-reader.ts";
-import type { DerElement } from "./der-reader.ts";
+import { DerTag, oidText, readDerAll, stringOf } from "../core/der-reader.ts";
+import type { DerElement } from "../core/der-reader.ts";
 
 /** BoringSSL's short names below 2.5.4 by their arc; arcs without one are written as numbers. */
 const x500Names: Readonly<Record<string, string>> = Object.fromEntries(

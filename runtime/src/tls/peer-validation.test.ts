@@ -19,6 +19,7 @@ const NOW_MS = Date.UTC(2026, 0, 1);
 const past = { notBefore: new Date("2020-01-01"), notAfter: new Date("2021-01-01") };
 const future = { notBefore: new Date("2090-01-01") };
 const none: TlsValidationConfig = {
+  path: "<inline>",
   trustedCaPem: "",
   crlPem: "",
   onlyVerifiesLeafCrl: false,
@@ -28,6 +29,7 @@ const none: TlsValidationConfig = {
   spkiHashes: [],
   subjectAltNames: [],
   verifyDepthMax: 100,
+  hidesAuthorities: false,
 };
 
 type Clients = Record<string, { readonly made: TestCertificate; readonly sends: string }>;

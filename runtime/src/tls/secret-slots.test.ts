@@ -3,6 +3,7 @@ import type { TlsSecret, TlsValidationConfig } from "../config/tls-config.ts";
 import { SecretSlots } from "./secret-slots.ts";
 
 const validation: TlsValidationConfig = {
+  path: "<inline>",
   trustedCaPem: "ca",
   crlPem: "",
   onlyVerifiesLeafCrl: false,
@@ -12,6 +13,7 @@ const validation: TlsValidationConfig = {
   spkiHashes: [],
   subjectAltNames: [],
   verifyDepthMax: 100,
+  hidesAuthorities: false,
 };
 
 const keys = (byte: number): TlsSecret => {

@@ -4,8 +4,8 @@ import { createHash, verify, X509Certificate } from "node:crypto";
 import type { KeyObject } from "node:crypto";
 import { certificateInfoOf } from "./certificate-info.ts";
 import type { CertificateDetails } from "./certificate-info.ts";
-import { DerTag, oidText, readDer, readDerAll, timeOf } from "./der-reader.ts";
-import type { DerElement } from "./der-reader.ts";
+import { DerTag, oidText, readDer, readDerAll, timeOf } from "../core/der-reader.ts";
+import type { DerElement } from "../core/der-reader.ts";
 
 /** A certificate with what is read from it; both are made once. */
 export interface PathCertificate {

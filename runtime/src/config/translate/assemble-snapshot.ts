@@ -15,11 +15,14 @@ import type {
   Snapshot,
   WasmPluginConfig,
 } from "../snapshot.ts";
+import type { SecretNeed } from "./secret-need.ts";
 
 export interface ClusterResource {
   /** The message, for /config_dump. */
   readonly node: ConfigNode;
   readonly config: ClusterConfig;
+  /** Secrets that come and change by themselves. */
+  readonly secrets: readonly SecretNeed[];
 }
 
 export interface ListenerResource {
@@ -27,6 +30,8 @@ export interface ListenerResource {
   /** Its filters and access loggers name `plugins` by index. */
   readonly config: ListenerConfig;
   readonly plugins: readonly WasmPluginConfig[];
+  /** Secrets that come and change by themselves. */
+  readonly secrets: readonly SecretNeed[];
 }
 
 export interface SnapshotParts {

@@ -14,7 +14,7 @@ import { readHttp1Options } from "./http1-reader.ts";
 import { readKeepAlive } from "./keep-alive-reader.ts";
 import { durationOr, statText } from "./translation.ts";
 import type { Translation } from "./translation.ts";
-import { readTransportSocket } from "./transport-socket.ts";
+import { readTransportSockets } from "./transport-socket.ts";
 
 const HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 const LOCAL_INTERFACE = "set_local_interface_name_on_upstream_connections";
@@ -23,7 +23,6 @@ const HOUR_MS = 3_600_000;
 export function readCluster(t: Translation, node: ConfigNode): ClusterConfig {
   guard(t, node);
   acceptWhatTunes(node);
-  readTransportSocket(t, node);
   const name = node.string("name", "");
   const connection = node.node("upstream_connection_options");
   connection?.accept(LOCAL_INTERFACE, "only labels connections");
@@ -48,7 +47,7 @@ export function readCluster(t: Translation, node: ConfigNode): ClusterConfig {
     healthyPanicThresholdPercent: readCommonLb(node),
     bindAddresses: readBindConfig(t, node, `Cluster ${name}`),
     happyEyeballs: readHappyEyeballs(connection),
-    transportSockets: [{ name: "", match: {}, socket: { kind: "raw_buffer" } }],
+    transportSockets: readTransportSockets(t, node),
     metadata: readMetadata(node),
   };
 }

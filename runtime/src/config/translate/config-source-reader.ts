@@ -38,12 +38,17 @@ export function readConfigSource(
 function readPathSource(t: Translation, source: ConfigNode): ConfigSourceConfig | null {
   const node = source.node("path_config_source");
   if (node === undefined) return null;
+  return fileSource(t, node, "path", readWatchedDirectory(t, node));
+}
+
+/** The watched_directory of `node`; "" when there is none. */
+export function readWatchedDirectory(t: Translation, node: ConfigNode): string {
   const watched = node.node("watched_directory");
   const directory = watched?.string("path", "") ?? "";
   if (directory !== "" && !isDirectory(directory)) {
     t.wrong(watched as ConfigNode, `found '${directory}', expected a directory`, "path");
   }
-  return fileSource(t, node, "path", directory);
+  return directory;
 }
 
 function fileSource(

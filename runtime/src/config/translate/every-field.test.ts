@@ -2,6 +2,7 @@
 // sets is in the snapshot, is accepted with a reason, or is reported. Nothing is dropped in silence.
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
+import { makeCertificate } from "../../../test/certificates.ts";
 import { ConfigErrors } from "../config-error.ts";
 import { Schema } from "../schema.ts";
 import {
@@ -40,6 +41,9 @@ const TLS_INSPECTOR = `${EXTENSIONS}.filters.listener.tls_inspector.v3.TlsInspec
 const PROXY_PROTOCOL = `${EXTENSIONS}.filters.listener.proxy_protocol.v3.ProxyProtocol`;
 const RAW = `${EXTENSIONS}.transport_sockets.raw_buffer.v3.RawBuffer`;
 const TLS = `${EXTENSIONS}.transport_sockets.tls.v3.DownstreamTlsContext`;
+const TLS_V3 = `${EXTENSIONS}.transport_sockets.tls.v3`;
+const UPSTREAM_TLS = `${TLS_V3}.UpstreamTlsContext`;
+const PROXY_TRANSPORT = `${EXTENSIONS}.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport`;
 const FIXED_HEAP = `${EXTENSIONS}.resource_monitors.fixed_heap.v3.FixedHeapConfig`;
 const PRESERVE_CASE = `${EXTENSIONS}.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig`;
 
@@ -56,6 +60,28 @@ const inPlugin = (config: Fields): Fields =>
   boot({ hcm: { http_filters: [wasmFilter("w", config), router] } });
 const inOptions = (options: Fields): Fields =>
   inCluster({ typed_extension_protocol_options: { [HTTP_OPTIONS]: options } });
+const { chainPem, keyPem } = await makeCertificate("server");
+const pair = {
+  certificate_chain: { inline_string: chainPem },
+  private_key: { inline_string: keyPem },
+};
+const trusted = { trusted_ca: { inline_string: chainPem } };
+const common = { tls_certificates: [pair] };
+const secretConfig = { name: "server" };
+/** Two secrets: one of them is the base's. */
+const secrets = ["server", "zzzz"].map((name) => ({ name, tls_certificate: pair }));
+const inTransport = (typed_config: Fields): Fields => ({
+  transport_socket: { name: "x", typed_config },
+});
+const inChainTls = (typed: Fields): Fields => {
+  const { static_resources } = boot({ chain: inTransport(typed) });
+  return { static_resources: { ...(static_resources as Fields), secrets } };
+};
+const inCommon = (m: Fields): Fields => inChainTls({ ...type(TLS), common_tls_context: m });
+const inValidation = (m: Fields): Fields => inCommon({ ...common, validation_context: m });
+const inSocket = (typed: Fields): Fields => inCluster(inTransport(typed));
+const inProxyConfig = (config: Fields): Fields =>
+  inSocket({ ...type(PROXY_TRANSPORT), ...inTransport(type(RAW)), config });
 const inStatusFilter = (comparison: Fields): Fields =>
   inFilter({ status_code_filter: { comparison } });
 
@@ -529,6 +555,40 @@ const contexts: Readonly<Record<string, Context>> = {
     base: {},
     place: (m) => inCluster({ upstream_connection_options: m }),
   },
+  [TLS]: { base: { ...type(TLS), common_tls_context: common }, place: inChainTls },
+  [UPSTREAM_TLS]: { base: type(UPSTREAM_TLS), place: inSocket },
+  [`${TLS_V3}.CommonTlsContext`]: { base: common, place: inCommon },
+  [`${TLS_V3}.TlsParameters`]: { base: {}, place: (m) => inCommon({ ...common, tls_params: m }) },
+  [`${TLS_V3}.TlsCertificate`]: {
+    base: pair,
+    place: (m) => inCommon({ tls_certificates: [m] }),
+  },
+  [`${TLS_V3}.CertificateValidationContext`]: { base: trusted, place: inValidation },
+  [`${TLS_V3}.SubjectAltNameMatcher`]: {
+    base: { san_type: "OTHER_NAME", oid: "1.2.3", matcher: { exact: "a" } },
+    place: (m) => inValidation({ ...trusted, match_typed_subject_alt_names: [m] }),
+  },
+  [`${TLS_V3}.SdsSecretConfig`]: {
+    base: secretConfig,
+    place: (m) => inCommon({ tls_certificate_sds_secret_configs: [m] }),
+  },
+  [`${TLS_V3}.TlsKeyLog`]: {
+    base: { path: "/dev/null" },
+    place: (m) => inCommon({ ...common, key_log: m }),
+  },
+  [`${CONFIG}.cluster.v3.Cluster.TransportSocketMatch`]: {
+    base: { name: "m", transport_socket: { name: "raw", typed_config: type(RAW) } },
+    place: (m) => inCluster({ transport_socket_matches: [m] }),
+  },
+  [PROXY_TRANSPORT]: {
+    base: { ...type(PROXY_TRANSPORT), transport_socket: { name: "r", typed_config: type(RAW) } },
+    place: inSocket,
+  },
+  [`${CONFIG}.core.v3.ProxyProtocolConfig`]: { base: {}, place: inProxyConfig },
+  [`${CONFIG}.core.v3.TlvEntry`]: {
+    base: { type: 1 },
+    place: (m) => inProxyConfig({ version: "V2", added_tlvs: [m] }),
+  },
   [HTTP_OPTIONS]: { base: { ...type(HTTP_OPTIONS), ...http1 }, place: inOptions },
   [`${HTTP_OPTIONS}.ExplicitHttpConfig`]: {
     base: { http_protocol_options: {} },
@@ -538,6 +598,22 @@ const contexts: Readonly<Record<string, Context>> = {
 
 /** Values of messages that say something, where `{}` says nothing or too little. */
 const messageValues: Readonly<Record<string, unknown>> = {
+  [`${TLS_V3}.CommonTlsContext`]: { alpn_protocols: ["z"] },
+  [`${TLS_V3}.TlsParameters`]: { ecdh_curves: ["P-521"] },
+  [`${TLS_V3}.TlsCertificate`]: pair,
+  [`${TLS_V3}.CertificateValidationContext`]: trusted,
+  [`${TLS_V3}.CommonTlsContext.CombinedCertificateValidationContext`]: {
+    default_validation_context: trusted,
+    validation_context_sds_secret_config: { name: "v" },
+  },
+  [`${TLS_V3}.SubjectAltNameMatcher`]: { san_type: "DNS", matcher: { exact: "z" } },
+  [`${TLS_V3}.SdsSecretConfig`]: secretConfig,
+  [`${TLS_V3}.TlsSessionTicketKeys`]: { keys: [{ inline_string: "z".repeat(80) }] },
+  [`${TLS_V3}.TlsKeyLog`]: { path: "/dev/null" },
+  [`${CONFIG}.cluster.v3.Cluster.TransportSocketMatch`]: { name: "z" },
+  [`${CONFIG}.core.v3.ProxyProtocolConfig`]: { version: "V2" },
+  [`${CONFIG}.core.v3.ProxyProtocolPassThroughTLVs`]: { match_type: "INCLUDE", tlv_type: [7] },
+  [`${CONFIG}.core.v3.TlvEntry`]: { type: 7, value: "eno=" },
   [`${CONFIG}.endpoint.v3.Endpoint.AdditionalAddress`]: { address: address("::1", 1) },
   [`${CONFIG}.cluster.v3.UpstreamConnectionOptions.HappyEyeballsConfig`]: {
     first_address_family_count: 2,
@@ -734,6 +810,13 @@ async function outcome(config: Fields): Promise<Outcome> {
 
 /** Fields that decide what is refused: other tests show that they do. */
 const shownElsewhere: readonly string[] = [
+  // Without it there is no certificate, which is wrong; files, passwords and the system's roots are
+  // read in tls-context-reader.test.ts.
+  `${TLS_V3}.DownstreamTlsContext.common_tls_context`,
+  `${TLS_V3}.TlsCertificate.password`,
+  `${TLS_V3}.TlsCertificate.watched_directory`,
+  `${TLS_V3}.CertificateValidationContext.system_root_certs`,
+  `${TLS_V3}.CertificateValidationContext.watched_directory`,
   // Too deep for a made-up value; its messages have contexts of their own.
   `${CONFIG}.bootstrap.v3.Bootstrap.overload_manager`,
   `${CONFIG}.overload.v3.ResourceMonitor.typed_config`,

@@ -70,7 +70,6 @@ const guardedFields: Readonly<Record<string, Reasons>> = {
   "envoy.type.matcher.v3.StringMatcher": { custom: MATCH_WIDER },
   "envoy.config.cluster.v3.Cluster": {
     lb_subset_config: HOSTS_WIDER,
-    transport_socket_matches: PLAIN_TEXT,
     transport_socket_matcher: PLAIN_TEXT,
     filters: "connections would go without their filters",
     upstream_config: "connections would be made in another way than they should",

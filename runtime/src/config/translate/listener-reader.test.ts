@@ -19,7 +19,8 @@ const HTTP_INSPECTOR = "envoy.extensions.filters.listener.http_inspector.v3.Http
 const ORIGINAL_DST = "envoy.extensions.filters.listener.original_dst.v3.OriginalDst";
 const PROXY_PROTOCOL = "envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol";
 const RAW = "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer";
-const TLS = "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext";
+const ALTS = "envoy.extensions.transport_sockets.alts.v3.Alts";
+const alts = { ...type(ALTS), handshaker_service: "x" };
 const NETWORK = "envoy.extensions.filters.network";
 const ECHO = `${NETWORK}.echo.v3.Echo`;
 const DIRECT_RESPONSE = `${NETWORK}.direct_response.v3.Config`;
@@ -274,9 +275,9 @@ test("takes switches that stand at what it does anyway", async () => {
 
 test.each<[string, Fields, string]>([
   [
-    "TLS",
-    { transport_socket: { name: "tls", typed_config: type(TLS) } },
-    `.transport_socket: the transport socket ${TLS} is`,
+    "another transport socket",
+    { transport_socket: { name: "quic", typed_config: alts } },
+    `.transport_socket: the transport socket ${ALTS} is`,
   ],
   [
     "another network filter",
@@ -549,9 +550,9 @@ test("closes connections of a chain whose network filter it was told to ignore",
 
 test.each<[string, Fields, Fields, string]>([
   [
-    "TLS",
+    "a transport socket",
     {},
-    { transport_socket: { name: "t", typed_config: type(TLS) } },
+    { transport_socket: { name: "t", typed_config: alts } },
     "traffic would go in plain text",
   ],
   [

@@ -9,9 +9,9 @@ import { readKeepAlive } from "./keep-alive-reader.ts";
 import { readListenerFilters } from "./listener-filter-reader.ts";
 import { readNetworkFilters } from "./network-filter-reader.ts";
 import type { ClusterNames } from "./route-reader.ts";
-import { statText } from "./translation.ts";
+import { durationOr, statText } from "./translation.ts";
 import type { Translation } from "./translation.ts";
-import { readTransportSocket } from "./transport-socket.ts";
+import { readDownstreamSocket } from "./transport-socket.ts";
 
 /** A listener, or null and problems when it has no usable address. Its name may be "". */
 export function readListener(
@@ -122,9 +122,17 @@ function readFilterChain(
 ): FilterChainConfig {
   const match = readFilterChainMatch(t, node);
   node.accept("metadata", "nothing reads it");
-  node.accept("transport_socket_connect_timeout", "plain text has no handshake");
   node.accept("use_proxy_proto", "of the first chain, read with the listener filters");
-  readTransportSocket(t, node);
   const name = node.string("name", "");
-  return { name, match, tls: null, ...readNetworkFilters(t, node.nodes("filters"), clusters) };
+  const filters = readNetworkFilters(t, node.nodes("filters"), clusters);
+  return { name, match, tls: readTls(t, node, filters.hcm !== null), ...filters };
+}
+
+function readTls(t: Translation, chain: ConfigNode, isHttp: boolean): FilterChainConfig["tls"] {
+  const handshakeTimeoutMs = durationOr(chain, "transport_socket_connect_timeout", 0);
+  const tls = readDownstreamSocket(t, chain, { isHttp, handshakeTimeoutMs });
+  if (tls === null) {
+    chain.accept("transport_socket_connect_timeout", "plain text has no handshake");
+  }
+  return tls;
 }

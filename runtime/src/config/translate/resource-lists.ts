@@ -10,7 +10,10 @@ import type { ClusterNames } from "./route-reader.ts";
 import type { Translation } from "./translation.ts";
 
 export function readClusters(t: Translation, nodes: readonly ConfigNode[]): ClusterResource[] {
-  const clusters = nodes.map((node): ClusterResource => ({ node, config: readCluster(t, node) }));
+  const clusters = nodes.map((node): ClusterResource => {
+    const own = t.ofResource();
+    return { node, config: readCluster(own, node), secrets: own.secrets };
+  });
   const seen = new Set<string>();
   for (const { node, config } of clusters) {
     const { name } = config;
@@ -35,7 +38,8 @@ export function readListeners(
     const name = listener.name || freeName(addressText(listener.address), names);
     if (names.has(name)) t.wrong(node, `duplicate listener '${name}'`, "name");
     names.add(name);
-    listeners.push({ node, config: { ...listener, name }, plugins: own.plugins });
+    const { plugins, secrets } = own;
+    listeners.push({ node, config: { ...listener, name }, plugins, secrets });
     checkAddresses(t, node, listener, owners);
   }
   return listeners;

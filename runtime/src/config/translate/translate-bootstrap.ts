@@ -28,6 +28,8 @@ import { rdsOf } from "./rds-of.ts";
 import { readClusters, readListeners } from "./resource-lists.ts";
 import type { ClusterNames } from "./route-reader.ts";
 import { readRuntime } from "./runtime-reader.ts";
+import { StaticSecrets } from "./secret-need.ts";
+import type { SecretNeed } from "./secret-need.ts";
 import { durationOr, Translation } from "./translation.ts";
 import { readWatchdogs } from "./watchdog-reader.ts";
 import type { WatchdogsConfig } from "./watchdog-reader.ts";
@@ -54,6 +56,8 @@ export interface TranslatedBootstrap {
   readonly dynamic: DynamicSources;
   /** For clusters without an upstream_bind_config of their own. */
   readonly bindAddresses: readonly AddressConfig[] | null;
+  /** For listeners and clusters that come later, too. */
+  readonly staticSecrets: StaticSecrets;
   readonly node: NodeConfig;
   readonly server: ServerConfig;
   readonly runtime: Snapshot["runtime"];
@@ -77,11 +81,14 @@ export function translateBootstrap(
   options: TranslateOptions,
 ): TranslatedBootstrap {
   const problems = new ProblemList();
-  const t = new Translation(problems, { ignoreUnsupported: options.ignoreUnsupported });
   const root = loaded.root;
+  const resources = root.node("static_resources");
+  const staticSecrets = new StaticSecrets(resources?.nodes("secrets") ?? []);
+  const { ignoreUnsupported } = options;
+  const t = new Translation(problems, { ignoreUnsupported, staticSecrets });
+  staticSecrets.check(t);
   guard(t, root);
   acceptWhatTunes(root);
-  const resources = root.node("static_resources");
   const clusters = readClusters(t, resources?.nodes("clusters") ?? []);
   checkCount(t, resources, "clusters", clusters.length, clustersMax);
   const dynamic = readDynamic(t, root);
@@ -97,8 +104,9 @@ export function translateBootstrap(
   checkNode(t, root, node, { dynamic, clusters, listeners });
   const statsFlushIntervalMs = readStatsFlush(t, root);
   const watchdogs = readWatchdogs(root);
+  staticSecrets.acceptUnused();
   const unread = loaded.unreadFields();
-  throwProblems([loaded.errors, problems.errors()], options.ignoreUnsupported ? [] : unread);
+  throwProblems([loaded.errors, problems.errors()], ignoreUnsupported ? [] : unread);
   const server = {
     fileFlushIntervalMs: options.fileFlushIntervalMs,
     drainTimeMs: options.drainTimeMs,
@@ -124,6 +132,7 @@ export function translateBootstrap(
     listeners,
     dynamic,
     bindAddresses,
+    staticSecrets,
     node,
     server,
     runtime,
@@ -170,10 +179,15 @@ function checkNode(
     dynamic.lds !== null ||
     dynamic.cds !== null ||
     clusters.some(({ config }) => config.eds !== null) ||
-    listeners.some(({ config }) => rdsOf(config).length > 0);
+    listeners.some(({ config }) => rdsOf(config).length > 0) ||
+    [...clusters, ...listeners].some(({ secrets }) => secrets.some(comesBySds));
   if (!hasSource || (node.id !== "" && node.cluster !== "")) return;
   const hint = "set them in node, or by --service-node and --service-cluster";
   t.wrong(root, `not set: id and cluster are required with xDS: ${hint}`, "node");
+}
+
+function comesBySds({ origin }: SecretNeed): boolean {
+  return origin.kind === "sds";
 }
 
 function readStatsFlush(t: Translation, root: ConfigNode): number {

@@ -2,27 +2,38 @@
 import type { ConfigNode } from "../config-node.ts";
 import type { ProblemList } from "../problem-list.ts";
 import type { WasmPluginConfig } from "../snapshot.ts";
+import { StaticSecrets } from "./secret-need.ts";
+import type { SecretNeed } from "./secret-need.ts";
 
 export interface TranslationOptions {
   /** --ignore-unsupported: what is valid but not implemented is a warning. */
   readonly ignoreUnsupported: boolean;
+  /** Secrets of the bootstrap. Default: none. */
+  readonly staticSecrets?: StaticSecrets;
 }
 
 export class Translation {
   readonly problems: ProblemList;
   /** Plugins so far; filters and loggers name them by index. */
   readonly plugins: WasmPluginConfig[];
+  /** Secrets so far that may change by themselves; contexts name them by key. */
+  readonly secrets: SecretNeed[];
+  readonly staticSecrets: StaticSecrets;
   readonly #ignoreUnsupported: boolean;
 
   constructor(problems: ProblemList, options: TranslationOptions) {
     this.problems = problems;
     this.plugins = [];
+    this.secrets = [];
+    this.staticSecrets = options.staticSecrets ?? new StaticSecrets([]);
     this.#ignoreUnsupported = options.ignoreUnsupported;
   }
 
-  /** For a resource of its own: the same list of problems, plugins counted from 0. */
+  /** For a resource of its own: the same list of problems, plugins counted from 0, no secrets. */
   ofResource(): Translation {
-    return new Translation(this.problems, { ignoreUnsupported: this.#ignoreUnsupported });
+    const { staticSecrets } = this;
+    const ignoreUnsupported = this.#ignoreUnsupported;
+    return new Translation(this.problems, { ignoreUnsupported, staticSecrets });
   }
 
   /** The configuration is wrong: always an error. */

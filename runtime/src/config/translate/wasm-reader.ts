@@ -3,6 +3,7 @@
 import { closeSync, openSync, readSync, statSync } from "node:fs";
 import type { ConfigNode } from "../config-node.ts";
 import type { WasmCodeConfig, WasmPluginConfig } from "../snapshot.ts";
+import { readWatchedDirectory } from "./config-source-reader.ts";
 import { guard } from "./guarded-fields.ts";
 import { durationOr } from "./translation.ts";
 import type { Translation } from "./translation.ts";
@@ -129,17 +130,6 @@ function readLocalCode(t: Translation, local: ConfigNode): WasmCodeConfig | null
 
 function inlineCode(inlineBytes: Uint8Array | null): WasmCodeConfig {
   return { filename: "", watchedDirectory: "", inlineBytes, sha256: "" };
-}
-
-/** "" when the file is not to be watched. */
-function readWatchedDirectory(t: Translation, local: ConfigNode): string {
-  const node = local.node("watched_directory");
-  const path = node?.string("path", "") ?? "";
-  if (node === undefined || path === "") return "";
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) {
-    t.wrong(node, `found '${path}', expected a directory`, "path");
-  }
-  return path;
 }
 
 /** "" when the file can be a module. What is in it is checked when it is loaded. */
