@@ -21,6 +21,14 @@ export interface TcpKeepAliveConfig {
   readonly probes: number;
 }
 
+/** UpstreamHttpProtocolOptions: a request's host name in place of what TLS was configured with. */
+export interface AutoSniConfig {
+  readonly setsServerName: boolean;
+  readonly verifiesName: boolean;
+  /** Whose value it is, lower-case; "" = that of the host. */
+  readonly headerName: string;
+}
+
 /** In which order the addresses of a host are tried. */
 export interface HappyEyeballsConfig {
   /** Null = that of the host's first address. */
@@ -70,6 +78,8 @@ export interface ClusterConfig {
    */
   readonly bindAddresses: readonly AddressConfig[] | null;
   readonly happyEyeballs: HappyEyeballsConfig;
+  /** What requests say about TLS; null = nothing. */
+  readonly autoSni: AutoSniConfig | null;
   /** An endpoint gets the first that it matches; the last one matches all. */
   readonly transportSockets: readonly TransportSocketConfig[];
   /** The cluster's metadata etc. for guests; serialised envoy.config.core.v3.Metadata. */

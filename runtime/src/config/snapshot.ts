@@ -128,10 +128,15 @@ export interface ProxyProtocolConfig {
   readonly statPrefix: string;
   /** Connections without a header are taken. */
   readonly isOptional: boolean;
+  /** What upstreams may be told by a PROXY header of ours. */
+  readonly passThroughTlvs: PassThroughTlvs;
   readonly allowsV1: boolean;
   readonly allowsV2: boolean;
   readonly rules: readonly ProxyTlvRuleConfig[];
 }
+
+/** TLVs by their types. */
+export type PassThroughTlvs = "none" | "all" | readonly number[];
 
 /** Which TLV becomes dynamic metadata of the connection. */
 export interface ProxyTlvRuleConfig {

@@ -2,6 +2,13 @@
 import type { TlsInfo } from "./tls-info.ts";
 
 const noProtocols: readonly string[] = [];
+const noTlvs: readonly ProxyTlv[] = [];
+
+/** A type-length-value of PROXY protocol v2. */
+export interface ProxyTlv {
+  readonly type: number;
+  readonly value: Uint8Array;
+}
 
 /** Addresses are text; addresses with port are "1.2.3.4:80", "[::1]:80" or a unix path. */
 export class ConnectionInfo {
@@ -42,6 +49,8 @@ export class ConnectionInfo {
   dynamicMetadata: Map<string, Map<string, unknown>> | null = null;
   /** Filter state that outlives a stream, as StreamInfo's; null = none was ever set. */
   filterState: Map<string, Uint8Array> | null = null;
+  /** Of the PROXY header, as far as upstreams may be told them, in their order. */
+  proxyTlvs: readonly ProxyTlv[] = noTlvs;
   startMs: number = 0;
   terminationDetails: string = "";
 

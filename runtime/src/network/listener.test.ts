@@ -368,6 +368,7 @@ const proxyProtocol: ListenerFilterConfig = {
   kind: "proxy_protocol",
   statPrefix: "",
   isOptional: false,
+  passThroughTlvs: "none",
   allowsV1: true,
   allowsV2: true,
   rules: [],

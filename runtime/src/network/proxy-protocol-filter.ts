@@ -71,17 +71,25 @@ export class ProxyProtocolFilter implements ListenerFilter {
     return ListenerFilterVerdict.Refuse;
   }
 
-  /** False when they are malformed; without rules nobody looks at them. */
+  /** False when they are malformed; without use for them nobody looks. */
   #applyTlvs(bytes: Buffer, header: ProxyHeader, info: ConnectionInfo): boolean {
-    const { rules } = this.#config;
-    if (rules.length === 0) return true;
+    const { passThroughTlvs, rules } = this.#config;
+    if (rules.length === 0 && passThroughTlvs === "none") return true;
     const tlvs = readProxyTlvs(bytes, header.tlvFrom, header.length);
     if (tlvs === null) return false;
     for (const tlv of tlvs) {
       for (const rule of rules) if (rule.tlvType === tlv.type) keep(rule, tlv, info);
     }
+    if (passThroughTlvs !== "none") info.proxyTlvs = passedOn(tlvs, passThroughTlvs);
     return true;
   }
+}
+
+/** Copied: the bytes are lent. */
+function passedOn(tlvs: readonly ProxyTlv[], wanted: "all" | readonly number[]): ProxyTlv[] {
+  return tlvs
+    .filter(({ type }) => wanted === "all" || wanted.includes(type))
+    .map(({ type, value }) => ({ type, value: Buffer.from(value) }));
 }
 
 function versionStats(stats: StatsStore, scope: string): VersionStats {

@@ -332,8 +332,9 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
     const fromMs = info.startMs >= 0 ? info.startMs : clock.nowMs;
     this.#timers.startStream(fromMs, route.maxStreamDurationMs);
     if (end) this.#requestEndMs = clock.nowMs;
+    const options = cluster.transportOptions(headers, info.connection);
     const raw = rawStart(route.connect, headers.method, info.connection);
-    this.#upstream.start(cluster, host, headers, end, route.isHighPriority, raw);
+    this.#upstream.start(cluster, host, options, headers, end, route.isHighPriority, raw);
     if (this.#upstream.isWaiting) {
       // Chosen, though not connected yet: an answer in between is logged with it.
       info.upstreamHost = host.addressText;

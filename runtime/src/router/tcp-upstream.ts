@@ -17,6 +17,7 @@ import type {
   ResponseDecoder,
 } from "../upstream/pool/conn-pool.ts";
 import type { TcpConnection, TcpConnectionCallbacks } from "../upstream/pool/tcp-connection.ts";
+import type { TransportOptions } from "../upstream/transport-options.ts";
 
 const noBytes = Buffer.alloc(0);
 
@@ -24,6 +25,7 @@ const noBytes = Buffer.alloc(0);
 export function openTcpUpstream(
   cluster: Cluster,
   host: Host,
+  options: TransportOptions | null,
   callbacks: PoolCallbacks,
   start: Buffer,
 ): PendingStream | null {
@@ -32,7 +34,7 @@ export function openTcpUpstream(
     return null;
   }
   const upstream = new TcpUpstream(callbacks, start, cluster.config.idleTimeoutMs);
-  return upstream.open(cluster, host) ? upstream : null;
+  return upstream.open(cluster, host, options) ? upstream : null;
 }
 
 class TcpUpstream
@@ -62,8 +64,8 @@ class TcpUpstream
   }
 
   /** False: it was refused, and the asker told. */
-  open(cluster: Cluster, host: Host): boolean {
-    this.#connection = cluster.connectTcp(host, this);
+  open(cluster: Cluster, host: Host, options: TransportOptions | null): boolean {
+    this.#connection = cluster.connectTcp(host, options, this);
     return this.#connection !== null;
   }
 

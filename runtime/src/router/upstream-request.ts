@@ -17,6 +17,7 @@ import {
   type ResponseDecoder,
   StreamResetReason,
 } from "../upstream/pool/conn-pool.ts";
+import type { TransportOptions } from "../upstream/transport-options.ts";
 import type { FailedAttempt } from "./retry-state.ts";
 import { openTcpUpstream } from "./tcp-upstream.ts";
 
@@ -47,6 +48,7 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, FailedAt
   readonly #held: BufferQueue;
   #cluster: Cluster | null = null;
   #chosenHost: Host | null = null;
+  #options: TransportOptions | null = null;
   #headers: HeaderMap | null = null;
   #isHighPriority: boolean = false;
   #rawStart: Buffer | null = null;
@@ -75,12 +77,14 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, FailedAt
   start(
     cluster: Cluster,
     host: Host,
+    options: TransportOptions | null,
     headers: HeaderMap,
     end: boolean,
     isHighPriority: boolean,
     rawStart: Buffer | null,
   ): void {
     assert(!this.#isStarted);
+    this.#options = options;
     this.#rawStart = rawStart;
     this.#cluster = cluster;
     this.#chosenHost = host;
@@ -192,6 +196,7 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, FailedAt
     this.#held.clear();
     this.#cluster = null;
     this.#chosenHost = null;
+    this.#options = null;
     this.#headers = null;
     this.#isHighPriority = false;
     this.#rawStart = null;
@@ -268,10 +273,11 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, FailedAt
   #ask(cluster: Cluster, host: Host, avoidIdle: boolean): void {
     this.#isStarted = true;
     this.#ownBytes.reset();
+    const options = this.#options;
     const pending =
       this.#rawStart === null
-        ? cluster.newStream(host, this, this.#isHighPriority, avoidIdle)
-        : openTcpUpstream(cluster, host, this, this.#rawStart);
+        ? cluster.newStream(host, options, this, this.#isHighPriority, avoidIdle)
+        : openTcpUpstream(cluster, host, options, this, this.#rawStart);
     // Answered before newStream returned: then there is nothing to wait for.
     if (this.#isStarted && this.#encoder === null) this.#pending = pending;
   }

@@ -298,7 +298,8 @@ export class TcpProxy extends TimerEntry implements NetworkFilter, TcpConnection
     }
     this.#attempts += 1;
     info.attemptCount = this.#attempts;
-    this.#upstream = cluster.connectTcp(host, this);
+    const options = cluster.transportOptions(null, this.#callbacks.info);
+    this.#upstream = cluster.connectTcp(host, options, this);
   }
 
   /** Closes in a later turn: the connection may be only being made. */

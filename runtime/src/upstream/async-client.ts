@@ -148,7 +148,8 @@ class AsyncRequest extends TimerEntry implements AsyncCall, PoolCallbacks, Respo
     this.#host = host;
     this.#startMs = clock.nowMs;
     if (timeoutMs > 0) timers.schedule(this, clock.nowMs + timeoutMs);
-    const pending = cluster.newStream(host, this, false, false);
+    const options = cluster.transportOptions(this.#message.headers, null);
+    const pending = cluster.newStream(host, options, this, false, false);
     if (!this.#isDone && this.#encoder === null) this.#pending = pending;
   }
 

@@ -42,7 +42,7 @@ function occupy(cluster: Cluster, host: Host): void {
     onPoolReady: (encoder) => encoder.encodeHeaders(get, true),
     onPoolFailure: () => {},
   };
-  cluster.newStream(host, callbacks, false, false);
+  cluster.newStream(host, null, callbacks, false, false);
 }
 
 test("prepare touches nothing; commit puts clusters and hosts in force", () => {
@@ -67,7 +67,7 @@ test("a cluster that did not change keeps its object, hosts and pools", () => {
   world.apply([copy, clusterConfig({ name: "new", sharedIndex: 1 })]);
   expect(world.cluster()).toBe(cluster);
   expect(cluster.hostSet.hosts[0]).toBe(host);
-  expect(host.pool?.connectionCount).toBe(1);
+  expect(host.pools.connectionCount).toBe(1);
 });
 
 test("a changed cluster is a new one; the old one drains", () => {
@@ -111,8 +111,8 @@ test("a membership keeps hosts that stay, updates them, and drains the others", 
   expect(world.ports()).toEqual([3, 1]);
   expect(world.cluster().hostSet.hosts[1]).toBe(first);
   expect([first.weight, first.isHealthy, first.isDegraded]).toEqual([7, false, true]);
-  expect(first.pool?.connectionCount).toBe(1);
-  expect(second.pool?.connectionCount).toBe(0);
+  expect(first.pools.connectionCount).toBe(1);
+  expect(second.pools.connectionCount).toBe(0);
   world.manager.setMembership(membership("gone", []));
 });
 

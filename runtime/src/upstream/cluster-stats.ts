@@ -29,7 +29,6 @@ const restingCounters: readonly string[] = [
   "upstream_cx_connect_with_0_rtt",
   "upstream_cx_http2_total",
   "upstream_cx_http3_total",
-  "upstream_cx_pool_overflow",
   "upstream_http3_broken",
   "upstream_internal_redirect_failed_total",
   "upstream_internal_redirect_succeeded_total",
@@ -72,6 +71,8 @@ export class ClusterStats {
   /** The source address could not be bound. */
   readonly bindErrors: Counter;
   readonly cxOverflow: Counter;
+  /** A host has too many pools. */
+  readonly cxPoolOverflow: Counter;
   readonly cxNoneHealthy: Counter;
   readonly cxIdleTimeout: Counter;
   readonly cxMaxDurationReached: Counter;
@@ -106,6 +107,8 @@ export class ClusterStats {
   /** Headgate's own: requests sent again because a kept connection was dead (decision of pools). */
   readonly rqStaleConnectionRetry: Counter;
   readonly lbHealthyPanic: Counter;
+  readonly #store: StatsStore;
+  readonly #scope: string;
 
   /** `scope` is "cluster.<name>.". */
   constructor(store: StatsStore, scope: string) {
@@ -120,6 +123,7 @@ export class ClusterStats {
     this.cxConnectAttemptsExceeded = store.counter(`${scope}upstream_cx_connect_attempts_exceeded`);
     this.bindErrors = store.counter(`${scope}bind_errors`);
     this.cxOverflow = store.counter(`${scope}upstream_cx_overflow`);
+    this.cxPoolOverflow = store.counter(`${scope}upstream_cx_pool_overflow`);
     this.cxNoneHealthy = store.counter(`${scope}upstream_cx_none_healthy`);
     this.cxIdleTimeout = store.counter(`${scope}upstream_cx_idle_timeout`);
     this.cxMaxDurationReached = store.counter(`${scope}upstream_cx_max_duration_reached`);
@@ -156,6 +160,13 @@ export class ClusterStats {
     this.rqPerTryTimeout = store.counter(`${scope}upstream_rq_per_try_timeout`);
     this.rqStaleConnectionRetry = store.counter(`${scope}upstream_rq_stale_connection_retry`);
     this.lbHealthyPanic = store.counter(`${scope}lb_healthy_panic`);
+    this.#store = store;
+    this.#scope = scope;
+  }
+
+  /** A PROXY header had no room for all its TLVs. */
+  countCutTlvs(): void {
+    this.#store.counter(`${this.#scope}upstream.proxyprotocol.v2_tlvs_exceed_max_length`).inc();
   }
 
   /** Makes the names that Envoy lists for each cluster from its start; main does so. */

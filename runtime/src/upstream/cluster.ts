@@ -7,6 +7,8 @@ import type {
   ClusterMembership,
   HostConfig,
 } from "../config/snapshot.ts";
+import type { ConnectionInfo } from "../core/connection-info.ts";
+import type { HeaderMap } from "../core/header-map.ts";
 import type { SocketAddress } from "../engine/network-engine.ts";
 import { addressText, toSocketAddress } from "./addresses.ts";
 import { type CircuitBreaker, makeCircuitBreaker, showOpenBreakers } from "./circuit-breaker.ts";
@@ -15,12 +17,12 @@ import { inConnectOrder } from "./happy-eyeballs.ts";
 import { HostSet } from "./host-set.ts";
 import { Host } from "./host.ts";
 import { LoadBalancer } from "./lb/load-balancer.ts";
-import type { ConnPool, PendingStream, PoolCallbacks } from "./pool/conn-pool.ts";
-import { Http1Pool } from "./pool/http1-pool.ts";
+import { type PendingStream, type PoolCallbacks, PoolFailureReason } from "./pool/conn-pool.ts";
 import type { TcpConnection, TcpConnectionCallbacks } from "./pool/tcp-connection.ts";
-import { TcpPool } from "./pool/tcp-pool.ts";
 import { ResponseStats } from "./response-stats.ts";
+import { optionsOf, type TransportOptions } from "./transport-options.ts";
 import type { UpstreamContext } from "./upstream-context.ts";
+import { UpstreamTransport } from "./upstream-transport.ts";
 
 export class Cluster {
   readonly config: ClusterConfig;
@@ -29,6 +31,8 @@ export class Cluster {
   readonly #scope: string;
   /** Where new connections come from; [] = the system chooses. */
   readonly #bindAddresses: readonly SocketAddress[];
+  readonly #transports: readonly UpstreamTransport[];
+  readonly #hasProxyHeaders: boolean;
   #stats: ClusterStats | null;
   #responseStats: ResponseStats | null = null;
   #defaultBreaker: CircuitBreaker | null;
@@ -40,6 +44,8 @@ export class Cluster {
   constructor(config: ClusterConfig, context: UpstreamContext) {
     this.config = config;
     this.name = config.name;
+    this.#transports = config.transportSockets.map((socket) => new UpstreamTransport(socket));
+    this.#hasProxyHeaders = this.#transports.some((one) => one.proxyHeaders.length > 0);
     this.#bindAddresses = (config.bindAddresses ?? []).map(literalAddress);
     this.context = context;
     this.#scope = `cluster.${config.statName}.`;
@@ -100,14 +106,32 @@ export class Cluster {
     return host;
   }
 
-  /** Asks the host's pool; answers as ConnPool.newStream. */
+  /**
+   * What is special about the transport for a request with these headers (null = a TCP connection),
+   * which came on `downstream` (null = it is our own). Null = nothing.
+   */
+  transportOptions(
+    headers: HeaderMap | null,
+    downstream: ConnectionInfo | null,
+  ): TransportOptions | null {
+    const { autoSni } = this.config;
+    if (autoSni === null && !this.#hasProxyHeaders) return null;
+    return optionsOf(autoSni, headers, this.#hasProxyHeaders ? downstream : null);
+  }
+
+  /** Asks the host's pool for these options; answers as ConnPool.newStream. */
   newStream(
     host: Host,
+    options: TransportOptions | null,
     callbacks: PoolCallbacks,
     isHighPriority: boolean,
     avoidIdle: boolean,
   ): PendingStream | null {
-    return this.#poolOf(host, isHighPriority).newStream(callbacks, avoidIdle);
+    const pool = host.pools.http(this, host, isHighPriority, options);
+    if (pool !== null) return pool.newStream(callbacks, avoidIdle);
+    this.stats.cxPoolOverflow.inc();
+    callbacks.onPoolFailure(PoolFailureReason.Overflow, host, "");
+    return null;
   }
 
   /** False when the circuit breaker of connections is open, which is counted. For TCP. */
@@ -118,9 +142,12 @@ export class Cluster {
   }
 
   /** A TCP connection to the host; answers as TcpPool.connect. canConnect() must have said yes. */
-  connectTcp(host: Host, callbacks: TcpConnectionCallbacks): TcpConnection | null {
-    host.tcpPool ??= new TcpPool(this, host, this.breaker(false));
-    return host.tcpPool.connect(callbacks);
+  connectTcp(
+    host: Host,
+    options: TransportOptions | null,
+    callbacks: TcpConnectionCallbacks,
+  ): TcpConnection | null {
+    return host.pools.tcp(this, host).connect(options, callbacks);
   }
 
   /** Takes a new list of hosts: those that stay keep their pools, those that left drain. */
@@ -136,10 +163,14 @@ export class Cluster {
       // The same address twice is one host, as in Envoy.
       if (hosts.has(text)) continue;
       const addresses = this.#connectOrder(address, config);
-      const host = old.get(text) ?? this.#makeHost(config, addresses, text);
+      const transport = this.#transportFor(config);
+      const known = old.get(text);
+      // One that is to be talked to in another way is another host: its connections are of no use.
+      const isKept = known !== undefined && known.transport === transport;
+      const host = isKept ? known : this.#makeHost(config, addresses, text, transport);
       host.update(config, addresses, text);
       hosts.set(text, host);
-      old.delete(text);
+      if (isKept) old.delete(text);
     }
     for (const host of old.values()) host.drain();
     this.#setHosts([...hosts.values()]);
@@ -195,8 +226,20 @@ export class Cluster {
     stats.gauge(`${this.#scope}membership_excluded`).set(this.#hostSet.excludedCount);
   }
 
-  #makeHost(config: HostConfig, addresses: readonly SocketAddress[], text: string): Host {
-    return new Host(config, addresses, text, new HostStats(this.context.stats, this.name, text));
+  #makeHost(
+    config: HostConfig,
+    addresses: readonly SocketAddress[],
+    text: string,
+    transport: UpstreamTransport,
+  ): Host {
+    const stats = new HostStats(this.context.stats, this.name, text);
+    return new Host(config, addresses, text, stats, transport);
+  }
+
+  #transportFor({ transportSocketMatch }: HostConfig): UpstreamTransport {
+    const transport = this.#transports.find((one) => one.isFor(transportSocketMatch));
+    assert(transport !== undefined, "a cluster's last transport socket is for all");
+    return transport;
   }
 
   #connectOrder(first: SocketAddress, config: HostConfig): readonly SocketAddress[] {
@@ -242,15 +285,6 @@ export class Cluster {
   showOpenBreakers(): void {
     showOpenBreakers(this.breaker(false), this.#isDraining);
     showOpenBreakers(this.breaker(true), this.#isDraining);
-  }
-
-  #poolOf(host: Host, isHighPriority: boolean): ConnPool {
-    const existing = isHighPriority ? host.highPriorityPool : host.pool;
-    if (existing !== null) return existing;
-    const pool = new Http1Pool(this, host, this.breaker(isHighPriority));
-    if (isHighPriority) host.highPriorityPool = pool;
-    else host.pool = pool;
-    return pool;
   }
 }
 

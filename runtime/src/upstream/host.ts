@@ -3,8 +3,8 @@
 import type { HostConfig } from "../config/snapshot.ts";
 import type { SocketAddress } from "../engine/network-engine.ts";
 import type { HostStats } from "./cluster-stats.ts";
-import type { ConnPool } from "./pool/conn-pool.ts";
-import type { TcpPool } from "./pool/tcp-pool.ts";
+import { HostPools } from "./host-pools.ts";
+import type { UpstreamTransport } from "./upstream-transport.ts";
 
 export class Host {
   /** Changes with the membership; address and pools stay. */
@@ -19,18 +19,16 @@ export class Host {
   readonly stats: HostStats;
   /** Requests under way on this worker; least_request looks at it. */
   activeRequests: number = 0;
-  /** Made on first use by the cluster. */
-  pool: ConnPool | null = null;
-  /** The same for requests of high priority: they have limits of their own. */
-  highPriorityPool: ConnPool | null = null;
-  /** For TCP proxies. */
-  tcpPool: TcpPool | null = null;
+  readonly pools: HostPools = new HostPools();
+  /** How connections talk to it. */
+  readonly transport: UpstreamTransport;
 
   constructor(
     config: HostConfig,
     addresses: readonly SocketAddress[],
     addressText: string,
     stats: HostStats,
+    transport: UpstreamTransport,
   ) {
     this.config = config;
     this.addresses = addresses;
@@ -38,6 +36,7 @@ export class Host {
     this.hostname = config.hostname;
     this.weight = config.weight;
     this.stats = stats;
+    this.transport = transport;
   }
 
   get isHealthy(): boolean {
@@ -54,7 +53,7 @@ export class Host {
     return this.config.health === "draining";
   }
 
-  /** Takes over weight, health and name of a new membership. */
+  /** Takes over weight, health, name and addresses of a new membership. */
   update(config: HostConfig, addresses: readonly SocketAddress[], addressText: string): void {
     this.config = config;
     this.addresses = addresses;
@@ -65,14 +64,10 @@ export class Host {
 
   /** The host has left: pools finish what is under way. */
   drain(): void {
-    this.pool?.drain();
-    this.highPriorityPool?.drain();
-    this.tcpPool?.drain();
+    this.pools.drain();
   }
 
   close(): void {
-    this.pool?.close();
-    this.highPriorityPool?.close();
-    this.tcpPool?.close();
+    this.pools.close();
   }
 }

@@ -21,6 +21,7 @@ import {
 import { StatKind, StatsStore } from "../stats/store.ts";
 import { breakerMemory, openBreakerMemory } from "./circuit-breaker.ts";
 import type { UpstreamContext } from "./upstream-context.ts";
+import { UpstreamTransport } from "./upstream-transport.ts";
 
 export const http1Options: Http1CodecOptions = {
   headBytesMax: 61_440,
@@ -75,12 +76,20 @@ export function clusterConfig(overrides: Partial<ClusterConfig> = {}): ClusterCo
     keepAlive: null,
     healthyPanicThresholdPercent: 50,
     bindAddresses: null,
+    autoSni: null,
     happyEyeballs: { firstFamily: null, firstFamilyCount: 1 },
     transportSockets: [{ name: "", match: {}, socket: { kind: "raw_buffer" } }],
     metadata: new Uint8Array(0),
     ...overrides,
   };
 }
+
+/** Plain text. */
+export const rawTransport: UpstreamTransport = new UpstreamTransport({
+  name: "",
+  match: {},
+  socket: { kind: "raw_buffer" },
+});
 
 /** Limits of the default priority; the others are Envoy's. */
 export function limits(

@@ -92,6 +92,7 @@ test("gives a cluster of which little is said Envoy's defaults", async () => {
     healthyPanicThresholdPercent: 50,
     bindAddresses: null,
     happyEyeballs: { firstFamily: null, firstFamilyCount: 1 },
+    autoSni: null,
     transportSockets: [{ name: "", match: {}, socket: { kind: "raw_buffer" } }],
     metadata: new Uint8Array(0),
   });
@@ -506,6 +507,17 @@ test("reads where connections come from, and the bootstrap's for those that do n
   };
   expect(await ips({})).toEqual(["::5"]);
   expect(await ips({ upstream_bind_config: {} })).toEqual([]);
+});
+
+test("reads what requests say about TLS, in either place", async () => {
+  const options = { auto_sni: true, override_auto_sni_header: "X-Name" };
+  const expected = { setsServerName: true, verifiesName: false, headerName: "x-name" };
+  const inExtension = httpOptions({ ...http1, upstream_http_protocol_options: options });
+  expect((await clusterOf(inExtension)).autoSni).toEqual(expected);
+  expect((await clusterOf({ upstream_http_protocol_options: options })).autoSni).toEqual(expected);
+  const verifying = { upstream_http_protocol_options: { auto_san_validation: true } };
+  expect((await clusterOf(verifying)).autoSni).toMatchObject({ verifiesName: true });
+  expect((await clusterOf({ upstream_http_protocol_options: {} })).autoSni).toBe(null);
 });
 
 test("reads the addresses of an endpoint and which family goes first", async () => {

@@ -2,7 +2,7 @@
 // endpoints are read next door.
 import type { Http1CodecOptions } from "../../core/http1-options.ts";
 import type { ConfigNode } from "../config-node.ts";
-import type { CircuitBreakerConfig, ClusterConfig, EdsConfig } from "../snapshot.ts";
+import type { AutoSniConfig, CircuitBreakerConfig, ClusterConfig, EdsConfig } from "../snapshot.ts";
 import { readBalancing } from "./balancing-reader.ts";
 import { readBindConfig } from "./bind-reader.ts";
 import { readConfigSource } from "./config-source-reader.ts";
@@ -82,6 +82,7 @@ function acceptWhatTunes(node: ConfigNode): void {
 
 type Protocol = Pick<
   ClusterConfig,
+  | "autoSni"
   | "http1"
   | "idleTimeoutMs"
   | "maxConnectionDurationMs"
@@ -90,15 +91,23 @@ type Protocol = Pick<
 >;
 
 function readProtocol(t: Translation, node: ConfigNode): Protocol {
-  const { common, http1 } = readHttpOptions(t, node);
+  const { common, http1, upstream } = readHttpOptions(t, node);
   const deprecatedMax = node.uint("max_requests_per_connection", 0);
   return {
+    autoSni: readAutoSni(upstream),
     http1: readClientCodec(t, http1, common),
     idleTimeoutMs: durationOr(common, "idle_timeout", HOUR_MS),
     maxConnectionDurationMs: durationOr(common, "max_connection_duration", 0),
     maxStreamDurationMs: durationOr(common, "max_stream_duration", 0),
     maxRequestsPerConnection: common?.uint("max_requests_per_connection") ?? deprecatedMax,
   };
+}
+
+function readAutoSni(node: ConfigNode | undefined): AutoSniConfig | null {
+  const setsServerName = node?.bool("auto_sni") ?? false;
+  const verifiesName = node?.bool("auto_san_validation") ?? false;
+  const headerName = node?.string("override_auto_sni_header", "").toLowerCase() ?? "";
+  return setsServerName || verifiesName ? { setsServerName, verifiesName, headerName } : null;
 }
 
 function readClientCodec(
@@ -115,6 +124,7 @@ function readClientCodec(
 interface HttpOptions {
   readonly common: ConfigNode | undefined;
   readonly http1: ConfigNode | undefined;
+  readonly upstream: ConfigNode | undefined;
 }
 
 /** The HttpProtocolOptions extension, else the cluster's deprecated fields: never both. */
@@ -129,8 +139,8 @@ function readHttpOptions(t: Translation, node: ConfigNode): HttpOptions {
     return extension;
   }
   // http2_protocol_options asks for HTTP/2: it stays unread and is reported by name.
-  node.accept("upstream_http_protocol_options", "only for TLS");
   return {
+    upstream: node.node("upstream_http_protocol_options"),
     common: node.node("common_http_protocol_options"),
     http1: node.node("http_protocol_options"),
   };
@@ -146,10 +156,10 @@ function readOptionsExtension(t: Translation, node: ConfigNode): HttpOptions | n
     }
     if (key !== HTTP_OPTIONS) t.wrong(options, `found the key "${key}", expected ${HTTP_OPTIONS}`);
     guard(t, options);
-    options.accept("upstream_http_protocol_options", "only for TLS");
     // HTTP/2, HTTP/3, auto_config and use_downstream_protocol_config are reported by name.
     const http1 = options.node("explicit_http_config")?.node("http_protocol_options");
-    result = { common: options.node("common_http_protocol_options"), http1 };
+    const upstream = options.node("upstream_http_protocol_options");
+    result = { common: options.node("common_http_protocol_options"), http1, upstream };
   }
   return result;
 }
@@ -168,7 +178,7 @@ function readCircuitBreakers(
 }
 
 function readThresholds(node: ConfigNode | undefined): CircuitBreakerConfig {
-  node?.accept("max_connection_pools", "a host has one pool here");
+  node?.accept("max_connection_pools", "pools have a limit of their own");
   return {
     maxConnections: node?.uint("max_connections") ?? 1024,
     maxPendingRequests: node?.uint("max_pending_requests") ?? 1024,

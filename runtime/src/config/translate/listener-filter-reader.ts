@@ -5,6 +5,7 @@ import type {
   ListenerConfig,
   ListenerFilterConfig,
   ProxyProtocolConfig,
+  PassThroughTlvs,
   ProxyTlvRuleConfig,
 } from "../snapshot.ts";
 import { durationOr } from "./translation.ts";
@@ -24,6 +25,7 @@ const defaultProxyProtocol: ProxyProtocolConfig = {
   kind: "proxy_protocol",
   statPrefix: "",
   isOptional: false,
+  passThroughTlvs: "none",
   allowsV1: true,
   allowsV2: true,
   rules: [],
@@ -114,9 +116,16 @@ function readTlsInspector(t: Translation, node: ConfigNode): ListenerFilterConfi
   };
 }
 
+/** Of a ProxyProtocol or a ProxyProtocolConfig: which TLVs of the downstream upstreams may get. */
+export function readPassThroughTlvs(node: ConfigNode | undefined): PassThroughTlvs {
+  const passed = node?.node("pass_through_tlvs");
+  if (passed === undefined) return "none";
+  const types = passed.numbers("tlv_type");
+  return passed.enum("match_type") === "INCLUDE" ? types : "all";
+}
+
 function readProxyProtocol(t: Translation, node: ConfigNode): ListenerFilterConfig {
   const disallowed = node.strings("disallowed_versions");
-  node.accept("pass_through_tlvs", "no PROXY protocol is sent to upstreams");
   if (node.enum("tlv_location") === "FILTER_STATE") {
     t.unsupported(node, "tlv_location: FILTER_STATE", "tlv_location");
   }
@@ -129,6 +138,7 @@ function readProxyProtocol(t: Translation, node: ConfigNode): ListenerFilterConf
     kind: "proxy_protocol",
     statPrefix: node.string("stat_prefix", ""),
     isOptional: node.bool("allow_requests_without_proxy_protocol", false),
+    passThroughTlvs: readPassThroughTlvs(node),
     allowsV1,
     allowsV2,
     rules: node

@@ -392,6 +392,7 @@ test("reads listener filters in their order, and their time", async () => {
     stat_prefix: "p",
     allow_requests_without_proxy_protocol: true,
     disallowed_versions: ["V1"],
+    pass_through_tlvs: { match_type: "INCLUDE", tlv_type: [5, 224] },
     rules: [
       { tlv_type: 0xea, on_tlv_present: { key: "a" } },
       {
@@ -418,6 +419,7 @@ test("reads listener filters in their order, and their time", async () => {
       kind: "proxy_protocol",
       statPrefix: "p",
       isOptional: true,
+      passThroughTlvs: [5, 224],
       allowsV1: false,
       allowsV2: true,
       rules: [

@@ -5,7 +5,7 @@ import { StatsStore } from "../../stats/store.ts";
 import { HostStats } from "../cluster-stats.ts";
 import { HostSet } from "../host-set.ts";
 import { Host } from "../host.ts";
-import { hostConfig } from "../upstream-for-test.ts";
+import { hostConfig, rawTransport } from "../upstream-for-test.ts";
 import { LoadBalancer, type LoadBalancerOptions } from "./load-balancer.ts";
 import { computePriorityLoad } from "./priority-load.ts";
 
@@ -14,7 +14,7 @@ const store = new StatsStore({ slotsMax: 20_000 });
 function host(port: number, overrides: Partial<HostConfig> = {}): Host {
   const address = { address: "127.0.0.1", port, family: "ipv4" } as const;
   const stats = new HostStats(store, "lb", String(port));
-  return new Host(hostConfig(port, overrides), [address], `127.0.0.1:${port}`, stats);
+  return new Host(hostConfig(port, overrides), [address], `127.0.0.1:${port}`, stats, rawTransport);
 }
 
 function balancer(

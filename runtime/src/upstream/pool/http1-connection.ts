@@ -56,7 +56,7 @@ export class Http1PoolConnection
   #lifeDeadlineMs: number = Number.POSITIVE_INFINITY;
 
   constructor(pool: Http1Pool, cluster: Cluster, host: Host) {
-    super(cluster, host);
+    super(cluster, host, pool.options);
     this.#pool = pool;
     this.#codec = cluster.context.createCodec(this, this, cluster.config.http1);
     this.stats.cxHttp1Total.inc();

@@ -80,7 +80,7 @@ class World extends FakeThread {
   }
 
   ask(asker: Asker, avoidIdle = false): PendingStream | null {
-    return this.cluster.newStream(this.host, asker, false, avoidIdle);
+    return this.cluster.newStream(this.host, null, asker, false, avoidIdle);
   }
 
   up(name: string): number {
@@ -186,7 +186,7 @@ test("a request that asks again while the others fail does not fail with them", 
     onPoolReady: () => {},
     onPoolFailure: () => void world.ask(again),
   };
-  world.cluster.newStream(world.host, failing, false, false);
+  world.cluster.newStream(world.host, null, failing, false, false);
   world.engine.io(0).refuse();
   expect(again.events).toEqual([]);
   expect(world.engine.ios.length).toBe(2);
@@ -202,7 +202,7 @@ test("a unix socket's failure is immediate and names the path", () => {
     membership("up", [hostConfig(0, { address: address as { kind: "pipe" } & typeof address })]),
   );
   const asker = new Asker();
-  world.cluster.newStream(world.cluster.hostSet.hosts[0] as Host, asker, false, false);
+  world.cluster.newStream(world.cluster.hostSet.hosts[0] as Host, null, asker, false, false);
   world.engine.io(0).refuse("ENOENT");
   expect(asker.events).toEqual([
     "failure 1 immediate connect error: No such file or directory|remote address:/tmp/x",
@@ -316,7 +316,7 @@ test("high priority has limits and connections of its own", () => {
   const world = new World({ circuitBreakers: limits({ maxConnections: 1 }) });
   const [a, b] = [new Asker(), new Asker()];
   world.ask(a);
-  world.cluster.newStream(world.host, b, true, false);
+  world.cluster.newStream(world.host, null, b, true, false);
   expect(world.engine.ios.length).toBe(2);
   expect(world.up("cx_overflow")).toBe(0);
   expectEmpty(world);
@@ -472,7 +472,7 @@ test("bytes and FIN on an idle connection remove it", () => {
   world.engine.io(2).fin();
   expect(world.engine.io(2).end).toBe("closed");
   expect(world.up("cx_destroy_remote")).toBe(1);
-  expect(world.host.pool?.connectionCount).toBe(0);
+  expect(world.host.pools.connectionCount).toBe(0);
   expectEmpty(world);
 });
 
@@ -566,7 +566,7 @@ test("drain closes what is idle, lets the busy and the queue finish, takes no mo
   expect(world.engine.io(0).end).toBe("closed");
   world.engine.io(1).connect();
   expect(world.engine.io(1).end).toBe("closed");
-  expect(world.host.pool?.connectionCount).toBe(0);
+  expect(world.host.pools.connectionCount).toBe(0);
   expectEmpty(world);
 });
 
@@ -576,7 +576,7 @@ test("close ends everything at once", () => {
   world.ask(busy);
   world.engine.io(0).connect();
   world.ask(waiting);
-  expect(world.host.pool?.activeStreams).toBe(1);
+  expect(world.host.pools.activeStreams).toBe(1);
   world.host.close();
   expect(busy.events.at(-1)).toBe(`reset ${StreamResetReason.ConnectionTermination}`);
   expect(waiting.events).toEqual(["failure 2 "]);

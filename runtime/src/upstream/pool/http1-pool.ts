@@ -7,10 +7,12 @@ import type { CircuitBreaker } from "../circuit-breaker.ts";
 import type { HostStats } from "../cluster-stats.ts";
 import type { Cluster } from "../cluster.ts";
 import type { Host } from "../host.ts";
+import type { TransportOptions } from "../transport-options.ts";
 import { Http1PoolConnection } from "./http1-connection.ts";
 
 export class Http1Pool implements ConnPool {
   readonly breaker: CircuitBreaker;
+  readonly options: TransportOptions | null;
   readonly #cluster: Cluster;
   readonly #host: Host;
   /** All that are not closed. */
@@ -22,9 +24,22 @@ export class Http1Pool implements ConnPool {
   #lastPending: PendingRequest | null = null;
   #pendingCount: number = 0;
   #isDraining: boolean = false;
+  readonly #onEmpty: (() => void) | null;
 
-  constructor(cluster: Cluster, host: Host, breaker: CircuitBreaker) {
+  /**
+   * `onEmpty` is called when no connection is left and nobody waits for one: a pool for some
+   * requests only is then dropped.
+   */
+  constructor(
+    cluster: Cluster,
+    host: Host,
+    breaker: CircuitBreaker,
+    options: TransportOptions | null = null,
+    onEmpty: (() => void) | null = null,
+  ) {
     this.breaker = breaker;
+    this.options = options;
+    this.#onEmpty = onEmpty;
     this.#cluster = cluster;
     this.#host = host;
     this.#connections = new ConnectionList();
@@ -39,6 +54,11 @@ export class Http1Pool implements ConnPool {
 
   get connectionCount(): number {
     return this.#connections.count;
+  }
+
+  /** It only keeps connections for later. */
+  get isIdle(): boolean {
+    return this.#pendingCount === 0 && this.#idle.length === this.#connections.count;
   }
 
   newStream(callbacks: PoolCallbacks, avoidIdle: boolean): PendingStream | null {
@@ -106,6 +126,7 @@ export class Http1Pool implements ConnPool {
   onConnectFailed(reason: PoolFailureReason, transportFailure: string): void {
     this.#failPending(reason, transportFailure);
     this.#connectMore();
+    this.#tellEmpty();
   }
 
   onClosed(): void {
@@ -119,10 +140,12 @@ export class Http1Pool implements ConnPool {
     const idle = this.#idle.lastIndexOf(connection);
     if (idle >= 0) this.#idle.splice(idle, 1);
     this.breaker.connections.decrease();
+    this.#tellEmpty();
   }
 
   cancelPending(pending: PendingRequest): void {
     this.#dequeue(pending);
+    this.#tellEmpty();
     this.#cluster.stats.rqCancelled.inc();
   }
 
@@ -200,6 +223,10 @@ export class Http1Pool implements ConnPool {
     this.#cluster.stats.rqPendingActive.dec();
     pending.hostStats.rqPendingActive.dec();
     this.breaker.pending.decrease();
+  }
+
+  #tellEmpty(): void {
+    if (this.#pendingCount === 0 && this.#connections.count === 0) this.#onEmpty?.();
   }
 }
 

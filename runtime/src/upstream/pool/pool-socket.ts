@@ -6,6 +6,7 @@ import { addressText } from "../addresses.ts";
 import type { ClusterStats } from "../cluster-stats.ts";
 import type { Cluster } from "../cluster.ts";
 import type { Host } from "../host.ts";
+import type { TransportOptions } from "../transport-options.ts";
 import type { Listed } from "./connection-list.ts";
 import type { PoolFailureReason } from "./conn-pool.ts";
 import { type ConnectEvents, UpstreamConnect } from "./upstream-connect.ts";
@@ -24,7 +25,7 @@ export abstract class PoolSocket extends TimerEntry implements ConnectEvents, Li
   #connect: UpstreamConnect | null;
   #io: IoHandle | null = null;
 
-  constructor(cluster: Cluster, host: Host) {
+  constructor(cluster: Cluster, host: Host, options: TransportOptions | null) {
     super();
     const { clock, nextConnectionId } = cluster.context;
     this.connectionId = nextConnectionId();
@@ -36,7 +37,7 @@ export abstract class PoolSocket extends TimerEntry implements ConnectEvents, Li
     this.stats.cxActive.inc();
     host.stats.cxTotal.inc();
     host.stats.cxActive.inc();
-    this.#connect = new UpstreamConnect(cluster, host, this);
+    this.#connect = new UpstreamConnect(cluster, host, options, this);
   }
 
   // ---- What the subclass does.

@@ -5,6 +5,7 @@
 import type { CloseReason } from "../../engine/network-engine.ts";
 import type { Cluster } from "../cluster.ts";
 import type { Host } from "../host.ts";
+import type { TransportOptions } from "../transport-options.ts";
 import { PoolFailureReason } from "./conn-pool.ts";
 import { PoolSocket } from "./pool-socket.ts";
 import type { TcpPool } from "./tcp-pool.ts";
@@ -38,8 +39,14 @@ export class TcpConnection extends PoolSocket {
   #isWriteShut: boolean = false;
   #flushTimeoutMs: number = 0;
 
-  constructor(pool: TcpPool, cluster: Cluster, host: Host, callbacks: TcpConnectionCallbacks) {
-    super(cluster, host);
+  constructor(
+    pool: TcpPool,
+    cluster: Cluster,
+    host: Host,
+    options: TransportOptions | null,
+    callbacks: TcpConnectionCallbacks,
+  ) {
+    super(cluster, host, options);
     this.#pool = pool;
     this.#callbacks = callbacks;
     this.stats.rqPendingTotal.inc();

@@ -3,6 +3,7 @@
 import type { CircuitBreaker } from "../circuit-breaker.ts";
 import type { Cluster } from "../cluster.ts";
 import type { Host } from "../host.ts";
+import type { TransportOptions } from "../transport-options.ts";
 import { PoolFailureReason } from "./conn-pool.ts";
 import { ConnectionList } from "./connection-list.ts";
 import { TcpConnection } from "./tcp-connection.ts";
@@ -31,7 +32,10 @@ export class TcpPool {
    * The connection, which will tell how connecting went; null when it was refused, and the caller
    * told why, before this returns. Whether one more connection is allowed, the caller has asked.
    */
-  connect(callbacks: TcpConnectionCallbacks): TcpConnection | null {
+  connect(
+    options: TransportOptions | null,
+    callbacks: TcpConnectionCallbacks,
+  ): TcpConnection | null {
     if (this.#isDraining) {
       callbacks.onUpstreamFailure(PoolFailureReason.LocalConnectionFailure, this.#host, "");
       return null;
@@ -43,7 +47,7 @@ export class TcpPool {
     }
     this.breaker.connections.increase();
     this.breaker.pending.increase();
-    const connection = new TcpConnection(this, this.#cluster, this.#host, callbacks);
+    const connection = new TcpConnection(this, this.#cluster, this.#host, options, callbacks);
     this.#connections.add(connection);
     return connection;
   }

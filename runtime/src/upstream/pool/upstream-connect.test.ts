@@ -30,7 +30,7 @@ class World extends FakeThread implements ConnectEvents {
     const host = hostConfig(80, { additionalAddresses: additional });
     this.cluster.setMembership(membership("up", [host]));
     this.host = this.cluster.hostSet.hosts[0] as Host;
-    this.connect = new UpstreamConnect(this.cluster, this.host, this);
+    this.connect = new UpstreamConnect(this.cluster, this.host, null, this);
   }
 
   onTransportReady(io: IoHandle): void {

@@ -9,6 +9,7 @@ import type { IoEvents, IoHandle, SocketAddress } from "../../engine/network-eng
 import type { Cluster } from "../cluster.ts";
 import { attemptDelayMs } from "../happy-eyeballs.ts";
 import type { Host } from "../host.ts";
+import type { TransportOptions } from "../transport-options.ts";
 import { type AttemptOwner, ConnectAttempt } from "./connect-attempt.ts";
 import { PoolFailureReason } from "./conn-pool.ts";
 
@@ -23,6 +24,7 @@ export interface ConnectEvents extends IoEvents {
 export class UpstreamConnect extends TimerEntry implements AttemptOwner {
   readonly #cluster: Cluster;
   readonly #host: Host;
+  readonly #options: TransportOptions | null;
   readonly #events: ConnectEvents;
   /** Those of the host now: LOGICAL_DNS may change them meanwhile. */
   readonly #addresses: readonly SocketAddress[];
@@ -31,10 +33,16 @@ export class UpstreamConnect extends TimerEntry implements AttemptOwner {
   #nextAttemptMs: number = Number.POSITIVE_INFINITY;
   readonly #deadlineAtMs: number = 0;
 
-  constructor(cluster: Cluster, host: Host, events: ConnectEvents) {
+  constructor(
+    cluster: Cluster,
+    host: Host,
+    options: TransportOptions | null,
+    events: ConnectEvents,
+  ) {
     super();
     this.#cluster = cluster;
     this.#host = host;
+    this.#options = options;
     this.#events = events;
     this.#addresses = host.addresses;
     this.#attempts = [];
@@ -93,7 +101,9 @@ export class UpstreamConnect extends TimerEntry implements AttemptOwner {
     const hasMore = this.#nextAddress < this.#addresses.length;
     const { nowMs } = this.#cluster.context.clock;
     this.#nextAttemptMs = hasMore ? nowMs + attemptDelayMs : Number.POSITIVE_INFINITY;
-    this.#attempts.push(new ConnectAttempt(this, this.#cluster, address));
+    this.#attempts.push(
+      new ConnectAttempt(this, this.#cluster, this.#host, address, this.#options),
+    );
     this.#schedule();
   }
 
