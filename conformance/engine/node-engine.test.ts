@@ -26,6 +26,7 @@ import {
   settle,
   type Side,
 } from "./recorder.ts";
+import { tlsCases } from "./tls-cases.ts";
 
 const rungs = ["handle", "socket-handle", "socket"] as const;
 
@@ -38,6 +39,7 @@ describe.each(rungs)("rung %s", (rung) => {
   flowCases(engine, core);
   listenCases(engine, openConnections, true);
   detachCases(engine, openConnections);
+  tlsCases(engine, openConnections);
   plainClientCases(engine);
   keepAliveCase(engine);
   manyCases(engine, openConnections);

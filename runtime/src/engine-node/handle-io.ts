@@ -168,7 +168,7 @@ export function connectHandle(
   return io;
 }
 
-function setHandleKeepAlive(handle: StreamHandle, keepAlive: TcpKeepAlive | null): void {
+export function setHandleKeepAlive(handle: StreamHandle, keepAlive: TcpKeepAlive | null): void {
   if (keepAlive === null) {
     handle.setKeepAlive?.(false, 0);
     return;
@@ -209,10 +209,10 @@ function onConnected(this: ConnectRequest, status: number): void {
   this.owner.handleConnected(status);
 }
 
-function onShutdown(this: ShutdownRequest): void {
+export function onShutdown(this: ShutdownRequest): void {
   this.handle.io?.handleShutdown();
 }
 
-function shutdownLater(io: HandleIo): void {
+export function shutdownLater(io: HandleOwner): void {
   io.handleShutdown();
 }

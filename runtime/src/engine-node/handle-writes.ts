@@ -131,7 +131,8 @@ function notWhole(io: HandleWriter, result: WriteResult, kept: unknown): void {
   io.pendingWrites += 1;
 }
 
-function onWritten(this: WriteRequest, status: number): void {
+/** `oncomplete` of all our writes. */
+export function onWritten(this: WriteRequest, status: number): void {
   this.buffer = null;
   this.handle?.io?.handleWritten(status);
 }

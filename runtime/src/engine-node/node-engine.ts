@@ -12,6 +12,7 @@ import type {
   NetworkEngine,
   SocketAddress,
 } from "../engine/network-engine.ts";
+import type { TlsEvents, TlsStart } from "../engine/tls.ts";
 import { EngineCore } from "./engine-core.ts";
 import { connectHandle, HandleRung } from "./handle-io.ts";
 import { HandleListener } from "./handle-listener.ts";
@@ -19,6 +20,7 @@ import { lacksNullWrites, loadBareHandles } from "./node-internals.ts";
 import { adoptSocket, connectSocketHandle } from "./socket-handle-io.ts";
 import { connectSocket } from "./socket-io.ts";
 import { type Adopt, adoptPlainSocket, SocketListener } from "./socket-listener.ts";
+import { startTlsOn } from "./tls-start.ts";
 
 /**
  * How deep the engine goes under node:net, best first: bare TCP and pipe handles; net.Socket with
@@ -80,7 +82,7 @@ function capabilities(): EngineCapabilities {
   return {
     reusePort: reusePortPlatforms.has(process.platform),
     abstractUnixSockets: process.platform === "linux",
-    tls: false,
+    tls: true,
   };
 }
 
@@ -104,8 +106,8 @@ class HandleEngine implements NodeEngine {
     return connectHandle(this.#rung, address, options, events);
   }
 
-  startTls(): never {
-    throw new Error(`${this.name} carries no TLS`);
+  startTls(io: IoHandle, start: TlsStart, events: TlsEvents): IoHandle {
+    return startTlsOn(this.coreForTest, this.#rung, io, start, events);
   }
 
   runTurn(callback: () => void): void {
@@ -136,8 +138,8 @@ class SocketEngine implements NodeEngine {
     return this.#connect(this.coreForTest, address, options, events);
   }
 
-  startTls(): never {
-    throw new Error(`${this.name} carries no TLS`);
+  startTls(io: IoHandle, start: TlsStart, events: TlsEvents): IoHandle {
+    return startTlsOn(this.coreForTest, null, io, start, events);
   }
 
   runTurn(callback: () => void): void {

@@ -1,6 +1,7 @@
 // Every undocumented part of Node that this room leans on, and nothing else; see node-engine.ts for
 // what happens when one of them is missing.
 import type * as net from "node:net";
+import type { SecureContext } from "node:tls";
 
 /** What a read's result is when the peer sent FIN; the same on all systems. */
 export const endOfFile = -4095;
@@ -237,4 +238,83 @@ export function detachedSocketOptions(
   const options = { handle, onread, allowHalfOpen: true };
   // The public type does not know `handle`.
   return options as unknown as net.SocketConstructorOpts;
+}
+
+/** What a server's certificate callback is told. */
+export interface CertificateQuestion {
+  readonly servername?: string | false;
+  /** The client asks for a staple. */
+  readonly OCSPRequest?: boolean;
+}
+
+/** What a ClientHello says of the session that it would resume. */
+export interface HelloSession {
+  readonly sessionId: Buffer;
+  readonly tlsTicket: boolean;
+}
+
+/** The handle below a TLSSocket. It takes one write at a time: a second one ends the process. */
+export interface TlsHandle extends StreamHandle {
+  /** The handle of the socket that carries the records. */
+  readonly _parent: StreamHandle;
+  /** What the certificate callback has chosen: the inner part of a SecureContext. */
+  sni_context: unknown;
+  oncertcb: (this: TlsHandle, question: CertificateQuestion) => void;
+  onclienthello: (this: TlsHandle, hello: HelloSession) => void;
+  onnewsession: (this: TlsHandle, id: Buffer, session: Buffer) => void;
+  onkeylog: (this: TlsHandle, line: Buffer) => void;
+  onerror: (this: TlsHandle, error: unknown) => void;
+  start(): void;
+  enableCertCb(): void;
+  certCbDone(): void;
+  setOCSPResponse(response: Buffer): void;
+  enableSessionCallbacks(): void;
+  loadSession(session: Buffer | null): void;
+  clientHelloDone(): void;
+  newSessionDone(): void;
+  enableKeylogCallback(): void;
+}
+
+const tlsHandleMethods = [
+  "start",
+  "enableCertCb",
+  "certCbDone",
+  "setOCSPResponse",
+  "enableSessionCallbacks",
+  "loadSession",
+  "clientHelloDone",
+  "newSessionDone",
+  "enableKeylogCallback",
+];
+
+/** The handle below a TLS socket, or null when it is not of the kind we know. */
+export function tlsHandleOf(socket: net.Socket): TlsHandle | null {
+  const handle = handleOf(socket);
+  if (handle === null || typeof Reflect.get(handle, "_parent") !== "object") return null;
+  const isKnown = tlsHandleMethods.every((name) => {
+    return typeof Reflect.get(handle, name) === "function";
+  });
+  return isKnown ? (handle as TlsHandle) : null;
+}
+
+/** The part of a SecureContext that handles take. */
+export function innerContext(context: SecureContext): unknown {
+  return Reflect.get(context, "context");
+}
+
+/** Sends the ClientHello; `serverName` "" = without SNI. */
+export function startTlsClient(
+  socket: net.Socket,
+  handle: TlsHandle | null,
+  serverName: string,
+): void {
+  if (socket.destroyed) return;
+  if (serverName !== "") callMethod(socket, "setServername", [serverName]);
+  if (handle !== null) handle.start();
+  else callMethod(socket, "_start", []);
+}
+
+/** A method that the public types do not know. */
+function callMethod(socket: net.Socket, name: string, args: unknown[]): void {
+  Reflect.apply(Reflect.get(socket, name) as () => void, socket, args);
 }

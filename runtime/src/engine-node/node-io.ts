@@ -103,6 +103,19 @@ export abstract class NodeIo implements IoHandle, Gatherer {
   abstract setNoDelay(enabled: boolean): void;
   abstract setKeepAlive(keepAlive: TcpKeepAlive | null): void;
 
+  /** Whether close() has something to send before the connection can go. */
+  mustDrain(): boolean {
+    return this.pendingWrites > 0;
+  }
+
+  /** Called by close() in state Draining. */
+  drainStarts(): void {}
+
+  /** In state Draining nothing waits any more. */
+  drainDone(): void {
+    this.die(false);
+  }
+
   get localAddress(): SocketAddress {
     return (this.local ??= this.askLocalAddress());
   }
@@ -180,22 +193,23 @@ export abstract class NodeIo implements IoHandle, Gatherer {
   close(): void {
     if (this.state >= IoState.Draining) return;
     this.flush();
-    const mayDrain = this.state !== IoState.Failing && this.pendingWrites > 0;
+    const mayDrain = this.state !== IoState.Failing && this.mustDrain();
     this.canWrite = false;
     if (!mayDrain) {
-      this.#die(false);
+      this.die(false);
       return;
     }
     this.state = IoState.Draining;
     this.stopReading();
+    this.drainStarts();
   }
 
   reset(): void {
-    if (this.state !== IoState.Dead) this.#die(true);
+    if (this.state !== IoState.Dead) this.die(true);
   }
 
   detach(): Duplex {
-    assert(this.state === IoState.Open);
+    assert(this.state === IoState.Open || this.state === IoState.Failing);
     this.flush();
     this.state = IoState.Dead;
     this.canWrite = false;
@@ -224,7 +238,7 @@ export abstract class NodeIo implements IoHandle, Gatherer {
   /** The kernel's answer to connect(). `code` is "" on success. */
   connected(code: string): void {
     if (this.state === IoState.Draining) {
-      if (code !== "" || this.pendingWrites === 0) this.#die(false);
+      if (code !== "" || this.pendingWrites === 0) this.die(false);
       return;
     }
     if (this.state !== IoState.Connecting) return;
@@ -245,8 +259,11 @@ export abstract class NodeIo implements IoHandle, Gatherer {
 
   bytesArrived(buffer: Buffer, length: number): void {
     if (this.state !== IoState.Open && this.state !== IoState.Failing) return;
-    if (this.unreadBytes !== null) {
-      this.unreadBytes = Buffer.concat([this.unreadBytes, buffer.subarray(0, length)]);
+    // A rung may have had them at hand when reading was disabled.
+    if (this.unreadBytes !== null || this.readDisables > 0) {
+      const bytes = buffer.subarray(0, length);
+      this.unreadBytes =
+        this.unreadBytes === null ? Buffer.from(bytes) : Buffer.concat([this.unreadBytes, bytes]);
       return;
     }
     this.core.beginTurn();
@@ -270,14 +287,14 @@ export abstract class NodeIo implements IoHandle, Gatherer {
 
   /** A read failed: nothing more will come. */
   readFailed(code: string): void {
-    if (this.state === IoState.Draining) this.#die(false);
+    if (this.state === IoState.Draining) this.die(false);
     else if (this.state !== IoState.Dead) this.finish(CloseReason.RemoteReset, code);
   }
 
   /** The queue in user space is empty; never called from inside a write. */
   drained(): void {
     if (this.state === IoState.Draining) {
-      this.#die(false);
+      this.drainDone();
       return;
     }
     if (!this.owesWritable || this.state !== IoState.Open) return;
@@ -292,6 +309,10 @@ export abstract class NodeIo implements IoHandle, Gatherer {
 
   shutdownDone(): void {
     this.isShutdownDone = true;
+    if (this.state === IoState.Draining) {
+      this.die(false);
+      return;
+    }
     if (this.isReadEnded && !this.isEndDue) this.#bothSidesEnded();
   }
 
@@ -322,7 +343,7 @@ export abstract class NodeIo implements IoHandle, Gatherer {
   }
 
   deliverFailure(): void {
-    if (this.state === IoState.Draining) this.#die(false);
+    if (this.state === IoState.Draining) this.die(false);
     else if (this.state === IoState.Connecting) {
       this.finish(this.connectFailure, this.failure);
     } else if (this.state === IoState.Failing) {
@@ -348,7 +369,7 @@ export abstract class NodeIo implements IoHandle, Gatherer {
   /** The last event. */
   finish(reason: CloseReason, code: string): void {
     if (this.state === IoState.Dead) return;
-    this.#die(false);
+    this.die(false);
     this.core.beginTurn();
     try {
       this.events.onClose(reason, code);
@@ -410,7 +431,7 @@ export abstract class NodeIo implements IoHandle, Gatherer {
     if (this.state === IoState.Open) this.finish(CloseReason.RemoteClose, "");
   }
 
-  #die(withReset: boolean): void {
+  die(withReset: boolean): void {
     this.state = IoState.Dead;
     this.canWrite = false;
     this.gathered = "";

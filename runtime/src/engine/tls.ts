@@ -8,6 +8,11 @@ import type { IoEvents } from "./network-engine.ts";
 interface TlsStartBase {
   /** Versions, ciphers, certificates, trusted authorities, ticket keys. */
   readonly context: SecureContext;
+  /**
+   * ALPN, in order of preference; empty = none. A server refuses clients that offer only others (a
+   * client that offers nothing is served).
+   */
+  readonly protocols: readonly string[];
   /** Each line of the key log (SSLKEYLOGFILE), with its line end; null = no log. */
   readonly onKeyLog: ((line: Buffer) => void) | null;
 }
@@ -20,8 +25,6 @@ export interface TlsServerStart extends TlsStartBase {
    * function: the same for all.
    */
   readonly chooseContext: ((serverName: string) => SecureContext | null) | null;
-  /** One of what the client offers; null = none, the handshake goes on without. */
-  readonly chooseProtocol: ((offered: readonly string[]) => string | null) | null;
   /**
    * A certificate that is asked for may be missing; one that is required may not. Nobody looks at
    * what is in it: that is for who gets onSecured.
@@ -41,8 +44,6 @@ export interface TlsClientStart extends TlsStartBase {
   readonly side: "client";
   /** SNI; "" = none is sent. */
   readonly serverName: string;
-  /** Offered in this order; empty = no ALPN. */
-  readonly protocols: readonly string[];
   /** To resume, as it came by `onSession`; null = a new one. A server may refuse it. */
   readonly session: Buffer | null;
   /** Sessions that the server gave; they may come at any time after the handshake. */
@@ -58,15 +59,15 @@ export interface TlsSessionStore {
 }
 
 /**
- * What a handshake agreed on. Valid until the connection is closed: whoever wants to know something
- * later asks before.
+ * What a handshake agreed on. Computed when it is asked for, up to the turn of onClose; what was
+ * not asked for until then is "", false or null.
  */
 export interface TlsSession {
   /** "TLSv1.3". */
   readonly version: string;
   /** OpenSSL's name: "TLS_AES_128_GCM_SHA256", "ECDHE-RSA-AES128-GCM-SHA256". */
   readonly cipher: string;
-  /** The group of the key exchange, "X25519"; "" = none (a resumed session), or not known. */
+  /** The group of the key exchange, "X25519"; "" = not known, as always on the server's side. */
   readonly group: string;
   /** SNI; "" = none. */
   readonly serverName: string;

@@ -1,0 +1,454 @@
+// What TLS on a connection of any engine that carries it must do.
+import { createHash } from "node:crypto";
+import net from "node:net";
+import tls from "node:tls";
+import { afterEach, expect, test } from "vitest";
+import { CloseReason, type NetworkEngine } from "../../runtime/src/engine/network-engine.ts";
+import {
+  anyPort,
+  connectPair,
+  listen,
+  Pattern,
+  type Recorder,
+  settle,
+  type Side,
+} from "./recorder.ts";
+import {
+  clientStart,
+  contextOf,
+  serverStart,
+  startPair,
+  testIdentity,
+  tlsPair,
+  TlsRecorder,
+  type TlsPair,
+} from "./tls-pair.ts";
+
+export function tlsCases(engine: NetworkEngine, openConnections: () => number): void {
+  afterEach(() => expect(openConnections()).toBe(0));
+
+  byteCases(engine);
+  flowCases(engine);
+  endCases(engine);
+  handshakeCases(engine);
+  brokenHandshakeCases(engine);
+}
+
+function resetBoth(pair: TlsPair): void {
+  pair.client.io.reset();
+  pair.server.io.reset();
+}
+
+function byteCases(engine: NetworkEngine): void {
+  test("TLS carries bytes both ways, all 256 values of them", async () => {
+    const pair = await tlsPair(engine);
+    const { client, server } = pair;
+    const all = Buffer.from(Array.from({ length: 256 }, (_, value) => value)).toString("latin1");
+    server.events.whenRead = (buffer, length): void => {
+      server.io.writeText("<");
+      server.io.writeLent(buffer, 0, length);
+      server.io.write(Buffer.from(">"));
+    };
+    client.io.writeText(all);
+    await client.events.until(() => client.events.bytes === 258);
+    expect(client.events.text).toBe(`<${all}>`);
+    expect(client.events.log[0]).toBe("secured");
+    expect(client.events.log).not.toContain("connect");
+    expect(client.io.remoteAddress).toEqual(server.io.localAddress);
+    expect(server.io.remoteAddress).toEqual(client.io.localAddress);
+    resetBoth(pair);
+  });
+
+  test("what is written before the handshake is over leaves after it", async () => {
+    const pair = await startPair(engine);
+    const { client, server } = pair;
+    expect(client.io.writeText("early ")).toBe(false);
+    client.io.write(Buffer.from("words"));
+    expect(client.io.writeQueueBytes).toBe(11);
+    client.io.shutdownWrite();
+    await server.events.until(() => server.events.hasEnded);
+    expect(server.events.text).toBe("early words");
+    resetBoth(pair);
+  });
+
+  test("bytes put back before TLS are the first that it reads", async () => {
+    const plain = await connectPair(engine);
+    const start = await serverStart();
+    const serverEvents = new TlsRecorder();
+    const clientEvents = new TlsRecorder();
+    plain.server.events.whenRead = (buffer, length): void => {
+      plain.server.io.unread(Buffer.from(buffer.subarray(0, length)));
+      const io = engine.startTls(plain.server.io, start, serverEvents);
+      serverEvents.whenRead = (): void => void io.writeText("answer");
+      serverEvents.whenEnded = (): void => io.close();
+    };
+    const client = engine.startTls(plain.client.io, await clientStart(), clientEvents);
+    client.writeText("question");
+    await clientEvents.until(() => clientEvents.bytes > 0);
+    expect(serverEvents.text).toBe("question");
+    expect(plain.server.events.log).toEqual(["read"]);
+    client.shutdownWrite();
+    await clientEvents.until(() => clientEvents.isClosed);
+  });
+
+  test("bytes put back during TLS come again", async () => {
+    const pair = await tlsPair(engine);
+    const { client, server } = pair;
+    let isFirst = true;
+    server.events.whenRead = (buffer, length): void => {
+      if (isFirst) server.io.unread(Buffer.from(buffer.subarray(0, length)));
+      isFirst = false;
+    };
+    client.io.writeText("twice");
+    await server.events.until(() => server.events.bytes === 10);
+    expect(server.events.reads).toEqual(["twice", "twice"]);
+    resetBoth(pair);
+  });
+}
+
+function flowCases(engine: NetworkEngine): void {
+  test("16 MiB reach a slow reader unchanged; the writer is told to stop and go on", async () => {
+    const pair = await tlsPair(engine);
+    const { client, server } = pair;
+    const pattern = new Pattern(7);
+    const sent = createHash("sha256");
+    const seen = createHash("sha256");
+    const total = 16 * 1024 * 1024;
+    let left = total;
+    let stops = 0;
+    let queueMax = 0;
+    const lent = Buffer.alloc(65_536);
+    const pump = (): void => {
+      while (left > 0) {
+        pattern.fill(lent);
+        sent.update(lent);
+        left -= lent.length;
+        const isTaken = client.io.writeLent(lent, 0, lent.length);
+        lent.fill(0);
+        queueMax = Math.max(queueMax, client.io.writeQueueBytes);
+        if (isTaken) continue;
+        stops += 1;
+        return;
+      }
+    };
+    client.events.whenWritable = pump;
+    server.events.keepsText = false;
+    let reads = 0;
+    server.events.whenRead = (buffer, length): void => {
+      seen.update(buffer.subarray(0, length));
+      reads += 1;
+      if (reads % 64 !== 0) return;
+      server.io.readDisable(true);
+      setImmediate(() => engine.runTurn(() => server.io.readDisable(false)));
+    };
+    server.io.readDisable(true);
+    engine.runTurn(pump);
+    expect(left).toBeGreaterThan(0);
+    server.io.readDisable(false);
+    await server.events.until(() => server.events.bytes === total);
+    expect(seen.digest("hex")).toBe(sent.digest("hex"));
+    expect(stops).toBeGreaterThan(0);
+    expect(queueMax).toBeLessThan(1024 * 1024);
+    resetBoth(pair);
+  });
+
+  test("nothing is delivered while reading is disabled, and all of it afterwards", async () => {
+    const pair = await tlsPair(engine);
+    const { client, server } = pair;
+    server.events.keepsText = false;
+    server.events.whenRead = (): void => {
+      if (server.events.bytes < 100_000) server.io.readDisable(true);
+    };
+    client.io.write(Buffer.alloc(100_000, 0x61));
+    let rounds = 0;
+    while (server.events.bytes < 100_000) {
+      const before = server.events.bytes;
+      await server.events.until(() => server.events.bytes > before);
+      const seen = server.events.bytes;
+      await settle(engine);
+      expect(server.events.bytes).toBe(seen);
+      rounds += 1;
+      if (seen < 100_000) server.io.readDisable(false);
+    }
+    expect(rounds).toBeGreaterThan(1);
+    resetBoth(pair);
+  });
+
+  test("the end waits while reading is disabled", async () => {
+    const pair = await tlsPair(engine);
+    const { client, server } = pair;
+    server.io.readDisable(true);
+    client.io.writeText("last");
+    client.io.shutdownWrite();
+    await settle(engine);
+    expect(server.events.log).toEqual(["secured"]);
+    server.io.readDisable(false);
+    await server.events.until(() => server.events.hasEnded);
+    expect(server.events.log).toEqual(["secured", "read", "end"]);
+    resetBoth(pair);
+  });
+}
+
+function endCases(engine: NetworkEngine): void {
+  test.each(["client", "server"] as const)(
+    "after the %s's close_notify the other side still sends, then both get their end",
+    async (first) => {
+      const pair = await tlsPair(engine);
+      const near = pair[first];
+      const far = pair[first === "client" ? "server" : "client"];
+      near.io.writeText("last words");
+      near.io.shutdownWrite();
+      await far.events.until(() => far.events.hasEnded);
+      expect(far.events.text).toBe("last words");
+      near.events.keepsText = false;
+      far.io.write(Buffer.alloc(3_000_000, 0x61));
+      far.io.shutdownWrite();
+      await near.events.until(() => near.events.isClosed);
+      await far.events.until(() => far.events.isClosed);
+      expect(near.events.bytes).toBe(3_000_000);
+      expect(near.events.log.slice(-2)).toEqual(["end", "close"]);
+      for (const { events } of [near, far]) {
+        expect(events.reason).toBe(CloseReason.RemoteClose);
+        expect(events.count("end")).toBe(1);
+        expect(events.count("close")).toBe(1);
+      }
+    },
+  );
+
+  test("close sends what was written and close_notify, however slow the peer reads", async () => {
+    const pair = await tlsPair(engine);
+    const { client, server } = pair;
+    server.events.keepsText = false;
+    server.io.readDisable(true);
+    client.io.writeText("head");
+    client.io.write(Buffer.alloc(16_000_000, 0x62));
+    client.io.writeText("tail");
+    client.io.close();
+    client.io.writeText("ignored");
+    await settle(engine);
+    expect(client.io.writeQueueBytes).toBeGreaterThan(0);
+    server.io.readDisable(false);
+    await server.events.until(() => server.events.hasEnded);
+    expect(server.events.bytes).toBe(16_000_008);
+    expect(client.events.log).toEqual(["secured"]);
+    server.io.close();
+    await settle(engine);
+    await settle(engine);
+  });
+
+  test("a half-close inside a read loses nothing of what came with it", async () => {
+    const pair = await tlsPair(engine);
+    const { client, server } = pair;
+    server.events.keepsText = false;
+    server.events.whenRead = (): void => server.io.shutdownWrite();
+    engine.runTurn(() => client.io.write(Buffer.alloc(100_000, 0x63)));
+    await server.events.until(() => server.events.bytes === 100_000);
+    await client.events.until(() => client.events.hasEnded);
+    expect(client.events.isClosed).toBe(false);
+    resetBoth(pair);
+  });
+
+  test("reset reaches the peer as ECONNRESET and brings no event here", async () => {
+    const { client, server } = await tlsPair(engine);
+    server.io.reset();
+    server.io.close();
+    await client.events.until(() => client.events.isClosed);
+    expect(client.events.reason).toBe(CloseReason.RemoteReset);
+    expect(client.events.code).toBe("ECONNRESET");
+    expect(server.events.log).toEqual(["secured"]);
+  });
+
+  test("a record that is none breaks the connection, and says so once", async () => {
+    const listening = await listen(engine, anyPort);
+    const carrier = net.connect(listening.handle.localAddress.port, "127.0.0.1");
+    await listening.events.until(() => listening.events.accepted.length === 1);
+    const { io } = listening.events.accepted[0] as Side;
+    const events = new TlsRecorder();
+    engine.startTls(io, await serverStart(), events);
+    const { context } = await clientStart();
+    const client = tls.connect({
+      socket: carrier,
+      secureContext: context,
+      servername: "a.example",
+    });
+    client.on("error", () => undefined);
+    await events.until(() => events.isOver);
+    carrier.write(Buffer.from("17030300200123456789abcdef0123456789abcdef0123456789", "hex"));
+    carrier.write(Buffer.alloc(100));
+    await events.until(() => events.isClosed);
+    expect(events.reason).toBe(CloseReason.RemoteReset);
+    expect(events.code).toMatch(/^ERR_SSL_/);
+    expect(events.log).toEqual(["secured", "close"]);
+    client.destroy();
+    listening.handle.close();
+  });
+}
+
+function handshakeCases(engine: NetworkEngine): void {
+  test("both sides know what was agreed on", async () => {
+    const { authority, client: identity } = await testIdentity();
+    const pair = await tlsPair(
+      engine,
+      { clientCertificate: "required", protocols: ["x", "http/1.1"] },
+      { context: contextOf(identity, authority), protocols: ["http/1.1", "x"] },
+    );
+    const server = pair.server.events.session;
+    const client = pair.client.events.session;
+    for (const session of [server, client]) {
+      expect(session?.version).toBe("TLSv1.3");
+      expect(session?.cipher).toMatch(/^TLS_/);
+      expect(session?.protocol).toBe("x");
+      expect(session?.isResumed).toBe(false);
+      expect(session?.verifyError).toBe("");
+      expect(session?.serverName).toBe("a.example");
+    }
+    expect(server?.peerCertificate?.subject).toBe("CN=client");
+    expect(server?.localCertificate?.subject).toBe("CN=a.example");
+    expect(client?.peerCertificate?.subject).toBe("CN=a.example");
+    expect(client?.group).not.toBe("");
+    resetBoth(pair);
+  });
+
+  test("a peer that is not trusted is connected, and its flaw named", async () => {
+    const stranger = contextOf(null, null);
+    const pair = await tlsPair(engine, {}, { context: stranger });
+    expect(pair.client.events.session?.verifyError).toMatch(/^(SELF_SIGNED|UNABLE_TO)/);
+    expect(pair.server.events.session?.verifyError).toBe("");
+    expect(pair.server.events.session?.peerCertificate).toBeNull();
+    resetBoth(pair);
+  });
+
+  test.each(["TLSv1.2", "TLSv1.3"] as const)("a session of %s is resumed", async (version) => {
+    const { authority, server } = await testIdentity();
+    const limits = { minVersion: version, maxVersion: version };
+    const context = contextOf(server, authority, limits);
+    let session: Buffer | null = null;
+    const first = await tlsPair(engine, { context }, { onSession: (given) => (session = given) });
+    first.server.io.writeText("x");
+    await first.client.events.until(() => first.client.events.bytes > 0 && session !== null);
+    resetBoth(first);
+    const second = await tlsPair(engine, { context }, { session });
+    expect(second.server.events.session?.isResumed).toBe(true);
+    expect(second.client.events.session?.isResumed).toBe(true);
+    expect(second.server.events.session?.version).toBe(version);
+    resetBoth(second);
+  });
+
+  test("the context is chosen by the client's SNI, also by that there is none", async () => {
+    const { authority, server, client } = await testIdentity();
+    const other = contextOf(client, authority);
+    const asked: string[] = [];
+    const chooseContext = (name: string) => {
+      asked.push(name);
+      return name === "b.example" ? other : null;
+    };
+    const subjects: (string | undefined)[] = [];
+    for (const serverName of ["a.example", "b.example", ""]) {
+      const pair = await tlsPair(engine, { chooseContext }, { serverName });
+      subjects.push(pair.client.events.session?.peerCertificate?.subject);
+      resetBoth(pair);
+    }
+    expect(subjects).toEqual(["CN=a.example", "CN=client", "CN=a.example"]);
+    expect(asked.slice(0, 2)).toEqual(["a.example", "b.example"]);
+    expect(server.name).toBe("a.example");
+  });
+
+  test("lines of the key log come from both sides", async () => {
+    const lines: string[] = [];
+    const onKeyLog = (line: Buffer): void => void lines.push(line.toString());
+    const pair = await tlsPair(engine, { onKeyLog }, { onKeyLog });
+    expect(lines.filter((line) => line.startsWith("CLIENT_TRAFFIC_SECRET_0 "))).toHaveLength(2);
+    expect(lines.every((line) => line.endsWith("\n"))).toBe(true);
+    resetBoth(pair);
+  });
+}
+
+function brokenHandshakeCases(engine: NetworkEngine): void {
+  test("garbage in place of a ClientHello fails the handshake, and closes", async () => {
+    const plain = await connectPair(engine);
+    const events = new TlsRecorder();
+    engine.startTls(plain.server.io, await serverStart(), events);
+    plain.client.io.writeText("GET / HTTP/1.1\r\nhost: a\r\n\r\n");
+    await events.until(() => events.isOver);
+    expect(events.failure?.kind).toBe("tls");
+    expect(events.failure?.code).toMatch(/^ERR_SSL_/);
+    expect(events.failure?.reason).toBe("http request");
+    expect(events.log).toEqual(["failed"]);
+    await plain.client.events.until(
+      () => plain.client.events.hasEnded || plain.client.events.isClosed,
+    );
+    plain.client.io.close();
+  });
+
+  test("a peer that leaves in the middle, and one that resets", async () => {
+    for (const [end, kind] of [
+      ["shutdownWrite", "closed"],
+      ["reset", "reset"],
+    ] as const) {
+      const plain = await connectPair(engine);
+      const events = new TlsRecorder();
+      engine.startTls(plain.server.io, await serverStart(), events);
+      plain.client.io.write(Buffer.from([0x16, 0x03, 0x01, 0x01]));
+      await settle(engine);
+      plain.client.io[end]();
+      await events.until(() => events.isOver);
+      expect(events.failure?.kind).toBe(kind);
+      expect(events.log).toEqual(["failed"]);
+      plain.client.io.close();
+    }
+  });
+
+  test.each(["close", "reset"] as const)(
+    "%s during the handshake brings no event, and the peer learns of it",
+    async (how) => {
+      const plain = await connectPair(engine);
+      const events = new TlsRecorder();
+      const io = engine.startTls(plain.server.io, await serverStart(), events);
+      plain.client.io.write(Buffer.from([0x16, 0x03]));
+      await settle(engine);
+      expect(events.log).toEqual([]);
+      io[how]();
+      const client: Recorder = plain.client.events;
+      await client.until(() => client.hasEnded || client.isClosed);
+      plain.client.io.close();
+      await settle(engine);
+      expect(events.log).toEqual([]);
+    },
+  );
+
+  test.each(["TLSv1.2", "TLSv1.3"] as const)(
+    "a client without the certificate that is required is refused (%s)",
+    async (version) => {
+      const { authority, server } = await testIdentity();
+      const context = contextOf(server, authority, { minVersion: version, maxVersion: version });
+      const pair = await startPair(engine, { context, clientCertificate: "required" });
+      const { client } = pair;
+      await pair.server.events.until(() => pair.server.events.isOver);
+      expect(pair.server.events.failure?.reason).toBe("peer did not return a certificate");
+      await client.events.until(() => client.events.failure !== null || client.events.isClosed);
+      const code = client.events.failure?.code ?? client.events.code;
+      // The client of TLS 1.3 has finished by then.
+      expect(client.events.session === null).toBe(version === "TLSv1.2");
+      expect(code).toMatch(/HANDSHAKE_FAILURE|CERTIFICATE_REQUIRED/);
+    },
+  );
+
+  test("a client that offers other protocols only is refused", async () => {
+    const pair = await tlsPair(engine, { protocols: ["http/1.1"] }, { protocols: ["h2"] });
+    expect(pair.server.events.failure?.reason).toContain("no application protocol");
+    expect(pair.client.events.failure?.code).toContain("NO_APPLICATION_PROTOCOL");
+  });
+
+  test("a connection whose peer has reset it already ends in a failure", async () => {
+    const listening = await listen(engine, anyPort);
+    const socket = net.connect(listening.handle.localAddress.port, "127.0.0.1");
+    await listening.events.until(() => listening.events.accepted.length === 1);
+    const { io } = listening.events.accepted[0] as Side;
+    socket.resetAndDestroy();
+    const events = new TlsRecorder();
+    engine.startTls(io, await serverStart(), events);
+    await events.until(() => events.isOver);
+    expect(events.failure?.kind).not.toBe("tls");
+    listening.handle.close();
+  });
+}
