@@ -38,6 +38,11 @@ export class ConnectionInfo {
   applicationProtocols: readonly string[] = noProtocols;
   /** Null = plain text, or the handshake has not ended. */
   tls: TlsInfo | null = null;
+  /** When the handshake ended, of the thread's clock; -1 = it has not. */
+  securedMs: number = -1;
+  /** Fingerprints of the client's hello, when tls_inspector is told to take them; "" = none. */
+  ja3: string = "";
+  ja4: string = "";
   /** Why the transport failed, in the TLS library's words; "" = it did not. */
   transportFailureReason: string = "";
   listenerName: string = "";

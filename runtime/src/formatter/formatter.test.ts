@@ -2,12 +2,12 @@ import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Clock } from "../core/clock.ts";
 import { ConnectionInfo } from "../core/connection-info.ts";
-import { HeaderMap } from "../core/header-map.ts";
 import { SeededRandom } from "../core/random.ts";
 import { ResponseFlag } from "../core/response-flags.ts";
 import { Protocol, StreamInfo } from "../core/stream-info.ts";
 import type { JsonValue } from "./format-config.ts";
 import { FormatContext } from "./format-context.ts";
+import { headersOf } from "./formatter-for-test.ts";
 import { compileFormat, compileText, DEFAULT_LOG_FORMAT } from "./formatter.ts";
 import { compileTimeFormat, isoTime } from "./time-format.ts";
 
@@ -72,19 +72,6 @@ afterAll(() => {
 });
 
 const clock = new Clock({ monotonicMs: () => 1000, epochMs: () => 1_795_264_785_000 });
-
-function headersOf(lines: Readonly<Record<string, string>>): HeaderMap {
-  const headers = new HeaderMap();
-  for (const [name, value] of Object.entries(lines)) {
-    if (name === ":method") headers.method = value;
-    else if (name === ":path") headers.path = value;
-    else if (name === ":authority") headers.authority = value;
-    else if (name === ":scheme") headers.scheme = value;
-    else if (name === ":status") headers.status = Number(value);
-    else headers.append(name, value);
-  }
-  return headers;
-}
 
 interface Stream {
   readonly request: Readonly<Record<string, string>> | null;

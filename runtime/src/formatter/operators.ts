@@ -9,6 +9,7 @@ import type { FormatContext, FormatOperator, FormatValue } from "./format-contex
 import { headerOperators } from "./header-operators.ts";
 import { grpcStatusOf, isGrpcRequest } from "./grpc-status.ts";
 import { toLatin1 } from "./latin1.ts";
+import { tlsOperators } from "./tls-operators.ts";
 import { compileTimeFormat, isoTime } from "./time-format.ts";
 import type { TimeFormatter } from "./time-format.ts";
 
@@ -228,9 +229,6 @@ const metadata: OperatorFactory = (args) => {
 /** Facts of QUIC connections, of which there are none. */
 const none: OperatorFactory = ofInfo(() => 0);
 
-/** Facts of TLS: connections of this build are plain text, and Envoy prints "-" for these there. */
-const noTls: OperatorFactory = () => () => null;
-
 const infoOperators: Readonly<Record<string, OperatorFactory>> = {
   PROTOCOL: ofInfo((i) => (i.protocol === 0 ? null : protocolText(i.protocol))),
   RESPONSE_CODE: ofInfo((i) => i.responseCode),
@@ -332,11 +330,6 @@ const upstreamOperators: Readonly<Record<string, OperatorFactory>> = {
     return reason === "" ? null : reason.replaceAll(" ", "_");
   }),
   UPSTREAM_REMOTE_ADDRESS_ENDPOINT_ID: ofInfo((i) => (connectedHost(i) === "" ? null : "")),
-  UPSTREAM_SERVER_NAME: ofInfo(() => null),
-  UPSTREAM_TLS_GROUP: noTls,
-  UPSTREAM_TLS_CIPHER: noTls,
-  UPSTREAM_TLS_VERSION: noTls,
-  UPSTREAM_TLS_SESSION_ID: noTls,
 };
 
 const downstreamOperators: Readonly<Record<string, OperatorFactory>> = {
@@ -356,43 +349,19 @@ const downstreamOperators: Readonly<Record<string, OperatorFactory>> = {
   DOWNSTREAM_DIRECT_LOCAL_PORT: ofConnection((c) => c.directLocalPort),
   DOWNSTREAM_LOCAL_ADDRESS_ENDPOINT_ID: ofConnection(() => ""),
   DOWNSTREAM_DIRECT_LOCAL_ADDRESS_ENDPOINT_ID: ofConnection(() => ""),
-  DOWNSTREAM_TRANSPORT_FAILURE_REASON: noTls,
-  DOWNSTREAM_TLS_GROUP: noTls,
-  DOWNSTREAM_TLS_CIPHER: noTls,
-  DOWNSTREAM_TLS_VERSION: noTls,
-  DOWNSTREAM_TLS_SESSION_ID: noTls,
-  DOWNSTREAM_HANDSHAKE_DURATION: noTls,
-  REQUESTED_SERVER_NAME: ofInfo((i) => textOrNull(i.connection?.requestedServerName ?? "")),
-  TLS_JA3_FINGERPRINT: noTls,
-  TLS_JA4_FINGERPRINT: noTls,
 };
-
-/** Facts of certificates, by Envoy's names. */
-const certificateFacts: Readonly<Record<string, string>> = {
-  DOWNSTREAM_PEER:
-    "SUBJECT ISSUER SERIAL FINGERPRINT_1 FINGERPRINT_256 CERT CERT_V_START CERT_V_END URI_SAN " +
-    "DNS_SAN IP_SAN EMAIL_SAN OTHERNAME_SAN CHAIN_FINGERPRINTS_1 CHAIN_FINGERPRINTS_256 " +
-    "CHAIN_SERIALS ISSUER_FINGERPRINT_256 ISSUER_SERIAL",
-  DOWNSTREAM_LOCAL: "SUBJECT URI_SAN DNS_SAN IP_SAN EMAIL_SAN OTHERNAME_SAN",
-  UPSTREAM_PEER: "SUBJECT ISSUER CERT CERT_V_START CERT_V_END URI_SAN DNS_SAN IP_SAN",
-  UPSTREAM_LOCAL: "URI_SAN DNS_SAN IP_SAN",
-};
-
-const certificateOperators: readonly (readonly [string, OperatorFactory])[] = Object.entries(
-  certificateFacts,
-).flatMap(([side, facts]) => facts.split(" ").map((fact) => [`${side}_${fact}`, noTls] as const));
 
 /** All operators by name. HOSTNAME is added by the compiler, which knows it. */
-export const operators: ReadonlyMap<string, OperatorFactory> = new Map([
-  ...certificateOperators,
-  ...Object.entries({
+export const operators: ReadonlyMap<string, OperatorFactory> = new Map(
+  Object.entries({
     ...infoOperators,
     ...byteOperators,
     ...upstreamOperators,
     ...downstreamOperators,
+    ...tlsOperators,
     ...headerOperators,
   }),
-]);
+);
 
 /** Commands of Envoy 1.40 that need what Headgate does not have yet: refused by name. */
 export const unimplementedOperators: readonly RegExp[] = [
