@@ -247,7 +247,7 @@ export const callbacks: readonly Callback[] = [
   row("proxy_on_queue_ready", "shared-kv-and-queues", "nothing", {
     doc: "A queue that this root context registered has an item.",
     params: [root, id("queue_id")],
-    headgate: "partly",
+    headgate: "yes",
   }),
   row("proxy_on_foreign_function", "foreign-functions", "nothing", {
     doc: "The host calls a function of the guest; its arguments are buffer 8.",

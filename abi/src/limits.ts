@@ -22,6 +22,12 @@ export const limits = {
   sharedKeyBytesMax: 4096,
   /** A value of shared data or an item of a queue. */
   sharedValueBytesMax: 1_048_576,
+  /** What all guests of a process may keep in shared data and queues, with 16 to 32 bytes each. */
+  sharedStoreBytes: 67_108_864,
+  /** Queues of a process; their names stay for its life. */
+  sharedQueuesMax: 4096,
+  /** Gauges of all guests of a process; their names stay for its life. */
+  sharedGaugesMax: 16_384,
   /** The name of a cluster, service, method or foreign function. */
   nameBytesMax: 4096,
   /** What one call of a foreign function may give a guest, such as unpacked bytes. */

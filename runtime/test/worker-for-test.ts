@@ -11,6 +11,8 @@ import type { PluginModuleLoader } from "../src/server/plugin-modules.ts";
 import type { WorkerBirth } from "../src/server/protocol.ts";
 import { PulseMemory } from "../src/server/pulse.ts";
 import { breakerMemory } from "../src/upstream/circuit-breaker.ts";
+import { sharedGaugesMemory } from "../src/wasm/shared-gauges.ts";
+import { sharedStoreMemory } from "../src/wasm/shared-store.ts";
 import type { CompiledModule } from "../src/wasm/compiled-module.ts";
 
 const clustersMax = 16;
@@ -32,6 +34,8 @@ export function newBirth(): WorkerBirth {
     connectionMemory: sharedCountsMemory(2, connectionCells(listenersMax)),
     listenersMax,
     pulseMemory: PulseMemory.create(1).memory,
+    guestStoreMemory: sharedStoreMemory(),
+    guestGaugesMemory: sharedGaugesMemory(),
     drain,
     fileFlushIntervalMs,
   };

@@ -25,6 +25,10 @@ export interface WorkerBirth {
   readonly connectionMemory: SharedArrayBuffer;
   /** Listeners that have room in it. */
   readonly listenersMax: number;
+  /** Shared data and queues of guests; see wasm/shared-store. */
+  readonly guestStoreMemory: SharedArrayBuffer;
+  /** Their gauges; see wasm/shared-gauges. */
+  readonly guestGaugesMemory: SharedArrayBuffer;
   /** Heartbeats of all threads: PulseMemory. */
   readonly pulseMemory: SharedArrayBuffer;
   /** Milliseconds between flushes of access logs. */
@@ -86,13 +90,22 @@ export type ToWorker =
   | { readonly type: "runtime"; readonly overrides: ReadonlyMap<string, RuntimeValue> }
   /** The overload manager's levels, whenever one changes. */
   | { readonly type: "overload"; readonly levels: OverloadLevels }
+  /** A thread has put items into a queue whose consumer is in that thread. */
+  | { readonly type: "queue_wake"; readonly thread: number; readonly token: number }
   | { readonly type: "shrink_heap" }
   | { readonly type: "log_level"; readonly component: string | null; readonly level: LogLevel }
   | { readonly type: "reopen_logs" };
 
+export type FromGuests =
+  /** Guests' gauges that a worker uses, in the memory of all. */
+  | { readonly type: "guest_gauges"; readonly definitions: readonly StatDefinition[] }
+  /** It has put items into a queue whose consumer is in another thread. */
+  | { readonly type: "queue_wake"; readonly thread: number; readonly token: number };
+
 export type FromWorker =
   | { readonly type: "online"; readonly statsMemory: SharedArrayBuffer; readonly engine: string }
   | { readonly type: "stats"; readonly definitions: readonly StatDefinition[] }
+  | FromGuests
   | {
       readonly type: "prepared";
       readonly version: number;

@@ -24,6 +24,7 @@ import { DrainControl } from "./drain-control.ts";
 import { isInbound } from "./drain-manager.ts";
 import { MainStats, totalConnections } from "./main-stats.ts";
 import type { ServerOptions } from "./options.ts";
+import { GuestShares } from "./guest-shares.ts";
 import { OverloadControl } from "./overload-control.ts";
 import type { ProcessLog } from "./process-log.ts";
 import type { ListenerAddress, ToWorker } from "./protocol.ts";
@@ -65,6 +66,7 @@ export class Server {
   readonly #takeover: Takeover;
   readonly #retirement: Retirement;
   readonly #overload: OverloadControl;
+  readonly #guests: GuestShares;
   #threadWatch: ThreadWatch | null = null;
   /** Of the admin interface's access logs; null = it has none. */
   #sinks: FileSinks | null = null;
@@ -110,6 +112,9 @@ export class Server {
       logger: log.logger("overload"),
       broadcast: (message) => this.#pool.broadcast(message),
     });
+    this.#guests = new GuestShares(this.stats, options.concurrency, (message) =>
+      this.#pool.broadcast(message),
+    );
     this.#requestQuit = (): void => {};
     this.quit = new Promise((resolve) => {
       this.#requestQuit = resolve;
@@ -168,6 +173,7 @@ export class Server {
   /** Sets the gauges that follow the process, for a scrape. */
   updateStats(): void {
     this.#mainStats.update(this.state);
+    this.#guests.updateStats();
   }
 
   /** SIGHUP: reads the configuration again. */
@@ -407,6 +413,7 @@ export class Server {
         breakerMemory: memory,
         clustersMax,
         ...this.#overload.birth,
+        ...this.#guests.birth,
         drain: { drainTimeMs: options.drainTimeMs, drainStrategy: options.drainStrategy },
         fileFlushIntervalMs: options.fileFlushIntervalMs,
       },
@@ -422,7 +429,9 @@ export class Server {
           this.#sources.delete(id);
           releaseThread(memory, clustersMax, index);
           this.#overload.release(index);
+          this.#guests.release(index);
         },
+        onGuests: (message) => this.#guests.onMessage(message),
       },
     });
   }

@@ -8,6 +8,7 @@ import type { ClusterMembership, DynamicRouteTable } from "../config/snapshot.ts
 import type { StatDefinition } from "../stats/store.ts";
 import { guestMarkText } from "../wasm/guest-mark.ts";
 import type {
+  FromGuests,
   FromWorker,
   ListenerAddress,
   PrepareMessage,
@@ -45,6 +46,7 @@ export interface WorkerPoolEvents {
   onStatsDefined(id: number, definitions: readonly StatDefinition[]): void;
   /** The worker is dead; its counters stay. */
   onWorkerGone(id: number, index: number): void;
+  onGuests(message: FromGuests): void;
 }
 
 /** Milliseconds that a worker may take for a phase before it counts as refused. */
@@ -463,6 +465,9 @@ class Member {
       case "stats":
         this.#events.onStatsDefined(this.id, message.definitions);
         return;
+      case "guest_gauges":
+      case "queue_wake":
+        return this.#events.onGuests(message);
       case "prepared":
         this.#answer({ problems: [], addresses: message.addresses });
         return;

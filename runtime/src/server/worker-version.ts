@@ -28,6 +28,7 @@ import { WasmHost } from "../wasm/wasm-host.ts";
 import type { ClusterCallouts } from "./callouts.ts";
 import type { DrainManager } from "./drain-manager.ts";
 import { plainText } from "./fingerprint.ts";
+import type { GuestLinks } from "./guest-links.ts";
 import { ListenerChain } from "./listener-chain.ts";
 import { createNetworkChain } from "./network-chain-factory.ts";
 import { PluginHandle } from "./plugin-handle.ts";
@@ -59,6 +60,8 @@ export interface WorkerContext {
   readonly connectionCounts: SharedCounts;
   /** Made with the first version, which names the node. */
   wasmHost: WasmHost | null;
+  /** What guests share with those of other threads. */
+  readonly guests: GuestLinks;
   readonly drain: DrainManager;
   /** Which guest runs, in shared memory. */
   readonly guestMark: Int32Array;
@@ -245,6 +248,8 @@ export class WorkerVersion {
       workerIndex: this.#context.index,
       callouts: this.#context.callouts,
       guestMark: this.#context.guestMark,
+      shared: this.#context.guests.store,
+      gauges: this.#context.guests.gauges,
     });
     for (const [index, key] of pluginKeys(this.#snapshot)) {
       const handle = this.#preparePlugin(key, index, problems);

@@ -18,6 +18,7 @@ import type { UpstreamContext } from "../upstream/upstream-context.ts";
 import { ClusterCallouts } from "./callouts.ts";
 import { DrainManager } from "./drain-manager.ts";
 import { PulseMemory } from "./pulse.ts";
+import { GuestLinks } from "./guest-links.ts";
 import { ProcessLog } from "./process-log.ts";
 import type {
   FromWorker,
@@ -65,7 +66,7 @@ export class WorkerServer {
     this.#definitions = [];
     this.#nextTurn = surroundings.nextTurn;
     const stats = new StatsStore({ onDefine: (definition) => this.#onDefine(definition) });
-    this.#context = createContext(birth, this.#log, stats, surroundings);
+    this.#context = createContext(birth, this.#log, stats, surroundings, send);
     const engine = this.#context.engine.name;
     this.#send({ type: "online", statsMemory: stats.memory, engine });
   }
@@ -116,6 +117,9 @@ export class WorkerServer {
       case "overload":
         applyOverload(this.#context.overload, message.levels);
         this.#context.engine.runTurn(() => this.#current?.onOverloadChanged());
+        return;
+      case "queue_wake":
+        this.#context.guests.onWake(message.thread, message.token);
         return;
       case "shrink_heap":
         shrinkHeap();
@@ -209,6 +213,7 @@ function createContext(
   log: ProcessLog,
   stats: StatsStore,
   surroundings: Surroundings,
+  send: (message: FromWorker) => void,
 ): WorkerContext {
   const { random, ticks } = surroundings;
   const clock = new Clock(surroundings.time);
@@ -258,6 +263,7 @@ function createContext(
       io: surroundings.files,
     }),
     wasmHost: null,
+    guests: new GuestLinks(birth, send, surroundings.nextTurn),
     drain: new DrainManager(clock, random, birth.drain),
     guestMark: new PulseMemory(birth.pulseMemory).guestMark(birth.index),
     leaving: new Set(),

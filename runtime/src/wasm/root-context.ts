@@ -37,6 +37,7 @@ export class RootContext extends Context implements AccessLogger, QueueConsumer 
   readonly #tick: TickTimer;
   readonly #queueNotice: QueueNotice;
   #life: number = Life.New;
+  #hasQueues: boolean = false;
   #isLogging: boolean = false;
   #logInfo: StreamInfo | null = null;
   #logRequestHeaders: HeaderMap | null = null;
@@ -132,10 +133,10 @@ export class RootContext extends Context implements AccessLogger, QueueConsumer 
 
   /** Nothing more comes from timers, queues and callouts; also when the VM failed. */
   stopEvents(): void {
-    const { timers, shared } = this.vm.services;
+    const { timers } = this.vm.services;
     this.#tick.setPeriod(timers, 0);
     timers.cancel(this.#queueNotice);
-    shared.forgetConsumer(this);
+    if (this.#hasQueues) this.vm.services.shared.forgetConsumer(this);
     for (const call of this.#calls.values()) call.cancel();
     this.vm.calloutsPending -= this.#calls.size;
     this.#calls.clear();
@@ -153,6 +154,12 @@ export class RootContext extends Context implements AccessLogger, QueueConsumer 
     const { vm } = this;
     if (vm.failure !== null || vm.exports.onTick === null) return;
     vm.call(this, vm.exports.onTick, this.id, 0, 0, 0, 0);
+  }
+
+  /** The queue's token; 0 when there is no room. */
+  registerQueue(name: string): number {
+    this.#hasQueues = true;
+    return this.vm.services.shared.registerQueue(this.vm.settings.vmId, name, this);
   }
 
   /** An item came into a queue that this context registered: told when no guest runs. */

@@ -1,110 +1,458 @@
-// Shared data and queues of the guests of this thread, by vm_id. Each thread has a store.
-import { Status } from "proxy-wasm-types";
+// Shared data and queues of all guests of the process, by vm_id, in memory that all threads have:
+// what one worker's guest sets, another one's gets. Every operation is done under one lock.
+//
+//   cells    lock | numbers | heap's own | buckets of entries | queues | blocks
+//   entry    next entry | hash | value's block, or minus a token | bytes of the key | key
+//   value    CAS number | bytes | value
+//   queue    first item, which was taken | last item | thread | consumer | notices | items
+//   item     next item | bytes | item
+import { limits, Status } from "proxy-wasm-types";
+import { BLOCK_HEADER, BlockSet, HEAP_CELLS, SharedHeap } from "./shared-heap.ts";
+import { LOCK_CELLS, releaseLockOf, SharedLock } from "./shared-lock.ts";
 
 /** Gets told of items in a queue it registered: the root context that was the last to register. */
 export interface QueueConsumer {
   onQueueItem(token: number): void;
 }
 
-interface Entry {
+export interface SharedStoreOptions {
+  /** From sharedStoreMemory. */
+  readonly memory: SharedArrayBuffer;
+  /** This thread's number; each thread has another one. */
+  readonly thread: number;
+  /** Has `onWake(token)` called in another thread. Default: there is none. */
+  readonly wake?: (thread: number, token: number) => void;
+}
+
+/** A value with its CAS number. */
+export interface SharedEntry {
   readonly value: Buffer;
   readonly cas: number;
 }
 
-class Queue {
-  readonly items: Buffer[];
-  consumer: QueueConsumer | null = null;
+/** Kinds of names in the one directory. */
+const Kind = { Data: "d", Queue: "q", Gauge: "g" } as const;
 
-  constructor() {
-    this.items = [];
+const LAST_CAS = LOCK_CELLS;
+const QUEUES_COUNT = LOCK_CELLS + 1;
+const GAUGES_COUNT = LOCK_CELLS + 2;
+const REFUSED = LOCK_CELLS + 3;
+const HEAP = LOCK_CELLS + 4;
+const BUCKETS_AT = HEAP + HEAP_CELLS;
+const BUCKETS = 16_384;
+const QUEUES_AT = BUCKETS_AT + BUCKETS;
+
+const ENTRY_NEXT = BLOCK_HEADER;
+const ENTRY_HASH = BLOCK_HEADER + 1;
+const ENTRY_VALUE = BLOCK_HEADER + 2;
+const ENTRY_BYTES = BLOCK_HEADER + 3;
+const ENTRY_KEY = BLOCK_HEADER + 4;
+const VALUE_CAS = BLOCK_HEADER;
+const VALUE_BYTES = BLOCK_HEADER + 1;
+const VALUE_AT = BLOCK_HEADER + 2;
+const ITEM_NEXT = BLOCK_HEADER;
+const ITEM_BYTES = BLOCK_HEADER + 1;
+const ITEM_AT = BLOCK_HEADER + 2;
+
+const QUEUE_HEAD = 0;
+const QUEUE_TAIL = 1;
+/** The consumer's thread and one; 0 = nobody. */
+const QUEUE_THREAD = 2;
+const QUEUE_CONSUMER = 3;
+/** Items that the consumer's thread was not told of yet. */
+const QUEUE_NOTICES = 4;
+const QUEUE_CELLS = 6;
+
+const BLOCKS_AT = QUEUES_AT + limits.sharedQueuesMax * QUEUE_CELLS;
+
+/** Memory for one process: `bytes` for what guests keep, touched as it is needed. */
+export function sharedStoreMemory(bytes: number = limits.sharedStoreBytes): SharedArrayBuffer {
+  return new SharedArrayBuffer(BLOCKS_AT * 4 + (bytes & ~7));
+}
+
+/** Main, when a thread is dead: its lock is free, its queues have no consumer. */
+export function releaseSharedStore(memory: SharedArrayBuffer, thread: number): void {
+  const cells = new Int32Array(memory);
+  releaseLockOf(cells, 0, thread);
+  const count = cells[QUEUES_COUNT] as number;
+  for (let i = 0; i < count; i += 1) {
+    Atomics.compareExchange(cells, QUEUES_AT + i * QUEUE_CELLS + QUEUE_THREAD, thread + 1, 0);
   }
 }
 
-/** What guests may keep here in all; more is refused. */
-const BYTES_MAX = 64 * 1024 * 1024;
-/** Counted for each key, queue and item: empty ones take memory, too. */
-const ENTRY_BYTES = 64;
-
 export class SharedStore {
-  readonly #data: Map<string, Map<string, Entry>>;
-  readonly #tokens: Map<string, number>;
-  readonly #queues: Queue[];
-  #lastCas: number = 0;
-  #bytes: number = 0;
+  readonly #cells: Int32Array;
+  readonly #bytes: Buffer;
+  readonly #thread: number;
+  readonly #lock: SharedLock;
+  readonly #heap: SharedHeap;
+  readonly #wake: (thread: number, token: number) => void;
+  /** Of this thread, by the numbers that stand in queues. */
+  readonly #consumers: Map<number, QueueConsumer>;
+  #lastConsumer: number = 0;
 
-  constructor() {
-    this.#data = new Map();
-    this.#tokens = new Map();
-    this.#queues = [];
+  constructor({ memory, thread, wake }: SharedStoreOptions) {
+    this.#cells = new Int32Array(memory);
+    this.#bytes = Buffer.from(memory);
+    this.#thread = thread;
+    this.#heap = new SharedHeap(this.#cells, HEAP, BLOCKS_AT);
+    this.#lock = new SharedLock(this.#cells, 0, thread, () => this.#rebuild());
+    this.#wake = wake ?? ((): void => {});
+    this.#consumers = new Map();
   }
 
-  get(vmId: string, key: string): Entry | undefined {
-    return this.#data.get(vmId)?.get(key);
+  // ---- For stats.
+
+  get usedBytes(): number {
+    return this.#heap.usedBytes;
+  }
+
+  /** Values, items and names that found no room, or no lock. */
+  get refused(): number {
+    return this.#cells[REFUSED] as number;
+  }
+
+  // ---- Shared data.
+
+  get(vmId: string, key: string): SharedEntry | undefined {
+    if (!this.#lock.acquire()) return undefined;
+    try {
+      const entry = this.#find(Kind.Data, vmId, key);
+      if (entry === 0) return undefined;
+      const value = this.#cell(entry + ENTRY_VALUE);
+      return {
+        value: this.#copy(value + VALUE_AT, this.#cell(value + VALUE_BYTES)),
+        cas: this.#cell(value + VALUE_CAS) >>> 0,
+      };
+    } finally {
+      this.#lock.release();
+    }
   }
 
   /** `cas` 0 sets without a condition; on an absent key every number does. */
-  set(vmId: string, key: string, value: Buffer, cas: number): Status {
-    let entries = this.#data.get(vmId);
-    if (entries === undefined) {
-      entries = new Map();
-      this.#data.set(vmId, entries);
+  set(vmId: string, key: string, value: Uint8Array, cas: number): Status {
+    if (!this.#lock.acquire()) return this.#refuse();
+    let isWhole = false;
+    try {
+      const status = this.#set(vmId, key, value, cas);
+      isWhole = true;
+      return status;
+    } finally {
+      this.#end(isWhole);
     }
-    const before = entries.get(key);
-    if (before !== undefined && cas !== 0 && cas !== before.cas) return Status.CasMismatch;
-    const grown =
-      value.length - (before === undefined ? -(key.length + ENTRY_BYTES) : before.value.length);
-    if (this.#bytes + grown > BYTES_MAX) return Status.InternalFailure;
-    this.#bytes += grown;
-    this.#lastCas = this.#lastCas === 0xffffffff ? 1 : this.#lastCas + 1;
-    entries.set(key, { value, cas: this.#lastCas });
-    return Status.Ok;
   }
+
+  #set(vmId: string, key: string, value: Uint8Array, cas: number): Status {
+    const entry = this.#find(Kind.Data, vmId, key);
+    const before = entry === 0 ? 0 : this.#cell(entry + ENTRY_VALUE);
+    const isOther = before !== 0 && cas !== 0 && cas !== this.#cell(before + VALUE_CAS) >>> 0;
+    if (isOther) return Status.CasMismatch;
+    const block = this.#allocate(VALUE_AT - BLOCK_HEADER, value.length);
+    if (block === 0) return this.#refuse();
+    const next =
+      (this.#cells[LAST_CAS] as number) >>> 0 === 0xffff_ffff ? 1 : this.#cell(LAST_CAS) + 1;
+    this.#cells[LAST_CAS] = next;
+    this.#cells[block + VALUE_CAS] = next;
+    this.#cells[block + VALUE_BYTES] = value.length;
+    this.#bytes.set(value, (block + VALUE_AT) * 4);
+    if (entry !== 0) {
+      Atomics.store(this.#cells, entry + ENTRY_VALUE, block);
+      this.#heap.free(before);
+      return Status.Ok;
+    }
+    if (this.#add(Kind.Data, vmId, key, block)) return Status.Ok;
+    this.#heap.free(block);
+    return this.#refuse();
+  }
+
+  // ---- Queues.
 
   /**
    * The queue's token, 1 or more; 0 when there is no room. Registering again keeps the items and
    * moves the consumer.
    */
   registerQueue(vmId: string, name: string, consumer: QueueConsumer): number {
-    const key = `${vmId}\0${name}`;
-    let token = this.#tokens.get(key);
-    if (token === undefined) {
-      if (this.#bytes + key.length + ENTRY_BYTES > BYTES_MAX) return 0;
-      this.#bytes += key.length + ENTRY_BYTES;
-      token = this.#queues.push(new Queue());
-      this.#tokens.set(key, token);
+    return this.#change(() => {
+      const token = this.#tokenOf(Kind.Queue, vmId, name) || this.#addQueue(vmId, name);
+      if (token === 0) return 0;
+      const queue = queueAt(token);
+      this.#lastConsumer += 1;
+      this.#consumers.set(this.#lastConsumer, consumer);
+      this.#cells[queue + QUEUE_CONSUMER] = this.#lastConsumer;
+      this.#cells[queue + QUEUE_NOTICES] = 0;
+      Atomics.store(this.#cells, queue + QUEUE_THREAD, this.#thread + 1);
+      return token;
+    });
+  }
+
+  #addQueue(vmId: string, name: string): number {
+    const count = this.#cell(QUEUES_COUNT);
+    const head = count < limits.sharedQueuesMax ? this.#newItem(NO_BYTES) : 0;
+    const queue = queueAt(count + 1);
+    if (head !== 0) {
+      this.#cells.fill(0, queue, queue + QUEUE_CELLS);
+      this.#cells[queue + QUEUE_HEAD] = head;
+      this.#cells[queue + QUEUE_TAIL] = head;
+      Atomics.store(this.#cells, QUEUES_COUNT, count + 1);
+      if (this.#add(Kind.Queue, vmId, name, -(count + 1))) return count + 1;
+      Atomics.store(this.#cells, QUEUES_COUNT, count);
+      this.#heap.free(head);
     }
-    (this.#queues[token - 1] as Queue).consumer = consumer;
-    return token;
+    this.#refuse();
+    return 0;
   }
 
   /** 0 = there is none. */
   resolveQueue(vmId: string, name: string): number {
-    return this.#tokens.get(`${vmId}\0${name}`) ?? 0;
-  }
-
-  enqueue(token: number, item: Buffer): Status {
-    const queue = this.#queues[token - 1];
-    if (queue === undefined) return Status.NotFound;
-    if (this.#bytes + item.length + ENTRY_BYTES > BYTES_MAX) return Status.InternalFailure;
-    this.#bytes += item.length + ENTRY_BYTES;
-    queue.items.push(item);
-    queue.consumer?.onQueueItem(token);
-    return Status.Ok;
+    if (!this.#lock.acquire()) return 0;
+    try {
+      return this.#tokenOf(Kind.Queue, vmId, name);
+    } finally {
+      this.#lock.release();
+    }
   }
 
   hasQueue(token: number): boolean {
-    return this.#queues[token - 1] !== undefined;
+    return token >= 1 && token <= Atomics.load(this.#cells, QUEUES_COUNT);
+  }
+
+  enqueue(token: number, item: Uint8Array): Status {
+    if (!this.hasQueue(token)) return Status.NotFound;
+    if (!this.#lock.acquire()) return this.#refuse();
+    const queue = queueAt(token);
+    let isWhole = false;
+    let status: Status = Status.Ok;
+    try {
+      const block = this.#newItem(item);
+      if (block === 0) status = this.#refuse();
+      else {
+        Atomics.store(this.#cells, this.#cell(queue + QUEUE_TAIL) + ITEM_NEXT, block);
+        this.#cells[queue + QUEUE_TAIL] = block;
+      }
+      isWhole = true;
+    } finally {
+      this.#end(isWhole);
+    }
+    if (status === Status.Ok) this.#notify(queue, token);
+    return status;
   }
 
   /** Undefined = the queue is empty or unknown. */
   dequeue(token: number): Buffer | undefined {
-    const item = this.#queues[token - 1]?.items.shift();
-    if (item !== undefined) this.#bytes -= item.length + ENTRY_BYTES;
+    if (!this.hasQueue(token)) return undefined;
+    if (!this.#lock.acquire()) {
+      this.#refuse();
+      return undefined;
+    }
+    let isWhole = false;
+    try {
+      const item = this.#takeItem(queueAt(token));
+      isWhole = true;
+      return item;
+    } finally {
+      this.#end(isWhole);
+    }
+  }
+
+  #takeItem(queue: number): Buffer | undefined {
+    const taken = this.#cell(queue + QUEUE_HEAD);
+    const next = this.#cell(taken + ITEM_NEXT);
+    if (next === 0) return undefined;
+    const item = this.#copy(next + ITEM_AT, this.#cell(next + ITEM_BYTES));
+    Atomics.store(this.#cells, queue + QUEUE_HEAD, next);
+    this.#heap.free(taken);
     return item;
   }
 
   /** The consumer is gone. */
   forgetConsumer(consumer: QueueConsumer): void {
-    for (const queue of this.#queues) if (queue.consumer === consumer) queue.consumer = null;
+    for (const [number, known] of this.#consumers) {
+      if (known === consumer) this.#consumers.delete(number);
+    }
   }
+
+  #notify(queue: number, token: number): void {
+    const thread = Atomics.load(this.#cells, queue + QUEUE_THREAD) - 1;
+    if (thread < 0) return;
+    if (thread === this.#thread) this.#consumerOf(queue)?.onQueueItem(token);
+    // One message is enough for all that comes until it is read.
+    else if (Atomics.add(this.#cells, queue + QUEUE_NOTICES, 1) === 0) this.#wake(thread, token);
+  }
+
+  /** Another thread has put items into a queue whose consumer is here. */
+  onWake(token: number): void {
+    if (!this.hasQueue(token)) return;
+    const queue = queueAt(token);
+    const thread = Atomics.load(this.#cells, queue + QUEUE_THREAD) - 1;
+    if (thread >= 0 && thread !== this.#thread) {
+      this.#wake(thread, token);
+      return;
+    }
+    const notices = Atomics.exchange(this.#cells, queue + QUEUE_NOTICES, 0);
+    for (let i = 0; i < notices; i += 1) this.#consumerOf(queue)?.onQueueItem(token);
+  }
+
+  #consumerOf(queue: number): QueueConsumer | undefined {
+    return this.#consumers.get(this.#cell(queue + QUEUE_CONSUMER));
+  }
+
+  // ---- Gauges: their places are found here, their values stand elsewhere.
+
+  /** The same number for the same name, from 1 on; 0 = there are too many. */
+  gaugeNumber(name: string): number {
+    return this.#change(() => {
+      const known = this.#tokenOf(Kind.Gauge, "", name);
+      if (known !== 0) return known;
+      const count = this.#cell(GAUGES_COUNT);
+      const isAdded =
+        count < limits.sharedGaugesMax && this.#add(Kind.Gauge, "", name, -(count + 1));
+      if (!isAdded) {
+        this.#refuse();
+        return 0;
+      }
+      Atomics.store(this.#cells, GAUGES_COUNT, count + 1);
+      return count + 1;
+    });
+  }
+
+  // ---- The directory. All below runs under the lock.
+
+  /** A change that happens now and then, under the lock; 0 = it was refused. */
+  #change(change: () => number): number {
+    if (!this.#lock.acquire()) {
+      this.#refuse();
+      return 0;
+    }
+    let isWhole = false;
+    try {
+      const result = change();
+      isWhole = true;
+      return result;
+    } finally {
+      this.#end(isWhole);
+    }
+  }
+
+  /** A guest's stack may end in the middle of a change. */
+  #end(isWhole: boolean): void {
+    if (isWhole) this.#lock.release();
+    else this.#lock.releaseBroken();
+  }
+
+  #refuse(): Status {
+    Atomics.add(this.#cells, REFUSED, 1);
+    return Status.InternalFailure;
+  }
+
+  #tokenOf(kind: string, vmId: string, name: string): number {
+    const entry = this.#find(kind, vmId, name);
+    return entry === 0 ? 0 : -this.#cell(entry + ENTRY_VALUE);
+  }
+
+  /** The entry's block; 0 = there is none. */
+  #find(kind: string, vmId: string, name: string): number {
+    const key = keyOf(kind, vmId, name);
+    const hash = hashOf(key);
+    let entry = this.#cell(BUCKETS_AT + (hash & (BUCKETS - 1)));
+    while (entry !== 0) {
+      if (this.#cell(entry + ENTRY_HASH) === hash && this.#hasKey(entry, key)) return entry;
+      entry = this.#cell(entry + ENTRY_NEXT);
+    }
+    return 0;
+  }
+
+  #hasKey(entry: number, key: string): boolean {
+    if (this.#cell(entry + ENTRY_BYTES) !== key.length) return false;
+    const at = (entry + ENTRY_KEY) * 4;
+    for (let i = 0; i < key.length; i += 1) {
+      if (this.#bytes[at + i] !== key.charCodeAt(i)) return false;
+    }
+    return true;
+  }
+
+  /** False = there is no room. */
+  #add(kind: string, vmId: string, name: string, value: number): boolean {
+    const key = keyOf(kind, vmId, name);
+    const hash = hashOf(key);
+    const entry = this.#allocate(ENTRY_KEY - BLOCK_HEADER, key.length);
+    if (entry === 0) return false;
+    const bucket = BUCKETS_AT + (hash & (BUCKETS - 1));
+    this.#cells[entry + ENTRY_NEXT] = this.#cell(bucket);
+    this.#cells[entry + ENTRY_HASH] = hash;
+    this.#cells[entry + ENTRY_VALUE] = value;
+    this.#cells[entry + ENTRY_BYTES] = key.length;
+    this.#bytes.write(key, (entry + ENTRY_KEY) * 4, "latin1");
+    Atomics.store(this.#cells, bucket, entry);
+    return true;
+  }
+
+  #newItem(item: Uint8Array): number {
+    const block = this.#allocate(ITEM_AT - BLOCK_HEADER, item.length);
+    if (block === 0) return 0;
+    this.#cells[block + ITEM_NEXT] = 0;
+    this.#cells[block + ITEM_BYTES] = item.length;
+    this.#bytes.set(item, (block + ITEM_AT) * 4);
+    return block;
+  }
+
+  #allocate(words: number, bytes: number): number {
+    const size = words + ((bytes + 3) >>> 2);
+    const block = this.#heap.allocate(size);
+    if (block !== 0 || !this.#heap.isWorthRebuilding) return block;
+    this.#rebuild();
+    return this.#heap.allocate(size);
+  }
+
+  /** What can be reached is in use; everything else is free. */
+  #rebuild(): void {
+    const inUse = new BlockSet(this.#cells.length);
+    for (let bucket = BUCKETS_AT; bucket < QUEUES_AT; bucket += 1) {
+      for (let entry = this.#cell(bucket); entry !== 0; entry = this.#cell(entry + ENTRY_NEXT)) {
+        inUse.add(entry);
+        const value = this.#cell(entry + ENTRY_VALUE);
+        if (value > 0) inUse.add(value);
+      }
+    }
+    const queues = this.#cell(QUEUES_COUNT);
+    for (let token = 1; token <= queues; token += 1) {
+      const queue = queueAt(token);
+      let last = this.#cell(queue + QUEUE_HEAD);
+      for (let item = last; item !== 0; item = this.#cell(item + ITEM_NEXT)) {
+        inUse.add(item);
+        last = item;
+      }
+      this.#cells[queue + QUEUE_TAIL] = last;
+    }
+    this.#heap.rebuild(inUse);
+  }
+
+  #cell(at: number): number {
+    return this.#cells[at] as number;
+  }
+
+  #copy(cell: number, bytes: number): Buffer {
+    const copy = Buffer.allocUnsafe(bytes);
+    copy.set(this.#bytes.subarray(cell * 4, cell * 4 + bytes));
+    return copy;
+  }
+}
+
+const NO_BYTES: Uint8Array = new Uint8Array(0);
+
+function queueAt(token: number): number {
+  return QUEUES_AT + (token - 1) * QUEUE_CELLS;
+}
+
+/** latin1 text; ids are text of the configuration, names are bytes of guests. */
+function keyOf(kind: string, vmId: string, name: string): string {
+  return `${kind}${vmId.length}:${vmId}${name}`;
+}
+
+/** FNV-1a. */
+function hashOf(key: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < key.length; i += 1) {
+    hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193);
+  }
+  return hash;
 }

@@ -12,7 +12,7 @@ import { GuestLog } from "./guest-log.ts";
 import { GUEST_MARK_CELLS } from "./guest-mark.ts";
 import type { SharedGauges } from "./metrics.ts";
 import { Plugin, PluginError } from "./plugin.ts";
-import { SharedStore } from "./shared-store.ts";
+import { SharedStore, sharedStoreMemory } from "./shared-store.ts";
 import { createTrap, type VmServices } from "./vm-services.ts";
 import { VmSlot, type VmStats } from "./vm-slot.ts";
 
@@ -29,6 +29,8 @@ export interface WasmHostContext {
   readonly callouts?: Callouts;
   /** Gauges of the process. Default: `stats`, right for a process of one thread. */
   readonly gauges?: SharedGauges;
+  /** Data and queues of the process. Default: one of this host's own. */
+  readonly shared?: SharedStore;
   /** Shared cells of this thread, for the watchdog. Default: cells that nobody reads. */
   readonly guestMark?: Int32Array;
 }
@@ -44,6 +46,7 @@ export class WasmHost {
   readonly #forget: (slot: VmSlot) => void;
 
   constructor(context: WasmHostContext) {
+    let own = context.shared ?? null;
     this.#services = {
       clock: context.clock,
       timers: context.timers,
@@ -52,7 +55,11 @@ export class WasmHost {
       gauges: context.gauges ?? context.stats,
       node: context.node,
       callouts: context.callouts ?? null,
-      shared: new SharedStore(),
+      /** Memory for one thread is made when a guest asks for it. */
+      get shared(): SharedStore {
+        own ??= new SharedStore({ memory: sharedStoreMemory(), thread: 0 });
+        return own;
+      },
       mark: context.guestMark ?? new Int32Array(GUEST_MARK_CELLS),
       trap: createTrap(),
     };

@@ -1,4 +1,4 @@
-// Hostcalls of the chapter "Shared key-value stores and queues": one store per thread.
+// Hostcalls of the chapter "Shared key-value stores and queues": one store for the process.
 import { limits, Status } from "proxy-wasm-types";
 import type { Vm } from "../vm.ts";
 import type { HostcallTable } from "./index.ts";
@@ -10,7 +10,7 @@ export function sharedHostcalls(vm: Vm): HostcallTable {
 function dataHostcalls(vm: Vm): HostcallTable {
   const memory = vm.memory;
   const { vmId } = vm.settings;
-  const { shared } = vm.services;
+  const { services } = vm;
   return {
     /** Errors: NotFound (no such key), InvalidMemoryAccess. */
     proxy_get_shared_data(
@@ -23,7 +23,7 @@ function dataHostcalls(vm: Vm): HostcallTable {
       const at = keyPointer >>> 0;
       const size = keySize >>> 0;
       if (!memory.contains(at, size)) return Status.InvalidMemoryAccess;
-      const entry = shared.get(vmId, memory.readText(at, size));
+      const entry = services.shared.get(vmId, memory.readText(at, size));
       if (entry === undefined) return Status.NotFound;
       if (!memory.contains(outCas >>> 0, 4)) return Status.InvalidMemoryAccess;
       if (!memory.returnBytes(entry.value, outPointer >>> 0, outSize >>> 0)) {
@@ -53,7 +53,7 @@ function dataHostcalls(vm: Vm): HostcallTable {
       const isTooLong = size > limits.sharedKeyBytesMax || bytes > limits.sharedValueBytesMax;
       if (isTooLong) return Status.InternalFailure;
       const key = memory.readText(at, size);
-      return shared.set(vmId, key, memory.readBytes(valueAt, bytes), cas >>> 0);
+      return services.shared.set(vmId, key, memory.readBytes(valueAt, bytes), cas >>> 0);
     },
   };
 }
@@ -61,7 +61,7 @@ function dataHostcalls(vm: Vm): HostcallTable {
 function queueHostcalls(vm: Vm): HostcallTable {
   const memory = vm.memory;
   const { vmId } = vm.settings;
-  const { shared } = vm.services;
+  const { services } = vm;
   return {
     /** Errors: InvalidMemoryAccess, InternalFailure (the name is too long, or there is no room). */
     proxy_register_shared_queue(namePointer: number, nameSize: number, outToken: number): Status {
@@ -70,7 +70,7 @@ function queueHostcalls(vm: Vm): HostcallTable {
       if (!memory.contains(at, size)) return Status.InvalidMemoryAccess;
       const root = vm.effective?.root;
       if (root === undefined || size > limits.sharedKeyBytesMax) return Status.InternalFailure;
-      const token = shared.registerQueue(vmId, memory.readText(at, size), root);
+      const token = root.registerQueue(memory.readText(at, size));
       if (token === 0) return Status.InternalFailure;
       return memory.writeU32(outToken >>> 0, token) ? Status.Ok : Status.InvalidMemoryAccess;
     },
@@ -89,7 +89,7 @@ function queueHostcalls(vm: Vm): HostcallTable {
       if (!memory.contains(at, nameSize >>> 0)) return Status.InvalidMemoryAccess;
       const named = memory.readUtf8(vmIdAt, vmIdSize >>> 0);
       const name = memory.readText(at, nameSize >>> 0);
-      const token = shared.resolveQueue(named === "" ? vmId : named, name);
+      const token = services.shared.resolveQueue(named === "" ? vmId : named, name);
       if (token === 0) return Status.NotFound;
       return memory.writeU32(outToken >>> 0, token) ? Status.Ok : Status.InvalidMemoryAccess;
     },
@@ -99,19 +99,19 @@ function queueHostcalls(vm: Vm): HostcallTable {
       const at = pointer >>> 0;
       const bytes = size >>> 0;
       if (!memory.contains(at, bytes)) return Status.InvalidMemoryAccess;
-      if (!shared.hasQueue(token >>> 0)) return Status.NotFound;
+      if (!services.shared.hasQueue(token >>> 0)) return Status.NotFound;
       if (bytes > limits.sharedValueBytesMax) return Status.InternalFailure;
-      return shared.enqueue(token >>> 0, memory.readBytes(at, bytes));
+      return services.shared.enqueue(token >>> 0, memory.readBytes(at, bytes));
     },
 
     /** Errors: NotFound (no such queue), Empty, InvalidMemoryAccess. */
     proxy_dequeue_shared_queue(token: number, outPointer: number, outSize: number): Status {
-      if (!shared.hasQueue(token >>> 0)) return Status.NotFound;
+      if (!services.shared.hasQueue(token >>> 0)) return Status.NotFound;
       // Before an item is taken: nobody could put it back.
       if (!memory.contains(outPointer >>> 0, 4) || !memory.contains(outSize >>> 0, 4)) {
         return Status.InvalidMemoryAccess;
       }
-      const item = shared.dequeue(token >>> 0);
+      const item = services.shared.dequeue(token >>> 0);
       if (item === undefined) return Status.Empty;
       const done = memory.returnBytes(item, outPointer >>> 0, outSize >>> 0);
       return done ? Status.Ok : Status.InvalidMemoryAccess;

@@ -1,0 +1,49 @@
+// What guests of all threads share, as one worker has it. Used by worker.ts.
+import type { StatDefinition } from "../stats/store.ts";
+import { ProcessGauges } from "../wasm/shared-gauges.ts";
+import { SharedStore } from "../wasm/shared-store.ts";
+import type { FromWorker, WorkerBirth } from "./protocol.ts";
+
+export class GuestLinks {
+  readonly store: SharedStore;
+  readonly gauges: ProcessGauges;
+  readonly #index: number;
+  readonly #send: (message: FromWorker) => void;
+  readonly #nextTurn: (callback: () => void) => void;
+  readonly #definitions: StatDefinition[];
+
+  constructor(
+    birth: WorkerBirth,
+    send: (message: FromWorker) => void,
+    nextTurn: (callback: () => void) => void,
+  ) {
+    this.#index = birth.index;
+    this.#send = send;
+    this.#nextTurn = nextTurn;
+    this.#definitions = [];
+    this.store = new SharedStore({
+      memory: birth.guestStoreMemory,
+      thread: birth.index,
+      wake: (thread, token) => send({ type: "queue_wake", thread, token }),
+    });
+    this.gauges = new ProcessGauges({
+      memory: birth.guestGaugesMemory,
+      store: this.store,
+      onDefine: (definition) => this.#onDefine(definition),
+    });
+  }
+
+  /** Main tells all workers: it is meant for one. */
+  onWake(thread: number, token: number): void {
+    if (thread === this.#index) this.store.onWake(token);
+  }
+
+  /** Those of one turn go together. */
+  #onDefine(definition: StatDefinition): void {
+    this.#definitions.push(definition);
+    if (this.#definitions.length > 1) return;
+    this.#nextTurn(() => {
+      this.#send({ type: "guest_gauges", definitions: this.#definitions.splice(0) });
+    });
+  }
+}
