@@ -161,6 +161,7 @@ async function startProxy(upstreamPort: number): Promise<{ port: number; stats: 
       perConnectionBufferBytesMax: 1024 * 1024,
       filterChains: [],
       defaultFilterChain: null,
+      filterChainMatcher: null,
       listenerFilters: [],
       listenerFiltersTimeoutMs: 15_000,
       continuesOnListenerFiltersTimeout: false,

@@ -2,6 +2,7 @@
 import { cluster } from "../bootstrap.ts";
 import type { Case, Chain, Connection, Group, JsonObject, Site, TlsClient } from "../case.ts";
 import { get } from "../case.ts";
+import { clientHello } from "../client-hello.ts";
 
 const LISTENER_TYPES = "type.googleapis.com/envoy.extensions.filters.listener";
 
@@ -198,14 +199,24 @@ const names: readonly Case[] = [
     id: "inspector-hello-split",
     title: "a ClientHello in pieces of few bytes",
     connections: [
-      { site: "sni", raw: true, send: [...pieces(clientHello(), 40), { pauseMs: 100 }] },
+      {
+        site: "sni",
+        raw: true,
+        send: [...pieces(clientHello({ servername: "server.test" }), 40), { pauseMs: 100 }],
+      },
     ],
     streams: [{ steps: [{ awaitText: "server.test" }, "seen"], after: "close" }],
   },
   {
     id: "inspector-hello-too-large",
     title: "a ClientHello above max_client_hello_size is closed",
-    connections: [{ site: "small", raw: true, send: [clientHello(300), { awaitEnd: true }] }],
+    connections: [
+      {
+        site: "small",
+        raw: true,
+        send: [clientHello({ servername: "server.test", padding: 300 }), { awaitEnd: true }],
+      },
+    ],
     streams: [],
   },
   {
@@ -229,25 +240,6 @@ const names: readonly Case[] = [
     streams: [{ steps: [{ awaitText: "\xff" }, "ok"], after: "close" }],
   },
 ];
-
-/**
- * A ClientHello of TLS 1.2 for server.test with one cipher, written by hand: RFC 5246, 7.4.1.2;
- * with `padding` bytes of RFC 7685.
- */
-function clientHello(padding = 0): string {
-  const name = "server.test";
-  const entry = `\0${u16(name.length)}${name}`;
-  const sni = `\0\0${u16(entry.length + 2)}${u16(entry.length)}${entry}`;
-  const pad = padding === 0 ? "" : `\0\x15${u16(padding)}${"\0".repeat(padding)}`;
-  const extensions = sni + pad;
-  const body = `\x03\x03${"r".repeat(32)}\0\0\x02\x13\x01\x01\0${u16(extensions.length)}${extensions}`;
-  const message = `\x01\0${u16(body.length)}${body}`;
-  return `\x16\x03\x01${u16(message.length)}${message}`;
-}
-
-function u16(value: number): string {
-  return String.fromCharCode(value >> 8, value & 255);
-}
 
 function pieces(text: string, size: number): string[] {
   const count = Math.ceil(text.length / size);

@@ -3,6 +3,7 @@ import type { Group } from "../case.ts";
 import { accessLog } from "./access-log.ts";
 import { balancing } from "./balancing.ts";
 import { callouts } from "./callouts.ts";
+import { chainMatcher } from "./chain-matcher.ts";
 import { chains } from "./chains.ts";
 import { edge } from "./edge.ts";
 import { failures } from "./failures.ts";
@@ -45,5 +46,6 @@ export const GROUPS: readonly Group[] = [
   upgrades,
   tcp,
   chains,
+  chainMatcher,
   proxyProtocol,
 ];

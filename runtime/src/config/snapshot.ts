@@ -11,6 +11,7 @@ import type {
   ConfigSourceConfig,
   TcpKeepAliveConfig,
 } from "./cluster-config.ts";
+import type { FilterChainMatcherConfig } from "./matcher-config.ts";
 import type { OverloadConfig } from "./overload-config.ts";
 import type {
   CidrConfig,
@@ -24,6 +25,7 @@ import type { DownstreamTlsConfig, DynamicSecret } from "./tls-config.ts";
 export type * from "../formatter/format-config.ts";
 export type * from "./access-log-config.ts";
 export type * from "./cluster-config.ts";
+export type * from "./matcher-config.ts";
 export type * from "./overload-config.ts";
 export type * from "./route-config.ts";
 export type * from "./tcp-proxy-config.ts";
@@ -98,6 +100,8 @@ export interface ListenerConfig {
   readonly perConnectionBufferBytesMax: number;
   readonly filterChains: readonly FilterChainConfig[];
   readonly defaultFilterChain: FilterChainConfig | null;
+  /** Takes the place of each chain's `match`; its chains have names of their own. Null = none. */
+  readonly filterChainMatcher: FilterChainMatcherConfig | null;
   /** In their order, before the filter chain is chosen. */
   readonly listenerFilters: readonly ListenerFilterConfig[];
   /** Default 15 s; 0 = for ever. */

@@ -1,5 +1,6 @@
 // Between configured addresses, the engine's, and the texts that logs and headers use.
 import { ConnectionInfo } from "../core/connection-info.ts";
+import { isIpText, isLoopback } from "../core/ip-address.ts";
 import type { AddressConfig } from "../config/snapshot.ts";
 import type { IoHandle, SocketAddress } from "../engine/network-engine.ts";
 
@@ -58,6 +59,11 @@ export function connectionInfoOf(
   nowMs: number,
 ): ConnectionInfo {
   return new ConnectionInfo(id, place.remoteOf(io), place.localOf(io), nowMs);
+}
+
+/** Whether the peer is on this machine, as filter chains see it. */
+export function isLocalPeer({ remoteIp, localIp }: ConnectionInfo): boolean {
+  return !isIpText(remoteIp) || isLoopback(remoteIp) || remoteIp === localIp;
 }
 
 function partsOf(address: SocketAddress): AddressParts {

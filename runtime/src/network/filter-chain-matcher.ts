@@ -2,9 +2,16 @@
 // address, server name, transport protocol, application protocol, the socket's peer, source type,
 // source address, source port. The most specific entry of a step decides; there is no way back when
 // a later step finds none.
-import { CidrList, isIpText, isLoopback } from "../core/ip-address.ts";
+import { CidrList, isIpText } from "../core/ip-address.ts";
 import type { ConnectionInfo } from "../core/connection-info.ts";
 import type { FilterChainMatchConfig } from "../config/snapshot.ts";
+import { isLocalPeer } from "./addresses.ts";
+
+/** Of one listener: made when its chains change, asked once per connection. */
+export interface ChainFinder {
+  /** The index of the chain, or -1 when the connection is to be closed. */
+  find(info: ConnectionInfo): number;
+}
 
 /** One step: says under which keys a chain stands, and finds the entry for a connection. */
 interface Step {
@@ -112,14 +119,9 @@ class DirectSourceBranch extends RangeBranch {
 
 class SourceTypeBranch extends Branch {
   override find(info: ConnectionInfo): Entry | null {
-    const type = isLocal(info) ? "same_ip_or_loopback" : "external";
+    const type = isLocalPeer(info) ? "same_ip_or_loopback" : "external";
     return this.entry(type) ?? this.entry(ANY);
   }
-}
-
-function isLocal(info: ConnectionInfo): boolean {
-  const { remoteIp } = info;
-  return !isIpText(remoteIp) || isLoopback(remoteIp) || remoteIp === info.localIp;
 }
 
 class SourceBranch extends RangeBranch {
@@ -171,8 +173,8 @@ const matchAll: FilterChainMatchConfig = {
   sourcePorts: [],
 };
 
-/** Of one listener: compiled when its chains change, asked once per connection. */
-export class FilterChainMatcher {
+/** By the filter_chain_match of each chain. */
+export class FilterChainMatcher implements ChainFinder {
   /** Null when the only chain takes everything. */
   readonly #root: Branch | null;
   readonly #fallback: number;
@@ -189,7 +191,6 @@ export class FilterChainMatcher {
     compile(this.#root);
   }
 
-  /** The index of the chain, or -1 when the connection is to be closed. */
   find(info: ConnectionInfo): number {
     if (this.#root === null) return 0;
     let entry = this.#root.find(info);

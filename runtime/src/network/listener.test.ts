@@ -86,6 +86,7 @@ function config(more: Partial<ListenerConfig> = {}): ListenerConfig {
     perConnectionBufferBytesMax: 1024,
     filterChains: [],
     defaultFilterChain: null,
+    filterChainMatcher: null,
     listenerFilters: [],
     listenerFiltersTimeoutMs: 15_000,
     continuesOnListenerFiltersTimeout: false,

@@ -23,7 +23,9 @@ import { ConnectionAdmission } from "./connection-admission.ts";
 import type { AdmissionContext } from "./connection-admission.ts";
 import { ConnectionGroup } from "./connection-group.ts";
 import { Connection } from "./connection.ts";
+import { ChainMatchTree } from "./chain-match-tree.ts";
 import { FilterChainMatcher } from "./filter-chain-matcher.ts";
+import type { ChainFinder } from "./filter-chain-matcher.ts";
 import type { ListenerFilter } from "./listener-filter.ts";
 import { createListenerFilters } from "./listener-filters.ts";
 import { ListenerStats } from "./listener-stats.ts";
@@ -69,7 +71,7 @@ export class Listener implements AcceptedSocketOwner {
   /** Of the chains that new connections get, in the order of the matcher's indexes. */
   #groups: ReadonlyMap<NetworkChain, ConnectionGroup>;
   #groupByIndex: readonly ConnectionGroup[];
-  #matcher: FilterChainMatcher;
+  #matcher: ChainFinder;
   /** Of chains before, until their last connection has ended. */
   readonly #leaving: Set<ConnectionGroup>;
   /**
@@ -148,10 +150,7 @@ export class Listener implements AcceptedSocketOwner {
     this.#groupByIndex = [...usual, ...fallback].map(
       (chain) => groups.get(chain) as ConnectionGroup,
     );
-    this.#matcher = new FilterChainMatcher(
-      usual.map(({ match }) => match),
-      fallback.length > 0 ? usual.length : -1,
-    );
+    this.#matcher = createFinder(this.config, usual, fallback.length > 0 ? usual.length : -1);
   }
 
   #allGroups(): ConnectionGroup[] {
@@ -365,6 +364,20 @@ export class Listener implements AcceptedSocketOwner {
     this.#held.push(held);
     return held;
   }
+}
+
+/** `fallback` is the index of the default chain, -1 = there is none. */
+function createFinder(
+  { filterChainMatcher }: ListenerConfig,
+  chains: readonly NetworkChain[],
+  fallback: number,
+): ChainFinder {
+  if (filterChainMatcher === null) {
+    const matches = chains.map(({ match }) => match);
+    return new FilterChainMatcher(matches, fallback);
+  }
+  const names = chains.map(({ name }) => name);
+  return new ChainMatchTree(filterChainMatcher, names, fallback);
 }
 
 /** As the kernel does with bytes that nobody has read. */

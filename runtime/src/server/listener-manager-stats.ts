@@ -81,6 +81,11 @@ function nameOf(held: Held<ListenerResource>): string {
 }
 
 function withoutChains({ resource }: Held<ListenerResource>): string {
-  const { filterChains: _chains, defaultFilterChain: _default, ...rest } = resource.config;
+  const {
+    filterChains: _chains,
+    filterChainMatcher: _matcher,
+    defaultFilterChain: _default,
+    ...rest
+  } = resource.config;
   return plainText(rest satisfies Partial<ListenerConfig>);
 }

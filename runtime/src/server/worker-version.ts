@@ -346,7 +346,12 @@ export class WorkerVersion {
     const plugins = new Map<number, PluginHandle>();
     for (const at of chainPluginsOf(config))
       plugins.set(at, this.#pluginByIndex.get(at) as PluginHandle);
-    const { filterChains: _chains, defaultFilterChain, ...rest } = listener;
+    const {
+      filterChains: _chains,
+      filterChainMatcher: _matcher,
+      defaultFilterChain,
+      ...rest
+    } = listener;
     const isDefault = config === defaultFilterChain;
     const keys = [...plugins.values()].map(({ key }) => key);
     const fingerprint = plainText([rest, isDefault, config, keys]);

@@ -19,7 +19,6 @@ const guardedFields: Readonly<Record<string, Reasons>> = {
     socket_options: "the admin interface could be reached on other interfaces",
   },
   "envoy.config.listener.v3.Listener": {
-    filter_chain_matcher: "connections would get another filter chain than they should",
     fcds_config: "connections would get another filter chain than they should",
     socket_options: "the listener could be reached on other interfaces",
   },
@@ -68,6 +67,7 @@ const guardedFields: Readonly<Record<string, Reasons>> = {
     { filters: "requests would go without their filters" },
   "envoy.config.route.v3.WeightedCluster.ClusterWeight": { metadata_match: HOSTS_WIDER },
   "envoy.type.matcher.v3.StringMatcher": { custom: MATCH_WIDER },
+  "xds.type.matcher.v3.StringMatcher": { custom: MATCH_WIDER },
   "envoy.config.cluster.v3.Cluster": {
     lb_subset_config: HOSTS_WIDER,
     transport_socket_matcher: PLAIN_TEXT,

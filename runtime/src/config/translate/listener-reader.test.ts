@@ -61,6 +61,7 @@ test("gives a listener of which little is said Envoy's defaults", async () => {
     sharedIndex: 0,
     perConnectionBufferBytesMax: 1_048_576,
     defaultFilterChain: null,
+    filterChainMatcher: null,
     listenerFilters: [],
     listenerFiltersTimeoutMs: 15_000,
     continuesOnListenerFiltersTimeout: false,

@@ -3,6 +3,7 @@ import type { ConfigNode } from "../config-node.ts";
 import type { AddressConfig, FilterChainConfig, ListenerConfig } from "../snapshot.ts";
 import { readAccessLogs } from "./access-log-reader.ts";
 import { addressText, readAddress } from "./address-reader.ts";
+import { readFilterChainMatcher } from "./chain-matcher-reader.ts";
 import { readFilterChainMatch, reportOverlaps } from "./filter-chain-match-reader.ts";
 import { guard } from "./guarded-fields.ts";
 import { readKeepAlive } from "./keep-alive-reader.ts";
@@ -35,7 +36,7 @@ export function readListener(
     bindToPort: readSocketSwitches(t, node),
     perConnectionBufferBytesMax: node.uint("per_connection_buffer_limit_bytes", 1 << 20),
     ...chains,
-    ...readListenerFilters(t, node, chains.filterChains),
+    ...readListenerFilters(t, node, chains.filterChainMatcher === null ? chains.filterChains : []),
     trafficDirection: readDirection(node),
     drainType: node.enum("drain_type") === "MODIFY_ONLY" ? "modify_only" : "default",
     accessLogs: readListenerLogs(t, node),
@@ -100,7 +101,10 @@ function readListenerLogs(t: Translation, node: ConfigNode): ListenerConfig["acc
   return readAccessLogs(t, logs);
 }
 
-type FilterChains = Pick<ListenerConfig, "filterChains" | "defaultFilterChain">;
+type FilterChains = Pick<
+  ListenerConfig,
+  "filterChains" | "defaultFilterChain" | "filterChainMatcher"
+>;
 
 function readFilterChains(t: Translation, node: ConfigNode, clusters: ClusterNames): FilterChains {
   const nodes = node.nodes("filter_chains");
@@ -111,8 +115,12 @@ function readFilterChains(t: Translation, node: ConfigNode, clusters: ClusterNam
   if (filterChains.length === 0 && !node.has("default_filter_chain")) {
     t.wrong(node, "no filter chains specified", "filter_chains");
   }
-  reportOverlaps(t, nodes, filterChains);
-  return { filterChains, defaultFilterChain };
+  const filterChainMatcher = readFilterChainMatcher(t, node, nodes, filterChains);
+  if (filterChainMatcher === null) reportOverlaps(t, nodes, filterChains);
+  else if (filterChains.some(({ match }) => match !== null)) {
+    t.warn(node, "filter_chain_match has no effect beside a filter_chain_matcher", "filter_chains");
+  }
+  return { filterChains, defaultFilterChain, filterChainMatcher };
 }
 
 function readFilterChain(
