@@ -16,8 +16,6 @@ export const limits = {
   logMessageBytesMax: 65_536,
   /** A metric's name; it becomes a line of every scrape. */
   metricNameBytesMax: 1024,
-  /** Metrics of one VM: names made from request data would otherwise grow without end. */
-  metricsPerVmMax: 10_000,
   /** A key of shared data or the name of a queue. */
   sharedKeyBytesMax: 4096,
   /** A value of shared data or an item of a queue. */
@@ -38,8 +36,6 @@ export const limits = {
   localReplyDetailsBytesMax: 4096,
   /** Milliseconds of a callout's timeout: Envoy refuses what a signed 32-bit number cannot hold. */
   calloutTimeoutMsMax: 2_147_483_647,
-  /** Callouts of one VM that wait for an answer; each holds a request of ours. */
-  calloutsPendingMax: 1024,
   /** Bytes of one random_get; WASI hosts of Envoy refuse more. */
   randomBytesMax: 65_536,
   /** Vectors of one fd_write; IOV_MAX of Linux. */

@@ -1,5 +1,7 @@
 // Runs one wasm filter through the real filter manager and VM, without sockets and on a fake clock: for
 // tests of filters and of the host. Exported as @headgate/runtime/testing.
+import { defaultWasmPolicy } from "../src/config/wasm-policy.ts";
+import type { WasmPolicy } from "../src/config/wasm-policy.ts";
 import type { WasmPluginConfig } from "../src/config/snapshot.ts";
 import { Clock } from "../src/core/clock.ts";
 import { SeededRandom } from "../src/core/random.ts";
@@ -63,6 +65,8 @@ export interface FilterHostOptions {
   readonly copies?: number;
   /** The lowest level that is logged. Default "trace". */
   readonly logLevel?: LogLine["level"];
+  /** Default: that of a plugin which --wasm-policy does not name. */
+  readonly policy?: WasmPolicy;
   /** Seed of the random numbers. Default 1. */
   readonly seed?: number;
 }
@@ -94,7 +98,9 @@ export async function createFilterHost(options: FilterHostOptions): Promise<Filt
     typeof options.module === "string"
       ? { filename: options.module }
       : { inlineBytes: options.module };
-  const module = await loadModule(source, { cache: modules });
+  const { fuel, memoryPagesMax } = options.policy ?? defaultWasmPolicy;
+  const isMetered = fuel !== null;
+  const module = await loadModule(source, { cache: modules, isMetered, memoryPagesMax });
   return new FilterHost(options, module);
 }
 
@@ -247,7 +253,8 @@ function configOf(options: FilterHostOptions, module: CompiledModule): WasmPlugi
     allowOnHeadersStopIteration: options.allowOnHeadersStopIteration ?? false,
     code: { filename: "", watchedDirectory: "", inlineBytes: null, sha256: "" },
     where: "test",
-    moduleSha256: module.sha256,
+    policy: options.policy ?? defaultWasmPolicy,
+    moduleKey: module.key,
   };
 }
 

@@ -3,6 +3,7 @@
 import { loadBootstrap } from "../src/config/bootstrap-loader.ts";
 import type { Schema } from "../src/config/schema.ts";
 import type { Snapshot } from "../src/config/snapshot.ts";
+import { defaultWasmPolicies } from "../src/config/wasm-policy.ts";
 import { translateBootstrap } from "../src/config/translate/translate-bootstrap.ts";
 import { LogLevel } from "../src/core/logger.ts";
 import { sharedCountsMemory } from "../src/core/shared-counts.ts";
@@ -64,7 +65,10 @@ export async function loadWorkerConfig(
     fileFlushIntervalMs,
     ignoreUnsupported: false,
   });
-  const { snapshot, modules, problems } = await loader.load(translated.snapshot);
+  const { snapshot, modules, problems } = await loader.load(
+    translated.snapshot,
+    defaultWasmPolicies,
+  );
   if (problems.length > 0) throw new Error(JSON.stringify(problems));
   return { snapshot, modules, schema: loaded.schema };
 }

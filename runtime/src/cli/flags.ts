@@ -218,6 +218,12 @@ export const flags: readonly Flag[] = [
     help: "load plugins' local .wasm files again when they have changed",
   },
   {
+    name: "wasm-policy",
+    type: "string",
+    status: "headgate",
+    help: "YAML file that says what wasm plugins may use: fuel, memory, limits",
+  },
+  {
     name: "sigterm-drain-s",
     type: "uint",
     status: "headgate",

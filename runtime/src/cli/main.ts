@@ -68,6 +68,7 @@ function optionsOf(line: CommandLine, workerEntry: URL): ServerOptions {
       line.values.has("allow-unknown-static-fields") || line.values.has("allow-unknown-fields"),
     rejectUnknownDynamicFields: line.values.has("reject-unknown-dynamic-fields"),
     watchConfig: line.values.has("watch-config"),
+    wasmPolicyPath: text("wasm-policy"),
     watchModules: line.values.has("watch-modules"),
     ignoreUnsupported: line.values.has("ignore-unsupported"),
     serviceNode: text("service-node"),

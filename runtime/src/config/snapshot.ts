@@ -21,6 +21,7 @@ import type {
 } from "./route-config.ts";
 import type { TcpProxyConfig } from "./tcp-proxy-config.ts";
 import type { DownstreamTlsConfig, DynamicSecret } from "./tls-config.ts";
+import type { WasmPolicy } from "./wasm-policy.ts";
 
 export type * from "../formatter/format-config.ts";
 export type * from "./access-log-config.ts";
@@ -326,8 +327,10 @@ export interface WasmPluginConfig {
   readonly allowOnHeadersStopIteration: boolean;
   readonly code: WasmCodeConfig;
   readonly where: string;
-  /** The module, filled in by the main thread after loading; see module/. */
-  readonly moduleSha256: string;
+  /** What the guest may use, filled in by the main thread. */
+  readonly policy: WasmPolicy;
+  /** The loaded module's key, filled in by the main thread; see module/. */
+  readonly moduleKey: string;
 }
 
 export interface WasmCodeConfig {

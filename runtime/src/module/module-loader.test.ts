@@ -9,7 +9,7 @@ import { afterAll, expect, test } from "vitest";
 import { ModuleError } from "./module-error.ts";
 import { loadModule, ModuleCache } from "./module-loader.ts";
 import type { ModuleLoadOptions, ModuleSource } from "./module-loader.ts";
-import { constant, guestBuilder, store } from "./wasm-builder-for-test.ts";
+import { constant, guestBuilder, store, WasmBuilder } from "./wasm-builder-for-test.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "headgate-module-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -40,7 +40,8 @@ test("a file and inline bytes give the same module", async () => {
     startExport: null,
     memoryExport: "memory",
     memoryImport: null,
-    memoryPages: { minimum: 1, maximum: null },
+    memoryPages: { minimum: 1, maximum: 2048 },
+    fuelExport: "headgate_fuel",
     exportsNames: ["proxy_abi_version_0_2_1", "memory", "malloc"],
   });
   expect(new WebAssembly.Instance(fromFile.module).exports["memory"]).toBeDefined();
@@ -296,6 +297,36 @@ test("what AssemblyScript compiles loads, its top-level code included", async ()
     ["proxy_on_done", 1],
   ]);
   const { exports } = new WebAssembly.Instance(loaded.module);
+  (exports[loaded.fuelExport as string] as (fuel: number) => number)(1e6);
   (exports["headgate_start"] as () => void)();
   expect((exports["third"] as () => number)()).toBe(9);
+});
+
+test("fuel and the cap of memory are what was asked for, and part of the key", async () => {
+  const large = guestBuilder().build();
+  const plain = await loadModule({ inlineBytes: large }, { isMetered: false, memoryPagesMax: 7 });
+  expect([plain.fuelExport, plain.memoryPages.maximum]).toEqual([null, 7]);
+  const { exports } = new WebAssembly.Instance(plain.module);
+  const memory = exports["memory"] as WebAssembly.Memory;
+  memory.grow(6);
+  expect(() => memory.grow(1)).toThrow(RangeError);
+  const metered = await loadModule({ inlineBytes: large }, { memoryPagesMax: 7 });
+  expect(metered.sha256).toBe(plain.sha256);
+  expect(metered.key).not.toBe(plain.key);
+  const cache = new ModuleCache();
+  await loadModule({ inlineBytes: large }, { cache, memoryPagesMax: 7 });
+  await loadModule({ inlineBytes: large }, { cache, memoryPagesMax: 8 });
+  await loadModule({ inlineBytes: large }, { cache, memoryPagesMax: 8 });
+  expect(cache.size).toBe(2);
+});
+
+test("a module that begins with more memory than it may have is refused", async () => {
+  const builder = new WasmBuilder().memory(0, 12).export("memory", "memory", 0);
+  builder.func({ exportAs: "proxy_abi_version_0_2_1" });
+  const malloc = { params: ["i32"], results: ["i32"], code: constant(1024) };
+  builder.func({ ...malloc, exportAs: "malloc" });
+  const { problems } = await refusal({ inlineBytes: builder.build() }, { memoryPagesMax: 11 });
+  expect(problems).toEqual([
+    "found a memory of 12 pages of 64 KiB at the start, expected at most 11 (--wasm-policy)",
+  ]);
 });

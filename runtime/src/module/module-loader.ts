@@ -6,8 +6,11 @@ import type { AbiVersion } from "proxy-wasm-types";
 import type { MemoryImport, StubbedImport } from "./check-imports.ts";
 import { inspectModule } from "./inspect.ts";
 import type { ModuleReport } from "./inspect.ts";
+import { defaultWasmPolicy } from "../config/wasm-policy.ts";
+import { WasmFormatError } from "./byte-reader.ts";
 import { ModuleError } from "./module-error.ts";
 import { rewriteModule } from "./rewriter.ts";
+import type { RewrittenModule } from "./rewriter.ts";
 
 /** Where a module's bytes are, as `VmConfig.code` says it. */
 export type ModuleSource =
@@ -23,6 +26,10 @@ export interface ModuleLoadOptions {
   readonly bytesMax?: number;
   /** `--wasm-lenient-imports`. Default false. */
   readonly lenientImports?: boolean;
+  /** The guest pays fuel. Default true. */
+  readonly isMetered?: boolean;
+  /** Pages of 64 KiB that its memory may have. Default 2048. */
+  readonly memoryPagesMax?: number;
   /** Where compiled modules are kept. Default: nowhere. */
   readonly cache?: ModuleCache;
   /** Stops the reading of a file. Default: never. */
@@ -33,6 +40,8 @@ export interface ModuleLoadOptions {
 export interface LoadedModule {
   /** Of the bytes as they were read, lower-case hex. */
   readonly sha256: string;
+  /** Of the bytes and of how they were prepared: what is loaded under one key is the same. */
+  readonly key: string;
   /** As they were read, before rewriting: for VM keys and reports. */
   readonly bytes: Uint8Array;
   readonly module: WebAssembly.Module;
@@ -41,14 +50,16 @@ export interface LoadedModule {
   readonly trivialCallbacks: ReadonlyMap<string, number>;
   /** To be called once, right after instantiation; null when there is nothing to call. */
   readonly startExport: string | null;
+  /** The export that sets the fuel and tells what was left; null = the guest is not metered. */
+  readonly fuelExport: string | null;
   /** Names of the module's own exports, in its order. */
   readonly exportsNames: readonly string[];
   /** The export that is the guest's memory. */
   readonly memoryExport: string;
   /** A memory the host must pass in; null when the module has its own. */
   readonly memoryImport: MemoryImport | null;
-  /** What the guest's memory begins with and may grow to, in pages of 64 KiB; null: no maximum. */
-  readonly memoryPages: { readonly minimum: number; readonly maximum: number | null };
+  /** What the guest's memory begins with and may grow to, in pages of 64 KiB. */
+  readonly memoryPages: { readonly minimum: number; readonly maximum: number };
   /** Functions the host must stub; empty unless imports are lenient. */
   readonly stubbedImports: readonly StubbedImport[];
   readonly customSections: readonly string[];
@@ -103,11 +114,16 @@ export async function loadModule(
   const bytes = await readSource(source, name, options);
   const sha256 = createHash("sha256").update(bytes).digest("hex");
   checkDigest(name, sha256, options.sha256);
-  const isLenient = options.lenientImports ?? false;
-  const prepare = (): Promise<LoadedModule> => prepareModule(name, bytes, sha256, isLenient);
+  const variant: Variant = {
+    isLenient: options.lenientImports ?? false,
+    isMetered: options.isMetered ?? true,
+    memoryPagesMax: options.memoryPagesMax ?? defaultWasmPolicy.memoryPagesMax,
+  };
+  const key = keyOf(sha256, variant);
+  const prepare = (): Promise<LoadedModule> => prepareModule(name, bytes, sha256, key, variant);
   if (options.cache === undefined) return await prepare();
   try {
-    return await options.cache.get(isLenient ? `${sha256} lenient` : sha256, prepare);
+    return await options.cache.get(key, prepare);
   } catch (error) {
     // Another source with the same bytes may have asked first: the error names ours.
     if (error instanceof ModuleError) throw new ModuleError(name, error.problems);
@@ -115,34 +131,70 @@ export async function loadModule(
   }
 }
 
+/** How a module is prepared. */
+interface Variant {
+  readonly isLenient: boolean;
+  readonly isMetered: boolean;
+  readonly memoryPagesMax: number;
+}
+
+function keyOf(sha256: string, variant: Variant): string {
+  const fuel = variant.isMetered ? "metered" : "unmetered";
+  const imports = variant.isLenient ? " lenient" : "";
+  return `${sha256} ${fuel} ${variant.memoryPagesMax} pages${imports}`;
+}
+
 async function prepareModule(
   name: string,
   bytes: Uint8Array,
   sha256: string,
-  isLenient: boolean,
+  key: string,
+  variant: Variant,
 ): Promise<LoadedModule> {
-  const report = inspectModule(bytes, name, { lenientImports: isLenient });
-  const rewritten = rewriteModule(bytes, report.structure, report.memoryExport);
+  const report = inspectModule(bytes, name, { lenientImports: variant.isLenient });
+  const pagesMax = variant.memoryPagesMax;
+  checkMemory(name, report.memory.minimumPages, pagesMax);
+  // The rewriter may trust code that V8 has found valid; what is not is told by V8 itself.
+  if (!WebAssembly.validate(bytes)) await compile(name, bytes);
+  const rewritten = rewrite(name, bytes, report, variant);
   const module = await compile(name, rewritten.bytes);
-  return {
-    sha256,
-    bytes,
-    module,
-    startExport: rewritten.startExport,
-    memoryExport: rewritten.memoryExport,
-    ...factsOf(report),
-  };
+  const { startExport, memoryExport, fuelExport } = rewritten;
+  const facts = factsOf(report, pagesMax);
+  return { sha256, key, bytes, module, startExport, memoryExport, fuelExport, ...facts };
 }
 
-function factsOf(
+function rewrite(
+  name: string,
+  bytes: Uint8Array,
   report: ModuleReport,
-): Omit<LoadedModule, "sha256" | "bytes" | "module" | "startExport" | "memoryExport"> {
+  variant: Variant,
+): RewrittenModule {
+  try {
+    return rewriteModule(bytes, report.structure, report.memoryExport, variant);
+  } catch (error) {
+    if (!(error instanceof WasmFormatError)) throw error;
+    throw new ModuleError(name, [`cannot be metered: ${error.message}`]);
+  }
+}
+
+function checkMemory(name: string, minimumPages: number, pagesMax: number): void {
+  if (minimumPages <= pagesMax) return;
+  const found = `found a memory of ${minimumPages} pages of 64 KiB at the start`;
+  throw new ModuleError(name, [`${found}, expected at most ${pagesMax} (--wasm-policy)`]);
+}
+
+type Made = "sha256" | "key" | "bytes" | "module" | "startExport" | "memoryExport" | "fuelExport";
+
+function factsOf(report: ModuleReport, pagesMax: number): Omit<LoadedModule, Made> {
+  const { minimumPages, maximumPages } = report.memory;
+  const wanted = report.memoryImport;
+  const maximum = Math.min(maximumPages ?? pagesMax, pagesMax);
   return {
     abiVersion: report.abiVersion,
     trivialCallbacks: report.trivialCallbacks,
     exportsNames: report.exportsNames,
-    memoryImport: report.memoryImport,
-    memoryPages: { minimum: report.memory.minimumPages, maximum: report.memory.maximumPages },
+    memoryImport: wanted === null ? null : { ...wanted, maximumPages: maximum },
+    memoryPages: { minimum: minimumPages, maximum },
     stubbedImports: report.stubbedImports,
     customSections: report.customSections,
     producers: report.producers,

@@ -39,7 +39,12 @@ test("a module without need of changes comes back as the very same bytes", () =>
   const bytes = guestBuilder().build();
   const report = inspectModule(bytes, "x");
   const rewritten = rewriteModule(bytes, report.structure, report.memoryExport);
-  expect(rewritten).toEqual({ bytes, startExport: null, memoryExport: "memory" });
+  expect(rewritten).toEqual({
+    bytes,
+    startExport: null,
+    memoryExport: "memory",
+    fuelExport: null,
+  });
   expect(rewritten.bytes).toBe(bytes);
 });
 

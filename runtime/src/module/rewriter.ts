@@ -1,11 +1,20 @@
 // Changes a module's bytes so that the host can run it safely; called by module-loader.ts.
 //
-// Edits only drop a section or append to one: no index of a function, global or memory ever
-// changes, so names, tables, exports and code stay valid untouched. Whoever adds an edit that
-// touches code, globals or function lists gives `assemble` the new contents of that section.
+// Sections are dropped, replaced or get more at their end: no index of a function, global or memory
+// ever changes, so names, tables and exports stay valid untouched.
 import { ByteReader } from "./byte-reader.ts";
+import { ByteWriter, leb } from "./byte-writer.ts";
+import { meterFuel } from "./fuel-meter.ts";
 import { SectionId, sectionOrder } from "./wasm-sections.ts";
 import type { ModuleStructure, Section } from "./wasm-sections.ts";
+import { readMemoryLimits } from "./wasm-types.ts";
+
+export interface RewriteOptions {
+  /** The guest pays fuel for what it does. Default false. */
+  readonly isMetered?: boolean;
+  /** The most pages of 64 KiB that each memory of its own may have. Default: as the module says. */
+  readonly memoryPagesMax?: number;
+}
 
 export interface RewrittenModule {
   /** The very bytes that came in when nothing had to change. */
@@ -17,6 +26,8 @@ export interface RewrittenModule {
   readonly startExport: string | null;
   /** The export of the guest's memory: the module's own, or one that was added. */
   readonly memoryExport: string;
+  /** The export `swap(f64) -> f64` that sets the fuel and tells what was left; null = unmetered. */
+  readonly fuelExport: string | null;
 }
 
 interface NewExport {
@@ -26,23 +37,25 @@ interface NewExport {
 }
 
 /** New contents by section id; null drops the section. */
-type SectionEdits = ReadonlyMap<SectionId, Uint8Array | null>;
+type SectionEdits = Map<SectionId, Uint8Array | null>;
 
 const KIND_FUNCTION = 0;
 const KIND_MEMORY = 2;
+const HAS_MAXIMUM = 1;
 
 /**
  * Takes out the start section: its function would run, and call imports, before the instance
  * and its memory can be reached. The function is exported instead. A memory that the module
- * does not export is exported too.
+ * does not export is exported too. With options, code is metered and memories are capped.
  */
 export function rewriteModule(
   bytes: Uint8Array,
   structure: ModuleStructure,
   memoryExport: string | null,
+  options: RewriteOptions = {},
 ): RewrittenModule {
   const added: NewExport[] = [];
-  const edits = new Map<SectionId, Uint8Array | null>();
+  const edits: SectionEdits = new Map();
   let startExport: string | null = null;
   if (structure.startFunction !== null) {
     startExport = freeName(structure, "headgate_start");
@@ -51,10 +64,58 @@ export function rewriteModule(
   }
   const memoryName = memoryExport ?? freeName(structure, "memory");
   if (memoryExport === null) added.push({ name: memoryName, kind: KIND_MEMORY, index: 0 });
-  if (added.length === 0) return { bytes, startExport, memoryExport: memoryName };
+  if (options.memoryPagesMax !== undefined) {
+    capMemories(bytes, structure, options.memoryPagesMax, edits);
+  }
+  const isMetered = options.isMetered === true && structure.bodies.length > 0;
+  const fuelExport = isMetered ? freeName(structure, "headgate_fuel") : null;
+  if (fuelExport !== null) {
+    added.push({ name: fuelExport, kind: KIND_FUNCTION, index: meter(bytes, structure, edits) });
+  }
+  const names = { startExport, memoryExport: memoryName, fuelExport };
+  if (added.length > 0) {
+    const entries = added.map((entry) => {
+      const name = Buffer.from(entry.name);
+      return Buffer.concat([leb(name.length), name, Buffer.from([entry.kind]), leb(entry.index)]);
+    });
+    edits.set(SectionId.Export, append(bytes, structure, SectionId.Export, entries));
+  }
+  return { bytes: edits.size === 0 ? bytes : assemble(bytes, structure, edits), ...names };
+}
 
-  edits.set(SectionId.Export, appendExports(bytes, structure, added));
-  return { bytes: assemble(bytes, structure, edits), startExport, memoryExport: memoryName };
+/** Meters all code; the index of the function that swaps the fuel. */
+function meter(bytes: Uint8Array, structure: ModuleStructure, edits: SectionEdits): number {
+  const parts = meterFuel(bytes, structure);
+  edits.set(SectionId.Type, append(bytes, structure, SectionId.Type, [parts.type]));
+  edits.set(SectionId.Function, append(bytes, structure, SectionId.Function, [parts.declaration]));
+  edits.set(SectionId.Global, append(bytes, structure, SectionId.Global, [parts.global]));
+  edits.set(SectionId.Code, parts.code);
+  return parts.swapFunction;
+}
+
+/** The engine itself then refuses to grow beyond: memory.grow answers -1. */
+function capMemories(
+  bytes: Uint8Array,
+  structure: ModuleStructure,
+  pagesMax: number,
+  edits: SectionEdits,
+): void {
+  const section = sectionOf(structure, SectionId.Memory);
+  if (section === null) return;
+  const out = new ByteWriter(section.end - section.contentStart + 16);
+  const reader = new ByteReader(bytes, section.contentStart, section.end);
+  const count = reader.count();
+  let hasChanged = false;
+  out.u32(count);
+  for (let left = count; left > 0; left -= 1) {
+    const flags = bytes[reader.at] as number;
+    const { minimumPages, maximumPages } = readMemoryLimits(reader);
+    if (maximumPages === null || maximumPages > pagesMax) hasChanged = true;
+    out.u8(flags | HAS_MAXIMUM);
+    out.u32(minimumPages);
+    out.u32(Math.min(maximumPages ?? pagesMax, pagesMax));
+  }
+  if (hasChanged) edits.set(SectionId.Memory, out.bytes);
 }
 
 /** The wished name, with underscores until no export of the module has it. */
@@ -64,22 +125,23 @@ function freeName(structure: ModuleStructure, wished: string): string {
   return name;
 }
 
-/** The export section's contents with entries at its end. */
-function appendExports(
+function sectionOf(structure: ModuleStructure, id: SectionId): Section | null {
+  return structure.sections.find((candidate) => candidate.id === id) ?? null;
+}
+
+/** The contents of a section that is a vector, with entries at its end. */
+function append(
   bytes: Uint8Array,
   structure: ModuleStructure,
-  added: readonly NewExport[],
+  id: SectionId,
+  entries: readonly Uint8Array[],
 ): Uint8Array {
-  const entries = added.map((entry) => {
-    const name = Buffer.from(entry.name);
-    return Buffer.concat([leb(name.length), name, Buffer.from([entry.kind]), leb(entry.index)]);
-  });
-  const section = structure.sections.find((candidate) => candidate.id === SectionId.Export);
-  if (section === undefined) return Buffer.concat([leb(added.length), ...entries]);
+  const section = sectionOf(structure, id);
+  if (section === null) return Buffer.concat([leb(entries.length), ...entries]);
   const reader = new ByteReader(bytes, section.contentStart, section.end);
   const count = reader.count();
   const old = bytes.subarray(reader.at, section.end);
-  return Buffer.concat([leb(count + added.length), old, ...entries]);
+  return Buffer.concat([leb(count + entries.length), old, ...entries]);
 }
 
 /** The module with sections replaced, dropped, or put in where they belong. */
@@ -117,8 +179,10 @@ function putOld(
   section: Section,
   edits: SectionEdits,
 ): void {
-  // Custom sections share one id and are never edited.
-  const contents = section.id === SectionId.Custom ? undefined : edits.get(section.id);
+  // Custom sections share one id and are never edited, but those that tell offsets of old code go.
+  const isCustom = section.id === SectionId.Custom;
+  if (isCustom && edits.has(SectionId.Code) && pointsIntoCode(section.name)) return;
+  const contents = isCustom ? undefined : edits.get(section.id);
   if (contents === undefined) parts.push(bytes.subarray(section.start, section.end));
   else if (contents !== null) putSection(parts, section.id, contents);
 }
@@ -131,14 +195,8 @@ function rank(id: SectionId): number {
   return sectionOrder.indexOf(id);
 }
 
-/** An unsigned LEB128 number of 32 bits. */
-function leb(value: number): Uint8Array {
-  const bytes: number[] = [];
-  let rest = value >>> 0;
-  while (rest >= 0x80) {
-    bytes.push((rest & 0x7f) | 0x80);
-    rest >>>= 7;
-  }
-  bytes.push(rest);
-  return Uint8Array.from(bytes);
+/** Branch hints, which V8 heeds, and what tells lines of source code. */
+function pointsIntoCode(name: string): boolean {
+  const isHint = name.startsWith("metadata.code.");
+  return isHint || name.startsWith(".debug_") || name === "sourceMappingURL";
 }

@@ -85,6 +85,10 @@ export interface ModuleStructure {
   /** Types of all functions, imported ones first. */
   readonly functions: readonly FunctionType[];
   readonly importedFunctions: number;
+  /** Entries of the type section, those of recursive groups each for itself. */
+  readonly typeCount: number;
+  /** Imported ones and its own. */
+  readonly globalCount: number;
   /** Of the functions the module defines, in order. */
   readonly bodies: readonly FunctionBody[];
   /** Index of the start function; null without a start section. */
@@ -111,6 +115,7 @@ export function readModule(bytes: Uint8Array): ModuleStructure {
   readEach(bytes, sections, SectionId.Memory, (reader) => {
     for (let left = reader.count(); left > 0; left -= 1) memories.push(readMemoryLimits(reader));
   });
+  const importedGlobals = imports.filter((entry) => entry.kind === "global").length;
   const exports =
     readEach(bytes, sections, SectionId.Export, (reader) => readExports(reader, functions)) ?? [];
   const startFunction = readEach(bytes, sections, SectionId.Start, (reader) => reader.u32());
@@ -126,6 +131,8 @@ export function readModule(bytes: Uint8Array): ModuleStructure {
     memories,
     functions,
     importedFunctions,
+    typeCount: types.length,
+    globalCount: importedGlobals + countOf(bytes, sections, SectionId.Global),
     bodies,
     startFunction,
   };
@@ -197,6 +204,13 @@ function readEach<T>(
   const result = read(reader);
   reader.expectEnd(`section ${id}`);
   return result;
+}
+
+/** Entries of a section that is a vector; 0 when the module has none. */
+function countOf(bytes: Uint8Array, sections: readonly Section[], id: SectionId): number {
+  const section = sections.find((candidate) => candidate.id === id);
+  if (section === undefined) return 0;
+  return new ByteReader(bytes, section.contentStart, section.end).count();
 }
 
 function readImports(

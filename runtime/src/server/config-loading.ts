@@ -4,10 +4,14 @@ import type { LoadedBootstrap } from "../config/bootstrap-loader.ts";
 import type { TranslatedBootstrap } from "../config/translate/translate-bootstrap.ts";
 import type { PositionIndex } from "../config/position-index.ts";
 import type { Schema } from "../config/schema.ts";
+import { defaultWasmPolicies } from "../config/wasm-policy.ts";
+import type { WasmPolicies } from "../config/wasm-policy.ts";
 import type { ServerOptions } from "./options.ts";
 
 export interface LoadedConfig extends TranslatedBootstrap {
   readonly loaded: LoadedBootstrap;
+  /** Of --wasm-policy. */
+  readonly wasmPolicies: WasmPolicies;
 }
 
 /** Throws ConfigErrors. `schema`: of an earlier loading, which spares reading it again. */
@@ -36,7 +40,13 @@ export async function loadConfig(
     drainStrategy: options.drainStrategy,
     ignoreUnsupported: options.ignoreUnsupported,
   });
-  return { ...translated, loaded };
+  return { ...translated, loaded, wasmPolicies: await loadWasmPolicies(options.wasmPolicyPath) };
+}
+
+async function loadWasmPolicies(path: string): Promise<WasmPolicies> {
+  if (path === "") return defaultWasmPolicies;
+  const { readWasmPolicies } = await import("../config/wasm-policy-reader.ts");
+  return readWasmPolicies(path);
 }
 
 /** `file:line:col: path: message` for what a later stage found at a path (a module, an address). */

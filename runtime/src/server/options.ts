@@ -50,6 +50,8 @@ export interface ServerOptions {
   readonly watchConfig: boolean;
   /** Files of plugins' modules are watched. Default false. */
   readonly watchModules: boolean;
+  /** What guests may use; "" = the defaults for all. */
+  readonly wasmPolicyPath: string;
   /** Unknown fields in resources of xDS are errors. Default false: warnings. */
   readonly rejectUnknownDynamicFields: boolean;
   readonly logLevel: LogLevel;

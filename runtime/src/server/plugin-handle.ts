@@ -18,8 +18,8 @@ export class PluginHandle {
     this.#plugin = plugin;
   }
 
-  get moduleSha256(): string {
-    return this.#plugin.config.moduleSha256;
+  get moduleKey(): string {
+    return this.#plugin.config.moduleKey;
   }
 
   /** The filter of one stream; null = the stream goes without it. */

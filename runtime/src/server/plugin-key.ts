@@ -52,7 +52,7 @@ export function chainPluginsOf(chain: FilterChainConfig): Set<number> {
 }
 
 function keyOf(listener: string, config: WasmPluginConfig): string {
-  const { moduleSha256: _sha256, code, ...rest } = config;
+  const { moduleKey: _sha256, code, ...rest } = config;
   const { inlineBytes } = code;
   const inline = inlineBytes === null ? "" : createHash("sha256").update(inlineBytes).digest("hex");
   return plainText([listener, rest, code.filename, code.sha256, inline]);

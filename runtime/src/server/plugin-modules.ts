@@ -1,5 +1,7 @@
 // Loads the wasm modules of a snapshot's plugins in the main thread, once per distinct code.
 import type { Snapshot, WasmPluginConfig } from "../config/snapshot.ts";
+import { policyOf } from "../config/wasm-policy.ts";
+import type { WasmPolicies, WasmPolicy } from "../config/wasm-policy.ts";
 import { LogLevel } from "../core/logger.ts";
 import type { Logger } from "../core/logger.ts";
 import { ModuleError } from "../module/module-error.ts";
@@ -15,9 +17,9 @@ export interface PluginProblem {
 }
 
 export interface PluginModules {
-  /** The snapshot with every plugin's `moduleSha256` filled in. */
+  /** The snapshot with every plugin's `moduleKey` and `policy` filled in. */
   readonly snapshot: Snapshot;
-  /** By sha256. */
+  /** By their keys. */
   readonly modules: ReadonlyMap<string, CompiledModule>;
   /** By the plugins' keys: what `commit` remembers. */
   readonly byPlugin: ReadonlyMap<string, LoadedModule>;
@@ -43,6 +45,7 @@ export class PluginModuleLoader {
    */
   async load(
     snapshot: Snapshot,
+    policies: WasmPolicies,
     reread: "all" | ReadonlySet<string> = "all",
   ): Promise<PluginModules> {
     const modules = new Map<string, CompiledModule>();
@@ -54,12 +57,13 @@ export class PluginModuleLoader {
       const key = keys.get(index) ?? "";
       const isReread = reread === "all" || reread.has(plugin.code.filename);
       const known = isReread ? undefined : this.#inForce.get(key);
-      const loaded = known ?? (await this.#loadOne(plugin, problems));
-      plugins.push({ ...plugin, moduleSha256: loaded?.sha256 ?? "" });
+      const policy = policyOf(policies, plugin.name);
+      const loaded = known ?? (await this.#loadOne(plugin, policy, problems));
+      plugins.push({ ...plugin, policy, moduleKey: loaded?.key ?? "" });
       if (loaded === null) continue;
       byPlugin.set(key, loaded);
-      if (modules.has(loaded.sha256)) continue;
-      modules.set(loaded.sha256, withoutBytes(loaded));
+      if (modules.has(loaded.key)) continue;
+      modules.set(loaded.key, withoutBytes(loaded));
       if (known !== undefined || this.#isInForce(loaded)) continue;
       for (const warning of loaded.warnings) {
         this.#logger.log(LogLevel.Warning, `${plugin.name}: ${warning}`);
@@ -73,18 +77,24 @@ export class PluginModuleLoader {
     this.#inForce = modules.byPlugin;
   }
 
-  #isInForce({ sha256 }: LoadedModule): boolean {
-    return [...this.#inForce.values()].some((loaded) => loaded.sha256 === sha256);
+  #isInForce({ key }: LoadedModule): boolean {
+    return [...this.#inForce.values()].some((loaded) => loaded.key === key);
   }
 
   async #loadOne(
     plugin: WasmPluginConfig,
+    policy: WasmPolicy,
     problems: PluginProblem[],
   ): Promise<LoadedModule | null> {
     const { filename, inlineBytes, sha256 } = plugin.code;
     const source = inlineBytes === null ? { filename } : { inlineBytes };
     try {
-      return await loadModule(source, { cache: this.#cache, sha256: sha256 || undefined });
+      return await loadModule(source, {
+        cache: this.#cache,
+        sha256: sha256 || undefined,
+        isMetered: policy.fuel !== null,
+        memoryPagesMax: policy.memoryPagesMax,
+      });
     } catch (error) {
       if (!(error instanceof ModuleError)) throw error;
       problems.push({ path: plugin.where, message: error.message });

@@ -50,7 +50,7 @@ export interface PrepareMessage {
   readonly version: number;
   readonly snapshot: Snapshot;
   readonly memberships: readonly ClusterMembership[];
-  /** By sha256, for the plugins of the snapshot. */
+  /** By their keys, for the plugins of the snapshot. */
   readonly modules: ReadonlyMap<string, CompiledModule>;
   /** What the first worker bound: ports that were 0 are known to the others. */
   readonly bound: readonly ListenerAddress[];

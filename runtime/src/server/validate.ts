@@ -26,7 +26,7 @@ export async function validate(options: ServerOptions): Promise<number> {
       process.stderr.write(`warning: ${describeProblem(warning)}\n`);
     }
     const loader = new PluginModuleLoader(log.logger("wasm"));
-    const loaded = await loader.load(config.snapshot);
+    const loaded = await loader.load(config.snapshot, config.wasmPolicies);
     const problems = [...loaded.problems, ...(await tryPlugins(loaded, log))];
     for (const problem of problems) {
       process.stderr.write(`${problemAt(config, problem.path, problem.message)}\n`);
@@ -59,7 +59,7 @@ async function tryPlugins(loaded: PluginModules, log: ProcessLog): Promise<Plugi
   });
   const problems: PluginProblem[] = [];
   for (const plugin of loaded.snapshot.plugins) {
-    const module = loaded.modules.get(plugin.moduleSha256);
+    const module = loaded.modules.get(plugin.moduleKey);
     if (module === undefined) continue;
     const made = host.preparePlugin(plugin, module);
     if (!(made instanceof PluginError)) continue;

@@ -162,7 +162,7 @@ export class VersionApplier {
     }
     const snapshot = await this.#assemble(next);
     if (!("version" in snapshot)) return snapshot;
-    const modules = await this.#modules.load(snapshot, reread);
+    const modules = await this.#modules.load(snapshot, next.bootstrap.wasmPolicies, reread);
     if (modules.problems.length > 0) {
       return modules.problems.map((p) => problemIn(next, positions, p.path, p.message));
     }
@@ -261,7 +261,7 @@ function isSameState(state: DesiredState | null, next: DesiredState): boolean {
 }
 
 function hasSameModules(before: Snapshot | null, next: Snapshot): boolean {
-  return next.plugins.every((p, at) => p.moduleSha256 === before?.plugins[at]?.moduleSha256);
+  return next.plugins.every((p, at) => p.moduleKey === before?.plugins[at]?.moduleKey);
 }
 
 function isSameList(before: readonly Held<unknown>[], next: readonly Held<unknown>[]): boolean {

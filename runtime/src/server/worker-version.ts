@@ -263,7 +263,7 @@ export class WorkerVersion {
   #preparePlugin(key: string, index: number, problems: string[]): PluginHandle | null {
     const config = this.#snapshot.plugins[index] as WasmPluginConfig;
     const handle = this.#previous?.plugin(key) ?? null;
-    if (handle !== null && handle.moduleSha256 === config.moduleSha256) return handle;
+    if (handle !== null && handle.moduleKey === config.moduleKey) return handle;
     const plugin = this.#makePlugin(config, problems);
     if (plugin === null) return null;
     if (handle === null) return new PluginHandle(key, plugin);
@@ -272,7 +272,7 @@ export class WorkerVersion {
   }
 
   #makePlugin(config: WasmPluginConfig, problems: string[]): Plugin | null {
-    const module = this.#message.modules.get(config.moduleSha256);
+    const module = this.#message.modules.get(config.moduleKey);
     if (module === undefined) {
       problems.push(`${config.where}: the module of plugin ${config.name} is missing`);
       return null;

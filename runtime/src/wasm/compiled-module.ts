@@ -5,12 +5,16 @@ import type { AbiVersion } from "proxy-wasm-types";
 export interface CompiledModule {
   /** Of the bytes as they came, lower-case hex. */
   readonly sha256: string;
+  /** What is loaded under one key is the same. */
+  readonly key: string;
   readonly module: WebAssembly.Module;
   readonly abiVersion: AbiVersion;
   /** Callbacks that need no call: they always give this answer and do nothing. */
   readonly trivialCallbacks: ReadonlyMap<string, number>;
   /** Private export that runs what was the start section; null = there was none. */
   readonly startExport: string | null;
+  /** Private export `swap(fuel)` that tells what was left; null = the guest is not metered. */
+  readonly fuelExport: string | null;
   /** The export that is the guest's memory. */
   readonly memoryExport: string;
   /** A memory that the host must pass in; null when the module has its own. */

@@ -86,6 +86,13 @@ export abstract class Context {
     return true;
   }
 
+  /** How many values are kept with the stream, or with its connection. */
+  filterStateSize(isConnections: boolean): number {
+    const info = this.streamInfo;
+    const holder = isConnections ? info?.connection : info;
+    return holder?.filterState?.size ?? 0;
+  }
+
   /** What is kept under that key: the stream's, else the connection's. */
   filterState(key: string): Uint8Array | undefined {
     const info = this.streamInfo;

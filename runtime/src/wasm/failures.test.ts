@@ -12,8 +12,13 @@ test("a trap in request headers answers 503 and is logged with its reason", asyn
   const exchange = host.request();
   expect(exchange.localReply).toEqual(FAILED);
   expect([exchange.status, exchange.text, exchange.upstreamRequest]).toEqual([503, "", null]);
-  const failure = host.logs.find((line) => line.message.startsWith("wasm vm failed: unreachable"));
-  expect(failure?.message).toContain("wasm");
+  const failure = host.logs.find((line) =>
+    line.message.startsWith("wasm vm failed: unreachable [trap]"),
+  );
+  expect(failure?.message).toMatch(
+    /in proxy_on_request_headers of plugin filter, used \d+ of 50000000 fuel, 1 pages\n {2}at \? \(function \d+\)/,
+  );
+  expect(host.stats.counter("wasm.filter.stopped.trap").value).toBe(1);
   // The failed VM is not entered for log, done and delete.
   expect(exchange.messages.at(-1)).toBe("request_headers(2,4,1)");
   host.close();

@@ -22,6 +22,11 @@ export class GuestLog {
     this.#logger.log(level as LogLevel, `wasm log${separator}${prefix}: ${message}`);
   }
 
+  /** Whether a message of this level goes anywhere. */
+  wants(level: number): boolean {
+    return this.#captured !== null || this.#logger.enabled(level as LogLevel);
+  }
+
   /** What the host itself has to say about a VM. */
   host(level: LogLevel, message: string): void {
     if (this.#logger.enabled(level)) this.#logger.log(level, message);

@@ -25,6 +25,11 @@ export function markFunction(callback: GuestFunction, name: string): void {
   callback.mark = callback.mark === undefined || callback.mark === number ? number : 0;
 }
 
+/** Of a mark's second cell; "" = not known. */
+export function callbackName(callback: number): string {
+  return callbacks[callback - 1]?.name ?? "";
+}
+
 /** "plugin NAME, CALLBACK"; "" when no guest runs. */
 export function guestMarkText(
   plugin: number,
@@ -32,7 +37,7 @@ export function guestMarkText(
   pluginNames: Iterable<string>,
 ): string {
   if (plugin === 0) return "";
-  const where = callbacks[callback - 1]?.name ?? "";
+  const where = callbackName(callback);
   const suffix = where === "" ? "" : `, ${where}`;
   if (plugin === INITIALISATION_MARK) return `a guest's initialisation${suffix}`;
   for (const name of pluginNames) if (pluginMark(name) === plugin) return `plugin ${name}${suffix}`;

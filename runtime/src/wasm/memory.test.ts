@@ -10,7 +10,7 @@ function create(allocate: (size: number) => number = () => 0): {
 } {
   const wasm = new WebAssembly.Memory({ initial: 1, maximum: 4 });
   const memory = new GuestMemory();
-  memory.attach(wasm, { allocate });
+  memory.attach(wasm, { allocate, charge: () => {} });
   return { memory, wasm };
 }
 
@@ -126,6 +126,7 @@ test("an allocator that grows the memory leaves no stale view", () => {
       wasm.grow(1);
       return wasm.buffer.byteLength - PAGE;
     },
+    charge: () => {},
   });
   expect(memory.returnText("hello", 0, 4)).toBe(true);
   expect(memory.readText(memory.readU32(0), 5)).toBe("hello");

@@ -42,6 +42,10 @@ const KEYS = 256;
 const KEY_BYTES_MAX = 64;
 /** Up to here a loop over characters is taken instead of the call into Buffer. */
 const LOOP_BYTES_MAX = 24;
+/** Bytes that a hostcall moves without being paid for. */
+const FREE_BYTES_MAX = 1024;
+/** Above, 8 bytes cost a unit of fuel. */
+const MOVED_BYTES_SHIFT = 3;
 
 export class GuestMemory {
   #memory: WebAssembly.Memory | null = null;
@@ -91,16 +95,19 @@ export class GuestMemory {
 
   /** The range must be inside. */
   readText(pointer: number, size: number): string {
+    if (size > FREE_BYTES_MAX) this.#chargeMove(size);
     return this.#buffer.latin1Slice(pointer, pointer + size);
   }
 
   /** The range must be inside. */
   readUtf8(pointer: number, size: number): string {
+    if (size > FREE_BYTES_MAX) this.#chargeMove(size);
     return this.#buffer.toString("utf8", pointer, pointer + size);
   }
 
   /** A copy; the range must be inside. */
   readBytes(pointer: number, size: number): Buffer {
+    if (size > FREE_BYTES_MAX) this.#chargeMove(size);
     const copy = Buffer.allocUnsafe(size);
     copy.set(this.#bytes.subarray(pointer, pointer + size));
     return copy;
@@ -151,6 +158,11 @@ export class GuestMemory {
     return true;
   }
 
+  /** A loop of hostcalls shall not take longer than its budget says. */
+  #chargeMove(size: number): void {
+    this.#allocator?.charge(size >>> MOVED_BYTES_SHIFT);
+  }
+
   readU32(pointer: number): number {
     return this.#buffer.readUInt32LE(pointer);
   }
@@ -191,6 +203,7 @@ export class GuestMemory {
   allocate(size: number): number {
     const allocator = this.#allocator;
     if (allocator === null) return 0;
+    if (size > FREE_BYTES_MAX) this.#chargeMove(size);
     const pointer = allocator.allocate(size) >>> 0;
     return pointer !== 0 && this.contains(pointer, size) ? pointer : 0;
   }

@@ -1,5 +1,5 @@
 // Metrics that guests define: ids of one VM, values in the thread's StatsStore.
-import { limits, MetricType, Status } from "proxy-wasm-types";
+import { MetricType, Status } from "proxy-wasm-types";
 import type { Counter, Histogram, StatsStore } from "../stats/store.ts";
 
 /** A guests' gauge: one value for the whole process, because `record` sets it. */
@@ -38,10 +38,13 @@ export class MetricTable {
     this.#histograms = [];
   }
 
-  /** The new id; 0 when there are too many or the type is none. Each call gives another id. */
+  /** Ids that were given. */
+  get count(): number {
+    return this.#counters.length + this.#gauges.length + this.#histograms.length;
+  }
+
+  /** The new id; 0 when the type is none. Each call gives another id. */
   define(type: number, guestName: string): number {
-    const count = this.#counters.length + this.#gauges.length + this.#histograms.length;
-    if (count >= limits.metricsPerVmMax) return 0;
     const name = PREFIX + guestName;
     if (type === MetricType.Counter) {
       return this.#counters.push(this.#stats.counter(name)) * ID_STEP + type;

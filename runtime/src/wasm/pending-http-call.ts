@@ -6,10 +6,13 @@ import type { RootContext } from "./root-context.ts";
 export class PendingHttpCall implements HttpCallReceiver {
   /** Set as soon as the call was started. */
   call: HttpCall | null = null;
+  /** What it holds of the guest's bytes. */
+  readonly bytes: number;
   readonly #root: RootContext;
   readonly #token: number;
 
-  constructor(root: RootContext, token: number) {
+  constructor(root: RootContext, token: number, bytes: number) {
+    this.bytes = bytes;
     this.#root = root;
     this.#token = token;
   }

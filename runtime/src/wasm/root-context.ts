@@ -1,5 +1,7 @@
 // The root context of one plugin on one VM: start, configuration, ticks, callouts, logs, end.
-import { limits, MapType, Status } from "proxy-wasm-types";
+import { MapType, Status } from "proxy-wasm-types";
+import { LogLevel } from "../core/logger.ts";
+import type { Counter } from "../stats/store.ts";
 import type { HeaderMap } from "../core/header-map.ts";
 import type { StreamInfo } from "../core/stream-info.ts";
 import type { AccessLogger } from "../filter/access-logger.ts";
@@ -7,6 +9,7 @@ import type { LocalReply } from "../filter/http-filter.ts";
 import type { Callouts, HttpCallRequest } from "./callout.ts";
 import { Context, DeferredKind } from "./context.ts";
 import { DeclaredProperties } from "./declared-properties.ts";
+import type { GuestFunction } from "./guest-exports.ts";
 import { PendingHttpCall } from "./pending-http-call.ts";
 import type { PluginIdentity } from "./plugin-identity.ts";
 import { QueueNotice, TickTimer } from "./root-timers.ts";
@@ -18,6 +21,9 @@ import type { Vm } from "./vm.ts";
  * failed VM ends all of them: nothing is called any more.
  */
 const Life = { New: 0, Started: 1, Draining: 2, Deleted: 3 } as const;
+
+/** What the host does for a call, in nanoseconds. */
+const CALLOUT_FUEL = 20_000;
 
 export class RootContext extends Context implements AccessLogger, QueueConsumer {
   /** on_configure runs: the plugin's configuration can be read. */
@@ -33,6 +39,9 @@ export class RootContext extends Context implements AccessLogger, QueueConsumer 
   readonly declaredProperties: DeclaredProperties;
   #calloutHeaders: HeaderMap | null = null;
   #calloutTrailers: HeaderMap | null = null;
+  /** Of this root and its streams. */
+  readonly fuelUsed: Counter;
+  #isHighUseTold: boolean = false;
   readonly #calls: Map<number, PendingHttpCall>;
   readonly #tick: TickTimer;
   readonly #queueNotice: QueueNotice;
@@ -47,6 +56,7 @@ export class RootContext extends Context implements AccessLogger, QueueConsumer 
   constructor(vm: Vm, plugin: PluginIdentity) {
     super(vm, plugin);
     this.declaredProperties = new DeclaredProperties();
+    this.fuelUsed = vm.services.stats.counter(`wasm.${plugin.name}.fuel_used`);
     this.#calls = new Map();
     this.#tick = new TickTimer(this);
     this.#queueNotice = new QueueNotice(this);
@@ -74,6 +84,18 @@ export class RootContext extends Context implements AccessLogger, QueueConsumer 
     const { onContextCreate, onVmStart, onConfigure } = vm.exports;
     vm.contexts.add(this);
     this.#life = Life.Started;
+    vm.setConfiguring(true);
+    const reason = this.#configure(onContextCreate, onVmStart, onConfigure);
+    vm.setConfiguring(false);
+    return reason;
+  }
+
+  #configure(
+    onContextCreate: GuestFunction | null,
+    onVmStart: GuestFunction | null,
+    onConfigure: GuestFunction | null,
+  ): string | null {
+    const { vm } = this;
     if (onContextCreate !== null) vm.call(this, onContextCreate, this.id, 0, 0, 0, 0);
     if (vm.failure === null && onVmStart !== null) {
       const size = vm.settings.vmConfiguration.length;
@@ -88,6 +110,17 @@ export class RootContext extends Context implements AccessLogger, QueueConsumer 
       if (vm.failure === null && answer === 0) return "proxy_on_configure answered false";
     }
     return vm.failure === null ? null : vm.failure.reason;
+  }
+
+  /** More than half of a budget went in one callback: it may not be enough one day. */
+  noteHighUse(used: number, budget: number): void {
+    const { services, log } = this.vm;
+    const counter = `wasm.${this.plugin.name}.fuel_high`;
+    services.stats.counter(counter).inc();
+    if (this.#isHighUseTold) return;
+    this.#isHighUseTold = true;
+    const what = `a callback of plugin ${this.plugin.name} used ${used} of ${budget} fuel`;
+    log.host(LogLevel.Warning, `wasm ${what}; later ones are counted in ${counter}`);
   }
 
   /** Tells the guest that the plugin goes; its streams are over. */
@@ -137,8 +170,10 @@ export class RootContext extends Context implements AccessLogger, QueueConsumer 
     this.#tick.setPeriod(timers, 0);
     timers.cancel(this.#queueNotice);
     if (this.#hasQueues) this.vm.services.shared.forgetConsumer(this);
-    for (const call of this.#calls.values()) call.cancel();
-    this.vm.calloutsPending -= this.#calls.size;
+    for (const call of this.#calls.values()) {
+      call.cancel();
+      this.#forgetCall(call);
+    }
     this.#calls.clear();
   }
 
@@ -179,22 +214,30 @@ export class RootContext extends Context implements AccessLogger, QueueConsumer 
   /** The call's token, or minus the status that says why there is none. */
   startHttpCall(callouts: Callouts, request: HttpCallRequest): number {
     if (this.#life === Life.Deleted) return -Status.InternalFailure;
-    if (!this.#mayCall()) return -Status.InternalFailure;
+    const bytes = request.body.length;
+    if (!this.#mayCall(bytes)) return -Status.InternalFailure;
+    this.vm.charge(CALLOUT_FUEL);
     const token = this.vm.nextCallToken();
-    const pending = new PendingHttpCall(this, token);
+    const pending = new PendingHttpCall(this, token, bytes);
     const started = callouts.httpCall(request, pending);
     if (typeof started === "number") return -started;
     pending.call = started;
     this.#calls.set(token, pending);
-    this.vm.calloutsPending += 1;
+    this.vm.limits.calloutsPending += 1;
+    this.vm.limits.calloutBytes += bytes;
     return token;
   }
 
-  #mayCall(): boolean {
-    const max = limits.calloutsPendingMax;
-    if (this.vm.calloutsPending < max) return true;
-    this.vm.limits.exceeded(this.plugin, "callouts_pending", max);
-    return false;
+  #mayCall(bytes: number): boolean {
+    const { limits } = this.vm;
+    const { plugin } = this;
+    if (!limits.allows("calloutsPending", limits.calloutsPending + 1, plugin)) return false;
+    return limits.allows("calloutBytes", limits.calloutBytes + bytes, plugin);
+  }
+
+  #forgetCall(call: PendingHttpCall): void {
+    this.vm.limits.calloutsPending -= 1;
+    this.vm.limits.calloutBytes -= call.bytes;
   }
 
   /** From a pending call: `headers` null = it was reset. */
@@ -205,8 +248,10 @@ export class RootContext extends Context implements AccessLogger, QueueConsumer 
     trailers: HeaderMap | null,
   ): void {
     const { vm } = this;
-    if (!this.#calls.delete(token)) return;
-    vm.calloutsPending -= 1;
+    const call = this.#calls.get(token);
+    if (call === undefined) return;
+    this.#calls.delete(token);
+    this.#forgetCall(call);
     const callback = vm.exports.onHttpCallResponse;
     if (vm.failure !== null || callback === null) return;
     this.#calloutHeaders = headers;

@@ -101,15 +101,16 @@ export class VmSlot implements VmOwner {
       return true;
     }
     // What did not start may not serve: the next try comes with a VM of its own.
-    vm.failure ??= new VmFailure(reason, "");
+    vm.failure ??= new VmFailure(reason, "host");
     this.#stats.reloadFailure.inc();
     this.#log.host(LogLevel.Error, `wasm vm could not be started again: ${reason}`);
     return false;
   }
 
   onVmFailure(_vm: Vm, failure: VmFailure): void {
-    const trace = failure.backtrace === "" ? "" : `\n${failure.backtrace}`;
-    this.#log.host(LogLevel.Error, `wasm vm failed: ${failure.reason}${trace}`);
+    this.#log.host(LogLevel.Error, `wasm vm failed: ${failure.describe()}`);
+    const plugin = failure.place?.plugin || (this.#plugins[0]?.name ?? this.#settings.vmId);
+    this.#services.stats.counter(`wasm.${plugin}.stopped.${failure.stop}`).inc();
     for (const plugin of this.#plugins) plugin.onVmFailure();
   }
 

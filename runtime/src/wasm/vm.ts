@@ -3,6 +3,7 @@
 import { assert } from "../core/assert.ts";
 import { LogLevel } from "../core/logger.ts";
 import type { LocalReply } from "../filter/http-filter.ts";
+import type { WasmPolicy } from "../config/wasm-policy.ts";
 import type { AbiVersion } from "proxy-wasm-types";
 import type { CompiledModule } from "./compiled-module.ts";
 import { ContextTable } from "./context-table.ts";
@@ -10,12 +11,13 @@ import type { Context, DeferredKind } from "./context.ts";
 import { GuestExports, type GuestFunction } from "./guest-exports.ts";
 import { GuestLimits } from "./guest-limits.ts";
 import type { GuestLog } from "./guest-log.ts";
-import { INITIALISATION_MARK } from "./guest-mark.ts";
+import { callbackName, INITIALISATION_MARK } from "./guest-mark.ts";
 import { createImports } from "./hostcalls/index.ts";
 import { GuestMemory } from "./memory.ts";
 import { Phase } from "./phase.ts";
 import { MetricTable } from "./metrics.ts";
-import { failureOf, VmFailure } from "./vm-failure.ts";
+import { backtraceOf, VmFailure } from "./vm-failure.ts";
+import type { StopKind, StopPlace } from "./vm-failure.ts";
 import type { VmServices } from "./vm-services.ts";
 
 /** What makes a VM besides its code: plugins that agree in all of it may share one. */
@@ -26,18 +28,25 @@ export interface VmSettings {
   readonly environment: readonly (readonly [string, string])[];
   /** Hostcalls and callbacks that are allowed; empty = all. */
   readonly allowedCapabilities: readonly string[];
+  readonly policy: WasmPolicy;
 }
 
 /** Gives the guest's memory its room. */
 export interface Allocator {
   /** Address of `size` bytes in the guest; 0 = none. */
   allocate(size: number): number;
+  /** Takes fuel for work that the host does for the guest. */
+  charge(fuel: number): void;
 }
 
 /** Who is told that a VM stopped for good. */
 export interface VmOwner {
   onVmFailure(vm: Vm, failure: VmFailure): void;
 }
+
+const PAGE_BYTES = 65_536;
+/** What a line of the log takes of the host's time, in nanoseconds. */
+const LOG_LINE_FUEL = 2000;
 
 class DeferredAction {
   readonly context: Context;
@@ -65,8 +74,6 @@ export class Vm implements Allocator {
   readonly metrics: MetricTable;
   readonly log: GuestLog;
   readonly limits: GuestLimits;
-  /** Callouts of all its root contexts that wait for an answer. */
-  calloutsPending: number = 0;
   readonly #owner: VmOwner;
   readonly #mark: Int32Array;
   #exports: GuestExports | null = null;
@@ -78,6 +85,10 @@ export class Vm implements Allocator {
   failure: VmFailure | null = null;
   /** A local reply was asked for in this callback: its answer does not count. */
   isIterationStopped: boolean = false;
+  /** Fuel that the next entry into the guest gets. */
+  #budget: number = 0;
+  /** Sets the guest's fuel and answers with what was left; null = it is not metered. */
+  #swapFuel: ((fuel: number) => number) | null = null;
   /** An error of ours that stopped the guest: thrown on when the guest is left. */
   #hostError: unknown = null;
   #deferred: DeferredAction[];
@@ -97,14 +108,22 @@ export class Vm implements Allocator {
     this.contexts = new ContextTable();
     this.metrics = new MetricTable(services.stats, services.gauges);
     this.log = log;
-    this.limits = new GuestLimits(services.stats, log);
+    this.limits = new GuestLimits(settings.policy.limits, services.clock, services.stats, log);
     this.#owner = owner;
     this.#mark = services.mark;
     this.phase = Phase.Initialize;
     this.#deferred = [];
+    this.#budget = settings.policy.fuel?.start ?? 0;
     this.#instantiate(module);
     if (this.failure === null) this.#initialize();
     this.phase = Phase.Run;
+    this.#budget = settings.policy.fuel?.callback ?? 0;
+  }
+
+  /** The callbacks that follow start and configure a plugin, or do no more. */
+  setConfiguring(isConfiguring: boolean): void {
+    const { fuel } = this.settings.policy;
+    if (fuel !== null) this.#budget = isConfiguring ? fuel.configure : fuel.callback;
   }
 
   get exports(): GuestExports {
@@ -142,19 +161,50 @@ export class Vm implements Allocator {
 
   /** The one `try` around a guest. */
   #enter(callback: GuestFunction, a: number, b: number, c: number, d: number, e: number): number {
+    const swap = this.#swapFuel;
+    if (swap !== null) swap(this.#budget);
     try {
       const answer = callback(a, b, c, d, e) as number;
       // A guest may have swallowed what stopped it, at the end of its stack.
-      if (this.failure === null) return answer | 0;
+      if (this.failure === null) {
+        if (swap !== null) this.#noteFuel(this.#budget - swap(0));
+        return answer | 0;
+      }
     } catch (error) {
       this.#noteError(error);
     }
-    this.#fail();
+    this.#fail(callback);
     return 0;
   }
 
-  /** Something asked for by the running callback, to be done when it has returned, in order. */
+  #noteFuel(used: number): void {
+    const root = this.current?.root;
+    if (root === undefined) return;
+    root.fuelUsed.add(used);
+    if (used > this.#budget / 2) root.noteHighUse(used, this.#budget);
+  }
+
+  charge(fuel: number): void {
+    const swap = this.#swapFuel;
+    if (swap !== null) swap(swap(0) - fuel);
+  }
+
+  /** A guest's message; `level` is one of the ABI's. Lines above the limit are dropped. */
+  logLine(level: number, text: string): void {
+    this.charge(LOG_LINE_FUEL);
+    const context = this.effective;
+    if (!this.limits.allowsLine(context?.plugin ?? null)) return;
+    this.log.write(level, context?.logPrefix ?? this.settings.vmId, text);
+  }
+
+  /**
+   * Something asked for by the running callback, to be done when it has returned, in order. To ask
+   * twice is to ask once, and of two replies the first one counts.
+   */
   defer(context: Context, kind: DeferredKind, reply: LocalReply | null): void {
+    for (const action of this.#deferred) {
+      if (action.context === context && action.kind === kind) return;
+    }
     this.#deferred.push(new DeferredAction(context, kind, reply));
   }
 
@@ -183,8 +233,8 @@ export class Vm implements Allocator {
   }
 
   /** From a hostcall: the guest must stop. Never returns; works only inside the guest. */
-  stopGuest(reason: string): never {
-    if (this.failure === null) this.failure = new VmFailure(reason, "");
+  stopGuest(reason: string, stop: StopKind = "host"): never {
+    if (this.failure === null) this.failure = new VmFailure(reason, stop);
     this.services.trap();
     throw new WebAssembly.RuntimeError(reason);
   }
@@ -198,17 +248,45 @@ export class Vm implements Allocator {
 
   /** RuntimeError: a trap. RangeError: a stack without room. Anything else is a bug of ours. */
   #noteError(error: unknown): void {
-    const isGuests = error instanceof WebAssembly.RuntimeError || error instanceof RangeError;
+    const isTrap = error instanceof WebAssembly.RuntimeError;
+    const isGuests = isTrap || error instanceof RangeError;
     if (!isGuests) this.#hostError ??= error;
+    const { message } = error as Error;
+    const known = this.failure;
     // What a hostcall noted before it made the trap says more than the trap does.
-    if (this.failure === null) this.failure = failureOf(error as Error);
-    else if (isGuests && this.failure.backtrace === "") {
-      this.failure = new VmFailure(this.failure.reason, failureOf(error as Error).backtrace);
+    if (known === null) {
+      const stop = isTrap ? "trap" : isGuests ? "stack" : "host";
+      this.failure = new VmFailure(message, stop, backtraceOf(error as Error));
+    } else if (isGuests && known.backtrace === "") {
+      this.failure = new VmFailure(known.reason, known.stop, backtraceOf(error as Error));
     }
   }
 
-  #fail(): void {
-    const failure = this.failure as VmFailure;
+  /** Where the guest was: `entry` null = nowhere yet. */
+  #placeOf(entry: GuestFunction | null): StopPlace {
+    const left = this.#swapFuel === null ? null : this.#swapFuel(0);
+    return {
+      plugin: this.current?.plugin.name ?? "",
+      callback: callbackName(entry?.mark ?? 0),
+      fuelUsed: left === null ? null : this.#budget - left,
+      budget: this.#budget,
+      pages: this.memory.size / PAGE_BYTES,
+    };
+  }
+
+  /** A trap says only that: fuel and memory tell why. */
+  #classify(failure: VmFailure, place: StopPlace): VmFailure {
+    const { reason, stop, backtrace } = failure;
+    if (stop !== "trap") return new VmFailure(reason, stop, backtrace, place);
+    const isEmpty = place.fuelUsed !== null && place.fuelUsed > place.budget;
+    if (isEmpty) return new VmFailure("out of fuel", "fuel", backtrace, place);
+    const isFull = place.pages >= this.settings.policy.memoryPagesMax - 1;
+    return new VmFailure(reason, isFull ? "memory" : "trap", backtrace, place);
+  }
+
+  #fail(entry: GuestFunction | null): void {
+    const failure = this.#classify(this.failure as VmFailure, this.#placeOf(entry));
+    this.failure = failure;
     this.#deferred.length = 0;
     this.current = null;
     this.effective = null;
@@ -240,13 +318,16 @@ export class Vm implements Allocator {
         module,
         allowed.length === 0 ? null : new Set(allowed),
       );
+      if (module.fuelExport !== null) {
+        this.#swapFuel = instance.exports[module.fuelExport] as (fuel: number) => number;
+      }
       const memory = provided ?? (instance.exports[module.memoryExport] as WebAssembly.Memory);
       this.memory.attach(memory, this);
     } catch (error) {
       const isModules = error instanceof WebAssembly.LinkError;
-      if (isModules) this.failure = new VmFailure(error.message, "");
+      if (isModules) this.failure = new VmFailure(error.message, "host");
       else this.#noteError(error);
-      this.#fail();
+      this.#fail(null);
     }
   }
 

@@ -6,6 +6,7 @@ import { FakeTime } from "../../test/fake-time.ts";
 import { createFilterHost } from "../../test/harness.ts";
 import { LogRecorder } from "../../test/log-recorder.ts";
 import type { WasmPluginConfig } from "../config/snapshot.ts";
+import { defaultWasmPolicy } from "../config/wasm-policy.ts";
 import { Clock } from "../core/clock.ts";
 import { SeededRandom } from "../core/random.ts";
 import { TimerWheel } from "../core/timer-wheel.ts";
@@ -31,7 +32,8 @@ const BASE: WasmPluginConfig = {
   allowOnHeadersStopIteration: false,
   code: { filename: "", watchedDirectory: "", inlineBytes: null, sha256: "" },
   where: "test",
-  moduleSha256: "",
+  policy: defaultWasmPolicy,
+  moduleKey: "",
 };
 
 async function setUp(script: string): Promise<{

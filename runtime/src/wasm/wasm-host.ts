@@ -108,9 +108,10 @@ export class WasmHost {
     return JSON.stringify([
       config.vmId,
       Buffer.from(config.vmConfiguration).toString("base64"),
-      module.sha256,
+      module.key,
       config.environment,
       config.allowedCapabilities,
+      config.policy,
     ]);
   }
 
@@ -120,6 +121,7 @@ export class WasmHost {
       vmConfiguration: config.vmConfiguration,
       environment: config.environment,
       allowedCapabilities: config.allowedCapabilities,
+      policy: config.policy,
     };
     const { clock, random } = this.#services;
     const backoff = new ReloadBackoff(clock, random, config.reloadBackoffBaseMs);

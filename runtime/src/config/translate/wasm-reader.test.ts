@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { WasmPluginConfig } from "../snapshot.ts";
+import { defaultWasmPolicy } from "../wasm-policy.ts";
 import {
   boot,
   type Fields,
@@ -58,7 +59,8 @@ test("gives a plugin of which little is said Envoy's defaults", async () => {
       sha256: "",
     },
     where: PLUGIN,
-    moduleSha256: "",
+    policy: defaultWasmPolicy,
+    moduleKey: "",
   });
 });
 

@@ -4,6 +4,7 @@ import { closeSync, openSync, readSync, statSync } from "node:fs";
 import type { ConfigNode } from "../config-node.ts";
 import type { WasmCodeConfig, WasmPluginConfig } from "../snapshot.ts";
 import { readWatchedDirectory } from "./config-source-reader.ts";
+import { defaultWasmPolicy } from "../wasm-policy.ts";
 import { guard } from "./guarded-fields.ts";
 import { durationOr } from "./translation.ts";
 import type { Translation } from "./translation.ts";
@@ -57,7 +58,8 @@ export function readWasmPlugin(
     allowedCapabilities: readCapabilities(node),
     allowOnHeadersStopIteration: node.bool("allow_on_headers_stop_iteration", false),
     where: node.path,
-    moduleSha256: "",
+    policy: defaultWasmPolicy,
+    moduleKey: "",
   };
   return code === null ? null : { ...plugin, code };
 }

@@ -92,8 +92,8 @@ function changingHostcalls(vm: Vm): HostcallTable {
      *   offset at the end or on  appends
      *   everything else          the part is cut to what is there and replaced
      *
-     * Errors: BadArgument (no such type, or a buffer that cannot be changed now), NotFound (no
-     * such buffer now), InvalidMemoryAccess.
+     * Errors: BadArgument (no such type, a buffer that cannot be changed now, or a body above its
+     * limit), NotFound (no such buffer now), InvalidMemoryAccess.
      */
     proxy_set_buffer_bytes(
       type: number,
@@ -115,6 +115,9 @@ function changingHostcalls(vm: Vm): HostcallTable {
       const body = context.bodyOf(kind);
       if (body === null) return Status.BadArgument;
       const before = body.length;
+      if (!vm.limits.allows("bodyBytes", before + bytes, context.plugin)) {
+        return Status.BadArgument;
+      }
       replacePart(body, offset >>> 0, size >>> 0, memory.readBytes(at, bytes));
       if (body.length !== before) context.onBodyResized(kind);
       return Status.Ok;

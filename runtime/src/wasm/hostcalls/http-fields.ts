@@ -110,6 +110,9 @@ function readingHostcalls(vm: Vm): HostcallTable {
   };
 }
 
+/** What the host does for a map of some ten headers, in nanoseconds. */
+const WHOLE_MAP_FUEL = 1000;
+
 function wholeMapHostcalls(vm: Vm): HostcallTable {
   const memory = vm.memory;
   const collector = new PairCollector();
@@ -122,6 +125,7 @@ function wholeMapHostcalls(vm: Vm): HostcallTable {
     proxy_get_header_map_pairs(type: number, outPointer: number, outSize: number): Status {
       if (type >>> 0 > MapType.HttpCallResponseTrailers) return Status.BadArgument;
       pairs.length = 0;
+      vm.charge(WHOLE_MAP_FUEL);
       vm.effective?.readableMap(type)?.visit(collector);
       const done = returnPairs(memory, pairs, outPointer >>> 0, outSize >>> 0);
       pairs.length = 0;
@@ -142,6 +146,7 @@ function wholeMapHostcalls(vm: Vm): HostcallTable {
       const map = context?.writableMap(type) ?? null;
       if (context === null || map === null) return Status.BadArgument;
       pairs.length = 0;
+      vm.charge(WHOLE_MAP_FUEL);
       const isGood = readPairs(memory, at, bytes, pairs);
       if (isGood) {
         map.clear();
@@ -181,6 +186,8 @@ function changingHostcalls(vm: Vm): HostcallTable {
     const key = memory.readKey(keyAt, keySize);
     const value = memory.readValue(valueAt, valueSize);
     if (!key.isValid || value === null) return Status.BadArgument;
+    const bytes = keySize + valueSize;
+    if (!vm.limits.allowsEntry(map, bytes, context.plugin)) return Status.BadArgument;
     if (isReplace) map.replace(key.name, value);
     else addEntry(map, key.id, key.name, value);
     context.onMapChanged(type);

@@ -7,7 +7,8 @@ export function loggingHostcalls(vm: Vm): HostcallTable {
   const memory = vm.memory;
   return {
     /**
-     * Writes a message to the host's log; what is longer than 64 KiB is cut.
+     * Writes a message to the host's log; what is longer than 64 KiB is cut, and what comes too
+     * often is dropped.
      * Errors: BadArgument (no such level), InvalidMemoryAccess.
      */
     proxy_log(level: number, pointer: number, size: number): Status {
@@ -15,8 +16,8 @@ export function loggingHostcalls(vm: Vm): HostcallTable {
       const at = pointer >>> 0;
       const length = size >>> 0;
       if (!memory.contains(at, length)) return Status.InvalidMemoryAccess;
-      const text = memory.readUtf8(at, Math.min(length, limits.logMessageBytesMax));
-      vm.log.write(level, vm.effective?.logPrefix ?? vm.settings.vmId, text);
+      if (!vm.log.wants(level)) return Status.Ok;
+      vm.logLine(level, memory.readUtf8(at, Math.min(length, limits.logMessageBytesMax)));
       return Status.Ok;
     },
 

@@ -3,12 +3,15 @@ import { limits, MetricType, Status } from "proxy-wasm-types";
 import type { Vm } from "../vm.ts";
 import type { HostcallTable } from "./index.ts";
 
+/** What the host does to define one, in nanoseconds. */
+const METRIC_FUEL = 2000;
+
 export function metricHostcalls(vm: Vm): HostcallTable {
   const { memory, metrics } = vm;
   return {
     /**
      * Defines a metric; the same name again gives another id of the same metric.
-     * Errors: BadArgument (no such type, a name over 1 KiB, more than 10,000 metrics of this VM),
+     * Errors: BadArgument (no such type, a name over 1 KiB, more metrics than this VM may have),
      * InvalidMemoryAccess.
      */
     proxy_define_metric(type: number, pointer: number, size: number, outId: number): Status {
@@ -18,6 +21,10 @@ export function metricHostcalls(vm: Vm): HostcallTable {
       if (!memory.contains(at, length)) return Status.InvalidMemoryAccess;
       if (length > limits.metricNameBytesMax) return Status.BadArgument;
       if (!memory.contains(outId >>> 0, 4)) return Status.InvalidMemoryAccess;
+      if (!vm.limits.allows("metrics", metrics.count + 1, vm.effective?.plugin ?? null)) {
+        return Status.BadArgument;
+      }
+      vm.charge(METRIC_FUEL);
       const id = metrics.define(type >>> 0, memory.readUtf8(at, length));
       if (id === 0) return Status.BadArgument;
       memory.writeU32(outId >>> 0, id);

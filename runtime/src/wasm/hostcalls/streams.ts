@@ -8,6 +8,9 @@ import type { HostcallTable } from "./index.ts";
 /** Statuses that gRPC knows; SDKs send -1 for "not set". */
 const GRPC_STATUS_MAX = 16;
 
+/** What the host does for one, in nanoseconds. */
+const LOCAL_RESPONSE_FUEL = 1000;
+
 export function streamHostcalls(vm: Vm): HostcallTable {
   return {
     /**
@@ -85,6 +88,7 @@ function localResponse(vm: Vm): HostcallTable {
         memory.contains(bodyAt, bodySize >>> 0) &&
         memory.contains(headersAt, headersSize >>> 0);
       if (!isInside) return Status.InvalidMemoryAccess;
+      vm.charge(LOCAL_RESPONSE_FUEL);
       const headers: string[] = [];
       if (!readPairs(memory, headersAt, headersSize >>> 0, headers)) return Status.BadArgument;
       const detailsLength = Math.min(detailsSize >>> 0, limits.localReplyDetailsBytesMax);

@@ -74,7 +74,7 @@ function outputCalls(vm: Vm): HostcallTable {
     let text = Buffer.concat(parts).toString("utf8");
     if (text.endsWith("\n")) text = text.slice(0, -1);
     const level = fd === 1 ? LogLevel.Info : LogLevel.Error;
-    if (written > 0) vm.log.write(level, vm.effective?.logPrefix ?? vm.settings.vmId, text);
+    if (written > 0 && vm.log.wants(level)) vm.logLine(level, text);
     return wrote(memory.writeU32(outWritten, written));
   }
 
@@ -233,7 +233,7 @@ function processCalls(vm: Vm): HostcallTable {
     /** A guest that ends is a guest that failed, in every phase and for every code. */
     proc_exit(code: number): void {
       vm.log.host(HostLogLevel.Error, `wasm guest called wasi proc_exit with code ${code >>> 0}`);
-      vm.stopGuest(`proc_exit with code ${code >>> 0}`);
+      vm.stopGuest(`proc_exit with code ${code >>> 0}`, "exit");
     },
     random_get(pointer: number, size: number): number {
       const at = pointer >>> 0;

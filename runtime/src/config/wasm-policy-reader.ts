@@ -1,0 +1,167 @@
+// Reads the file of --wasm-policy: a schema of its own, with every problem at its place. Called by
+// server/config-loading.ts.
+//
+//   default:                 # for every plugin; each field has a default
+//     fuel: {callback: 50000000, configure: 10000000000, start: 10000000000}    # or: fuel: off
+//     memory_pages: 2048
+//     limits: {callouts_pending: 1024, log_lines_per_second: 1000}
+//   plugins:
+//     NAME:                  # PluginConfig.name, or the filter's name
+//       fuel: off            # what is not said is as in default
+import { readFileSync } from "node:fs";
+import { ConfigErrors } from "./config-error.ts";
+import type { ConfigProblem } from "./config-error.ts";
+import { didYouMean } from "./did-you-mean.ts";
+import { describeRaw, isRawMap } from "./raw-words.ts";
+import { defaultWasmPolicy } from "./wasm-policy.ts";
+import type { FuelBudgets, WasmLimits, WasmPolicies, WasmPolicy } from "./wasm-policy.ts";
+import { YamlDocument } from "./yaml-document.ts";
+import type { RawMap, RawValue } from "./yaml-scalars.ts";
+
+/** Exact in a double, and three months of running. */
+const FUEL_MAX = 2 ** 53 - 1;
+/** What 32-bit memories have at most: 4 GiB. */
+const PAGES_MAX = 65_536;
+const LIMIT_MAX = 2 ** 31 - 1;
+
+const fuelFields: Readonly<Record<string, keyof FuelBudgets>> = {
+  callback: "callback",
+  configure: "configure",
+  start: "start",
+};
+
+const limitFields: Readonly<Record<string, keyof WasmLimits>> = {
+  callouts_pending: "calloutsPending",
+  callout_bytes: "calloutBytes",
+  log_lines_per_second: "logLinesPerSecond",
+  metrics: "metrics",
+  body_bytes: "bodyBytes",
+  header_bytes: "headerBytes",
+  stream_properties: "streamProperties",
+};
+
+type Path = readonly string[];
+
+/** Throws ConfigErrors with all that is wrong. */
+export function readWasmPolicies(file: string): WasmPolicies {
+  let text = "";
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (error) {
+    const { code, message: reason } = error as NodeJS.ErrnoException;
+    const message = `cannot be read: ${code === "ENOENT" ? "no such file" : reason}`;
+    throw new ConfigErrors([{ file, line: 0, column: 0, path: "", message }]);
+  }
+  return parseWasmPolicies(text, file);
+}
+
+export function parseWasmPolicies(text: string, file: string): WasmPolicies {
+  const document = new YamlDocument(text, "yaml");
+  const { value, problems } = document.read();
+  if (problems.length > 0) {
+    throw new ConfigErrors(problems.map((problem) => ({ file, path: "", ...problem })));
+  }
+  const reader = new PolicyReader(file, document);
+  const policies = reader.read(value);
+  if (reader.problems.length > 0) throw new ConfigErrors(reader.problems);
+  return policies;
+}
+
+class PolicyReader {
+  readonly problems: ConfigProblem[];
+  readonly #file: string;
+  readonly #document: YamlDocument;
+
+  constructor(file: string, document: YamlDocument) {
+    this.problems = [];
+    this.#file = file;
+    this.#document = document;
+  }
+
+  read(value: RawValue): WasmPolicies {
+    const root = this.#map(value ?? new Map(), [], ["default", "plugins"]);
+    const first = root.get("default");
+    const byDefault =
+      first === undefined ? defaultWasmPolicy : this.#policy(first, ["default"], defaultWasmPolicy);
+    const byPlugin = new Map<string, WasmPolicy>();
+    const plugins = root.get("plugins");
+    if (plugins === undefined) return { byDefault, byPlugin };
+    for (const [name, policy] of this.#map(plugins, ["plugins"], null)) {
+      byPlugin.set(name, this.#policy(policy, ["plugins", name], byDefault));
+    }
+    return { byDefault, byPlugin };
+  }
+
+  #policy(value: RawValue, path: Path, base: WasmPolicy): WasmPolicy {
+    const map = this.#map(value, path, ["fuel", "memory_pages", "limits"]);
+    const pages = map.get("memory_pages");
+    return {
+      fuel: this.#fuel(map.get("fuel"), [...path, "fuel"], base.fuel),
+      memoryPagesMax:
+        pages === undefined
+          ? base.memoryPagesMax
+          : this.#number(pages, [...path, "memory_pages"], PAGES_MAX, base.memoryPagesMax),
+      limits: this.#limits(map.get("limits"), [...path, "limits"], base.limits),
+    };
+  }
+
+  /** YAML reads `off` as false. */
+  #fuel(value: RawValue | undefined, path: Path, base: FuelBudgets | null): FuelBudgets | null {
+    if (value === undefined) return base;
+    if (value === false) return null;
+    const budgets = { ...(base ?? (defaultWasmPolicy.fuel as FuelBudgets)) };
+    if (value === true) return budgets;
+    if (!isRawMap(value)) {
+      const expected = "expected off, on, or a map of callback, configure and start";
+      this.#wrong(path, `found ${describeRaw(value)}, ${expected}`);
+      return base;
+    }
+    for (const [name, raw] of this.#map(value, path, Object.keys(fuelFields))) {
+      const field = fuelFields[name];
+      if (field !== undefined) {
+        budgets[field] = this.#number(raw, [...path, name], FUEL_MAX, budgets[field]);
+      }
+    }
+    return budgets;
+  }
+
+  #limits(value: RawValue | undefined, path: Path, base: WasmLimits): WasmLimits {
+    if (value === undefined) return base;
+    const limits = { ...base };
+    for (const [name, raw] of this.#map(value, path, Object.keys(limitFields))) {
+      const field = limitFields[name];
+      if (field !== undefined) {
+        limits[field] = this.#number(raw, [...path, name], LIMIT_MAX, limits[field]);
+      }
+    }
+    return limits;
+  }
+
+  /** `known` null: any key. Unknown ones are told. */
+  #map(value: RawValue, path: Path, known: readonly string[] | null): RawMap {
+    if (!isRawMap(value)) {
+      this.#wrong(path, `found ${describeRaw(value)}, expected a map`);
+      return new Map();
+    }
+    for (const key of value.keys()) {
+      if (known === null || known.includes(key)) continue;
+      const names = `expected ${known.join(", ")}`;
+      this.#wrong([...path, key], `unknown field${didYouMean(key, known)}, ${names}`, true);
+    }
+    return value;
+  }
+
+  #number(raw: RawValue, path: Path, max: number, fallback: number): number {
+    // Above 32 bits the YAML reader leaves numbers as text.
+    const value = typeof raw === "string" && /^\d{1,16}$/.test(raw) ? Number(raw) : raw;
+    const isGood = typeof value === "number" && value >= 1 && value <= max;
+    if (isGood) return value;
+    this.#wrong(path, `found ${describeRaw(raw)}, expected a whole number from 1 to ${max}`);
+    return fallback;
+  }
+
+  #wrong(path: Path, message: string, atKey = false): void {
+    const { line, column } = this.#document.locate(path, atKey);
+    this.problems.push({ file: this.#file, line, column, path: path.join("."), message });
+  }
+}

@@ -1,0 +1,75 @@
+// What guests may use of the host: plain data for workers. Made by wasm-policy-reader.ts from the
+// file of --wasm-policy; a plugin that nobody names has the defaults.
+
+/** Units of fuel, about a nanosecond each, that one entry into the guest may use. */
+export interface FuelBudgets {
+  /** Any callback of a stream, a tick, an answer. Default 50 million. */
+  readonly callback: number;
+  /** on_vm_start and on_configure, each. Default 10 thousand million. */
+  readonly configure: number;
+  /** _initialize, main and _start, each. Default 10 thousand million. */
+  readonly start: number;
+}
+
+/** The most that a guest makes the host hold; what is above is refused and counted. */
+export interface WasmLimits {
+  /** Callouts of a VM that wait for an answer. Default 1024. */
+  readonly calloutsPending: number;
+  /** Bytes of bodies and messages that a VM's callouts hold together. Default 64 MiB. */
+  readonly calloutBytes: number;
+  /** Lines that a VM may log in a second; more are dropped. Default 10000. */
+  readonly logLinesPerSecond: number;
+  /** Metrics that a VM may define. Default 10000. */
+  readonly metrics: number;
+  /** Bytes of a body after a guest has changed it. Default 64 MiB. */
+  readonly bodyBytes: number;
+  /** Bytes of names and values of one header map after a guest has changed it. Default 1 MiB. */
+  readonly headerBytes: number;
+  /** Values that guests keep with one stream by set_property. Default 1000. */
+  readonly streamProperties: number;
+}
+
+export interface WasmPolicy {
+  /** Null: the guest is not metered, and runs for as long as it likes. */
+  readonly fuel: FuelBudgets | null;
+  /** Pages of 64 KiB that the guest's memory may have. Default 2048, which is 128 MiB. */
+  readonly memoryPagesMax: number;
+  readonly limits: WasmLimits;
+}
+
+/** The policies of a process. */
+export interface WasmPolicies {
+  /** For plugins that are not named. */
+  readonly byDefault: WasmPolicy;
+  /** By the plugin's name. */
+  readonly byPlugin: ReadonlyMap<string, WasmPolicy>;
+}
+
+const MIB: number = 1024 * 1024;
+
+/**
+ * Real filters use 100 to 30,000 units for a stream, a firewall with its whole rule set 17
+ * million; its configuration takes 400 million, and its memory 1000 pages.
+ */
+export const defaultWasmPolicy: WasmPolicy = {
+  fuel: { callback: 50_000_000, configure: 10_000_000_000, start: 10_000_000_000 },
+  memoryPagesMax: 2048,
+  limits: {
+    calloutsPending: 1024,
+    calloutBytes: 64 * MIB,
+    logLinesPerSecond: 10_000,
+    metrics: 10_000,
+    bodyBytes: 64 * MIB,
+    headerBytes: MIB,
+    streamProperties: 1000,
+  },
+};
+
+export const defaultWasmPolicies: WasmPolicies = {
+  byDefault: defaultWasmPolicy,
+  byPlugin: new Map(),
+};
+
+export function policyOf(policies: WasmPolicies, plugin: string): WasmPolicy {
+  return policies.byPlugin.get(plugin) ?? policies.byDefault;
+}

@@ -1,0 +1,200 @@
+// Writes the code section of a module with its fuel checks; called by rewriter.ts.
+//
+// A check is `fuel = fuel - price; if (fuel < 0) unreachable`. A trap is what no guest can catch.
+// The counter is a global behind all of the module's own, so that no index changes; a function
+// behind all others, `swap(f64) -> f64`, sets it and answers with what was in it (4.6 ns, a tenth
+// of the price of a WebAssembly.Global).
+import { ByteWriter, leb, signedLeb } from "./byte-writer.ts";
+import { planFuel, SiteKind } from "./fuel-plan.ts";
+import type { FuelPlan } from "./fuel-plan.ts";
+import type { FunctionBody, ModuleStructure } from "./wasm-sections.ts";
+
+const op = {
+  unreachable: 0x00,
+  if: 0x04,
+  end: 0x0b,
+  localGet: 0x20,
+  localTee: 0x22,
+  globalGet: 0x23,
+  globalSet: 0x24,
+  i32Const: 0x41,
+  i64Const: 0x42,
+  i64LessSigned: 0x53,
+  i32ShiftRight: 0x76,
+  i64Subtract: 0x7d,
+  i64ShiftRight: 0x88,
+  i64ExtendUnsigned: 0xad,
+  f64ConvertI64: 0xb9,
+  misc: 0xfc,
+} as const;
+/** i64.trunc_sat_f64_s, behind the prefix. */
+const TRUNCATE_SATURATED = 6;
+const NO_RESULT = 0x40;
+const I32 = 0x7f;
+const I64 = 0x7e;
+const F64 = 0x7c;
+const FUNCTION_TYPE = 0x60;
+const MUTABLE = 1;
+/** A bulk operation costs its length >> 9: 512 bytes take about a nanosecond. */
+const BULK_SHIFT = 9;
+
+/** What a metered module gets at the ends of its sections. */
+export interface FuelParts {
+  /** Contents of the code section, with the function `swap` as its last. */
+  readonly code: Uint8Array;
+  /** Entries for the type, function and global sections. */
+  readonly type: Uint8Array;
+  readonly declaration: Uint8Array;
+  readonly global: Uint8Array;
+  /** Index of `swap`. */
+  readonly swapFunction: number;
+}
+
+export function meterFuel(bytes: Uint8Array, structure: ModuleStructure): FuelParts {
+  const writer = new MeteredCode(bytes, structure, planFuel(bytes, structure));
+  return {
+    code: writer.write(),
+    type: Uint8Array.of(FUNCTION_TYPE, 1, F64, 1, F64),
+    declaration: leb(structure.typeCount),
+    // 0: a host that forgets to give fuel gets a trap, not a guest without end.
+    global: Uint8Array.of(I64, MUTABLE, op.i64Const, 0, op.end),
+    swapFunction: structure.functions.length,
+  };
+}
+
+class MeteredCode {
+  readonly #bytes: Uint8Array;
+  readonly #bodies: readonly FunctionBody[];
+  readonly #plan: FuelPlan;
+  readonly #out: ByteWriter;
+  /** Index of the global, encoded. */
+  readonly #fuel: Uint8Array;
+  /** Behind the price on the stack: subtract, store, and stop below zero. */
+  readonly #tail: Uint8Array;
+  readonly #checks: Map<number, Uint8Array>;
+
+  constructor(bytes: Uint8Array, structure: ModuleStructure, plan: FuelPlan) {
+    this.#bytes = bytes;
+    this.#bodies = structure.bodies;
+    this.#plan = plan;
+    this.#out = new ByteWriter(bytes.length + plan.sites.count * 20);
+    const fuel = leb(structure.globalCount);
+    this.#fuel = fuel;
+    const store = [op.i64Subtract, op.globalSet, ...fuel, op.globalGet, ...fuel];
+    const stop = [op.if, NO_RESULT, op.unreachable, op.end];
+    this.#tail = Uint8Array.from([...store, op.i64Const, 0, op.i64LessSigned, ...stop]);
+    this.#checks = new Map();
+  }
+
+  write(): Uint8Array {
+    const out = this.#out;
+    out.u32(this.#bodies.length + 1);
+    for (let i = 0; i < this.#bodies.length; i += 1) this.#writeBody(i);
+    const swap = this.#swapBody();
+    out.u32(swap.length);
+    out.put(swap);
+    return out.bytes;
+  }
+
+  /** The old counter as a number, while the parameter becomes the new one. */
+  #swapBody(): Uint8Array {
+    const before = [op.globalGet, ...this.#fuel, op.f64ConvertI64];
+    const after = [op.localGet, 0, op.misc, TRUNCATE_SATURATED, op.globalSet, ...this.#fuel];
+    return Uint8Array.from([0, ...before, ...after, op.end]);
+  }
+
+  #writeBody(index: number): void {
+    const bytes = this.#bytes;
+    const out = this.#out;
+    const { sites, firstSites, codeStarts } = this.#plan;
+    const { start, end } = this.#bodies[index] as FunctionBody;
+    const codeStart = codeStarts[index] as number;
+    let site = firstSites[index] as number;
+    const lastSite = firstSites[index + 1] as number;
+    if (this.#plan.isFolded(index)) site += 1;
+    if (site === lastSite) {
+      out.u32(end - start);
+      out.copy(bytes, start, end);
+      return;
+    }
+    const locals = this.#localsOf(index, site, lastSite);
+    const declared = this.#declarations(start, codeStart, locals);
+    let size = declared.length + end - codeStart;
+    for (let i = site; i < lastSite; i += 1) size += this.#codeOf(i, locals).length;
+    out.u32(size);
+    out.put(declared);
+    let at = codeStart;
+    for (; site < lastSite; site += 1) {
+      const position = sites.positions[site] as number;
+      out.copy(bytes, at, position);
+      out.put(this.#codeOf(site, locals));
+      at = position;
+    }
+    out.copy(bytes, at, end);
+  }
+
+  /** Locals that keep lengths of bulk operations. */
+  #localsOf(index: number, from: number, to: number): BulkLocals {
+    let hasNarrow = false;
+    let hasWide = false;
+    for (let site = from; site < to; site += 1) {
+      const kind = this.#plan.sites.kinds[site];
+      if (kind === SiteKind.Bulk) hasNarrow = true;
+      else if (kind === SiteKind.BulkWide) hasWide = true;
+    }
+    const next = this.#plan.localCounts[index] as number;
+    return { hasNarrow, hasWide, narrow: leb(next), wide: leb(hasNarrow ? next + 1 : next) };
+  }
+
+  /** The declarations of locals with ours behind; `start` and `codeStart` are those of the body. */
+  #declarations(start: number, codeStart: number, locals: BulkLocals): Uint8Array {
+    const added = (locals.hasNarrow ? 1 : 0) + (locals.hasWide ? 1 : 0);
+    if (added === 0) return this.#bytes.subarray(start, codeStart);
+    const out = new ByteWriter(codeStart - start + 8);
+    let groups = 0;
+    let at = start;
+    for (let shift = 0; ; shift += 7) {
+      const byte = this.#bytes[at] as number;
+      at += 1;
+      groups |= (byte & 0x7f) << shift;
+      if (byte < 0x80) break;
+    }
+    out.u32(groups + added);
+    out.copy(this.#bytes, at, codeStart);
+    if (locals.hasNarrow) out.put(Uint8Array.of(1, I32));
+    if (locals.hasWide) out.put(Uint8Array.of(1, I64));
+    return out.bytes;
+  }
+
+  #codeOf(site: number, locals: BulkLocals): Uint8Array {
+    const { kinds, costs } = this.#plan.sites;
+    const kind = kinds[site];
+    if (kind === SiteKind.Bulk) return this.#bulkCode(locals.narrow, false);
+    if (kind === SiteKind.BulkWide) return this.#bulkCode(locals.wide, true);
+    const cost = costs[site] as number;
+    let code = this.#checks.get(cost);
+    if (code === undefined) {
+      const price = [op.globalGet, ...this.#fuel, op.i64Const, ...signedLeb(cost)];
+      code = Uint8Array.from([...price, ...this.#tail]);
+      this.#checks.set(cost, code);
+    }
+    return code;
+  }
+
+  /** The length stays on the stack. */
+  #bulkCode(local: Uint8Array, isWide: boolean): Uint8Array {
+    const length = [op.localTee, ...local, op.globalGet, ...this.#fuel, op.localGet, ...local];
+    const price = isWide
+      ? [op.i64Const, BULK_SHIFT, op.i64ShiftRight]
+      : [op.i32Const, BULK_SHIFT, op.i32ShiftRight, op.i64ExtendUnsigned];
+    return Uint8Array.from([...length, ...price, ...this.#tail]);
+  }
+}
+
+interface BulkLocals {
+  readonly hasNarrow: boolean;
+  readonly hasWide: boolean;
+  /** Their indexes, encoded. */
+  readonly narrow: Uint8Array;
+  readonly wide: Uint8Array;
+}

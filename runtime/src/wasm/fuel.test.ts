@@ -1,0 +1,153 @@
+// The budget of each way into a guest: who runs on is stopped there, by a trap that names it.
+import { expect, test } from "vitest";
+import { FilterStartError } from "../../test/harness.ts";
+import { defaultWasmPolicy } from "../config/wasm-policy.ts";
+import type { FuelBudgets, WasmPolicy } from "../config/wasm-policy.ts";
+import { type FilterHost, scriptedHost } from "./guest-script-for-test.ts";
+
+const SMALL: FuelBudgets = { callback: 100_000, configure: 1_000_000, start: 1_000_000 };
+const METERED: WasmPolicy = { ...defaultWasmPolicy, fuel: SMALL };
+
+function failureOf(host: FilterHost): string {
+  const lines = host.logs.filter(({ message }) => message.startsWith("wasm vm failed: "));
+  expect(lines.length).toBe(1);
+  return (lines[0]?.message ?? "").split("\n")[0] as string;
+}
+
+const BODY = { method: "POST", body: "x", trailers: { t: "1" } } as const;
+const ANSWER = { upstream: { body: "y", trailers: { u: "1" } } } as const;
+
+test.each([
+  "create",
+  "request_headers",
+  "request_body",
+  "request_trailers",
+  "response_headers",
+  "response_body",
+  "response_trailers",
+  "log",
+  "done",
+  "delete",
+])("an endless loop in %s is stopped", async (callback) => {
+  const host = await scriptedHost([`${callback} loop`], { policy: METERED });
+  host.request({ ...BODY, ...ANSWER });
+  const name = callback === "create" ? "context_create" : callback;
+  expect(failureOf(host)).toMatch(
+    new RegExp(
+      `^wasm vm failed: out of fuel \\[fuel\\] in proxy_on_${name} of plugin filter, ` +
+        "used 1000\\d\\d of 100000 fuel, ",
+    ),
+  );
+  expect(host.stats.counter("wasm.filter.stopped.fuel").value).toBe(1);
+  host.close();
+});
+
+test.each(["tick", "http_call_response", "queue_ready"])(
+  "an endless loop in %s is stopped, too",
+  async (callback) => {
+    const host = await scriptedHost(
+      [
+        "configure set_tick_period 10",
+        "configure register_shared_queue q",
+        "configure http_call up :method=GET,:path=/,:authority=a  ~ 0",
+        "request_headers enqueue_shared_queue 1 item",
+        `${callback} loop`,
+      ],
+      { policy: METERED, clusters: { up: { status: 200 } } },
+    );
+    if (callback !== "http_call_response") host.request();
+    host.tick(50);
+    expect(failureOf(host)).toContain(
+      `out of fuel [fuel] in proxy_on_${callback} of plugin filter`,
+    );
+    host.close();
+  },
+);
+
+test.each(["vm_start", "configure", "root_create"])(
+  "an endless loop in %s refuses the plugin, after a budget of its own",
+  async (callback) => {
+    const script = callback === "root_create" ? [] : [`${callback} loop`];
+    // The script is read in vm_start: a guest that loops before cannot be told to.
+    const made = scriptedHost(script, { policy: METERED });
+    if (callback === "root_create") {
+      (await made).close();
+      return;
+    }
+    await expect(made).rejects.toThrow(FilterStartError);
+    await expect(made).rejects.toThrow("out of fuel");
+  },
+);
+
+test("what a stream uses is counted, and each callback has all of the budget", async () => {
+  const host = await scriptedHost(["request_headers get_header_map_pairs 0"], { policy: METERED });
+  const { value: before } = host.stats.counter("wasm.filter.fuel_used");
+  host.request();
+  const used = host.stats.counter("wasm.filter.fuel_used").value - before;
+  expect(used).toBeGreaterThan(100);
+  expect(used).toBeLessThan(50_000);
+  for (let i = 0; i < 20; i += 1) host.request();
+  expect(host.stats.counter("wasm.filter.fuel_used").value - before).toBeGreaterThan(100_000);
+  expect(host.stats.counter("wasm.filter.stopped.fuel").value).toBe(0);
+  host.close();
+});
+
+test("the same stream costs the same fuel each time", async () => {
+  const costs = new Set<number>();
+  const host = await scriptedHost(["request_headers get_header_map_value 0 :path"]);
+  host.request();
+  for (let i = 0; i < 10; i += 1) {
+    const { value: before } = host.stats.counter("wasm.filter.fuel_used");
+    // Ids in the guest's messages have as many digits.
+    if (host.request().status === 200) {
+      costs.add(host.stats.counter("wasm.filter.fuel_used").value - before);
+    }
+  }
+  expect(costs.size).toBeLessThanOrEqual(2);
+  host.close();
+});
+
+test("work of the host for the guest is paid for", async () => {
+  const pull = "response_body get_buffer_bytes 1 0 max";
+  const body = { upstream: { body: "z".repeat(500_000) } };
+  const host = await scriptedHost([pull], { policy: METERED });
+  expect(host.request(body).status).toBe(200);
+  const { value: before } = host.stats.counter("wasm.filter.fuel_used");
+  host.request(body);
+  expect(host.stats.counter("wasm.filter.fuel_used").value - before).toBeGreaterThan(500_000 / 8);
+  expect(host.stats.counter("wasm.filter.fuel_high").value).toBeGreaterThan(0);
+  expect(host.logs.filter(({ message }) => message.includes("of 100000 fuel; later")).length).toBe(
+    1,
+  );
+  host.close();
+});
+
+test("a guest that is not metered has no price, and a policy may say so", async () => {
+  const host = await scriptedHost([], { policy: { ...defaultWasmPolicy, fuel: null } });
+  expect(host.request().status).toBe(200);
+  expect(host.stats.counter("wasm.filter.fuel_used").value).toBe(0);
+  host.close();
+});
+
+test("a guest whose memory is full is told apart from one that fails", async () => {
+  const policy = { ...defaultWasmPolicy, memoryPagesMax: 4 };
+  const host = await scriptedHost(["request_headers malloc grow", "request_headers trap"], {
+    policy,
+  });
+  const large = { path: "/", headers: { "x-a": "v".repeat(60_000) } };
+  const grow = await scriptedHost(
+    [
+      "request_headers malloc grow",
+      ...Array.from({ length: 6 }, () => "request_headers get_header_map_value 0 x-a"),
+      "request_headers trap",
+    ],
+    { policy },
+  );
+  host.request();
+  expect(failureOf(host)).toContain("unreachable [trap] in proxy_on_request_headers");
+  grow.request(large);
+  expect(failureOf(grow)).toMatch(/unreachable \[memory\] .* 4 pages$/);
+  expect(grow.guestMemoryBytes).toBe(4 * 65_536);
+  host.close();
+  grow.close();
+});
