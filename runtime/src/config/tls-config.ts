@@ -50,6 +50,8 @@ export type TlsSecret =
 
 /** A certificate with its private key. */
 export interface TlsCertificateConfig {
+  /** Of the secret that it is; "" = it stands in the context. */
+  readonly name: string;
   /** The file that the chain came from, else "<inline>"; for people. */
   readonly path: string;
   /** Leaf first; of PKCS#12 the leaf alone. */
@@ -73,6 +75,8 @@ export interface TlsCertificateConfig {
 
 /** CertificateValidationContext. */
 export interface TlsValidationConfig {
+  /** Of the secret that it is; "" = it stands in the context. */
+  readonly name: string;
   /** The file of `trustedCaPem`, else "<inline>"; for people. */
   readonly path: string;
   /** "" = none: whoever has one of the hashes is let in; nothing is asked when there are none. */

@@ -1,5 +1,5 @@
-// What EDS and RDS have in common: subscriptions of which each response carries one resource, of a
-// name that is known before. Used by eds-assignments.ts and rds-tables.ts.
+// What EDS, RDS and SDS have in common: subscriptions of which each response carries one resource,
+// of a name that is known before. Used by eds-assignments.ts, rds-tables.ts and tls-secrets.ts.
 import type { LoadedDiscovery } from "../config/discovery-loader.ts";
 import type { FileSubscription } from "../xds/file-subscription.ts";
 
@@ -20,7 +20,7 @@ export interface InForce {
 }
 
 export interface Expected {
-  readonly kind: "EDS" | "RDS";
+  readonly kind: "EDS" | "RDS" | "SDS";
   /** What Envoy calls the resource in its message. */
   readonly noun: string;
   /** That has the name. */

@@ -1,6 +1,11 @@
 // The messages between the main thread and its workers. All data is structured-clone-able; apply is
 // two-phase: prepare in all workers, then commit in all, or abort in all.
-import type { ClusterMembership, DynamicRouteTable, Snapshot } from "../config/snapshot.ts";
+import type {
+  ClusterMembership,
+  DynamicRouteTable,
+  DynamicSecret,
+  Snapshot,
+} from "../config/snapshot.ts";
 import type { LogLevel } from "../core/logger.ts";
 import type { RuntimeValue } from "../core/runtime.ts";
 import type { OverloadLevels } from "../overload/overload-manager.ts";
@@ -65,9 +70,34 @@ export interface PrepareRoutesMessage {
   readonly hostname: string;
 }
 
+/** New secrets for TLS contexts of the version in force; nothing else changes. */
+export interface PrepareSecretsMessage {
+  readonly type: "prepare_secrets";
+  readonly version: number;
+  /** Those that have changed. */
+  readonly secrets: readonly DynamicSecret[];
+}
+
+export type ChangeMessage = PrepareRoutesMessage | PrepareSecretsMessage;
+
+/** What comes into force without a whole version. */
+export type VersionChange =
+  | { readonly routeTables: readonly DynamicRouteTable[] }
+  | { readonly secrets: readonly DynamicSecret[] };
+
+export function changeMessage(
+  version: number,
+  change: VersionChange,
+  hostname: string,
+): ChangeMessage {
+  if ("secrets" in change) return { type: "prepare_secrets", version, ...change };
+  return { type: "prepare_routes", version, ...change, hostname };
+}
+
 export type ToWorker =
   | PrepareMessage
   | PrepareRoutesMessage
+  | PrepareSecretsMessage
   | { readonly type: "commit"; readonly version: number }
   | { readonly type: "abort"; readonly version: number }
   | { readonly type: "membership"; readonly membership: ClusterMembership }

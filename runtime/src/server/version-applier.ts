@@ -6,7 +6,12 @@ import type { PositionIndex } from "../config/position-index.ts";
 import { assembleSnapshot } from "../config/translate/assemble-snapshot.ts";
 import type { ListenerResource } from "../config/translate/assemble-snapshot.ts";
 import { listenersMax } from "../config/sizes.ts";
-import type { DynamicRouteTable, ListenerConfig, Snapshot } from "../config/snapshot.ts";
+import type {
+  DynamicRouteTable,
+  DynamicSecret,
+  ListenerConfig,
+  Snapshot,
+} from "../config/snapshot.ts";
 import type { StatsAggregate } from "../stats/aggregate.ts";
 import type { SubscriptionContext } from "../xds/file-subscription.ts";
 import { placeOf, problemAt } from "./config-loading.ts";
@@ -20,10 +25,11 @@ import { ModuleWatches } from "./module-watches.ts";
 import { PluginModuleLoader } from "./plugin-modules.ts";
 import type { PluginModules } from "./plugin-modules.ts";
 import type { ProcessLog } from "./process-log.ts";
-import type { ListenerAddress } from "./protocol.ts";
+import type { ListenerAddress, VersionChange } from "./protocol.ts";
 import { rdsNeeds, RdsTables } from "./rds-tables.ts";
 import type { RuntimeControl } from "./runtime-control.ts";
 import { SharedIndexes } from "./shared-indexes.ts";
+import { TlsSecrets } from "./tls-secrets.ts";
 import type { WorkerPool } from "./worker-pool.ts";
 
 export interface VersionApplierOptions {
@@ -57,6 +63,7 @@ export class VersionApplier {
   readonly membership: Membership;
   readonly rds: RdsTables;
   readonly eds: EdsAssignments;
+  readonly tlsSecrets: TlsSecrets;
   readonly #options: VersionApplierOptions;
   readonly #modules: PluginModuleLoader;
   /** Of clusters. */
@@ -100,6 +107,12 @@ export class VersionApplier {
       ignoreUnsupported,
       onMembership: (membership) => this.membership.set(membership),
     });
+    this.tlsSecrets = new TlsSecrets({
+      context,
+      stats,
+      ignoreUnsupported,
+      applySecrets: async (secrets) => await this.#applySecrets(secrets),
+    });
     this.#moduleWatches = new ModuleWatches(options.options.watchModules, options.onModuleChanged);
   }
 
@@ -129,6 +142,7 @@ export class VersionApplier {
     const listeners = (state?.listeners ?? []).map(({ resource }) => resource);
     this.rds.retain(rdsNeeds(listeners));
     this.eds.retain(clusters);
+    this.tlsSecrets.retain([...clusters, ...listeners]);
     this.#indexes.retain(namesOf(clusters));
     this.#listenerIndexes.retain(namesOf(listeners));
     return problems;
@@ -143,6 +157,7 @@ export class VersionApplier {
     this.#moduleWatches.close();
     this.rds.close();
     this.eds.close();
+    this.tlsSecrets.close();
     this.membership.close();
     this.#listenerStats.close();
   }
@@ -209,6 +224,7 @@ export class VersionApplier {
     try {
       await this.eds.ensure(clusters);
       await this.rds.ensure(needs);
+      await this.tlsSecrets.ensure([...clusters, ...listeners]);
     } catch (error) {
       if (!(error instanceof ConfigErrors)) throw error;
       return [error.message];
@@ -218,7 +234,7 @@ export class VersionApplier {
       listeners,
       clusters,
       routeTables: this.rds.tables(needs),
-      secrets: [],
+      secrets: this.tlsSecrets.secrets([...clusters, ...listeners]),
       bindAddresses: next.bootstrap.bindAddresses,
       node: next.bootstrap.node,
       server: next.bootstrap.server,
@@ -231,15 +247,27 @@ export class VersionApplier {
 
   /** New tables by RDS: workers compile them and nothing else. */
   async #applyTables(tables: readonly DynamicRouteTable[]): Promise<readonly string[]> {
-    const { pool } = this.#options;
-    if (this.#snapshot === null || this.#loaded === null) return [];
-    const changed = new Map(tables.map((table) => [table.key, table]));
-    const routeTables = this.#snapshot.routeTables.map((table) => changed.get(table.key) ?? table);
+    if (this.#snapshot === null) return [];
+    const routeTables = replaced(this.#snapshot.routeTables, tables);
+    return await this.#applyChange({ ...this.#snapshot, routeTables }, { routeTables: tables });
+  }
+
+  /** New secrets: contexts in workers find them in their slots. */
+  async #applySecrets(changed: readonly DynamicSecret[]): Promise<readonly string[]> {
+    if (this.#snapshot === null) return [];
+    const secrets = replaced(this.#snapshot.secrets, changed);
+    return await this.#applyChange({ ...this.#snapshot, secrets }, { secrets: changed });
+  }
+
+  async #applyChange(next: Snapshot, change: VersionChange): Promise<readonly string[]> {
+    if (this.#loaded === null) return [];
     const version = this.#version + 1;
-    const snapshot = { ...this.#snapshot, version, routeTables };
-    const problems = await pool.apply(
-      { version, snapshot, memberships: this.membership.current(), modules: this.#loaded.modules },
-      { changedRoutes: tables },
+    const snapshot = { ...next, version };
+    const { modules } = this.#loaded;
+    const memberships = this.membership.current();
+    const problems = await this.#options.pool.apply(
+      { version, snapshot, memberships, modules },
+      { change },
     );
     if (problems.length === 0) this.#setInForce(version, snapshot, this.#loaded);
     return problems;
@@ -252,6 +280,15 @@ export class VersionApplier {
     this.#moduleWatches.follow(snapshot.plugins);
     this.#options.stats.store.gauge("server.config_version").set(version);
   }
+}
+
+/** Those of `all` that have changed in their places. */
+function replaced<T extends { readonly key: string }>(
+  all: readonly T[],
+  changed: readonly T[],
+): T[] {
+  const byKey = new Map(changed.map((one) => [one.key, one]));
+  return all.map((one) => byKey.get(one.key) ?? one);
 }
 
 /** The same resources in the same order, as far as their settings go. */

@@ -4,16 +4,18 @@ import { performance } from "node:perf_hooks";
 import { Worker } from "node:worker_threads";
 import { LogLevel } from "../core/logger.ts";
 import type { Logger } from "../core/logger.ts";
-import type { ClusterMembership, DynamicRouteTable } from "../config/snapshot.ts";
+import type { ClusterMembership } from "../config/snapshot.ts";
 import type { StatDefinition } from "../stats/store.ts";
 import { guestMarkText } from "../wasm/guest-mark.ts";
+import { changeMessage } from "./protocol.ts";
 import type {
+  ChangeMessage,
   FromGuests,
   FromWorker,
   ListenerAddress,
   PrepareMessage,
-  PrepareRoutesMessage,
   ToWorker,
+  VersionChange,
   WorkerBirth,
 } from "./protocol.ts";
 import { PulseMemory } from "./pulse.ts";
@@ -60,10 +62,10 @@ const CUT_TIMEOUT_MS = 1000;
 /** How a version is put in force. */
 export interface ApplyOptions {
   /**
-   * Of the version, only these route tables are new: workers that have the version before get
-   * nothing else. Default: the whole version is prepared.
+   * Of the version, only this is new: workers that have the version before get nothing else.
+   * Default: the whole version is prepared.
    */
-  readonly changedRoutes?: readonly DynamicRouteTable[];
+  readonly change?: VersionChange;
   /** Ports that another process was given for port 0: they are bound, too. */
   readonly inherited?: readonly ListenerAddress[];
   /** All workers have it; from now on `catchUp` must say what holds with it. */
@@ -232,20 +234,14 @@ export class WorkerPool {
   async #prepare(
     members: readonly Member[],
     version: Version,
-    { changedRoutes, inherited = [] }: ApplyOptions,
+    { change, inherited = [] }: ApplyOptions,
   ): Promise<Refusal> {
-    let bound: readonly ListenerAddress[] | null =
-      changedRoutes === undefined ? null : this.#addresses;
+    let bound: readonly ListenerAddress[] | null = change === undefined ? null : this.#addresses;
     for (const member of members) {
       const answer = await member.prepare(
-        changedRoutes === undefined
+        change === undefined
           ? { type: "prepare", ...version, bound: bound ?? inherited }
-          : {
-              type: "prepare_routes",
-              version: version.version,
-              routeTables: changedRoutes,
-              hostname: version.snapshot.server.hostname,
-            },
+          : changeMessage(version.version, change, version.snapshot.server.hostname),
       );
       if (answer.problems.length > 0) return answer;
       bound ??= answer.addresses;
@@ -406,7 +402,7 @@ class Member {
     if (!this.#isDead) this.#worker.postMessage(message);
   }
 
-  prepare(message: PrepareMessage | PrepareRoutesMessage): Promise<Answer> {
+  prepare(message: PrepareMessage | ChangeMessage): Promise<Answer> {
     return this.#ask(message, "prepare");
   }
 

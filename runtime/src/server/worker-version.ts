@@ -21,6 +21,7 @@ import type { TimerWheel } from "../core/timer-wheel.ts";
 import type { NetworkEngine } from "../engine/network-engine.ts";
 import { Listener } from "../network/listener.ts";
 import type { StatsStore } from "../stats/store.ts";
+import { SecretSlots } from "../tls/secret-slots.ts";
 import type { ClusterManager, PreparedClusters } from "../upstream/cluster-manager.ts";
 import { PluginError } from "../wasm/plugin.ts";
 import type { Plugin } from "../wasm/plugin.ts";
@@ -38,6 +39,7 @@ import { stopListeningWhenQuiet } from "./quiet-stop.ts";
 import { RouteSlots } from "./route-slots.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { whyNotShared } from "./shared-sockets.ts";
+import { tlsProblems } from "./unwired-tls.ts";
 import { configureOverload } from "./worker-overload.ts";
 
 /** What a worker has for all versions. */
@@ -97,6 +99,7 @@ export class WorkerVersion {
   readonly #pluginByIndex: Map<number, PluginHandle>;
   readonly #swaps: PreparedSwap[];
   readonly #routeSlots: RouteSlots;
+  readonly #secretSlots: SecretSlots;
   #clusters: PreparedClusters | null = null;
 
   constructor(context: WorkerContext, message: PrepareMessage, previous: WorkerVersion | null) {
@@ -116,6 +119,12 @@ export class WorkerVersion {
       previous?.routeSlots ?? null,
       options,
     );
+    this.#secretSlots = new SecretSlots(message.snapshot.secrets, previous?.secretSlots ?? null);
+  }
+
+  /** Secrets of TLS contexts that come later. */
+  get secretSlots(): SecretSlots {
+    return this.#secretSlots;
   }
 
   /** Tables that come by RDS. */
@@ -157,6 +166,7 @@ export class WorkerVersion {
     if (this.#clusters !== null) this.#context.clusterManager.commit(this.#clusters);
     this.#context.callouts.commit();
     this.#routeSlots.commit();
+    this.#secretSlots.commit();
     for (const { handle, plugin } of this.#swaps.splice(0)) handle.replace(plugin);
     for (const { listener, config, chains, before } of this.#listeners) {
       listener.update(config);
@@ -480,19 +490,4 @@ function addressesOf(config: ListenerConfig): AddressConfig[] {
 
 function hasSameAddresses(a: ListenerConfig, b: ListenerConfig): boolean {
   return plainText(addressesOf(a)) === plainText(addressesOf(b));
-}
-
-/** Nothing may go in plain text that the configuration encrypts. */
-function tlsProblems({ listeners, clusters }: Snapshot): string[] {
-  const chains = listeners.flatMap((listener) =>
-    [...listener.filterChains, listener.defaultFilterChain].map((chain) => ({ listener, chain })),
-  );
-  const downstream = chains.filter(({ chain }) => (chain?.tls ?? null) !== null);
-  const upstream = clusters.filter(({ transportSockets }) =>
-    transportSockets.some(({ socket }) => socket.kind !== "raw_buffer"),
-  );
-  return [
-    ...downstream.map(({ listener }) => `${listener.where}: TLS is not implemented by Headgate`),
-    ...upstream.map(({ where }) => `${where}: TLS to upstreams is not implemented by Headgate`),
-  ];
 }

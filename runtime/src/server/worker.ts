@@ -24,17 +24,19 @@ import type {
   FromWorker,
   PrepareMessage,
   PrepareRoutesMessage,
+  PrepareSecretsMessage,
   ToWorker,
   WorkerBirth,
 } from "./protocol.ts";
 import { RouteUpdate } from "./route-update.ts";
+import { SecretUpdate } from "./secret-update.ts";
 import { systemSurroundings } from "./surroundings.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { applyOverload, shrinkHeap } from "./worker-overload.ts";
 import { WorkerVersion } from "./worker-version.ts";
 import type { WorkerContext } from "./worker-version.ts";
 
-/** What may come into force next: a whole version, or new route tables for the current one. */
+/** What may come next: a whole version, or new route tables or secrets for the current one. */
 interface Prepared {
   readonly version: number;
   commit(): void;
@@ -83,6 +85,9 @@ export class WorkerServer {
         return;
       case "prepare_routes":
         this.#prepareRoutes(message);
+        return;
+      case "prepare_secrets":
+        this.#prepareSecrets(message);
         return;
       case "commit":
         this.#commit(message.version);
@@ -157,6 +162,12 @@ export class WorkerServer {
     const { clock, runtime } = this.#context;
     const { hostname } = message;
     this.#prepared = new RouteUpdate(message, slots, { clock, hostname, runtime });
+    this.#send({ type: "prepared", version: message.version, addresses: [] });
+  }
+
+  #prepareSecrets(message: PrepareSecretsMessage): void {
+    this.#prepared?.abort();
+    this.#prepared = new SecretUpdate(message, this.#current?.secretSlots ?? null);
     this.#send({ type: "prepared", version: message.version, addresses: [] });
   }
 

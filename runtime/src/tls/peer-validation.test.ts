@@ -19,6 +19,7 @@ const NOW_MS = Date.UTC(2026, 0, 1);
 const past = { notBefore: new Date("2020-01-01"), notAfter: new Date("2021-01-01") };
 const future = { notBefore: new Date("2090-01-01") };
 const none: TlsValidationConfig = {
+  name: "",
   path: "<inline>",
   trustedCaPem: "",
   crlPem: "",

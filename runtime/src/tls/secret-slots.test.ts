@@ -3,6 +3,7 @@ import type { TlsSecret, TlsValidationConfig } from "../config/tls-config.ts";
 import { SecretSlots } from "./secret-slots.ts";
 
 const validation: TlsValidationConfig = {
+  name: "",
   path: "<inline>",
   trustedCaPem: "ca",
   crlPem: "",

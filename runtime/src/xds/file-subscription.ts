@@ -1,5 +1,5 @@
 // One xDS subscription to a file: reads it when it has changed, hands the response on, and counts
-// what became of it. Made by server/ for LDS, CDS, and each RDS and EDS resource.
+// what became of it. Made by server/ for LDS, CDS, and each RDS, EDS and SDS resource.
 import { existsSync } from "node:fs";
 import { ConfigErrors, describeProblem } from "../config/config-error.ts";
 import type { ConfigProblem } from "../config/config-error.ts";
@@ -25,7 +25,7 @@ export interface SubscriptionContext {
 
 export interface SubscriptionOptions {
   /** "LDS"; in lower case it begins the paths of fields in messages. */
-  readonly kind: "LDS" | "CDS" | "RDS" | "EDS";
+  readonly kind: "LDS" | "CDS" | "RDS" | "EDS" | "SDS";
   readonly source: ConfigSourceConfig;
   /** Full name of the message that each resource is. */
   readonly typeName: string;

@@ -14,17 +14,27 @@ export interface SecretData {
   readonly path: string;
 }
 
+export interface SecretIdentity {
+  /** "" = it stands in the context. */
+  readonly name: string;
+  /** It came by SDS. */
+  readonly isSds: boolean;
+}
+
 /** Reads the parts of one secret, and remembers which files announce another one. */
 export class SecretParts {
   /** A change in one of them is a change of the secret; [] = nothing is watched. */
   readonly watched: ConfigSourceConfig[];
+  /** Of the secret; "" = it has none. */
+  readonly name: string;
   readonly #t: Translation;
   readonly #isSds: boolean;
   readonly #directory: string;
 
   /** `directory`: watched_directory of the secret. Files that SDS names are watched without it. */
-  constructor(t: Translation, isSds: boolean, directory: string) {
+  constructor(t: Translation, { name, isSds }: SecretIdentity, directory: string) {
     this.watched = [];
+    this.name = name;
     this.#t = t;
     this.#isSds = isSds;
     this.#directory = directory;

@@ -10,6 +10,7 @@ import type {
 } from "../tls-config.ts";
 import { readConfigSource, readWatchedDirectory } from "./config-source-reader.ts";
 import { SecretParts } from "./secret-data.ts";
+import type { SecretIdentity } from "./secret-data.ts";
 import { secretFields } from "./secret-need.ts";
 import type { SecretKind, SecretNeed, SecretRead } from "./secret-need.ts";
 import { readTlsCertificate } from "./tls-certificate-reader.ts";
@@ -22,14 +23,14 @@ const TICKET_KEY_BYTES = 80;
 /** How a secret of one kind is read, and what its users get of it. */
 interface Kind<T> {
   readonly kind: SecretKind;
-  readonly read: (t: Translation, node: ConfigNode, isSds: boolean) => SecretRead | null;
+  readonly read: (t: Translation, node: ConfigNode, identity: SecretIdentity) => SecretRead | null;
   readonly valueOf: (secret: TlsSecret) => T | null;
 }
 
 export const certificateKind: Kind<TlsCertificateConfig> = {
   kind: "certificate",
-  read: (t, node, isSds) => {
-    const parts = new SecretParts(t, isSds, readWatchedDirectory(t, node));
+  read: (t, node, identity) => {
+    const parts = new SecretParts(t, identity, readWatchedDirectory(t, node));
     const certificate = readTlsCertificate(t, node, parts);
     return readOf(certificate === null ? null : { kind: "certificate", certificate }, parts);
   },
@@ -38,8 +39,8 @@ export const certificateKind: Kind<TlsCertificateConfig> = {
 
 export const validationKind: Kind<TlsValidationConfig> = {
   kind: "validation",
-  read: (t, node, isSds) => {
-    const parts = new SecretParts(t, isSds, readWatchedDirectory(t, node));
+  read: (t, node, identity) => {
+    const parts = new SecretParts(t, identity, readWatchedDirectory(t, node));
     const validation = readTlsValidation(t, node, parts);
     return readOf(validation === null ? null : { kind: "validation", validation }, parts);
   },
@@ -48,8 +49,8 @@ export const validationKind: Kind<TlsValidationConfig> = {
 
 export const ticketKeysKind: Kind<readonly Uint8Array[]> = {
   kind: "ticket_keys",
-  read: (t, node, isSds) => {
-    const parts = new SecretParts(t, isSds, "");
+  read: (t, node, identity) => {
+    const parts = new SecretParts(t, identity, "");
     const keys = node.nodes("keys").map((key) => readTicketKey(t, key, parts));
     const good = keys.filter((key) => key !== null);
     return readOf(good.length < keys.length ? null : { kind: "ticket_keys", keys: good }, parts);
@@ -73,12 +74,14 @@ export function readOwnSecret<T>(
   t: Translation,
   node: ConfigNode,
   kind: Kind<T>,
+  name: string = "",
 ): SecretSource<T> | null {
-  const read = kind.read(t, node, false);
+  const identity = { name, isSds: false };
+  const read = kind.read(t, node, identity);
   if (read === null) return null;
   if (read.watched.length > 0) {
-    const key = `files ${kind.kind} ${digest(node)}`;
-    const readAgain = (again: Translation): SecretRead | null => kind.read(again, node, false);
+    const key = `files ${kind.kind} ${name} ${digest(node)}`;
+    const readAgain = (again: Translation): SecretRead | null => kind.read(again, node, identity);
     return addNeed(t, { key, kind: kind.kind, origin: { kind: "files", read: readAgain } });
   }
   const value = kind.valueOf(read.secret);
@@ -100,12 +103,13 @@ export function readSdsSecret<T>(
   const source = readConfigSource(t, config, "sds_config");
   base?.acceptRest("read with the secret that is laid over it");
   if (source === null) return null;
+  const identity = { name, isSds: true };
   const readSecret = (again: Translation, secret: ConfigNode): SecretRead | null => {
     const content = contentOf(again, secret, kind.kind);
     if (content === null) return null;
-    if (base === undefined) return kind.read(again, content, true);
+    if (base === undefined) return kind.read(again, content, identity);
     content.acceptRest("read with what it is laid over");
-    return kind.read(again, base.mergedWith(content), true);
+    return kind.read(again, base.mergedWith(content), identity);
   };
   const over = base === undefined ? "" : digest(base);
   const place = JSON.stringify([source.path, source.watchedDirectory, name, over]);
@@ -131,9 +135,9 @@ function readStaticSecret<T>(
     t.wrong(config, `found "${name}", expected ${expected}`, "name");
     return null;
   }
-  if (base === undefined) return readOwnSecret(t, content, kind);
+  if (base === undefined) return readOwnSecret(t, content, kind, name);
   content.acceptRest("read with what it is laid over");
-  return readOwnSecret(t, base.mergedWith(content), kind);
+  return readOwnSecret(t, base.mergedWith(content), kind, name);
 }
 
 /** The content of a Secret, which must be of the right kind. */

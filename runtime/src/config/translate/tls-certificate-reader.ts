@@ -44,6 +44,7 @@ export function readTlsCertificate(
     t.wrong(node, "not set: the certificate says that it must be stapled", "ocsp_staple");
   }
   return {
+    name: parts.name,
     ...pair,
     ...staple,
     serverNames: serverNamesOf(leaf),

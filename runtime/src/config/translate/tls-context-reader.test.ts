@@ -173,6 +173,7 @@ describe("validation contexts", () => {
 
   test("ask for nothing when nothing stands in them", async () => {
     expect(await validationOf({})).toEqual({
+      name: "",
       path: "<inline>",
       trustedCaPem: "",
       crlPem: "",

@@ -48,6 +48,7 @@ export function readTlsValidation(
   }
   if (authorities === null) return null;
   return {
+    name: parts.name,
     path: authorities.path,
     trustedCaPem: authorities.trustedCaPem,
     crlPem,

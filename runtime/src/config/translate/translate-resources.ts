@@ -10,6 +10,7 @@ import { throwProblems } from "./found-problems.ts";
 import { readClusters, readListeners } from "./resource-lists.ts";
 import { readRouteTable } from "./route-reader.ts";
 import type { ClusterNames } from "./route-reader.ts";
+import type { SecretNeed, SecretRead } from "./secret-need.ts";
 import { Translation } from "./translation.ts";
 import type { TranslationOptions } from "./translation.ts";
 
@@ -84,4 +85,34 @@ function translate<T>(
   const isIgnoring = options.ignoreUnsupported;
   throwProblems([discovery.errors, problems.errors()], isIgnoring ? [] : unread);
   return { value, warnings: [...problems.warnings(), ...unread] };
+}
+
+/** The one secret of the response, once for each of `needs`; those that it cannot serve throw. */
+export function translateSecrets(
+  discovery: LoadedDiscovery,
+  options: TranslationOptions,
+  needs: readonly SecretNeed[],
+): Translated<ReadonlyMap<string, SecretRead>> {
+  return translate(discovery, options, (t) => {
+    const secrets = new Map<string, SecretRead>();
+    const [node] = discovery.resources;
+    if (node === undefined) return secrets;
+    for (const { key, origin } of needs) {
+      const read = origin.kind === "sds" ? origin.read(t, node) : null;
+      if (read !== null) secrets.set(key, read);
+    }
+    return secrets;
+  });
+}
+
+/** A secret of the configuration, read again because one of its files is another one. */
+export function rereadSecret(
+  need: SecretNeed,
+  options: TranslationOptions,
+): Translated<SecretRead | null> {
+  const problems = new ProblemList();
+  const { origin } = need;
+  const value = origin.kind === "files" ? origin.read(new Translation(problems, options)) : null;
+  throwProblems([problems.errors()], []);
+  return { value, warnings: problems.warnings() };
 }
