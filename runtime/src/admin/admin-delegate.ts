@@ -18,6 +18,8 @@ export interface AdminDelegate {
   refreshStats(): void;
   clusters(): readonly AdminCluster[];
   listeners(): readonly AdminListener[];
+  /** envoy.admin.v3.Certificate of each TLS context. */
+  certificates(): readonly JsonObject[];
   configDump(): AdminConfigDump;
   /** Component names with their levels, in the order in which they are shown. */
   logLevels(): readonly (readonly [string, LogLevel])[];
@@ -151,8 +153,17 @@ export interface AdminConfigDump {
   readonly dynamicClusters: readonly DynamicDumpItem[];
   readonly dynamicListeners: readonly DynamicListenerItem[];
   readonly dynamicRoutes: readonly DynamicDumpItem[];
+  readonly secrets: DumpedSecrets;
   /** The hosts of all clusters as envoy.config.endpoint.v3.ClusterLoadAssignment. */
   endpoints(): DumpedEndpoints;
+}
+
+/** envoy.extensions.transport_sockets.tls.v3.Secret messages; redacted by the delegate. */
+export interface DumpedSecrets {
+  readonly static: readonly JsonObject[];
+  readonly active: readonly DynamicDumpItem[];
+  /** Names of those that have not come. */
+  readonly warming: readonly string[];
 }
 
 export interface DumpedEndpoints {

@@ -62,7 +62,7 @@ function handlersOf(delegate: AdminDelegate): Readonly<Record<string, Handler>> 
     "/memory": memory,
     "/runtime": () => runtimePage(delegate),
     "/runtime_modify": (request) => runtimeModify(request, delegate),
-    "/certs": () => jsonResponse({ certificates: [] }),
+    "/certs": () => jsonResponse({ certificates: delegate.certificates() }),
     "/init_dump": () => jsonResponse({}),
     "/hot_restart_version": () => textResponse("disabled"),
   };

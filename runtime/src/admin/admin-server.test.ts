@@ -74,6 +74,9 @@ class FakeProcess implements AdminDelegate {
       { name: "pipe", addresses: [{ address: "/run/x.sock", port: null }] },
     ];
   }
+  certificates(): ReturnType<AdminDelegate["certificates"]> {
+    return [];
+  }
   configDump(): ReturnType<AdminDelegate["configDump"]> {
     const lastUpdated = "2026-11-21T12:21:23.968Z";
     return {
@@ -86,6 +89,7 @@ class FakeProcess implements AdminDelegate {
       dynamicClusters: [],
       dynamicListeners: [],
       dynamicRoutes: [],
+      secrets: { static: [], active: [], warming: [] },
       endpoints: () => ({ static: [], dynamic: [] }),
     };
   }

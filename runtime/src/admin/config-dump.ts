@@ -15,6 +15,7 @@ import type { AdminRequest, AdminResponse } from "./admin-request.ts";
 
 const ADMIN = "type.googleapis.com/envoy.admin.v3.";
 const CONFIG = "type.googleapis.com/envoy.config.";
+const SECRET = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret";
 
 /** The dumps' repeated fields, by the message that has them, with the type of their elements. */
 const repeatedFields: Readonly<Record<string, string>> = {
@@ -90,8 +91,33 @@ function dumpsOf(dump: AdminConfigDump, regex: Regex | null, includesEds: boolea
         "route.v3.RouteConfiguration",
       ),
     }),
-    { "@type": `${ADMIN}SecretsConfigDump` },
+    secretsDump(dump, isWanted),
   ];
+}
+
+function secretsDump(
+  { secrets }: AdminConfigDump,
+  isWanted: (name: string) => boolean,
+): JsonObject {
+  const typed = (config: JsonObject): JsonObject => ({ "@type": SECRET, ...config });
+  return dumpOf("SecretsConfigDump", "", {
+    static_secrets: secrets.static
+      .filter((config) => isWanted(nameOf(config)))
+      .map((config) => ({ name: nameOf(config), secret: typed(config) })),
+    dynamic_active_secrets: secrets.active
+      .filter(({ config }) => isWanted(nameOf(config)))
+      .map(({ config, versionInfo, lastUpdated }) => ({
+        name: nameOf(config),
+        ...(versionInfo === "" ? {} : { version_info: versionInfo }),
+        last_updated: lastUpdated,
+        secret: typed(config),
+      })),
+    dynamic_warming_secrets: secrets.warming.filter(isWanted).map((name) => ({
+      name,
+      version_info: "uninitialized",
+      secret: typed({ name }),
+    })),
+  });
 }
 
 function endpointsDump(dump: AdminConfigDump, isWanted: (name: string) => boolean): JsonObject {

@@ -70,6 +70,10 @@ export class ServerAdmin implements AdminDelegate {
     }));
   }
 
+  certificates(): readonly JsonObject[] {
+    return this.#server.certificates(Date.now());
+  }
+
   configDump(): AdminConfigDump {
     return configDump(this.#server.config, this.#server.updates);
   }

@@ -4,6 +4,7 @@ import type {
   AdminConfigDump,
   ConfigDumpItem,
   DumpedEndpoints,
+  DumpedSecrets,
   DumpError,
   DynamicDumpItem,
   DynamicListenerItem,
@@ -15,6 +16,7 @@ import type { HostConfig } from "../config/snapshot.ts";
 import type { LoadedConfig } from "./config-loading.ts";
 import type { ConfigUpdates } from "./config-updates.ts";
 import type { Held } from "./desired-state.ts";
+import type { InForce } from "./discovered.ts";
 import { redacted } from "./redact.ts";
 import type { RejectedListener } from "./rejected-listeners.ts";
 
@@ -47,6 +49,7 @@ export function configDump(config: LoadedConfig | null, updates: ConfigUpdates):
       updates.rejectedListeners.list,
     ),
     dynamicRoutes: dynamicRoutes(updates),
+    secrets: secretsOf(config, updates),
     endpoints: () => endpointsOf(updates),
   };
 }
@@ -90,10 +93,22 @@ function errorOf({ node, versionInfo, lastUpdateAttempt, details }: RejectedList
 }
 
 function dynamicRoutes(updates: ConfigUpdates): DynamicDumpItem[] {
-  return (updates.applier?.rds.inForce() ?? []).map(({ discovery, lastUpdated }) => {
-    const node = discovery.resources[0] as ConfigNode;
-    return { config: jsonOf(node), lastUpdated, versionInfo: discovery.versionInfo };
-  });
+  return (updates.applier?.rds.inForce() ?? []).map(dynamicItem);
+}
+
+/** A response of one resource. */
+function dynamicItem({ discovery, lastUpdated }: InForce): DynamicDumpItem {
+  const node = discovery.resources[0] as ConfigNode;
+  return { config: jsonOf(node), lastUpdated, versionInfo: discovery.versionInfo };
+}
+
+function secretsOf(config: LoadedConfig | null, updates: ConfigUpdates): DumpedSecrets {
+  const states = updates.applier?.tlsSecrets.sdsStates() ?? [];
+  return {
+    static: (config?.staticSecrets.nodes ?? []).map(jsonOf),
+    active: states.flatMap(({ inForce }) => (inForce === null ? [] : [dynamicItem(inForce)])),
+    warming: states.filter(({ inForce }) => inForce === null).map(({ name }) => name),
+  };
 }
 
 function endpointsOf(updates: ConfigUpdates): DumpedEndpoints {

@@ -14,6 +14,7 @@ import { ClusterManager } from "../upstream/cluster-manager.ts";
 import type { StatsAggregate } from "../stats/aggregate.ts";
 import { ServerState, ServerStats } from "../stats/server-stats.ts";
 import type { ServerOptions } from "./options.ts";
+import { CertificateBook } from "./certificate-book.ts";
 import { VERSION } from "./version.ts";
 
 /** Names of states as /ready and /server_info have them, to the gauge's values. */
@@ -29,6 +30,7 @@ const stateValues: Readonly<Record<StateName, ServerState>> = {
 export class MainStats {
   readonly server: ServerStats;
   readonly clusterManager: ClusterManager;
+  readonly certificates: CertificateBook;
   /** What the engine of the workers, too, can do. */
   readonly canReusePort: boolean;
   readonly #stats: StatsAggregate;
@@ -50,6 +52,7 @@ export class MainStats {
       concurrency: options.concurrency,
       version: versionNumber(VERSION),
     });
+    this.certificates = new CertificateBook(stats.store);
     const clock = new Clock();
     const engine = createNodeEngine({ clock });
     this.canReusePort = engine.capabilities.reusePort;
@@ -95,6 +98,7 @@ export class MainStats {
       uptimeSeconds: Math.floor((performance.now() - this.#startedMs) / 1000),
       totalConnections: totalConnections(this.#stats),
       memory: process.memoryUsage(),
+      daysUntilCertificateExpiry: this.certificates.daysUntilExpiry(Date.now()),
     });
   }
 

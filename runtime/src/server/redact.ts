@@ -27,9 +27,14 @@ export function redacted(value: JsonValue): JsonValue {
   if (typeof value !== "object" || value === null) return value;
   const copy: Record<string, JsonValue> = {};
   for (const [key, inner] of Object.entries(value as JsonObject)) {
-    copy[key] = SENSITIVE.has(key) ? hidden(inner, key) : redacted(inner);
+    copy[key] = isSensitive(key, inner) ? hidden(inner, key) : redacted(inner);
   }
   return copy;
+}
+
+/** A GenericSecret has a map of secrets; the bootstrap's list of that name has messages. */
+function isSensitive(key: string, value: JsonValue): boolean {
+  return SENSITIVE.has(key) || (key === "secrets" && !Array.isArray(value));
 }
 
 function hidden(value: JsonValue, name: string): JsonValue {

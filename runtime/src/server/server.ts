@@ -5,7 +5,7 @@ import { performance } from "node:perf_hooks";
 import { FileSinks, FileStats } from "../access-log/file-sink.ts";
 import type { FileSink } from "../access-log/file-sink.ts";
 import { createAdminServer } from "../admin/admin-server.ts";
-import type { AdminAddress, DrainOptions } from "../admin/admin-delegate.ts";
+import type { AdminAddress, DrainOptions, JsonObject } from "../admin/admin-delegate.ts";
 import type { AdminServer } from "../admin/admin-server.ts";
 import type { ListenerConfig } from "../config/snapshot.ts";
 import { describeProblem } from "../config/config-error.ts";
@@ -168,6 +168,11 @@ export class Server {
 
   get workerRestarts(): number {
     return this.#pool.restarts;
+  }
+
+  /** envoy.admin.v3.Certificates: those in force. */
+  certificates(nowMs: number): readonly JsonObject[] {
+    return this.#mainStats.certificates.certificates(nowMs);
   }
 
   /** Sets the gauges that follow the process, for a scrape. */

@@ -278,6 +278,7 @@ export class VersionApplier {
     this.#snapshot = snapshot;
     this.#loaded = loaded;
     this.#moduleWatches.follow(snapshot.plugins);
+    this.#options.mainStats.certificates.update(snapshot);
     this.#options.stats.store.gauge("server.config_version").set(version);
   }
 }

@@ -304,7 +304,13 @@ test("the process' stats stand under Envoy's names", () => {
   const server = new ServerStats(aggregate.store, { concurrency: 2, version: 0x9e5580 });
   expect(aggregate.value("server.state")).toBe(ServerState.PreInitializing);
   const memory = { rss: 30, heapTotal: 20, heapUsed: 10, external: 1 };
-  server.update({ state: ServerState.Live, uptimeSeconds: 1.9, totalConnections: 7, memory });
+  server.update({
+    state: ServerState.Live,
+    uptimeSeconds: 1.9,
+    totalConnections: 7,
+    daysUntilCertificateExpiry: null,
+    memory,
+  });
   server.clusterManager.cluster_added.inc();
   expect(aggregate.value("server.live")).toBe(1);
   expect(aggregate.value("server.uptime")).toBe(1);

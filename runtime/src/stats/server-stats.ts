@@ -30,6 +30,8 @@ export interface ServerFacts {
     readonly heapUsed: number;
     readonly external: number;
   };
+  /** Null = there is no certificate. */
+  readonly daysUntilCertificateExpiry: number | null;
 }
 
 /** Envoy's "no certificate": the largest 32-bit number. */
@@ -89,6 +91,7 @@ export class ServerStats {
     g.memory_allocated.set(facts.memory.heapUsed + facts.memory.external);
     g.memory_heap_size.set(facts.memory.heapTotal + facts.memory.external);
     g.memory_physical_size.set(facts.memory.rss);
+    g.days_until_first_cert_expiring.set(facts.daysUntilCertificateExpiry ?? NEVER_DAYS);
   }
 }
 

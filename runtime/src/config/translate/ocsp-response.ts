@@ -14,6 +14,8 @@ const STATUS_REQUEST = 5;
 export interface OcspResponse {
   /** DER content of the INTEGER. */
   readonly serial: Buffer;
+  /** thisUpdate in epoch milliseconds. */
+  readonly validFromMs: number;
   /** nextUpdate in epoch milliseconds; 0 = it names none. */
   readonly expiresMs: number;
 }
@@ -46,9 +48,14 @@ function readSingle(single: DerElement): OcspResponse | string {
   const fields = children(single);
   const serial = children(fields[0])[3];
   if (serial?.tag !== DerTag.Integer) return "found no OCSP response in DER";
+  const since = fields[2];
   const next = fields.find((field, at) => at > 2 && field.tag === EXPLICIT_0);
   const time = first(next);
-  return { serial: serial.content, expiresMs: time === undefined ? 0 : timeOf(time) };
+  return {
+    serial: serial.content,
+    validFromMs: since === undefined ? 0 : timeOf(since),
+    expiresMs: time === undefined ? 0 : timeOf(time),
+  };
 }
 
 export function matchesCertificate(response: OcspResponse, certificate: X509Certificate): boolean {
