@@ -193,6 +193,7 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
     info.upstreamLocalAddress = connection.localAddress;
     info.upstreamProtocol = connection.protocol;
     info.upstreamConnectionId = connection.connectionId;
+    info.upstreamTls = connection.tls;
     info.upstreamFirstTxMs = clock.nowMs;
     const headers = this.#headers;
     const route = this.#route;

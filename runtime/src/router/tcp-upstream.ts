@@ -6,6 +6,7 @@
 //      \_________ cancel, failure, reset, close _____________________/
 import { BytesMeter } from "../core/bytes-meter.ts";
 import type { HeaderMap } from "../core/header-map.ts";
+import type { TlsInfo } from "../core/tls-info.ts";
 import type { Cluster } from "../upstream/cluster.ts";
 import type { Host } from "../upstream/host.ts";
 import { PoolFailureReason, StreamResetReason } from "../upstream/pool/conn-pool.ts";
@@ -46,6 +47,7 @@ class TcpUpstream
   readonly streamsBefore = 0;
   connectionId: number = 0;
   localAddress: string = "";
+  tls: TlsInfo | null = null;
   readonly #start: Buffer;
   readonly #flushTimeoutMs: number;
   /** Null when it has connected, or never will. */
@@ -84,6 +86,7 @@ class TcpUpstream
     this.#decoder = callbacks.decoder;
     this.connectionId = connection.connectionId;
     this.localAddress = connection.localAddress;
+    this.tls = connection.tls;
     callbacks.onPoolReady(this, connection.host, this);
   }
 

@@ -150,7 +150,9 @@ export class WorkerVersion {
     const problems: string[] = [];
     const { clusters, overload } = this.#snapshot;
     configureOverload(this.#context.overload, overload, this.#context.stats);
-    this.#clusters = this.#context.clusterManager.prepare(clusters, this.#message.memberships);
+    const { memberships } = this.#message;
+    const { clusterManager } = this.#context;
+    this.#clusters = clusterManager.prepare(clusters, memberships, this.#secretSlots);
     this.#context.callouts.prepare(this.#clusters);
     this.#preparePlugins(problems);
     this.#openLogFiles(problems);

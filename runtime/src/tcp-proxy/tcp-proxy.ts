@@ -173,6 +173,7 @@ export class TcpProxy extends TimerEntry implements NetworkFilter, TcpConnection
     info.upstreamHostName = upstream.host.hostname;
     info.upstreamLocalAddress = upstream.localAddress;
     info.upstreamConnectionId = upstream.connectionId;
+    info.upstreamTls = upstream.tls;
     this.#schedule();
     if (this.#isDownstreamEnded) upstream.shutdownWrite();
     this.#callbacks.io.readDisable(false);

@@ -2,6 +2,7 @@
 // new and touches nothing that runs, commit swaps; the router looks clusters up per request.
 import type { ClusterConfig, ClusterMembership } from "../config/snapshot.ts";
 import type { Counter, Gauge } from "../stats/store.ts";
+import type { SecretSlots } from "../tls/secret-slots.ts";
 import { Cluster } from "./cluster.ts";
 import type { UpstreamContext } from "./upstream-context.ts";
 
@@ -46,16 +47,18 @@ export class ClusterManager {
   /**
    * Makes the next set: a cluster whose configuration is the same keeps its object, and with it its
    * pools. `memberships` may name any of the clusters; hosts of the others stay as they are.
+   * `secrets` are those of the clusters' TLS.
    */
   prepare(
     configs: readonly ClusterConfig[],
     memberships: readonly ClusterMembership[],
+    secrets?: SecretSlots,
   ): PreparedClusters {
     const clusters = new Map<string, Cluster>();
     for (const config of configs) {
       const current = this.#clusters.get(config.name);
       const isSame = current !== undefined && this.#isSameConfig(current.config, config);
-      clusters.set(config.name, isSame ? current : new Cluster(config, this.#context));
+      clusters.set(config.name, isSame ? current : new Cluster(config, this.#context, secrets));
     }
     return { clusters, memberships };
   }

@@ -20,9 +20,14 @@ import { LoadBalancer } from "./lb/load-balancer.ts";
 import { type PendingStream, type PoolCallbacks, PoolFailureReason } from "./pool/conn-pool.ts";
 import type { TcpConnection, TcpConnectionCallbacks } from "./pool/tcp-connection.ts";
 import { ResponseStats } from "./response-stats.ts";
+import { SecretSlots } from "../tls/secret-slots.ts";
+import type { TlsClientOptions } from "../tls/tls-client-context.ts";
+import { TlsStats } from "../tls/tls-stats.ts";
 import { optionsOf, type TransportOptions } from "./transport-options.ts";
 import type { UpstreamContext } from "./upstream-context.ts";
 import { UpstreamTransport } from "./upstream-transport.ts";
+
+const noSecrets = new SecretSlots([], null);
 
 export class Cluster {
   readonly config: ClusterConfig;
@@ -41,14 +46,23 @@ export class Cluster {
   #balancer: LoadBalancer | null = null;
   #isDraining: boolean = false;
 
-  constructor(config: ClusterConfig, context: UpstreamContext) {
+  /** `secrets` are those of its TLS. */
+  constructor(config: ClusterConfig, context: UpstreamContext, secrets: SecretSlots = noSecrets) {
     this.config = config;
     this.name = config.name;
-    this.#transports = config.transportSockets.map((socket) => new UpstreamTransport(socket));
+    this.#scope = `cluster.${config.statName}.`;
+    let stats: TlsStats | null = null;
+    // One set of stats for all, made when there is TLS.
+    const tlsOptions = (): TlsClientOptions => {
+      stats ??= new TlsStats(context.stats, this.#scope);
+      return { secrets, stats, epochMs: () => context.clock.epochMs() };
+    };
+    this.#transports = config.transportSockets.map(
+      (socket) => new UpstreamTransport(socket, tlsOptions),
+    );
     this.#hasProxyHeaders = this.#transports.some((one) => one.proxyHeaders.length > 0);
     this.#bindAddresses = (config.bindAddresses ?? []).map(literalAddress);
     this.context = context;
-    this.#scope = `cluster.${config.statName}.`;
     this.#stats = null;
     this.#defaultBreaker = null;
     this.#highBreaker = null;

@@ -85,11 +85,16 @@ export function clusterConfig(overrides: Partial<ClusterConfig> = {}): ClusterCo
 }
 
 /** Plain text. */
-export const rawTransport: UpstreamTransport = new UpstreamTransport({
-  name: "",
-  match: {},
-  socket: { kind: "raw_buffer" },
-});
+export const rawTransport: UpstreamTransport = new UpstreamTransport(
+  {
+    name: "",
+    match: {},
+    socket: { kind: "raw_buffer" },
+  },
+  () => {
+    throw new Error("not here");
+  },
+);
 
 /** Limits of the default priority; the others are Envoy's. */
 export function limits(

@@ -5,16 +5,17 @@ import type {
   TransportSocketMatch,
   UpstreamProxyProtocolConfig,
   UpstreamSocketConfig,
-  UpstreamTlsConfig,
 } from "../config/snapshot.ts";
+import { TlsClientContext, type TlsClientOptions } from "../tls/tls-client-context.ts";
 
 export class UpstreamTransport {
   readonly match: TransportSocketMatch;
   /** In the order in which they are written; [] = none. */
   readonly proxyHeaders: readonly UpstreamProxyProtocolConfig[];
-  readonly tls: UpstreamTlsConfig | null;
+  /** Null = plain text. */
+  readonly tls: TlsClientContext | null;
 
-  constructor({ match, socket }: TransportSocketConfig) {
+  constructor({ match, socket }: TransportSocketConfig, tlsOptions: () => TlsClientOptions) {
     const proxyHeaders: UpstreamProxyProtocolConfig[] = [];
     let inner: UpstreamSocketConfig = socket;
     while (inner.kind === "proxy_protocol") {
@@ -23,7 +24,7 @@ export class UpstreamTransport {
     }
     this.match = match;
     this.proxyHeaders = proxyHeaders;
-    this.tls = inner.kind === "tls" ? inner.tls : null;
+    this.tls = inner.kind === "tls" ? new TlsClientContext(inner.tls, tlsOptions()) : null;
   }
 
   /** All of the match stands in the endpoint's metadata. */

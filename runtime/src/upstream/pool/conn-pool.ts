@@ -1,6 +1,7 @@
 // The contract of connection pools: the router asks a host's pool for a stream and is answered
 // once.
 import type { RequestEncoder, ResponseDecoder } from "../../codec/codec.ts";
+import type { TlsInfo } from "../../core/tls-info.ts";
 import type { Host } from "../host.ts";
 
 // The router may not import the codec's room; what it must know of streams it finds here.
@@ -27,6 +28,8 @@ export interface PooledConnection {
   readonly connectionId: number;
   /** "ip:port" of our side. */
   readonly localAddress: string;
+  /** Null = plain text. */
+  readonly tls: TlsInfo | null;
   /** Streams that this connection carried before this one. */
   readonly streamsBefore: number;
 }

@@ -1,8 +1,11 @@
 // One try to reach one address of a host, with its transport: a connection, then the PROXY header,
-// if there is one. Made by UpstreamConnect, which is told once how it went; then the connection is
-// its receiver's.
+// then the handshake of TLS, as far as the host has them. Made by UpstreamConnect, which is told
+// once how it went; then the connection is its receiver's.
+import type { TlsInfo } from "../../core/tls-info.ts";
 import { CloseReason } from "../../engine/network-engine.ts";
-import type { IoEvents, IoHandle, SocketAddress } from "../../engine/network-engine.ts";
+import type { IoHandle, SocketAddress } from "../../engine/network-engine.ts";
+import type { TlsEvents, TlsFailure, TlsSession } from "../../engine/tls.ts";
+import type { TlsClientConnection } from "../../tls/tls-client-context.ts";
 import { addressText } from "../addresses.ts";
 import type { Cluster } from "../cluster.ts";
 import type { Host } from "../host.ts";
@@ -13,32 +16,43 @@ import { PoolFailureReason } from "./conn-pool.ts";
 
 /** Who started the attempt. */
 export interface AttemptOwner {
-  onAttemptReady(attempt: ConnectAttempt, io: IoHandle): void;
+  /** `tls` null = plain text. */
+  onAttemptReady(attempt: ConnectAttempt, io: IoHandle, tls: TlsInfo | null): void;
   /** `text` is the transport's reason. */
   onAttemptFailed(attempt: ConnectAttempt, reason: PoolFailureReason, text: string): void;
 }
 
-export class ConnectAttempt implements IoEvents {
+/** What a pool's connection wants of its transport. */
+export interface ConnectWish {
+  readonly options: TransportOptions | null;
+  /** Offered to an upstream with TLS that has no ALPN configured. */
+  readonly protocols: readonly string[];
+}
+
+const noNames: readonly string[] = [];
+
+export class ConnectAttempt implements TlsEvents {
   readonly #owner: AttemptOwner;
   readonly #cluster: Cluster;
   readonly #host: Host;
   readonly #address: SocketAddress;
-  readonly #options: TransportOptions | null;
+  readonly #wish: ConnectWish;
   readonly #bindAddress: SocketAddress | null;
-  readonly #io: IoHandle;
+  #tls: TlsClientConnection | null = null;
+  #io: IoHandle;
 
   constructor(
     owner: AttemptOwner,
     cluster: Cluster,
     host: Host,
     address: SocketAddress,
-    options: TransportOptions | null,
+    wish: ConnectWish,
   ) {
     this.#owner = owner;
     this.#cluster = cluster;
     this.#host = host;
     this.#address = address;
-    this.#options = options;
+    this.#wish = wish;
     this.#bindAddress = cluster.bindAddressFor(address);
     const connect = { bindAddress: this.#bindAddress, keepAlive: cluster.config.keepAlive };
     this.#io = cluster.context.engine.connect(address, connect, this);
@@ -49,11 +63,37 @@ export class ConnectAttempt implements IoEvents {
     this.#io.reset();
   }
 
-  // ---- IoEvents.
+  // ---- IoEvents of the connection without TLS.
 
   onConnect(): void {
+    const { tls } = this.#host.transport;
     this.#writeProxyHeaders();
-    this.#owner.onAttemptReady(this, this.#io);
+    if (tls === null) {
+      this.#owner.onAttemptReady(this, this.#io, null);
+      return;
+    }
+    const { options, protocols } = this.#wish;
+    this.#tls = tls.connect({
+      serverName: options?.serverName ?? "",
+      verifyNames: options?.verifyNames ?? noNames,
+      hostname: this.#host.hostname,
+      protocols,
+    });
+    if (this.#tls === null) this.#fail("TLS error: Secret is not supplied by SDS");
+    else this.#io = this.#cluster.context.engine.startTls(this.#io, this.#tls.start, this);
+  }
+
+  // ---- TlsEvents.
+
+  onSecured(session: TlsSession): void {
+    const info = (this.#tls as TlsClientConnection).judge(session);
+    if (typeof info === "string") this.#fail(info);
+    else this.#owner.onAttemptReady(this, this.#io, info);
+  }
+
+  onHandshakeFailed(failure: TlsFailure): void {
+    const text = (this.#tls as TlsClientConnection).failed(failure);
+    this.#owner.onAttemptFailed(this, PoolFailureReason.RemoteConnectionFailure, text);
   }
 
   onClose(reason: CloseReason, code: string): void {
@@ -76,10 +116,16 @@ export class ConnectAttempt implements IoEvents {
 
   // ---- Private parts.
 
+  /** The upstream is not talked to. As in Envoy it counts as the upstream's fault. */
+  #fail(text: string): void {
+    this.#io.close();
+    this.#owner.onAttemptFailed(this, PoolFailureReason.RemoteConnectionFailure, text);
+  }
+
   #writeProxyHeaders(): void {
     const { proxyHeaders } = this.#host.transport;
     if (proxyHeaders.length === 0) return;
-    const downstream = this.#options?.downstream ?? null;
+    const downstream = this.#wish.options?.downstream ?? null;
     const proxied = downstream === null ? null : proxiedConnection(downstream);
     for (const config of proxyHeaders) {
       if (proxied === null) {

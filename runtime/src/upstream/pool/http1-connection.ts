@@ -29,6 +29,9 @@ const Completion = { None: 0, Reusable: 1, LastOne: 2 } as const;
 
 const noReset = -1;
 
+/** As Envoy's HTTP/1 pools. */
+const http1Protocols: readonly string[] = ["http/1.1"];
+
 export class Http1PoolConnection
   extends PoolSocket
   implements ByteSink, ClientConnectionCallbacks, RequestEncoder, ResponseDecoder, PooledConnection
@@ -56,7 +59,7 @@ export class Http1PoolConnection
   #lifeDeadlineMs: number = Number.POSITIVE_INFINITY;
 
   constructor(pool: Http1Pool, cluster: Cluster, host: Host) {
-    super(cluster, host, pool.options);
+    super(cluster, host, pool.options, http1Protocols);
     this.#pool = pool;
     this.#codec = cluster.context.createCodec(this, this, cluster.config.http1);
     this.stats.cxHttp1Total.inc();

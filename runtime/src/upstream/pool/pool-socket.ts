@@ -1,6 +1,7 @@
 // What the connections of all pools have in common: they connect, carry counted bytes, and are
 // counted from their begin to their end. Base of Http1PoolConnection and TcpConnection.
 import { TimerEntry } from "../../core/timer-wheel.ts";
+import type { TlsInfo } from "../../core/tls-info.ts";
 import type { CloseReason, IoHandle } from "../../engine/network-engine.ts";
 import { addressText } from "../addresses.ts";
 import type { ClusterStats } from "../cluster-stats.ts";
@@ -16,6 +17,8 @@ export abstract class PoolSocket extends TimerEntry implements ConnectEvents, Li
   listIndex: number = -1;
   /** "ip:port" of our side; "" before it is connected. */
   localAddress: string = "";
+  /** Null = plain text, or it is not connected. */
+  tls: TlsInfo | null = null;
   readonly host: Host;
   protected readonly cluster: Cluster;
   protected readonly stats: ClusterStats;
@@ -25,7 +28,13 @@ export abstract class PoolSocket extends TimerEntry implements ConnectEvents, Li
   #connect: UpstreamConnect | null;
   #io: IoHandle | null = null;
 
-  constructor(cluster: Cluster, host: Host, options: TransportOptions | null) {
+  /** `protocols` are offered to an upstream with TLS that has no ALPN configured. */
+  constructor(
+    cluster: Cluster,
+    host: Host,
+    options: TransportOptions | null,
+    protocols: readonly string[],
+  ) {
     super();
     const { clock, nextConnectionId } = cluster.context;
     this.connectionId = nextConnectionId();
@@ -37,7 +46,7 @@ export abstract class PoolSocket extends TimerEntry implements ConnectEvents, Li
     this.stats.cxActive.inc();
     host.stats.cxTotal.inc();
     host.stats.cxActive.inc();
-    this.#connect = new UpstreamConnect(cluster, host, options, this);
+    this.#connect = new UpstreamConnect(cluster, host, { options, protocols }, this);
   }
 
   // ---- What the subclass does.
@@ -110,7 +119,8 @@ export abstract class PoolSocket extends TimerEntry implements ConnectEvents, Li
 
   // ---- ConnectEvents.
 
-  onTransportReady(io: IoHandle): void {
+  onTransportReady(io: IoHandle, tls: TlsInfo | null): void {
+    this.tls = tls;
     this.#connect = null;
     this.#io = io;
     this.localAddress = addressText(io.localAddress);

@@ -27,6 +27,8 @@ export interface TcpConnectionCallbacks {
   onUpstreamFlushed(): void;
 }
 
+const noProtocols: readonly string[] = [];
+
 const State = { Connecting: 0, Open: 1, Flushing: 2, Closed: 3 } as const;
 
 /** The timer is that of the last flush. */
@@ -46,7 +48,7 @@ export class TcpConnection extends PoolSocket {
     options: TransportOptions | null,
     callbacks: TcpConnectionCallbacks,
   ) {
-    super(cluster, host, options);
+    super(cluster, host, options, noProtocols);
     this.#pool = pool;
     this.#callbacks = callbacks;
     this.stats.rqPendingTotal.inc();

@@ -15,6 +15,8 @@ const ip = (address: string, port = 0): AddressConfig => ({
   pipeMode: 0,
 });
 
+const wish = { options: null, protocols: [] };
+
 class World extends FakeThread implements ConnectEvents {
   readonly log: string[] = [];
   readonly cluster: Cluster;
@@ -30,7 +32,7 @@ class World extends FakeThread implements ConnectEvents {
     const host = hostConfig(80, { additionalAddresses: additional });
     this.cluster.setMembership(membership("up", [host]));
     this.host = this.cluster.hostSet.hosts[0] as Host;
-    this.connect = new UpstreamConnect(this.cluster, this.host, null, this);
+    this.connect = new UpstreamConnect(this.cluster, this.host, wish, this);
   }
 
   onTransportReady(io: IoHandle): void {

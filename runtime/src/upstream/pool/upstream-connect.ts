@@ -5,18 +5,18 @@
 //        address 2, after 300 ms or as soon as address 1 has failed --> ...
 //   all have failed, or the time is over --> failed, with the last reason
 import { TimerEntry } from "../../core/timer-wheel.ts";
+import type { TlsInfo } from "../../core/tls-info.ts";
 import type { IoEvents, IoHandle, SocketAddress } from "../../engine/network-engine.ts";
 import type { Cluster } from "../cluster.ts";
 import { attemptDelayMs } from "../happy-eyeballs.ts";
 import type { Host } from "../host.ts";
-import type { TransportOptions } from "../transport-options.ts";
-import { type AttemptOwner, ConnectAttempt } from "./connect-attempt.ts";
+import { type AttemptOwner, ConnectAttempt, type ConnectWish } from "./connect-attempt.ts";
 import { PoolFailureReason } from "./conn-pool.ts";
 
 /** A pool's connection; exactly one of the two comes first, and never before start() returned. */
 export interface ConnectEvents extends IoEvents {
   /** It can carry bytes; from now on the other events come. */
-  onTransportReady(io: IoHandle): void;
+  onTransportReady(io: IoHandle, tls: TlsInfo | null): void;
   /** `transportFailure` is the transport's reason, "" when there is none. */
   onTransportFailed(reason: PoolFailureReason, transportFailure: string): void;
 }
@@ -24,7 +24,7 @@ export interface ConnectEvents extends IoEvents {
 export class UpstreamConnect extends TimerEntry implements AttemptOwner {
   readonly #cluster: Cluster;
   readonly #host: Host;
-  readonly #options: TransportOptions | null;
+  readonly #wish: ConnectWish;
   readonly #events: ConnectEvents;
   /** Those of the host now: LOGICAL_DNS may change them meanwhile. */
   readonly #addresses: readonly SocketAddress[];
@@ -33,16 +33,11 @@ export class UpstreamConnect extends TimerEntry implements AttemptOwner {
   #nextAttemptMs: number = Number.POSITIVE_INFINITY;
   readonly #deadlineAtMs: number = 0;
 
-  constructor(
-    cluster: Cluster,
-    host: Host,
-    options: TransportOptions | null,
-    events: ConnectEvents,
-  ) {
+  constructor(cluster: Cluster, host: Host, wish: ConnectWish, events: ConnectEvents) {
     super();
     this.#cluster = cluster;
     this.#host = host;
-    this.#options = options;
+    this.#wish = wish;
     this.#events = events;
     this.#addresses = host.addresses;
     this.#attempts = [];
@@ -70,11 +65,11 @@ export class UpstreamConnect extends TimerEntry implements AttemptOwner {
 
   // ---- AttemptOwner.
 
-  onAttemptReady(attempt: ConnectAttempt, io: IoHandle): void {
+  onAttemptReady(attempt: ConnectAttempt, io: IoHandle, tls: TlsInfo | null): void {
     this.#remove(attempt);
     this.abandon();
     io.setEvents(this.#events);
-    this.#events.onTransportReady(io);
+    this.#events.onTransportReady(io, tls);
   }
 
   onAttemptFailed(attempt: ConnectAttempt, reason: PoolFailureReason, text: string): void {
@@ -101,9 +96,7 @@ export class UpstreamConnect extends TimerEntry implements AttemptOwner {
     const hasMore = this.#nextAddress < this.#addresses.length;
     const { nowMs } = this.#cluster.context.clock;
     this.#nextAttemptMs = hasMore ? nowMs + attemptDelayMs : Number.POSITIVE_INFINITY;
-    this.#attempts.push(
-      new ConnectAttempt(this, this.#cluster, this.#host, address, this.#options),
-    );
+    this.#attempts.push(new ConnectAttempt(this, this.#cluster, this.#host, address, this.#wish));
     this.#schedule();
   }
 

@@ -1,0 +1,229 @@
+// TLS to the hosts of a cluster, in one worker: the context with its certificate and trust, made
+// anew when a secret changes, and the sessions that may be resumed. Made by upstream/ for each
+// transport socket.
+import type { SecureContext } from "node:tls";
+import type {
+  TlsCertificateConfig,
+  TlsValidationConfig,
+  UpstreamTlsConfig,
+} from "../config/tls-config.ts";
+import type { TlsInfo } from "../core/tls-info.ts";
+import type { TlsClientStart, TlsFailure, TlsSession } from "../engine/tls.ts";
+import { failureReasonOf } from "./failure-reason.ts";
+import { PeerValidator } from "./peer-validation.ts";
+import { makeSecureContext } from "./secure-context.ts";
+import type { SecretSlot, SecretSlots } from "./secret-slots.ts";
+import { tlsInfoOf } from "./session-info.ts";
+import type { TlsStats } from "./tls-stats.ts";
+
+/** What one connection wants. */
+export interface TlsWish {
+  /** SNI of the request; "" = as configured. */
+  readonly serverName: string;
+  /** Names of which the certificate must have one; [] = as configured. */
+  readonly verifyNames: readonly string[];
+  /** The endpoint's name, for auto_host_sni; "" = none. */
+  readonly hostname: string;
+  /** Offered when the configuration names no ALPN; [] = none. */
+  readonly protocols: readonly string[];
+}
+
+export interface TlsClientOptions {
+  readonly secrets: SecretSlots;
+  readonly stats: TlsStats;
+  /** Milliseconds since 1970. */
+  readonly epochMs: () => number;
+}
+
+/** Nothing is asked of a certificate but what a request asks. */
+const asksNothing: TlsValidationConfig = {
+  name: "",
+  path: "",
+  hidesAuthorities: false,
+  trustedCaPem: "",
+  crlPem: "",
+  onlyVerifiesLeafCrl: false,
+  allowsExpired: false,
+  acceptsUntrusted: false,
+  certificateHashes: [],
+  spkiHashes: [],
+  subjectAltNames: [],
+  verifyDepthMax: 100,
+};
+
+/** A session that a server gave. */
+interface KeptSession {
+  readonly serverName: string;
+  readonly session: Buffer;
+  /** Of TLS 1.3: two connections with one ticket could be told to be of one client. */
+  readonly isSingleUse: boolean;
+}
+
+export class TlsClientContext {
+  readonly #config: UpstreamTlsConfig;
+  readonly #stats: TlsStats;
+  readonly #epochMs: () => number;
+  readonly #certificates: readonly SecretSlot<TlsCertificateConfig>[];
+  readonly #validation: SecretSlot<TlsValidationConfig> | null;
+  /** Those that `current` was made of; null = it was not made yet. */
+  #revisions: string | null = null;
+  /** Null while a secret is missing. */
+  #current: Made | null = null;
+
+  constructor(config: UpstreamTlsConfig, { secrets, stats, epochMs }: TlsClientOptions) {
+    const { certificates, validation } = config.context;
+    this.#config = config;
+    this.#stats = stats;
+    this.#epochMs = epochMs;
+    this.#certificates = certificates.map((source) => secrets.certificate(source));
+    this.#validation = validation === null ? null : secrets.validation(validation);
+  }
+
+  /** Null while a secret that it needs has not come. */
+  connect(wish: TlsWish): TlsClientConnection | null {
+    const made = this.#made();
+    return made === null
+      ? null
+      : new TlsClientConnection(this.#config, made, this.#stats, this.#epochMs, wish);
+  }
+
+  #made(): Made | null {
+    const slots =
+      this.#validation === null ? this.#certificates : [...this.#certificates, this.#validation];
+    const revisions = slots.map(({ revision }) => revision).join();
+    if (revisions === this.#revisions) return this.#current;
+    this.#revisions = revisions;
+    this.#current = this.#make();
+    return this.#current;
+  }
+
+  #make(): Made | null {
+    const certificates: TlsCertificateConfig[] = [];
+    for (const { value } of this.#certificates) {
+      if (value === null) return null;
+      certificates.push(value);
+    }
+    const validation = this.#validation?.value ?? null;
+    if (this.#validation !== null && validation === null) return null;
+    const context = makeSecureContext(this.#config.context, certificates, validation);
+    return new Made(context, new PeerValidator(validation ?? asksNothing, "server"), this.#config);
+  }
+}
+
+/** A context with the validator and the sessions that belong to it. */
+class Made {
+  readonly context: SecureContext;
+  readonly validator: PeerValidator;
+  readonly #sessionsMax: number;
+  /** The newest first. */
+  readonly #sessions: KeptSession[];
+
+  constructor(context: SecureContext, validator: PeerValidator, config: UpstreamTlsConfig) {
+    this.context = context;
+    this.validator = validator;
+    this.#sessionsMax = validator.needsWholeChain ? 0 : config.sessionKeysMax;
+    this.#sessions = [];
+  }
+
+  keep(session: KeptSession): void {
+    if (this.#sessionsMax === 0) return;
+    this.#sessions.unshift(session);
+    if (this.#sessions.length > this.#sessionsMax) this.#sessions.length = this.#sessionsMax;
+  }
+
+  /** The newest for the name; null = none. */
+  takeSession(serverName: string): Buffer | null {
+    const at = this.#sessions.findIndex((kept) => kept.serverName === serverName);
+    const kept = this.#sessions[at];
+    if (kept === undefined) return null;
+    if (kept.isSingleUse) this.#sessions.splice(at, 1);
+    return kept.session;
+  }
+}
+
+/** One connection, from its begin to what is thought of the upstream. */
+export class TlsClientConnection {
+  readonly start: TlsClientStart;
+  readonly #made: Made;
+  readonly #stats: TlsStats;
+  readonly #epochMs: () => number;
+  readonly #serverName: string;
+  readonly #verifyNames: readonly string[];
+  readonly #verifiesSni: boolean;
+  #version: string = "";
+  #isAccepted: boolean = false;
+  /** Came before the upstream was accepted. */
+  #early: Buffer | null = null;
+
+  constructor(
+    config: UpstreamTlsConfig,
+    made: Made,
+    stats: TlsStats,
+    epochMs: () => number,
+    wish: TlsWish,
+  ) {
+    const { alpnProtocols } = config.context;
+    this.#made = made;
+    this.#stats = stats;
+    this.#epochMs = epochMs;
+    this.#serverName = serverNameOf(config, wish);
+    this.#verifyNames = wish.verifyNames;
+    this.#verifiesSni = config.autoSniSanValidation;
+    this.start = {
+      side: "client",
+      context: made.context,
+      serverName: this.#serverName,
+      protocols: alpnProtocols.length > 0 ? alpnProtocols : wish.protocols,
+      session: made.takeSession(this.#serverName),
+      onSession: config.sessionKeysMax === 0 ? null : (session) => this.#keep(session),
+      onKeyLog: null,
+    };
+  }
+
+  /** The handshake has ended. Text = the upstream is not who it should be, in Envoy's words. */
+  judge(session: TlsSession): TlsInfo | string {
+    this.#version = session.version;
+    const names = {
+      sniToMatch: this.#verifiesSni ? this.#serverName : "",
+      sanList: this.#verifyNames,
+    };
+    const { validator } = this.#made;
+    const nowMs = this.#epochMs();
+    const verdict = validator.judge(session, nowMs, names);
+    if (verdict.failure !== null) this.#stats.onVerifyFailure(verdict.failure);
+    if (!verdict.isAccepted) return verdict.reason;
+    this.#isAccepted = true;
+    if (this.#early !== null) this.#keep(this.#early);
+    this.#stats.onHandshake(session);
+    return tlsInfoOf(session, validator, verdict.isValidated, nowMs);
+  }
+
+  /** There is no session: why, in Envoy's words; "" = it has none for that. */
+  failed(failure: TlsFailure): string {
+    if (failure.kind === "tls") this.#stats.connectionError.inc();
+    return failure.kind === "reset" ? resetText(failure.code) : failureReasonOf(failure);
+  }
+
+  #keep(session: Buffer): void {
+    if (!this.#isAccepted) {
+      this.#early = session;
+      return;
+    }
+    const isSingleUse = this.#version === "TLSv1.3";
+    this.#made.keep({ serverName: this.#serverName, session, isSingleUse });
+  }
+}
+
+function serverNameOf(config: UpstreamTlsConfig, wish: TlsWish): string {
+  if (wish.serverName !== "") return wish.serverName;
+  return config.autoHostSni && wish.hostname !== "" ? wish.hostname : config.sni;
+}
+
+/** BoringSSL's library number for the system, and Linux's for ECONNRESET. */
+const resetNumber = 0x200_0000 + 104;
+
+function resetText(code: string): string {
+  if (code !== "ECONNRESET") return "";
+  const words = "system library:OPENSSL_internal:Connection reset by peer";
+  return `TLS_error:|${resetNumber}:${words}:TLS_error_end`;
+}
