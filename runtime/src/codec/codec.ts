@@ -142,6 +142,8 @@ export interface RequestEncoder extends BytesSource {
   resetStream(reason: StreamResetReason): void;
   readDisable(disabled: boolean): void;
   startTunnel(): void;
+  /** As resetStream, but what was written still leaves before the connection closes. */
+  endTunnel(): void;
 }
 
 /** What a client connection tells its pool. */

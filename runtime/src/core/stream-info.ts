@@ -14,6 +14,14 @@ export function protocolText(protocol: number): string {
   return protocol === Protocol.Http10 ? "HTTP/1.0" : "-";
 }
 
+/** What an access log's line is written for. */
+export type AccessLogType =
+  | "DownstreamEnd"
+  | "TcpConnectionStart"
+  | "TcpUpstreamConnected"
+  | "TcpPeriodic"
+  | "TcpConnectionEnd";
+
 /** Times are monotonic milliseconds of the thread's clock; -1 = has not happened. */
 export class StreamInfo {
   connection: ConnectionInfo | null = null;
@@ -63,7 +71,7 @@ export class StreamInfo {
   upstreamBytes: BytesSource | null = null;
   filterChainName: string = "";
   /** %ACCESS_LOG_TYPE%; the same for all streams that use this object. */
-  accessLogType: "DownstreamEnd" | "TcpConnectionEnd" = "DownstreamEnd";
+  accessLogType: AccessLogType = "DownstreamEnd";
   healthCheck: boolean = false;
   /** Body of the local reply, only while its body_format is run; access logs see "", as Envoy's. */
   localReplyBody: string = "";

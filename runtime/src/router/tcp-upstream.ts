@@ -17,7 +17,7 @@ import type {
   RequestEncoder,
   ResponseDecoder,
 } from "../upstream/pool/conn-pool.ts";
-import type { TcpConnection, TcpConnectionCallbacks } from "../upstream/pool/tcp-connection.ts";
+import type { TcpConnectionCallbacks, TcpLink } from "../upstream/pool/tcp-connection.ts";
 import type { TransportOptions } from "../upstream/transport-options.ts";
 
 const noBytes = Buffer.alloc(0);
@@ -55,7 +55,7 @@ class TcpUpstream
   /** Null before the response begins, and when it is over. */
   #decoder: ResponseDecoder | null = null;
   /** Null when it is over. */
-  #connection: TcpConnection | null = null;
+  #connection: TcpLink | null = null;
   #isRequestEnded: boolean = false;
   #readDisables: number = 0;
 
@@ -80,7 +80,7 @@ class TcpUpstream
 
   // ---- TcpConnectionCallbacks.
 
-  onUpstreamConnected(connection: TcpConnection): void {
+  onUpstreamConnected(connection: TcpLink): void {
     const callbacks = this.#callbacks as PoolCallbacks;
     this.#callbacks = null;
     this.#decoder = callbacks.decoder;
@@ -161,6 +161,10 @@ class TcpUpstream
 
   startTunnel(): void {}
 
+  endTunnel(): void {
+    this.resetStream(StreamResetReason.LocalReset);
+  }
+
   // ---- Private parts.
 
   #write(buffer: Buffer, length: number): boolean {
@@ -175,7 +179,7 @@ class TcpUpstream
     this.#connection?.shutdownWrite();
   }
 
-  #takeConnection(): TcpConnection | null {
+  #takeConnection(): TcpLink | null {
     const connection = this.#connection;
     this.#connection = null;
     return connection;

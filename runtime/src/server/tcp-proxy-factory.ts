@@ -1,6 +1,7 @@
 // Composes a TCP proxy from its configuration: clusters, loggers, stats.
 import { createAccessLoggers } from "../access-log/access-logger.ts";
 import type { Snapshot, TcpProxyConfig } from "../config/snapshot.ts";
+import { TunnelOpener } from "../tcp-proxy/http-tunnel.ts";
 import { TcpProxyFactory } from "../tcp-proxy/tcp-proxy.ts";
 import { TcpProxyStats } from "../tcp-proxy/tcp-proxy-stats.ts";
 import type { PluginHandle } from "./plugin-handle.ts";
@@ -15,6 +16,8 @@ export function createTcpProxyFactory(
   plugins: ReadonlyMap<number, PluginHandle>,
 ): TcpProxyFactory {
   const { clock, timers, random, runtime, stats, clusterManager, sinks } = context;
+  const { hostname } = snapshot.server;
+  const { tunneling } = config;
   return new TcpProxyFactory({
     config,
     clock,
@@ -22,11 +25,12 @@ export function createTcpProxyFactory(
     random,
     clusterManager,
     stats: new TcpProxyStats(stats, config.statPrefix),
+    tunnels: tunneling === null ? null : new TunnelOpener(tunneling, hostname, clock),
     accessLoggers: createAccessLoggers(config.accessLogs, {
       clock,
       random,
       runtime,
-      hostname: snapshot.server.hostname,
+      hostname,
       sinks,
       createWasmLogger: (plugin) => (plugins.get(plugin) as PluginHandle).createAccessLogger(),
     }),

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { ClusterConfig, TcpProxyConfig } from "../config/snapshot.ts";
+import type { ClusterConfig, TcpProxyConfig, TunnelingConfig } from "../config/snapshot.ts";
 import { responseFlagsText } from "../core/response-flags.ts";
 import type { StreamInfo } from "../core/stream-info.ts";
 import { connectionInfoOf, ListenPlace } from "../network/addresses.ts";
@@ -14,6 +14,7 @@ import {
   limits,
   membership,
 } from "../upstream/upstream-for-test.ts";
+import { TunnelOpener } from "./http-tunnel.ts";
 import { TcpProxyFactory } from "./tcp-proxy.ts";
 import { TcpProxyStats } from "./tcp-proxy-stats.ts";
 
@@ -26,8 +27,11 @@ const defaults: TcpProxyConfig = {
   totalWeight: 1,
   idleTimeoutMs: HOUR_MS,
   maxDownstreamConnectionDurationMs: 0,
+  maxDownstreamConnectionDurationJitter: 0,
   maxConnectAttempts: 1,
+  tunneling: null,
   accessLogs: [],
+  logMoments: { atStart: false, whenConnected: false, everyMs: 0 },
 };
 
 interface Parts {
@@ -43,6 +47,7 @@ class World {
   /** Flags of each finished connection. */
   readonly logged: string[] = [];
   readonly infos: StreamInfo[] = [];
+  readonly types: string[] = [];
   readonly #factory: TcpProxyFactory;
   #connections = 0;
 
@@ -57,16 +62,20 @@ class World {
     this.manager.commit(this.manager.prepare(clusters, memberships));
     const log = (info: StreamInfo): void => {
       this.logged.push(responseFlagsText(info.responseFlags));
+      this.types.push(info.accessLogType);
       this.infos.push(info);
     };
+    const config = { ...defaults, ...parts.config };
+    const { tunneling } = config;
     this.#factory = new TcpProxyFactory({
-      config: { ...defaults, ...parts.config },
+      config,
       clock: thread.clock,
       timers: thread.timers,
       random: thread.context.random,
       clusterManager: this.manager,
       stats: new TcpProxyStats(thread.stats, "t"),
       accessLoggers: [{ log }],
+      tunnels: tunneling === null ? null : new TunnelOpener(tunneling, "me", thread.clock),
       nextStreamId: () => 1,
     });
   }
@@ -455,4 +464,172 @@ describe("the configuration changes", () => {
     w.thread.pass(100);
     expect([down.io.fate, connecting.io.fate]).toEqual(["reset", "closed"]);
   });
+});
+
+describe("through a tunnel", () => {
+  const tunneling: TunnelingConfig = {
+    hostname: "%DOWNSTREAM_LOCAL_PORT%.example:443",
+    usesPost: false,
+    postPath: "/",
+    headersToAdd: [],
+  };
+  const HEAD = "CONNECT 10000.example:443 HTTP/1.1\r\nhost: 10000.example:443\r\n\r\n";
+  const OK = "HTTP/1.1 200 OK\r\n\r\n";
+
+  /** Connected to the proxy, which has not answered. */
+  function asking(config: Partial<TcpProxyConfig> = {}): { down: Downstream; up: UpstreamIo } {
+    w = new World({ config: { tunneling, ...config } });
+    return connected();
+  }
+
+  test("nothing is read before the answer, then bytes pass both ways", () => {
+    const { down, up: io } = asking();
+    expect(io.sent).toBe(HEAD);
+    expect(down.io.readDisables).toBe(1);
+    io.receive(`${OK}first`);
+    expect(down.io.readDisables).toBe(0);
+    expect(down.io.sent).toBe("first");
+    down.send("abc");
+    expect(io.sent).toBe(`${HEAD}abc`);
+    down.connection.onClose();
+    expect(io.end).toBe("closed");
+    expect(w.logged).toEqual(["-"]);
+    expect(w.infos[0]).toMatchObject({ bytesReceived: 3, bytesSent: 5 });
+    expect(w.infos[0]?.upstreamBytes?.bytes.sent).toBe(HEAD.length + 3);
+    expect(w.infos[0]?.upstreamBytes?.bytes.received).toBe(OK.length + 5);
+  });
+
+  test("POST frames the bytes, and its headers are the configuration's", () => {
+    const action = "append_if_exists_or_add" as const;
+    const header = { name: "x-a", format: "%PROTOCOL%a", action, keepEmptyValue: false };
+    const post = { ...tunneling, usesPost: true, postPath: "/in", headersToAdd: [header] };
+    const { down, up: io } = asking({ tunneling: post });
+    const head =
+      "POST /in HTTP/1.1\r\nhost: 10000.example:443\r\nx-a: a\r\ntransfer-encoding: chunked\r\n\r\n";
+    expect(io.sent).toBe(head);
+    io.receive("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhi\r\n");
+    down.send("abc");
+    expect(io.sent).toBe(`${head}3\r\nabc\r\n`);
+    expect(down.io.sent).toBe("hi");
+    io.receive("0\r\n\r\n");
+    expect([down.io.fate, io.end]).toEqual(["closed", "closed"]);
+  });
+
+  test.each([
+    ["fin", "closed"],
+    ["break", "closed"],
+  ] as const)("the proxy's %s ends the client, who gets what came", (what, fate) => {
+    const { down, up: io } = asking();
+    io.receive(`${OK}last`);
+    if (what === "fin") io.fin();
+    else io.die("ECONNRESET");
+    expect(down.io.sent).toBe("last");
+    expect(down.io.fate).toBe(fate);
+    expect(w.logged).toEqual(["-"]);
+  });
+
+  test("the client's FIN ends the tunnel when all bytes have left", () => {
+    const { down, up: io } = asking();
+    io.receive(OK);
+    io.isFlowing = false;
+    down.send("abc");
+    down.connection.onEnd();
+    expect([down.io.fate, io.end]).toEqual(["open", "open"]);
+    io.drainWrites();
+    expect([down.io.fate, io.end]).toEqual(["closed", "closed"]);
+  });
+
+  test("another answer is a failed attempt, with its status as the reason", () => {
+    const { down, up: io } = asking({ maxConnectAttempts: 2 });
+    io.receive("HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n");
+    expect(io.end).toBe("closed");
+    const second = w.upstream(1);
+    second.connect();
+    second.receive(OK);
+    down.send("x");
+    expect(second.sent).toBe(`${HEAD}x`);
+    down.connection.onClose();
+    expect(w.logged).toEqual(["UF"]);
+    expect(w.infos[0]?.upstreamTransportFailureReason).toBe("tunnel_response:403");
+    expect(w.infos[0]?.attemptCount).toBe(2);
+  });
+
+  test.each(["HTTP/1.1 500 No\r\n\r\n", "nonsense\r\n\r\n", ""])(
+    "%j ends the last attempt",
+    (answer) => {
+      const { down, up: io } = asking();
+      if (answer === "") io.fin();
+      else io.receive(answer);
+      w.thread.pass(100);
+      expect(down.io.fate).toBe("closed");
+      expect(w.logged).toEqual(["UF,URX"]);
+    },
+  );
+
+  test("a proxy that does not answer is waited for as long as idle_timeout says", () => {
+    const { down, up: io } = asking({ idleTimeoutMs: 500 });
+    w.thread.pass(1000);
+    expect(down.io.fate).toBe("closed");
+    expect(io.end).toBe("closed");
+    expect(w.logged).toEqual(["UF"]);
+    expect(w.stat("tcp.t.idle_timeout")).toBe(1);
+  });
+
+  test("a client that leaves takes the question back", () => {
+    const { down, up: io } = asking();
+    down.connection.onClose();
+    expect(io.end).toBe("closed");
+    w = new World({ config: { tunneling } });
+    const waiting = w.accept();
+    waiting.connection.onClose();
+    expect(w.logged).toEqual(["-"]);
+    w.upstream().connect();
+    expect(w.upstream().sent).toBe("");
+  });
+
+  test("a slow side holds the other one up", () => {
+    const { down, up: io } = asking();
+    io.receive(OK);
+    io.isFlowing = false;
+    down.send("abc");
+    expect(down.io.readDisables).toBe(1);
+    io.drainWrites();
+    expect(down.io.readDisables).toBe(0);
+    down.io.isFast = false;
+    io.receive("x");
+    expect(io.readDisables).toBe(1);
+    down.connection.onWritable();
+    expect(io.readDisables).toBe(0);
+    down.connection.onClose();
+  });
+});
+
+describe("lines of the access log besides the last", () => {
+  test("at the start, when connected, and again and again", () => {
+    const logMoments = { atStart: true, whenConnected: true, everyMs: 1000 };
+    w = new World({ config: { logMoments } });
+    const { down, up: io } = connected();
+    expect(w.types).toEqual(["TcpConnectionStart", "TcpUpstreamConnected"]);
+    io.receive("abc");
+    w.thread.pass(2100);
+    down.connection.onClose();
+    w.thread.pass(2000);
+    expect(w.types.slice(2)).toEqual(["TcpPeriodic", "TcpPeriodic", "TcpConnectionEnd"]);
+  });
+});
+
+test("the jitter makes a connection live longer by chance", () => {
+  const jitter = { maxDownstreamConnectionDurationJitter: 0.5 };
+  w = new World({ config: { maxDownstreamConnectionDurationMs: 10_000, ...jitter } });
+  const downs = Array.from({ length: 20 }, () => w.accept());
+  for (let i = 0; i < downs.length; i += 1) w.upstream(i).connect();
+  const openAfter = (ms: number): number => {
+    w.thread.pass(ms);
+    return downs.filter((down) => down.io.fate === "open").length;
+  };
+  expect(openAfter(9900)).toBe(20);
+  const left = openAfter(2600);
+  expect(left).toBeGreaterThan(0);
+  expect(left).toBeLessThan(20);
+  expect(openAfter(2700)).toBe(0);
 });

@@ -12,6 +12,7 @@ import type { Clock } from "../core/clock.ts";
 import type { Random } from "../core/random.ts";
 import { ResponseFlag } from "../core/response-flags.ts";
 import { StreamInfo } from "../core/stream-info.ts";
+import type { AccessLogType } from "../core/stream-info.ts";
 import { TimerEntry } from "../core/timer-wheel.ts";
 import type { TimerWheel } from "../core/timer-wheel.ts";
 import type { TcpProxyConfig } from "../config/snapshot.ts";
@@ -24,7 +25,9 @@ import type {
 import type { ClusterManager } from "../upstream/cluster-manager.ts";
 import type { Host } from "../upstream/host.ts";
 import { PoolFailureReason } from "../upstream/pool/conn-pool.ts";
-import type { TcpConnection, TcpConnectionCallbacks } from "../upstream/pool/tcp-connection.ts";
+import type { TcpConnectionCallbacks, TcpLink } from "../upstream/pool/tcp-connection.ts";
+import type { TunnelOpener } from "./http-tunnel.ts";
+import { PeriodicLog } from "./periodic-log.ts";
 import type { TcpProxyStats } from "./tcp-proxy-stats.ts";
 
 export interface TcpProxyContext {
@@ -35,6 +38,8 @@ export interface TcpProxyContext {
   readonly clusterManager: ClusterManager;
   readonly stats: TcpProxyStats;
   readonly accessLoggers: readonly AccessLogger[];
+  /** Of tunneling_config; null = none. */
+  readonly tunnels: TunnelOpener | null;
   readonly nextStreamId: () => number;
 }
 
@@ -64,7 +69,7 @@ export class TcpProxy extends TimerEntry implements NetworkFilter, TcpConnection
   readonly #upstreamBytes: SideBytes;
   readonly #clusterName: string;
   /** Connecting or connected; null before, between attempts, and when it is over. */
-  #upstream: TcpConnection | null = null;
+  #upstream: TcpLink | null = null;
   #isConnected: boolean = false;
   #attempts: number = 0;
   /** There will be no upstream. */
@@ -77,6 +82,9 @@ export class TcpProxy extends TimerEntry implements NetworkFilter, TcpConnection
   #activeAtMs: number = 0;
   /** What it has in the gauge of buffered bytes. */
   #txBuffered: number = 0;
+  /** With the jitter; 0 = none. */
+  readonly #durationMs: number;
+  readonly #periodicLog: PeriodicLog | null = null;
 
   constructor(context: TcpProxyContext, callbacks: NetworkFilterCallbacks) {
     super();
@@ -97,12 +105,19 @@ export class TcpProxy extends TimerEntry implements NetworkFilter, TcpConnection
     callbacks.setFlushTimeout(config.idleTimeoutMs);
     callbacks.io.readDisable(true);
     this.#clusterName = this.#drawCluster();
+    this.#durationMs = this.#drawDuration();
+    const { everyMs } = config.logMoments;
+    if (everyMs > 0 && context.accessLoggers.length > 0) {
+      const log = (): void => this.#log("TcpPeriodic");
+      this.#periodicLog = new PeriodicLog(clock, context.timers, everyMs, log);
+    }
     this.#schedule();
   }
 
   // ---- NetworkFilter: the downstream.
 
   onNewConnection(): void {
+    if (this.#context.config.logMoments.atStart) this.#log("TcpConnectionStart");
     this.#connect();
   }
 
@@ -143,15 +158,11 @@ export class TcpProxy extends TimerEntry implements NetworkFilter, TcpConnection
   onClose(_remote: boolean): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    const { accessLoggers, clock, timers } = this.#context;
-    const info = this.#info;
     this.#takeUpstream()?.reset();
-    timers.cancel(this);
+    this.#context.timers.cancel(this);
+    this.#periodicLog?.stop();
     this.#setTxBuffered(0);
-    info.endMs = clock.nowMs;
-    for (let i = 0; i < accessLoggers.length; i += 1) {
-      (accessLoggers[i] as AccessLogger).log(info, null, null, null);
-    }
+    this.#log("TcpConnectionEnd");
   }
 
   onDelayedCloseTimeout(): void {}
@@ -164,8 +175,8 @@ export class TcpProxy extends TimerEntry implements NetworkFilter, TcpConnection
 
   // ---- TcpConnectionCallbacks: the upstream.
 
-  onUpstreamConnected(upstream: TcpConnection): void {
-    const { clock } = this.#context;
+  onUpstreamConnected(upstream: TcpLink): void {
+    const { clock, config } = this.#context;
     const info = this.#info;
     this.#isConnected = true;
     this.#activeAtMs = clock.nowMs;
@@ -175,6 +186,7 @@ export class TcpProxy extends TimerEntry implements NetworkFilter, TcpConnection
     info.upstreamConnectionId = upstream.connectionId;
     info.upstreamTls = upstream.tls;
     this.#schedule();
+    if (config.logMoments.whenConnected) this.#log("TcpUpstreamConnected");
     if (this.#isDownstreamEnded) upstream.shutdownWrite();
     this.#callbacks.io.readDisable(false);
   }
@@ -231,9 +243,13 @@ export class TcpProxy extends TimerEntry implements NetworkFilter, TcpConnection
     else this.#callbacks.io.shutdownWrite();
   }
 
-  /** The downstream gets the reset, too. */
-  onUpstreamClose(): void {
-    this.#upstream = null;
+  /** The downstream gets a reset, too; what a tunnel has brought still reaches it. */
+  onUpstreamClose(isReset: boolean): void {
+    this.#takeUpstream();
+    if (!isReset) {
+      this.#callbacks.closeAfterFlush(0);
+      return;
+    }
     this.#info.responseFlags |= ResponseFlag.UpstreamRemoteReset;
     this.#callbacks.closeNow();
   }
@@ -254,6 +270,7 @@ export class TcpProxy extends TimerEntry implements NetworkFilter, TcpConnection
       this.#cut();
     } else if (clock.nowMs >= this.#idleDeadlineMs()) {
       stats.idleTimeout.inc();
+      if (!this.#isConnected) this.#info.responseFlags |= ResponseFlag.UpstreamConnectionFailure;
       this.#cut();
     } else this.#schedule();
   }
@@ -300,7 +317,34 @@ export class TcpProxy extends TimerEntry implements NetworkFilter, TcpConnection
     this.#attempts += 1;
     info.attemptCount = this.#attempts;
     const options = cluster.transportOptions(null, this.#callbacks.info);
-    this.#upstream = cluster.connectTcp(host, options, this);
+    const { tunnels } = this.#context;
+    if (tunnels === null) {
+      this.#upstream = cluster.connectTcp(host, options, this);
+      return;
+    }
+    this.#activeAtMs = clock.nowMs;
+    info.upstreamHost = host.addressText;
+    this.#upstream = tunnels.open(cluster, host, options, this, info);
+    this.#schedule();
+  }
+
+  /** To all loggers; %DURATION% is what it has lasted so far. */
+  #log(type: AccessLogType): void {
+    const { accessLoggers, clock } = this.#context;
+    const info = this.#info;
+    info.accessLogType = type;
+    info.endMs = clock.nowMs;
+    for (let i = 0; i < accessLoggers.length; i += 1) {
+      (accessLoggers[i] as AccessLogger).log(info, null, null, null);
+    }
+  }
+
+  #drawDuration(): number {
+    const { config, random } = this.#context;
+    const { maxDownstreamConnectionDurationJitter: jitter } = config;
+    const limitMs = config.maxDownstreamConnectionDurationMs;
+    if (jitter === 0 || limitMs === 0) return limitMs;
+    return limitMs * (1 + (jitter * random.u32()) / 2 ** 32);
   }
 
   /** Closes in a later turn: the connection may be only being made. */
@@ -312,7 +356,7 @@ export class TcpProxy extends TimerEntry implements NetworkFilter, TcpConnection
   }
 
   /** Both sides have ended; what was written still leaves. */
-  #finish(upstream: TcpConnection, isRemote: boolean): void {
+  #finish(upstream: TcpLink, isRemote: boolean): void {
     const { config, stats } = this.#context;
     this.#takeUpstream();
     if (!upstream.finish(isRemote, config.idleTimeoutMs)) {
@@ -329,7 +373,7 @@ export class TcpProxy extends TimerEntry implements NetworkFilter, TcpConnection
     else this.#callbacks.closeAfterFlush(0);
   }
 
-  #takeUpstream(): TcpConnection | null {
+  #takeUpstream(): TcpLink | null {
     const upstream = this.#upstream;
     this.#upstream = null;
     this.#isConnected = false;
@@ -342,15 +386,17 @@ export class TcpProxy extends TimerEntry implements NetworkFilter, TcpConnection
   }
 
   #idleDeadlineMs(): number {
-    const { idleTimeoutMs } = this.#context.config;
-    const isWatched = this.#isConnected && idleTimeoutMs > 0;
+    const { config, tunnels } = this.#context;
+    const { idleTimeoutMs } = config;
+    // As in Envoy, the time of the proxy's answer counts.
+    const isAsking = tunnels !== null && this.#upstream !== null;
+    const isWatched = (this.#isConnected || isAsking) && idleTimeoutMs > 0;
     return isWatched ? this.#activeAtMs + idleTimeoutMs : Number.POSITIVE_INFINITY;
   }
 
   #durationDeadlineMs(): number {
-    const { maxDownstreamConnectionDurationMs } = this.#context.config;
-    if (maxDownstreamConnectionDurationMs === 0) return Number.POSITIVE_INFINITY;
-    return this.#callbacks.info.startMs + maxDownstreamConnectionDurationMs;
+    if (this.#durationMs === 0) return Number.POSITIVE_INFINITY;
+    return this.#callbacks.info.startMs + this.#durationMs;
   }
 
   #schedule(): void {

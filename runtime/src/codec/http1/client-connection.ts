@@ -405,6 +405,10 @@ export class Http1ClientConnection
     if (this.#decoder === null) return;
     this.startBody(BodyFraming.Raw, 0);
   }
+
+  endTunnel(): void {
+    this.resetStream(StreamResetReason.LocalReset);
+  }
 }
 
 /** Methods whose requests get no `content-length: 0` when they have no body (Envoy's list). */

@@ -231,6 +231,14 @@ const contexts: Readonly<Record<string, Context>> = {
     place: (m) => boot({ chain: { filters: [{ name: "hcm", typed_config: m }] } }),
   },
   [TCP]: { base: { stat_prefix: "t", cluster: "up" }, place: inTcpProxy },
+  [`${TCP}.TunnelingConfig`]: {
+    base: { hostname: "h", use_post: true },
+    place: (m) => inTcpProxy({ stat_prefix: "t", cluster: "up", tunneling_config: m }),
+  },
+  [`${TCP}.TcpAccessLogOptions`]: {
+    base: {},
+    place: (m) => inTcpProxy({ stat_prefix: "t", cluster: "up", access_log_options: m }),
+  },
   [`${TCP}.WeightedCluster`]: {
     base: { clusters: [{ name: "up", weight: 1 }] },
     place: (m) => inTcpProxy({ stat_prefix: "t", weighted_clusters: m }),
@@ -618,6 +626,9 @@ const messageValues: Readonly<Record<string, unknown>> = {
   [`${CONFIG}.cluster.v3.UpstreamConnectionOptions.HappyEyeballsConfig`]: {
     first_address_family_count: 2,
   },
+  [`${TCP}.TunnelingConfig`]: { hostname: "z" },
+  [`${TCP}.TcpAccessLogOptions`]: { flush_access_log_on_start: true },
+  "envoy.type.v3.HashPolicy": { filter_state: { key: "z" } },
   "google.protobuf.Duration": "7s",
   "google.protobuf.Struct": { a: "b" },
   "google.protobuf.Any": { ...type("google.protobuf.StringValue"), value: "z" },

@@ -32,13 +32,11 @@ const guardedFields: Readonly<Record<string, Reasons>> = {
     path_normalization_options: "routes would match other paths than they should",
   },
   "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy": {
-    metadata_match: HOSTS_WIDER,
     on_demand: HOSTS_WIDER,
-    tunneling_config: "bytes would go to the cluster outside of the tunnel",
     proxy_protocol_tlvs: "the upstream would not learn what it trusts",
   },
-  "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight": {
-    metadata_match: HOSTS_WIDER,
+  "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.TunnelingConfig": {
+    formatters: "the tunnel's headers would say something else",
   },
   "envoy.config.route.v3.RouteConfiguration": {
     vhost_header: "requests would get another virtual host than they should",

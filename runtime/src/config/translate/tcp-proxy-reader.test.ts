@@ -39,8 +39,11 @@ test("Envoy's defaults", async () => {
     totalWeight: 1,
     idleTimeoutMs: 3_600_000,
     maxDownstreamConnectionDurationMs: 0,
+    maxDownstreamConnectionDurationJitter: 0,
     maxConnectAttempts: 1,
+    tunneling: null,
     accessLogs: [],
+    logMoments: { atStart: false, whenConnected: false, everyMs: 0 },
   });
 });
 
@@ -54,7 +57,11 @@ test("all that can be set", async () => {
     },
     idle_timeout: "0s",
     max_downstream_connection_duration: "2.5s",
+    max_downstream_connection_duration_jitter_percentage: { value: 5 },
     max_connect_attempts: 4,
+    metadata_match: { filter_metadata: { "envoy.lb": { a: "b" } } },
+    hash_policy: [{ source_ip: {} }],
+    access_log_options: { flush_access_log_on_start: true, access_log_flush_interval: "1s" },
     access_log: [{ name: "l", typed_config: type(LOG) }],
   });
   expect(config).toMatchObject({
@@ -65,7 +72,9 @@ test("all that can be set", async () => {
     totalWeight: 4,
     idleTimeoutMs: 0,
     maxDownstreamConnectionDurationMs: 2500,
+    maxDownstreamConnectionDurationJitter: 0.05,
     maxConnectAttempts: 4,
+    logMoments: { atStart: true, whenConnected: false, everyMs: 1000 },
     accessLogs: [{ name: "l", sink: { kind: "stdout" } }],
   });
 });
@@ -86,6 +95,46 @@ test("a wasm access logger is counted among the plugins of all listeners", async
   expect(log?.sink).toEqual({ kind: "wasm", plugin: 1 });
 });
 
+describe("tunneling_config", () => {
+  const header = { header: { key: "X-A", value: "%PROTOCOL%" } };
+
+  test("CONNECT or POST", async () => {
+    const connect = { hostname: "h:1", propagate_response_headers: true };
+    expect((await read({ cluster: "up", tunneling_config: connect })).tunneling).toEqual({
+      hostname: "h:1",
+      usesPost: false,
+      postPath: "/",
+      headersToAdd: [],
+    });
+    const post = { hostname: "h", use_post: true, post_path: "/p", headers_to_add: [header] };
+    expect((await read({ cluster: "up", tunneling_config: post })).tunneling).toMatchObject({
+      usesPost: true,
+      postPath: "/p",
+      headersToAdd: [{ name: "x-a", format: "%PROTOCOL%" }],
+    });
+  });
+
+  test.each<[Fields, string]>([
+    [{ hostname: "h", post_path: "/p" }, "Can't set a post path when POST method isn't used"],
+    [{ hostname: "h", use_post: true, post_path: "p" }, "post_path must start with '/'"],
+    [{ hostname: "%NONSENSE%" }, "NONSENSE"],
+    [{ hostname: "" }, "hostname"],
+    [{ hostname: "h", request_id_header: "x" }, "request_id_header: not implemented"],
+  ])("%j is refused", async (tunneling_config, expected) => {
+    const [problem] = await problemsOf({ cluster: "up", tunneling_config });
+    expect(problem).toContain(expected);
+  });
+});
+
+test("the deprecated fields of periodic logs, but not beside the new one", async () => {
+  const deprecated = { access_log_flush_interval: "2s", flush_access_log_on_connected: true };
+  const { logMoments } = await read({ cluster: "up", ...deprecated });
+  expect(logMoments).toEqual({ atStart: false, whenConnected: true, everyMs: 2000 });
+  const both = { cluster: "up", ...deprecated, access_log_options: {} };
+  const words = "or access_log_options can be specified.";
+  expect((await problemsOf(both)).filter((text) => text.includes(words)).length).toBe(2);
+});
+
 test("as Envoy, a cluster need not be there", async () => {
   expect((await read({ cluster: "later" })).clusters[0]?.name).toBe("later");
 });
@@ -98,16 +147,12 @@ test("weights beyond 32 bits are wrong", async () => {
 
 describe("refused by name", () => {
   const dangerous: Fields = {
-    metadata_match: { filter_metadata: { "envoy.lb": { a: "b" } } },
-    tunneling_config: { hostname: "h" },
     proxy_protocol_tlvs: [{ type: 1, value: "YQ==" }],
     on_demand: {},
   };
   const others: Fields = {
-    hash_policy: [{ source_ip: {} }],
+    hash_policy: [{ filter_state: { key: "k" } }],
     backoff_options: { base_interval: "1s" },
-    max_downstream_connection_duration_jitter_percentage: { value: 5 },
-    access_log_options: { flush_access_log_on_connected: true },
     upstream_connect_mode: "ON_DOWNSTREAM_DATA",
   };
 

@@ -55,6 +55,8 @@ export class Http1PoolConnection
   /** The peer broke the protocol between responses. */
   #isSpoilt: boolean = false;
   #isTooOld: boolean = false;
+  /** What waits leaves before the connection closes. */
+  #isFlushing: boolean = false;
   #idleDeadlineMs: number = Number.POSITIVE_INFINITY;
   #lifeDeadlineMs: number = Number.POSITIVE_INFINITY;
 
@@ -276,6 +278,11 @@ export class Http1PoolConnection
     this.#encoder?.startTunnel();
   }
 
+  endTunnel(): void {
+    this.#isFlushing = true;
+    this.resetStream(StreamResetReason.LocalReset);
+  }
+
   // ---- ResponseDecoder: the codec gives the response, the router gets it.
 
   responseHeaders(): HeaderMap {
@@ -393,7 +400,7 @@ export class Http1PoolConnection
     }
     if (this.#isSocketGone) return;
     // A request that was cut short is not worth waiting for.
-    if (hadStream && this.io.writeQueueBytes > 0) this.io.reset();
+    if (hadStream && !this.#isFlushing && this.io.writeQueueBytes > 0) this.io.reset();
     else this.io.close();
   }
 }

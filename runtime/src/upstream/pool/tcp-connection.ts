@@ -2,6 +2,7 @@
 // again. Made by TcpPool.
 //
 //   Connecting -- onConnect --> Open -- finish, while bytes wait --> Flushing --> Closed
+import type { TlsInfo } from "../../core/tls-info.ts";
 import type { CloseReason } from "../../engine/network-engine.ts";
 import type { Cluster } from "../cluster.ts";
 import type { Host } from "../host.ts";
@@ -10,9 +11,33 @@ import { PoolFailureReason } from "./conn-pool.ts";
 import { PoolSocket } from "./pool-socket.ts";
 import type { TcpPool } from "./tcp-pool.ts";
 
+/** A way to an upstream that carries raw bytes: TcpConnection, or a tunnel through a proxy. */
+export interface TcpLink {
+  readonly host: Host;
+  readonly connectionId: number;
+  readonly localAddress: string;
+  /** Null = plain text. */
+  readonly tls: TlsInfo | null;
+  /** Lends the bytes. False: stop until onUpstreamWritable. */
+  write(buffer: Buffer, length: number): boolean;
+  /** Not counted: true stops, false goes on. */
+  readDisable(disabled: boolean): void;
+  /** FIN after what was written; reading goes on, where the link can. */
+  shutdownWrite(): void;
+  /**
+   * Both sides have said all: closes when what was written has left; true when that is now. A peer
+   * that takes none of it for `flushTimeoutMs` is reset; 0 waits for ever.
+   */
+  finish(isRemote: boolean, flushTimeoutMs: number): boolean;
+  /** Gives up at once, also while connecting; bytes that wait are dropped. */
+  reset(): void;
+  /** As reset(), but with FIN if nothing waits. */
+  closeNow(): void;
+}
+
 /** Who asked for the connection. After onUpstreamFailure or onUpstreamClose nothing follows. */
 export interface TcpConnectionCallbacks {
-  onUpstreamConnected(connection: TcpConnection): void;
+  onUpstreamConnected(link: TcpLink): void;
   /** `transportFailure` is the system's reason, "" when there is none. */
   onUpstreamFailure(reason: PoolFailureReason, host: Host, transportFailure: string): void;
   /** Bytes are lent: `buffer[0..length)`. */
@@ -21,8 +46,8 @@ export interface TcpConnectionCallbacks {
   onUpstreamWritable(): void;
   /** The upstream sent FIN; it may still be written to. */
   onUpstreamEnd(): void;
-  /** The connection broke. */
-  onUpstreamClose(): void;
+  /** The connection broke; not `isReset`: a tunnel ended, which has no half-closed state. */
+  onUpstreamClose(isReset: boolean): void;
   /** After finish() answered false: the last bytes have left, or never will. */
   onUpstreamFlushed(): void;
 }
@@ -32,7 +57,7 @@ const noProtocols: readonly string[] = [];
 const State = { Connecting: 0, Open: 1, Flushing: 2, Closed: 3 } as const;
 
 /** The timer is that of the last flush. */
-export class TcpConnection extends PoolSocket {
+export class TcpConnection extends PoolSocket implements TcpLink {
   readonly #pool: TcpPool;
   readonly #callbacks: TcpConnectionCallbacks;
   #state: number = State.Connecting;
@@ -56,7 +81,6 @@ export class TcpConnection extends PoolSocket {
     host.stats.rqPendingActive.inc();
   }
 
-  /** Lends the bytes. False: stop until onUpstreamWritable. */
   write(buffer: Buffer, length: number): boolean {
     const { stats } = this;
     stats.cxTxBytesTotal.add(length);
@@ -68,7 +92,6 @@ export class TcpConnection extends PoolSocket {
     return false;
   }
 
-  /** Not counted: true stops, false goes on. */
   readDisable(disabled: boolean): void {
     if (this.#isReadDisabled === disabled) return;
     const { stats } = this;
@@ -135,7 +158,7 @@ export class TcpConnection extends PoolSocket {
       return;
     }
     this.reset();
-    if (state === State.Open) this.#callbacks.onUpstreamClose();
+    if (state === State.Open) this.#callbacks.onUpstreamClose(true);
     else if (state === State.Flushing) this.#callbacks.onUpstreamFlushed();
   }
 
@@ -199,7 +222,7 @@ export class TcpConnection extends PoolSocket {
     if (this.#state === State.Closed) return;
     const state = this.#state;
     this.#leave(true);
-    if (state === State.Open) this.#callbacks.onUpstreamClose();
+    if (state === State.Open) this.#callbacks.onUpstreamClose(true);
     else this.#callbacks.onUpstreamFlushed();
   }
 
