@@ -1,10 +1,12 @@
 // All groups and configuration cases, in the order in which they run.
-import type { Group } from "../case.ts";
+import type { ConfigCase, Group } from "../case.ts";
 import { accessLog } from "./access-log.ts";
 import { balancing } from "./balancing.ts";
 import { callouts } from "./callouts.ts";
 import { chainMatcher } from "./chain-matcher.ts";
 import { chains } from "./chains.ts";
+import { CONFIG_CASES as OTHER_CONFIG_CASES } from "./config.ts";
+import { TLS_CONFIG_CASES } from "./config-tls.ts";
 import { edge } from "./edge.ts";
 import { failures } from "./failures.ts";
 import { filters } from "./filters.ts";
@@ -23,7 +25,8 @@ import { upgrades } from "./upgrades.ts";
 import { validation } from "./validation.ts";
 import { versions } from "./versions.ts";
 
-export { CONFIG_CASES } from "./config.ts";
+/** What is taken and what is refused. */
+export const CONFIG_CASES: readonly ConfigCase[] = [...OTHER_CONFIG_CASES, ...TLS_CONFIG_CASES];
 
 export const GROUPS: readonly Group[] = [
   forwarding,
