@@ -169,6 +169,7 @@ async function startProxy(upstreamPort: number): Promise<{ port: number; stats: 
       drainType: "default",
       accessLogs: [],
       keepAlive: null,
+      additionalKeepAlives: [],
       ignoresGlobalConnectionLimit: false,
       bypassesOverloadManager: false,
       sharedIndex: 0,

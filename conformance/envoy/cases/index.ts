@@ -19,6 +19,7 @@ import { proxyProtocol } from "./proxy-protocol.ts";
 import { redirects } from "./redirects.ts";
 import { routing } from "./routing.ts";
 import { runtime } from "./runtime.ts";
+import { sockets } from "./sockets.ts";
 import { tcp } from "./tcp.ts";
 import { timeouts } from "./timeouts.ts";
 import { upgrades } from "./upgrades.ts";
@@ -48,6 +49,7 @@ export const GROUPS: readonly Group[] = [
   accessLog,
   upgrades,
   tcp,
+  sockets,
   chains,
   chainMatcher,
   proxyProtocol,

@@ -114,6 +114,8 @@ export interface ListenerConfig {
   readonly accessLogs: readonly AccessLogConfig[];
   /** Null = off. */
   readonly keepAlive: TcpKeepAliveConfig | null;
+  /** Of `additionalAddresses`, one for each. */
+  readonly additionalKeepAlives: readonly (TcpKeepAliveConfig | null)[];
   /** Its connections neither count for the limit of all listeners, nor are held up by it. */
   readonly ignoresGlobalConnectionLimit: boolean;
   /** Accepts whatever the overload manager says. */
@@ -123,9 +125,24 @@ export interface ListenerConfig {
 }
 
 export type ListenerFilterConfig =
+  | DisabledListenerFilterConfig
   | ProxyProtocolConfig
   | { readonly kind: "tls_inspector"; readonly helloBytesMax: number }
   | { readonly kind: "http_inspector" };
+
+/** A listener filter that some connections do not get. */
+export interface DisabledListenerFilterConfig {
+  readonly kind: "disabled";
+  readonly when: ListenerPredicateConfig;
+  readonly filter: ListenerFilterConfig;
+}
+
+/** Ports are those of the destination, `end` not among them. */
+export type ListenerPredicateConfig =
+  | { readonly kind: "and" | "or"; readonly rules: readonly ListenerPredicateConfig[] }
+  | { readonly kind: "not"; readonly rule: ListenerPredicateConfig }
+  | { readonly kind: "any" }
+  | { readonly kind: "ports"; readonly start: number; readonly end: number };
 
 export interface ProxyProtocolConfig {
   readonly kind: "proxy_protocol";

@@ -1,5 +1,6 @@
 // The %COMMANDS% of substitution formats by name: each row compiles a command's arguments into an
 // operator. Source: Envoy's "Command Operators" page (configuration/observability/access_log).
+import { isIpText } from "../core/ip-address.ts";
 import type { BytesMeter, BytesSource } from "../core/bytes-meter.ts";
 import { responseFlagNames, responseFlagsText } from "../core/response-flags.ts";
 import { protocolText, remoteAddressOf, remoteIpOf, remotePortOf } from "../core/stream-info.ts";
@@ -332,21 +333,28 @@ const upstreamOperators: Readonly<Record<string, OperatorFactory>> = {
   UPSTREAM_REMOTE_ADDRESS_ENDPOINT_ID: ofInfo((i) => (connectedHost(i) === "" ? null : "")),
 };
 
+/** Unix sockets have no port, and Envoy writes nothing for it. */
+function ipPort(ip: string, port: number): number | string {
+  return isIpText(ip) ? port : "";
+}
+
 const downstreamOperators: Readonly<Record<string, OperatorFactory>> = {
   DOWNSTREAM_REMOTE_ADDRESS: ofInfo((i) => (i.connection === null ? null : remoteAddressOf(i))),
   DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT: ofInfo((i) =>
     i.connection === null ? null : remoteIpOf(i),
   ),
-  DOWNSTREAM_REMOTE_PORT: ofInfo((i) => (i.connection === null ? null : remotePortOf(i))),
+  DOWNSTREAM_REMOTE_PORT: ofInfo((i) =>
+    i.connection === null ? null : ipPort(remoteIpOf(i), remotePortOf(i)),
+  ),
   DOWNSTREAM_DIRECT_REMOTE_ADDRESS: ofConnection((c) => c.directRemoteAddress),
   DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT: ofConnection((c) => c.directRemoteIp),
-  DOWNSTREAM_DIRECT_REMOTE_PORT: ofConnection((c) => c.directRemotePort),
+  DOWNSTREAM_DIRECT_REMOTE_PORT: ofConnection((c) => ipPort(c.directRemoteIp, c.directRemotePort)),
   DOWNSTREAM_LOCAL_ADDRESS: ofConnection((c) => c.localAddress),
   DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT: ofConnection((c) => c.localIp),
-  DOWNSTREAM_LOCAL_PORT: ofConnection((c) => c.localPort),
+  DOWNSTREAM_LOCAL_PORT: ofConnection((c) => ipPort(c.localIp, c.localPort)),
   DOWNSTREAM_DIRECT_LOCAL_ADDRESS: ofConnection((c) => c.directLocalAddress),
   DOWNSTREAM_DIRECT_LOCAL_ADDRESS_WITHOUT_PORT: ofConnection((c) => c.directLocalIp),
-  DOWNSTREAM_DIRECT_LOCAL_PORT: ofConnection((c) => c.directLocalPort),
+  DOWNSTREAM_DIRECT_LOCAL_PORT: ofConnection((c) => ipPort(c.directLocalIp, c.directLocalPort)),
   DOWNSTREAM_LOCAL_ADDRESS_ENDPOINT_ID: ofConnection(() => ""),
   DOWNSTREAM_DIRECT_LOCAL_ADDRESS_ENDPOINT_ID: ofConnection(() => ""),
 };

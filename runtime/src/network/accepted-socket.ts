@@ -49,6 +49,12 @@ export class AcceptedSocket extends TimerEntry implements IoEvents {
     this.#filters = filters;
     this.#owner = owner;
     this.#buffer = noBytes;
+    this.#passDisabled();
+  }
+
+  /** No filter is left: nothing is waited for. */
+  get isInspected(): boolean {
+    return this.#at >= this.#filters.length;
   }
 
   /** Whether the client has sent anything that nobody has taken. */
@@ -95,6 +101,7 @@ export class AcceptedSocket extends TimerEntry implements IoEvents {
       }
       this.#from += answer;
       this.#at += 1;
+      this.#passDisabled();
       // The next one waits for bytes of its own.
       if (!this.hasBytes && this.#at < this.#filters.length) return;
     }
@@ -109,6 +116,11 @@ export class AcceptedSocket extends TimerEntry implements IoEvents {
 
   onClose(): void {
     if (!this.#isOver) this.#owner.onEarlyEnd(this, EarlyEnd.PeerClosed);
+  }
+
+  /** Asked when it is a filter's turn: those before may have changed the port. */
+  #passDisabled(): void {
+    while (this.#filters[this.#at]?.isDisabledFor?.(this.info) === true) this.#at += 1;
   }
 
   #append(buffer: Buffer, length: number): void {

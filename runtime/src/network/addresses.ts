@@ -29,11 +29,14 @@ const WILDCARD = /^[0:.]+$/;
 /** An address that is listened on, with what its connections have in common. */
 export class ListenPlace {
   readonly address: SocketAddress;
+  /** 0 = the listener's first address. */
+  readonly index: number;
   readonly #isWildcard: boolean;
   #local: AddressParts | null = null;
 
-  constructor(address: SocketAddress) {
+  constructor(address: SocketAddress, index = 0) {
     this.address = address;
+    this.index = index;
     this.#isWildcard = address.family !== "unix" && WILDCARD.test(address.address);
   }
 

@@ -1,7 +1,7 @@
 // An io handle for tests of rooms above the engine: keeps what is written, the test makes the
 // events.
 import type { Duplex } from "node:stream";
-import type { IoEvents, IoHandle, SocketAddress } from "../engine/network-engine.ts";
+import type { IoEvents, IoHandle, SocketAddress, TcpKeepAlive } from "../engine/network-engine.ts";
 
 export class FakeIo implements IoHandle {
   readonly localAddress: SocketAddress = { address: "127.0.0.1", port: 10_000, family: "ipv4" };
@@ -17,6 +17,7 @@ export class FakeIo implements IoHandle {
   isFast = true;
   readDisables = 0;
   unreadBytes: Buffer[] = [];
+  keepAlive: TcpKeepAlive | null = null;
 
   setEvents(_events: IoEvents): void {}
   write(bytes: Buffer): boolean {
@@ -42,7 +43,9 @@ export class FakeIo implements IoHandle {
     if (this.fate === "open" || this.drainsOnClose) this.fate = "reset";
   }
   setNoDelay(): void {}
-  setKeepAlive(): void {}
+  setKeepAlive(keepAlive: TcpKeepAlive | null): void {
+    this.keepAlive = keepAlive;
+  }
   unread(bytes: Buffer): void {
     this.unreadBytes.push(bytes);
   }

@@ -21,6 +21,9 @@ export interface ListenerFilter {
    * looked), or a ListenerFilterVerdict.
    */
   inspect(bytes: Buffer, info: ConnectionInfo): number;
+
+  /** True = this connection goes on without it, and waits for no bytes. Left out: never. */
+  isDisabledFor?(info: ConnectionInfo): boolean;
 }
 
 /** The longest header that a filter waits for: PROXY protocol v2 with all its 64 KiB of TLVs. */

@@ -7,6 +7,7 @@ import type {
   FilterChainMatchConfig,
   ListenerConfig,
   ListenerFilterConfig,
+  ListenerPredicateConfig,
 } from "../config/snapshot.ts";
 import { Clock } from "../core/clock.ts";
 import { silentLogger } from "../core/logger.ts";
@@ -22,6 +23,8 @@ import type {
   NetworkFilterFactory,
 } from "../filter/network-filter.ts";
 import { StatsStore } from "../stats/store.ts";
+import { ListenPlace } from "./addresses.ts";
+import { FakeIo } from "./fake-io-for-test.ts";
 import { Listener } from "./listener.ts";
 import type { NetworkChain } from "./listener.ts";
 
@@ -94,6 +97,7 @@ function config(more: Partial<ListenerConfig> = {}): ListenerConfig {
     drainType: "default",
     accessLogs: [],
     keepAlive: null,
+    additionalKeepAlives: [],
     ignoresGlobalConnectionLimit: false,
     bypassesOverloadManager: false,
     sharedIndex: 0,
@@ -405,6 +409,40 @@ test("listener filters see the first bytes before a chain is chosen by what they
   expect(value("downstream_cx_proxy_proto_error")).toBe(1);
   expect(value("listener.here.downstream_cx_total")).toBe(1);
   expect(stats.gauge("listener.here.downstream_pre_cx_active").value).toBe(0);
+});
+
+test("connections have the keep-alive of the address that they came to", async () => {
+  const keepAlive = { idleSeconds: 60, intervalSeconds: 10, probes: 4 };
+  const { listener } = make({
+    keepAlive,
+    additionalKeepAlives: [null, { ...keepAlive, probes: 9 }],
+  });
+  setChain(listener, echo("e"), "");
+  listener.open();
+  const keepAlives = [0, 1, 2].map((index) => {
+    const io = new FakeIo();
+    listener.onAccept(io, new ListenPlace(io.localAddress, index));
+    return io.keepAlive;
+  });
+  expect(keepAlives).toEqual([keepAlive, null, { ...keepAlive, probes: 9 }]);
+});
+
+test("a listener filter that is switched off waits for nothing", async () => {
+  const filter: ListenerFilterConfig = { kind: "http_inspector" };
+  const ports = { kind: "ports", start: 9999, end: 10_001 } as const;
+  const accept = (when: ListenerPredicateConfig): number => {
+    const { listener, stats } = make({ listenerFilters: [{ kind: "disabled", when, filter }] });
+    setChain(listener, echo("e"), "");
+    listener.open();
+    const io = new FakeIo();
+    listener.onAccept(io, new ListenPlace(io.localAddress));
+    return stats.counter("listener.here.downstream_cx_total").value;
+  };
+  expect(accept(ports)).toBe(1);
+  expect(accept({ kind: "not", rule: ports })).toBe(0);
+  expect(accept({ kind: "ports", start: 9999, end: 10_000 })).toBe(0);
+  expect(accept({ kind: "or", rules: [{ kind: "not", rule: ports }, { kind: "any" }] })).toBe(1);
+  expect(accept({ kind: "and", rules: [{ kind: "not", rule: ports }, { kind: "any" }] })).toBe(0);
 });
 
 test("a client that sends its first bytes too slowly is closed, and gives its place back", async () => {

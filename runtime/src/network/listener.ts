@@ -5,7 +5,11 @@ import type { ConnectionInfo } from "../core/connection-info.ts";
 import { LogLevel } from "../core/logger.ts";
 import type { Logger } from "../core/logger.ts";
 import type { TimerWheel } from "../core/timer-wheel.ts";
-import type { FilterChainMatchConfig, ListenerConfig } from "../config/snapshot.ts";
+import type {
+  FilterChainMatchConfig,
+  ListenerConfig,
+  TcpKeepAliveConfig,
+} from "../config/snapshot.ts";
 import type {
   IoEvents,
   IoHandle,
@@ -192,7 +196,8 @@ export class Listener implements AcceptedSocketOwner {
         mode: address.pipeMode,
         publishLater: !this.#isOpen,
       };
-      const events = new Acceptor(this, target, settle, this.#context.logger);
+      const place = new ListenPlace(target, index);
+      const events = new Acceptor(this, place, settle, this.#context.logger);
       this.#handles.push(this.#context.engine.listen(target, options, events));
     }
   }
@@ -254,8 +259,11 @@ export class Listener implements AcceptedSocketOwner {
     const admission = this.#admission;
     if (!admission.admit()) return null;
     const info = connectionInfoOf(io, place, this.#context.nextConnectionId(), clock.nowMs);
+    const keepAlive = this.#keepAliveOf(place);
+    if (keepAlive !== null) io.setKeepAlive(keepAlive);
     if (this.#filters.length === 0) return this.#serve(io, info, admission);
     const socket = new AcceptedSocket(io, info, admission, this.#filters, this);
+    if (socket.isInspected) return this.#serve(io, info, admission);
     this.#waiting.add(socket);
     this.#stats.preCxActive.inc();
     const timeoutMs = this.config.listenerFiltersTimeoutMs;
@@ -323,7 +331,6 @@ export class Listener implements AcceptedSocketOwner {
       admission.release();
       return null;
     }
-    if (this.config.keepAlive !== null) io.setKeepAlive(this.config.keepAlive);
     info.listenerName = this.config.name;
     info.filterChainName = group.chainName;
     const connection = new Connection(info, io, group, timers, this.#nowMs);
@@ -331,6 +338,11 @@ export class Listener implements AcceptedSocketOwner {
     connection.setFilter(group.chain.createFilter(connection));
     connection.start();
     return connection;
+  }
+
+  #keepAliveOf({ index }: ListenPlace): TcpKeepAliveConfig | null {
+    const { keepAlive, additionalKeepAlives } = this.config;
+    return index === 0 ? keepAlive : (additionalKeepAlives[index - 1] ?? null);
   }
 
   #admissionOf(config: ListenerConfig): ConnectionAdmission {
@@ -420,12 +432,12 @@ class Acceptor implements ListenEvents {
 
   constructor(
     listener: Listener,
-    address: SocketAddress,
+    place: ListenPlace,
     settle: (problem: string) => void,
     logger: Logger,
   ) {
     this.#listener = listener;
-    this.#place = new ListenPlace(address);
+    this.#place = place;
     this.#settle = settle;
     this.#logger = logger;
   }

@@ -828,6 +828,9 @@ const shownElsewhere: readonly string[] = [
   `${TLS_V3}.TlsCertificate.watched_directory`,
   `${TLS_V3}.CertificateValidationContext.system_root_certs`,
   `${TLS_V3}.CertificateValidationContext.watched_directory`,
+  // One of their fields must be set, or is a list; see listener-reader.test.ts.
+  `${CONFIG}.listener.v3.ListenerFilter.filter_disabled`,
+  `${CONFIG}.listener.v3.AdditionalAddress.socket_options`,
   // Too deep for a made-up value; its messages have contexts of their own.
   `${CONFIG}.bootstrap.v3.Bootstrap.overload_manager`,
   `${CONFIG}.overload.v3.ResourceMonitor.typed_config`,

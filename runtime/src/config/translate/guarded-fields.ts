@@ -20,7 +20,6 @@ const guardedFields: Readonly<Record<string, Reasons>> = {
   },
   "envoy.config.listener.v3.Listener": {
     fcds_config: "connections would get another filter chain than they should",
-    socket_options: "the listener could be reached on other interfaces",
   },
   "envoy.config.core.v3.SocketAddress": {
     network_namespace_filepath: "the socket would be in another network namespace",

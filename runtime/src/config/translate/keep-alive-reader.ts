@@ -11,9 +11,19 @@ const PROBES = 9;
 export function readKeepAlive(node: ConfigNode | undefined): TcpKeepAliveConfig | null {
   const keepAlive = node?.node("tcp_keepalive");
   if (keepAlive === undefined) return null;
-  const idleSeconds = keepAlive.uint("keepalive_time", IDLE_SECONDS);
-  const intervalSeconds = keepAlive.uint("keepalive_interval", INTERVAL_SECONDS);
-  const probes = keepAlive.uint("keepalive_probes", PROBES);
+  return keepAliveOf(
+    keepAlive.uint("keepalive_time"),
+    keepAlive.uint("keepalive_interval"),
+    keepAlive.uint("keepalive_probes"),
+  );
+}
+
+/** What is not said is Linux's own; null when a number is 0. */
+export function keepAliveOf(
+  idleSeconds: number = IDLE_SECONDS,
+  intervalSeconds: number = INTERVAL_SECONDS,
+  probes: number = PROBES,
+): TcpKeepAliveConfig | null {
   if (idleSeconds === 0 || intervalSeconds === 0 || probes === 0) return null;
   return { idleSeconds, intervalSeconds, probes };
 }

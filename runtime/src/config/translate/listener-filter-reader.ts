@@ -4,6 +4,7 @@ import type {
   FilterChainConfig,
   ListenerConfig,
   ListenerFilterConfig,
+  ListenerPredicateConfig,
   ProxyProtocolConfig,
   PassThroughTlvs,
   ProxyTlvRuleConfig,
@@ -44,7 +45,7 @@ export function readListenerFilters(
 ): ListenerFilters {
   const listenerFilters = node
     .nodes("listener_filters")
-    .map((filter) => readListenerFilter(t, filter))
+    .map((filter) => readSwitchedFilter(t, filter))
     .filter((filter) => filter !== null);
   // As Envoy: the first chain speaks for all.
   if (node.nodes("filter_chains")[0]?.bool("use_proxy_proto") === true) {
@@ -66,7 +67,7 @@ function warnOfMissingInspector(
   filters: readonly ListenerFilterConfig[],
 ): void {
   const has = (kind: ListenerFilterConfig["kind"]): boolean =>
-    filters.some((filter) => filter.kind === kind);
+    filters.some((filter) => (filter.kind === "disabled" ? filter.filter : filter).kind === kind);
   if (has("tls_inspector")) return;
   const asks = chains.some(
     ({ match }) =>
@@ -80,13 +81,33 @@ function warnOfMissingInspector(
   t.warn(node, message, "filter_chains");
 }
 
+function readSwitchedFilter(t: Translation, node: ConfigNode): ListenerFilterConfig | null {
+  const filter = readListenerFilter(t, node);
+  const disabled = node.node("filter_disabled");
+  if (disabled === undefined || filter === null) return filter;
+  return { kind: "disabled", when: readPredicate(disabled), filter };
+}
+
+/** A rule without anything in it is one that holds. */
+function readPredicate(node: ConfigNode | undefined): ListenerPredicateConfig {
+  const inner = node?.node("not_match");
+  if (inner !== undefined) return { kind: "not", rule: readPredicate(inner) };
+  for (const kind of ["and", "or"] as const) {
+    const set = node?.node(`${kind}_match`);
+    if (set !== undefined) return { kind, rules: set.nodes("rules").map(readPredicate) };
+  }
+  const range = node?.node("destination_port_range");
+  if (range !== undefined) {
+    const [start, end] = [range.bigint("start"), range.bigint("end")];
+    return { kind: "ports", start: Number(start ?? 0n), end: Number(end ?? 0n) };
+  }
+  node?.accept("any_match", "can only be true");
+  return { kind: "any" };
+}
+
 /** Null and a problem for what is not implemented. */
 function readListenerFilter(t: Translation, filter: ConfigNode): ListenerFilterConfig | null {
   filter.accept("name", "only a label");
-  if (filter.hasEffect("filter_disabled")) {
-    t.guarded(filter, "filter_disabled", PASSED, "filter_disabled");
-  }
-  filter.accept("filter_disabled", "reported as a whole");
   const typed = filter.any("typed_config");
   if (typed === undefined) {
     // config_discovery stays unread and is reported by name.

@@ -69,6 +69,7 @@ test("gives a listener of which little is said Envoy's defaults", async () => {
     drainType: "default",
     accessLogs: [],
     keepAlive: null,
+    additionalKeepAlives: [],
   });
 });
 
@@ -225,18 +226,26 @@ test("takes a default filter chain alone, and chains without filters", async () 
 });
 
 test.each<[Fields, string]>([
-  [{ bind_to_port: false }, "bind_to_port: bind_to_port: false is"],
-  [{ transparent: true }, "transparent: transparent is"],
-  [{ freebind: true }, "freebind: freebind is"],
-  [{ use_original_dst: true }, "use_original_dst: use_original_dst is"],
-  [{ tcp_fast_open_queue_length: 1 }, "tcp_fast_open_queue_length: tcp_fast_open_queue_length is"],
+  [{ transparent: true }, "transparent: transparent (Node cannot set IP_TRANSPARENT) is"],
+  [{ freebind: true }, "freebind: freebind (Node cannot set IP_FREEBIND) is"],
   [
-    { deprecated_v1: { bind_to_port: false } },
-    "deprecated_v1.bind_to_port: bind_to_port: false is",
+    { use_original_dst: true },
+    "use_original_dst: use_original_dst (Node cannot ask the kernel where a connection was headed) is",
   ],
   [{ enable_mptcp: true }, "enable_mptcp:"],
   [{ udp_listener_config: { downstream_socket_config: {} } }, "udp_listener_config:"],
-  [{ socket_options: [{ level: 1, name: 1, int_value: 1 }] }, "socket_options:"],
+  [
+    { socket_options: [{ level: 1, name: 7, int_value: 1 }] },
+    "socket_options[0].name: the socket option SO_SNDBUF (Node cannot set it) is",
+  ],
+  [
+    { socket_options: [{ level: 9, name: 1, int_value: 1 }] },
+    "socket_options[0].name: the socket option with level and name 9/1 (Node cannot set it) is",
+  ],
+  [
+    { socket_options: [{ level: 6, name: 4, int_value: 1, ip_version: "SOCKET_IP_VERSION_IPV4" }] },
+    "socket_options[0].ip_version: an option for one version of IP is",
+  ],
   [
     {
       access_log: [
@@ -251,6 +260,86 @@ test.each<[Fields, string]>([
 ])("names %j as not implemented", async (listener, expected) => {
   const message = `${LISTENER}.${expected} not implemented by Headgate`;
   expect(await listenerProblems(listener)).toEqual([message]);
+});
+
+test("takes the socket options that Node can set, over tcp_keepalive", async () => {
+  const option = (level: number, name: number, int_value: number, more: Fields = {}): Fields => ({
+    level,
+    name,
+    int_value,
+    ...more,
+  });
+  const keepAliveOf = async (socket_options: readonly Fields[], more: Fields = {}) =>
+    (await listenerOf({ listener: { socket_options, ...more } })).keepAlive;
+  const on = option(1, 9, 1);
+  const all = [on, option(6, 4, 60), option(6, 5, 10), option(6, 6, 4)];
+  expect(await keepAliveOf(all)).toEqual({ idleSeconds: 60, intervalSeconds: 10, probes: 4 });
+  expect(await keepAliveOf([on])).toEqual({ idleSeconds: 7200, intervalSeconds: 75, probes: 9 });
+  expect(await keepAliveOf([option(6, 4, 60)])).toBeNull();
+  const usual = { tcp_keepalive: { keepalive_time: 30 } };
+  expect(await keepAliveOf([option(6, 5, 10)], usual)).toEqual({
+    idleSeconds: 30,
+    intervalSeconds: 10,
+    probes: 9,
+  });
+  expect(await keepAliveOf([option(1, 9, 0)], usual)).toBeNull();
+  const settled = [option(6, 1, 0), option(1, 2, 1), option(1, 15, 1)];
+  const datagrams = option(1, 36, 1, { type: { datagram: {} } });
+  expect(await keepAliveOf([...settled, datagrams])).toBeNull();
+});
+
+test("gives additional addresses the listener's keep-alive, or their own", async () => {
+  const idle = (seconds: number): readonly Fields[] => [
+    { level: 1, name: 9, int_value: 1 },
+    { level: 6, name: 4, int_value: seconds },
+  ];
+  const additional = (port: number, more: Fields = {}): Fields => ({
+    address: address("127.0.0.2", port),
+    ...more,
+  });
+  const listener = {
+    socket_options: idle(60),
+    additional_addresses: [
+      additional(1),
+      additional(2, { socket_options: {} }),
+      additional(3, { socket_options: { socket_options: idle(5) } }),
+      additional(4, { socket_options: {}, tcp_keepalive: { keepalive_time: 7 } }),
+    ],
+  };
+  const { keepAlive, additionalKeepAlives } = await listenerOf({ listener });
+  expect(keepAlive?.idleSeconds).toBe(60);
+  expect(additionalKeepAlives.map((one) => one?.idleSeconds)).toEqual([60, undefined, 5, 7]);
+});
+
+test("reads where a listener filter is switched off", async () => {
+  const range = { destination_port_range: { start: 1, end: 9 } };
+  const rule = {
+    or_match: {
+      rules: [{ not_match: range }, { and_match: { rules: [range, { any_match: true }] } }],
+    },
+  };
+  const filter = { name: "i", typed_config: type(INSPECTOR), filter_disabled: rule };
+  const { listenerFilters } = await listenerOf({ listener: { listener_filters: [filter] } });
+  const ports = { kind: "ports", start: 1, end: 9 };
+  expect(listenerFilters).toEqual([
+    {
+      kind: "disabled",
+      filter: { kind: "tls_inspector", helloBytesMax: 16_384 },
+      when: {
+        kind: "or",
+        rules: [
+          { kind: "not", rule: ports },
+          { kind: "and", rules: [ports, { kind: "any" }] },
+        ],
+      },
+    },
+  ]);
+});
+
+test("does not bind what is not to be bound", async () => {
+  expect((await listenerOf({ listener: { bind_to_port: false } })).bindToPort).toBe(false);
+  const old = { deprecated_v1: { bind_to_port: false } };
+  expect((await listenerOf({ listener: old })).bindToPort).toBe(false);
 });
 
 test("takes switches that stand at what it does anyway", async () => {
@@ -489,7 +578,7 @@ const ignoring = { ignoreUnsupported: true };
 test("warns of what only tunes when --ignore-unsupported is given, and serves without it", async () => {
   const config = boot({ listener: { freebind: true, enable_mptcp: true } });
   expect(await warnings(config, ignoring)).toEqual([
-    `${LISTENER}.freebind: freebind is not implemented by Headgate`,
+    `${LISTENER}.freebind: freebind (Node cannot set IP_FREEBIND) is not implemented by Headgate`,
     `${LISTENER}.enable_mptcp: not implemented by Headgate`,
   ]);
 });
@@ -568,7 +657,7 @@ test.each<[string, Fields, Fields, string]>([
     "a socket option",
     { socket_options: [{ level: 1, name: 25, buf_value: "bG8=" }] },
     {},
-    "the listener could be reached on other interfaces",
+    "the socket would take, or reach, whom it should not",
   ],
 ])("does not ignore %s: it could let somebody in", async (_, listener, chain, why) => {
   const found = await problems(boot({ listener, chain }), ignoring);

@@ -1,6 +1,11 @@
 // Reads Listener: addresses, sockets, filter chains.
 import type { ConfigNode } from "../config-node.ts";
-import type { AddressConfig, FilterChainConfig, ListenerConfig } from "../snapshot.ts";
+import type {
+  AddressConfig,
+  FilterChainConfig,
+  ListenerConfig,
+  TcpKeepAliveConfig,
+} from "../snapshot.ts";
 import { readAccessLogs } from "./access-log-reader.ts";
 import { addressText, readAddress } from "./address-reader.ts";
 import { readFilterChainMatcher } from "./chain-matcher-reader.ts";
@@ -10,6 +15,7 @@ import { readKeepAlive } from "./keep-alive-reader.ts";
 import { readListenerFilters } from "./listener-filter-reader.ts";
 import { readNetworkFilters } from "./network-filter-reader.ts";
 import type { ClusterNames } from "./route-reader.ts";
+import { readSocketOptions } from "./socket-options-reader.ts";
 import { durationOr, statText } from "./translation.ts";
 import type { Translation } from "./translation.ts";
 import { readDownstreamSocket } from "./transport-socket.ts";
@@ -30,7 +36,7 @@ export function readListener(
   const listener = {
     name: node.string("name", ""),
     where: node.path,
-    additionalAddresses: readAdditional(t, node),
+    ...readAddresses(t, node),
     reusePort: readReusePort(node),
     backlog: node.uint("tcp_backlog_size", 0),
     bindToPort: readSocketSwitches(t, node),
@@ -40,7 +46,6 @@ export function readListener(
     trafficDirection: readDirection(node),
     drainType: node.enum("drain_type") === "MODIFY_ONLY" ? "modify_only" : "default",
     accessLogs: readListenerLogs(t, node),
-    keepAlive: readKeepAlive(node),
     ignoresGlobalConnectionLimit: node.bool("ignore_global_conn_limit", false),
     bypassesOverloadManager: node.bool("bypass_overload_manager", false),
     // The whole configuration's to say: assemble-snapshot.ts.
@@ -55,6 +60,10 @@ function acceptWhatTunes(node: ConfigNode): void {
   node.accept("metadata", "nothing reads it");
   node.accept("connection_balance_config", "the kernel balances over workers");
   node.accept("max_connections_to_accept_per_socket_event", "the event loop decides");
+  node.accept(
+    "tcp_fast_open_queue_length",
+    "Node cannot set TCP_FASTOPEN: connections open as usual",
+  );
 }
 
 function readReusePort(node: ConfigNode): boolean {
@@ -62,21 +71,20 @@ function readReusePort(node: ConfigNode): boolean {
   return node.bool("enable_reuse_port") ?? deprecated ?? true;
 }
 
-/** Answers bind_to_port; the other switches may only stand at what we do anyway. */
+/** Why switches of sockets may only stand at what we do anyway. */
+const switches = {
+  transparent: "Node cannot set IP_TRANSPARENT",
+  freebind: "Node cannot set IP_FREEBIND",
+  use_original_dst: "Node cannot ask the kernel where a connection was headed",
+} as const;
+
+/** Answers bind_to_port. */
 function readSocketSwitches(t: Translation, node: ConfigNode): boolean {
-  const bind = node.bool("bind_to_port", true);
-  if (!bind) t.unsupported(node, "bind_to_port: false", "bind_to_port");
-  for (const field of ["transparent", "freebind", "use_original_dst"]) {
-    if (node.bool(field, false)) t.unsupported(node, field, field);
+  for (const [field, why] of Object.entries(switches)) {
+    if (node.bool(field, false)) t.unsupported(node, `${field} (${why})`, field);
   }
-  if (node.uint("tcp_fast_open_queue_length", 0) > 0) {
-    t.unsupported(node, "tcp_fast_open_queue_length", "tcp_fast_open_queue_length");
-  }
-  const deprecated = node.node("deprecated_v1");
-  if (deprecated?.bool("bind_to_port") === false) {
-    t.unsupported(deprecated, "bind_to_port: false", "bind_to_port");
-  }
-  return bind;
+  const deprecated = node.node("deprecated_v1")?.bool("bind_to_port", true) ?? true;
+  return node.bool("bind_to_port", deprecated);
 }
 
 function readDirection(node: ConfigNode): ListenerConfig["trafficDirection"] {
@@ -84,14 +92,25 @@ function readDirection(node: ConfigNode): ListenerConfig["trafficDirection"] {
   return directions[node.enum("traffic_direction") as keyof typeof directions] ?? "unspecified";
 }
 
-function readAdditional(t: Translation, node: ConfigNode): AddressConfig[] {
-  const addresses: AddressConfig[] = [];
+type Addresses = Pick<ListenerConfig, "additionalAddresses" | "keepAlive" | "additionalKeepAlives">;
+
+/** What an additional address does not say of its own, it has from the listener. */
+function readAddresses(t: Translation, node: ConfigNode): Addresses {
+  const options = node.nodes("socket_options");
+  const ownKeepAlive = readKeepAlive(node);
+  const additionalAddresses: AddressConfig[] = [];
+  const additionalKeepAlives: (TcpKeepAliveConfig | null)[] = [];
   for (const additional of node.nodes("additional_addresses")) {
     const inner = additional.node("address");
     const address = inner === undefined ? null : readAddress(t, inner, "ip");
-    if (address !== null) addresses.push(address);
+    const keepAlive = additional.has("tcp_keepalive") ? readKeepAlive(additional) : ownKeepAlive;
+    const others = additional.node("socket_options")?.nodes("socket_options") ?? options;
+    if (address === null) continue;
+    additionalAddresses.push(address);
+    additionalKeepAlives.push(readSocketOptions(t, others, keepAlive));
   }
-  return addresses;
+  const keepAlive = readSocketOptions(t, options, ownKeepAlive);
+  return { additionalAddresses, keepAlive, additionalKeepAlives };
 }
 
 function readListenerLogs(t: Translation, node: ConfigNode): ListenerConfig["accessLogs"] {
