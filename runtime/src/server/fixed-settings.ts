@@ -8,6 +8,7 @@ const FREE_FIELDS: ReadonlySet<string> = new Set([
   "layered_runtime",
   "static_resources.clusters",
   "static_resources.listeners",
+  "static_resources.secrets",
   "stats_flush_interval",
   "stats_flush_on_admin",
   "watchdog",
