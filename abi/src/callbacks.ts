@@ -152,22 +152,27 @@ export const callbacks: readonly Callback[] = [
   row("proxy_on_new_connection", "streams", "action", {
     doc: "A TCP connection was accepted.",
     params: [context],
+    headgate: "yes",
   }),
   row("proxy_on_downstream_data", "streams", "action", {
     doc: "Bytes came from downstream.",
     params: [context, size("data_size"), endOfStream],
+    headgate: "yes",
   }),
   row("proxy_on_downstream_connection_close", "streams", "nothing", {
     doc: "The downstream connection was closed.",
     params: [context, enumOf("peer_type", "PeerType")],
+    headgate: "yes",
   }),
   row("proxy_on_upstream_data", "streams", "action", {
     doc: "Bytes came from upstream.",
     params: [context, size("data_size"), endOfStream],
+    headgate: "yes",
   }),
   row("proxy_on_upstream_connection_close", "streams", "nothing", {
     doc: "The upstream connection was closed.",
     params: [context, enumOf("peer_type", "PeerType")],
+    headgate: "yes",
   }),
   row("proxy_on_request_headers", "streams", "action", {
     doc: "Request headers came.",

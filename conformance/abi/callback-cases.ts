@@ -241,6 +241,152 @@ export const callbackCases: CallbackCases = {
     play: plays,
     trace: ["proxy_on_response_trailers(2,2)"],
   }),
+  proxy_on_new_connection: () => [
+    {
+      what: "before anything else of a connection",
+      callbacks: { proxy_on_context_create: {}, proxy_on_new_connection: {} },
+      play: (played) => {
+        expect(played.host.connect().toServer).toBe("(new)");
+      },
+      trace: [
+        "proxy_on_context_create(1,0)",
+        "proxy_on_context_create(2,1)",
+        "proxy_on_new_connection(2)",
+      ],
+    },
+    {
+      what: "the answer Pause keeps it from the next filter until bytes come",
+      callbacks: { proxy_on_new_connection: { answer: 1 } },
+      play: (played) => {
+        const connection = played.host.connect();
+        expect(connection.toServer).toBe("");
+        connection.clientSends("a");
+        expect(connection.toServer).toBe("(new)a");
+      },
+    },
+  ],
+  proxy_on_downstream_data: () => [
+    {
+      what: "with the number of bytes and the end",
+      callbacks: { proxy_on_downstream_data: {} },
+      play: (played) => {
+        const connection = played.host.connect();
+        connection.clientSends("abc");
+        connection.clientEnds();
+        expect(connection.toServer).toBe("(new)abc(end)");
+      },
+      trace: ["proxy_on_downstream_data(2,3,0)", "proxy_on_downstream_data(2,0,1)"],
+    },
+    {
+      what: "paused, what came stays, and the next size counts it",
+      callbacks: { proxy_on_downstream_data: { answer: 1 } },
+      play: (played) => {
+        const connection = played.host.connect();
+        connection.clientSends("ab");
+        connection.clientSends("cde");
+        expect(connection.toServer).toBe("(new)");
+      },
+      trace: ["proxy_on_downstream_data(2,2,0)", "proxy_on_downstream_data(2,5,0)"],
+    },
+    {
+      what: "buffer 2 can be read and changed, and the bytes continued",
+      callbacks: {
+        proxy_on_downstream_data: {
+          answer: 1,
+          calls: [
+            call("proxy_get_buffer_bytes", 2, 0, 100),
+            call("proxy_set_buffer_bytes", 2, 0, 1, "A"),
+            call("proxy_get_buffer_status", 3),
+            call("proxy_set_buffer_bytes", 3, 0, 0, "x"),
+            call("proxy_continue_stream", 2),
+          ],
+        },
+      },
+      play: (played) => {
+        const connection = played.host.connect();
+        connection.clientSends("abc");
+        expect(connection.toServer).toBe("(new)Abc");
+      },
+      holds: ({ answers }) => {
+        expect(answers).toEqual(["Ok [abc]", "Ok", "Ok 0 0", "BadArgument", "Ok"]);
+      },
+    },
+    {
+      what: "the connection can be closed",
+      callbacks: {
+        proxy_on_downstream_data: { answer: 1, calls: [call("proxy_close_stream", 2)] },
+        proxy_on_downstream_connection_close: {},
+      },
+      play: (played) => {
+        const connection = played.host.connect();
+        connection.clientSends("abc");
+        expect(connection.closed).toBe("after flush");
+        expect(connection.toServer).toBe("(new)");
+      },
+      trace: ["proxy_on_downstream_data(2,3,0)", "proxy_on_downstream_connection_close(2,1)"],
+    },
+  ],
+  proxy_on_downstream_connection_close: () => [
+    {
+      what: "by the peer; then on_done, on_log and on_delete in this order",
+      callbacks: {
+        proxy_on_downstream_connection_close: {},
+        proxy_on_done: { answer: 0 },
+        proxy_on_log: { calls: [call("proxy_get_property", "connection\0id")] },
+        proxy_on_delete: {},
+      },
+      play: (played) => {
+        const connection = played.host.connect();
+        connection.clientSends("abc");
+        connection.close(true);
+        expect(played.host.contexts).toBe(1);
+        expect(played.answers[0]).toMatch(/^Ok/);
+      },
+      trace: [
+        "proxy_on_downstream_connection_close(2,2)",
+        "proxy_on_done(2)",
+        "proxy_on_log(2)",
+        "proxy_on_delete(2)",
+      ],
+    },
+  ],
+  proxy_on_upstream_data: () => [
+    {
+      what: "with the number of bytes; buffer 3 can be changed",
+      callbacks: {
+        proxy_on_upstream_data: {
+          calls: [
+            call("proxy_get_buffer_bytes", 3, 0, 100),
+            call("proxy_set_buffer_bytes", 3, 99, 0, "!"),
+          ],
+        },
+      },
+      play: (played) => {
+        const connection = played.host.connect();
+        connection.serverSends("hello");
+        expect(connection.toClient).toBe("hello!");
+        expect(played.answers).toEqual(["Ok [hello]", "Ok"]);
+      },
+      trace: ["proxy_on_upstream_data(2,5,0)"],
+    },
+  ],
+  proxy_on_upstream_connection_close: () => [
+    {
+      what: "once, before the data callback that is told the end",
+      callbacks: { proxy_on_upstream_data: {}, proxy_on_upstream_connection_close: {} },
+      play: (played) => {
+        const connection = played.host.connect();
+        connection.serverSends("bye");
+        connection.serverEnds();
+        expect(connection.toClient).toBe("bye(end)");
+      },
+      trace: [
+        "proxy_on_upstream_data(2,3,0)",
+        "proxy_on_upstream_connection_close(2,0)",
+        "proxy_on_upstream_data(2,0,1)",
+      ],
+    },
+  ],
   proxy_on_http_call_response: one({
     what: "on the root context: token, headers, bytes, trailers; zeros for a reset",
     host: {

@@ -8,6 +8,7 @@ import type { FilterChainEnds, HttpFilter, LocalReply } from "../src/filter/http
 import { addReplyHeaders, type LocalReplyWriter } from "../src/hcm/local-reply.ts";
 import type { LogLine } from "./log-recorder.ts";
 import {
+  addressOf,
   type BodyInput,
   bufferOf,
   fillMap,
@@ -305,9 +306,4 @@ function mapOf(input: HeaderInput | undefined): HeaderMap | null {
   const map = new HeaderMap();
   fillMap(map, input);
   return map;
-}
-
-function addressOf(text: string): { text: string; ip: string; port: number } {
-  const colon = text.lastIndexOf(":");
-  return { text, ip: text.slice(0, colon), port: Number(text.slice(colon + 1)) };
 }

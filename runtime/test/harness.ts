@@ -8,6 +8,7 @@ import { SeededRandom } from "../src/core/random.ts";
 import { Runtime } from "../src/core/runtime.ts";
 import { TimerWheel } from "../src/core/timer-wheel.ts";
 import type { HttpFilter } from "../src/filter/http-filter.ts";
+import type { PassingFilterCallbacks, PassingNetworkFilter } from "../src/filter/network-filter.ts";
 import { LocalReplyWriter } from "../src/hcm/local-reply.ts";
 import { loadModule, ModuleCache } from "../src/module/module-loader.ts";
 import { StatKind, StatsStore } from "../src/stats/store.ts";
@@ -17,6 +18,7 @@ import { WasmHost } from "../src/wasm/wasm-host.ts";
 import { FakeClusters, type ClusterAnswer } from "./fake-clusters.ts";
 import { FakeTime } from "./fake-time.ts";
 import { FilterExchange, type FilterRequest } from "./filter-exchange.ts";
+import { TcpExchange } from "./tcp-exchange.ts";
 import { type LogLine, LogRecorder } from "./log-recorder.ts";
 
 export type { CalloutRequest, ClusterAnswer } from "./fake-clusters.ts";
@@ -29,6 +31,7 @@ export type {
   UpstreamRequest,
   UpstreamResponse,
 } from "./filter-exchange.ts";
+export type { TcpExchange } from "./tcp-exchange.ts";
 export type { LogLine } from "./log-recorder.ts";
 export { structBytes } from "./message.ts";
 
@@ -179,6 +182,19 @@ export class FilterHost {
     exchange.start();
     this.#settle();
     return exchange;
+  }
+
+  /** A connection through the plugin as a network filter, in front of a terminal one. */
+  connect(): TcpExchange {
+    this.#streams += 1;
+    const factory = {
+      createFilter: (callbacks: PassingFilterCallbacks): PassingNetworkFilter => {
+        const filter = this.#plugin.createNetworkFilter(callbacks);
+        if (filter === null) throw new Error("the filter's VM is dead, and lets connections pass");
+        return filter;
+      },
+    };
+    return new TcpExchange(factory, this.#streams, this.#clock.nowMs, () => this.#settle());
   }
 
   /** Lets time pass: ticks of the filter, in steps of the timer wheel. */

@@ -54,3 +54,9 @@ export function recordOf(map: HeaderMap): Record<string, string> {
 export function structBytes(value: JsonObject): Uint8Array {
   return toBinary(StructSchema, fromJson(StructSchema, value));
 }
+
+/** "ip:port" as a connection has it. */
+export function addressOf(text: string): { text: string; ip: string; port: number } {
+  const colon = text.lastIndexOf(":");
+  return { text, ip: text.slice(0, colon), port: Number(text.slice(colon + 1)) };
+}

@@ -1,7 +1,13 @@
 // Composes what a filter chain does with its connections: the terminal network filter, and those in
 // front of it.
 import type { FilterChainConfig, ListenerConfig, Snapshot } from "../config/snapshot.ts";
-import type { NetworkFilterFactory, PassingFilterFactory } from "../filter/network-filter.ts";
+import { NetworkFilterStatus } from "../filter/network-filter.ts";
+import type {
+  NetworkFilterFactory,
+  PassingFilterCallbacks,
+  PassingFilterFactory,
+  PassingNetworkFilter,
+} from "../filter/network-filter.ts";
 import type { DrainDecision } from "../hcm/hcm-context.ts";
 import { DirectResponseFactory } from "../network/direct-response-filter.ts";
 import { echoFactory } from "../network/echo-filter.ts";
@@ -32,7 +38,9 @@ export function createNetworkChain(
   parts: ChainParts,
 ): NetworkFilterFactory | null {
   const terminal = createTerminal(context, config, parts);
-  const filters: readonly PassingFilterFactory[] = [];
+  const filters = config.networkFilters.map(
+    ({ plugin }) => new WasmFilterFactory(parts.plugins.get(plugin) as PluginHandle),
+  );
   if (terminal === null || filters.length === 0) return terminal;
   return new NetworkFilterChain(filters, terminal, parts.listener.perConnectionBufferBytesMax);
 }
@@ -51,3 +59,23 @@ function createTerminal(
   if (localFilter === null) return null;
   return localFilter.kind === "echo" ? echoFactory : new DirectResponseFactory(localFilter.body);
 }
+
+class WasmFilterFactory implements PassingFilterFactory {
+  readonly #plugin: PluginHandle;
+
+  constructor(plugin: PluginHandle) {
+    this.#plugin = plugin;
+  }
+
+  createFilter(callbacks: PassingFilterCallbacks): PassingNetworkFilter {
+    return this.#plugin.createNetworkFilter(callbacks) ?? leftOut;
+  }
+}
+
+/** In place of a plugin whose VM is dead, and whose policy lets connections pass. */
+const leftOut: PassingNetworkFilter = {
+  onNewConnection: () => NetworkFilterStatus.Continue,
+  onData: () => NetworkFilterStatus.Continue,
+  onWrite: () => NetworkFilterStatus.Continue,
+  onClose: () => {},
+};

@@ -4,6 +4,7 @@ import type { HeaderMap } from "../core/header-map.ts";
 import type { StreamInfo } from "../core/stream-info.ts";
 import type { AccessLogger } from "../filter/access-logger.ts";
 import type { HttpFilter } from "../filter/http-filter.ts";
+import type { PassingFilterCallbacks, PassingNetworkFilter } from "../filter/network-filter.ts";
 import type { Plugin } from "../wasm/plugin.ts";
 
 export class PluginHandle {
@@ -25,6 +26,11 @@ export class PluginHandle {
   /** The filter of one stream; null = the stream goes without it. */
   createHttpFilter(): HttpFilter | null {
     return this.#plugin.createHttpFilter();
+  }
+
+  /** The filter of one connection; null = the connection goes without it. */
+  createNetworkFilter(callbacks: PassingFilterCallbacks): PassingNetworkFilter | null {
+    return this.#plugin.createNetworkFilter(callbacks);
   }
 
   createAccessLogger(): AccessLogger {

@@ -16,6 +16,7 @@ export const DeferredKind = {
   LocalReply: 3,
   ClearRouteCache: 4,
   Done: 5,
+  ContinueDownstream: 6,
 } as const;
 export type DeferredKind = (typeof DeferredKind)[keyof typeof DeferredKind];
 
@@ -113,6 +114,12 @@ export abstract class Context {
   continueStream(_isRequest: boolean): void {}
 
   closeStream(): void {}
+
+  /** Of a TCP stream: bytes that were stopped go on. */
+  continueDownstream(): void {}
+
+  /** Of a TCP stream. */
+  closeConnection(): void {}
 
   sendLocalReply(_reply: LocalReply): void {}
 

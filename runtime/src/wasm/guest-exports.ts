@@ -38,6 +38,11 @@ export class GuestExports {
   readonly onResponseHeaders: GuestFunction | null;
   readonly onResponseBody: GuestFunction | null;
   readonly onResponseTrailers: GuestFunction | null;
+  readonly onNewConnection: GuestFunction | null;
+  readonly onDownstreamData: GuestFunction | null;
+  readonly onDownstreamConnectionClose: GuestFunction | null;
+  readonly onUpstreamData: GuestFunction | null;
+  readonly onUpstreamConnectionClose: GuestFunction | null;
   readonly onHttpCallResponse: GuestFunction | null;
   readonly onQueueReady: GuestFunction | null;
   readonly onDone: GuestFunction | null;
@@ -82,6 +87,11 @@ export class GuestExports {
     this.onResponseHeaders = callback("proxy_on_response_headers");
     this.onResponseBody = callback("proxy_on_response_body");
     this.onResponseTrailers = callback("proxy_on_response_trailers");
+    this.onNewConnection = callback("proxy_on_new_connection");
+    this.onDownstreamData = callback("proxy_on_downstream_data");
+    this.onDownstreamConnectionClose = callback("proxy_on_downstream_connection_close");
+    this.onUpstreamData = callback("proxy_on_upstream_data");
+    this.onUpstreamConnectionClose = callback("proxy_on_upstream_connection_close");
     this.onHttpCallResponse = callback("proxy_on_http_call_response");
     this.onQueueReady = callback("proxy_on_queue_ready");
     this.onDone = callback("proxy_on_done");

@@ -4,8 +4,10 @@ import type { HeaderMap } from "../core/header-map.ts";
 import type { StreamInfo } from "../core/stream-info.ts";
 import type { AccessLogger } from "../filter/access-logger.ts";
 import type { HttpFilter } from "../filter/http-filter.ts";
+import type { PassingFilterCallbacks, PassingNetworkFilter } from "../filter/network-filter.ts";
 import { isSkippedWhenDead } from "./failure-policy.ts";
 import { type StreamOwner, WANTS_ALL, WasmHttpFilter, wantsOf } from "./http-filter.ts";
+import { WasmNetworkFilter } from "./network-filter.ts";
 import { PluginIdentity } from "./plugin-identity.ts";
 import { RootContext } from "./root-context.ts";
 import type { VmSlot } from "./vm-slot.ts";
@@ -63,6 +65,15 @@ export class Plugin implements StreamOwner {
     if (!isAlive && isSkippedWhenDead(this.config)) return null;
     this.#streams += 1;
     return new WasmHttpFilter(root, isAlive ? this.#wants : WANTS_ALL, this);
+  }
+
+  /** The filter of one connection; null = it goes without it, because its VM is dead. */
+  createNetworkFilter(callbacks: PassingFilterCallbacks): PassingNetworkFilter | null {
+    const isAlive = this.#slot.isAlive || this.#slot.reloadWhenDue();
+    const root = this.#root;
+    if (root === null || (!isAlive && isSkippedWhenDead(this.config))) return null;
+    this.#streams += 1;
+    return new WasmNetworkFilter(root, callbacks, this);
   }
 
   onStreamDestroyed(root: RootContext): void {

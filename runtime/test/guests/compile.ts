@@ -1,6 +1,6 @@
 // Compiles the guests of tests from AssemblyScript, once per content; kept under node_modules/.cache.
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, renameSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -18,7 +18,7 @@ export async function compileGuest(name: string): Promise<Uint8Array> {
   const options = ["--runtime", "stub", "--exportStart", "_initialize"];
   options.push("--use", `abort=assembly/${name}/onAbort`);
   const key = createHash("sha256").update(JSON.stringify([options, version]));
-  key.update(readFileSync(join(folder, source)));
+  for (const part of partsOf(name)) key.update(readFileSync(join(folder, part)));
   const path = join(cache, `${name}-${key.digest("hex").slice(0, 24)}.wasm`);
   await withCompiler({ target: path, isMade: () => existsSync(path) }, async (asc) => {
     mkdirSync(cache, { recursive: true });
@@ -28,4 +28,11 @@ export async function compileGuest(name: string): Promise<Uint8Array> {
     renameSync(own, path);
   });
   return readFileSync(path);
+}
+
+/** The guest's sources: its file, and those in the folder of its name. */
+function partsOf(name: string): string[] {
+  const parts = join("assembly", name);
+  const more = existsSync(join(folder, parts)) ? readdirSync(join(folder, parts)).sort() : [];
+  return [`${parts}.ts`, ...more.map((part) => join(parts, part))];
 }

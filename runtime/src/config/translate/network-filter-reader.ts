@@ -1,16 +1,18 @@
 // Reads the network filters of a chain: the terminal one, and those in front of it.
 import type { ConfigNode } from "../config-node.ts";
-import type { FilterChainConfig, LocalFilterConfig } from "../snapshot.ts";
+import type { FilterChainConfig, LocalFilterConfig, NetworkFilterConfig } from "../snapshot.ts";
 import { readDataSource } from "./data-source.ts";
 import { readHcm } from "./hcm-reader.ts";
 import type { ClusterNames } from "./route-reader.ts";
 import { readTcpProxy } from "./tcp-proxy-reader.ts";
 import type { Translation } from "./translation.ts";
+import { readWasmPlugin } from "./wasm-reader.ts";
 
 const FILTERS = "envoy.extensions.filters.network";
 const HCM = `${FILTERS}.http_connection_manager.v3.HttpConnectionManager`;
 const TCP_PROXY = `${FILTERS}.tcp_proxy.v3.TcpProxy`;
 const ECHO = `${FILTERS}.echo.v3.Echo`;
+const WASM = `${FILTERS}.wasm.v3.Wasm`;
 const DIRECT_RESPONSE = `${FILTERS}.direct_response.v3.Config`;
 
 const TERMINAL: ReadonlySet<string> = new Set([HCM, TCP_PROXY, ECHO, DIRECT_RESPONSE]);
@@ -57,9 +59,30 @@ export function readNetworkFilters(
       if (isLast) read = { ...read, ...terminal };
       continue;
     }
-    refuse(t, filter, typed);
+    if (typed.typeName !== WASM) {
+      refuse(t, filter, typed);
+      continue;
+    }
+    const wasm = readWasm(t, filter, typed);
+    if (wasm !== null) read = { ...read, networkFilters: [...read.networkFilters, wasm] };
   }
   return read;
+}
+
+/** A wasm filter, or null and problems. */
+function readWasm(
+  t: Translation,
+  filter: ConfigNode,
+  typed: ConfigNode,
+): NetworkFilterConfig | null {
+  const name = filter.string("name", "");
+  const config = typed.node("config");
+  if (config === undefined) {
+    t.missing(typed, "config");
+    return null;
+  }
+  const plugin = readWasmPlugin(t, config, name);
+  return plugin === null ? null : { kind: "wasm", name, plugin: t.addPlugin(plugin) };
 }
 
 /** As Envoy: the last filter is terminal, and the terminal filter is the last. */

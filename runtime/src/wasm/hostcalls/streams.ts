@@ -24,6 +24,7 @@ export function streamHostcalls(vm: Vm): HostcallTable {
           vm.effective?.continueStream(type === StreamType.HttpRequest);
           return Status.Ok;
         case StreamType.Downstream:
+          vm.effective?.continueDownstream();
           return Status.Ok;
         case StreamType.Upstream:
           return Status.Unimplemented;
@@ -32,11 +33,15 @@ export function streamHostcalls(vm: Vm): HostcallTable {
       }
     },
 
-    /** Resets an HTTP stream. Errors: BadArgument (no such stream type). */
+    /**
+     * Resets an HTTP stream; closes a TCP stream's connection when all is written.
+     * Errors: BadArgument (no such stream type).
+     */
     proxy_close_stream(type: number): Status {
       if (type >>> 0 > StreamType.Upstream) return Status.BadArgument;
       const isHttp = type === StreamType.HttpRequest || type === StreamType.HttpResponse;
       if (isHttp) vm.effective?.closeStream();
+      else vm.effective?.closeConnection();
       return Status.Ok;
     },
 
