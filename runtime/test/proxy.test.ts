@@ -47,6 +47,7 @@ function toUp(): RouteConfig {
       runtimeFractionPpm: 1_000_000,
       runtimeKey: "",
       grpc: false,
+      tlsContext: null,
     },
     action: {
       kind: "route",

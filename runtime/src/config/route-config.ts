@@ -52,6 +52,14 @@ export interface RouteMatchConfig {
   /** "" = none. */
   readonly runtimeKey: string;
   readonly grpc: boolean;
+  /** Null = whatever the client has shown. */
+  readonly tlsContext: TlsContextMatchConfig | null;
+}
+
+/** What the client's certificate must be; null = either way. Without TLS neither is true. */
+export interface TlsContextMatchConfig {
+  readonly presented: boolean | null;
+  readonly validated: boolean | null;
 }
 
 /** A StringMatcher. Values of "regex" are RE2; case-insensitive ones arrive lower-case. */

@@ -212,6 +212,22 @@ export interface FilterChainMatchConfig {
 }
 
 export type ServerHeaderTransformation = "overwrite" | "append_if_absent" | "pass_through";
+export type ForwardClientCert =
+  | "sanitize"
+  | "forward_only"
+  | "append_forward"
+  | "sanitize_set"
+  | "always_forward_only";
+
+/** What x-forwarded-client-cert says of the client's certificate beside By and Hash. */
+export interface ClientCertDetails {
+  readonly subject: boolean;
+  readonly cert: boolean;
+  readonly chain: boolean;
+  readonly dns: boolean;
+  readonly uri: boolean;
+}
+
 export type EscapedSlashesAction =
   | "keep_unchanged"
   | "reject_request"
@@ -241,6 +257,10 @@ export interface HcmConfig {
   /** CIDR ranges that make a peer internal; unix sockets too when asked for. */
   readonly internalCidrs: readonly CidrConfig[];
   readonly internalUnixSockets: boolean;
+  /** Default "sanitize". */
+  readonly forwardClientCert: ForwardClientCert;
+  /** Only where the mode writes the header. */
+  readonly clientCertDetails: ClientCertDetails;
   readonly generateRequestId: boolean;
   readonly preserveExternalRequestId: boolean;
   readonly alwaysSetRequestIdInResponse: boolean;

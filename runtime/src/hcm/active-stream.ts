@@ -425,7 +425,8 @@ export class ActiveStream
     const info = this.streamInfo;
     // As Envoy: nothing is routed without x-forwarded-proto.
     const isOdd = (headers.getById(HeaderId.XForwardedProto) ?? "") === "";
-    const route = isOdd ? null : routes.match(headers, random.u32());
+    const tls = info.connection?.tls ?? null;
+    const route = isOdd ? null : routes.match(headers, random.u32(), tls);
     this.#isRouteStale = false;
     this.#route = route;
     info.upstreamCluster = route?.fixedCluster ?? "";

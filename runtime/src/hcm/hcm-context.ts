@@ -15,6 +15,7 @@ import type { FilterChainFactory } from "../filter/http-filter.ts";
 import type { ClusterChoice, Route, RouterCallbacks } from "../router/route.ts";
 import type { RouterContext } from "../router/router.ts";
 import type { HcmStats } from "./hcm-stats.ts";
+import type { TlsInfo } from "../core/tls-info.ts";
 import type { LocalReplyWriter } from "./local-reply.ts";
 import type { RequestNormalizer } from "./request-normalizer.ts";
 import type { RequestSanitizer } from "./request-sanitizer.ts";
@@ -29,7 +30,7 @@ export interface DrainDecision {
 
 /** Chooses routes: RouteTable. */
 export interface RouteSelector {
-  match(headers: HeaderMap, randomValue: number): Route | null;
+  match(headers: HeaderMap, randomValue: number, tls: TlsInfo | null): Route | null;
 }
 
 /** The end of the filter chain as a stream sees it: Router. */

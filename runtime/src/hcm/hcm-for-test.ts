@@ -64,6 +64,8 @@ export const defaultConfig: HcmConfig = {
   appendXForwardedPort: false,
   internalCidrs: [],
   internalUnixSockets: false,
+  forwardClientCert: "sanitize",
+  clientCertDetails: { subject: false, cert: false, chain: false, dns: false, uri: false },
   generateRequestId: true,
   preserveExternalRequestId: false,
   alwaysSetRequestIdInResponse: false,

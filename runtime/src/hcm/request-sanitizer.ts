@@ -9,6 +9,7 @@ import type { HeaderMap } from "../core/header-map.ts";
 import type { Random } from "../core/random.ts";
 import type { StreamInfo } from "../core/stream-info.ts";
 import { canonicalIp, CidrList, isIpText, isLoopback } from "../core/ip-address.ts";
+import { ClientCertForwarder } from "./client-cert.ts";
 import { appendVia } from "./joined-headers.ts";
 import { isValidReferer } from "./referer.ts";
 
@@ -94,6 +95,7 @@ export class RequestSanitizer {
   readonly #serviceNode: string;
   readonly #viaLine: string;
   readonly #hostIp: string;
+  readonly #clientCert: ClientCertForwarder;
   /** Said by #addressFromXff: the address stood alone. */
   #isOnlyAddress: boolean = false;
   /** What follows from the last peer's address: connections bring many requests. */
@@ -118,6 +120,7 @@ export class RequestSanitizer {
     this.#serviceNode = node.id;
     this.#viaLine = `via: ${config.via}\r\n`;
     this.#hostIp = node.hostIp;
+    this.#clientCert = new ClientCertForwarder(config);
     this.#isPeerInternal = this.#isInternal("");
   }
 
@@ -157,8 +160,7 @@ export class RequestSanitizer {
     if (config.via !== "") appendVia(headers, config.via, this.#viaLine);
     if (isEdge) this.#setExternalAddress(headers, connection, info);
     if (config.generateRequestId) this.#setRequestId(headers, isEdge);
-    // As forward_client_cert_details SANITIZE: nobody vouches for it.
-    if ((found & Found.ClientCert) !== 0) headers.removeById(HeaderId.XForwardedClientCert);
+    this.#clientCert.apply(headers, connection.tls, (found & Found.ClientCert) !== 0);
   }
 
   /** Answers whether the request is internal: only without x-forwarded-for of its own. */

@@ -1,6 +1,7 @@
 // Predicates of routes, compiled once: does this request's path, its headers, its query match?
 import type { HeaderMap } from "../core/header-map.ts";
 import { Regex } from "../core/regex.ts";
+import type { TlsInfo } from "../core/tls-info.ts";
 import { RuntimeFraction } from "../core/runtime.ts";
 import type { Runtime } from "../core/runtime.ts";
 import type { RouteMatchConfig } from "../config/snapshot.ts";
@@ -24,6 +25,9 @@ export class RouteMatcher {
   /** Null = always. */
   readonly #fraction: RuntimeFraction | null;
   readonly #grpc: boolean;
+  /** Null = either way, both. */
+  readonly #presented: boolean | null;
+  readonly #validated: boolean | null;
 
   constructor(config: RouteMatchConfig, runtime: Runtime) {
     const path = config.path;
@@ -40,15 +44,29 @@ export class RouteMatcher {
     const isAlways = runtimeFractionPpm >= 1_000_000 && runtimeKey === "";
     this.#fraction = isAlways ? null : new RuntimeFraction(runtime, runtimeKey, runtimeFractionPpm);
     this.#grpc = config.grpc;
+    this.#presented = config.tlsContext?.presented ?? null;
+    this.#validated = config.tlsContext?.validated ?? null;
   }
 
   /** `path` has the query (CONNECT: ""), `pathEnd` is where that or the fragment starts. */
-  matches(headers: HeaderMap, path: string, pathEnd: number, randomValue: number): boolean {
+  matches(
+    headers: HeaderMap,
+    path: string,
+    pathEnd: number,
+    randomValue: number,
+    tls: TlsInfo | null,
+  ): boolean {
     if (this.#kind === PathKind.Connect) {
       if (headers.method !== "CONNECT") return false;
     } else if (!this.#matchesPath(path, pathEnd)) return false;
     if (this.#fraction !== null && !this.#fraction.isHit(randomValue)) return false;
     if (this.#grpc && !isGrpc(headers)) return false;
+    if (this.#presented !== null && this.#presented !== (tls?.isPeerPresented ?? false)) {
+      return false;
+    }
+    if (this.#validated !== null && this.#validated !== (tls?.isPeerValidated ?? false)) {
+      return false;
+    }
     const headerPredicates = this.#headers;
     if (headerPredicates !== null) {
       for (let i = 0; i < headerPredicates.length; i += 1) {

@@ -2,6 +2,7 @@
 import type { Clock } from "../core/clock.ts";
 import type { HeaderMap } from "../core/header-map.ts";
 import type { Runtime } from "../core/runtime.ts";
+import type { TlsInfo } from "../core/tls-info.ts";
 import type { RouteConfig, RouteTableConfig, VirtualHostConfig } from "../config/snapshot.ts";
 import { compileLevel } from "./header-transform.ts";
 import type { LevelTransforms } from "./header-transform.ts";
@@ -38,7 +39,7 @@ class VirtualHost {
     this.#externalOnly = config.requireTls === "external_only";
   }
 
-  match(headers: HeaderMap, randomValue: number): Route | null {
+  match(headers: HeaderMap, randomValue: number, tls: TlsInfo | null): Route | null {
     if (this.#tlsRedirect !== null && this.#needsTls(headers)) return this.#tlsRedirect;
     const path = headers.path ?? "";
     if (path === "" && headers.method !== "CONNECT") return null;
@@ -46,7 +47,7 @@ class VirtualHost {
     const entries = this.#entries;
     for (let i = 0; i < entries.length; i += 1) {
       const entry = entries[i] as Entry;
-      if (entry.matcher.matches(headers, path, pathEnd, randomValue)) {
+      if (entry.matcher.matches(headers, path, pathEnd, randomValue, tls)) {
         return entry.route.variant(headers, randomValue);
       }
     }
@@ -90,9 +91,12 @@ export class RouteTable {
     this.#ignorePort = config.ignorePortInHostMatching;
   }
 
-  /** The first matching route, or null. `randomValue` is a uniform 32-bit number. */
-  match(headers: HeaderMap, randomValue: number): Route | null {
-    if (this.#isOneHost) return this.#fallback?.match(headers, randomValue) ?? null;
+  /**
+   * The first matching route, or null. `randomValue` is a uniform 32-bit number, `tls` that of the
+   * client.
+   */
+  match(headers: HeaderMap, randomValue: number, tls: TlsInfo | null): Route | null {
+    if (this.#isOneHost) return this.#fallback?.match(headers, randomValue, tls) ?? null;
     const authority = headers.authority ?? "";
     if (authority !== this.#lastAuthority) {
       this.#lastHost = this.#findHost(authority);
@@ -100,7 +104,7 @@ export class RouteTable {
     }
     if (this.#lastHost === null && authority === "") this.#lastHost = this.#fallback;
     const host = this.#lastHost;
-    return host === null ? null : host.match(headers, randomValue);
+    return host === null ? null : host.match(headers, randomValue, tls);
   }
 
   /**

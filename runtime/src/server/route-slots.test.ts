@@ -49,7 +49,7 @@ function routed(slots: RouteSlots): string | null {
   const request = new HeaderMap();
   request.append(":authority", "a");
   request.append(":path", "/");
-  return slots.get("k")?.match(request, 0)?.name ?? null;
+  return slots.get("k")?.match(request, 0, null)?.name ?? null;
 }
 
 test("a slot stays over versions; commit puts another table into it, and nothing before does", () => {

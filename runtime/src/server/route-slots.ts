@@ -2,6 +2,7 @@
 // the table in it. Requests that have their route keep it.
 import type { DynamicRouteTable } from "../config/snapshot.ts";
 import type { HeaderMap } from "../core/header-map.ts";
+import type { TlsInfo } from "../core/tls-info.ts";
 import type { RouteSelector } from "../hcm/hcm-context.ts";
 import type { Route } from "../router/route.ts";
 import { RouteTable } from "../router/route-table.ts";
@@ -21,8 +22,8 @@ export class RouteSlot implements RouteSelector {
   }
 
   /** Null also while there is no table: then everything is 404. */
-  match(headers: HeaderMap, randomValue: number): Route | null {
-    return this.#table === null ? null : this.#table.match(headers, randomValue);
+  match(headers: HeaderMap, randomValue: number, tls: TlsInfo | null): Route | null {
+    return this.#table === null ? null : this.#table.match(headers, randomValue, tls);
   }
 
   set(revision: number, table: RouteTable | null, internalOnlyHeaders: readonly string[]): void {

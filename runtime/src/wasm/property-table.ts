@@ -6,6 +6,7 @@ import { GrpcStatus, MapType } from "proxy-wasm-types";
 import type { ConnectionInfo } from "../core/connection-info.ts";
 import type { HeaderMap } from "../core/header-map.ts";
 import { HeaderId } from "../core/header-names.ts";
+import type { TlsInfo } from "../core/tls-info.ts";
 import { protocolText, remoteAddressOf, type StreamInfo } from "../core/stream-info.ts";
 import type { Context } from "./context.ts";
 import { findNodeField } from "./node-fields.ts";
@@ -213,6 +214,32 @@ function guestValue(context: Context, path: string, end: number): PropertyValue 
   return context.filterState(`wasm.${path.slice(0, end)}`) ?? NotFound;
 }
 
+/** What both sides' TLS has: of names the first, and nothing without TLS. */
+function tlsRows(
+  group: string,
+  tlsOf: (info: StreamInfo) => TlsInfo | null,
+): readonly (readonly [string, Getter])[] {
+  const row = (name: string, read: (tls: TlsInfo) => PropertyValue): [string, Getter] => [
+    `${group}.${name}`,
+    ofStream((info) => {
+      const tls = tlsOf(info);
+      return tls === null ? NotFound : read(tls);
+    }),
+  ];
+  // Certificates have their text as bytes already.
+  const first = (names: readonly string[] | undefined): PropertyValue => names?.[0] ?? NotFound;
+  return [
+    row("tls_version", (tls) => known(tls.version)),
+    row("subject_local_certificate", (tls) => tls.local?.subject ?? ""),
+    row("subject_peer_certificate", (tls) => tls.peer?.subject ?? ""),
+    row("dns_san_local_certificate", (tls) => first(tls.local?.dnsNames)),
+    row("dns_san_peer_certificate", (tls) => first(tls.peer?.dnsNames)),
+    row("uri_san_local_certificate", (tls) => first(tls.local?.uris)),
+    row("uri_san_peer_certificate", (tls) => first(tls.peer?.uris)),
+    row("sha256_peer_certificate_digest", (tls) => tls.peer?.sha256 ?? NotFound),
+  ];
+}
+
 // ---- The table.
 
 const rows: readonly (readonly [string, Getter])[] = [
@@ -278,20 +305,28 @@ const rows: readonly (readonly [string, Getter])[] = [
   ["destination.address", ofConnection((connection) => known(connection.localAddress))],
   ["destination.port", ofConnection((connection) => portOf(connection.localAddress))],
   ["connection.id", ofConnection((connection) => integerValue(connection.connectionId))],
-  ["connection.mtls", ofConnection(() => booleanValue(false))],
+  [
+    "connection.mtls",
+    ofConnection((connection) => booleanValue(connection.tls?.isPeerPresented ?? false)),
+  ],
   [
     "connection.requested_server_name",
     ofConnection((connection) => textValue(connection.requestedServerName)),
   ],
-  ["connection.tls_version", ofConnection((connection) => known(connection.tls?.version ?? ""))],
+  ...tlsRows("connection", (info) => info.connection?.tls ?? null),
   [
     "connection.termination_details",
     ofConnection((connection) => known(connection.terminationDetails)),
+  ],
+  [
+    "connection.transport_failure_reason",
+    ofConnection((connection) => textValue(connection.transportFailureReason)),
   ],
   ["upstream.address", ofStream((info) => known(info.upstreamHost))],
   ["upstream.port", ofStream((info) => portOf(info.upstreamHost))],
   ["upstream.local_address", ofStream((info) => known(info.upstreamLocalAddress))],
   ["upstream.local_port", ofStream((info) => portOf(info.upstreamLocalAddress))],
+  ...tlsRows("upstream", (info) => info.upstreamTls),
   [
     "upstream.transport_failure_reason",
     ofStream((info) =>

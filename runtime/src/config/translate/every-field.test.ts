@@ -838,6 +838,7 @@ const shownElsewhere: readonly string[] = [
   `${CONFIG}.overload.v3.OverloadManager.loadshed_points`,
   `${CONFIG}.overload.v3.OverloadAction.triggers`,
   `${CONFIG}.route.v3.RouteConfiguration.validate_clusters`,
+  `${MANAGER}.HttpConnectionManager.set_current_client_cert_details`,
   // Its type may not be empty, as made-up values are.
   `${CONFIG}.route.v3.RouteAction.upgrade_configs`,
   `${CONFIG}.route.v3.RouteConfiguration.max_direct_response_body_size_bytes`,

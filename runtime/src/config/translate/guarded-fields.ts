@@ -51,7 +51,6 @@ const guardedFields: Readonly<Record<string, Reasons>> = {
   "envoy.config.route.v3.RouteMatch": {
     path_match_policy: "requests would get another route than they should",
     cookies: MATCH_WIDER,
-    tls_context: MATCH_WIDER,
     dynamic_metadata: MATCH_WIDER,
     filter_state: MATCH_WIDER,
   },

@@ -3,6 +3,7 @@ import type { ConfigNode } from "../config-node.ts";
 import type {
   CidrConfig,
   EscapedSlashesAction,
+  ForwardClientCert,
   HcmConfig,
   LocalReplyConfig,
   LocalReplyMapperConfig,
@@ -32,7 +33,7 @@ const HEAD_KIB = 60;
 
 export function readHcm(t: Translation, node: ConfigNode, clusters: ClusterNames): HcmConfig {
   guard(t, node);
-  acceptWhatDoesNotApply(t, node);
+  acceptWhatDoesNotApply(node);
   const common = node.node("common_http_protocol_options");
   if (common?.hasEffect("max_response_headers_kb") === true) {
     const field = "max_response_headers_kb";
@@ -56,6 +57,7 @@ export function readHcm(t: Translation, node: ConfigNode, clusters: ClusterNames
     accessLogs: readAccessLogs(t, node.nodes("access_log")),
     ...readIdentity(node),
     ...readAddresses(t, node),
+    ...readClientCert(node),
     ...readPaths(t, node),
     ...readTimeouts(node, common),
     proxy100Continue: node.bool("proxy_100_continue", false),
@@ -68,13 +70,9 @@ export function readHcm(t: Translation, node: ConfigNode, clusters: ClusterNames
 }
 
 /** Set to what we do anyway, or about protocols that are not there. */
-function acceptWhatDoesNotApply(t: Translation, node: ConfigNode): void {
+function acceptWhatDoesNotApply(node: ConfigNode): void {
   node.accept("http2_protocol_options", "only for HTTP/2 connections");
   node.accept("http3_protocol_options", "only for HTTP/3 connections");
-  const details = node.enum("forward_client_cert_details");
-  if (details !== "SANITIZE") {
-    t.unsupported(node, `forward_client_cert_details: ${details}`, "forward_client_cert_details");
-  }
 }
 
 function readCodecType(t: Translation, node: ConfigNode): HcmConfig["codecType"] {
@@ -140,6 +138,7 @@ function unanswered(table: RouteTableConfig, where: string): RouteTableConfig {
       runtimeFractionPpm: 1_000_000,
       runtimeKey: "",
       grpc: false,
+      tlsContext: null,
     },
     action: { kind: "direct_response", status: 500, body: null, bodyFormat: null },
     headers: noMutations,
@@ -156,6 +155,29 @@ function unanswered(table: RouteTableConfig, where: string): RouteTableConfig {
     perFilter: [],
   } as const;
   return { ...noRoutes, name: table.name, virtualHosts: [host] };
+}
+
+const clientCertModes: Readonly<Record<string, ForwardClientCert>> = {
+  FORWARD_ONLY: "forward_only",
+  APPEND_FORWARD: "append_forward",
+  SANITIZE_SET: "sanitize_set",
+  ALWAYS_FORWARD_ONLY: "always_forward_only",
+};
+
+function readClientCert(
+  node: ConfigNode,
+): Pick<HcmConfig, "forwardClientCert" | "clientCertDetails"> {
+  const details = node.node("set_current_client_cert_details");
+  return {
+    forwardClientCert: clientCertModes[node.enum("forward_client_cert_details")] ?? "sanitize",
+    clientCertDetails: {
+      subject: details?.bool("subject") ?? false,
+      cert: details?.bool("cert") ?? false,
+      chain: details?.bool("chain") ?? false,
+      dns: details?.bool("dns") ?? false,
+      uri: details?.bool("uri") ?? false,
+    },
+  };
 }
 
 type Identity = Pick<

@@ -45,6 +45,7 @@ test("gives a route of which little is said Envoy's defaults", async () => {
       runtimeFractionPpm: 1_000_000,
       runtimeKey: "",
       grpc: false,
+      tlsContext: null,
     },
     action: {
       kind: "route",
@@ -164,6 +165,18 @@ describe("matches", () => {
     expect(route.match.runtimeKey).toBe("k");
   });
 
+  test.each<[Fields, unknown]>([
+    [{}, { presented: null, validated: null }],
+    [{ presented: true }, { presented: true, validated: null }],
+    [
+      { presented: false, validated: false },
+      { presented: false, validated: false },
+    ],
+  ])("tls_context: %j", async (value, expected) => {
+    const route = await routeOf(match({ prefix: "/", tls_context: value }));
+    expect(route.match.tlsContext).toEqual(expected);
+  });
+
   const string = (kind: string, value: string, ignoreCase = false): unknown => ({
     kind: "string",
     string: { kind, value, ignoreCase },
@@ -218,14 +231,12 @@ describe("matches", () => {
       },
       ".headers[0].string_match.ignore_case: ignore_case has no effect for safe_regex",
     ],
-    [{ prefix: "/", tls_context: {} }, ".tls_context: not implemented by Headgate"],
     [{ prefix: "/", cookies: [{}] }, ".cookies: not implemented by Headgate"],
   ])("refuse %j", async (fields, expected) => {
     expect(await routeProblems(match(fields))).toContain(`${ROUTE_PATH}.match${expected}`);
   });
 
   test.each<Fields>([
-    { prefix: "/", tls_context: { presented: true } },
     {
       prefix: "/",
       dynamic_metadata: [{ filter: "a", path: [{ key: "b" }], value: { bool_match: true } }],

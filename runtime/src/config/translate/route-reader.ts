@@ -7,6 +7,7 @@ import type {
   RouteActionConfig,
   RouteConfig,
   RouteMatchConfig,
+  TlsContextMatchConfig,
   RouteTableConfig,
   VirtualHostConfig,
 } from "../snapshot.ts";
@@ -71,6 +72,14 @@ export function readRouteTable(
 }
 
 /** What the table says about filters of which a virtual host says nothing. */
+function readTlsContextMatch(node: ConfigNode | undefined): TlsContextMatchConfig | null {
+  if (node === undefined) return null;
+  return {
+    presented: node.bool("presented") ?? null,
+    validated: node.bool("validated") ?? null,
+  };
+}
+
 function moreSpecific(
   ofHost: readonly PerFilterConfig[],
   ofTable: readonly PerFilterConfig[],
@@ -202,6 +211,7 @@ class TableReader {
       runtimeFractionPpm: readFractionPpm(fraction?.node("default_value"), 1_000_000),
       runtimeKey: fraction?.string("runtime_key") ?? "",
       grpc: node?.has("grpc") ?? false,
+      tlsContext: readTlsContextMatch(node?.node("tls_context")),
     };
   }
 
