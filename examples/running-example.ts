@@ -48,10 +48,8 @@ export class RunningExample {
     const adminFile = join(folder, "admin");
     writeFileSync(file, config);
     const flags = ["--concurrency", "1", "--file-flush-interval-msec", "20"];
-    const example = new RunningExample(folder, [
-      ...["-c", file, "--admin-address-path", adminFile],
-      ...flags,
-    ]);
+    const args = ["-c", file, "--admin-address-path", adminFile, ...flags];
+    const example = new RunningExample(folder, args);
     await example.until(async () => {
       example.admin = readFileSync(adminFile, "utf8");
       return example.admin !== "" && (await fetch(`http://${example.admin}/ready`)).ok;

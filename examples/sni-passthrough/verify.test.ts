@@ -7,6 +7,9 @@ import { RunningExample, WAIT_MAX_MS } from "../running-example.ts";
 import { serve } from "./servers.ts";
 import type { NamedServer } from "./servers.ts";
 
+/** What node:tls says of a connection that ends before its handshake. */
+const CUT = /disconnected|ECONNRESET/;
+
 let shop: NamedServer;
 let mail: NamedServer;
 let example: RunningExample;
@@ -37,8 +40,8 @@ test("each name reaches its server, whose own certificate the client trusts", as
 });
 
 test("a name that nobody serves, and no name at all, are closed and counted", async () => {
-  await expect(handshake("else.test")).rejects.toThrow();
-  await expect(handshake("")).rejects.toThrow();
+  await expect(handshake("else.test")).rejects.toThrow(CUT);
+  await expect(handshake("")).rejects.toThrow(CUT);
   const stats = await example.stats();
   expect(stats).toMatch(/^listener\.127\.0\.0\.1_0\.no_filter_chain_match: 2$/m);
   expect(stats).toMatch(/^tls_inspector\.sni_not_found: 1$/m);
@@ -47,9 +50,7 @@ test("a name that nobody serves, and no name at all, are closed and counted", as
 test("each connection leaves a line with chain, name and server", async () => {
   const line = `shop for www.shop.test to 127.0.0.1:${shop.port} -\n`;
   await example.until(() => example.output.includes(line));
-  await example.until(() =>
-    example.output.includes(`mail for mail.test to 127.0.0.1:${mail.port}`),
-  );
+  expect(example.output).toContain(`mail for mail.test to 127.0.0.1:${mail.port}`);
 });
 
 /** What the server of `name` says to a client that trusts `trusted` only. */
