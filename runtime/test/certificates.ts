@@ -22,6 +22,8 @@ export interface CertificateRequest {
   readonly keyType?: "ec" | "rsa";
   /** Default: for servers and clients; an empty list leaves the extension out. */
   readonly usages?: readonly ("server" | "client")[];
+  /** Must come with an OCSP response (RFC 7633). */
+  readonly isMustStaple?: boolean;
   /** Hex; default comes of the name, and so is the same in each run. */
   readonly serial?: string;
   readonly notBefore?: Date;
@@ -139,6 +141,10 @@ async function extensionsOf(
       one === "server" ? x509.ExtendedKeyUsage.serverAuth : x509.ExtendedKeyUsage.clientAuth,
     );
     if (usages.length > 0) extensions.push(new x509.ExtendedKeyUsageExtension(usages));
+  }
+  if (request.isMustStaple === true) {
+    const statusRequest = Uint8Array.of(0x30, 3, 2, 1, 5);
+    extensions.push(new x509.Extension("1.3.6.1.5.5.7.1.24", false, statusRequest.buffer));
   }
   const names = namesOf(request);
   const others = (request.otherNames ?? []).map(([oid, text]) => otherNameOf(oid, text));

@@ -1,7 +1,9 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
-import { rootCertificates } from "node:tls";
+import { createSecureContext, rootCertificates } from "node:tls";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { fingerprint256, makeRevocationList } from "../../../test/certificates.ts";
+import { makeOcspResponse } from "../../../test/ocsp-response.ts";
+import { makePkcs12 } from "../../../test/pkcs12.ts";
 import { boot, cluster, problems, translate, type, warnings } from "./bootstrap-for-test.ts";
 import type { Fields } from "./bootstrap-for-test.ts";
 import type { TlsCertificateConfig, TlsValidationConfig } from "../tls-config.ts";
@@ -17,6 +19,7 @@ import {
 } from "./tls-for-test.ts";
 
 const files = new CertificateFiles();
+const NEXT_UPDATE = new Date("2030-02-03T04:05:06Z");
 const PASSWORD = "open sesame";
 
 beforeAll(async () => {
@@ -32,6 +35,13 @@ beforeAll(async () => {
   files.write("old.key", key.export({ type: "sec1", format: "pem", ...cipher }));
   files.write("text", "hello");
   files.write("empty", "");
+  const stapled = await files.make("stapled", { issuer: authority, isMustStaple: true });
+  files.write("stapled.ocsp", makeOcspResponse([stapled], { nextUpdate: NEXT_UPDATE }));
+  files.write("timeless.ocsp", makeOcspResponse([stapled], { nextUpdate: null }));
+  files.write("two.ocsp", makeOcspResponse([stapled, files.get("server")]));
+  files.write("failed.ocsp", makeOcspResponse([], { status: 6 }));
+  files.write("none.ocsp", makeOcspResponse([]));
+  files.write("server.p12", makePkcs12(files.get("server"), PASSWORD));
   files.write("revoked.crl", await makeRevocationList(authority, [files.get("other")]));
 });
 afterAll(() => files.remove());
@@ -80,6 +90,31 @@ describe("certificates", () => {
     const password = { password: { inline_string: PASSWORD } };
     const read = await certificateOf(pair("server.pem", name, password));
     expect(read.privateKeyPem).toContain("BEGIN PRIVATE KEY");
+  });
+
+  test("may come as PKCS#12, which workers open themselves", async () => {
+    const password = { inline_string: PASSWORD };
+    const read = await certificateOf({ pkcs12: files.file("server.p12"), password });
+    expect(read).toMatchObject({
+      path: files.path("server.p12"),
+      privateKeyPem: "",
+      passphrase: PASSWORD,
+      serverNames: ["a.example", "*.w.example"],
+    });
+    expect(new X509Certificate(read.chainPem).raw).toEqual(
+      new X509Certificate(files.get("server").pem).raw,
+    );
+    const { pkcs12, passphrase } = read;
+    expect(() => createSecureContext({ pfx: pkcs12 as Buffer, passphrase })).not.toThrow();
+  });
+
+  test("have an OCSP response, and know until when it holds", async () => {
+    const ocsp_staple = files.file("stapled.ocsp");
+    const read = await certificateOf({ ...files.pair("stapled"), ocsp_staple });
+    expect(read).toMatchObject({ isMustStaple: true, ocspExpiresMs: NEXT_UPDATE.getTime() });
+    expect(read.ocspStaple?.length).toBeGreaterThan(0);
+    const timeless = { ...files.pair("stapled"), ocsp_staple: files.file("timeless.ocsp") };
+    expect((await certificateOf(timeless)).ocspExpiresMs).toBe(0);
   });
 
   test("that have expired are taken with a warning, as Envoy takes them", async () => {
@@ -139,6 +174,36 @@ describe("certificates", () => {
       "PKCS#12 beside a chain",
       () => ({ ...files.pair("server"), pkcs12: files.file("text") }),
       ".certificate_chain: found it beside pkcs12",
+    ],
+    [
+      "PKCS#12 and another password",
+      () => ({ pkcs12: files.file("server.p12"), password: { inline_string: "no" } }),
+      ".pkcs12: the password does not open the PKCS#12 file",
+    ],
+    [
+      "no OCSP response that they must have",
+      () => files.pair("stapled"),
+      ".ocsp_staple: not set: the certificate says that it must be stapled",
+    ],
+    [
+      "an OCSP response for another",
+      () => ({ ...files.pair("server"), ocsp_staple: files.file("stapled.ocsp") }),
+      ".ocsp_staple: found an OCSP response for another certificate",
+    ],
+    [
+      "an OCSP response for two",
+      () => ({ ...files.pair("stapled"), ocsp_staple: files.file("two.ocsp") }),
+      ".ocsp_staple: found an OCSP response for more than one certificate",
+    ],
+    [
+      "an OCSP response that says no",
+      () => ({ ...files.pair("stapled"), ocsp_staple: files.file("failed.ocsp") }),
+      ".ocsp_staple: found an OCSP response of status 6",
+    ],
+    [
+      "an OCSP response for nobody",
+      () => ({ ...files.pair("stapled"), ocsp_staple: files.file("none.ocsp") }),
+      ".ocsp_staple: found an OCSP response without an answer",
     ],
     [
       "an OCSP response that is none",
