@@ -20,6 +20,8 @@ export interface VirtualHostConfig {
   readonly includeRequestAttemptCount: boolean;
   readonly includeAttemptCountInResponse: boolean;
   readonly perFilter: readonly PerFilterConfig[];
+  /** For guests: serialised envoy.config.core.v3.Metadata; absent = none. */
+  readonly metadata?: Uint8Array | undefined;
 }
 
 /** typed_per_filter_config: what is said about one filter of the chain. */
@@ -36,6 +38,8 @@ export interface RouteConfig {
   readonly action: RouteActionConfig | RedirectConfig | DirectResponseConfig;
   readonly headers: HeaderMutationsConfig;
   readonly perFilter: readonly PerFilterConfig[];
+  /** For guests: serialised envoy.config.core.v3.Metadata; absent = none. */
+  readonly metadata?: Uint8Array | undefined;
 }
 
 export interface RouteMatchConfig {

@@ -110,6 +110,8 @@ export interface ListenerConfig {
   /** When their time is over the connection goes on with what they have found; default false. */
   readonly continuesOnListenerFiltersTimeout: boolean;
   readonly trafficDirection: "unspecified" | "inbound" | "outbound";
+  /** For guests: serialised envoy.config.core.v3.Metadata; absent = none. */
+  readonly metadata?: Uint8Array | undefined;
   readonly drainType: "default" | "modify_only";
   readonly accessLogs: readonly AccessLogConfig[];
   /** Null = off. */

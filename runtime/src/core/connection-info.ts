@@ -46,6 +46,10 @@ export class ConnectionInfo {
   /** Why the transport failed, in the TLS library's words; "" = it did not. */
   transportFailureReason: string = "";
   listenerName: string = "";
+  /** As envoy.config.core.v3.TrafficDirection. */
+  listenerDirection: number = 0;
+  /** Serialised envoy.config.core.v3.Metadata of the listener, for guests; null = none. */
+  listenerMetadata: Uint8Array | null = null;
   filterChainName: string = "";
   /**
    * Namespaces -> values that listener filters found. As in Envoy it is the connection's, not part

@@ -53,6 +53,10 @@ export class StreamInfo {
   connectionTerminationDetails: string = "";
   routeName: string = "";
   virtualHostName: string = "";
+  /** Serialised envoy.config.core.v3.Metadata, for guests; null = none. */
+  routeMetadata: Uint8Array | null = null;
+  virtualHostMetadata: Uint8Array | null = null;
+  clusterMetadata: Uint8Array | null = null;
   /** Name of the cluster the route chose; "" = none. */
   upstreamCluster: string = "";
   /** "ip:port" of the chosen host; "" = none. */
@@ -112,6 +116,9 @@ export class StreamInfo {
     this.connectionTerminationDetails = "";
     this.routeName = "";
     this.virtualHostName = "";
+    this.routeMetadata = null;
+    this.virtualHostMetadata = null;
+    this.clusterMetadata = null;
     this.upstreamCluster = "";
     this.upstreamHost = "";
     this.upstreamHostName = "";

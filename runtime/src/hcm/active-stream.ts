@@ -432,6 +432,8 @@ export class ActiveStream
     info.upstreamCluster = route?.fixedCluster ?? "";
     info.routeName = route?.name ?? "";
     info.virtualHostName = route?.virtualHost.name ?? "";
+    info.routeMetadata = route?.metadata ?? null;
+    info.virtualHostMetadata = route?.virtualHost.metadata ?? null;
     this.idleTimeoutMs = config.streamIdleTimeoutMs;
     if (route === null) return;
     if (route.idleTimeoutMs >= 0) {

@@ -64,6 +64,9 @@ export type ListenDone = (problem: string) => void;
 
 const HELD_MAX = 2048;
 
+/** As the numbers of envoy.config.core.v3.TrafficDirection. */
+const directions = { unspecified: 0, inbound: 1, outbound: 2 } as const;
+
 export class Listener implements AcceptedSocketOwner {
   /** What new connections get. */
   config: ListenerConfig;
@@ -332,6 +335,8 @@ export class Listener implements AcceptedSocketOwner {
       return null;
     }
     info.listenerName = this.config.name;
+    info.listenerDirection = directions[this.config.trafficDirection];
+    info.listenerMetadata = this.config.metadata ?? null;
     info.filterChainName = group.chainName;
     const connection = new Connection(info, io, group, timers, this.#nowMs);
     group.add(connection);

@@ -54,6 +54,7 @@ interface WeightedEntry {
 export class ResolvedRoute implements Route {
   readonly name: string;
   readonly virtualHost: VirtualHostConfig;
+  readonly metadata: Uint8Array | undefined;
   readonly kind: "route" | "redirect" | "direct_response";
   readonly fixedCluster: string;
   readonly perFilter: ReadonlyMap<string, PerFilterConfig> | null;
@@ -88,6 +89,7 @@ export class ResolvedRoute implements Route {
     const host = context.virtualHost;
     this.name = config.name;
     this.virtualHost = host;
+    this.metadata = config.metadata;
     this.kind = config.action.kind;
     this.perFilter = mergePerFilter(host.perFilter, config.perFilter);
     this.upgrades = action === null ? null : upgradeMap(action.upgrades);

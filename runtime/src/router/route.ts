@@ -13,6 +13,8 @@ export interface Route {
   /** "" = none. */
   readonly name: string;
   readonly virtualHost: VirtualHostConfig;
+  /** For guests: serialised envoy.config.core.v3.Metadata; absent = none. */
+  readonly metadata?: Uint8Array | undefined;
   readonly kind: "route" | "redirect" | "direct_response";
   /** The cluster when no request can change it; "" = weighted, by header, or none. */
   readonly fixedCluster: string;

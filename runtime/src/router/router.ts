@@ -151,6 +151,7 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
     this.#cluster = cluster;
     this.#isInternal = headers.getById(HeaderId.XEnvoyInternal) === "true";
     info.upstreamCluster = cluster.name;
+    info.clusterMetadata = cluster.config.metadata;
     info.attemptCount = 1;
     const host = cluster.chooseHost();
     if (host === null) {

@@ -41,17 +41,34 @@ function latin1(text: string | undefined): string | undefined {
 }
 
 function metadataAt(node: Buffer, keys: readonly string[]): string | undefined {
-  let struct = fieldBytes(node, NODE_METADATA)[0];
-  if (keys.length === 0) return structText(struct ?? Buffer.alloc(0));
-  if (struct === undefined) return undefined;
+  const struct = fieldBytes(node, NODE_METADATA)[0];
+  if (struct === undefined) return keys.length === 0 ? structText(Buffer.alloc(0)) : undefined;
+  return structAt(struct, keys);
+}
+
+/** latin1 text of what stands there in envoy.config.core.v3.Metadata; undefined = nothing. */
+export function findMetadataField(
+  metadata: Uint8Array,
+  path: readonly string[],
+): string | undefined {
+  const [field, namespace, ...keys] = path;
+  if (field !== "filter_metadata" || namespace === undefined) return undefined;
+  // Maps of messages have the same form as the fields of a Struct.
+  const struct = entryOf(Buffer.from(metadata), namespace);
+  return struct === undefined ? undefined : structAt(struct, keys);
+}
+
+function structAt(top: Buffer, keys: readonly string[]): string | undefined {
+  let struct = top;
   for (const [depth, key] of keys.entries()) {
-    const value: Buffer | undefined = entryOf(struct as Buffer, key);
+    const value: Buffer | undefined = entryOf(struct, key);
     if (value === undefined) return undefined;
     if (depth === keys.length - 1) return valueText(value);
-    struct = fieldBytes(value, VALUE_STRUCT)[0];
-    if (struct === undefined) return undefined;
+    const inner = fieldBytes(value, VALUE_STRUCT)[0];
+    if (inner === undefined) return undefined;
+    struct = inner;
   }
-  return undefined;
+  return structText(struct);
 }
 
 function entryOf(struct: Buffer, key: string): Buffer | undefined {

@@ -1,7 +1,9 @@
 // Properties as guests read them, in request headers, in the response, in on_log and in a tick.
 import { expect, test } from "vitest";
+import { ConnectionInfo } from "../core/connection-info.ts";
 import { HeaderMap } from "../core/header-map.ts";
 import { StreamInfo } from "../core/stream-info.ts";
+import type { TlsInfo } from "../core/tls-info.ts";
 import { answersOf, scriptedHost } from "./guest-script-for-test.ts";
 import { metadataMessage } from "./metadata-message.ts";
 import { findNodeField } from "./node-fields.ts";
@@ -206,4 +208,88 @@ test("an access logger's stream is the root context's while it is told", async (
     "  get_property response%00code -> 0 [%cc%00%00%00%00%00%00%00]",
   ]);
   host.close();
+});
+
+/** What an access logger's guest reads of a stream. */
+async function readOf(info: StreamInfo, paths: readonly string[]): Promise<string[]> {
+  const escaped = paths.map((path) => path.replaceAll(".", "%00"));
+  const host = await scriptedHost(escaped.map((path) => `log get_property ${path}`));
+  host.plugin.createAccessLogger().log(info, new HeaderMap(), null, null);
+  const told = host.logs
+    .map((line) => line.message.split(" -> ")[1])
+    .filter((t) => t !== undefined);
+  host.close();
+  return told;
+}
+
+function streamInfo(): StreamInfo {
+  const address = { text: "127.0.0.1:1", ip: "127.0.0.1", port: 1 };
+  const info = new StreamInfo();
+  info.reset(new ConnectionInfo(1, address, address, 0), 1, 0);
+  return info;
+}
+
+test("metadata of listener, route, virtual host and cluster, by today's names and the old ones", async () => {
+  const info = streamInfo();
+  const bytes = metadataMessage(new Map([["ns", new Map<string, unknown>([["k", "v"]])]]));
+  const whole = "0 [%0a%10%0a%02ns%12%0a%0a%08%0a%01k%12%03%1a%01v]";
+  const paths = ["listener", "route", "virtual_host", "cluster"].map((of) => `xds.${of}_metadata`);
+  // Nothing was routed: of the listener there is an empty one.
+  expect(await readOf(info, paths)).toEqual(["0 [0]", "1", "1", "1"]);
+  info.virtualHostName = "v";
+  info.routeMetadata = bytes;
+  info.virtualHostMetadata = bytes;
+  info.clusterMetadata = bytes;
+  (info.connection as ConnectionInfo).listenerMetadata = bytes;
+  expect(await readOf(info, paths)).toEqual([whole, whole, whole, whole]);
+  const keys = paths.map((path) => `${path}.filter_metadata.ns.k`);
+  expect(await readOf(info, keys)).toEqual(keys.map(() => "0 [v]"));
+  const old = ["route_metadata", "cluster_metadata.filter_metadata.ns.k", "listener_metadata"];
+  expect(await readOf(info, old)).toEqual([whole, "0 [v]", whole]);
+  const wrong = ["", "none", "ns", "filter_metadata.none", "filter_metadata.ns.none"];
+  expect(
+    await readOf(
+      info,
+      wrong.map((rest) => `xds.route_metadata.${rest}x`),
+    ),
+  ).toEqual(wrong.map(() => "1"));
+});
+
+test("the listener's direction is a number", async () => {
+  const info = streamInfo();
+  (info.connection as ConnectionInfo).listenerDirection = 2;
+  expect(await readOf(info, ["xds.listener_direction"])).toEqual(["0 [%02%00%00%00%00%00%00%00]"]);
+});
+
+test("certificates of both sides", async () => {
+  const certificate = { subject: "CN=a", dnsNames: ["x", "y"], uris: [], sha256: "ab" };
+  const tls = { version: "TLSv1.3", isPeerPresented: true, local: null, peer: certificate };
+  const info = streamInfo();
+  (info.connection as ConnectionInfo).tls = tls as unknown as TlsInfo;
+  info.upstreamTls = tls as unknown as TlsInfo;
+  const names = [
+    "tls_version",
+    "subject_local_certificate",
+    "subject_peer_certificate",
+    "dns_san_peer_certificate",
+    "dns_san_local_certificate",
+    "uri_san_peer_certificate",
+    "sha256_peer_certificate_digest",
+  ];
+  const expected = ["0 [TLSv1.3]", "0 [0]", "0 [CN=a]", "0 [x]", "1", "1", "0 [ab]"];
+  expect(
+    await readOf(
+      info,
+      names.map((name) => `connection.${name}`),
+    ),
+  ).toEqual(expected);
+  expect(
+    await readOf(
+      info,
+      names.map((name) => `upstream.${name}`),
+    ),
+  ).toEqual(expected);
+  expect(await readOf(info, ["connection.mtls"])).toEqual(["0 [%01]"]);
+  (info.connection as ConnectionInfo).tls = null;
+  expect(await readOf(info, ["connection.subject_peer_certificate"])).toEqual(["1"]);
 });

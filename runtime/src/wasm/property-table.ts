@@ -9,7 +9,7 @@ import { HeaderId } from "../core/header-names.ts";
 import type { TlsInfo } from "../core/tls-info.ts";
 import { protocolText, remoteAddressOf, type StreamInfo } from "../core/stream-info.ts";
 import type { Context } from "./context.ts";
-import { findNodeField } from "./node-fields.ts";
+import { findMetadataField, findNodeField } from "./node-fields.ts";
 import { metadataMessage } from "./metadata-message.ts";
 import {
   booleanValue,
@@ -48,14 +48,12 @@ export function findProperty(context: Context, path: string): PropertyValue {
       case "filter_state":
         return filterState(context, rest);
       case "xds":
-        return rest.startsWith("node\0") ? nodeField(context, rest.slice(5)) : NotFound;
-      case "node":
-        return nodeField(context, rest);
+        return xdsField(context, rest);
       default:
         break;
     }
   }
-  return guestValue(context, path, end);
+  return oldField(context, path, end) ?? guestValue(context, path, end);
 }
 
 // ---- Sources of the rows.
@@ -199,6 +197,45 @@ function filterState(context: Context, key: string): PropertyValue {
   return context.filterState(key) ?? NotFound;
 }
 
+/** `path` begins with the message that is looked into: the node, or metadata of something. */
+function xdsField(context: Context, path: string): PropertyValue {
+  const end = path.indexOf("\0");
+  const name = path.slice(0, end);
+  if (end > 0 && name === "node") return nodeField(context, path.slice(end + 1));
+  const source = end < 0 ? undefined : metadataSources[name];
+  const info = context.streamInfo;
+  if (source === undefined || info === null) return NotFound;
+  const metadata = source(info);
+  if (metadata === null) return NotFound;
+  return findMetadataField(metadata, path.slice(end + 1).split("\0")) ?? NotFound;
+}
+
+/** The same under a name of before Envoy 1.33; undefined = it is none. */
+function oldField(context: Context, path: string, end: number): PropertyValue | undefined {
+  const name = end < 0 ? path : path.slice(0, end);
+  const isOld = name === "node" || oldMetadata.has(name);
+  return isOld && end > 0 ? xdsField(context, path) : undefined;
+}
+
+/** Metadata that the configuration has; null = there is nothing it could belong to. */
+const metadataSources: Readonly<Record<string, (info: StreamInfo) => Uint8Array | null>> = {
+  cluster_metadata: (info) => info.clusterMetadata,
+  listener_metadata: (info) =>
+    info.connection === null ? null : (info.connection.listenerMetadata ?? NO_METADATA),
+  route_metadata: (info) =>
+    info.virtualHostName === "" ? null : (info.routeMetadata ?? NO_METADATA),
+  virtual_host_metadata: (info) =>
+    info.virtualHostName === "" ? null : (info.virtualHostMetadata ?? NO_METADATA),
+};
+
+const NO_METADATA: Uint8Array = new Uint8Array(0);
+
+const oldMetadata: ReadonlySet<string> = new Set([
+  "cluster_metadata",
+  "listener_metadata",
+  "route_metadata",
+]);
+
 function nodeField(context: Context, path: string): PropertyValue {
   return findNodeField(context.vm.services.node, path.split("\0")) ?? NotFound;
 }
@@ -335,12 +372,23 @@ const rows: readonly (readonly [string, Getter])[] = [
         : textValue(info.upstreamTransportFailureReason),
     ),
   ],
+  [
+    "upstream.cx_pool_ready_duration",
+    ofStream((info) => span(info.upstreamStartMs, info.upstreamFirstTxMs)),
+  ],
   ["upstream.request_attempt_count", ofStream((info) => integerValue(info.attemptCount))],
   ["xds.cluster_name", ofStream((info) => known(info.upstreamCluster))],
   ["xds.route_name", ofRoute((info) => info.routeName)],
   ["xds.virtual_host_name", ofRoute((info) => info.virtualHostName)],
   ["xds.filter_chain_name", ofStream((info) => textValue(info.filterChainName))],
-  ["xds.listener_direction", ofStream(() => integerValue(0))],
+  [
+    "xds.listener_direction",
+    ofConnection((connection) => integerValue(connection.listenerDirection)),
+  ],
+  ...Object.entries(metadataSources).map(([name, source]): readonly [string, Getter] => [
+    `xds.${name}`,
+    ofStream((info) => source(info) ?? NotFound),
+  ]),
   ["xds.node", (context): PropertyValue => context.vm.services.node.serialized],
   ["metadata", ofStream((info) => metadataMessage(info.dynamicMetadata))],
   // Whole groups exist, but have no encoding.
@@ -359,6 +407,9 @@ const aliases: readonly (readonly [string, string])[] = [
   ["cluster_name", "xds.cluster_name"],
   ["route_name", "xds.route_name"],
   ["listener_direction", "xds.listener_direction"],
+  ["listener_metadata", "xds.listener_metadata"],
+  ["cluster_metadata", "xds.cluster_metadata"],
+  ["route_metadata", "xds.route_metadata"],
   ["node", "xds.node"],
 ];
 

@@ -13,6 +13,7 @@ import { readHappyEyeballs } from "./happy-eyeballs-reader.ts";
 import { readHttp1Options } from "./http1-reader.ts";
 import { readKeepAlive } from "./keep-alive-reader.ts";
 import { durationOr, statText } from "./translation.ts";
+import { readMetadata } from "./metadata-reader.ts";
 import type { Translation } from "./translation.ts";
 import { readTransportSockets } from "./transport-socket.ts";
 
@@ -48,7 +49,7 @@ export function readCluster(t: Translation, node: ConfigNode): ClusterConfig {
     bindAddresses: readBindConfig(t, node, `Cluster ${name}`),
     happyEyeballs: readHappyEyeballs(connection),
     transportSockets: readTransportSockets(t, node),
-    metadata: readMetadata(node),
+    metadata: readMetadata(node) ?? new Uint8Array(0),
   };
 }
 
@@ -63,12 +64,6 @@ function readEds(t: Translation, node: ConfigNode, name: string): EdsConfig | nu
   const configuredServiceName = eds.string("service_name", "");
   if (source === null) return null;
   return { serviceName: configuredServiceName || name, configuredServiceName, source };
-}
-
-function readMetadata(node: ConfigNode): Uint8Array {
-  const metadata = node.node("metadata");
-  metadata?.acceptRest("handed to guests as it is");
-  return metadata?.serialize() ?? new Uint8Array(0);
 }
 
 /** Fields that only tune how Envoy does what we do in another way. */

@@ -13,6 +13,7 @@ import { readFilterChainMatch, reportOverlaps } from "./filter-chain-match-reade
 import { guard } from "./guarded-fields.ts";
 import { readKeepAlive } from "./keep-alive-reader.ts";
 import { readListenerFilters } from "./listener-filter-reader.ts";
+import { readMetadata } from "./metadata-reader.ts";
 import { readNetworkFilters } from "./network-filter-reader.ts";
 import type { ClusterNames } from "./route-reader.ts";
 import { readSocketOptions } from "./socket-options-reader.ts";
@@ -44,6 +45,7 @@ export function readListener(
     ...chains,
     ...readListenerFilters(t, node, chains.filterChainMatcher === null ? chains.filterChains : []),
     trafficDirection: readDirection(node),
+    metadata: readMetadata(node),
     drainType: node.enum("drain_type") === "MODIFY_ONLY" ? "modify_only" : "default",
     accessLogs: readListenerLogs(t, node),
     ignoresGlobalConnectionLimit: node.bool("ignore_global_conn_limit", false),
@@ -57,7 +59,6 @@ export function readListener(
 
 /** Fields that only tune how Envoy does what we do in another way. */
 function acceptWhatTunes(node: ConfigNode): void {
-  node.accept("metadata", "nothing reads it");
   node.accept("connection_balance_config", "the kernel balances over workers");
   node.accept("max_connections_to_accept_per_socket_event", "the event loop decides");
   node.accept(

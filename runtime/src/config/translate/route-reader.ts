@@ -15,6 +15,7 @@ import { readDataSource } from "./data-source.ts";
 import { readFormat, readHeaderMutations } from "./format-reader.ts";
 import { guard } from "./guarded-fields.ts";
 import type { FilterNames } from "./filter-reader.ts";
+import { readMetadata } from "./metadata-reader.ts";
 import { readPerFilter } from "./per-filter-reader.ts";
 import { readRouteAction } from "./route-action-reader.ts";
 import {
@@ -121,7 +122,6 @@ class TableReader {
   readVirtualHost(node: ConfigNode): VirtualHostConfig {
     guard(this.#t, node);
     acceptBufferLimits(node);
-    node.accept("metadata", "nothing reads it");
     const tls = { EXTERNAL_ONLY: "external_only", ALL: "all" } as const;
     return {
       name: node.string("name", ""),
@@ -132,6 +132,7 @@ class TableReader {
       includeRequestAttemptCount: node.bool("include_request_attempt_count", false),
       includeAttemptCountInResponse: node.bool("include_attempt_count_in_response", false),
       perFilter: this.#perFilter(node),
+      metadata: readMetadata(node),
     };
   }
 
@@ -157,7 +158,6 @@ class TableReader {
   #readRoute(node: ConfigNode): RouteConfig {
     guard(this.#t, node);
     acceptBufferLimits(node);
-    node.accept("metadata", "nothing reads it");
     node.accept("decorator", "names spans, and there is no tracing");
     return {
       name: node.string("name", ""),
@@ -166,6 +166,7 @@ class TableReader {
       action: this.#readAction(node),
       headers: readHeaderMutations(this.#t, node),
       perFilter: this.#perFilter(node),
+      metadata: readMetadata(node),
     };
   }
 
