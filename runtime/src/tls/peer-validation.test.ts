@@ -272,6 +272,21 @@ describe("what OpenSSL alone would not say", () => {
     expect(trusting.judge(empty, NOW_MS).isAccepted).toBe(true);
   });
 
+  test.each<[Partial<TlsValidationConfig>, string, string]>([
+    // What is asked for when the context does not require a certificate, and when it does.
+    [{}, "none", "none"],
+    [{ trustedCaPem: "x" }, "requested", "required"],
+    [{ acceptsUntrusted: true }, "requested", "required"],
+    [{ certificateHashes: ["00"] }, "required", "required"],
+    [{ spkiHashes: ["00"], acceptsUntrusted: true }, "requested", "required"],
+  ])("%j asks clients for a certificate: %s, %s", (config, usual, required) => {
+    const validator = new PeerValidator({ ...none, ...config }, "client");
+    expect([validator.demandOnClients(false), validator.demandOnClients(true)]).toEqual([
+      usual,
+      required,
+    ]);
+  });
+
   test("the issuer is the one whose signature counts", async () => {
     const validator = new PeerValidator({ ...none, trustedCaPem: ca.pem }, "client");
     const { peerCertificate } = session(server, "");

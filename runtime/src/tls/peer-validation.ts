@@ -73,10 +73,24 @@ export class PeerValidator {
     this.#sans = config.subjectAltNames.map(compileSanMatch);
   }
 
-  /** Clients are asked for certificates only then, as Envoy does. */
+  /** There is something that a certificate can fail or pass. */
   get hasChecks(): boolean {
-    const { trustedCaPem, certificateHashes, spkiHashes } = this.#config;
-    return trustedCaPem !== "" || certificateHashes.length > 0 || spkiHashes.length > 0;
+    return this.#config.trustedCaPem !== "" || this.#hasHashes;
+  }
+
+  /**
+   * What clients are asked for. As Envoy: nothing where nothing is checked, even with
+   * require_client_certificate; and names or hashes can only be met by who has a certificate.
+   */
+  demandOnClients(isRequired: boolean): "none" | "requested" | "required" {
+    const { acceptsUntrusted, subjectAltNames } = this.#config;
+    if (!this.hasChecks && !acceptsUntrusted) return "none";
+    const mustFit = !acceptsUntrusted && (subjectAltNames.length > 0 || this.#hasHashes);
+    return isRequired || mustFit ? "required" : "requested";
+  }
+
+  get #hasHashes(): boolean {
+    return this.#config.certificateHashes.length > 0 || this.#config.spkiHashes.length > 0;
   }
 
   /**
