@@ -23,6 +23,8 @@ import { sockets } from "./sockets.ts";
 import { tcp } from "./tcp.ts";
 import { timeouts } from "./timeouts.ts";
 import { upgrades } from "./upgrades.ts";
+import { upstreamProxy } from "./upstream-proxy.ts";
+import { upstreamTlsGroup } from "./upstream-tls.ts";
 import { validation } from "./validation.ts";
 import { versions } from "./versions.ts";
 
@@ -53,4 +55,6 @@ export const GROUPS: readonly Group[] = [
   chains,
   chainMatcher,
   proxyProtocol,
+  upstreamTlsGroup,
+  upstreamProxy,
 ];

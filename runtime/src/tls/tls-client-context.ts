@@ -1,6 +1,7 @@
 // TLS to the hosts of a cluster, in one worker: the context with its certificate and trust, made
 // anew when a secret changes, and the sessions that may be resumed. Made by upstream/ for each
 // transport socket.
+import type { X509Certificate } from "node:crypto";
 import type { SecureContext } from "node:tls";
 import type {
   TlsCertificateConfig,
@@ -9,7 +10,7 @@ import type {
 } from "../config/tls-config.ts";
 import type { TlsInfo } from "../core/tls-info.ts";
 import type { TlsClientStart, TlsFailure, TlsSession } from "../engine/tls.ts";
-import { failureReasonOf } from "./failure-reason.ts";
+import { failureReasonOf, reasonText } from "./failure-reason.ts";
 import { PeerValidator } from "./peer-validation.ts";
 import { makeSecureContext } from "./secure-context.ts";
 import type { SecretSlot, SecretSlots } from "./secret-slots.ts";
@@ -35,26 +36,14 @@ export interface TlsClientOptions {
   readonly epochMs: () => number;
 }
 
-/** Nothing is asked of a certificate but what a request asks. */
-const asksNothing: TlsValidationConfig = {
-  name: "",
-  path: "",
-  hidesAuthorities: false,
-  trustedCaPem: "",
-  crlPem: "",
-  onlyVerifiesLeafCrl: false,
-  allowsExpired: false,
-  acceptsUntrusted: false,
-  certificateHashes: [],
-  spkiHashes: [],
-  subjectAltNames: [],
-  verifyDepthMax: 100,
-};
-
-/** A session that a server gave. */
+/** A session that a server gave, with what was thought of the server then. */
 interface KeptSession {
-  readonly serverName: string;
+  /** For whom it is: SNI, and the names that were verified. */
+  readonly key: string;
   readonly session: Buffer;
+  /** Node knows no certificate of a server whose session is resumed. */
+  readonly peer: X509Certificate | null;
+  readonly isValidated: boolean;
   /** Of TLS 1.3: two connections with one ticket could be told to be of one client. */
   readonly isSingleUse: boolean;
 }
@@ -106,22 +95,28 @@ export class TlsClientContext {
     const validation = this.#validation?.value ?? null;
     if (this.#validation !== null && validation === null) return null;
     const context = makeSecureContext(this.#config.context, certificates, validation);
-    return new Made(context, new PeerValidator(validation ?? asksNothing, "server"), this.#config);
+    return new Made(context, validation, this.#config);
   }
 }
 
 /** A context with the validator and the sessions that belong to it. */
 class Made {
   readonly context: SecureContext;
-  readonly validator: PeerValidator;
+  /** Null = nobody looks at the server's certificate. */
+  readonly validator: PeerValidator | null;
   readonly #sessionsMax: number;
   /** The newest first. */
   readonly #sessions: KeptSession[];
 
-  constructor(context: SecureContext, validator: PeerValidator, config: UpstreamTlsConfig) {
+  constructor(
+    context: SecureContext,
+    validation: TlsValidationConfig | null,
+    config: UpstreamTlsConfig,
+  ) {
+    const validator = validation === null ? null : new PeerValidator(validation, "server");
     this.context = context;
     this.validator = validator;
-    this.#sessionsMax = validator.needsWholeChain ? 0 : config.sessionKeysMax;
+    this.#sessionsMax = validator?.needsWholeChain === true ? 0 : config.sessionKeysMax;
     this.#sessions = [];
   }
 
@@ -131,13 +126,13 @@ class Made {
     if (this.#sessions.length > this.#sessionsMax) this.#sessions.length = this.#sessionsMax;
   }
 
-  /** The newest for the name; null = none. */
-  takeSession(serverName: string): Buffer | null {
-    const at = this.#sessions.findIndex((kept) => kept.serverName === serverName);
+  /** The newest; null = none. */
+  takeSession(key: string): KeptSession | null {
+    const at = this.#sessions.findIndex((kept) => kept.key === key);
     const kept = this.#sessions[at];
     if (kept === undefined) return null;
     if (kept.isSingleUse) this.#sessions.splice(at, 1);
-    return kept.session;
+    return kept;
   }
 }
 
@@ -150,8 +145,11 @@ export class TlsClientConnection {
   readonly #serverName: string;
   readonly #verifyNames: readonly string[];
   readonly #verifiesSni: boolean;
-  #version: string = "";
-  #isAccepted: boolean = false;
+  readonly #sessionKey: string;
+  readonly #offered: KeptSession | null;
+  /** Null = the upstream was not accepted, or not yet. */
+  #info: TlsInfo | null = null;
+  #peer: X509Certificate | null = null;
   /** Came before the upstream was accepted. */
   #early: Buffer | null = null;
 
@@ -169,12 +167,14 @@ export class TlsClientConnection {
     this.#serverName = serverNameOf(config, wish);
     this.#verifyNames = wish.verifyNames;
     this.#verifiesSni = config.autoSniSanValidation;
+    this.#sessionKey = `${this.#serverName} ${wish.verifyNames.join()}`;
+    this.#offered = made.takeSession(this.#sessionKey);
     this.start = {
       side: "client",
       context: made.context,
       serverName: this.#serverName,
       protocols: alpnProtocols.length > 0 ? alpnProtocols : wish.protocols,
-      session: made.takeSession(this.#serverName),
+      session: this.#offered?.session ?? null,
       onSession: config.sessionKeysMax === 0 ? null : (session) => this.#keep(session),
       onKeyLog: null,
     };
@@ -182,20 +182,27 @@ export class TlsClientConnection {
 
   /** The handshake has ended. Text = the upstream is not who it should be, in Envoy's words. */
   judge(session: TlsSession): TlsInfo | string {
-    this.#version = session.version;
-    const names = {
-      sniToMatch: this.#verifiesSni ? this.#serverName : "",
-      sanList: this.#verifyNames,
-    };
-    const { validator } = this.#made;
+    const offered = this.#offered;
     const nowMs = this.#epochMs();
+    if (session.isResumed && offered !== null) {
+      // It was judged when the session began; as in Envoy, not once more.
+      const whole = { ...factsOf(session), peerCertificate: offered.peer };
+      return this.#accept(whole, offered.isValidated, nowMs);
+    }
+    const { validator } = this.#made;
+    if (validator === null) {
+      // As Envoy: without an authority no name is believed.
+      return this.#verifyNames.length > 0 ? unverified : this.#accept(session, false, nowMs);
+    }
+    if (session.peerCertificate === null) {
+      this.#stats.onVerifyFailure("fail_verify_no_cert");
+      return withoutCertificate;
+    }
+    const sniToMatch = this.#verifiesSni ? this.#serverName : "";
+    const names = { sniToMatch, sanList: this.#verifyNames };
     const verdict = validator.judge(session, nowMs, names);
     if (verdict.failure !== null) this.#stats.onVerifyFailure(verdict.failure);
-    if (!verdict.isAccepted) return verdict.reason;
-    this.#isAccepted = true;
-    if (this.#early !== null) this.#keep(this.#early);
-    this.#stats.onHandshake(session);
-    return tlsInfoOf(session, validator, verdict.isValidated, nowMs);
+    return verdict.isAccepted ? this.#accept(session, verdict.isValidated, nowMs) : verdict.reason;
   }
 
   /** There is no session: why, in Envoy's words; "" = it has none for that. */
@@ -204,14 +211,42 @@ export class TlsClientConnection {
     return failure.kind === "reset" ? resetText(failure.code) : failureReasonOf(failure);
   }
 
+  #accept(session: TlsSession, isValidated: boolean, nowMs: number): TlsInfo {
+    this.#peer = session.peerCertificate;
+    this.#info = tlsInfoOf(session, this.#made.validator, isValidated, nowMs);
+    this.#stats.onHandshake(session);
+    if (this.#early !== null) this.#keep(this.#early);
+    return this.#info;
+  }
+
   #keep(session: Buffer): void {
-    if (!this.#isAccepted) {
+    const info = this.#info;
+    if (info === null) {
       this.#early = session;
       return;
     }
-    const isSingleUse = this.#version === "TLSv1.3";
-    this.#made.keep({ serverName: this.#serverName, session, isSingleUse });
+    this.#made.keep({
+      key: this.#sessionKey,
+      session,
+      peer: this.#peer,
+      isValidated: info.isPeerValidated,
+      isSingleUse: info.version === "TLSv1.3",
+    });
   }
+}
+
+const unverified = reasonText("CERTIFICATE_VERIFY_FAILED", "");
+const withoutCertificate = reasonText(
+  "CERTIFICATE_VERIFY_FAILED",
+  "verify cert failed: empty cert chain",
+);
+
+/** Of a session, whose fields may be computed. */
+function factsOf(session: TlsSession): TlsSession {
+  const { version, cipher, group, serverName, protocol, isResumed } = session;
+  const { verifyError, sessionId, peerCertificate, localCertificate } = session;
+  const known = { version, cipher, group, serverName, protocol, isResumed };
+  return { ...known, verifyError, sessionId, peerCertificate, localCertificate };
 }
 
 function serverNameOf(config: UpstreamTlsConfig, wish: TlsWish): string {
