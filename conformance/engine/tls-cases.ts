@@ -334,23 +334,27 @@ function handshakeCases(engine: NetworkEngine): void {
     resetBoth(second);
   });
 
-  test("the context is chosen by the client's SNI, also by that there is none", async () => {
+  test("certificates are chosen by the client's SNI, also by that there is none", async () => {
     const { authority, server, client } = await testIdentity();
-    const other = contextOf(client, authority);
     const asked: string[] = [];
+    const [context, other] = [contextOf(server, authority), contextOf(client, authority)];
     const chooseContext = (name: string) => {
       asked.push(name);
+      if (name === "c.example") return "refuse";
       return name === "b.example" ? other : null;
     };
+    const choosing = { context, chooseContext };
     const subjects: (string | undefined)[] = [];
     for (const serverName of ["a.example", "b.example", ""]) {
-      const pair = await tlsPair(engine, { chooseContext }, { serverName });
+      const pair = await tlsPair(engine, choosing, { serverName });
       subjects.push(pair.client.events.session?.peerCertificate?.subject);
       resetBoth(pair);
     }
     expect(subjects).toEqual(["CN=a.example", "CN=client", "CN=a.example"]);
-    expect(asked.slice(0, 2)).toEqual(["a.example", "b.example"]);
-    expect(server.name).toBe("a.example");
+    expect(asked).toEqual(["a.example", "b.example", ""]);
+    const refused = await tlsPair(engine, choosing, { serverName: "c.example" });
+    expect(refused.server.events.failure?.code).toBe("ERR_SSL_CERT_CB_ERROR");
+    expect(refused.client.events.session).toBeNull();
   });
 
   test("lines of the key log come from both sides", async () => {

@@ -264,6 +264,7 @@ export interface TlsHandle extends StreamHandle {
   onnewsession: (this: TlsHandle, id: Buffer, session: Buffer) => void;
   onkeylog: (this: TlsHandle, line: Buffer) => void;
   onerror: (this: TlsHandle, error: unknown) => void;
+  setServername(name: string): void;
   start(): void;
   enableCertCb(): void;
   certCbDone(): void;
@@ -276,6 +277,7 @@ export interface TlsHandle extends StreamHandle {
 }
 
 const tlsHandleMethods = [
+  "setServername",
   "start",
   "enableCertCb",
   "certCbDone",
@@ -303,18 +305,8 @@ export function innerContext(context: SecureContext): unknown {
 }
 
 /** Sends the ClientHello; `serverName` "" = without SNI. */
-export function startTlsClient(
-  socket: net.Socket,
-  handle: TlsHandle | null,
-  serverName: string,
-): void {
+export function startTlsClient(socket: net.Socket, handle: TlsHandle, serverName: string): void {
   if (socket.destroyed) return;
-  if (serverName !== "") callMethod(socket, "setServername", [serverName]);
-  if (handle !== null) handle.start();
-  else callMethod(socket, "_start", []);
-}
-
-/** A method that the public types do not know. */
-function callMethod(socket: net.Socket, name: string, args: unknown[]): void {
-  Reflect.apply(Reflect.get(socket, name) as () => void, socket, args);
+  if (serverName !== "") handle.setServername(serverName);
+  handle.start();
 }

@@ -37,26 +37,17 @@ export class TlsSockets {
 const ignore = (): void => {};
 
 function newServer(carrier: net.Socket, start: TlsServerStart): tls.TLSSocket {
-  const { chooseContext, clientCertificate, context, protocols } = start;
+  const { clientCertificate, context, protocols } = start;
   const secure = new tls.TLSSocket(carrier, {
     isServer: true,
     secureContext: context,
     requestCert: clientCertificate !== "none",
     rejectUnauthorized: clientCertificate === "required",
     ...(protocols.length > 0 ? { ALPNProtocols: [...protocols] } : {}),
-    ...(chooseContext === null
-      ? {}
-      : {
-          SNICallback: (name: string, done: SniDone): void => {
-            done(null, chooseContext(name) ?? context);
-          },
-        }),
   });
   secure.disableRenegotiation();
   return secure;
 }
-
-type SniDone = (error: Error | null, context?: tls.SecureContext) => void;
 
 function newClient(carrier: net.Socket, start: TlsClientStart): tls.TLSSocket {
   const { context, protocols, session } = start;
@@ -90,9 +81,17 @@ function hookServer(handle: TlsHandle, start: TlsServerStart): void {
   if (chooseContext !== null || staple !== null) {
     handle.oncertcb = function onCertificate(question): void {
       const name = typeof question.servername === "string" ? question.servername : "";
-      const context = chooseContext?.(name) ?? start.context;
-      this.sni_context = innerContext(context);
-      const response = question.OCSPRequest === true ? (staple?.(context) ?? null) : null;
+      const chosen = chooseContext === null ? null : chooseContext(name);
+      const response =
+        chosen !== "refuse" && question.OCSPRequest === true
+          ? (staple?.(chosen ?? start.context) ?? null)
+          : null;
+      if (chosen === "refuse" || response === "refuse") {
+        this.onerror(refusal());
+        return;
+      }
+      // The handle takes the place of all certificates by the last one of the context.
+      if (chosen !== null) this.sni_context = innerContext(chosen);
       if (response !== null) this.setOCSPResponse(response);
       this.certCbDone();
     };
@@ -108,4 +107,10 @@ function hookServer(handle: TlsHandle, start: TlsServerStart): void {
     this.newSessionDone();
   };
   handle.enableSessionCallbacks();
+}
+
+/** In the form of OpenSSL's errors. */
+function refusal(): Error {
+  const reason = "cert cb error";
+  return Object.assign(new Error(reason), { code: "ERR_SSL_CERT_CB_ERROR", reason });
 }

@@ -27,13 +27,14 @@ export function startTlsOn(
   const isUnix = local?.family === "unix" || remote?.family === "unix";
   const sockets = new TlsSockets(carrier, isUnix, start);
   const handle = tlsHandleOf(sockets.secure);
+  assert(handle !== null, "node:tls is not the one that we know");
   const secured =
-    rung === null || handle === null
+    rung === null
       ? new TlsSocketIo(core, sockets, events)
       : new TlsHandleIo(rung, sockets, handle, events);
   secured.local = local;
   secured.remote = remote;
-  if (handle !== null) hookHandle(handle, start);
+  hookHandle(handle, start);
   if (start.side === "client") {
     process.nextTick(startTlsClient, sockets.secure, handle, start.serverName);
   }

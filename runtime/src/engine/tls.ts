@@ -6,7 +6,10 @@ import type { IoEvents } from "./network-engine.ts";
 
 /** What both sides of a handshake may set. */
 interface TlsStartBase {
-  /** Versions, ciphers, certificates, trusted authorities, ticket keys. */
+  /**
+   * Versions, ciphers, trusted authorities, ticket keys; certificates, of which the peer gets the
+   * one whose key it can use.
+   */
   readonly context: SecureContext;
   /**
    * ALPN, in order of preference; empty = none. A server refuses clients that offer only others (a
@@ -21,20 +24,21 @@ interface TlsStartBase {
 export interface TlsServerStart extends TlsStartBase {
   readonly side: "server";
   /**
-   * The context for a client's SNI (as it came; "" = none), null = `context`. Null in place of the
-   * function: the same for all.
+   * The context whose certificate a client gets, by its SNI (as it came; "" = none): one with one
+   * certificate. Null = those of `context`, "refuse" ends the handshake. Null in place of the
+   * function: nobody asks.
    */
-  readonly chooseContext: ((serverName: string) => SecureContext | null) | null;
+  readonly chooseContext: ((serverName: string) => SecureContext | "refuse" | null) | null;
   /**
    * A certificate that is asked for may be missing; one that is required may not. Nobody looks at
    * what is in it: that is for who gets onSecured.
    */
   readonly clientCertificate: "none" | "requested" | "required";
   /**
-   * DER of the OCSP response that a client that asks for one gets, by the context it was given;
-   * null = none. Null in place of the function: there are none.
+   * DER of the OCSP response that a client that asks for one gets, by its context; null = none,
+   * "refuse" ends the handshake. Null in place of the function: there are none.
    */
-  readonly staple: ((context: SecureContext) => Buffer | null) | null;
+  readonly staple: ((context: SecureContext) => Buffer | "refuse" | null) | null;
   /** Sessions of TLS 1.2 by their id, for clients without tickets; null = none are kept. */
   readonly sessions: TlsSessionStore | null;
 }

@@ -102,6 +102,7 @@ export class ConnectionManager
   /** It stands in the gauge of connections that leave with their next answer. */
   #isSoftDraining: boolean = false;
   /** What it has in the gauges of buffered bytes. */
+  readonly #isTls: boolean;
   #txBuffered: number = 0;
   #rxBuffered: number = 0;
   // Only with the timeouts that need them.
@@ -120,6 +121,11 @@ export class ConnectionManager
     this.#idleSinceMs = clock.nowMs;
     stats.cxTotal.inc();
     stats.cxActive.inc();
+    this.#isTls = callbacks.info.tls !== null;
+    if (this.#isTls) {
+      stats.cxSslTotal.inc();
+      stats.cxSslActive.inc();
+    }
     callbacks.setFlushTimeout(context.config.delayedCloseTimeoutMs);
     this.onTimeoutsChanged();
   }
@@ -176,6 +182,7 @@ export class ConnectionManager
     this.#setRxBuffered(0);
     if (this.#isSoftDraining) stats.cxHttp1SoftDrain.dec();
     stats.cxActive.dec();
+    if (this.#isTls) stats.cxSslActive.dec();
     if (this.#codec !== null) stats.cxHttp1Active.dec();
     stats.cxDestroy.inc();
     (this.isPeerGone ? stats.cxDestroyRemote : stats.cxDestroyLocal).inc();

@@ -8,7 +8,6 @@ import { NormalizeResult } from "./request-normalizer.ts";
 const restingCounters: readonly string[] = [
   "downstream_cx_http2_total",
   "downstream_cx_http3_total",
-  "downstream_cx_ssl_total",
   "downstream_rq_http2_total",
   "downstream_rq_http3_total",
   "downstream_rq_rejected_via_ip_detection",
@@ -17,7 +16,6 @@ const restingCounters: readonly string[] = [
 const restingGauges: readonly string[] = [
   "downstream_cx_http2_active",
   "downstream_cx_http3_active",
-  "downstream_cx_ssl_active",
 ];
 const tracingCounters: readonly string[] = [
   "random_sampling",
@@ -62,6 +60,8 @@ export class HcmStats {
   // Connections.
   readonly cxTotal: Counter;
   readonly cxActive: Gauge;
+  readonly cxSslTotal: Counter;
+  readonly cxSslActive: Gauge;
   readonly cxHttp1Total: Counter;
   readonly cxHttp1Active: Gauge;
   readonly cxHttp1SoftDrain: Gauge;
@@ -122,6 +122,8 @@ export class HcmStats {
     );
     this.cxTotal = store.counter(`${cx}total`);
     this.cxActive = store.gauge(`${cx}active`);
+    this.cxSslTotal = store.counter(`${cx}ssl_total`);
+    this.cxSslActive = store.gauge(`${cx}ssl_active`);
     this.cxHttp1Total = store.counter(`${cx}http1_total`);
     this.cxHttp1Active = store.gauge(`${cx}http1_active`);
     this.cxHttp1SoftDrain = store.gauge(`${cx}http1_soft_drain`);

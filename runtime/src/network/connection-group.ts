@@ -4,12 +4,18 @@ import type { Clock } from "../core/clock.ts";
 import type { NetworkFilterFactory } from "../filter/network-filter.ts";
 import type { ConnectionAdmission } from "./connection-admission.ts";
 import type { Connection, ConnectionOwner } from "./connection.ts";
+import type { NetworkChain } from "./listener.ts";
 import type { ListenerStats } from "./listener-stats.ts";
+import type { TlsServerContext } from "../tls/tls-server-context.ts";
 
 export class ConnectionGroup implements ConnectionOwner {
   /** Null = no chain takes the connection: it is closed. */
   readonly chain: NetworkFilterFactory | null;
   readonly chainName: string;
+  /** Null = plain text. */
+  readonly tls: TlsServerContext | null;
+  /** Who finishes a handshake now comes late. */
+  isShutdown: boolean = false;
   readonly stats: ListenerStats;
   /** Where each of its connections has a place. */
   readonly admission: ConnectionAdmission;
@@ -19,14 +25,14 @@ export class ConnectionGroup implements ConnectionOwner {
   #onEmpty: (() => void) | null = null;
 
   constructor(
-    chain: NetworkFilterFactory | null,
-    chainName: string,
+    { factory, name, tls }: Pick<NetworkChain, "factory" | "name" | "tls">,
     stats: ListenerStats,
     admission: ConnectionAdmission,
     clock: Clock,
   ) {
-    this.chain = chain;
-    this.chainName = chainName;
+    this.chain = factory;
+    this.chainName = name;
+    this.tls = tls ?? null;
     this.stats = stats;
     this.admission = admission;
     this.#clock = clock;
@@ -57,6 +63,7 @@ export class ConnectionGroup implements ConnectionOwner {
 
   /** Idle connections close, busy ones finish. */
   shutdown(): void {
+    this.isShutdown = true;
     for (let connection = this.#first; connection !== null; ) {
       const next: Connection | null = connection.nextConnection;
       connection.shutdown();

@@ -54,6 +54,10 @@ export class Connection extends TimerEntry implements IoEvents, NetworkFilterCal
     this.#nowMs = nowMs;
   }
 
+  get isClosed(): boolean {
+    return this.#state === State.Closed;
+  }
+
   /** Set once, right after construction: filters need their connection to be made. */
   setFilter(filter: NetworkFilter): void {
     this.#filter = filter;

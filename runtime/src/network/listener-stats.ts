@@ -15,6 +15,7 @@ export class ListenerStats {
   readonly preCxActive: Gauge;
   readonly preCxTimeout: Counter;
   readonly listenerFilterRemoteClose: Counter;
+  readonly cxTransportSocketConnectTimeout: Counter;
   readonly workerCxTotal: Counter;
   readonly workerCxActive: Gauge;
 
@@ -36,8 +37,10 @@ export class ListenerStats {
     this.listenerFilterRemoteClose = store.counter(
       `${scope}downstream_listener_filter_remote_close`,
     );
+    this.cxTransportSocketConnectTimeout = store.counter(
+      `${scope}downstream_cx_transport_socket_connect_timeout`,
+    );
     // Names that exist from the start though nothing here moves them yet.
-    store.counter(`${scope}downstream_cx_transport_socket_connect_timeout`);
     store.counter(`${scope}downstream_listener_filter_error`);
   }
 }

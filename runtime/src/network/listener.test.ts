@@ -17,52 +17,17 @@ import { Runtime } from "../core/runtime.ts";
 import { openSharedCounts, sharedCountsMemory } from "../core/shared-counts.ts";
 import { TimerWheel } from "../core/timer-wheel.ts";
 import { createNodeEngine } from "../engine-node/node-engine.ts";
-import type {
-  NetworkFilter,
-  NetworkFilterCallbacks,
-  NetworkFilterFactory,
-} from "../filter/network-filter.ts";
+import type { NetworkFilterFactory } from "../filter/network-filter.ts";
 import { StatsStore } from "../stats/store.ts";
 import { ListenPlace } from "./addresses.ts";
 import { FakeIo } from "./fake-io-for-test.ts";
 import { Listener } from "./listener.ts";
 import type { NetworkChain } from "./listener.ts";
-
-/** Answers each read with its name and the bytes; closes on shutdown. */
-class Echo implements NetworkFilter {
-  readonly #name: string;
-  readonly #callbacks: NetworkFilterCallbacks;
-  constructor(name: string, callbacks: NetworkFilterCallbacks) {
-    this.#name = name;
-    this.#callbacks = callbacks;
-  }
-  onNewConnection(): void {}
-  onData(buffer: Buffer, length: number): void {
-    this.#callbacks.io.writeText(`${this.#name}:${buffer.toString("latin1", 0, length)}`);
-  }
-  onEnd(): void {
-    this.#callbacks.closeAfterFlush(0);
-  }
-  onWritable(): void {}
-  onClose(): void {}
-  onDelayedCloseTimeout(): void {}
-  onTimeoutsChanged(): void {}
-  onShutdown(): void {
-    this.#callbacks.closeAfterFlush(0);
-  }
-}
+import { Echo, listenerConfig, loopback } from "./listener-world-for-test.ts";
 
 function echo(name: string): NetworkFilterFactory {
   return { createFilter: (callbacks) => new Echo(name, callbacks) };
 }
-
-const loopback: AddressConfig = {
-  kind: "ip",
-  address: "127.0.0.1",
-  port: 0,
-  ipv4Compat: false,
-  pipeMode: 0,
-};
 
 const anyMatch: FilterChainMatchConfig = {
   destinationPort: 0,
@@ -75,35 +40,6 @@ const anyMatch: FilterChainMatchConfig = {
   sourcePrefixRanges: [],
   sourcePorts: [],
 };
-
-function config(more: Partial<ListenerConfig> = {}): ListenerConfig {
-  return {
-    name: "l",
-    where: "",
-    address: loopback,
-    additionalAddresses: [],
-    statPrefix: "here",
-    reusePort: false,
-    backlog: 0,
-    bindToPort: true,
-    perConnectionBufferBytesMax: 1024,
-    filterChains: [],
-    defaultFilterChain: null,
-    filterChainMatcher: null,
-    listenerFilters: [],
-    listenerFiltersTimeoutMs: 15_000,
-    continuesOnListenerFiltersTimeout: false,
-    trafficDirection: "unspecified",
-    drainType: "default",
-    accessLogs: [],
-    keepAlive: null,
-    additionalKeepAlives: [],
-    ignoresGlobalConnectionLimit: false,
-    bypassesOverloadManager: false,
-    sharedIndex: 0,
-    ...more,
-  };
-}
 
 const cleanups: (() => void)[] = [];
 afterEach(() => {
@@ -125,7 +61,7 @@ function make(more: Partial<ListenerConfig> = {}): Place {
   const overload = new OverloadState(new SeededRandom(1));
   const runtime = new Runtime();
   let id = 0;
-  const listener = new Listener(config(more), {
+  const listener = new Listener(listenerConfig(more), {
     engine,
     clock,
     timers,
@@ -456,7 +392,7 @@ test("a client that sends its first bytes too slowly is closed, and gives its pl
   setChain(listener, echo("e"), "");
   await listen(listener);
   expect(await ask(dial(portOf(listener)), "PROXY TCP4 ")).toBe("closed");
-  listener.update(config({ listenerFilters: [proxyProtocol] }));
+  listener.update(listenerConfig({ listenerFilters: [proxyProtocol] }));
   expect(await ask(dial(portOf(listener)), "PROXY UNKNOWN\r\nx")).toBe("e:x");
   const value = (name: string): number => stats.counter(`listener.here.${name}`).value;
   expect(value("downstream_pre_cx_timeout")).toBe(1);

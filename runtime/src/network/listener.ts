@@ -2,7 +2,6 @@
 // that matches it. Chains can be swapped: new connections get the new ones, old ones end on theirs.
 import type { Clock } from "../core/clock.ts";
 import type { ConnectionInfo } from "../core/connection-info.ts";
-import { LogLevel } from "../core/logger.ts";
 import type { Logger } from "../core/logger.ts";
 import type { TimerWheel } from "../core/timer-wheel.ts";
 import type {
@@ -13,13 +12,13 @@ import type {
 import type {
   IoEvents,
   IoHandle,
-  ListenEvents,
   ListenHandle,
   NetworkEngine,
   SocketAddress,
 } from "../engine/network-engine.ts";
 import type { NetworkFilterFactory } from "../filter/network-filter.ts";
 import type { StatsStore } from "../stats/store.ts";
+import { Acceptor, HeldConnection } from "./acceptor.ts";
 import { AcceptedSocket, EarlyEnd } from "./accepted-socket.ts";
 import type { AcceptedSocketOwner } from "./accepted-socket.ts";
 import { connectionInfoOf, ListenPlace, toListenAddress } from "./addresses.ts";
@@ -33,6 +32,8 @@ import type { ChainFinder } from "./filter-chain-matcher.ts";
 import type { ListenerFilter } from "./listener-filter.ts";
 import { createListenerFilters } from "./listener-filters.ts";
 import { ListenerStats } from "./listener-stats.ts";
+import { TlsHandshake } from "./tls-handshake.ts";
+import type { TlsServerContext } from "../tls/tls-server-context.ts";
 
 export interface ListenerContext extends AdmissionContext {
   readonly engine: NetworkEngine;
@@ -57,6 +58,8 @@ export interface NetworkChain {
   readonly isDefault: boolean;
   /** Null = the chain has no filters: its connections are closed. */
   readonly factory: NetworkFilterFactory | null;
+  /** What its connections speak before anything else; not there = plain text. */
+  readonly tls?: TlsServerContext | null;
 }
 
 /** The end of listen(): "" when all addresses are bound, else what is wrong. */
@@ -132,9 +135,8 @@ export class Listener implements AcceptedSocketOwner {
     const groups = new Map<NetworkChain, ConnectionGroup>();
     const { clock } = this.#context;
     for (const chain of chains) {
-      const { factory, name } = chain;
       const group =
-        left.get(chain) ?? new ConnectionGroup(factory, name, this.#stats, this.#admission, clock);
+        left.get(chain) ?? new ConnectionGroup(chain, this.#stats, this.#admission, clock);
       groups.set(chain, group);
       left.delete(chain);
     }
@@ -279,20 +281,19 @@ export class Listener implements AcceptedSocketOwner {
   onFiltersDone(socket: AcceptedSocket): void {
     this.#forget(socket);
     const { io, info, admission } = socket;
-    const connection = this.#serve(io, info, admission);
-    if (connection === null) {
-      endEarly(socket);
-      return;
-    }
-    io.setEvents(connection);
+    const { hasBytes } = socket;
+    // A handshake takes over what has been put back, so it is put back first.
     io.unread(socket.takeRest());
+    const connection = this.#serve(io, info, admission);
+    if (connection === null) endEarly(io, hasBytes);
+    else io.setEvents(connection);
   }
 
   onEarlyEnd(socket: AcceptedSocket, why: EarlyEnd): void {
     if (why === EarlyEnd.PeerClosed) this.#stats.listenerFilterRemoteClose.inc();
     this.#forget(socket);
     socket.admission.release();
-    endEarly(socket);
+    endEarly(socket.io, socket.hasBytes);
   }
 
   onFiltersTimeout(socket: AcceptedSocket): void {
@@ -317,7 +318,7 @@ export class Listener implements AcceptedSocketOwner {
   }
 
   /** Null = no chain takes it, the caller closes; its place is given back. */
-  #serve(io: IoHandle, info: ConnectionInfo, admission: ConnectionAdmission): Connection | null {
+  #serve(io: IoHandle, info: ConnectionInfo, admission: ConnectionAdmission): IoEvents | null {
     const { timers } = this.#context;
     const index = this.#matcher.find(info);
     if (index < 0) {
@@ -338,6 +339,7 @@ export class Listener implements AcceptedSocketOwner {
     info.listenerDirection = directions[this.config.trafficDirection];
     info.listenerMetadata = this.config.metadata ?? null;
     info.filterChainName = group.chainName;
+    if (group.tls !== null) return this.#serveTls(io, info, group, group.tls, group.chain);
     const connection = new Connection(info, io, group, timers, this.#nowMs);
     group.add(connection);
     connection.setFilter(group.chain.createFilter(connection));
@@ -348,6 +350,22 @@ export class Listener implements AcceptedSocketOwner {
   #keepAliveOf({ index }: ListenPlace): TcpKeepAliveConfig | null {
     const { keepAlive, additionalKeepAlives } = this.config;
     return index === 0 ? keepAlive : (additionalKeepAlives[index - 1] ?? null);
+  }
+
+  #serveTls(
+    io: IoHandle,
+    info: ConnectionInfo,
+    group: ConnectionGroup,
+    tls: TlsServerContext,
+    chain: NetworkFilterFactory,
+  ): IoEvents | null {
+    const start = tls.start(info.localIp, info.remoteIp, info.requestedServerName);
+    if (start !== null) {
+      return new TlsHandshake(io, info, group, tls, start, chain, this.#context);
+    }
+    this.#stats.cxDestroy.inc();
+    group.admission.release();
+    return null;
   }
 
   #admissionOf(config: ListenerConfig): ConnectionAdmission {
@@ -398,75 +416,7 @@ function createFinder(
 }
 
 /** As the kernel does with bytes that nobody has read. */
-function endEarly({ io, hasBytes }: AcceptedSocket): void {
+function endEarly(io: IoHandle, hasBytes: boolean): void {
   if (hasBytes) io.reset();
   else io.close();
-}
-
-/** Takes the events of a connection until its listener opens. */
-class HeldConnection implements IoEvents {
-  readonly io: IoHandle;
-  readonly place: ListenPlace;
-  isGone: boolean = false;
-
-  constructor(io: IoHandle, place: ListenPlace) {
-    this.io = io;
-    this.place = place;
-  }
-
-  onConnect(): void {}
-
-  onRead(): void {}
-
-  onWritable(): void {}
-
-  onEnd(): void {}
-
-  onClose(): void {
-    this.isGone = true;
-  }
-}
-
-/** One bound address of a listener. */
-class Acceptor implements ListenEvents {
-  readonly #listener: Listener;
-  readonly #place: ListenPlace;
-  readonly #settle: (problem: string) => void;
-  readonly #logger: Logger;
-  #isListening: boolean = false;
-
-  constructor(
-    listener: Listener,
-    place: ListenPlace,
-    settle: (problem: string) => void,
-    logger: Logger,
-  ) {
-    this.#listener = listener;
-    this.#place = place;
-    this.#settle = settle;
-    this.#logger = logger;
-  }
-
-  onListening(): void {
-    this.#isListening = true;
-    this.#settle("");
-  }
-
-  onAccept(io: IoHandle): IoEvents | null {
-    return this.#listener.onAccept(io, this.#place);
-  }
-
-  onError(code: string): void {
-    const { address, family, port } = this.#place.address;
-    const where = family === "unix" ? address : `${address}:${port}`;
-    if (this.#isListening) {
-      this.#logger.log(LogLevel.Warning, `${this.#listener.config.name}: accept failed: ${code}`);
-    } else this.#settle(`cannot bind ${where}: ${code}${advice(code)}`);
-  }
-}
-
-function advice(code: string): string {
-  if (code === "EADDRINUSE") return " (address already in use)";
-  if (code === "EACCES") return " (permission denied: ports below 1024 need privileges)";
-  return code === "EADDRNOTAVAIL" ? " (this machine does not have that address)" : "";
 }

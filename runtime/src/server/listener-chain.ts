@@ -7,6 +7,7 @@ import type { FilterChainConfig, FilterChainMatchConfig } from "../config/snapsh
 import type { NetworkFilterFactory } from "../filter/network-filter.ts";
 import type { ConnectionGroup } from "../network/connection-group.ts";
 import type { NetworkChain } from "../network/listener.ts";
+import type { TlsServerContext } from "../tls/tls-server-context.ts";
 import type { DrainManager, ListenerDrain } from "./drain-manager.ts";
 import type { PluginHandle } from "./plugin-handle.ts";
 
@@ -29,6 +30,8 @@ export class ListenerChain extends TimerEntry implements NetworkChain {
   readonly drain: ListenerDrain;
   /** Null = it has no filters: no connection is taken. */
   factory: NetworkFilterFactory | null = null;
+  /** Null = plain text. */
+  tls: TlsServerContext | null = null;
   readonly #plugins: readonly PluginHandle[];
   readonly #context: ChainContext;
   /** What is left; null while it is in force. */

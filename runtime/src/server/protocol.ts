@@ -38,6 +38,8 @@ export interface WorkerBirth {
   readonly pulseMemory: SharedArrayBuffer;
   /** Milliseconds between flushes of access logs. */
   readonly fileFlushIntervalMs: number;
+  /** Random, the same for all workers: a session of one is resumed by another. */
+  readonly processTicketKeys: Uint8Array;
 }
 
 /** An address that a worker listens on, as the kernel gave it. */

@@ -1,7 +1,9 @@
 // The main thread's composition root: configuration -> modules -> hosts -> workers -> admin, in
 // this order; then it lives until serve.ts stops it.
+import { randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { performance } from "node:perf_hooks";
+import { TICKET_KEYS_BYTES } from "../tls/tls-server-context.ts";
 import { FileSinks, FileStats } from "../access-log/file-sink.ts";
 import type { FileSink } from "../access-log/file-sink.ts";
 import { createAdminServer } from "../admin/admin-server.ts";
@@ -421,6 +423,7 @@ export class Server {
         ...this.#guests.birth,
         drain: { drainTimeMs: options.drainTimeMs, drainStrategy: options.drainStrategy },
         fileFlushIntervalMs: options.fileFlushIntervalMs,
+        processTicketKeys: randomBytes(TICKET_KEYS_BYTES),
       },
       events: {
         onStatsMemory: (id, shared) => this.#sources.set(id, stats.addSource(shared)),

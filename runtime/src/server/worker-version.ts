@@ -39,7 +39,7 @@ import { stopListeningWhenQuiet } from "./quiet-stop.ts";
 import { RouteSlots } from "./route-slots.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { whyNotShared } from "./shared-sockets.ts";
-import { tlsProblems } from "./unwired-tls.ts";
+import { createTlsServer } from "./tls-server-factory.ts";
 import { configureOverload } from "./worker-overload.ts";
 
 /** What a worker has for all versions. */
@@ -60,6 +60,8 @@ export interface WorkerContext {
   readonly nextConnectionId: () => number;
   readonly overload: OverloadState;
   readonly connectionCounts: SharedCounts;
+  /** For session tickets; the same in all workers. */
+  readonly processTicketKeys: Uint8Array;
   /** Made with the first version, which names the node. */
   wasmHost: WasmHost | null;
   /** What guests share with those of other threads. */
@@ -156,7 +158,6 @@ export class WorkerVersion {
     this.#context.callouts.prepare(this.#clusters);
     this.#preparePlugins(problems);
     this.#openLogFiles(problems);
-    problems.push(...tlsProblems(this.#snapshot));
     if (problems.length === 0) this.#prepareListeners(problems);
     if (problems.length > 0) done(problems);
     else this.#listen(done);
@@ -385,6 +386,7 @@ export class WorkerVersion {
       this.#context,
       this.#context.drain.createListenerDrain(listener),
     );
+    chain.tls = createTlsServer(this.#context, listener, config, this.#secretSlots);
     chain.factory = createNetworkChain(this.#context, config, {
       snapshot: this.#snapshot,
       listener,

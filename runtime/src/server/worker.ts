@@ -273,6 +273,7 @@ function createContext(
       ticks,
       io: surroundings.files,
     }),
+    processTicketKeys: birth.processTicketKeys,
     wasmHost: null,
     guests: new GuestLinks(birth, send, surroundings.nextTurn),
     drain: new DrainManager(clock, random, birth.drain),

@@ -1,6 +1,6 @@
 // Stats of TLS, named as Envoy's `listener.<address>.ssl.` and `cluster.<name>.ssl.`. One object a
 // listener or cluster and worker.
-import type { TlsSession } from "../engine/tls.ts";
+import type { TlsFailure, TlsSession } from "../engine/tls.ts";
 import type { Counter, StatsStore } from "../stats/store.ts";
 
 /** What was wrong with the peer's certificate; the names are those of the stats. */
@@ -58,6 +58,13 @@ export class TlsStats {
     if (session.group !== "") this.#count("curves", session.group);
   }
 
+  /** A handshake that came to no end; who leaves without a word is not counted. */
+  onFailure({ kind, code }: TlsFailure): void {
+    if (kind !== "tls") return;
+    if (code === "ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE") this.failVerifyNoCert.inc();
+    else this.connectionError.inc();
+  }
+
   onVerifyFailure(failure: VerifyFailure): void {
     if (failure === "fail_verify_no_cert") this.failVerifyNoCert.inc();
     else if (failure === "fail_verify_error") this.failVerifyError.inc();
@@ -73,5 +80,20 @@ export class TlsStats {
       this.#seen.set(key, counter);
     }
     counter.inc();
+  }
+}
+
+/** Of who makes contexts: `server_ssl_socket_factory.` of listeners, `client_...` of clusters. */
+export class TlsFactoryStats {
+  /** Contexts that were made anew because a secret came. */
+  readonly updatesBySds: Counter;
+  readonly downstreamNotReady: Counter;
+  readonly upstreamNotReady: Counter;
+
+  /** `scope` ends in a dot: "listener.127.0.0.1_443.server_ssl_socket_factory.". */
+  constructor(store: StatsStore, scope: string) {
+    this.updatesBySds = store.counter(`${scope}ssl_context_update_by_sds`);
+    this.downstreamNotReady = store.counter(`${scope}downstream_context_secrets_not_ready`);
+    this.upstreamNotReady = store.counter(`${scope}upstream_context_secrets_not_ready`);
   }
 }
