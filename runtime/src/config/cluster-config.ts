@@ -1,4 +1,5 @@
 // Clusters and their hosts as the workers get them; part of snapshot.ts. Times are milliseconds.
+import type { Http2ClientOptions } from "../core/http2-options.ts";
 import type { Http1CodecOptions } from "../core/http1-options.ts";
 import type { TransportSocketConfig, TransportSocketMatch } from "./tls-config.ts";
 
@@ -57,6 +58,8 @@ export interface ClusterConfig {
   readonly perConnectionBufferBytesMax: number;
   readonly dns: DnsConfig;
   readonly http1: Http1CodecOptions;
+  /** Null = the hosts speak HTTP/1. */
+  readonly http2: Http2ClientOptions | null;
   /** Idle upstream connections, default 3600000. */
   readonly idleTimeoutMs: number;
   readonly maxConnectionDurationMs: number;

@@ -27,7 +27,6 @@ const restingCounters: readonly string[] = [
   "update_no_rebuild",
   "update_success",
   "upstream_cx_connect_with_0_rtt",
-  "upstream_cx_http2_total",
   "upstream_cx_http3_total",
   "upstream_http3_broken",
   "upstream_internal_redirect_failed_total",
@@ -41,8 +40,6 @@ const restingCounters: readonly string[] = [
   "upstream_rq_retry_limit_exceeded",
   "upstream_rq_retry_overflow",
   "upstream_rq_retry_success",
-  "upstream_rq_rx_reset",
-  "upstream_rq_tx_reset",
 ];
 
 const restingGauges: readonly string[] = [
@@ -62,6 +59,7 @@ export class ClusterStats {
   readonly cxTotal: Counter;
   readonly cxActive: Gauge;
   readonly cxHttp1Total: Counter;
+  readonly cxHttp2Total: Counter;
   readonly cxConnectFail: Counter;
   readonly cxConnectTimeout: Counter;
   readonly cxConnectMs: Histogram;
@@ -102,6 +100,9 @@ export class ClusterStats {
   readonly rqPendingFailureEject: Counter;
   readonly rqCancelled: Counter;
   readonly rqMaxDurationReached: Counter;
+  /** By the peer, and by us: streams of HTTP/2 only. */
+  readonly rqRxReset: Counter;
+  readonly rqTxReset: Counter;
   readonly rqTimeout: Counter;
   readonly rqPerTryTimeout: Counter;
   /** Headgate's own: requests sent again because a kept connection was dead (decision of pools). */
@@ -115,6 +116,7 @@ export class ClusterStats {
     this.cxTotal = store.counter(`${scope}upstream_cx_total`);
     this.cxActive = store.gauge(`${scope}upstream_cx_active`);
     this.cxHttp1Total = store.counter(`${scope}upstream_cx_http1_total`);
+    this.cxHttp2Total = store.counter(`${scope}upstream_cx_http2_total`);
     this.cxConnectFail = store.counter(`${scope}upstream_cx_connect_fail`);
     this.cxConnectTimeout = store.counter(`${scope}upstream_cx_connect_timeout`);
     this.cxConnectMs = store.histogram(`${scope}upstream_cx_connect_ms`);
@@ -156,6 +158,8 @@ export class ClusterStats {
     this.rqPendingFailureEject = store.counter(`${scope}upstream_rq_pending_failure_eject`);
     this.rqCancelled = store.counter(`${scope}upstream_rq_cancelled`);
     this.rqMaxDurationReached = store.counter(`${scope}upstream_rq_max_duration_reached`);
+    this.rqRxReset = store.counter(`${scope}upstream_rq_rx_reset`);
+    this.rqTxReset = store.counter(`${scope}upstream_rq_tx_reset`);
     this.rqTimeout = store.counter(`${scope}upstream_rq_timeout`);
     this.rqPerTryTimeout = store.counter(`${scope}upstream_rq_per_try_timeout`);
     this.rqStaleConnectionRetry = store.counter(`${scope}upstream_rq_stale_connection_retry`);

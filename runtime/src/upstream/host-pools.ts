@@ -3,8 +3,9 @@
 import type { CircuitBreaker } from "./circuit-breaker.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Host } from "./host.ts";
-import type { ConnPool } from "./pool/conn-pool.ts";
+import type { ConnPool, HttpPool } from "./pool/conn-pool.ts";
 import { Http1Pool } from "./pool/http1-pool.ts";
+import { Http2Pool } from "./pool/http2-pool.ts";
 import { TcpPool } from "./pool/tcp-pool.ts";
 import type { TransportOptions } from "./transport-options.ts";
 
@@ -18,11 +19,11 @@ export const keyedPoolsMax = 4096;
 const searchMax = 64;
 
 export class HostPools {
-  #default: Http1Pool | null = null;
-  #highPriority: Http1Pool | null = null;
+  #default: HttpPool | null = null;
+  #highPriority: HttpPool | null = null;
   #tcp: TcpPool | null = null;
   /** In the order of their making; one leaves when it has no connection and nobody waits. */
-  #keyed: Map<string, Http1Pool> | null = null;
+  #keyed: Map<string, HttpPool> | null = null;
 
   /** Null when there are too many of the kind. */
   http(
@@ -33,10 +34,10 @@ export class HostPools {
   ): ConnPool | null {
     if (options !== null) return this.#keyedPool(cluster, host, isHighPriority, options);
     if (isHighPriority) {
-      this.#highPriority ??= new Http1Pool(cluster, host, cluster.breaker(true));
+      this.#highPriority ??= makePool(cluster, host, cluster.breaker(true), null, null);
       return this.#highPriority;
     }
-    this.#default ??= new Http1Pool(cluster, host, cluster.breaker(false));
+    this.#default ??= makePool(cluster, host, cluster.breaker(false), null, null);
     return this.#default;
   }
 
@@ -80,13 +81,13 @@ export class HostPools {
     if (existing !== undefined) return existing;
     if (this.#keyed.size >= keyedPoolsMax && !this.#makeRoom(this.#keyed)) return null;
     const breaker: CircuitBreaker = cluster.breaker(isHighPriority);
-    const pool = new Http1Pool(cluster, host, breaker, options, () => this.#keyed?.delete(key));
+    const pool = makePool(cluster, host, breaker, options, () => this.#keyed?.delete(key));
     this.#keyed.set(key, pool);
     return pool;
   }
 
   /** As Envoy: one that only keeps connections for later goes first. */
-  #makeRoom(pools: Map<string, Http1Pool>): boolean {
+  #makeRoom(pools: Map<string, HttpPool>): boolean {
     let looked = 0;
     for (const [key, pool] of pools) {
       if (looked === searchMax) return false;
@@ -99,8 +100,21 @@ export class HostPools {
     return false;
   }
 
-  #all(): Http1Pool[] {
+  #all(): HttpPool[] {
     const fixed = [this.#default, this.#highPriority].filter((pool) => pool !== null);
     return this.#keyed === null ? fixed : [...fixed, ...this.#keyed.values()];
   }
+}
+
+/** What the cluster's protocol wants. */
+function makePool(
+  cluster: Cluster,
+  host: Host,
+  breaker: CircuitBreaker,
+  options: TransportOptions | null,
+  onEmpty: (() => void) | null,
+): HttpPool {
+  return cluster.config.http2 === null
+    ? new Http1Pool(cluster, host, breaker, options, onEmpty)
+    : new Http2Pool(cluster, host, breaker, options, onEmpty);
 }

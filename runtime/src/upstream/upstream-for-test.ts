@@ -66,6 +66,7 @@ export function clusterConfig(overrides: Partial<ClusterConfig> = {}): ClusterCo
       servers: { addresses: [], queryTimeoutMs: 5000, queryTries: 2 },
     },
     http1: http1Options,
+    http2: null,
     idleTimeoutMs: 3_600_000,
     maxConnectionDurationMs: 0,
     maxStreamDurationMs: 0,

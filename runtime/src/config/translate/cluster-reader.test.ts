@@ -81,6 +81,7 @@ test("gives a cluster of which little is said Envoy's defaults", async () => {
       headerCase: "lower",
       underscores: "allow",
     },
+    http2: null,
     idleTimeoutMs: 3_600_000,
     maxConnectionDurationMs: 0,
     maxStreamDurationMs: 0,
@@ -204,11 +205,10 @@ describe("protocol options", () => {
   });
 
   test.each<[string, Fields, string]>([
-    ["HTTP/2", { http2_protocol_options: {} }, ".http2_protocol_options:"],
     [
-      "HTTP/2 by extension",
-      httpOptions({ explicit_http_config: { http2_protocol_options: {} } }),
-      `.typed_extension_protocol_options["${HTTP_OPTIONS}"].explicit_http_config.http2_protocol_options:`,
+      "keep-alive of HTTP/2",
+      { http2_protocol_options: { connection_keepalive: { timeout: "1s" } } },
+      ".http2_protocol_options.connection_keepalive:",
     ],
     [
       "the client's protocol",
@@ -223,6 +223,31 @@ describe("protocol options", () => {
   ])("that ask for %s are named", async (_, more, expected) => {
     const message = `${CLUSTER_PATH}${expected} not implemented by Headgate`;
     expect(await clusterProblems(more)).toEqual([message]);
+  });
+
+  test("of HTTP/2: by extension, or by the deprecated field", async () => {
+    const http2_protocol_options = {
+      max_concurrent_streams: 5,
+      initial_stream_window_size: 70_000,
+      hpack_table_size: 0,
+    };
+    const common = { max_headers_count: 7 };
+    const expected = {
+      streamsMax: 5,
+      streamWindowBytes: 70_000,
+      connectionWindowBytes: 16 * 1024 * 1024,
+      headerTableBytes: 0,
+      headBytesMax: 60 * 1024,
+      headersMax: 7,
+    };
+    const extension = httpOptions({
+      explicit_http_config: { http2_protocol_options },
+      common_http_protocol_options: common,
+    });
+    expect((await clusterOf(extension)).http2).toEqual(expected);
+    const deprecated = { http2_protocol_options, common_http_protocol_options: common };
+    expect((await clusterOf(deprecated)).http2).toEqual(expected);
+    expect((await clusterOf({})).http2).toBeNull();
   });
 
   test("stand under their own name", async () => {

@@ -11,6 +11,7 @@ import { readLocalities } from "./endpoint-reader.ts";
 import { guard } from "./guarded-fields.ts";
 import { readHappyEyeballs } from "./happy-eyeballs-reader.ts";
 import { readHttp1Options } from "./http1-reader.ts";
+import { readHttp2Options } from "./http2-reader.ts";
 import { readKeepAlive } from "./keep-alive-reader.ts";
 import { durationOr, statText } from "./translation.ts";
 import { readMetadata } from "./metadata-reader.ts";
@@ -79,6 +80,7 @@ type Protocol = Pick<
   ClusterConfig,
   | "autoSni"
   | "http1"
+  | "http2"
   | "idleTimeoutMs"
   | "maxConnectionDurationMs"
   | "maxStreamDurationMs"
@@ -86,11 +88,12 @@ type Protocol = Pick<
 >;
 
 function readProtocol(t: Translation, node: ConfigNode): Protocol {
-  const { common, http1, upstream } = readHttpOptions(t, node);
+  const { common, http1, http2, upstream } = readHttpOptions(t, node);
   const deprecatedMax = node.uint("max_requests_per_connection", 0);
   return {
     autoSni: readAutoSni(upstream),
     http1: readClientCodec(t, http1, common),
+    http2: readHttp2Options(http2, common),
     idleTimeoutMs: durationOr(common, "idle_timeout", HOUR_MS),
     maxConnectionDurationMs: durationOr(common, "max_connection_duration", 0),
     maxStreamDurationMs: durationOr(common, "max_stream_duration", 0),
@@ -119,6 +122,7 @@ function readClientCodec(
 interface HttpOptions {
   readonly common: ConfigNode | undefined;
   readonly http1: ConfigNode | undefined;
+  readonly http2: ConfigNode | undefined;
   readonly upstream: ConfigNode | undefined;
 }
 
@@ -133,8 +137,8 @@ function readHttpOptions(t: Translation, node: ConfigNode): HttpOptions {
     node.accept("upstream_http_protocol_options", reason);
     return extension;
   }
-  // http2_protocol_options asks for HTTP/2: it stays unread and is reported by name.
   return {
+    http2: node.node("http2_protocol_options"),
     upstream: node.node("upstream_http_protocol_options"),
     common: node.node("common_http_protocol_options"),
     http1: node.node("http_protocol_options"),
@@ -151,10 +155,12 @@ function readOptionsExtension(t: Translation, node: ConfigNode): HttpOptions | n
     }
     if (key !== HTTP_OPTIONS) t.wrong(options, `found the key "${key}", expected ${HTTP_OPTIONS}`);
     guard(t, options);
-    // HTTP/2, HTTP/3, auto_config and use_downstream_protocol_config are reported by name.
-    const http1 = options.node("explicit_http_config")?.node("http_protocol_options");
+    // HTTP/3, auto_config and use_downstream_protocol_config are reported by name.
+    const explicit = options.node("explicit_http_config");
+    const http1 = explicit?.node("http_protocol_options");
+    const http2 = explicit?.node("http2_protocol_options");
     const upstream = options.node("upstream_http_protocol_options");
-    result = { common: options.node("common_http_protocol_options"), http1, upstream };
+    result = { common: options.node("common_http_protocol_options"), http1, http2, upstream };
   }
   return result;
 }

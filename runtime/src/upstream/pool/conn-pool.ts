@@ -69,3 +69,9 @@ export interface ConnPool {
   readonly activeStreams: number;
   readonly connectionCount: number;
 }
+
+/** A pool of whatever version of HTTP. */
+export interface HttpPool extends ConnPool {
+  /** It only keeps connections for later. */
+  readonly isIdle: boolean;
+}

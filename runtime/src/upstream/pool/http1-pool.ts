@@ -1,16 +1,16 @@
 // The HTTP/1 connections to one host, one request at a time on each, and the requests that wait for
 // one. Made by Cluster per host and priority.
 import { PoolFailureReason, type PendingStream, type PoolCallbacks } from "./conn-pool.ts";
-import type { ConnPool } from "./conn-pool.ts";
+import type { HttpPool } from "./conn-pool.ts";
 import { ConnectionList } from "./connection-list.ts";
 import type { CircuitBreaker } from "../circuit-breaker.ts";
-import type { HostStats } from "../cluster-stats.ts";
 import type { Cluster } from "../cluster.ts";
 import type { Host } from "../host.ts";
 import type { TransportOptions } from "../transport-options.ts";
 import { Http1PoolConnection } from "./http1-connection.ts";
+import { PendingQueue } from "./pending-queue.ts";
 
-export class Http1Pool implements ConnPool {
+export class Http1Pool implements HttpPool {
   readonly breaker: CircuitBreaker;
   readonly options: TransportOptions | null;
   readonly #cluster: Cluster;
@@ -20,9 +20,7 @@ export class Http1Pool implements ConnPool {
   /** A stack: the connection that was used last is the likeliest to be alive. */
   readonly #idle: Http1PoolConnection[];
   #connecting: number = 0;
-  #firstPending: PendingRequest | null = null;
-  #lastPending: PendingRequest | null = null;
-  #pendingCount: number = 0;
+  readonly #pending: PendingQueue;
   #isDraining: boolean = false;
   readonly #onEmpty: (() => void) | null;
 
@@ -44,6 +42,7 @@ export class Http1Pool implements ConnPool {
     this.#host = host;
     this.#connections = new ConnectionList();
     this.#idle = [];
+    this.#pending = new PendingQueue(cluster, host, breaker, () => this.#tellEmpty());
   }
 
   get activeStreams(): number {
@@ -58,7 +57,7 @@ export class Http1Pool implements ConnPool {
 
   /** It only keeps connections for later. */
   get isIdle(): boolean {
-    return this.#pendingCount === 0 && this.#idle.length === this.#connections.count;
+    return this.#pending.count === 0 && this.#idle.length === this.#connections.count;
   }
 
   newStream(callbacks: PoolCallbacks, avoidIdle: boolean): PendingStream | null {
@@ -73,14 +72,8 @@ export class Http1Pool implements ConnPool {
       this.#idle.push(connection);
       return null;
     }
-    if (!this.breaker.pending.canCreate()) {
-      this.#cluster.stats.rqPendingOverflow.inc();
-      callbacks.onPoolFailure(PoolFailureReason.Overflow, this.#host, "");
-      return null;
-    }
-    const pending = new PendingRequest(this, callbacks, this.#host.stats);
-    this.#enqueue(pending);
-    this.#connectMore();
+    const pending = this.#pending.add(callbacks);
+    if (pending !== null) this.#connectMore();
     return pending;
   }
 
@@ -91,7 +84,7 @@ export class Http1Pool implements ConnPool {
 
   close(): void {
     this.#isDraining = true;
-    this.#failPending(PoolFailureReason.LocalConnectionFailure, "");
+    this.#pending.fail(PoolFailureReason.LocalConnectionFailure, "");
     for (;;) {
       const connection = this.#connections.last;
       if (connection === undefined) return;
@@ -109,10 +102,9 @@ export class Http1Pool implements ConnPool {
   /** The connection is free: the request that waits longest gets it. */
   onReady(connection: Http1PoolConnection): void {
     for (;;) {
-      const pending = this.#firstPending;
-      if (pending === null) break;
-      this.#dequeue(pending);
-      if (this.#start(connection, pending.callbacks)) return;
+      const callbacks = this.#pending.take();
+      if (callbacks === null) break;
+      if (this.#start(connection, callbacks)) return;
     }
     if (this.#isDraining) {
       connection.closeNow();
@@ -124,7 +116,7 @@ export class Http1Pool implements ConnPool {
 
   /** Nobody waits longer than the first failure: callers decide, as in Envoy. */
   onConnectFailed(reason: PoolFailureReason, transportFailure: string): void {
-    this.#failPending(reason, transportFailure);
+    this.#pending.fail(reason, transportFailure);
     this.#connectMore();
     this.#tellEmpty();
   }
@@ -143,12 +135,6 @@ export class Http1Pool implements ConnPool {
     this.#tellEmpty();
   }
 
-  cancelPending(pending: PendingRequest): void {
-    this.#dequeue(pending);
-    this.#tellEmpty();
-    this.#cluster.stats.rqCancelled.inc();
-  }
-
   // ---- Private parts.
 
   /** False when the limit of requests is reached; the request was told. */
@@ -164,7 +150,7 @@ export class Http1Pool implements ConnPool {
 
   /** One connection under way for each request that waits, as far as the breaker lets. */
   #connectMore(): void {
-    while (this.#pendingCount > this.#connecting) {
+    while (this.#pending.count > this.#connecting) {
       if (!this.breaker.connections.canCreate()) {
         this.#cluster.stats.cxOverflow.inc();
         // Other hosts or workers may hold all: without one of its own the queue would never move.
@@ -184,68 +170,7 @@ export class Http1Pool implements ConnPool {
     }
   }
 
-  #failPending(reason: PoolFailureReason, transportFailure: string): void {
-    // Only those that wait now: one that is told may ask again and must not fail with them.
-    let left = this.#pendingCount;
-    while (left > 0) {
-      left -= 1;
-      const pending = this.#firstPending;
-      if (pending === null) return;
-      this.#dequeue(pending);
-      this.#cluster.stats.rqPendingFailureEject.inc();
-      pending.callbacks.onPoolFailure(reason, this.#host, transportFailure);
-    }
-  }
-
-  #enqueue(pending: PendingRequest): void {
-    const stats = this.#cluster.stats;
-    pending.previous = this.#lastPending;
-    if (this.#lastPending === null) this.#firstPending = pending;
-    else this.#lastPending.next = pending;
-    this.#lastPending = pending;
-    pending.isQueued = true;
-    this.#pendingCount += 1;
-    stats.rqPendingTotal.inc();
-    stats.rqPendingActive.inc();
-    pending.hostStats.rqPendingActive.inc();
-    this.breaker.pending.increase();
-  }
-
-  #dequeue(pending: PendingRequest): void {
-    if (pending.previous === null) this.#firstPending = pending.next;
-    else pending.previous.next = pending.next;
-    if (pending.next === null) this.#lastPending = pending.previous;
-    else pending.next.previous = pending.previous;
-    pending.previous = null;
-    pending.next = null;
-    pending.isQueued = false;
-    this.#pendingCount -= 1;
-    this.#cluster.stats.rqPendingActive.dec();
-    pending.hostStats.rqPendingActive.dec();
-    this.breaker.pending.decrease();
-  }
-
   #tellEmpty(): void {
-    if (this.#pendingCount === 0 && this.#connections.count === 0) this.#onEmpty?.();
-  }
-}
-
-/** A place in the queue. */
-class PendingRequest implements PendingStream {
-  readonly callbacks: PoolCallbacks;
-  readonly hostStats: HostStats;
-  previous: PendingRequest | null = null;
-  next: PendingRequest | null = null;
-  isQueued: boolean = false;
-  readonly #pool: Http1Pool;
-
-  constructor(pool: Http1Pool, callbacks: PoolCallbacks, hostStats: HostStats) {
-    this.callbacks = callbacks;
-    this.hostStats = hostStats;
-    this.#pool = pool;
-  }
-
-  cancel(): void {
-    if (this.isQueued) this.#pool.cancelPending(this);
+    if (this.#pending.count === 0 && this.#connections.count === 0) this.#onEmpty?.();
   }
 }
