@@ -25,7 +25,10 @@ const UPSTREAMS = ["up", "other", "third"];
 /** What is compared of `/stats`; bytes depend on dates and ids, membership never moves. */
 const STATS = "http\\.|cluster\\.";
 const STATS_IGNORED =
-  /^(http|listener)\.admin\.|_bytes_|_active$|\.ssl\.|\.assignment_|_time_ms|\.http1\..*_cx_/;
+  /^(http|listener)\.admin\.|_bytes_|_active$|\.assignment_|_time_ms|\.http1\..*_cx_/;
+/** Each library chooses its own; and where no case is about TLS, nothing of it. */
+const TLS_CHOICES = /\.ssl\.(ciphers|curves|sigalgs|versions|certificate)\./;
+const TLS_STATS = /\.ssl\./;
 const ACTIVE = /^((http|tcp)\.[^.]+\.downstream|cluster\.[^.]+\.upstream)_(cx|rq)_active$/;
 
 const LOG_MS_MAX = 1_500;
@@ -244,9 +247,11 @@ class GroupRunner {
   async #statsDelta(one: Case, normaliser: Normaliser): Promise<Record<string, number>> {
     const now = await this.#target.stats(this.#statNames);
     const delta: Record<string, number> = {};
+    const tlsIgnored = this.#group.certificates === true ? TLS_CHOICES : TLS_STATS;
     for (const [name, value] of [...now].sort(([a], [b]) => (a < b ? -1 : 1))) {
       const change = value - (this.#stats.get(name) ?? 0);
-      if (change !== 0 && !STATS_IGNORED.test(name)) delta[normaliser.text(name)] = change;
+      const isLeftOut = STATS_IGNORED.test(name) || tlsIgnored.test(name);
+      if (change !== 0 && !isLeftOut) delta[normaliser.text(name)] = change;
     }
     this.#stats = now;
     return one.ignoreStats === true ? {} : delta;
