@@ -21,14 +21,17 @@ import type { Translation } from "./translation.ts";
 const TICKET_KEY_BYTES = 80;
 
 /** How a secret of one kind is read, and what its users get of it. */
-interface Kind<T> {
+export interface ReadableSecret<T> {
   readonly kind: SecretKind;
+  /** What is asked of it beyond others of its kind; "" = nothing. */
+  readonly demand: string;
   readonly read: (t: Translation, node: ConfigNode, identity: SecretIdentity) => SecretRead | null;
   readonly valueOf: (secret: TlsSecret) => T | null;
 }
 
-export const certificateKind: Kind<TlsCertificateConfig> = {
+export const certificateKind: ReadableSecret<TlsCertificateConfig> = {
   kind: "certificate",
+  demand: "",
   read: (t, node, identity) => {
     const parts = new SecretParts(t, identity, readWatchedDirectory(t, node));
     const certificate = readTlsCertificate(t, node, parts);
@@ -37,8 +40,23 @@ export const certificateKind: Kind<TlsCertificateConfig> = {
   valueOf: (secret) => (secret.kind === "certificate" ? secret.certificate : null),
 };
 
-export const validationKind: Kind<TlsValidationConfig> = {
+/** ocsp_staple_policy: MUST_STAPLE. */
+export const stapledCertificateKind: ReadableSecret<TlsCertificateConfig> = {
+  ...certificateKind,
+  demand: "stapled",
+  read: (t, node, identity) => {
+    const read = certificateKind.read(t, node, identity);
+    const certificate = read === null ? null : certificateKind.valueOf(read.secret);
+    if (certificate?.ocspStaple === null) {
+      t.wrong(node, "not set: ocsp_staple_policy demands it", "ocsp_staple");
+    }
+    return read;
+  },
+};
+
+export const validationKind: ReadableSecret<TlsValidationConfig> = {
   kind: "validation",
+  demand: "",
   read: (t, node, identity) => {
     const parts = new SecretParts(t, identity, readWatchedDirectory(t, node));
     const validation = readTlsValidation(t, node, parts);
@@ -47,8 +65,9 @@ export const validationKind: Kind<TlsValidationConfig> = {
   valueOf: (secret) => (secret.kind === "validation" ? secret.validation : null),
 };
 
-export const ticketKeysKind: Kind<readonly Uint8Array[]> = {
+export const ticketKeysKind: ReadableSecret<readonly Uint8Array[]> = {
   kind: "ticket_keys",
+  demand: "",
   read: (t, node, identity) => {
     const parts = new SecretParts(t, identity, "");
     const keys = node.nodes("keys").map((key) => readTicketKey(t, key, parts));
@@ -73,14 +92,14 @@ function readTicketKey(t: Translation, node: ConfigNode, parts: SecretParts): Bu
 export function readOwnSecret<T>(
   t: Translation,
   node: ConfigNode,
-  kind: Kind<T>,
+  kind: ReadableSecret<T>,
   name: string = "",
 ): SecretSource<T> | null {
   const identity = { name, isSds: false };
   const read = kind.read(t, node, identity);
   if (read === null) return null;
   if (read.watched.length > 0) {
-    const key = `files ${kind.kind} ${name} ${digest(node)}`;
+    const key = `files ${kind.kind} ${kind.demand} ${name} ${digest(node)}`;
     const readAgain = (again: Translation): SecretRead | null => kind.read(again, node, identity);
     return addNeed(t, { key, kind: kind.kind, origin: { kind: "files", read: readAgain } });
   }
@@ -95,7 +114,7 @@ export function readOwnSecret<T>(
 export function readSdsSecret<T>(
   t: Translation,
   config: ConfigNode,
-  kind: Kind<T>,
+  kind: ReadableSecret<T>,
   base?: ConfigNode,
 ): SecretSource<T> | null {
   const name = config.string("name", "");
@@ -113,7 +132,7 @@ export function readSdsSecret<T>(
   };
   const over = base === undefined ? "" : digest(base);
   const place = JSON.stringify([source.path, source.watchedDirectory, name, over]);
-  const key = `sds ${kind.kind} ${place}`;
+  const key = `sds ${kind.kind} ${kind.demand} ${place}`;
   return addNeed(t, {
     key,
     kind: kind.kind,
@@ -125,7 +144,7 @@ function readStaticSecret<T>(
   t: Translation,
   config: ConfigNode,
   name: string,
-  kind: Kind<T>,
+  kind: ReadableSecret<T>,
   base: ConfigNode | undefined,
 ): SecretSource<T> | null {
   const content = t.staticSecrets.find(kind.kind, name);

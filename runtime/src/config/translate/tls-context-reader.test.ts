@@ -441,7 +441,7 @@ describe("downstream", () => {
       "a policy that wants what is not there",
       () => certificates(files.pair("server")),
       { ocsp_staple_policy: "MUST_STAPLE" },
-      ".ocsp_staple_policy: no ocsp_staple in the certificate",
+      ".tls_certificates[0].ocsp_staple: not set: ocsp_staple_policy demands it",
     ],
     [
       "a protocol of too long a name",

@@ -12,11 +12,13 @@ import type {
 import { readLogPath } from "./access-log-reader.ts";
 import {
   certificateKind,
+  stapledCertificateKind,
   readOwnSecret,
   readSdsSecret,
   ticketKeysKind,
   validationKind,
 } from "./secret-reader.ts";
+import type { ReadableSecret } from "./secret-reader.ts";
 import { readCidr } from "./string-reader.ts";
 import { readTlsParameters } from "./tls-parameters-reader.ts";
 import type { TlsSide } from "./tls-parameters-reader.ts";
@@ -47,13 +49,13 @@ export function readDownstreamTls(
   { isHttp, handshakeTimeoutMs }: DownstreamUse,
 ): DownstreamTlsConfig {
   const common = node.node("common_tls_context");
-  const context = readCommon(t, common, "downstream", isHttp);
+  const ocspStaplePolicy = staplePolicies[node.enum("ocsp_staple_policy")] ?? "lenient";
+  const kind = ocspStaplePolicy === "must_staple" ? stapledCertificateKind : certificateKind;
+  const context = readCommon(t, common, "downstream", isHttp, kind);
   if (context.certificates.length === 0 && !hasCertificates(common)) {
     // The words are Envoy's.
     t.wrong(node, "No TLS certificates found for server context", "common_tls_context");
   }
-  const ocspStaplePolicy = staplePolicies[node.enum("ocsp_staple_policy")] ?? "lenient";
-  if (ocspStaplePolicy === "must_staple") checkStaples(t, node, context);
   return {
     context,
     requiresClientCertificate: node.bool("require_client_certificate", false),
@@ -71,7 +73,7 @@ export function readDownstreamTls(
 
 export function readUpstreamTls(t: Translation, node: ConfigNode): UpstreamTlsConfig {
   const common = node.node("common_tls_context");
-  const context = readCommon(t, common, "upstream", true);
+  const context = readCommon(t, common, "upstream", true, certificateKind);
   const autoSniSanValidation = node.bool("auto_sni_san_validation", false);
   if (autoSniSanValidation && common?.oneof("validation_context_type") === undefined) {
     // The words are Envoy's.
@@ -95,6 +97,7 @@ function readCommon(
   common: ConfigNode | undefined,
   side: TlsSide,
   isHttp: boolean,
+  kind: ReadableSecret<TlsCertificateConfig>,
 ): TlsContextConfig {
   const parameters = readTlsParameters(t, common?.node("tls_params"), side);
   if (common === undefined) {
@@ -104,7 +107,7 @@ function readCommon(
   return {
     ...parameters,
     alpnProtocols: readAlpn(t, common, isHttp),
-    certificates: readCertificates(t, common, side),
+    certificates: readCertificates(t, common, side, kind),
     validation: readValidation(t, common),
     keyLog: readKeyLog(t, common),
   };
@@ -142,6 +145,7 @@ function readCertificates(
   t: Translation,
   common: ConfigNode,
   side: TlsSide,
+  kind: ReadableSecret<TlsCertificateConfig>,
 ): SecretSource<TlsCertificateConfig>[] {
   const own = common.nodes("tls_certificates");
   const named = common.nodes("tls_certificate_sds_secret_configs");
@@ -153,17 +157,10 @@ function readCertificates(
     t.wrong(common, "Multiple TLS certificates are not supported for client contexts", field);
   }
   const sources = [
-    ...own.map((node) => readOwnCertificate(t, node)),
-    ...named.map((node) => readSdsSecret(t, node, certificateKind)),
+    ...own.map((node) => readOwnSecret(t, node, kind)),
+    ...named.map((node) => readSdsSecret(t, node, kind)),
   ];
   return sources.filter((source) => source !== null);
-}
-
-function readOwnCertificate(
-  t: Translation,
-  node: ConfigNode,
-): SecretSource<TlsCertificateConfig> | null {
-  return readOwnSecret(t, node, certificateKind);
 }
 
 function readValidation(
@@ -197,15 +194,6 @@ function readTicketKeys(
   if (own !== undefined) return readOwnSecret(t, own, ticketKeysKind);
   const named = node.node("session_ticket_keys_sds_secret_config");
   return named === undefined ? null : readSdsSecret(t, named, ticketKeysKind);
-}
-
-/** Secrets that come later are checked when they come: server/ knows their users. */
-function checkStaples(t: Translation, node: ConfigNode, context: TlsContextConfig): void {
-  for (const source of context.certificates) {
-    if (source.kind === "secret" || source.value.ocspStaple !== null) continue;
-    const message = `no ocsp_staple in the certificate ${source.value.path}, which must be stapled`;
-    t.wrong(node, message, "ocsp_staple_policy");
-  }
 }
 
 /** Envoy joins the list by commas and splits it there. */
