@@ -3,6 +3,8 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import type { Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
+import type { ConnectionOptions, TLSSocket } from "node:tls";
 
 export interface Answer {
   readonly status: number;
@@ -22,6 +24,12 @@ export function dial(target: string, localAddress?: string): Socket {
   };
   const socket = port === undefined ? connect(target) : connect(place);
   return socket.setEncoding("latin1");
+}
+
+/** As `dial`, with TLS: `secureConnect` says when it is there. */
+export function dialTls(target: string, options: ConnectionOptions): TLSSocket {
+  const [host = "", port] = target.split(":");
+  return connectTls({ host, port: Number(port), ...options }).setEncoding("latin1");
 }
 
 /** The first answer of a connection, when it is whole as its content-length or its chunks say. */

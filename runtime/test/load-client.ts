@@ -1,6 +1,8 @@
 // Clients for tests that must lose no request: each sends one request after the other, and every
 // request that has no whole answer is written down.
-import { dial, parseAnswer, saysClose } from "./http-clients.ts";
+import { TLSSocket } from "node:tls";
+import type { ConnectionOptions } from "node:tls";
+import { dial, dialTls, parseAnswer, saysClose } from "./http-clients.ts";
 
 export interface LoadOptions {
   /** "host:port", or a unix socket's path. */
@@ -13,6 +15,8 @@ export interface LoadOptions {
   readonly leavesWhenAsked?: boolean;
   /** What each answer must have; default: any. */
   readonly body?: string;
+  /** Speaks TLS; each connection is looked at when it is made. Default: plain text. */
+  readonly tls?: ConnectionOptions & { readonly onSecure?: (socket: TLSSocket) => void };
 }
 
 const REQUEST = "GET / HTTP/1.1\r\nhost: a\r\n\r\n";
@@ -65,7 +69,9 @@ export class Load {
 
   /** Resolves with true when an answer asked to leave. */
   #useConnection(request: string): Promise<boolean> {
-    const socket = dial(this.#options.target);
+    const { tls, target } = this.#options;
+    const socket = tls === undefined ? dial(target) : dialTls(target, tls);
+    const connected = tls === undefined ? "connect" : "secureConnect";
     return new Promise((resolve) => {
       let text = "";
       /** A request is under way: an end now is a loss. */
@@ -76,7 +82,10 @@ export class Load {
         isWaiting = false;
         this.#fail(`${what} after ${JSON.stringify(text)}`);
       };
-      socket.on("connect", () => socket.write(request));
+      socket.on(connected, () => {
+        if (socket instanceof TLSSocket) tls?.onSecure?.(socket);
+        socket.write(request);
+      });
       socket.on("data", (chunk: string) => {
         text += chunk;
         const answer = parseAnswer(text);

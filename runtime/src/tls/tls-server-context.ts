@@ -126,7 +126,6 @@ export class TlsServerContext {
   #remake(): void {
     try {
       this.#make();
-      this.#deps.factoryStats.updatesBySds.inc();
     } catch (error) {
       // Main has looked at the secret, so this is something that only OpenSSL knows.
       this.#deps.warn(`a TLS secret cannot be used: ${(error as Error).message}`);

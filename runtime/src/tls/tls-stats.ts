@@ -83,16 +83,16 @@ export class TlsStats {
   }
 }
 
-/** Of who makes contexts: `server_ssl_socket_factory.` of listeners, `client_...` of clusters. */
+/**
+ * Of who makes contexts: `server_ssl_socket_factory.` of listeners, `client_...` of clusters. How
+ * often secrets came is counted once, in the main thread.
+ */
 export class TlsFactoryStats {
-  /** Contexts that were made anew because a secret came. */
-  readonly updatesBySds: Counter;
   readonly downstreamNotReady: Counter;
   readonly upstreamNotReady: Counter;
 
   /** `scope` ends in a dot: "listener.127.0.0.1_443.server_ssl_socket_factory.". */
   constructor(store: StatsStore, scope: string) {
-    this.updatesBySds = store.counter(`${scope}ssl_context_update_by_sds`);
     this.downstreamNotReady = store.counter(`${scope}downstream_context_secrets_not_ready`);
     this.upstreamNotReady = store.counter(`${scope}upstream_context_secrets_not_ready`);
   }
