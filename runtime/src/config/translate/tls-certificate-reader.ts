@@ -36,7 +36,7 @@ export function readTlsCertificate(
   if (loaded === null) return null;
   const { leaf, ...pair } = loaded;
   const keyType = readKeyType(t, node, leaf);
-  if (keyType === null) return null;
+  if (keyType === null || !isTaken(t, node, pair)) return null;
   warnOfDates(t, node, leaf);
   const mustStaple = isMustStaple(leaf);
   if (mustStaple && staple.ocspStaple === null && !node.has("ocsp_staple")) {
@@ -82,14 +82,22 @@ function readPair(
     t.wrong(node, found, "private_key");
     return null;
   }
-  return {
-    path: chain.path,
-    leaf,
-    chainPem: pemBlocks(chain.bytes.toString("latin1"), ...CERTIFICATE_LABELS).join(""),
-    privateKeyPem: privateKey.export({ type: "pkcs8", format: "pem" }) as string,
-    pkcs12: null,
-    passphrase: "",
-  };
+  const chainPem = pemBlocks(chain.bytes.toString("latin1"), ...CERTIFICATE_LABELS).join("");
+  const privateKeyPem = privateKey.export({ type: "pkcs8", format: "pem" }) as string;
+  return { path: chain.path, leaf, chainPem, privateKeyPem, pkcs12: null, passphrase: "" };
+}
+
+/** Workers shall never meet what OpenSSL does not take: an old signature, say. */
+function isTaken(t: Translation, node: ConfigNode, pair: Pair): boolean {
+  // PKCS#12 has been taken as a whole.
+  if (pair.pkcs12 !== null) return true;
+  try {
+    createSecureContext({ cert: pair.chainPem, key: pair.privateKeyPem });
+    return true;
+  } catch (error) {
+    t.wrong(node, `OpenSSL refuses it: ${opensslReason(error)}`, "certificate_chain");
+    return false;
+  }
 }
 
 export const CERTIFICATE_LABELS: readonly string[] = [
