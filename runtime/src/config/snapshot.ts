@@ -38,6 +38,8 @@ export interface Snapshot {
   readonly clusters: readonly ClusterConfig[];
   /** Wasm plugins; filters and access loggers name them by index. */
   readonly plugins: readonly WasmPluginConfig[];
+  /** Plugins that run without traffic. */
+  readonly services: readonly WasmServiceConfig[];
   /** Those that connection managers name by `rds`. */
   readonly routeTables: readonly DynamicRouteTable[];
   /** Those that TLS contexts name by key. */
@@ -48,6 +50,14 @@ export interface Snapshot {
   readonly runtime: readonly RuntimeLayer[];
   /** Null = nothing is watched. */
   readonly overload: OverloadConfig | null;
+}
+
+/** envoy.bootstrap.wasm: a plugin for its ticks, calls and queues. */
+export interface WasmServiceConfig {
+  /** Index into Snapshot.plugins. */
+  readonly plugin: number;
+  /** One for the process instead of one for each worker. */
+  readonly isSingleton: boolean;
 }
 
 /** A route table that comes by RDS. */

@@ -5,6 +5,7 @@ import { problemAt } from "./config-loading.ts";
 
 /** Fields whose change takes effect, or that have none. */
 const FREE_FIELDS: ReadonlySet<string> = new Set([
+  "bootstrap_extensions",
   "layered_runtime",
   "static_resources.clusters",
   "static_resources.listeners",

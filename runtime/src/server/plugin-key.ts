@@ -27,6 +27,10 @@ export function pluginKeys(snapshot: Snapshot): Map<number, string> {
       keys.set(index, `${key}#${count}`);
     }
   }
+  for (const [place, { plugin }] of snapshot.services.entries()) {
+    const config = snapshot.plugins[plugin];
+    if (config !== undefined) keys.set(plugin, `${keyOf("a service", config)}#${place}`);
+  }
   return keys;
 }
 

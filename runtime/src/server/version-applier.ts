@@ -233,6 +233,7 @@ export class VersionApplier {
       version: this.#version + 1,
       listeners,
       clusters,
+      services: next.bootstrap.services,
       routeTables: this.rds.tables(needs),
       secrets: this.tlsSecrets.secrets([...clusters, ...listeners]),
       bindAddresses: next.bootstrap.bindAddresses,

@@ -9,7 +9,6 @@ import type {
   FilterChainConfig,
   ListenerConfig,
   Snapshot,
-  WasmPluginConfig,
 } from "../config/snapshot.ts";
 import type { Clock } from "../core/clock.ts";
 import type { LoggerFactory } from "../core/logger.ts";
@@ -23,17 +22,15 @@ import { Listener } from "../network/listener.ts";
 import type { StatsStore } from "../stats/store.ts";
 import { SecretSlots } from "../tls/secret-slots.ts";
 import type { ClusterManager, PreparedClusters } from "../upstream/cluster-manager.ts";
-import { PluginError } from "../wasm/plugin.ts";
-import type { Plugin } from "../wasm/plugin.ts";
-import { WasmHost } from "../wasm/wasm-host.ts";
+import type { WasmHost } from "../wasm/wasm-host.ts";
 import type { ClusterCallouts } from "./callouts.ts";
 import type { DrainManager } from "./drain-manager.ts";
 import { plainText } from "./fingerprint.ts";
 import type { GuestLinks } from "./guest-links.ts";
 import { ListenerChain } from "./listener-chain.ts";
 import { createNetworkChain } from "./network-chain-factory.ts";
-import { PluginHandle } from "./plugin-handle.ts";
-import { chainPluginsOf, pluginKeys } from "./plugin-key.ts";
+import type { PluginHandle } from "./plugin-handle.ts";
+import { chainPluginsOf } from "./plugin-key.ts";
 import type { ListenerAddress, PrepareMessage } from "./protocol.ts";
 import { stopListeningWhenQuiet } from "./quiet-stop.ts";
 import { RouteSlots } from "./route-slots.ts";
@@ -41,6 +38,7 @@ import type { Surroundings } from "./surroundings.ts";
 import { whyNotShared } from "./shared-sockets.ts";
 import { createTlsServer } from "./tls-server-factory.ts";
 import { configureOverload } from "./worker-overload.ts";
+import { WorkerPlugins } from "./worker-plugins.ts";
 
 /** What a worker has for all versions. */
 export interface WorkerContext {
@@ -82,12 +80,6 @@ interface PreparedListener {
   readonly before: readonly ListenerChain[] | null;
 }
 
-/** A module that commit gives to a plugin which the version before has, too. */
-interface PreparedSwap {
-  readonly handle: PluginHandle;
-  readonly plugin: Plugin;
-}
-
 export class WorkerVersion {
   readonly version: number;
   readonly #context: WorkerContext;
@@ -96,10 +88,7 @@ export class WorkerVersion {
   /** Until commit. */
   #previous: WorkerVersion | null;
   readonly #listeners: PreparedListener[];
-  readonly #plugins: Map<string, PluginHandle>;
-  /** By their index in the snapshot. */
-  readonly #pluginByIndex: Map<number, PluginHandle>;
-  readonly #swaps: PreparedSwap[];
+  readonly #plugins: WorkerPlugins;
   readonly #routeSlots: RouteSlots;
   readonly #secretSlots: SecretSlots;
   #clusters: PreparedClusters | null = null;
@@ -111,9 +100,8 @@ export class WorkerVersion {
     this.#message = message;
     this.#previous = previous;
     this.#listeners = [];
-    this.#plugins = new Map();
-    this.#pluginByIndex = new Map();
-    this.#swaps = [];
+    const before = previous === null ? null : previous.#plugins;
+    this.#plugins = new WorkerPlugins(context, message.snapshot, message.modules, before);
     const { hostname } = message.snapshot.server;
     const options = { clock: context.clock, hostname, runtime: context.runtime };
     this.#routeSlots = new RouteSlots(
@@ -156,7 +144,7 @@ export class WorkerVersion {
     const { clusterManager } = this.#context;
     this.#clusters = clusterManager.prepare(clusters, memberships, this.#secretSlots);
     this.#context.callouts.prepare(this.#clusters);
-    this.#preparePlugins(problems);
+    this.#plugins.prepare(problems);
     this.#openLogFiles(problems);
     if (problems.length === 0) this.#prepareListeners(problems);
     if (problems.length > 0) done(problems);
@@ -170,7 +158,7 @@ export class WorkerVersion {
     this.#context.callouts.commit();
     this.#routeSlots.commit();
     this.#secretSlots.commit();
-    for (const { handle, plugin } of this.#swaps.splice(0)) handle.replace(plugin);
+    this.#plugins.commit();
     for (const { listener, config, chains, before } of this.#listeners) {
       listener.update(config);
       replaceChains(listener, before ?? [], chains);
@@ -190,12 +178,12 @@ export class WorkerVersion {
       }
       for (const chain of chains) if (before?.includes(chain) !== true) chain.release();
     }
-    for (const { plugin } of this.#swaps.splice(0)) plugin.drain();
-    this.#endUnheldPlugins();
+    this.#plugins.abort();
   }
 
   /** `next` is in force: what it did not take over ends when its streams do. */
   retire(next: WorkerVersion): void {
+    this.#plugins.retire();
     const { nextTurn } = this.#context.surroundings;
     for (const { listener, chains } of this.#listeners) {
       if (next.#listeners.some((other) => other.listener === listener)) continue;
@@ -249,65 +237,6 @@ export class WorkerVersion {
     for (const chain of this.#context.leaving) chain.closeNow();
   }
 
-  #preparePlugins(problems: string[]): void {
-    const { clock, timers, random, stats, log } = this.#context;
-    this.#context.wasmHost ??= new WasmHost({
-      clock,
-      timers,
-      random,
-      stats,
-      logger: log,
-      node: this.#snapshot.node,
-      workerIndex: this.#context.index,
-      callouts: this.#context.callouts,
-      guestMark: this.#context.guestMark,
-      shared: this.#context.guests.store,
-      gauges: this.#context.guests.gauges,
-    });
-    for (const [index, key] of pluginKeys(this.#snapshot)) {
-      const handle = this.#preparePlugin(key, index, problems);
-      if (handle === null) continue;
-      this.#plugins.set(key, handle);
-      this.#pluginByIndex.set(index, handle);
-    }
-  }
-
-  /** A plugin that the version before has, too, stays; with another module it is made anew. */
-  #preparePlugin(key: string, index: number, problems: string[]): PluginHandle | null {
-    const config = this.#snapshot.plugins[index] as WasmPluginConfig;
-    const handle = this.#previous?.plugin(key) ?? null;
-    if (handle !== null && handle.moduleKey === config.moduleKey) return handle;
-    const plugin = this.#makePlugin(config, problems);
-    if (plugin === null) return null;
-    if (handle === null) return new PluginHandle(key, plugin);
-    this.#swaps.push({ handle, plugin });
-    return handle;
-  }
-
-  #makePlugin(config: WasmPluginConfig, problems: string[]): Plugin | null {
-    const module = this.#message.modules.get(config.moduleKey);
-    if (module === undefined) {
-      problems.push(`${config.where}: the module of plugin ${config.name} is missing`);
-      return null;
-    }
-    const plugin = (this.#context.wasmHost as WasmHost).preparePlugin(config, module);
-    if (!(plugin instanceof PluginError)) return plugin;
-    problems.push(`${config.where}: plugin ${config.name}: ${plugin.reasons.join("; ")}`);
-    return null;
-  }
-
-  /** The plugin of that key, for the next version. */
-  plugin(key: string): PluginHandle | null {
-    return this.#plugins.get(key) ?? null;
-  }
-
-  /** New ones that no chain holds. */
-  #endUnheldPlugins(): void {
-    for (const [key, handle] of this.#plugins) {
-      if (this.#previous?.plugin(key) !== handle) handle.endIfUnheld();
-    }
-  }
-
   /** Each path once, whatever else is wrong: one start names all files that cannot be opened. */
   #openLogFiles(problems: string[]): void {
     const paths = new Set<string>();
@@ -357,8 +286,7 @@ export class WorkerVersion {
     before: PreparedListener | null,
   ): ListenerChain {
     const plugins = new Map<number, PluginHandle>();
-    for (const at of chainPluginsOf(config))
-      plugins.set(at, this.#pluginByIndex.get(at) as PluginHandle);
+    for (const at of chainPluginsOf(config)) plugins.set(at, this.#plugins.get(at));
     const {
       filterChains: _chains,
       filterChainMatcher: _matcher,

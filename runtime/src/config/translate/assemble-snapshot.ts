@@ -34,10 +34,17 @@ export interface ListenerResource {
   readonly secrets: readonly SecretNeed[];
 }
 
+/** A wasm service of the bootstrap. */
+export interface ServiceResource {
+  readonly plugin: WasmPluginConfig;
+  readonly isSingleton: boolean;
+}
+
 export interface SnapshotParts {
   readonly version: number;
   readonly listeners: readonly ListenerResource[];
   readonly clusters: readonly ClusterResource[];
+  readonly services: readonly ServiceResource[];
   readonly routeTables: readonly DynamicRouteTable[];
   readonly secrets: readonly DynamicSecret[];
   /** Of clusters that have none of their own; null = the system chooses. */
@@ -63,6 +70,10 @@ export function assembleSnapshot(parts: SnapshotParts): Snapshot {
     });
     plugins.push(...listener.plugins);
   }
+  const services = parts.services.map(({ plugin, isSingleton }) => ({
+    plugin: plugins.push(plugin) - 1,
+    isSingleton,
+  }));
   return {
     version: parts.version,
     listeners,
@@ -72,6 +83,7 @@ export function assembleSnapshot(parts: SnapshotParts): Snapshot {
       sharedIndex: parts.sharedIndexOf?.(config.name) ?? index,
     })),
     plugins,
+    services,
     routeTables: parts.routeTables,
     secrets: parts.secrets,
     node: parts.node,

@@ -15,7 +15,7 @@ import type {
 } from "../snapshot.ts";
 import { readAdmin } from "./admin-reader.ts";
 import { assembleSnapshot } from "./assemble-snapshot.ts";
-import type { ClusterResource, ListenerResource } from "./assemble-snapshot.ts";
+import type { ClusterResource, ListenerResource, ServiceResource } from "./assemble-snapshot.ts";
 import type { AdminConfig } from "./admin-reader.ts";
 import { readBindConfig } from "./bind-reader.ts";
 import { throwProblems } from "./found-problems.ts";
@@ -28,6 +28,7 @@ import { rdsOf } from "./rds-of.ts";
 import { readClusters, readListeners } from "./resource-lists.ts";
 import type { ClusterNames } from "./route-reader.ts";
 import { readRuntime } from "./runtime-reader.ts";
+import { readServices } from "./service-reader.ts";
 import { StaticSecrets } from "./secret-need.ts";
 import type { SecretNeed } from "./secret-need.ts";
 import { durationOr, Translation } from "./translation.ts";
@@ -52,6 +53,7 @@ export interface TranslatedBootstrap {
   readonly snapshot: Snapshot;
   readonly clusters: readonly ClusterResource[];
   readonly listeners: readonly ListenerResource[];
+  readonly services: readonly ServiceResource[];
   /** Where listeners and clusters come from beside the static ones; null = from nowhere. */
   readonly dynamic: DynamicSources;
   /** For clusters without an upstream_bind_config of their own. */
@@ -97,6 +99,7 @@ export function translateBootstrap(
   const listeners = readListeners(t, resources?.nodes("listeners") ?? [], names);
   checkCount(t, resources, "listeners", listeners.length, listenersMax);
   const overload = readOverload(t, root);
+  const services = readServices(t, root);
   const admin = readAdmin(t, root);
   const node = readNode(loaded, options);
   const runtime = readRuntime(t, root.node("layered_runtime"));
@@ -120,6 +123,7 @@ export function translateBootstrap(
       version,
       listeners,
       clusters,
+      services,
       routeTables: [],
       secrets: [],
       bindAddresses,
@@ -130,6 +134,7 @@ export function translateBootstrap(
     }),
     clusters,
     listeners,
+    services,
     dynamic,
     bindAddresses,
     staticSecrets,

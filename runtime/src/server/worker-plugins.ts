@@ -1,0 +1,131 @@
+// The wasm plugins of one version in one worker: those that stay from the version before, new ones,
+// those that get another module, and the services that run without traffic. worker-version.ts.
+import type { Snapshot, WasmPluginConfig } from "../config/snapshot.ts";
+import type { CompiledModule } from "../wasm/compiled-module.ts";
+import { PluginError } from "../wasm/plugin.ts";
+import type { Plugin } from "../wasm/plugin.ts";
+import { WasmHost } from "../wasm/wasm-host.ts";
+import { PluginHandle } from "./plugin-handle.ts";
+import { pluginKeys } from "./plugin-key.ts";
+import type { WorkerContext } from "./worker-version.ts";
+
+/** A module that commit gives to a plugin which the version before has, too. */
+interface PreparedSwap {
+  readonly handle: PluginHandle;
+  readonly plugin: Plugin;
+}
+
+export class WorkerPlugins {
+  readonly #context: WorkerContext;
+  readonly #snapshot: Snapshot;
+  readonly #modules: ReadonlyMap<string, CompiledModule>;
+  /** Until commit. */
+  #previous: WorkerPlugins | null;
+  readonly #byKey: Map<string, PluginHandle>;
+  /** By their index in the snapshot. */
+  readonly #byIndex: Map<number, PluginHandle>;
+  readonly #swaps: PreparedSwap[];
+
+  constructor(
+    context: WorkerContext,
+    snapshot: Snapshot,
+    /** By their keys. */
+    modules: ReadonlyMap<string, CompiledModule>,
+    previous: WorkerPlugins | null,
+  ) {
+    this.#context = context;
+    this.#snapshot = snapshot;
+    this.#modules = modules;
+    this.#previous = previous;
+    this.#byKey = new Map();
+    this.#byIndex = new Map();
+    this.#swaps = [];
+  }
+
+  prepare(problems: string[]): void {
+    const { clock, timers, random, stats, log } = this.#context;
+    this.#context.wasmHost ??= new WasmHost({
+      clock,
+      timers,
+      random,
+      stats,
+      logger: log,
+      node: this.#snapshot.node,
+      workerIndex: this.#context.index,
+      callouts: this.#context.callouts,
+      guestMark: this.#context.guestMark,
+      shared: this.#context.guests.store,
+      gauges: this.#context.guests.gauges,
+    });
+    for (const [index, key] of pluginKeys(this.#snapshot)) {
+      if (!this.#runsHere(index)) continue;
+      const handle = this.#preparePlugin(key, index, problems);
+      if (handle === null) continue;
+      this.#byKey.set(key, handle);
+      this.#byIndex.set(index, handle);
+    }
+  }
+
+  /** A singleton service is the first worker's. */
+  #runsHere(index: number): boolean {
+    if (this.#context.index === 0) return true;
+    return !this.#snapshot.services.some((one) => one.plugin === index && one.isSingleton);
+  }
+
+  /** A plugin that the version before has, too, stays; with another module it is made anew. */
+  #preparePlugin(key: string, index: number, problems: string[]): PluginHandle | null {
+    const config = this.#snapshot.plugins[index] as WasmPluginConfig;
+    const handle = this.#previous?.find(key) ?? null;
+    if (handle !== null && handle.moduleKey === config.moduleKey) return handle;
+    const plugin = this.#makePlugin(config, problems);
+    if (plugin === null) return null;
+    if (handle === null) return new PluginHandle(key, plugin);
+    this.#swaps.push({ handle, plugin });
+    return handle;
+  }
+
+  #makePlugin(config: WasmPluginConfig, problems: string[]): Plugin | null {
+    const module = this.#modules.get(config.moduleKey);
+    if (module === undefined) {
+      problems.push(`${config.where}: the module of plugin ${config.name} is missing`);
+      return null;
+    }
+    const plugin = (this.#context.wasmHost as WasmHost).preparePlugin(config, module);
+    if (!(plugin instanceof PluginError)) return plugin;
+    problems.push(`${config.where}: plugin ${config.name}: ${plugin.reasons.join("; ")}`);
+    return null;
+  }
+
+  /** For the next version; null = there is none of that key. */
+  find(key: string): PluginHandle | null {
+    return this.#byKey.get(key) ?? null;
+  }
+
+  /** By its index in the snapshot; it was prepared. */
+  get(index: number): PluginHandle {
+    return this.#byIndex.get(index) as PluginHandle;
+  }
+
+  commit(): void {
+    for (const { handle, plugin } of this.#swaps.splice(0)) handle.replace(plugin);
+    for (const handle of this.#services()) handle.hold();
+    this.#previous = null;
+  }
+
+  /** The next version is in force: services that it does not have end. */
+  retire(): void {
+    for (const handle of this.#services()) handle.release();
+  }
+
+  abort(): void {
+    for (const { plugin } of this.#swaps.splice(0)) plugin.drain();
+    // New ones that no chain holds.
+    for (const [key, handle] of this.#byKey) {
+      if (this.#previous?.find(key) !== handle) handle.endIfUnheld();
+    }
+  }
+
+  #services(): PluginHandle[] {
+    return this.#snapshot.services.flatMap(({ plugin }) => this.#byIndex.get(plugin) ?? []);
+  }
+}
