@@ -2,6 +2,7 @@
 // positions cost a second reading of the text. Used by the walker, the rules and the loader; the
 // translator reports to one as well.
 import { ConfigErrors, type ConfigProblem, problemsMax } from "./config-error.ts";
+import { pathWithoutSecrets, withoutSecrets } from "./sensitive-fields.ts";
 import type { Place } from "./source-text.ts";
 
 /** A field path as a chain, put into words only when there is something to say. */
@@ -68,12 +69,12 @@ export class ProblemList {
 
   error(place: Place, path: FieldPath, message: string, part: ProblemPart = "value"): void {
     if (this.#errors.length >= problemsMax) this.#omitted += 1;
-    else this.#errors.push({ place, part, path: path.toString(), message });
+    else this.#errors.push(found(place, part, path.toString(), message));
   }
 
   warn(place: Place, path: FieldPath, message: string, part: ProblemPart = "key"): void {
     if (this.#warnings.length >= problemsMax) this.#omittedWarnings += 1;
-    else this.#warnings.push({ place, part, path: path.toString(), message });
+    else this.#warnings.push(found(place, part, path.toString(), message));
   }
 
   /** All warnings so far, in the order of the text; at most `problemsMax`. */
@@ -94,9 +95,14 @@ export class ProblemList {
   }
 }
 
-function located(found: readonly Found[]): ConfigProblem[] {
+/** Whatever is wrong, secrets are not shown: messages go to logs and to /config_dump. */
+function found(place: Place, part: ProblemPart, path: string, message: string): Found {
+  return { place, part, path: pathWithoutSecrets(path), message: withoutSecrets(path, message) };
+}
+
+function located(list: readonly Found[]): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
-  for (const { place, part, path, message } of found) {
+  for (const { place, part, path, message } of list) {
     problems.push({ ...place.position(part === "key"), path, message });
   }
   return problems.sort(byPosition);

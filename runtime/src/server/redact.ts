@@ -1,21 +1,7 @@
 // Takes secrets out of configuration before it is shown: /config_dump is open to whoever reaches
 // admin.
 import type { JsonObject, JsonValue } from "../admin/admin-delegate.ts";
-
-/** Fields that Envoy's API marks as sensitive, by their proto names. */
-const SENSITIVE: ReadonlySet<string> = new Set([
-  "private_key",
-  "password",
-  "pkcs12",
-  "session_ticket_keys",
-  "secret",
-  "auth_password",
-  "auth_username",
-  "access_key_id",
-  "secret_access_key",
-  "session_token",
-  "token",
-]);
+import { sensitiveFields } from "../config/sensitive-fields.ts";
 
 const REDACTED = "[redacted]";
 /** REDACTED in base64, for fields that are bytes. */
@@ -34,7 +20,7 @@ export function redacted(value: JsonValue): JsonValue {
 
 /** A GenericSecret has a map of secrets; the bootstrap's list of that name has messages. */
 function isSensitive(key: string, value: JsonValue): boolean {
-  return SENSITIVE.has(key) || (key === "secrets" && !Array.isArray(value));
+  return sensitiveFields.has(key) || (key === "secrets" && !Array.isArray(value));
 }
 
 function hidden(value: JsonValue, name: string): JsonValue {

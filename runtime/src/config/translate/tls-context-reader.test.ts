@@ -224,6 +224,36 @@ describe("certificates", () => {
 
 const signer = { provider_name: "x", typed_config: type("google.protobuf.StringValue") };
 
+test("no mistake with a key or a password shows it", async () => {
+  const { keyPem } = files.get("server");
+  const secret = (keyPem.split("\n")[1] as string).slice(0, 20);
+  const key = (private_key: unknown, more: Fields = {}): Fields => {
+    return { certificate_chain: files.file("server.pem"), private_key, ...more };
+  };
+  const mistakes: readonly Fields[] = [
+    key(keyPem),
+    key([keyPem]),
+    key({ inline_bytes: keyPem }),
+    key({ inline_bytes: `!${secret}` }),
+    key({ filename: keyPem }),
+    key({ environment_variable: keyPem }),
+    key({ inline_string: keyPem.slice(0, 100) }),
+    key({ specifier: keyPem }),
+    key({ [keyPem]: 1 }),
+    key({ filename: keyPem, inline_string: keyPem }),
+    key({ inline_string: keyPem }, { password: secret }),
+    key(files.file("locked.key"), { password: { inline_string: secret } }),
+  ];
+  for (const mistake of mistakes) {
+    const found = await downstreamProblems(certificates(mistake));
+    expect(found.length).toBeGreaterThan(0);
+    expect(found.join("\n")).not.toContain(secret);
+  }
+  const tickets = { session_ticket_keys: { keys: [secret] } };
+  const found = await downstreamProblems(certificates(files.pair("server")), tickets);
+  expect(found.join("\n")).toContain("found [redacted], expected");
+});
+
 describe("validation contexts", () => {
   const validation = (fields: Fields): Fields => {
     return { ...certificates(files.pair("server")), validation_context: fields };
