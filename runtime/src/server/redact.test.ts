@@ -37,3 +37,8 @@ test("what is secret in TLS is not shown, and what names it is", () => {
     },
   });
 });
+
+test("a key in the place of its file's name is not shown", () => {
+  const private_key = { filename: "-----BEGIN PRIVATE KEY-----\nabc" };
+  expect(redacted({ private_key })).toEqual({ private_key: { filename: "[redacted]" } });
+});

@@ -29,8 +29,9 @@ function hidden(value: JsonValue, name: string): JsonValue {
     const entries = Object.entries(value as JsonObject);
     return Object.fromEntries(entries.map(([key, inner]) => [key, hidden(inner, key)]));
   }
-  if (name === "filename" || name === "environment_variable" || typeof value !== "string") {
-    return value;
-  }
+  if (typeof value !== "string") return value;
+  const isName = name === "filename" || name === "environment_variable";
+  // A key in the place of a name is a mistake, and still a key.
+  if (isName && !value.includes("-----")) return value;
   return name === "inline_bytes" ? REDACTED_BYTES : REDACTED;
 }

@@ -10,7 +10,7 @@ import type { TlsSession } from "../engine/tls.ts";
 import { StatsStore } from "../stats/store.ts";
 import { SecretSlots } from "./secret-slots.ts";
 import { TlsClientContext, type TlsWish } from "./tls-client-context.ts";
-import { TlsStats } from "./tls-stats.ts";
+import { TlsFactoryStats, TlsStats } from "./tls-stats.ts";
 
 let authority: TestCertificate;
 let server: X509Certificate;
@@ -72,6 +72,7 @@ const secret = (revision: number): DynamicSecret => ({
 
 class World {
   readonly stats = new StatsStore({ slotsMax: 20_000 });
+  readonly factoryStats = new TlsFactoryStats(this.stats, "cluster.up.client_ssl_socket_factory.");
   secrets: SecretSlots;
   readonly context: TlsClientContext;
 
@@ -81,6 +82,7 @@ class World {
     this.context = new TlsClientContext(tls, {
       secrets: this.secrets,
       stats: new TlsStats(this.stats, "cluster.up."),
+      factoryStats: this.factoryStats,
       epochMs: () => Date.parse("2026-01-01T00:00:00Z"),
     });
   }
@@ -121,6 +123,7 @@ function sessionOf(more: Partial<TlsSession>): TlsSession {
 test("without its secrets there is no connection; a new one makes a new context", () => {
   const world = new World(config(), 0);
   expect(world.context.connect(wish)).toBe(null);
+  expect(world.factoryStats.upstreamNotReady.value).toBe(1);
   world.rotate(1);
   const first = world.context.connect(wish)?.start.context;
   expect(world.context.connect(wish)?.start.context).toBe(first);

@@ -15,7 +15,7 @@ import { PeerValidator } from "./peer-validation.ts";
 import { makeSecureContext } from "./secure-context.ts";
 import type { SecretSlot, SecretSlots } from "./secret-slots.ts";
 import { tlsInfoOf } from "./session-info.ts";
-import type { TlsStats } from "./tls-stats.ts";
+import type { TlsFactoryStats, TlsStats } from "./tls-stats.ts";
 
 /** What one connection wants. */
 export interface TlsWish {
@@ -32,6 +32,7 @@ export interface TlsWish {
 export interface TlsClientOptions {
   readonly secrets: SecretSlots;
   readonly stats: TlsStats;
+  readonly factoryStats: TlsFactoryStats;
   /** Milliseconds since 1970. */
   readonly epochMs: () => number;
 }
@@ -51,6 +52,7 @@ interface KeptSession {
 export class TlsClientContext {
   readonly #config: UpstreamTlsConfig;
   readonly #stats: TlsStats;
+  readonly #factoryStats: TlsFactoryStats;
   readonly #epochMs: () => number;
   readonly #certificates: readonly SecretSlot<TlsCertificateConfig>[];
   readonly #validation: SecretSlot<TlsValidationConfig> | null;
@@ -59,11 +61,13 @@ export class TlsClientContext {
   /** Null while a secret is missing. */
   #current: Made | null = null;
 
-  constructor(config: UpstreamTlsConfig, { secrets, stats, epochMs }: TlsClientOptions) {
+  constructor(config: UpstreamTlsConfig, options: TlsClientOptions) {
     const { certificates, validation } = config.context;
+    const { secrets } = options;
     this.#config = config;
-    this.#stats = stats;
-    this.#epochMs = epochMs;
+    this.#stats = options.stats;
+    this.#factoryStats = options.factoryStats;
+    this.#epochMs = options.epochMs;
     this.#certificates = certificates.map((source) => secrets.certificate(source));
     this.#validation = validation === null ? null : secrets.validation(validation);
   }
@@ -71,9 +75,11 @@ export class TlsClientContext {
   /** Null while a secret that it needs has not come. */
   connect(wish: TlsWish): TlsClientConnection | null {
     const made = this.#made();
-    return made === null
-      ? null
-      : new TlsClientConnection(this.#config, made, this.#stats, this.#epochMs, wish);
+    if (made !== null) {
+      return new TlsClientConnection(this.#config, made, this.#stats, this.#epochMs, wish);
+    }
+    this.#factoryStats.upstreamNotReady.inc();
+    return null;
   }
 
   #made(): Made | null {

@@ -22,7 +22,7 @@ import type { TcpConnection, TcpConnectionCallbacks } from "./pool/tcp-connectio
 import { ResponseStats } from "./response-stats.ts";
 import { SecretSlots } from "../tls/secret-slots.ts";
 import type { TlsClientOptions } from "../tls/tls-client-context.ts";
-import { TlsStats } from "../tls/tls-stats.ts";
+import { TlsFactoryStats, TlsStats } from "../tls/tls-stats.ts";
 import { optionsOf, type TransportOptions } from "./transport-options.ts";
 import type { UpstreamContext } from "./upstream-context.ts";
 import { UpstreamTransport } from "./upstream-transport.ts";
@@ -51,11 +51,19 @@ export class Cluster {
     this.config = config;
     this.name = config.name;
     this.#scope = `cluster.${config.statName}.`;
-    let stats: TlsStats | null = null;
+    let options: TlsClientOptions | null = null;
     // One set of stats for all, made when there is TLS.
     const tlsOptions = (): TlsClientOptions => {
-      stats ??= new TlsStats(context.stats, this.#scope);
-      return { secrets, stats, epochMs: () => context.clock.epochMs() };
+      options ??= {
+        secrets,
+        stats: new TlsStats(context.stats, this.#scope),
+        factoryStats: new TlsFactoryStats(
+          context.stats,
+          `${this.#scope}client_ssl_socket_factory.`,
+        ),
+        epochMs: () => context.clock.epochMs(),
+      };
+      return options;
     };
     this.#transports = config.transportSockets.map(
       (socket) => new UpstreamTransport(socket, tlsOptions),
