@@ -42,10 +42,14 @@ afterAll(() => {
 });
 
 async function serve(...args: ConstructorParameters<typeof TlsUpstream>): Promise<number> {
+  return (await serveSeen(...args)).port;
+}
+
+async function serveSeen(...args: ConstructorParameters<typeof TlsUpstream>): Promise<TlsUpstream> {
   const upstream = new TlsUpstream(...args);
   upstreams.push(upstream);
   await upstream.listen();
-  return upstream.port;
+  return upstream;
 }
 
 /** A server that does not speak TLS, but does something at the first bytes. */
@@ -291,4 +295,30 @@ test("sessions are resumed, as many as are kept", async () => {
   expect(await resumed("none")).toEqual([false, false, false]);
   expect(await headgate.stat("cluster.v12.ssl.session_reused")).toBe(2);
   expect(await headgate.stat("cluster.none.ssl.session_reused")).toBe(0);
+});
+
+test("a PROXY header stands in front of the handshake", async () => {
+  const upstream = await serveSeen(leaf, {}, true);
+  const inner = {
+    name: "tls",
+    typed_config: { "@type": TLS, common_tls_context: trusting(authority) },
+  };
+  const typed_config = {
+    "@type":
+      "type.googleapis.com/envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport",
+    config: { version: "V1" },
+    transport_socket: inner,
+  };
+  const headgate = await start({
+    proxied: { port: upstream.port, more: { transport_socket: { name: "proxy", typed_config } } },
+  });
+  const client = new Client(headgate);
+  expect(await client.seen("proxied")).toMatchObject({ version: "TLSv1.2" });
+  expect(await client.seen("proxied")).toMatchObject({ version: "TLSv1.2" });
+  const [first, second] = upstream.lines;
+  const port = (await headgate.listener()).split(":")[1] ?? "";
+  expect(first).toMatch(new RegExp(`^PROXY TCP4 127.0.0.1 127.0.0.1 \\d+ ${port}\r\n$`));
+  // Another client, and so another connection.
+  expect(second).toBeDefined();
+  expect(second).not.toBe(first);
 });

@@ -145,7 +145,6 @@ export interface UpstreamTlsConfig {
   readonly autoHostSni: boolean;
   /** The certificate must have the name that was sent as SNI. */
   readonly autoSniSanValidation: boolean;
-  readonly allowsRenegotiation: boolean;
   /** Sessions kept for resumption; default 1, 0 = none. */
   readonly sessionKeysMax: number;
   readonly enforcesRsaKeyUsage: boolean;

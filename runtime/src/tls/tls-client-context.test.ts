@@ -41,7 +41,6 @@ function config(more: Partial<UpstreamTlsConfig["context"]> = {}): UpstreamTlsCo
     sni: "",
     autoHostSni: false,
     autoSniSanValidation: false,
-    allowsRenegotiation: false,
     sessionKeysMax: 2,
     enforcesRsaKeyUsage: false,
   };

@@ -1,6 +1,7 @@
 // TLS to the hosts of a cluster, in one worker: the context with its certificate and trust, made
 // anew when a secret changes, and the sessions that may be resumed. Made by upstream/ for each
 // transport socket.
+import { constants } from "node:crypto";
 import type { X509Certificate } from "node:crypto";
 import type { SecureContext } from "node:tls";
 import type {
@@ -100,7 +101,8 @@ export class TlsClientContext {
     }
     const validation = this.#validation?.value ?? null;
     if (this.#validation !== null && validation === null) return null;
-    const context = makeSecureContext(this.#config.context, certificates, validation);
+    const more = { secureOptions: constants.SSL_OP_NO_RENEGOTIATION };
+    const context = makeSecureContext(this.#config.context, certificates, validation, more);
     return new Made(context, validation, this.#config);
   }
 }

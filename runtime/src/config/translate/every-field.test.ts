@@ -29,6 +29,7 @@ const schema = Schema.open();
 /** For machines with other things to do: the largest message takes one second alone. */
 const TEST_MS_MAX = 60_000;
 const CONFIG = "envoy.config";
+const CONNECTION = `${CONFIG}.cluster.v3.UpstreamConnectionOptions`;
 const EXTENSIONS = "envoy.extensions";
 const MANAGER = `${EXTENSIONS}.filters.network.http_connection_manager.v3`;
 const TCP = `${EXTENSIONS}.filters.network.tcp_proxy.v3.TcpProxy`;
@@ -559,7 +560,7 @@ const contexts: Readonly<Record<string, Context>> = {
     base: {},
     place: (m) => inCluster({ upstream_bind_config: m }),
   },
-  [`${CONFIG}.cluster.v3.UpstreamConnectionOptions`]: {
+  [CONNECTION]: {
     base: {},
     place: (m) => inCluster({ upstream_connection_options: m }),
   },
@@ -623,9 +624,7 @@ const messageValues: Readonly<Record<string, unknown>> = {
   [`${CONFIG}.core.v3.ProxyProtocolPassThroughTLVs`]: { match_type: "INCLUDE", tlv_type: [7] },
   [`${CONFIG}.core.v3.TlvEntry`]: { type: 7, value: "eno=" },
   [`${CONFIG}.endpoint.v3.Endpoint.AdditionalAddress`]: { address: address("::1", 1) },
-  [`${CONFIG}.cluster.v3.UpstreamConnectionOptions.HappyEyeballsConfig`]: {
-    first_address_family_count: 2,
-  },
+  [`${CONNECTION}.HappyEyeballsConfig`]: { first_address_family_count: 2 },
   [`${TCP}.TunnelingConfig`]: { hostname: "z" },
   [`${TCP}.TcpAccessLogOptions`]: { flush_access_log_on_start: true },
   "envoy.type.v3.HashPolicy": { filter_state: { key: "z" } },
@@ -660,6 +659,7 @@ const messageValues: Readonly<Record<string, unknown>> = {
   [`${CONFIG}.core.v3.HeaderValue`]: { key: "z", value: "z" },
   [`${CONFIG}.core.v3.HeaderValueOption`]: { header: { key: "z", value: "z" } },
   [`${CONFIG}.core.v3.HttpProtocolOptions`]: { idle_timeout: "7s" },
+  [`${CONFIG}.core.v3.UpstreamHttpProtocolOptions`]: { auto_sni: true },
   [`${CONFIG}.core.v3.Http1ProtocolOptions`]: { accept_http_10: true },
   [`${CONFIG}.core.v3.Http1ProtocolOptions.HeaderKeyFormat`]: { proper_case_words: {} },
   [`${CONFIG}.core.v3.SchemeHeaderTransformation`]: { match_upstream: true },
@@ -721,7 +721,7 @@ const messageValues: Readonly<Record<string, unknown>> = {
   [`${CONFIG}.cluster.v3.Cluster.RoundRobinLbConfig`]: { slow_start_config: {} },
   [`${CONFIG}.cluster.v3.CircuitBreakers`]: { thresholds: [{ max_connections: 7 }] },
   [`${CONFIG}.cluster.v3.CircuitBreakers.Thresholds`]: { max_connections: 7 },
-  [`${CONFIG}.cluster.v3.UpstreamConnectionOptions`]: { tcp_keepalive: {} },
+  [CONNECTION]: { tcp_keepalive: {} },
   [`${CONFIG}.cluster.v3.Cluster.EdsClusterConfig`]: { eds_config: file },
   [`${CONFIG}.core.v3.ConfigSource`]: { path_config_source: { path: "/dev/zero" } },
   [`${CONFIG}.core.v3.PathConfigSource`]: { path: "/dev/zero" },

@@ -507,7 +507,6 @@ describe("upstream", () => {
       sni: "",
       autoHostSni: false,
       autoSniSanValidation: false,
-      allowsRenegotiation: false,
       sessionKeysMax: 1,
       enforcesRsaKeyUsage: true,
     });

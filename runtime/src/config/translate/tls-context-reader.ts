@@ -80,12 +80,15 @@ export function readUpstreamTls(t: Translation, node: ConfigNode): UpstreamTlsCo
     const message = "'auto_sni_san_validation' was configured without a validation context";
     t.wrong(node, message, "auto_sni_san_validation");
   }
+  if (node.bool("allow_renegotiation", false)) {
+    // Nobody would look at the certificate that comes then.
+    t.unsupported(node, "allow_renegotiation", "allow_renegotiation");
+  }
   return {
     context,
     sni: toLatin1(node.string("sni", "")),
     autoHostSni: node.bool("auto_host_sni", false),
     autoSniSanValidation,
-    allowsRenegotiation: node.bool("allow_renegotiation", false),
     sessionKeysMax: node.uint("max_session_keys", 1),
     enforcesRsaKeyUsage: node.bool("enforce_rsa_key_usage", true),
   };
