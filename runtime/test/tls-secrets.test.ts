@@ -80,15 +80,18 @@ function tlsListener(name: string, common: object): object {
 }
 
 function start(...listeners: readonly object[]): Promise<HeadgateProcess> {
-  const port = upstream?.port as number;
-  const endpoints = [{ lb_endpoints: [{ endpoint: { address: socketAddress(port) } }] }];
-  const load_assignment = { cluster_name: "up", endpoints };
   const config = {
     node: { id: "n", cluster: "c" },
     admin: { address: socketAddress(0) },
-    static_resources: { listeners, clusters: [{ name: "up", load_assignment }] },
+    static_resources: { listeners, clusters: [cluster()] },
   };
   return processes.start(config, { concurrency: 2 });
+}
+
+function cluster(): object {
+  const port = upstream?.port as number;
+  const endpoints = [{ lb_endpoints: [{ endpoint: { address: socketAddress(port) } }] }];
+  return { name: "up", load_assignment: { cluster_name: "up", endpoints } };
 }
 
 function bySds(): object {
@@ -217,4 +220,33 @@ test("until its secret comes a listener closes what it accepts, and counts it", 
   await headgate.waitFor(async () => (await headgate.stat(name)) > 0, "the count");
   sdsFile("v1", inline(await certificate(1)));
   await headgate.waitFor(() => isShown(target, 1), "the certificate");
+});
+
+test("SIGHUP takes certificates and secrets that are not watched, and loses no request", async () => {
+  const { scratch } = processes;
+  const write = async (number: number): Promise<void> => {
+    const { chainPem, keyPem } = await certificate(number);
+    scratch.write("a.crt", chainPem);
+    scratch.write("a.key", keyPem);
+  };
+  await write(1);
+  const named = tlsListener("named", { tls_certificate_sds_secret_configs: [{ name: "server" }] });
+  const own = tlsListener("own", { tls_certificates: [pair("a.crt", "a.key")] });
+  const config = (secret: object): object => ({
+    admin: { address: socketAddress(0) },
+    static_resources: { listeners: [own, named], secrets: [secret], clusters: [cluster()] },
+  });
+  const headgate = await processes.start(config(inline(await certificate(1))), { concurrency: 2 });
+  const targets = [await headgate.listener("own"), await headgate.listener("named")];
+  const loads = targets.map(load);
+  for (let number = 2; number <= 4; number += 1) {
+    await write(number);
+    scratch.write("envoy.yaml", config(inline(await certificate(number))));
+    headgate.kill("SIGHUP");
+    for (const target of targets) {
+      await headgate.waitFor(() => isShown(target, number), `certificate ${number}`);
+    }
+  }
+  for (const one of loads) await one.load.stop();
+  expect(loads.flatMap((one) => one.load.failures)).toEqual([]);
 });

@@ -167,7 +167,7 @@ export class TlsSecrets {
         hasEmpty: false,
         hasReload: false,
       }),
-      apply: async (discovery) => await this.#apply(entryOf(), discovery),
+      apply: async (discovery) => await this.#apply(entryOf(), discovery, source.path),
     });
   }
 
@@ -181,11 +181,11 @@ export class TlsSecrets {
     this.#follow(entry, reads);
   }
 
-  async #apply(entry: Entry, discovery: LoadedDiscovery): Promise<readonly string[]> {
+  async #apply(entry: Entry, discovery: LoadedDiscovery, path: string): Promise<readonly string[]> {
     if (discovery.errors !== null) throw discovery.errors;
     const { name } = entry;
     // The words are Envoy's.
-    if (discovery.resources.length === 0) return [`Missing SDS resources for ${name}`];
+    if (discovery.resources.length === 0) return [`${path}: Missing SDS resources for ${name}`];
     const problem = unexpectedResource(discovery, {
       kind: "SDS",
       noun: "secret",

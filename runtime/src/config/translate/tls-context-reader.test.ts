@@ -444,6 +444,15 @@ describe("downstream", () => {
     });
   });
 
+  test("warns of clients that need no certificate although one would be looked at", async () => {
+    const validation_context = { trusted_ca: files.file("authority.pem") };
+    const common = { ...certificates(files.pair("server")), validation_context };
+    const [warning] = await warnings(boot(chainOf(common)));
+    expect(warning).toContain(".require_client_certificate: not set: clients are let in without");
+    const said = chainOf(common, { require_client_certificate: false });
+    expect(await warnings(boot(said))).toEqual([]);
+  });
+
   test("offers no HTTP/2 to a connection manager, and says so", async () => {
     const common = { ...certificates(files.pair("server")), alpn_protocols: ["h2,http/1.1"] };
     expect((await downstreamOf(common)).context.alpnProtocols).toEqual(["http/1.1"]);

@@ -56,6 +56,10 @@ export function readDownstreamTls(
     // The words are Envoy's.
     t.wrong(node, "No TLS certificates found for server context", "common_tls_context");
   }
+  if (context.validation !== null && !node.has("require_client_certificate")) {
+    const message = "not set: clients are let in without a certificate, too";
+    t.warn(node, message, "require_client_certificate");
+  }
   return {
     context,
     requiresClientCertificate: node.bool("require_client_certificate", false),
