@@ -7,6 +7,7 @@ import { chainMatcher } from "./chain-matcher.ts";
 import { chains } from "./chains.ts";
 import { CONFIG_CASES as OTHER_CONFIG_CASES } from "./config.ts";
 import { TLS_CONFIG_CASES } from "./config-tls.ts";
+import { downstreamTls } from "./downstream-tls.ts";
 import { edge } from "./edge.ts";
 import { failures } from "./failures.ts";
 import { filters } from "./filters.ts";
@@ -55,6 +56,7 @@ export const GROUPS: readonly Group[] = [
   chains,
   chainMatcher,
   proxyProtocol,
+  downstreamTls,
   upstreamTlsGroup,
   upstreamProxy,
 ];

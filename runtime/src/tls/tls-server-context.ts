@@ -250,8 +250,8 @@ function clientCertificateOf(
   config: DownstreamTlsConfig,
   validator: PeerValidator | null,
 ): "none" | "requested" | "required" {
-  if (config.requiresClientCertificate) return "required";
-  return validator?.hasChecks === true ? "requested" : "none";
+  // Who looks at nothing asks for nothing, as Envoy.
+  return validator?.demandOnClients(config.requiresClientCertificate) ?? "none";
 }
 
 function protocolOptions(
