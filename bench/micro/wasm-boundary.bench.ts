@@ -2,38 +2,16 @@
 // reads user-agent and sets x-filter; "bare" is on the bare ABI, "sdk" as a user writes it.
 import { readFileSync } from "node:fs";
 import { HeaderMap } from "../../runtime/src/core/header-map.ts";
-import { StreamInfo } from "../../runtime/src/core/stream-info.ts";
-import type { HttpFilter, HttpFilterCallbacks } from "../../runtime/src/filter/http-filter.ts";
+import type { HttpFilter } from "../../runtime/src/filter/http-filter.ts";
 import { createFilterHost, type FilterHost } from "../../runtime/test/harness.ts";
 import { buildFilter, type FilterKind } from "../filter/build.ts";
+import { chainOfNothing } from "./chain-of-nothing.ts";
 import type { MicroBench } from "./runner.ts";
 
-const info = new StreamInfo();
 const requestHeaders = new HeaderMap();
 const responseHeaders = new HeaderMap();
 
-/** A chain of nothing. */
-const callbacks: HttpFilterCallbacks = {
-  streamInfo: info,
-  bufferBytesMax: 0,
-  continueDecoding: () => {},
-  continueEncoding: () => {},
-  isDecodingStopped: () => false,
-  isEncodingStopped: () => false,
-  sendLocalReply: () => {},
-  resetStream: () => {},
-  clearRouteCache: () => {},
-  decodingBuffer: () => null,
-  encodingBuffer: () => null,
-  addDecodedData: () => {},
-  addEncodedData: () => {},
-  addDecodedTrailers: () => new HeaderMap(),
-  addEncodedTrailers: () => new HeaderMap(),
-  requestHeaders: () => requestHeaders,
-  requestTrailers: () => null,
-  responseHeaders: () => responseHeaders,
-  responseTrailers: () => null,
-};
+const { callbacks } = chainOfNothing(requestHeaders, responseHeaders);
 
 const AGENT = "benchmark/1.0 (linux; x86_64; a)";
 

@@ -14,6 +14,9 @@ const MARKS = 6;
 const Text = { Name: 0, Value: 1, Line: 2 } as const;
 const TEXTS = 3;
 
+/** So many places of removed entries may stand beside those of entries that are there. */
+const GONE_MAX = 32;
+
 export class HeaderEntries {
   // The head as it came, from its first line; offsets below are relative to `#base` in it.
   #raw: string = "";
@@ -22,6 +25,8 @@ export class HeaderEntries {
   #cased: string = "";
   #count: number = 0;
   #live: number = 0;
+  /** Entries that were added and are gone: their places come back when there are many. */
+  #goneAdded: number = 0;
   readonly #marks: number[];
   readonly #texts: (string | null)[];
   /** Bit per id below 31: at least one live entry / more than one entry came. */
@@ -43,6 +48,7 @@ export class HeaderEntries {
     this.#cased = "";
     this.#count = 0;
     this.#live = 0;
+    this.#goneAdded = 0;
     this.#seen = 0;
     this.#duplicated = 0;
   }
@@ -236,12 +242,38 @@ export class HeaderEntries {
   }
 
   protected appendEntry(id: number, name: string, value: string): void {
+    if (this.#goneAdded > GONE_MAX + this.#live) this.#compact();
     const index = this.#count;
     this.#count = index + 1;
     this.#live += 1;
     this.#putMarks(index, id, EntryState.Added, 0, 0, 0, 0);
     this.#putTexts(index * TEXTS, name, value);
     this.#note(id);
+  }
+
+  /** Entries that came stay where they are, gone or not: lines are cut from the head by them. */
+  #compact(): void {
+    const marks = this.#marks;
+    const texts = this.#texts;
+    let to = 0;
+    for (let i = 0; i < this.#count; i += 1) {
+      if (!this.isLive(i) && this.#isAdded(i)) continue;
+      for (let k = 0; i !== to && k < MARKS; k += 1) {
+        marks[to * MARKS + k] = marks[i * MARKS + k] as number;
+      }
+      for (let k = 0; i !== to && k < TEXTS; k += 1) {
+        texts[to * TEXTS + k] = texts[i * TEXTS + k] as string | null;
+      }
+      to += 1;
+    }
+    texts.fill(null, to * TEXTS, this.#count * TEXTS);
+    this.#count = to;
+    this.#goneAdded = 0;
+  }
+
+  /** It did not come with the message: it has no line there. */
+  #isAdded(index: number): boolean {
+    return this.#marks[index * MARKS + Mark.ValueEnd] === 0;
   }
 
   protected setEntry(index: number, id: number, value: string): void {
@@ -267,6 +299,7 @@ export class HeaderEntries {
     // The name is cut now: nobody may ask later, but a removed line must not be cut by accident.
     this.#setState(index, EntryState.Gone);
     this.#live -= 1;
+    if (this.#isAdded(index)) this.#goneAdded += 1;
   }
 
   protected appendLines(first: string): string {

@@ -260,8 +260,8 @@ export class HeaderMap extends HeaderEntries {
   setLineById(id: number, value: string, line: string): void {
     let index = this.indexOfId(id);
     if (index < 0) {
-      index = this.entryCount;
       this.appendEntry(id, headerNames[id] as string, value);
+      index = this.entryCount - 1;
     } else this.setEntry(index, id, value);
     this.setLine(index, line);
   }
