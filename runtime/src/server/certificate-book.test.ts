@@ -3,6 +3,7 @@ import type { DynamicSecret, Snapshot } from "../config/snapshot.ts";
 import { boot, cluster, translate } from "../config/translate/bootstrap-for-test.ts";
 import type { Fields } from "../config/translate/bootstrap-for-test.ts";
 import { CertificateFiles, chainOf, clusterWith } from "../config/translate/tls-for-test.ts";
+import { makeOcspResponse } from "../../test/ocsp-response.ts";
 import { StatsAggregate } from "../stats/aggregate.ts";
 import { CertificateBook } from "./certificate-book.ts";
 
@@ -76,6 +77,29 @@ test("certificates are told in Envoy's form", async () => {
           days_until_expiration: "365",
           valid_from: "2020-01-01T00:00:00Z",
           expiration_time: "2027-01-01T00:00:00Z",
+        },
+      ],
+    },
+  ]);
+});
+
+test("an OCSP response is told with its times", async () => {
+  const validFrom = new Date("2025-12-31T00:00:00Z");
+  const nextUpdate = new Date("2026-01-07T00:00:00Z");
+  const response = makeOcspResponse([files.get("server")], { thisUpdate: validFrom, nextUpdate });
+  files.write("server.ocsp", response);
+  const certificate = { ...files.pair("server"), ocsp_staple: files.file("server.ocsp") };
+  const { book } = new Book();
+  book.update(await snapshotOf({ tls_certificates: [certificate] }));
+  expect(book.certificates(NOW_MS)).toMatchObject([
+    {
+      ca_cert: [],
+      cert_chain: [
+        {
+          ocsp_details: {
+            valid_from: "2025-12-31T00:00:00Z",
+            expiration: "2026-01-07T00:00:00Z",
+          },
         },
       ],
     },

@@ -100,7 +100,7 @@ export class CertificateBook {
   }
 
   #setExpiry(scope: string, name: string, pem: string): void {
-    const expiryMs = new X509Certificate(pem).validToDate.getTime();
+    const expiryMs = certificateInfoOf(new X509Certificate(pem)).notAfterMs;
     const stat = `${scope}ssl.certificate.${name}.expiration_unix_time_seconds`;
     this.#store.gauge(stat).set(Math.floor(expiryMs / 1000));
     this.#firstExpiryMs = Math.min(this.#firstExpiryMs ?? expiryMs, expiryMs);
