@@ -359,7 +359,7 @@ export class Listener implements AcceptedSocketOwner {
     tls: TlsServerContext,
     chain: NetworkFilterFactory,
   ): IoEvents | null {
-    const start = tls.start(info.localIp, info.remoteIp, info.requestedServerName);
+    const start = tls.start(info);
     if (start !== null) {
       return new TlsHandshake(io, info, group, tls, start, chain, this.#context);
     }

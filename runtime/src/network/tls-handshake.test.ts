@@ -11,7 +11,9 @@ import {
   serverContext,
   validationConfig,
 } from "../tls/server-tls-for-test.ts";
-import type { TlsServerContext } from "../tls/tls-server-context.ts";
+import { KeyLog } from "../tls/key-log.ts";
+import { SecretSlots } from "../tls/secret-slots.ts";
+import type { TlsServerContext, TlsServerDeps } from "../tls/tls-server-context.ts";
 import { Echo, ListenerWorld } from "./listener-world-for-test.ts";
 
 let authority: TestCertificate;
@@ -32,6 +34,18 @@ const worlds: ListenerWorld[] = [];
 afterEach(() => {
   for (const world of worlds.splice(0)) world.close();
 });
+
+/** As `start`, with what contexts are made of beside the configuration. */
+async function startWith(
+  config: DownstreamTlsConfig,
+  deps: Partial<TlsServerDeps> = {},
+): Promise<ListenerWorld> {
+  const world = new ListenerWorld();
+  worlds.push(world);
+  useTls(world, serverContext(config, world.stats, deps));
+  await world.listen();
+  return world;
+}
 
 /** A listener with one chain that echoes over TLS. */
 async function start(
@@ -59,6 +73,20 @@ function useTls(world: ListenerWorld, context: TlsServerContext): void {
 
 const infos: ConnectionInfo[] = [];
 
+/** A session that a first connection was given. */
+async function sessionOf(world: ListenerWorld, options: tls.ConnectionOptions): Promise<Buffer> {
+  const { socket } = await ask(world, options);
+  const session = socket.getSession();
+  if (session === undefined) throw new Error("no session came");
+  return session;
+}
+
+async function isResumed(world: ListenerWorld, options: tls.ConnectionOptions): Promise<boolean> {
+  const { text, socket } = await ask(world, options);
+  expect(text).toBe("e:x");
+  return socket.isSessionReused();
+}
+
 interface Outcome {
   readonly text: string;
   readonly error: string;
@@ -67,7 +95,11 @@ interface Outcome {
 }
 
 /** Sends "x" when the handshake is over; the answer, or how it ended. */
-function ask(world: ListenerWorld, options: tls.ConnectionOptions = {}): Promise<Outcome> {
+function ask(
+  world: ListenerWorld,
+  options: tls.ConnectionOptions = {},
+  prepare: (socket: tls.TLSSocket) => void = () => {},
+): Promise<Outcome> {
   const socket = tls.connect({
     port: world.port,
     host: "127.0.0.1",
@@ -77,6 +109,7 @@ function ask(world: ListenerWorld, options: tls.ConnectionOptions = {}): Promise
     ...options,
   });
   world.onClose(() => socket.destroy());
+  prepare(socket);
   return new Promise((resolve) => {
     let subject = "";
     const end = (text: string, error = ""): void => resolve({ text, error, subject, socket });
@@ -270,4 +303,116 @@ test("a chain that is closed at once takes its handshakes along", async () => {
   world.listener.closeConnections();
   await gone;
   expect(world.gauge("downstream_cx_active")).toBe(0);
+});
+
+test("with a listener filter a client of other protocols is served without any", async () => {
+  const filter = { kind: "tls_inspector", helloBytesMax: 16_384 } as const;
+  const alpn = { alpnProtocols: ["h2", "http/1.1"] };
+  const world = await start({}, alpn, { listenerFilters: [filter] });
+  const { text, socket } = await ask(world, { ALPNProtocols: ["h2"] });
+  expect([text, socket.alpnProtocol]).toEqual(["e:x", false]);
+  const bare = await start({}, alpn);
+  expect((await ask(bare, { ALPNProtocols: ["h2"] })).error).toMatch(/NO_APPLICATION_PROTOCOL/);
+  expect(bare.count("ssl.connection_error")).toBe(1);
+});
+
+test("SNI can be demanded", async () => {
+  const world = await start({ requiresSni: true });
+  expect((await ask(world, { servername: "" })).text).toBe("");
+  expect(world.count("ssl.connection_error")).toBe(1);
+  expect((await ask(world)).text).toBe("e:x");
+});
+
+test.each([
+  ["tickets", {}, true],
+  ["ids", { areSessionTicketsOff: true }, true],
+  ["nothing", { areSessionTicketsOff: true, isStatefulResumptionOff: true }, false],
+] as const)("TLS 1.2 resumes by %s", async (_what, config, expected) => {
+  const world = await start(config);
+  const options = { maxVersion: "TLSv1.2" } as const;
+  const session = await sessionOf(world, options);
+  expect(await isResumed(world, { ...options, session })).toBe(expected);
+  expect(world.count("ssl.session_reused")).toBe(expected ? 1 : 0);
+});
+
+test("a session is not resumed where more is asked for, nor by other ticket keys", async () => {
+  const options = { maxVersion: "TLSv1.2" } as const;
+  const config = downstreamConfig([certificateConfig(server)]);
+  const world = await startWith(config);
+  const session = await sessionOf(world, options);
+  expect(await isResumed(await startWith(config), { ...options, session })).toBe(true);
+  const otherKeys = { processTicketKeys: new Uint8Array(48).fill(9) };
+  expect(await isResumed(await startWith(config, otherKeys), { ...options, session })).toBe(false);
+  const validation = { kind: "inline", value: validationConfig(authority) } as const;
+  const strict = downstreamConfig([certificateConfig(server)], {}, { validation });
+  const asked = await startWith(strict);
+  expect(await isResumed(asked, { ...options, session })).toBe(false);
+});
+
+test("keys of Envoy's size are taken for tickets, the first to make them", async () => {
+  const keys = (byte: number): Uint8Array => new Uint8Array(80).fill(byte);
+  const config = (...value: Uint8Array[]): DownstreamTlsConfig =>
+    downstreamConfig([certificateConfig(server)], { sessionTicketKeys: { kind: "inline", value } });
+  const options = { maxVersion: "TLSv1.2" } as const;
+  const session = await sessionOf(await startWith(config(keys(1))), options);
+  expect(await isResumed(await startWith(config(keys(1), keys(2))), { ...options, session })).toBe(
+    true,
+  );
+  expect(await isResumed(await startWith(config(keys(2), keys(1))), { ...options, session })).toBe(
+    false,
+  );
+});
+
+test.each([
+  ["lenient", 0, "e:x", "responses"],
+  ["lenient", 1, "e:x", "omitted"],
+  ["strict", 1, "", "failed"],
+  ["must_staple", 1, "", "failed"],
+  ["must_staple", 0, "e:x", "responses"],
+] as const)("a staple by policy %s that ends at %i", async (policy, endsMs, text, outcome) => {
+  const staple = Buffer.from("an OCSP response, as far as this test goes");
+  const config = certificateConfig(server, { ocspStaple: staple, ocspExpiresMs: endsMs });
+  const world = await startWith(downstreamConfig([config], { ocspStaplePolicy: policy }));
+  const seen: unknown[] = [];
+  const asked = await ask(world, { requestOCSP: true }, (socket) => {
+    socket.on("OCSPResponse", (bytes) => seen.push(bytes?.toString()));
+  });
+  expect(asked.text).toBe(text);
+  expect(world.count("ssl.ocsp_staple_requests")).toBe(1);
+  expect(world.count(`ssl.ocsp_staple_${outcome}`)).toBe(1);
+  // Who does not ask gets none, and is served.
+  expect((await ask(world)).text).toBe("e:x");
+  expect(world.count("ssl.ocsp_staple_requests")).toBe(1);
+  expect(seen.filter((one) => one !== undefined)).toEqual(
+    outcome === "responses" ? [staple.toString()] : [],
+  );
+});
+
+test("a certificate that comes later is waited for, and another one follows it", async () => {
+  const first = new SecretSlots([{ key: "k", revision: 0, value: null }], null);
+  const config = downstreamConfig([], {}, { certificates: [{ kind: "secret", key: "k" }] });
+  const world = await startWith(config, { secrets: first });
+  const factory = "server_ssl_socket_factory";
+  expect((await ask(world)).text).toBe("");
+  expect(world.count(`${factory}.downstream_context_secrets_not_ready`)).toBe(1);
+  let slots = first;
+  for (const [revision, certificate] of [server, wild].entries()) {
+    const value = { kind: "certificate", certificate: certificateConfig(certificate) } as const;
+    slots = new SecretSlots([{ key: "k", revision: revision + 1, value }], slots);
+    slots.commit();
+    expect((await ask(world)).subject).toBe(certificate.name);
+  }
+});
+
+test("the key log has the lines of the connections that it is for", async () => {
+  const lines: string[] = [];
+  const sink = { write: (line: string) => void lines.push(line) };
+  const range = (address: string) => [{ address, prefixLength: 32 }];
+  const logged = { path: "", localCidrs: null, remoteCidrs: range("127.0.0.1") };
+  const other = { path: "", localCidrs: range("192.0.2.1"), remoteCidrs: null };
+  const config = downstreamConfig([certificateConfig(server)]);
+  await ask(await startWith(config, { keyLog: new KeyLog(other, sink) }));
+  expect(lines).toEqual([]);
+  await ask(await startWith(config, { keyLog: new KeyLog(logged, sink) }));
+  expect(lines.filter((line) => line.startsWith("SERVER_TRAFFIC_SECRET_0 "))).toHaveLength(1);
 });

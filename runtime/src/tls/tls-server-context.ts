@@ -9,6 +9,7 @@ import type {
   TlsCertificateConfig,
   TlsValidationConfig,
 } from "../config/tls-config.ts";
+import type { ConnectionInfo } from "../core/connection-info.ts";
 import type { TlsServerStart, TlsSession } from "../engine/tls.ts";
 import { CertificateChoice } from "./certificate-choice.ts";
 import type { CertificateSet } from "./certificate-choice.ts";
@@ -73,21 +74,26 @@ export class TlsServerContext {
   }
 
   /**
-   * How to begin with a connection; null = a secret is missing, it must be closed. `serverName` is
-   * what a listener filter has found, "" = not known: then it is asked for in the handshake.
+   * How to begin with a connection; null = a secret is missing, it must be closed. What a listener
+   * filter has found in the ClientHello is made use of: without it the name is asked for in the
+   * handshake, and who offers none of our protocols is refused.
    */
-  start(localIp: string, remoteIp: string, serverName: string): TlsServerStart | null {
+  start(info: ConnectionInfo): TlsServerStart | null {
+    const { applicationProtocols, requestedServerName: serverName, transportProtocol } = info;
     if (this.#revisions !== this.#revisionsNow()) this.#remake();
     const contexts = this.#current;
     if (contexts === null) {
       this.#deps.factoryStats.downstreamNotReady.inc();
       return null;
     }
+    const offers = transportProtocol === "tls" ? applicationProtocols : [];
+    const mayAgree =
+      offers.length === 0 || offers.some((protocol) => this.#protocols.includes(protocol));
     return {
       side: "server",
       context: contexts.contextFor(serverName),
-      protocols: this.#protocols,
-      onKeyLog: this.#deps.keyLog?.writerFor(localIp, remoteIp) ?? null,
+      protocols: mayAgree ? this.#protocols : [],
+      onKeyLog: this.#deps.keyLog?.writerFor(info.localIp, info.remoteIp) ?? null,
       chooseContext: serverName === "" ? contexts.chooseContext : null,
       clientCertificate: contexts.clientCertificate,
       staple: contexts.staple,
