@@ -1,7 +1,15 @@
 // Clusters for proxy_http_call in tests: each answers by a function, after the guest has returned.
 import { Status } from "proxy-wasm-types";
 import { HeaderMap } from "../src/core/header-map.ts";
-import type { Callouts, HttpCall, HttpCallReceiver, HttpCallRequest } from "../src/wasm/callout.ts";
+import type {
+  Callouts,
+  GrpcReceiver,
+  GrpcRequest,
+  GrpcStream,
+  HttpCall,
+  HttpCallReceiver,
+  HttpCallRequest,
+} from "../src/wasm/callout.ts";
 import { bufferOf, type BodyInput, fillMap, type HeaderInput, recordOf } from "./message.ts";
 
 /** What a guest sent to a cluster. */
@@ -36,6 +44,7 @@ interface Waiting {
 export class FakeClusters implements Callouts {
   readonly #answers: Readonly<Record<string, ClusterAnswer>>;
   readonly #waiting: Waiting[];
+  readonly #grpc: (() => void)[] = [];
 
   constructor(answers: Readonly<Record<string, ClusterAnswer>>) {
     this.#answers = answers;
@@ -59,8 +68,38 @@ export class FakeClusters implements Callouts {
     };
   }
 
+  /**
+   * A gRPC stream is answered when the guest has sent all: its messages come back, then the
+   * answer's status as that of gRPC, with its body as message.
+   */
+  grpcStream(request: GrpcRequest, receiver: GrpcReceiver): GrpcStream | Status {
+    const answer = this.#answers[request.cluster];
+    if (answer === undefined || typeof answer !== "object") return Status.InternalFailure;
+    const messages: Buffer[] = [];
+    let isOpen = true;
+    const finish = (): void => {
+      if (isOpen) this.#grpc.push(() => isOpen && answerGrpc(answer, messages, receiver));
+    };
+    return {
+      bufferedBytes: 0,
+      send: (message, end) => {
+        messages.push(message);
+        if (end) finish();
+      },
+      closeLocal: finish,
+      cancel: () => {
+        isOpen = false;
+      },
+    };
+  }
+
   /** Whether a call was answered. */
   answerNext(): boolean {
+    const grpc = this.#grpc.shift();
+    if (grpc !== undefined) {
+      grpc();
+      return true;
+    }
     const waiting = this.#waiting.shift();
     if (waiting === undefined) return false;
     const { receiver, request } = waiting;
@@ -82,6 +121,21 @@ export class FakeClusters implements Callouts {
     receiver.onResponse(headers, Buffer.concat(bufferOf(answer.body)), trailers);
     return true;
   }
+}
+
+function answerGrpc(
+  answer: CalloutResponse,
+  messages: readonly Buffer[],
+  receiver: GrpcReceiver,
+): void {
+  const initial = new HeaderMap();
+  fillMap(initial, answer.headers);
+  receiver.onInitialMetadata(initial);
+  for (const message of messages) receiver.onMessage(message);
+  const trailing = new HeaderMap();
+  fillMap(trailing, answer.trailers);
+  receiver.onTrailingMetadata(trailing);
+  receiver.onClose(answer.status, Buffer.concat(bufferOf(answer.body)).toString());
 }
 
 function factsOf(request: HttpCallRequest): CalloutRequest {

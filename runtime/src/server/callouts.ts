@@ -6,18 +6,29 @@ import { AsyncClient, AsyncFailure } from "../upstream/async-client.ts";
 import type { AsyncCall, AsyncCallbacks } from "../upstream/async-client.ts";
 import type { ClusterManager, PreparedClusters } from "../upstream/cluster-manager.ts";
 import type { UpstreamContext } from "../upstream/upstream-context.ts";
-import type { Callouts, HttpCall, HttpCallReceiver, HttpCallRequest } from "../wasm/callout.ts";
+import { GrpcStream as UpstreamGrpcStream } from "../upstream/grpc-stream.ts";
+import type {
+  Callouts,
+  GrpcReceiver,
+  GrpcRequest,
+  GrpcStream,
+  HttpCall,
+  HttpCallReceiver,
+  HttpCallRequest,
+} from "../wasm/callout.ts";
 
 export class ClusterCallouts implements Callouts {
   readonly #manager: ClusterManager;
   readonly #client: AsyncClient;
+  readonly #context: UpstreamContext;
   /** A version is being prepared: what its plugins call while they start waits for its clusters. */
   #prepared: PreparedClusters | null = null;
-  #held: ClusterCall[];
+  #held: (() => void)[];
 
   constructor(manager: ClusterManager, context: UpstreamContext) {
     this.#manager = manager;
     this.#client = new AsyncClient(manager, context);
+    this.#context = context;
     this.#held = [];
   }
 
@@ -29,7 +40,7 @@ export class ClusterCallouts implements Callouts {
   /** They are in force: calls that waited for them leave. */
   commit(): void {
     this.#prepared = null;
-    for (const call of this.#held.splice(0)) call.release(this.#client);
+    for (const release of this.#held.splice(0)) release();
   }
 
   /** They never will be, nor will the plugins that called. */
@@ -46,15 +57,54 @@ export class ClusterCallouts implements Callouts {
     const call = new ClusterCall(request, receiver);
     // A cluster of the next version that has another configuration has no hosts yet.
     if (this.#isPrepared(request.cluster)) {
-      this.#held.push(call);
+      this.#held.push(() => call.release(this.#client));
       return call;
     }
     return call.start(this.#client) ? call : Status.InternalFailure;
   }
 
+  grpcStream(request: GrpcRequest, receiver: GrpcReceiver): GrpcStream | Status {
+    const stream = new ClusterGrpcStream(this.#context, request, receiver);
+    const start = (): void => stream.start(this.#manager.getCluster(request.cluster));
+    if (this.#isPrepared(request.cluster)) {
+      this.#held.push(start);
+      stream.isStarted = true;
+      return stream;
+    }
+    start();
+    if (stream.isOver) return Status.InternalFailure;
+    stream.isStarted = true;
+    return stream;
+  }
+
   #isPrepared(name: string): boolean {
     const next = this.#prepared?.clusters.get(name);
     return next !== undefined && next !== this.#manager.getCluster(name);
+  }
+}
+
+/** A stream whose guest does not know it yet while it starts: what fails then is no callback. */
+class ClusterGrpcStream extends UpstreamGrpcStream implements GrpcStream {
+  #isStarted: boolean = false;
+
+  constructor(context: UpstreamContext, request: GrpcRequest, receiver: GrpcReceiver) {
+    const isTold = (): boolean => this.#isStarted;
+    super(context, request, {
+      onInitialMetadata: (metadata) => {
+        if (isTold()) receiver.onInitialMetadata(metadata);
+      },
+      onMessage: (message) => receiver.onMessage(message),
+      onTrailingMetadata: (metadata) => {
+        if (isTold()) receiver.onTrailingMetadata(metadata);
+      },
+      onClose: (status, message) => {
+        if (isTold()) receiver.onClose(status, message);
+      },
+    });
+  }
+
+  set isStarted(value: boolean) {
+    this.#isStarted = value;
   }
 }
 

@@ -26,8 +26,39 @@ export interface HttpCallRequest {
   readonly timeoutMs: number;
 }
 
+/** Who is told what comes on a gRPC stream: never from within grpcStream, never after cancel. */
+export interface GrpcReceiver {
+  /** Null = there is none. */
+  onInitialMetadata(metadata: HeaderMap | null): void;
+  onMessage(message: Buffer): void;
+  onTrailingMetadata(metadata: HeaderMap | null): void;
+  /** The last. */
+  onClose(status: number, message: string): void;
+}
+
+export interface GrpcRequest {
+  readonly cluster: string;
+  /** "/package.Service/Method". */
+  readonly path: string;
+  /** Names and values. */
+  readonly metadata: readonly string[];
+  /** 0 = none. */
+  readonly timeoutMs: number;
+}
+
+export interface GrpcStream {
+  /** Bytes that wait to be sent. */
+  readonly bufferedBytes: number;
+  send(message: Buffer, end: boolean): void;
+  /** Sends no more. */
+  closeLocal(): void;
+  cancel(): void;
+}
+
 export interface Callouts {
   hasCluster(name: string): boolean;
   /** The call, or the status that the guest gets: InternalFailure when it failed at once. */
   httpCall(request: HttpCallRequest, receiver: HttpCallReceiver): HttpCall | Status;
+  /** The same for a gRPC stream. */
+  grpcStream(request: GrpcRequest, receiver: GrpcReceiver): GrpcStream | Status;
 }

@@ -44,6 +44,10 @@ export class GuestExports {
   readonly onUpstreamData: GuestFunction | null;
   readonly onUpstreamConnectionClose: GuestFunction | null;
   readonly onHttpCallResponse: GuestFunction | null;
+  readonly onGrpcInitialMetadata: GuestFunction | null;
+  readonly onGrpcReceive: GuestFunction | null;
+  readonly onGrpcTrailingMetadata: GuestFunction | null;
+  readonly onGrpcClose: GuestFunction | null;
   readonly onQueueReady: GuestFunction | null;
   readonly onDone: GuestFunction | null;
   readonly onLog: GuestFunction | null;
@@ -93,6 +97,10 @@ export class GuestExports {
     this.onUpstreamData = callback("proxy_on_upstream_data");
     this.onUpstreamConnectionClose = callback("proxy_on_upstream_connection_close");
     this.onHttpCallResponse = callback("proxy_on_http_call_response");
+    this.onGrpcInitialMetadata = callback("proxy_on_grpc_receive_initial_metadata");
+    this.onGrpcReceive = callback("proxy_on_grpc_receive");
+    this.onGrpcTrailingMetadata = callback("proxy_on_grpc_receive_trailing_metadata");
+    this.onGrpcClose = callback("proxy_on_grpc_close");
     this.onQueueReady = callback("proxy_on_queue_ready");
     this.onDone = callback("proxy_on_done");
     this.onLog = callback("proxy_on_log");

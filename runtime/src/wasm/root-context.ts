@@ -9,6 +9,7 @@ import type { LocalReply } from "../filter/http-filter.ts";
 import type { Callouts, HttpCallRequest } from "./callout.ts";
 import { Context, DeferredKind } from "./context.ts";
 import { DeclaredProperties } from "./declared-properties.ts";
+import { GrpcCalls } from "./grpc-calls.ts";
 import type { GuestFunction } from "./guest-exports.ts";
 import { PendingHttpCall } from "./pending-http-call.ts";
 import type { PluginIdentity } from "./plugin-identity.ts";
@@ -42,6 +43,7 @@ export class RootContext extends Context implements AccessLogger, QueueConsumer 
   /** Of this root and its streams. */
   readonly fuelUsed: Counter;
   #isHighUseTold: boolean = false;
+  readonly grpc: GrpcCalls;
   readonly #calls: Map<number, PendingHttpCall>;
   readonly #tick: TickTimer;
   readonly #queueNotice: QueueNotice;
@@ -57,6 +59,7 @@ export class RootContext extends Context implements AccessLogger, QueueConsumer 
     super(vm, plugin);
     this.declaredProperties = new DeclaredProperties();
     this.fuelUsed = vm.services.stats.counter(`wasm.${plugin.name}.fuel_used`);
+    this.grpc = new GrpcCalls(this);
     this.#calls = new Map();
     this.#tick = new TickTimer(this);
     this.#queueNotice = new QueueNotice(this);
@@ -175,6 +178,7 @@ export class RootContext extends Context implements AccessLogger, QueueConsumer 
       this.#forgetCall(call);
     }
     this.#calls.clear();
+    this.grpc.cancelAll();
   }
 
   // ---- Ticks and queues.
@@ -300,6 +304,10 @@ export class RootContext extends Context implements AccessLogger, QueueConsumer 
         return this.#calloutHeaders;
       case MapType.HttpCallResponseTrailers:
         return this.#calloutTrailers;
+      case MapType.GrpcCallInitialMetadata:
+        return this.grpc.initialMetadata;
+      case MapType.GrpcCallTrailingMetadata:
+        return this.grpc.trailingMetadata;
       default:
         return this.streamMap(mapType);
     }

@@ -232,6 +232,16 @@ export class Vm implements Allocator {
     return this.#lastCallToken;
   }
 
+  /** 5, 9, ... */
+  nextGrpcCallToken(): number {
+    return this.nextCallToken() + 1;
+  }
+
+  /** 6, 10, ... */
+  nextGrpcStreamToken(): number {
+    return this.nextCallToken() + 2;
+  }
+
   /** From a hostcall: the guest must stop. Never returns; works only inside the guest. */
   stopGuest(reason: string, stop: StopKind = "host"): never {
     if (this.failure === null) this.failure = new VmFailure(reason, stop);

@@ -20,7 +20,7 @@ function readableBuffer(vm: Vm, type: number): BufferQueue | Uint8Array | null {
     case BufferType.HttpCallResponseBody:
       return context.root.calloutBody;
     case BufferType.GrpcCallMessage:
-      return EMPTY;
+      return context.root.grpc.message ?? EMPTY;
     case BufferType.VmConfiguration:
       return vm.settings.vmConfiguration;
     case BufferType.PluginConfiguration:

@@ -162,6 +162,22 @@ export function proxy_on_http_call_response(
   on("http_call_response", text2(id, token) + "," + text2(headers, size) + "," + trailers.toString(), 0);
 }
 
+export function proxy_on_grpc_receive_initial_metadata(id: u32, token: u32, count: u32): void {
+  on("grpc_receive_initial_metadata", text2(id, token) + "," + count.toString(), 0);
+}
+
+export function proxy_on_grpc_receive(id: u32, token: u32, size: u32): void {
+  on("grpc_receive", text2(id, token) + "," + size.toString(), 0);
+}
+
+export function proxy_on_grpc_receive_trailing_metadata(id: u32, token: u32, count: u32): void {
+  on("grpc_receive_trailing_metadata", text2(id, token) + "," + count.toString(), 0);
+}
+
+export function proxy_on_grpc_close(id: u32, token: u32, status: u32): void {
+  on("grpc_close", text2(id, token) + "," + status.toString(), 0);
+}
+
 export function proxy_on_queue_ready(id: u32, token: u32): void {
   on("queue_ready", text2(id, token), 0);
 }

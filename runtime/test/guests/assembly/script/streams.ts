@@ -59,6 +59,19 @@ declare function proxy_grpc_call(
   out: usize,
 ): u32;
 // @ts-ignore: decorator
+@external("env", "proxy_grpc_stream")
+declare function proxy_grpc_stream(
+  s: usize,
+  sn: u32,
+  a: usize,
+  an: u32,
+  m: usize,
+  mn: u32,
+  i: usize,
+  n: u32,
+  out: usize,
+): u32;
+// @ts-ignore: decorator
 @external("env", "proxy_grpc_send")
 declare function proxy_grpc_send(t: u32, p: usize, n: u32, e: u32): u32;
 // @ts-ignore: decorator
@@ -112,22 +125,47 @@ export function runStreams(op: string): bool {
     tell(status, load<u32>(OUT).toString());
   } else if (op == "grpc_call") {
     const s = textAt(2);
+    const a = textAt(3);
+    const m = textAt(4);
+    const md = pairs(args.length > 5 ? args[5] : "~");
+    const b = textAt(6);
+    const ms = args.length > 7 ? n(7) : 1000;
     const status = proxy_grpc_call(
       p(s),
       s.byteLength,
-      0,
-      0,
-      0,
-      0,
-      0,
-      0,
-      0,
-      0,
-      1000,
+      p(a),
+      a.byteLength,
+      p(m),
+      m.byteLength,
+      p(md),
+      md.byteLength,
+      p(b),
+      b.byteLength,
+      ms,
       OUT,
     );
-    tell(status, "");
-  } else if (op == "grpc_send") tell(proxy_grpc_send(n(2), 0, 0, 0), "");
+    tell(status, status == 0 ? load<u32>(OUT).toString() : "");
+  } else if (op == "grpc_stream") {
+    const s = textAt(2);
+    const a = textAt(3);
+    const m = textAt(4);
+    const md = pairs(args.length > 5 ? args[5] : "~");
+    const status = proxy_grpc_stream(
+      p(s),
+      s.byteLength,
+      p(a),
+      a.byteLength,
+      p(m),
+      m.byteLength,
+      p(md),
+      md.byteLength,
+      OUT,
+    );
+    tell(status, status == 0 ? load<u32>(OUT).toString() : "");
+  } else if (op == "grpc_send") {
+    const b = textAt(3);
+    tell(proxy_grpc_send(n(2), p(b), b.byteLength, args.length > 4 ? n(4) : 0), "");
+  }
   else if (op == "grpc_cancel") tell(proxy_grpc_cancel(n(2)), "");
   else if (op == "grpc_close") tell(proxy_grpc_close(n(2)), "");
   else if (op == "get_status") {

@@ -1,0 +1,146 @@
+// Messages in bytes, and how a gRPC stream over an upstream ends.
+import { expect, test } from "vitest";
+import type { HeaderMap } from "../core/header-map.ts";
+import { ClusterManager } from "./cluster-manager.ts";
+import { grpcFrame, GrpcFrameReader, grpcMessageBytesMax } from "./grpc-frames.ts";
+import { type GrpcCallbacks, GrpcStream } from "./grpc-stream.ts";
+import { clusterConfig, FakeThread, hostConfig, membership } from "./upstream-for-test.ts";
+
+class World extends FakeThread implements GrpcCallbacks {
+  readonly manager: ClusterManager;
+  readonly events: string[] = [];
+
+  constructor(hosts = [hostConfig(80)]) {
+    super();
+    this.manager = new ClusterManager(this.context);
+    this.manager.commit(this.manager.prepare([clusterConfig()], [membership("up", hosts)]));
+  }
+  onInitialMetadata(metadata: HeaderMap | null): void {
+    this.events.push(`initial ${metadata?.get("x-i") ?? "-"}`);
+  }
+  onMessage(message: Buffer): void {
+    this.events.push(`message ${message.toString()}`);
+  }
+  onTrailingMetadata(metadata: HeaderMap | null): void {
+    this.events.push(`trailing ${metadata?.get("grpc-status") ?? "-"}`);
+  }
+  onClose(status: number, message: string): void {
+    this.events.push(`close ${status} ${message}`);
+  }
+  start(timeoutMs = 0, cluster = "up"): GrpcStream {
+    const request = { path: "/a.B/C", metadata: ["x-m", "1"], timeoutMs };
+    const stream = new GrpcStream(this.context, request, this);
+    stream.start(this.manager.getCluster(cluster));
+    return stream;
+  }
+  answer(text: string): void {
+    this.engine.io(this.engine.ios.length - 1).receive(text);
+  }
+}
+
+const HEAD = "HTTP/1.1 200 OK\r\nx-i: 7\r\ntransfer-encoding: chunked\r\n\r\n";
+const frame = (text: string): string => grpcFrame(Buffer.from(text)).toString("latin1");
+const chunk = (bytes: string): string => `${bytes.length.toString(16)}\r\n${bytes}\r\n`;
+
+test("messages are found however the bytes are cut", () => {
+  const bytes = Buffer.concat(["one", "", "three"].map((text) => grpcFrame(Buffer.from(text))));
+  for (let cut = 0; cut <= bytes.length; cut += 1) {
+    const messages: string[] = [];
+    const reader = new GrpcFrameReader({ onMessage: (m) => void messages.push(m.toString()) });
+    expect(reader.read(bytes, 0, cut)).toBe(true);
+    expect(reader.read(bytes, cut, bytes.length)).toBe(true);
+    expect(messages).toEqual(["one", "", "three"]);
+    expect(reader.isBetween).toBe(true);
+  }
+});
+
+test("compressed messages, and those beyond 16 MiB, are refused", () => {
+  const reader = (): GrpcFrameReader => new GrpcFrameReader({ onMessage: () => {} });
+  expect(reader().read(Buffer.from([1, 0, 0, 0, 1]), 0, 5)).toBe(false);
+  const head = Buffer.alloc(5);
+  head.writeUInt32BE(grpcMessageBytesMax + 1, 1);
+  expect(reader().read(head, 0, 5)).toBe(false);
+  head.writeUInt32BE(grpcMessageBytesMax, 1);
+  expect(reader().read(head, 0, 5)).toBe(true);
+});
+
+test("sends before and after the connection, and gets metadata, messages and the status", () => {
+  const world = new World();
+  const stream = world.start(1000);
+  stream.send(Buffer.from("one"), false);
+  expect(stream.bufferedBytes).toBe(8);
+  world.engine.io(0).connect();
+  stream.send(Buffer.from("two"), true);
+  stream.send(Buffer.from("never"), true);
+  const { sent } = world.engine.io(0);
+  expect(sent).toContain("POST /a.B/C HTTP/1.1\r\nhost: up\r\nte: trailers\r\n");
+  expect(sent).toContain("grpc-timeout: 1000m\r\ncontent-type: application/grpc\r\nx-m: 1\r\n");
+  expect(sent).toContain(`${frame("one")}`);
+  expect(sent).not.toContain("never");
+  world.answer(HEAD + chunk(frame("hello")));
+  world.answer(`${chunk(frame("again"))}0\r\ngrpc-status: 5\r\ngrpc-message: gone\r\n\r\n`);
+  expect(world.events).toEqual([
+    "initial 7",
+    "message hello",
+    "message again",
+    "trailing 5",
+    "close 5 gone{via_upstream}",
+  ]);
+  world.manager.close();
+  expect(world.openGauges()).toEqual([]);
+  expect(world.timers.size).toBe(0);
+});
+
+test("what is no gRPC has the status that gRPC gives it", () => {
+  const ends: [string, string][] = [
+    ["HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n", "close 12 via_upstream"],
+    ["HTTP/1.1 503 No\r\ncontent-length: 2\r\n\r\nno", "close 14 via_upstream"],
+    ["HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok", "close 13 via_upstream"],
+    ["HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", "close 2 via_upstream"],
+    ["HTTP/1.1 200 OK\r\ngrpc-status: 7\r\ncontent-length: 0\r\n\r\n", "close 7 via_upstream"],
+    [`${HEAD}0\r\n\r\n`, "close 2 via_upstream"],
+    [`${HEAD}0\r\ngrpc-status: 99\r\n\r\n`, "close 2 via_upstream"],
+  ];
+  for (const [text, end] of ends) {
+    const world = new World();
+    world.start().closeLocal();
+    world.engine.io(0).connect();
+    world.answer(text);
+    expect(world.events.at(-1)).toBe(end);
+    expect(world.events.filter((event) => event.startsWith("close")).length).toBe(1);
+  }
+});
+
+test("failures before an answer are unavailability, told in full", () => {
+  const refused = new World();
+  refused.start();
+  refused.engine.io(0).refuse();
+  expect(refused.events.slice(0, 2)).toEqual(["initial -", "trailing 14"]);
+  expect(refused.events[2]).toContain("reset reason: remote connection failure{upstream_reset_");
+  const slow = new World();
+  slow.start(500);
+  slow.engine.io(0).connect();
+  slow.pass(600);
+  expect(slow.events[2]).toBe("close 14 upstream request timeout{response_timeout}");
+  expect(slow.counter("cluster.up.upstream_rq_timeout")).toBe(1);
+  const empty = new World([]);
+  empty.start();
+  expect(empty.events[2]).toBe("close 14 no healthy upstream{no_healthy_upstream}");
+  const unknown = new World();
+  unknown.start(0, "nowhere");
+  expect(unknown.events).toEqual(["close 14 Cluster not available"]);
+});
+
+test("a cancelled stream says nothing more", () => {
+  const world = new World();
+  const waiting = world.start();
+  waiting.cancel();
+  const open = world.start();
+  world.engine.io(0).connect();
+  open.cancel();
+  open.cancel();
+  expect(world.engine.io(0).end).toBe("closed");
+  expect(world.events).toEqual([]);
+  world.manager.close();
+  expect(world.openGauges()).toEqual([]);
+});
