@@ -90,7 +90,10 @@ test("an OCSP response is told with its times", async () => {
   files.write("server.ocsp", response);
   const certificate = { ...files.pair("server"), ocsp_staple: files.file("server.ocsp") };
   const { book } = new Book();
+  expect(book.secondsUntilOcspExpiry(NOW_MS)).toBeNull();
   book.update(await snapshotOf({ tls_certificates: [certificate] }));
+  expect(book.secondsUntilOcspExpiry(NOW_MS)).toBe(6 * 24 * 3600);
+  expect(book.secondsUntilOcspExpiry(NOW_MS + 30 * 24 * 3_600_000)).toBe(0);
   expect(book.certificates(NOW_MS)).toMatchObject([
     {
       ca_cert: [],

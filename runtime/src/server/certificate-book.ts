@@ -44,6 +44,7 @@ export class CertificateBook {
   /** By scope and key: what was counted last. */
   #revisions: ReadonlyMap<string, number> = new Map();
   #firstExpiryMs: number | null = null;
+  #firstOcspExpiryMs: number | null = null;
 
   constructor(store: StatsStore) {
     this.#store = store;
@@ -55,12 +56,19 @@ export class CertificateBook {
     this.#secrets = new Map(snapshot.secrets.map((secret) => [secret.key, secret]));
     this.#countUpdates();
     this.#firstExpiryMs = null;
+    this.#firstOcspExpiryMs = null;
     for (const use of this.#uses) this.#setGauges(use);
   }
 
   /** Whole days until the first certificate is out of date, 0 when one is; null = there is none. */
   daysUntilExpiry(nowMs: number): number | null {
     return this.#firstExpiryMs === null ? null : daysBetween(nowMs, this.#firstExpiryMs);
+  }
+
+  /** The same for OCSP responses, in seconds. */
+  secondsUntilOcspExpiry(nowMs: number): number | null {
+    if (this.#firstOcspExpiryMs === null) return null;
+    return Math.max(0, Math.floor((this.#firstOcspExpiryMs - nowMs) / 1000));
   }
 
   /** envoy.admin.v3.Certificates: of contexts whose secrets have come. */
@@ -92,8 +100,11 @@ export class CertificateBook {
     const known = this.#known(context);
     if (known === null) return;
     const { certificates, validation } = known;
-    for (const { name, chainPem } of certificates)
+    for (const { name, chainPem, ocspStaple, ocspExpiresMs } of certificates) {
       this.#setExpiry(scope, name || UNNAMED, chainPem);
+      if (ocspStaple === null) continue;
+      this.#firstOcspExpiryMs = Math.min(this.#firstOcspExpiryMs ?? ocspExpiresMs, ocspExpiresMs);
+    }
     for (const pem of caOf(validation)) {
       this.#setExpiry(scope, validation?.name || UNNAMED_CA, pem);
     }

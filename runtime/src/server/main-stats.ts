@@ -99,6 +99,7 @@ export class MainStats {
       totalConnections: totalConnections(this.#stats),
       memory: process.memoryUsage(),
       daysUntilCertificateExpiry: this.certificates.daysUntilExpiry(Date.now()),
+      secondsUntilOcspExpiry: this.certificates.secondsUntilOcspExpiry(Date.now()),
     });
   }
 

@@ -309,6 +309,7 @@ test("the process' stats stand under Envoy's names", () => {
     uptimeSeconds: 1.9,
     totalConnections: 7,
     daysUntilCertificateExpiry: null,
+    secondsUntilOcspExpiry: null,
     memory,
   });
   server.clusterManager.cluster_added.inc();

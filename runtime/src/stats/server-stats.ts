@@ -32,6 +32,8 @@ export interface ServerFacts {
   };
   /** Null = there is no certificate. */
   readonly daysUntilCertificateExpiry: number | null;
+  /** Null = there is no OCSP response. */
+  readonly secondsUntilOcspExpiry: number | null;
 }
 
 /** Envoy's "no certificate": the largest 32-bit number. */
@@ -92,6 +94,7 @@ export class ServerStats {
     g.memory_heap_size.set(facts.memory.heapTotal + facts.memory.external);
     g.memory_physical_size.set(facts.memory.rss);
     g.days_until_first_cert_expiring.set(facts.daysUntilCertificateExpiry ?? NEVER_DAYS);
+    g.seconds_until_first_ocsp_response_expiring.set(facts.secondsUntilOcspExpiry ?? 0);
   }
 }
 
