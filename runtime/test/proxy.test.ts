@@ -107,6 +107,7 @@ async function startProxy(upstreamPort: number): Promise<{ port: number; stats: 
     createCodec: (sink, callbacks, options) =>
       new Http1ClientConnection(sink, callbacks, options, http1),
     nextConnectionId: nextId,
+    openKeyLog: null,
     ownsClusterStats: false,
   });
   const hosts = [membership("up", [hostConfig(upstreamPort)])];

@@ -1,5 +1,7 @@
 // TLS to upstreams in a real process: what node:tls servers see of it, and how failures are told.
 // The texts are Envoy 1.40's, of the same configurations and servers.
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import type { Socket } from "node:net";
@@ -132,6 +134,11 @@ class Client {
     return JSON.parse(answer.text.slice(answer.text.indexOf("{"))) as Seen;
   }
 
+  /** A whole answer. */
+  async text(name: string): Promise<string> {
+    return (await this.#ask(name, "a")).text;
+  }
+
   async failure(name: string, host = "a"): Promise<string> {
     const { text } = await this.#ask(name, host);
     if (!text.startsWith("HTTP/1.1 503 ")) throw new Error(text);
@@ -188,6 +195,7 @@ test("an upstream sees what is configured: SNI, ALPN, versions, a client's certi
       }),
     },
     client: { port: asks, common: { ...trusting(authority), tls_certificates: [own] } },
+    keys: { port, common: { key_log: { path: processes.scratch.path("keys.log") } } },
     v13: {
       port: only13,
       common: { tls_params: { tls_maximum_protocol_version: "TLSv1_3" } },
@@ -208,6 +216,12 @@ test("an upstream sees what is configured: SNI, ALPN, versions, a client's certi
   expect(await client.seen("san")).toMatchObject({ version: "TLSv1.2" });
   expect(await client.seen("client")).toMatchObject({ client: "CN=client" });
   expect(await client.seen("v13")).toMatchObject({ version: "TLSv1.3" });
+  await client.seen("keys");
+  const keys = (): boolean =>
+    /^CLIENT_RANDOM [0-9a-f]{64} /m.test(
+      readFileSync(processes.scratch.path("keys.log"), "latin1"),
+    );
+  await headgate.waitFor(keys, "the keys of a connection");
   expect(await headgate.stat("cluster.sni.ssl.handshake")).toBe(1);
   expect(await headgate.stat("cluster.v13.ssl.versions.TLSv1.3")).toBe(1);
   expect(await headgate.stat("cluster.host.ssl.handshake")).toBe(2);
@@ -321,4 +335,34 @@ test("a PROXY header stands in front of the handshake", async () => {
   // Another client, and so another connection.
   expect(second).toBeDefined();
   expect(second).not.toBe(first);
+});
+
+const openssl = spawnSync("openssl", ["version"]).status === 0;
+
+test.runIf(openssl)("OpenSSL's own server is content, too", async () => {
+  const cert = processes.scratch.write("leaf.pem", leaf.chainPem);
+  const key = processes.scratch.write("leaf.key", leaf.keyPem);
+  const args = ["s_server", "-accept", "0", "-www", "-cert", cert, "-key", key];
+  const server = spawn("openssl", args, { stdio: ["ignore", "pipe", "ignore"] });
+  try {
+    let said = "";
+    server.stdout.on("data", (data: Buffer) => (said += data.toString("latin1")));
+    while (!/ACCEPT .*:\d+/.test(said)) await once(server.stdout, "data");
+    const port = Number(/ACCEPT .*:(\d+)/.exec(said)?.[1]);
+    const headgate = await start({
+      v12: { port, tls: { sni: "good.test" }, common: trusting(authority) },
+      v13: {
+        port,
+        common: {
+          ...trusting(authority),
+          tls_params: { tls_maximum_protocol_version: "TLSv1_3" },
+        },
+      },
+    });
+    const client = new Client(headgate);
+    expect(await client.text("v12")).toContain("ECDHE-ECDSA-AES128-GCM-SHA256");
+    expect(await client.text("v13")).toMatch(/New, TLSv1.3, Cipher is TLS_AES_\d+_GCM_SHA\d+/);
+  } finally {
+    server.kill();
+  }
 });

@@ -113,6 +113,7 @@ class Worker {
       createCodec: (sink, callbacks, options) =>
         new Http1ClientConnection(sink, callbacks, options, shared),
       nextConnectionId: () => (id += 1),
+      openKeyLog: null,
       ownsClusterStats: false,
     });
     const hosts = [membership("up", [hostConfig(port)])];

@@ -73,6 +73,7 @@ export class MainStats {
         connectionId += 1;
         return connectionId;
       },
+      openKeyLog: null,
       ownsClusterStats: true,
     });
     this.#state = state;

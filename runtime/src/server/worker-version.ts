@@ -22,6 +22,7 @@ import { Listener } from "../network/listener.ts";
 import type { StatsStore } from "../stats/store.ts";
 import { SecretSlots } from "../tls/secret-slots.ts";
 import type { ClusterManager, PreparedClusters } from "../upstream/cluster-manager.ts";
+import { tlsOf } from "../upstream/upstream-transport.ts";
 import type { WasmHost } from "../wasm/wasm-host.ts";
 import type { ClusterCallouts } from "./callouts.ts";
 import type { DrainManager } from "./drain-manager.ts";
@@ -240,16 +241,22 @@ export class WorkerVersion {
   /** Each path once, whatever else is wrong: one start names all files that cannot be opened. */
   #openLogFiles(problems: string[]): void {
     const paths = new Set<string>();
+    const open = (where: string, what: string, path: string): void => {
+      if (paths.has(path)) return;
+      paths.add(path);
+      try {
+        this.#context.sinks.get(path);
+      } catch (error) {
+        problems.push(`${where}: cannot open the ${what} ${path}: ${(error as Error).message}`);
+      }
+    };
     for (const listener of this.#snapshot.listeners) {
-      for (const path of logPaths(listener)) {
-        if (paths.has(path)) continue;
-        paths.add(path);
-        try {
-          this.#context.sinks.get(path);
-        } catch (error) {
-          const { message } = error as Error;
-          problems.push(`${listener.where}: cannot open the access log ${path}: ${message}`);
-        }
+      for (const path of logPaths(listener)) open(listener.where, "access log", path);
+    }
+    for (const cluster of this.#snapshot.clusters) {
+      for (const { socket } of cluster.transportSockets) {
+        const path = tlsOf(socket)?.context.keyLog?.path;
+        if (path !== undefined) open(cluster.where, "key log", path);
       }
     }
   }

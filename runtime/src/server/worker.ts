@@ -238,6 +238,12 @@ function createContext(
     return connectionId;
   };
   const runtime = new Runtime();
+  const sinks = new FileSinks({
+    flushIntervalMs: birth.fileFlushIntervalMs,
+    stats: new FileStats(stats),
+    ticks,
+    io: surroundings.files,
+  });
   const upstream: UpstreamContext = {
     engine,
     clock,
@@ -248,6 +254,7 @@ function createContext(
     breakers: openBreakerMemory(birth.breakerMemory, birth.clustersMax, birth.index),
     createCodec: (sink, callbacks, options) =>
       new Http1ClientConnection(sink, callbacks, options, http1),
+    openKeyLog: (path) => sinks.get(path),
     nextConnectionId,
     ownsClusterStats: false,
   };
@@ -267,12 +274,7 @@ function createContext(
     clusterManager,
     callouts: new ClusterCallouts(clusterManager, upstream),
     nextConnectionId,
-    sinks: new FileSinks({
-      flushIntervalMs: birth.fileFlushIntervalMs,
-      stats: new FileStats(stats),
-      ticks,
-      io: surroundings.files,
-    }),
+    sinks,
     processTicketKeys: birth.processTicketKeys,
     wasmHost: null,
     guests: new GuestLinks(birth, send, surroundings.nextTurn),

@@ -9,7 +9,7 @@ import type {
 import type { TlsSession } from "../engine/tls.ts";
 import { StatsStore } from "../stats/store.ts";
 import { SecretSlots } from "./secret-slots.ts";
-import { TlsClientContext, type TlsWish } from "./tls-client-context.ts";
+import { type ConnectionEnds, TlsClientContext, type TlsWish } from "./tls-client-context.ts";
 import { TlsFactoryStats, TlsStats } from "./tls-stats.ts";
 
 let authority: TestCertificate;
@@ -69,10 +69,16 @@ const secret = (revision: number): DynamicSecret => ({
   value: revision === 0 ? null : { kind: "validation", validation: validation() },
 });
 
+const io: ConnectionEnds = {
+  localAddress: { address: "10.0.0.1", port: 1, family: "ipv4" },
+  remoteAddress: { address: "10.0.0.2", port: 2, family: "ipv4" },
+};
+
 class World {
   readonly stats = new StatsStore({ slotsMax: 20_000 });
   readonly factoryStats = new TlsFactoryStats(this.stats, "cluster.up.client_ssl_socket_factory.");
   secrets: SecretSlots;
+  readonly keyLog: string[] = [];
   readonly context: TlsClientContext;
 
   constructor(tls: UpstreamTlsConfig, revision: number) {
@@ -82,6 +88,7 @@ class World {
       secrets: this.secrets,
       stats: new TlsStats(this.stats, "cluster.up."),
       factoryStats: this.factoryStats,
+      openKeyLog: (path) => ({ write: (text) => this.keyLog.push(`${path} ${text}`) }),
       epochMs: () => Date.parse("2026-01-01T00:00:00Z"),
     });
   }
@@ -93,7 +100,7 @@ class World {
 
   /** A connection that the server accepts, and that brings a session. */
   connect(more: Partial<TlsWish>, session: Partial<TlsSession> = {}): Buffer | null {
-    const connection = this.context.connect({ ...wish, ...more });
+    const connection = this.context.connect({ ...wish, ...more }, io);
     if (connection === null) throw new Error("a secret is missing");
     const { start } = connection;
     const verdict = connection.judge(sessionOf(session));
@@ -121,13 +128,13 @@ function sessionOf(more: Partial<TlsSession>): TlsSession {
 
 test("without its secrets there is no connection; a new one makes a new context", () => {
   const world = new World(config(), 0);
-  expect(world.context.connect(wish)).toBe(null);
+  expect(world.context.connect(wish, io)).toBe(null);
   expect(world.factoryStats.upstreamNotReady.value).toBe(1);
   world.rotate(1);
-  const first = world.context.connect(wish)?.start.context;
-  expect(world.context.connect(wish)?.start.context).toBe(first);
+  const first = world.context.connect(wish, io)?.start.context;
+  expect(world.context.connect(wish, io)?.start.context).toBe(first);
   world.rotate(2);
-  const second = world.context.connect(wish)?.start.context;
+  const second = world.context.connect(wish, io)?.start.context;
   expect(second).toBeDefined();
   expect(second).not.toBe(first);
 });
@@ -147,28 +154,28 @@ test("sessions are offered to the same name only, the newest, and no more than a
 
 test("a ticket of TLS 1.3 is offered once", () => {
   const world = new World(config(), 1);
-  const offered = (): boolean => world.context.connect(wish)?.start.session !== null;
+  const offered = (): boolean => world.context.connect(wish, io)?.start.session !== null;
   world.connect({}, { version: "TLSv1.3" });
   expect([offered(), offered()]).toEqual([true, false]);
 });
 
 test("a session that came before the server was accepted is kept only then", () => {
   const world = new World(config(), 1);
-  const early = world.context.connect(wish);
+  const early = world.context.connect(wish, io);
   early?.start.onSession?.(Buffer.from("early"));
-  expect(world.context.connect(wish)?.start.session).toBe(null);
+  expect(world.context.connect(wish, io)?.start.session).toBe(null);
   early?.judge(sessionOf({ verifyError: "CERT_HAS_EXPIRED", peerCertificate: server }));
-  expect(world.context.connect(wish)?.start.session?.toString()).not.toBe("early");
-  const good = world.context.connect(wish);
+  expect(world.context.connect(wish, io)?.start.session?.toString()).not.toBe("early");
+  const good = world.context.connect(wish, io);
   good?.start.onSession?.(Buffer.from("good"));
   good?.judge(sessionOf({}));
-  expect(world.context.connect(wish)?.start.session?.toString()).toBe("good");
+  expect(world.context.connect(wish, io)?.start.session?.toString()).toBe("good");
 });
 
 test("a resumed session has the server that its first handshake had", () => {
   const world = new World(config(), 1);
   world.connect({});
-  const resumed = world.context.connect(wish);
+  const resumed = world.context.connect(wish, io);
   const info = resumed?.judge(sessionOf({ isResumed: true, peerCertificate: null }));
   expect(info).toMatchObject({ isResumed: true, isPeerValidated: true });
   expect(info).toHaveProperty("peer.subject", "CN=leaf");
@@ -176,20 +183,20 @@ test("a resumed session has the server that its first handshake had", () => {
 
 test("a server that shows no certificate is none that can be believed", () => {
   const world = new World(config(), 1);
-  const reason = world.context.connect(wish)?.judge(sessionOf({ peerCertificate: null }));
+  const reason = world.context.connect(wish, io)?.judge(sessionOf({ peerCertificate: null }));
   expect(reason).toContain("CERTIFICATE_VERIFY_FAILED");
   expect(world.stats.counter("cluster.up.ssl.fail_verify_no_cert").value).toBe(1);
   const blind = new World(config({ validation: null }), 1);
   const session = sessionOf({ peerCertificate: null });
-  expect(typeof blind.context.connect(wish)?.judge(session)).toBe("object");
-  const named = blind.context.connect({ ...wish, verifyNames: ["a.test"] });
+  expect(typeof blind.context.connect(wish, io)?.judge(session)).toBe("object");
+  const named = blind.context.connect({ ...wish, verifyNames: ["a.test"] }, io);
   expect(named?.judge(sessionOf({}))).toContain("CERTIFICATE_VERIFY_FAILED");
 });
 
 test("a request's name goes before the endpoint's, and that before the configured one", () => {
   const world = new World({ ...config(), sni: "configured.test", autoHostSni: true }, 1);
   const nameFor = (more: Partial<TlsWish>): string | undefined =>
-    world.context.connect({ ...wish, ...more })?.start.serverName;
+    world.context.connect({ ...wish, ...more }, io)?.start.serverName;
   expect(nameFor({})).toBe("configured.test");
   expect(nameFor({ hostname: "host.test" })).toBe("host.test");
   expect(nameFor({ hostname: "host.test", serverName: "a.test" })).toBe("a.test");
@@ -198,11 +205,27 @@ test("a request's name goes before the endpoint's, and that before the configure
 test("what breaks is told in Envoy's words, and counted when it is TLS's fault", () => {
   const world = new World(config(), 1);
   const text = (kind: "tls" | "closed" | "reset", code: string): string | undefined =>
-    world.context.connect(wish)?.failed({ kind, code, reason: "" });
+    world.context.connect(wish, io)?.failed({ kind, code, reason: "" });
   expect(text("closed", "")).toBe("");
   expect(text("reset", "ECONNRESET")).toContain("|33554536:system library:");
   expect(text("reset", "EPIPE")).toBe("");
   expect(world.stats.counter("cluster.up.ssl.connection_error").value).toBe(0);
   expect(text("tls", "ERR_SSL_WRONG_VERSION_NUMBER")).toContain("|268435703:SSL routines:");
   expect(world.stats.counter("cluster.up.ssl.connection_error").value).toBe(1);
+});
+
+test("keys are logged for the addresses that are asked for", () => {
+  const logging = (remote: string): TlsClientContext => {
+    const remoteCidrs = [{ address: remote, prefixLength: 32 }];
+    const keyLog = { path: "/keys", localCidrs: null, remoteCidrs };
+    return new World(config({ keyLog }), 1).context;
+  };
+  const world = new World(
+    config({ keyLog: { path: "/keys", localCidrs: null, remoteCidrs: null } }),
+    1,
+  );
+  world.context.connect(wish, io)?.start.onKeyLog?.(Buffer.from("line"));
+  expect(world.keyLog).toEqual(["/keys line"]);
+  expect(logging("10.0.0.9").connect(wish, io)?.start.onKeyLog).toBe(null);
+  expect(logging("10.0.0.2").connect(wish, io)?.start.onKeyLog).not.toBe(null);
 });

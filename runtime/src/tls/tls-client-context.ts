@@ -10,8 +10,10 @@ import type {
   UpstreamTlsConfig,
 } from "../config/tls-config.ts";
 import type { TlsInfo } from "../core/tls-info.ts";
+import type { IoHandle } from "../engine/network-engine.ts";
 import type { TlsClientStart, TlsFailure, TlsSession } from "../engine/tls.ts";
 import { failureReasonOf, reasonText } from "./failure-reason.ts";
+import { KeyLog, type KeyLogSink } from "./key-log.ts";
 import { PeerValidator } from "./peer-validation.ts";
 import { makeSecureContext } from "./secure-context.ts";
 import type { SecretSlot, SecretSlots } from "./secret-slots.ts";
@@ -36,7 +38,12 @@ export interface TlsClientOptions {
   readonly factoryStats: TlsFactoryStats;
   /** Milliseconds since 1970. */
   readonly epochMs: () => number;
+  /** The file of a key log, which can be opened; null = none is written. */
+  readonly openKeyLog: ((path: string) => KeyLogSink) | null;
 }
+
+/** Who speaks to whom, for the key log. */
+export type ConnectionEnds = Pick<IoHandle, "localAddress" | "remoteAddress">;
 
 /** A session that a server gave, with what was thought of the server then. */
 interface KeptSession {
@@ -57,6 +64,8 @@ export class TlsClientContext {
   readonly #epochMs: () => number;
   readonly #certificates: readonly SecretSlot<TlsCertificateConfig>[];
   readonly #validation: SecretSlot<TlsValidationConfig> | null;
+  readonly #openKeyLog: ((path: string) => KeyLogSink) | null;
+  #keyLog: KeyLog | null = null;
   /** Those that `current` was made of; null = it was not made yet. */
   #revisions: string | null = null;
   /** Null while a secret is missing. */
@@ -69,18 +78,28 @@ export class TlsClientContext {
     this.#stats = options.stats;
     this.#factoryStats = options.factoryStats;
     this.#epochMs = options.epochMs;
+    this.#openKeyLog = options.openKeyLog;
     this.#certificates = certificates.map((source) => secrets.certificate(source));
     this.#validation = validation === null ? null : secrets.validation(validation);
   }
 
-  /** Null while a secret that it needs has not come. */
-  connect(wish: TlsWish): TlsClientConnection | null {
+  /** For a connection that stands. Null while a secret that it needs has not come. */
+  connect(wish: TlsWish, io: ConnectionEnds): TlsClientConnection | null {
     const made = this.#made();
     if (made !== null) {
-      return new TlsClientConnection(this.#config, made, this.#stats, this.#epochMs, wish);
+      const onKeyLog = this.#keyLogFor(io);
+      const deps = { made, stats: this.#stats, epochMs: this.#epochMs, onKeyLog };
+      return new TlsClientConnection(this.#config, deps, wish);
     }
     this.#factoryStats.upstreamNotReady.inc();
     return null;
+  }
+
+  #keyLogFor(io: ConnectionEnds): ((line: Buffer) => void) | null {
+    const { keyLog } = this.#config.context;
+    if (keyLog === null || this.#openKeyLog === null) return null;
+    this.#keyLog ??= new KeyLog(keyLog, this.#openKeyLog(keyLog.path));
+    return this.#keyLog.writerFor(io.localAddress.address, io.remoteAddress.address);
   }
 
   #made(): Made | null {
@@ -144,6 +163,13 @@ class Made {
   }
 }
 
+interface ConnectionDeps {
+  readonly made: Made;
+  readonly stats: TlsStats;
+  readonly epochMs: () => number;
+  readonly onKeyLog: TlsClientStart["onKeyLog"];
+}
+
 /** One connection, from its begin to what is thought of the upstream. */
 export class TlsClientConnection {
   readonly start: TlsClientStart;
@@ -163,9 +189,7 @@ export class TlsClientConnection {
 
   constructor(
     config: UpstreamTlsConfig,
-    made: Made,
-    stats: TlsStats,
-    epochMs: () => number,
+    { made, stats, epochMs, onKeyLog }: ConnectionDeps,
     wish: TlsWish,
   ) {
     const { alpnProtocols } = config.context;
@@ -184,7 +208,7 @@ export class TlsClientConnection {
       protocols: alpnProtocols.length > 0 ? alpnProtocols : wish.protocols,
       session: this.#offered?.session ?? null,
       onSession: config.sessionKeysMax === 0 ? null : (session) => this.#keep(session),
-      onKeyLog: null,
+      onKeyLog,
     };
   }
 

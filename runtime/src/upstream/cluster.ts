@@ -62,6 +62,7 @@ export class Cluster {
           `${this.#scope}client_ssl_socket_factory.`,
         ),
         epochMs: () => context.clock.epochMs(),
+        openKeyLog: context.openKeyLog,
       };
       return options;
     };

@@ -8,6 +8,7 @@ import type { SharedCounts } from "../core/shared-counts.ts";
 import type { TimerWheel } from "../core/timer-wheel.ts";
 import type { NetworkEngine } from "../engine/network-engine.ts";
 import type { StatsStore } from "../stats/store.ts";
+import type { KeyLogSink } from "../tls/key-log.ts";
 
 /** Makes the codec of one upstream connection. */
 export type CreateClientCodec = (
@@ -25,6 +26,8 @@ export interface UpstreamContext {
   readonly stats: StatsStore;
   readonly breakers: SharedCounts;
   readonly createCodec: CreateClientCodec;
+  /** Files for the key logs of TLS; null = this thread writes none. */
+  readonly openKeyLog: ((path: string) => KeyLogSink) | null;
   /** Unique in the process, shared with downstream connections. */
   readonly nextConnectionId: () => number;
   /**

@@ -269,6 +269,7 @@ export class FakeThread {
       breakers: openBreakerMemory(options.memory ?? breakerMemory(2, 8), 8, options.thread ?? 0),
       createCodec: (sink, callbacks, codecOptions) =>
         new Http1ClientConnection(sink, callbacks, codecOptions, shared),
+      openKeyLog: null,
       nextConnectionId: () => (connections += 1),
       ownsClusterStats: options.owns ?? false,
     };

@@ -5,6 +5,7 @@ import type {
   TransportSocketMatch,
   UpstreamProxyProtocolConfig,
   UpstreamSocketConfig,
+  UpstreamTlsConfig,
 } from "../config/snapshot.ts";
 import { TlsClientContext, type TlsClientOptions } from "../tls/tls-client-context.ts";
 
@@ -16,19 +17,24 @@ export class UpstreamTransport {
   readonly tls: TlsClientContext | null;
 
   constructor({ match, socket }: TransportSocketConfig, tlsOptions: () => TlsClientOptions) {
-    const proxyHeaders: UpstreamProxyProtocolConfig[] = [];
-    let inner: UpstreamSocketConfig = socket;
-    while (inner.kind === "proxy_protocol") {
-      proxyHeaders.push(inner);
-      inner = inner.inner;
-    }
+    const tls = tlsOf(socket);
     this.match = match;
-    this.proxyHeaders = proxyHeaders;
-    this.tls = inner.kind === "tls" ? new TlsClientContext(inner.tls, tlsOptions()) : null;
+    this.proxyHeaders = proxyHeadersOf(socket);
+    this.tls = tls === null ? null : new TlsClientContext(tls, tlsOptions());
   }
 
   /** All of the match stands in the endpoint's metadata. */
   isFor(metadata: TransportSocketMatch): boolean {
     return Object.entries(this.match).every(([key, value]) => metadata[key] === value);
   }
+}
+
+function proxyHeadersOf(socket: UpstreamSocketConfig): UpstreamProxyProtocolConfig[] {
+  return socket.kind === "proxy_protocol" ? [socket, ...proxyHeadersOf(socket.inner)] : [];
+}
+
+/** What is behind all PROXY headers; null = plain text. */
+export function tlsOf(socket: UpstreamSocketConfig): UpstreamTlsConfig | null {
+  if (socket.kind === "proxy_protocol") return tlsOf(socket.inner);
+  return socket.kind === "tls" ? socket.tls : null;
 }

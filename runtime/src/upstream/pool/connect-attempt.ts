@@ -5,7 +5,7 @@ import type { TlsInfo } from "../../core/tls-info.ts";
 import { CloseReason } from "../../engine/network-engine.ts";
 import type { IoHandle, SocketAddress } from "../../engine/network-engine.ts";
 import type { TlsEvents, TlsFailure, TlsSession } from "../../engine/tls.ts";
-import type { TlsClientConnection } from "../../tls/tls-client-context.ts";
+import type { TlsClientConnection, TlsWish } from "../../tls/tls-client-context.ts";
 import { addressText } from "../addresses.ts";
 import type { Cluster } from "../cluster.ts";
 import type { Host } from "../host.ts";
@@ -73,12 +73,13 @@ export class ConnectAttempt implements TlsEvents {
       return;
     }
     const { options, protocols } = this.#wish;
-    this.#tls = tls.connect({
+    const wish: TlsWish = {
       serverName: options?.serverName ?? "",
       verifyNames: options?.verifyNames ?? noNames,
       hostname: this.#host.hostname,
       protocols,
-    });
+    };
+    this.#tls = tls.connect(wish, this.#io);
     if (this.#tls === null) this.#fail("TLS error: Secret is not supplied by SDS");
     else this.#io = this.#cluster.context.engine.startTls(this.#io, this.#tls.start, this);
   }
