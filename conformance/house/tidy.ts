@@ -28,6 +28,11 @@ const BUILTIN_WALLS: readonly { module: string; rooms: readonly string[]; why: s
     rooms: ["engine-node", "admin", "server", "upstream"],
     why: "sockets belong to the engine",
   },
+  {
+    module: "node:tls",
+    rooms: ["engine", "engine-node", "tls", "config"],
+    why: "TLS connections belong to the engine, contexts to tls",
+  },
   { module: "node:events", rooms: [], why: "no emitters between rooms" },
 ];
 

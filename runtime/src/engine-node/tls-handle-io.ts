@@ -32,6 +32,7 @@ export class TlsHandleIo extends NodeIo implements HandleOwner {
   readonly #queue: Buffer[];
   #queueBytes: number = 0;
   #isShutdownDue: boolean = false;
+  #isShutdownSent: boolean = false;
 
   constructor(rung: HandleRung, sockets: TlsSockets, handle: TlsHandle, events: TlsEvents) {
     super(rung.core, IoState.Connecting, events);
@@ -90,7 +91,8 @@ export class TlsHandleIo extends NodeIo implements HandleOwner {
   }
 
   shutdownNow(): void {
-    if (this.state === IoState.Dead) return;
+    if (this.state === IoState.Dead || this.#isShutdownSent) return;
+    this.#isShutdownSent = true;
     const request = this.rung.bare.newShutdown();
     request.oncomplete = onShutdown;
     request.handle = this.handle;
