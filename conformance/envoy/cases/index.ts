@@ -6,6 +6,7 @@ import { callouts } from "./callouts.ts";
 import { chainMatcher } from "./chain-matcher.ts";
 import { chains } from "./chains.ts";
 import { CONFIG_CASES as OTHER_CONFIG_CASES } from "./config.ts";
+import { LISTENER_CONFIG_CASES } from "./config-listener.ts";
 import { TLS_CONFIG_CASES } from "./config-tls.ts";
 import { downstreamTls } from "./downstream-tls.ts";
 import { edge } from "./edge.ts";
@@ -30,7 +31,11 @@ import { validation } from "./validation.ts";
 import { versions } from "./versions.ts";
 
 /** What is taken and what is refused. */
-export const CONFIG_CASES: readonly ConfigCase[] = [...OTHER_CONFIG_CASES, ...TLS_CONFIG_CASES];
+export const CONFIG_CASES: readonly ConfigCase[] = [
+  ...OTHER_CONFIG_CASES,
+  ...LISTENER_CONFIG_CASES,
+  ...TLS_CONFIG_CASES,
+];
 
 export const GROUPS: readonly Group[] = [
   forwarding,
