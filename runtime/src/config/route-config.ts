@@ -28,6 +28,8 @@ export interface VirtualHostConfig {
 export interface PerFilterConfig {
   readonly filterName: string;
   readonly disabled: boolean;
+  /** Place in HcmConfig.variants: the plugin that runs here; absent = the filter's own. */
+  readonly variant?: number | undefined;
 }
 
 export interface RouteConfig {

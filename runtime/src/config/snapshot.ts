@@ -194,6 +194,12 @@ export interface FilterChainConfig {
   readonly localFilter: LocalFilterConfig | null;
 }
 
+/** A wasm filter with the configuration of a route. */
+export interface HttpFilterVariant {
+  /** Index into Snapshot.plugins. */
+  readonly plugin: number;
+}
+
 /** A network filter that is not terminal. */
 export interface NetworkFilterConfig {
   readonly kind: "wasm";
@@ -251,6 +257,8 @@ export interface HcmConfig {
   readonly codecType: "auto" | "http1";
   readonly http1: Http1CodecOptions;
   readonly httpFilters: readonly HttpFilterConfig[];
+  /** Plugins that routes put in the place of a filter; absent = none. */
+  readonly variants?: readonly HttpFilterVariant[] | undefined;
   readonly router: RouterConfig;
   readonly upgrades: readonly UpgradeConfig[];
   /** Empty when `rds` is there. */
@@ -376,6 +384,8 @@ export interface WasmPluginConfig {
   readonly allowOnHeadersStopIteration: boolean;
   readonly code: WasmCodeConfig;
   readonly where: string;
+  /** Index of the plugin whose VM it is on, with a root context of its own; absent = its own VM. */
+  readonly variantOf?: number | undefined;
   /** What the guest may use, filled in by the main thread. */
   readonly policy: WasmPolicy;
   /** The loaded module's key, filled in by the main thread; see module/. */

@@ -103,6 +103,8 @@ export interface HttpFilterCallbacks {
 /** What a route says about one filter of the chain (typed_per_filter_config). */
 export interface FilterOverride {
   readonly disabled: boolean;
+  /** Which of the chain's variants stands in the filter's place; absent = itself. */
+  readonly variant?: number | undefined;
 }
 
 /** Makes the chain for one stream. Slots by name: current factory and version (for swaps). */

@@ -1,6 +1,6 @@
 // Makes the HTTP filter chain of each stream from named slots: a slot holds a plugin's handle, so
 // that a swap is a change of the handle. The one place that knows that filters are wasm plugins.
-import type { HttpFilterConfig } from "../config/snapshot.ts";
+import type { HttpFilterConfig, HttpFilterVariant } from "../config/snapshot.ts";
 import type { FilterChainFactory, FilterOverride, HttpFilter } from "../filter/http-filter.ts";
 import type { PluginHandle } from "./plugin-handle.ts";
 
@@ -21,8 +21,15 @@ const NO_FILTERS: readonly HttpFilter[] = [];
 
 export class FilterFactory implements FilterChainFactory {
   readonly #slots: readonly FilterSlot[];
+  /** What routes put in the place of a filter. */
+  readonly #variants: readonly PluginHandle[];
 
-  constructor(configs: readonly HttpFilterConfig[], plugins: ReadonlyMap<number, PluginHandle>) {
+  constructor(
+    configs: readonly HttpFilterConfig[],
+    variants: readonly HttpFilterVariant[],
+    plugins: ReadonlyMap<number, PluginHandle>,
+  ) {
+    this.#variants = variants.map(({ plugin }) => plugins.get(plugin) as PluginHandle);
     this.#slots = configs.map(
       (config) => new FilterSlot(config, plugins.get(config.plugin) as PluginHandle),
     );
@@ -37,7 +44,9 @@ export class FilterFactory implements FilterChainFactory {
       const override = overrides === null ? undefined : overrides.get(slot.name);
       if (override === undefined ? slot.isDisabled : override.disabled) continue;
       // Null: the plugin's VM is dead and its policy lets streams pass.
-      const filter = slot.plugin.createHttpFilter();
+      const variant = override?.variant;
+      const plugin = variant === undefined ? slot.plugin : this.#variants[variant];
+      const filter = (plugin ?? slot.plugin).createHttpFilter();
       if (filter !== null) filters.push(filter);
     }
     return filters;

@@ -50,7 +50,9 @@ export function createHcmFactory(
     overload: context.overload,
     stats: new HcmStats(stats, config.statPrefix, listener.statPrefix),
     routes: slot ?? new RouteTable(config.routes, { clock, hostname, runtime }),
-    filters: context.surroundings.wrapFilters(new FilterFactory(config.httpFilters, plugins)),
+    filters: context.surroundings.wrapFilters(
+      new FilterFactory(config.httpFilters, config.variants ?? [], plugins),
+    ),
     accessLoggers: createAccessLoggers(config.accessLogs, {
       clock,
       random,

@@ -19,6 +19,10 @@ export class PluginHandle {
     this.#plugin = plugin;
   }
 
+  get plugin(): Plugin {
+    return this.#plugin;
+  }
+
   get moduleKey(): string {
     return this.#plugin.config.moduleKey;
   }

@@ -49,6 +49,8 @@ export function chainPluginsOf(chain: FilterChainConfig): Set<number> {
   const plugins = new Set<number>();
   for (const filter of chain.networkFilters) plugins.add(filter.plugin);
   for (const filter of chain.hcm?.httpFilters ?? []) plugins.add(filter.plugin);
+  // Behind the filters: they stand on their VMs.
+  for (const variant of chain.hcm?.variants ?? []) plugins.add(variant.plugin);
   for (const { sink } of chainLogs(chain)) {
     if (sink.kind === "wasm") plugins.add(sink.plugin);
   }
@@ -56,7 +58,8 @@ export function chainPluginsOf(chain: FilterChainConfig): Set<number> {
 }
 
 function keyOf(listener: string, config: WasmPluginConfig): string {
-  const { moduleKey: _sha256, code, ...rest } = config;
+  const { moduleKey: _sha256, variantOf, code, ...all } = config;
+  const rest = variantOf === undefined ? all : { ...all, isVariant: true };
   const { inlineBytes } = code;
   const inline = inlineBytes === null ? "" : createHash("sha256").update(inlineBytes).digest("hex");
   return plainText([listener, rest, code.filename, code.sha256, inline]);

@@ -90,10 +90,21 @@ export class WorkerPlugins {
       problems.push(`${config.where}: the module of plugin ${config.name} is missing`);
       return null;
     }
-    const plugin = (this.#context.wasmHost as WasmHost).preparePlugin(config, module);
+    const plugin = (this.#context.wasmHost as WasmHost).preparePlugin(
+      config,
+      module,
+      config.variantOf === undefined ? null : this.#pluginAt(config.variantOf),
+    );
     if (!(plugin instanceof PluginError)) return plugin;
     problems.push(`${config.where}: plugin ${config.name}: ${plugin.reasons.join("; ")}`);
     return null;
+  }
+
+  /** As it will be after commit: it was prepared before its variants. */
+  #pluginAt(index: number): Plugin | null {
+    const handle = this.#byIndex.get(index);
+    const swap = this.#swaps.find((one) => one.handle === handle);
+    return swap?.plugin ?? handle?.plugin ?? null;
   }
 
   /** For the next version; null = there is none of that key. */

@@ -29,7 +29,8 @@ export class Plugin implements StreamOwner {
   readonly name: string;
   readonly config: WasmPluginConfig;
   readonly #identity: PluginIdentity;
-  readonly #slot: VmSlot;
+  /** Where its VM is found. */
+  readonly slot: VmSlot;
   #root: RootContext | null = null;
   /** Streams that hold `#root`. Those of an older root need nothing from us. */
   #streams: number = 0;
@@ -40,7 +41,7 @@ export class Plugin implements StreamOwner {
     this.name = config.name;
     this.config = config;
     this.#identity = new PluginIdentity(config);
-    this.#slot = slot;
+    this.slot = slot;
   }
 
   /** Root contexts and configures the plugin on a VM: the reason why not, or null. */
@@ -59,7 +60,7 @@ export class Plugin implements StreamOwner {
 
   /** The filter of one stream; null = the stream goes without it, because its VM is dead. */
   createHttpFilter(): HttpFilter | null {
-    const isAlive = this.#slot.isAlive || this.#slot.reloadWhenDue();
+    const isAlive = this.slot.isAlive || this.slot.reloadWhenDue();
     const root = this.#root;
     if (root === null) return null;
     if (!isAlive && isSkippedWhenDead(this.config)) return null;
@@ -69,7 +70,7 @@ export class Plugin implements StreamOwner {
 
   /** The filter of one connection; null = it goes without it, because its VM is dead. */
   createNetworkFilter(callbacks: PassingFilterCallbacks): PassingNetworkFilter | null {
-    const isAlive = this.#slot.isAlive || this.#slot.reloadWhenDue();
+    const isAlive = this.slot.isAlive || this.slot.reloadWhenDue();
     const root = this.#root;
     if (root === null || (!isAlive && isSkippedWhenDead(this.config))) return null;
     this.#streams += 1;
@@ -89,7 +90,7 @@ export class Plugin implements StreamOwner {
 
   /** Logs finished streams through the plugin's root context. */
   createAccessLogger(): AccessLogger {
-    return new PluginAccessLogger(this, this.#slot);
+    return new PluginAccessLogger(this, this.slot);
   }
 
   /** The current root context, on whatever VM it is. */
@@ -113,12 +114,12 @@ export class Plugin implements StreamOwner {
   close(): void {
     this.#isDraining = true;
     this.#root?.finishNow();
-    this.#slot.remove(this);
+    this.slot.remove(this);
   }
 
   #finish(): void {
     this.#root?.finish();
-    this.#slot.remove(this);
+    this.slot.remove(this);
   }
 }
 

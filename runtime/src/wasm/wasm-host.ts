@@ -73,11 +73,16 @@ export class WasmHost {
 
   /**
    * Starts and configures a plugin, on a VM of its own or on one that it shares (same non-empty
-   * vm_id, configuration and code). Runs the guest; nothing is left behind when it refuses.
+   * vm_id, configuration and code), or on that of `base`. Runs the guest; nothing is left behind
+   * when it refuses.
    */
-  preparePlugin(config: WasmPluginConfig, module: CompiledModule): Plugin | PluginError {
-    const key = this.#keyOf(config, module);
-    const known = this.#slots.get(key);
+  preparePlugin(
+    config: WasmPluginConfig,
+    module: CompiledModule,
+    base: Plugin | null = null,
+  ): Plugin | PluginError {
+    const key = base === null ? this.#keyOf(config, module) : base.slot.key;
+    const known = base === null ? this.#slots.get(key) : base.slot;
     const slot = known ?? this.#makeSlot(key, config, module);
     const plugin = new Plugin(config, slot);
     this.#log.startCapture();

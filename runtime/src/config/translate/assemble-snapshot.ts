@@ -68,7 +68,11 @@ export function assembleSnapshot(parts: SnapshotParts): Snapshot {
       ...withPluginsFrom(listener.config, plugins.length),
       sharedIndex: parts.listenerIndexOf?.(name) ?? listeners.length,
     });
-    plugins.push(...listener.plugins);
+    const first = plugins.length;
+    for (const plugin of listener.plugins) {
+      const { variantOf } = plugin;
+      plugins.push(variantOf === undefined ? plugin : { ...plugin, variantOf: variantOf + first });
+    }
   }
   const services = parts.services.map(({ plugin, isSingleton }) => ({
     plugin: plugins.push(plugin) - 1,
@@ -115,7 +119,8 @@ function chainWithPluginsFrom(chain: FilterChainConfig, first: number): FilterCh
   if (tcpProxy !== null) return { ...moved, tcpProxy: { ...tcpProxy, accessLogs } };
   if (hcm === null) return moved;
   const httpFilters = filtersWithPluginsFrom(hcm.httpFilters, first);
-  return { ...moved, hcm: { ...hcm, httpFilters, accessLogs } };
+  const variants = filtersWithPluginsFrom(hcm.variants ?? [], first);
+  return { ...moved, hcm: { ...hcm, httpFilters, variants, accessLogs } };
 }
 
 function filtersWithPluginsFrom<Filter extends { readonly plugin: number }>(

@@ -15,6 +15,7 @@ import type {
 import { readAccessLogFilter, readAccessLogs } from "./access-log-reader.ts";
 import { readConfigSource } from "./config-source-reader.ts";
 import { readDataSource } from "./data-source.ts";
+import { FilterVariants } from "./filter-variants.ts";
 import { readHttpFilters } from "./filter-reader.ts";
 import type { HttpFilters } from "./filter-reader.ts";
 import { noMutations, readFormat, readHeaderAdds } from "./format-reader.ts";
@@ -41,6 +42,7 @@ export function readHcm(t: Translation, node: ConfigNode, clusters: ClusterNames
     common.accept(field, "reported as wrong");
   }
   const filters = readHttpFilters(t, node);
+  const variants = new FilterVariants(t, filters.filters);
   const headKib = node.uint("max_request_headers_kb", HEAD_KIB);
   return {
     statPrefix: statText(node.string("stat_prefix", "")),
@@ -52,7 +54,9 @@ export function readHcm(t: Translation, node: ConfigNode, clusters: ClusterNames
     httpFilters: filters.filters,
     router: filters.router ?? noRouter,
     upgrades: readUpgrades(t, node),
-    routes: readRoutes(t, node, clusters, filters),
+    routes: readRoutes(t, node, clusters, filters, variants),
+    // Known when the routes are read.
+    variants: variants.all(),
     rds: readRds(t, node, filters),
     accessLogs: readAccessLogs(t, node.nodes("access_log")),
     ...readIdentity(node),
@@ -102,11 +106,12 @@ function readRoutes(
   node: ConfigNode,
   clusters: ClusterNames,
   filters: HttpFilters,
+  variants: FilterVariants,
 ): RouteTableConfig {
   const config = node.node("route_config");
   // scoped_routes stays unread and is reported by name.
   if (config === undefined) return noRoutes;
-  const table = readRouteTable(t, config, { clusters, filters: filters.names });
+  const table = readRouteTable(t, config, { clusters, filters: filters.names, variants });
   if (filters.router !== null) return table;
   t.warn(node, "no http_filters: every request is answered with 500 (Envoy never answers)");
   return unanswered(table, config.path);

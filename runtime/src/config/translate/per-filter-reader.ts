@@ -3,22 +3,30 @@
 import type { ConfigNode } from "../config-node.ts";
 import type { PerFilterConfig } from "../snapshot.ts";
 import type { FilterNames } from "./filter-reader.ts";
+import type { FilterVariants } from "./filter-variants.ts";
 import type { Translation } from "./translation.ts";
 
 const FILTER_CONFIG = "envoy.config.route.v3.FilterConfig";
+const WASM = "envoy.extensions.filters.http.wasm.v3.Wasm";
 const STRICTER = "the filter could be meant to be stricter here";
 
 /**
- * FilterConfig switches a filter off, or on by an empty `config`; the configurations of filters
- * that Headgate runs have no part for routes.
+ * FilterConfig switches a filter off, or on by an empty `config`; a wasm filter's own message gives
+ * it another configuration. `variants` null = the routes come without their chain (RDS).
  */
 export function readPerFilter(
   t: Translation,
   node: ConfigNode,
   filters: FilterNames,
+  variants: FilterVariants | null,
 ): PerFilterConfig[] {
   const configs: PerFilterConfig[] = [];
   for (const [filterName, typed] of node.map("typed_per_filter_config")) {
+    if (typed.typeName === WASM && variants !== null && filters.get(filterName) === "runs") {
+      const variant = variants.place(filterName, typed);
+      if (variant !== null) configs.push({ filterName, disabled: false, variant });
+      continue;
+    }
     if (typed.typeName !== FILTER_CONFIG) {
       refuse(t, typed, filters.get(filterName) === "left out");
       continue;

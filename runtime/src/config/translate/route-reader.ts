@@ -15,6 +15,7 @@ import { readDataSource } from "./data-source.ts";
 import { readFormat, readHeaderMutations } from "./format-reader.ts";
 import { guard } from "./guarded-fields.ts";
 import type { FilterNames } from "./filter-reader.ts";
+import type { FilterVariants } from "./filter-variants.ts";
 import { readMetadata } from "./metadata-reader.ts";
 import { readPerFilter } from "./per-filter-reader.ts";
 import { readRouteAction } from "./route-action-reader.ts";
@@ -39,6 +40,8 @@ export interface RouteScope {
   readonly clusters: ClusterNames;
   /** The chain's HTTP filters, for typed_per_filter_config. */
   readonly filters: FilterNames;
+  /** For the configuration of its wasm filters; absent where routes come without their chain. */
+  readonly variants?: FilterVariants;
   /** What holds when validate_clusters is not set. Default true. */
   readonly validatesClusters?: boolean;
 }
@@ -55,9 +58,9 @@ export function readRouteTable(
   const validateClusters = node.bool("validate_clusters", scope.validatesClusters ?? true);
   const bodyBytesMax = node.uint("max_direct_response_body_size_bytes", BODY_BYTES_DEFAULT);
   const clusters = validateClusters ? scope.clusters : null;
-  const reader = new TableReader(t, scope.filters, clusters, bodyBytesMax);
+  const reader = new TableReader(t, scope, clusters, bodyBytesMax);
   const hosts = node.nodes("virtual_hosts");
-  const perFilter = readPerFilter(t, node, scope.filters);
+  const perFilter = readPerFilter(t, node, scope.filters, scope.variants ?? null);
   const virtualHosts = hosts
     .map((host) => reader.readVirtualHost(host))
     .map((host) => ({ ...host, perFilter: moreSpecific(host.perFilter, perFilter) }));
@@ -107,14 +110,14 @@ const noAction: DirectResponseConfig = {
 
 class TableReader {
   readonly #t: Translation;
-  readonly #filters: FilterNames;
+  readonly #scope: RouteScope;
   /** Null: names of clusters are not checked. */
   readonly #clusters: ClusterNames;
   readonly #bodyBytesMax: number;
 
-  constructor(t: Translation, filters: FilterNames, clusters: ClusterNames, bodyBytesMax: number) {
+  constructor(t: Translation, scope: RouteScope, clusters: ClusterNames, bodyBytesMax: number) {
     this.#t = t;
-    this.#filters = filters;
+    this.#scope = scope;
     this.#clusters = clusters;
     this.#bodyBytesMax = bodyBytesMax;
   }
@@ -152,7 +155,8 @@ class TableReader {
   }
 
   #perFilter(node: ConfigNode): PerFilterConfig[] {
-    return readPerFilter(this.#t, node, this.#filters);
+    const { filters, variants } = this.#scope;
+    return readPerFilter(this.#t, node, filters, variants ?? null);
   }
 
   #readRoute(node: ConfigNode): RouteConfig {

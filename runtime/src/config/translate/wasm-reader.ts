@@ -82,7 +82,7 @@ function readFailure(t: Translation, node: ConfigNode): Failure {
  * An Any as guests get it in Envoy: the text of a StringValue, the bytes of a BytesValue, else the
  * serialised message (a Struct too: modules that expect JSON text get it from a StringValue).
  */
-function readConfiguration(node: ConfigNode): Uint8Array {
+export function readConfiguration(node: ConfigNode): Uint8Array {
   const any = node.any("configuration");
   if (any === undefined) return new Uint8Array(0);
   const content = any.content;
