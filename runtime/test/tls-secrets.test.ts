@@ -230,14 +230,21 @@ test("SIGHUP takes certificates and secrets that are not watched, and loses no r
     scratch.write("a.key", keyPem);
   };
   await write(1);
-  const named = tlsListener("named", { tls_certificate_sds_secret_configs: [{ name: "server" }] });
+  const byName = { tls_certificate_sds_secret_configs: [{ name: "server" }] };
+  const named = tlsListener("named", byName);
+  const type = { "@type": "type.googleapis.com/envoy.config.listener.v3.Listener" };
+  put("lds.yaml", { resources: [{ ...type, ...tlsListener("dynamic", byName) }] });
+  const lds_config = { path_config_source: { path: scratch.path("lds.yaml") } };
   const own = tlsListener("own", { tls_certificates: [pair("a.crt", "a.key")] });
   const config = (secret: object): object => ({
+    node: { id: "n", cluster: "c" },
+    dynamic_resources: { lds_config },
     admin: { address: socketAddress(0) },
     static_resources: { listeners: [own, named], secrets: [secret], clusters: [cluster()] },
   });
   const headgate = await processes.start(config(inline(await certificate(1))), { concurrency: 2 });
-  const targets = [await headgate.listener("own"), await headgate.listener("named")];
+  const names = ["own", "named", "dynamic"];
+  const targets = await Promise.all(names.map(async (name) => await headgate.listener(name)));
   const loads = targets.map(load);
   for (let number = 2; number <= 4; number += 1) {
     await write(number);

@@ -181,6 +181,9 @@ export class ConfigUpdates {
     logWarnings(this.#logger, config.warnings);
     this.#options.mainStats.startFlushing(config.statsFlushIntervalMs);
     this.#options.onReload(config);
+    // What came by xDS may have certificates in files, or secrets of the bootstrap.
+    await this.#cds?.poll();
+    await this.#lds?.poll();
     return [];
   }
 
