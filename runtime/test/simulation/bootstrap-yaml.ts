@@ -11,6 +11,19 @@ export interface UpstreamAddress {
   readonly port: number;
 }
 
+/** The ways that raw bytes have through the proxy, and where they begin. */
+export const tunnelPorts = {
+  raw: 10_001,
+  ended: 10_002,
+  upgrade: 10_002,
+  through: 10_003,
+} as const;
+export type TunnelWay = keyof typeof tunnelPorts;
+/** Takes raw bytes, and those of CONNECTs that the proxy ends. */
+export const rawHost: UpstreamAddress = { address: "127.0.0.41", port: 80 };
+/** Takes upgrades and CONNECTs. */
+export const tunnelHost: UpstreamAddress = { address: "127.0.0.51", port: 80 };
+
 export const upstreams: Readonly<Record<"a" | "b" | "c", readonly UpstreamAddress[]>> = {
   a: [
     { address: "127.0.0.11", port: 80 },
@@ -100,9 +113,52 @@ static_resources:
 ${plan.guestScript === "" ? "" : wasmFilter(plan.guestScript, guest)}
           - name: router
             typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router }
+${plan.tunnels > 0 ? tunnelListeners() : ""}
   clusters:
 ${clusters.join("\n")}
+${plan.tunnels > 0 ? tunnelClusters() : ""}
 `;
+}
+
+const NETWORK = "type.googleapis.com/envoy.extensions.filters.network";
+
+/** Their idle timeouts are long: what passes slowly is not idle. */
+function tunnelListeners(): string {
+  const listener = (name: string, port: number, filter: string): string =>
+    `  - name: ${name}
+    address: { socket_address: { address: 127.0.0.1, port_value: ${port} } }
+    filter_chains: [ { filters: [ { name: f, typed_config: ${filter} } ] } ]`;
+  const tcp = (name: string, more: string): string =>
+    `{ "@type": ${NETWORK}.tcp_proxy.v3.TcpProxy, stat_prefix: ${name}, idle_timeout: 120s, ${more} }`;
+  const routes = [
+    "{ match: { connect_matcher: {} }, route: { cluster: raw, upgrade_configs: [ { upgrade_type: CONNECT, connect_config: {} } ] } }",
+    "{ match: { prefix: / }, route: { cluster: tunnels, timeout: 0s } }",
+  ];
+  const router = `{ "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router }`;
+  const hcm =
+    `{ "@type": ${NETWORK}.http_connection_manager.v3.HttpConnectionManager, stat_prefix: tunnels, ` +
+    "stream_idle_timeout: 120s, drain_timeout: 1s, upgrade_configs: [ { upgrade_type: websocket } ], " +
+    `route_config: { virtual_hosts: [ { name: all, domains: ["*"], routes: [ ${routes.join(", ")} ] } ] }, ` +
+    `http_filters: [ { name: router, typed_config: ${router} } ] }`;
+  const through = 'cluster: tunnels, tunneling_config: { hostname: "sim:1" }';
+  return [
+    listener("raw", tunnelPorts.raw, tcp("raw", "cluster: raw")),
+    listener("ended", tunnelPorts.ended, hcm),
+    listener("through", tunnelPorts.through, tcp("through", through)),
+  ].join("\n");
+}
+
+function tunnelClusters(): string {
+  const cluster = (name: string, { address, port }: UpstreamAddress): string => {
+    const host = `{ socket_address: { address: ${address}, port_value: ${port} } }`;
+    return `  - name: ${name}
+    type: STATIC
+    connect_timeout: 30s
+    load_assignment:
+      cluster_name: ${name}
+      endpoints: [ { lb_endpoints: [ { endpoint: { address: ${host} } } ] } ]`;
+  };
+  return [cluster("raw", rawHost), cluster("tunnels", tunnelHost)].join("\n");
 }
 
 /** Nothing is left: pools close as when their clusters are taken out of the configuration. */

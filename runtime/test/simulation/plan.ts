@@ -1,6 +1,6 @@
 // What a run does, drawn from its seed: which kinds of trouble are on (a random subset, so that each also runs without
 // the others), and what each request and answer looks like.
-import type { Dice } from "../../src/engine-sim/dice.ts";
+import { Dice } from "../../src/engine-sim/dice.ts";
 import {
   brokenNetwork,
   calmNetwork,
@@ -71,6 +71,8 @@ export class RunPlan {
   readonly bufferBytes: number;
   /** What the wasm guest does, as guests/assembly/script.ts wants it; "" = there is none. */
   readonly guestScript: string;
+  /** Tunnels and TCP proxy streams beside the requests; filters would change their bytes. */
+  readonly tunnels: number;
 
   constructor(seed: number, dice: Dice) {
     this.seed = seed;
@@ -81,6 +83,9 @@ export class RunPlan {
     this.clients = dice.between(4, 24);
     this.guestScript = this.has("wasm") ? guestScript(dice, this.has("wasmTraps")) : "";
     this.bufferBytes = this.has("smallBuffers") ? dice.spread(1024, 32_768) : 1 << 20;
+    // Dice of their own: runs without tunnels are what they were before there were any.
+    const own = new Dice(seed ^ 0x74756e6e);
+    this.tunnels = !this.has("filters") && own.chance(0.4) ? own.between(1, 8) : 0;
   }
 
   has(feature: Feature): boolean {

@@ -14,7 +14,7 @@ import type { FilterChainFactory } from "../../src/filter/http-filter.ts";
 import type { FromWorker, PrepareMessage } from "../../src/server/protocol.ts";
 import { WorkerServer } from "../../src/server/worker.ts";
 import { staticMembership } from "../../src/upstream/dns-resolver.ts";
-import { emptyYaml, upstreams } from "./bootstrap-yaml.ts";
+import { emptyYaml, rawHost, tunnelHost, upstreams } from "./bootstrap-yaml.ts";
 import { type ChaosContext, ChaosFilter } from "./chaos-filter.ts";
 import { newBirth, type WorkerConfig } from "../worker-for-test.ts";
 import type { ConfigSource } from "./config-source.ts";
@@ -24,6 +24,7 @@ import { LogFile } from "./log-file.ts";
 import type { Party } from "./party.ts";
 import { RunPlan } from "./plan.ts";
 import { type ClientPlan, SimClient } from "./sim-client.ts";
+import { judgeTunnels, Tunnel, TunnelHost } from "./sim-tunnel.ts";
 import { SimUpstream } from "./sim-upstream.ts";
 
 const connectOptions = { bindAddress: null, keepAlive: null };
@@ -75,6 +76,7 @@ export class Simulation implements Party {
   readonly #clientEngine: SimEngine;
   readonly #clients: SimClient[];
   readonly #upstreams: SimUpstream[];
+  readonly #tunnels: Map<number, Tunnel>;
   readonly #messages: FromWorker[];
   #version: number;
   #isClosing: boolean;
@@ -96,6 +98,7 @@ export class Simulation implements Party {
     this.downstreamFaults = 0;
     this.#clients = [];
     this.#upstreams = [];
+    this.#tunnels = new Map();
     this.#messages = [];
     this.#version = 0;
     this.#isClosing = false;
@@ -129,6 +132,7 @@ export class Simulation implements Party {
     this.#startUpstreams();
     this.#apply(this.#configs.load(this.plan, 0));
     this.#startClients();
+    this.#startTunnels();
     this.#planChanges();
     this.#playClients();
     this.#comeToRest();
@@ -249,6 +253,27 @@ export class Simulation implements Party {
     }
   }
 
+  #startTunnels(): void {
+    const { plan } = this;
+    if (plan.tunnels === 0) return;
+    // Not the run's: requests shall not depend on tunnels.
+    const dice = new Dice(this.seed ^ 0x74756e6f);
+    new TunnelHost(this, dice.fork(), this.#tunnels, false).listen(this.#tunnelEngine(), rawHost);
+    new TunnelHost(this, dice.fork(), this.#tunnels, true).listen(this.#tunnelEngine(), tunnelHost);
+    // A pipe that takes a byte at a time needs half a minute for these.
+    const isSlow = plan.downstream !== "calm" || plan.upstream !== "calm";
+    const bytesMax = isSlow ? 1500 : 300_000;
+    for (let id = 1; id <= plan.tunnels; id += 1) {
+      const tunnel = new Tunnel(id, this, dice.fork(), bytesMax);
+      this.#tunnels.set(id, tunnel);
+      this.later(dice.spread(0, 800), "tunnel", id, () => tunnel.start());
+    }
+  }
+
+  #tunnelEngine(): SimEngine {
+    return new SimEngine(this.network, calmNetwork);
+  }
+
   #clientPlan(dice: Dice, requests: number): ClientPlan {
     const { plan } = this;
     const endings = {
@@ -325,7 +350,8 @@ export class Simulation implements Party {
 
   #playClients(): void {
     const endMs = this.loop.nowMs + runMsMax;
-    while (this.#clients.some((client) => !client.isDone)) {
+    const isOpen = (party: { readonly isDone: boolean }): boolean => !party.isDone;
+    while (this.#clients.some(isOpen) || [...this.#tunnels.values()].some(isOpen)) {
       if (!this.loop.step() || this.loop.nowMs > endMs) {
         const open = this.#clients
           .filter((client) => !client.isDone)
@@ -348,10 +374,13 @@ export class Simulation implements Party {
   #comeToRest(): void {
     this.#awaitStreams();
     // So long a closed connection watches how its last bytes leave; ticks may be late.
-    this.loop.pass(1800);
+    // A TCP proxy's connection does for its idle timeout.
+    this.loop.pass(this.#tunnels.size > 0 ? 130_000 : 1800);
     judgeTimers(this);
     this.loop.pass(150_000);
     judge(this);
+    const { downstream, upstream } = this.plan;
+    judgeTunnels(this.#tunnels.values(), downstream === "broken" || upstream === "broken");
     this.#isClosing = true;
     this.#apply(this.#configs.empty(emptyYaml));
     this.loop.pass(150_000);
