@@ -20,6 +20,7 @@ import { LoadBalancer } from "./lb/load-balancer.ts";
 import { type PendingStream, type PoolCallbacks, PoolFailureReason } from "./pool/conn-pool.ts";
 import type { TcpConnection, TcpConnectionCallbacks } from "./pool/tcp-connection.ts";
 import { ResponseStats } from "./response-stats.ts";
+import type { Counter } from "../stats/store.ts";
 import { SecretSlots } from "../tls/secret-slots.ts";
 import type { TlsClientOptions } from "../tls/tls-client-context.ts";
 import { TlsFactoryStats, TlsStats } from "../tls/tls-stats.ts";
@@ -78,6 +79,7 @@ export class Cluster {
     this.#hostSet = new HostSet([]);
     if (!context.ownsClusterStats) return;
     ClusterStats.defineAll(context.stats, this.#scope);
+    for (const transport of this.#transports) this.#matchCount(transport);
     this.#stats = new ClusterStats(context.stats, this.#scope);
     this.#defaultBreaker = this.#makeBreaker(false);
     this.#highBreaker = this.#makeBreaker(true);
@@ -256,7 +258,13 @@ export class Cluster {
     transport: UpstreamTransport,
   ): Host {
     const stats = new HostStats(this.context.stats, this.name, text);
+    if (this.context.ownsClusterStats) this.#matchCount(transport).inc();
     return new Host(config, addresses, text, stats, transport);
+  }
+
+  /** Hosts that got this transport. */
+  #matchCount({ name }: UpstreamTransport): Counter {
+    return this.context.stats.counter(`${this.#scope}${name}.total_match_count`);
   }
 
   #transportFor({ transportSocketMatch }: HostConfig): UpstreamTransport {

@@ -128,7 +128,7 @@ test("pools are limited: an idle one makes room, and without one the request ove
 });
 
 test("a host whose metadata asks for another transport is another host", () => {
-  const thread = new FakeThread();
+  const thread = new FakeThread({ owns: true });
   const raw = { kind: "raw_buffer" } as const;
   const proxied = {
     kind: "proxy_protocol",
@@ -156,4 +156,6 @@ test("a host whose metadata asks for another transport is another host", () => {
   hosts({ proxied: "true", other: "2" });
   expect(cluster.hostSet.hosts[0]).not.toBe(first);
   expect(cluster.hostSet.hosts[0]?.transport.proxyHeaders).toEqual([proxied]);
+  expect(thread.counter("cluster.up.default.total_match_count")).toBe(1);
+  expect(thread.counter("cluster.up.proxied.total_match_count")).toBe(1);
 });

@@ -10,14 +10,17 @@ import type {
 import { TlsClientContext, type TlsClientOptions } from "../tls/tls-client-context.ts";
 
 export class UpstreamTransport {
+  /** For stats. */
+  readonly name: string;
   readonly match: TransportSocketMatch;
   /** In the order in which they are written; [] = none. */
   readonly proxyHeaders: readonly UpstreamProxyProtocolConfig[];
   /** Null = plain text. */
   readonly tls: TlsClientContext | null;
 
-  constructor({ match, socket }: TransportSocketConfig, tlsOptions: () => TlsClientOptions) {
+  constructor({ name, match, socket }: TransportSocketConfig, tlsOptions: () => TlsClientOptions) {
     const tls = tlsOf(socket);
+    this.name = name === "" ? "default" : name;
     this.match = match;
     this.proxyHeaders = proxyHeadersOf(socket);
     this.tls = tls === null ? null : new TlsClientContext(tls, tlsOptions());
