@@ -32,6 +32,7 @@ export function tlsCases(engine: NetworkEngine, openConnections: () => number): 
   endCases(engine);
   handshakeCases(engine);
   brokenHandshakeCases(engine);
+  manyCases(engine);
 }
 
 function resetBoth(pair: TlsPair): void {
@@ -364,6 +365,34 @@ function handshakeCases(engine: NetworkEngine): void {
     expect(lines.filter((line) => line.startsWith("CLIENT_TRAFFIC_SECRET_0 "))).toHaveLength(2);
     expect(lines.every((line) => line.endsWith("\n"))).toBe(true);
     resetBoth(pair);
+  });
+}
+
+function manyCases(engine: NetworkEngine): void {
+  const sockets = (): number =>
+    process.getActiveResourcesInfo().filter((name) => /TCP|TLS/.test(name)).length;
+
+  test("200 connections with TLS, ended in three ways, leave nothing behind", async () => {
+    await settle(engine);
+    const before = sockets();
+    for (let round = 0; round < 10; round += 1) {
+      const pairs = await Promise.all(Array.from({ length: 20 }, () => tlsPair(engine)));
+      for (const [at, { client, server }] of pairs.entries()) {
+        client.io.writeText("x");
+        server.events.whenEnded = (): void => server.io.close();
+        if (at % 3 === 0) client.io.reset();
+        else if (at % 3 === 1) client.io.close();
+        else client.io.shutdownWrite();
+      }
+      await Promise.all(
+        pairs.map(({ server }) =>
+          server.events.until(() => server.events.hasEnded || server.events.isClosed),
+        ),
+      );
+      for (const pair of pairs) resetBoth(pair);
+    }
+    for (let round = 0; round < 10 && sockets() > before; round += 1) await settle(engine);
+    expect(sockets()).toBe(before);
   });
 }
 

@@ -5,6 +5,7 @@ import type {
   TlsContextConfig,
   TlsValidationConfig,
 } from "../config/tls-config.ts";
+import { DEFAULT_CIPHERS } from "node:tls";
 import { StatsStore } from "../stats/store.ts";
 import type { TestCertificate } from "../../test/certificates.ts";
 import { SecretSlots } from "./secret-slots.ts";
@@ -58,9 +59,9 @@ export function downstreamConfig(
     context: {
       minVersion: "TLSv1.2",
       maxVersion: "TLSv1.3",
-      cipherSuites: "",
+      cipherSuites: DEFAULT_CIPHERS,
       prefersClientChaCha: false,
-      curves: "",
+      curves: "X25519:P-256",
       signatureAlgorithms: "",
       alpnProtocols: [],
       certificates: certificates.map((value) => ({ kind: "inline", value })),

@@ -2,7 +2,6 @@
 // anew when a secret has changed; says how each handshake starts and what is thought of the client.
 // Made by server/, used by network/.
 import { constants, createHash } from "node:crypto";
-import { createSecureContext } from "node:tls";
 import type { SecureContext, SecureContextOptions } from "node:tls";
 import type {
   DownstreamTlsConfig,
@@ -14,8 +13,9 @@ import type { TlsServerStart, TlsSession } from "../engine/tls.ts";
 import { CertificateChoice } from "./certificate-choice.ts";
 import type { CertificateSet } from "./certificate-choice.ts";
 import type { KeyLog } from "./key-log.ts";
-import { PeerValidator, trustOptions } from "./peer-validation.ts";
+import { PeerValidator } from "./peer-validation.ts";
 import type { PeerVerdict } from "./peer-validation.ts";
+import { makeSecureContext } from "./secure-context.ts";
 import type { SecretSlot, SecretSlots } from "./secret-slots.ts";
 import { SessionCache } from "./session-cache.ts";
 import type { TlsFactoryStats, TlsStats } from "./tls-stats.ts";
@@ -149,6 +149,7 @@ class Contexts {
   readonly #config: DownstreamTlsConfig;
   readonly #deps: TlsServerDeps;
   readonly #certificates: readonly TlsCertificateConfig[];
+  readonly #validation: TlsValidationConfig | null;
   readonly #choice: CertificateChoice;
   readonly #common: SecureContextOptions;
   /** One for each set that there is, made when it is asked for. */
@@ -166,14 +167,14 @@ class Contexts {
     this.#config = config;
     this.#deps = deps;
     this.#certificates = certificates;
+    this.#validation = validation;
     this.#choice = new CertificateChoice(certificates, config.fullScanOnSniMismatch);
     this.validator = validation === null ? null : new PeerValidator(validation, "client");
     this.mayResume = this.validator?.needsWholeChain !== true;
     this.clientCertificate = clientCertificateOf(config, this.validator);
     const keys = ticketKeys?.[0];
     this.#common = {
-      ...protocolOptions(config, this.mayResume),
-      ...(validation === null ? {} : trustOptions(validation)),
+      secureOptions: secureOptionsOf(config, this.mayResume),
       sessionIdContext: sessionContextOf(config, certificates, validation),
       sessionTimeout: Math.max(1, Math.floor(config.sessionTimeoutMs / 1000)),
       ticketKeys: Buffer.from(keys === undefined ? deps.processTicketKeys : ticketKeysFrom(keys)),
@@ -223,7 +224,8 @@ class Contexts {
     const known = this.#bySet.get(key);
     if (known !== undefined) return known;
     const certificates = set.map((index) => this.#certificates[index] as TlsCertificateConfig);
-    const context = createSecureContext({ ...this.#common, ...identityOptions(certificates) });
+    const { context: config } = this.#config;
+    const context = makeSecureContext(config, certificates, this.#validation, this.#common);
     this.#bySet.set(key, context);
     const [only] = certificates;
     if (only !== undefined && set.length === 1) this.#onlyOf.set(context, only);
@@ -260,36 +262,16 @@ function clientCertificateOf(
   return validator?.demandOnClients(config.requiresClientCertificate) ?? "none";
 }
 
-function protocolOptions(
+function secureOptionsOf(
   { context, prefersClientCiphers, areSessionTicketsOff }: DownstreamTlsConfig,
   mayResume: boolean,
-): SecureContextOptions {
-  const { cipherSuites, curves, minVersion, maxVersion, signatureAlgorithms } = context;
+): number {
   const { SSL_OP_CIPHER_SERVER_PREFERENCE, SSL_OP_NO_RENEGOTIATION, SSL_OP_NO_TICKET } = constants;
-  let secureOptions = SSL_OP_NO_RENEGOTIATION;
-  if (!prefersClientCiphers) secureOptions |= SSL_OP_CIPHER_SERVER_PREFERENCE;
-  if (areSessionTicketsOff || !mayResume) secureOptions |= SSL_OP_NO_TICKET;
-  if (context.prefersClientChaCha) secureOptions |= constants.SSL_OP_PRIORITIZE_CHACHA;
-  return {
-    minVersion,
-    maxVersion,
-    secureOptions,
-    // The system's authorities vouch for nobody's clients.
-    ca: [],
-    ...(cipherSuites === "" ? {} : { ciphers: cipherSuites }),
-    ...(curves === "" ? {} : { ecdhCurve: curves }),
-    ...(signatureAlgorithms === "" ? {} : { sigalgs: signatureAlgorithms }),
-  };
-}
-
-function identityOptions(certificates: readonly TlsCertificateConfig[]): SecureContextOptions {
-  const pem = certificates.filter(({ pkcs12 }) => pkcs12 === null);
-  const pfx = certificates.flatMap(({ pkcs12, passphrase }) =>
-    pkcs12 === null ? [] : [{ buf: Buffer.from(pkcs12), passphrase }],
-  );
-  const cert = pem.map(({ chainPem }) => chainPem);
-  const key = pem.map(({ privateKeyPem }) => privateKeyPem);
-  return { ...(cert.length === 0 ? {} : { cert, key }), ...(pfx.length === 0 ? {} : { pfx }) };
+  let options = SSL_OP_NO_RENEGOTIATION;
+  if (!prefersClientCiphers) options |= SSL_OP_CIPHER_SERVER_PREFERENCE;
+  if (areSessionTicketsOff || !mayResume) options |= SSL_OP_NO_TICKET;
+  if (context.prefersClientChaCha) options |= constants.SSL_OP_PRIORITIZE_CHACHA;
+  return options;
 }
 
 /**
