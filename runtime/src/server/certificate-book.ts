@@ -12,6 +12,7 @@ import type {
   TlsValidationConfig,
   UpstreamSocketConfig,
 } from "../config/snapshot.ts";
+import { certificateOf, validationOf } from "../config/tls-secret.ts";
 import { readOcspResponse } from "../config/translate/ocsp-response.ts";
 import type { StatsStore } from "../stats/store.ts";
 import { certificateInfoOf } from "../tls/certificate-info.ts";
@@ -132,11 +133,6 @@ export class CertificateBook {
     return secret === null ? null : pick(secret);
   }
 }
-
-const certificateOf = (secret: TlsSecret): TlsCertificateConfig | null =>
-  secret.kind === "certificate" ? secret.certificate : null;
-const validationOf = (secret: TlsSecret): TlsValidationConfig | null =>
-  secret.kind === "validation" ? secret.validation : null;
 
 function usesOf({ listeners, clusters }: Snapshot): Use[] {
   const uses: Use[] = [];

@@ -7,6 +7,7 @@ import type {
   TlsSecret,
   TlsValidationConfig,
 } from "../config/tls-config.ts";
+import { certificateOf, ticketKeysOf, validationOf } from "../config/tls-secret.ts";
 
 /**
  * Where a context finds a secret. A context remembers the revision that it was made with, and is
@@ -59,13 +60,6 @@ class PickedSlot<T> implements SecretSlot<T> {
     return secret === null ? null : this.#pick(secret);
   }
 }
-
-const certificateOf = (secret: TlsSecret): TlsCertificateConfig | null =>
-  secret.kind === "certificate" ? secret.certificate : null;
-const validationOf = (secret: TlsSecret): TlsValidationConfig | null =>
-  secret.kind === "validation" ? secret.validation : null;
-const ticketKeysOf = (secret: TlsSecret): readonly Uint8Array[] | null =>
-  secret.kind === "ticket_keys" ? secret.keys : null;
 
 /** The slots of one version of the configuration; the next version takes over those it needs. */
 export class SecretSlots {

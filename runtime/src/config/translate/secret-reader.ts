@@ -8,6 +8,7 @@ import type {
   TlsSecret,
   TlsValidationConfig,
 } from "../tls-config.ts";
+import { certificateOf, ticketKeysOf, validationOf } from "../tls-secret.ts";
 import { readConfigSource, readWatchedDirectory } from "./config-source-reader.ts";
 import { SecretParts } from "./secret-data.ts";
 import type { SecretIdentity } from "./secret-data.ts";
@@ -37,7 +38,7 @@ export const certificateKind: ReadableSecret<TlsCertificateConfig> = {
     const certificate = readTlsCertificate(t, node, parts);
     return readOf(certificate === null ? null : { kind: "certificate", certificate }, parts);
   },
-  valueOf: (secret) => (secret.kind === "certificate" ? secret.certificate : null),
+  valueOf: certificateOf,
 };
 
 /** ocsp_staple_policy: MUST_STAPLE. */
@@ -62,7 +63,7 @@ export const validationKind: ReadableSecret<TlsValidationConfig> = {
     const validation = readTlsValidation(t, node, parts);
     return readOf(validation === null ? null : { kind: "validation", validation }, parts);
   },
-  valueOf: (secret) => (secret.kind === "validation" ? secret.validation : null),
+  valueOf: validationOf,
 };
 
 export const ticketKeysKind: ReadableSecret<readonly Uint8Array[]> = {
@@ -74,7 +75,7 @@ export const ticketKeysKind: ReadableSecret<readonly Uint8Array[]> = {
     const good = keys.filter((key) => key !== null);
     return readOf(good.length < keys.length ? null : { kind: "ticket_keys", keys: good }, parts);
   },
-  valueOf: (secret) => (secret.kind === "ticket_keys" ? secret.keys : null),
+  valueOf: ticketKeysOf,
 };
 
 function readOf(secret: TlsSecret | null, parts: SecretParts): SecretRead | null {
