@@ -28,8 +28,6 @@ import { optionsOf, type TransportOptions } from "./transport-options.ts";
 import type { UpstreamContext } from "./upstream-context.ts";
 import { UpstreamTransport } from "./upstream-transport.ts";
 
-const noSecrets = new SecretSlots([], null);
-
 export class Cluster {
   readonly config: ClusterConfig;
   readonly name: string;
@@ -48,7 +46,11 @@ export class Cluster {
   #isDraining: boolean = false;
 
   /** `secrets` are those of its TLS. */
-  constructor(config: ClusterConfig, context: UpstreamContext, secrets: SecretSlots = noSecrets) {
+  constructor(
+    config: ClusterConfig,
+    context: UpstreamContext,
+    secrets: SecretSlots = new SecretSlots([], null),
+  ) {
     this.config = config;
     this.name = config.name;
     this.#scope = `cluster.${config.statName}.`;
