@@ -198,6 +198,50 @@ test("what goes wrong is answered or cut, and logged, as in Envoy", async () => 
   expect(await headgate.stat("cluster.up.upstream_cx_active")).toBe(0);
 });
 
+test("a TCP proxy's tunnel through a CONNECT that ends here: every byte, both ways", async () => {
+  const port = await serve((socket) => {
+    socket.on("data", (data) => {
+      if (!socket.write(data)) socket.pause();
+    });
+    socket.on("drain", () => socket.resume());
+    socket.on("end", () => socket.end());
+  });
+  // Abstract: the cluster knows the address before the listener is there.
+  const pipe = { pipe: { path: `@headgate-connect-${process.pid}` } };
+  const routes = [{ match: { connect_matcher: {} }, route: { cluster: "up", ...upgrade({}) } }];
+  const route_config = { virtual_hosts: [{ name: "all", domains: ["inside:1"], routes }] };
+  const proxy = {
+    "@type": "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
+    stat_prefix: "outer",
+    cluster: "inner",
+    tunneling_config: { hostname: "inside:1" },
+  };
+  const outer = {
+    name: "outer",
+    address: socketAddress(0),
+    filter_chains: [{ filters: [{ name: "tcp", typed_config: proxy }] }],
+  };
+  const config = bootstrap({ upstreamPort: port, address: pipe, hcm: { route_config } }, [
+    outer,
+  ]) as { static_resources: { clusters: object[] } };
+  const endpoints = [{ lb_endpoints: [{ endpoint: { address: pipe } }] }];
+  const load_assignment = { cluster_name: "inner", endpoints };
+  config.static_resources.clusters.push({ name: "inner", type: "STATIC", load_assignment });
+  const headgate = await processes.start(config);
+  const at = Number((await headgate.listener("outer")).split(":")[1]);
+  const client = new Client(at, "");
+  const sent = Buffer.alloc(8 * MIB);
+  for (let i = 0; i < sent.length; i += 4) sent.writeUInt32LE((i * 2_654_435_761) >>> 0, i);
+  client.socket.write(sent);
+  await headgate.waitFor(() => client.text.length >= sent.length, "the echo");
+  expect(Buffer.from(client.text, "latin1").equals(sent)).toBe(true);
+  client.socket.end();
+  await headgate.waitFor(() => client.end === "fin", "the end");
+  const active = ["tcp.outer.upstream_flush_active", "http.main.downstream_cx_upgrades_active"];
+  for (const name of active) expect(await headgate.stat(name)).toBe(0);
+  expect(await headgate.stat("tcp.outer.downstream_cx_rx_bytes_total")).toBe(sent.length);
+});
+
 test("who does not read is waited for, on both sides", async () => {
   const size = 8 * MIB;
   let upstream: Socket | null = null;

@@ -2,8 +2,8 @@
 import { describe, expect, test } from "vitest";
 import type { LocalReplyConfig } from "../config/snapshot.ts";
 import { remoteAddressOf } from "../core/stream-info.ts";
-import { FilterHeadersStatus } from "../filter/filter-status.ts";
-import { localReply, ScriptedFilter } from "../filter/testing.ts";
+import { FilterDataStatus, FilterHeadersStatus } from "../filter/filter-status.ts";
+import { type DataStep, localReply, ScriptedFilter } from "../filter/testing.ts";
 import { FakeRoute, type FakeRouter, HcmWorld } from "./hcm-for-test.ts";
 
 const ok = (router: FakeRouter): void => router.respond(200, "ok");
@@ -110,6 +110,43 @@ describe("an upgrade", () => {
     const w = new HcmWorld({ config: { upgrades }, route });
     w.send(get("Connection: upgrade", `Upgrade: ${type}`));
     expect(w.log.join("").includes("upgrade_failed")).toBe(isRefused || !enabled);
+  });
+
+  test("its heads and its bytes pass the filters, which may change and hold them", () => {
+    const events: string[] = [];
+    const mark =
+      (text: string): DataStep =>
+      (_filter, data) => {
+        data.append(Buffer.from(text));
+        return FilterDataStatus.Continue;
+      };
+    const filter = new ScriptedFilter(
+      "f",
+      {
+        decodeData: [FilterDataStatus.StopIterationAndBuffer, mark("^")],
+        encodeData: [mark("v")],
+      },
+      events,
+    );
+    const w = new HcmWorld({ config: { upgrades }, filters: () => [filter] });
+    w.send(ws);
+    w.router.respond(101, "down", false, switching);
+    w.pump();
+    w.send("one");
+    expect(w.router.body).toBe("");
+    w.send("two");
+    expect(w.router.body).toBe("onetwo^");
+    expect(w.io.sent).toMatch(/\r\n\r\ndownv$/);
+    w.connection.onEnd();
+    expect(events).toEqual([
+      "f.dh",
+      "f.eh",
+      "f.ed(down)",
+      "f.dd(one)",
+      "f.dd(two)",
+      "f.log",
+      "f.destroy",
+    ]);
   });
 
   test("CONNECT needs a word for it, too", () => {
