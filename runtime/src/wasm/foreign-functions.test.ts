@@ -59,7 +59,7 @@ test("a signature is checked, and what is wrong with it is told", async () => {
   expect(answers[0]).toBe(`0 [${good}]`);
   expect(answers[1]).toContain("Failed");
   expect(answers[2]).toContain("md5");
-  expect(answers[3]).toContain("initialize");
+  expect(answers[3]).toBe("2");
   expect(answers[4]).toBe("2");
 });
 

@@ -1,6 +1,6 @@
 // What the host offers guests by name, with Envoy's messages: compression, signatures, declared
 // properties, filter state. The hostcall is in hostcalls/foreign-functions.ts.
-import { verify } from "node:crypto";
+import { createPublicKey, type KeyObject, verify } from "node:crypto";
 import { constants, deflateSync, inflateSync } from "node:zlib";
 import { limits, Status } from "proxy-wasm-types";
 import type { Context } from "./context.ts";
@@ -85,17 +85,25 @@ function setFilterState(context: Context, args: Buffer): ForeignResult {
 /** A signature that is not the text's is no error of the call: the result says so. */
 function verifySignature(_context: Context, args: Buffer): ForeignResult {
   if (!isMessage(args)) return Status.BadArgument;
+  const key = publicKey(lastField(args, VERIFY_KEY));
+  if (key === null) return Status.BadArgument;
   const hash = lastField(args, VERIFY_HASH).toString("latin1");
   if (!hashes.has(hash)) return verdict(`${hash} is not supported.`);
   const [text, signature] = [lastField(args, VERIFY_TEXT), lastField(args, VERIFY_SIGNATURE)];
-  let isGood = false;
   try {
-    const key = { key: lastField(args, VERIFY_KEY), format: "der", type: "spki" } as const;
-    isGood = verify(hash, text, key, signature);
+    if (verify(hash, text, key, signature)) return verdict("");
   } catch {
     return verdict("Failed to initialize digest verify.");
   }
-  return isGood ? verdict("") : verdict("Failed to verify digest. Error code: 0");
+  return verdict("Failed to verify digest. Error code: 0");
+}
+
+function publicKey(der: Buffer): KeyObject | null {
+  try {
+    return createPublicKey({ key: der, format: "der", type: "spki" });
+  } catch {
+    return null;
+  }
 }
 
 /** VerifySignatureResult; no error = it is good. */

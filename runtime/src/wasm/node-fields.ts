@@ -16,8 +16,11 @@ const VALUE_STRUCT = 5;
 const VALUE_LIST = 6;
 const LIST_VALUES = 1;
 
-/** latin1 text of what stands at the path; undefined = nothing. */
-export function findNodeField(node: NodeConfig, path: readonly string[]): string | undefined {
+/** latin1 text of what stands at the path; undefined = nothing, null = what has no form. */
+export function findNodeField(
+  node: NodeConfig,
+  path: readonly string[],
+): string | null | undefined {
   const [field, ...rest] = path;
   if (field === "metadata") return metadataAt(Buffer.from(node.serialized), rest);
   if (field === "locality" && rest.length === 1) {
@@ -40,35 +43,39 @@ function latin1(text: string | undefined): string | undefined {
   return text === undefined ? undefined : Buffer.from(text).toString("latin1");
 }
 
-function metadataAt(node: Buffer, keys: readonly string[]): string | undefined {
+function metadataAt(node: Buffer, keys: readonly string[]): string | null | undefined {
   const struct = fieldBytes(node, NODE_METADATA)[0];
   if (struct === undefined) return keys.length === 0 ? structText(Buffer.alloc(0)) : undefined;
   return structAt(struct, keys);
 }
 
-/** latin1 text of what stands there in envoy.config.core.v3.Metadata; undefined = nothing. */
+/** The same in envoy.config.core.v3.Metadata. */
 export function findMetadataField(
   metadata: Uint8Array,
   path: readonly string[],
-): string | undefined {
+): string | null | undefined {
   const [field, namespace, ...keys] = path;
-  if (field !== "filter_metadata" || namespace === undefined) return undefined;
+  if (field !== "filter_metadata") return undefined;
   // Maps of messages have the same form as the fields of a Struct.
-  const struct = entryOf(Buffer.from(metadata), namespace);
+  const message = Buffer.from(metadata);
+  if (namespace === undefined) return entriesText(message, structText);
+  const struct = entryOf(message, namespace);
   return struct === undefined ? undefined : structAt(struct, keys);
 }
 
-function structAt(top: Buffer, keys: readonly string[]): string | undefined {
-  let struct = top;
-  for (const [depth, key] of keys.entries()) {
-    const value: Buffer | undefined = entryOf(struct, key);
+function structAt(struct: Buffer, keys: readonly string[]): string | null | undefined {
+  const [first, ...rest] = keys;
+  if (first === undefined) return structText(struct);
+  let value = entryOf(struct, first);
+  for (const key of rest) {
     if (value === undefined) return undefined;
-    if (depth === keys.length - 1) return valueText(value);
     const inner = fieldBytes(value, VALUE_STRUCT)[0];
-    if (inner === undefined) return undefined;
-    struct = inner;
+    const list = fieldBytes(value, VALUE_LIST)[0];
+    if (inner !== undefined) value = entryOf(inner, key);
+    else if (list !== undefined) value = fieldBytes(list, LIST_VALUES)[Number(key)];
+    else return undefined;
   }
-  return structText(struct);
+  return value === undefined ? undefined : valueText(value);
 }
 
 function entryOf(struct: Buffer, key: string): Buffer | undefined {
@@ -79,26 +86,31 @@ function entryOf(struct: Buffer, key: string): Buffer | undefined {
   return undefined;
 }
 
-/** As values inside metadata are told: numbers as text, structs and lists as pairs. */
-function valueText(value: Buffer): string | undefined {
+/** As Envoy tells values: numbers as doubles, structs and lists as pairs; null has no form. */
+function valueText(value: Buffer): string | null {
   const text = fieldBytes(value, VALUE_STRING)[0];
   if (text !== undefined) return text.toString("latin1");
   const number = fieldBytes(value, VALUE_NUMBER)[0];
-  if (number !== undefined) return String(number.readDoubleLE());
+  if (number !== undefined) return number.toString("latin1");
   const boolean = fieldBytes(value, VALUE_BOOL)[0];
   if (boolean !== undefined) return booleanValue(boolean[0] !== 0);
   const struct = fieldBytes(value, VALUE_STRUCT)[0];
   if (struct !== undefined) return structText(struct);
   const list = fieldBytes(value, VALUE_LIST)[0];
-  if (list === undefined) return undefined;
+  if (list === undefined) return null;
   return pairsValue(fieldBytes(list, LIST_VALUES).flatMap((item) => [valueText(item) ?? "", ""]));
 }
 
 function structText(struct: Buffer): string {
-  const pairs = fieldBytes(struct, STRUCT_FIELDS).flatMap((entry) => {
+  return entriesText(struct, valueText);
+}
+
+/** A map's entries as pairs, each value by `textOf`. */
+function entriesText(map: Buffer, textOf: (value: Buffer) => string | null): string {
+  const pairs = fieldBytes(map, STRUCT_FIELDS).flatMap((entry) => {
     const key = fieldBytes(entry, ENTRY_KEY)[0]?.toString("latin1") ?? "";
     const value = fieldBytes(entry, ENTRY_VALUE)[0];
-    return [key, (value === undefined ? undefined : valueText(value)) ?? ""];
+    return [key, (value === undefined ? null : textOf(value)) ?? ""];
   });
   return pairsValue(pairs);
 }

@@ -7,7 +7,13 @@ import type { TlsInfo } from "../core/tls-info.ts";
 import { answersOf, scriptedHost } from "./guest-script-for-test.ts";
 import { metadataMessage } from "./metadata-message.ts";
 import { findNodeField } from "./node-fields.ts";
-import { booleanValue, integerValue, metadataValue, pairsValue } from "./property-value.ts";
+import {
+  booleanValue,
+  integerValue,
+  metadataValue,
+  pairsValue,
+  doubleValue,
+} from "./property-value.ts";
 
 /** What a request's properties answer, where it is not what is written here. */
 async function differences(rows: Readonly<Record<string, string>>): Promise<string[]> {
@@ -159,10 +165,11 @@ test("encodings of values", () => {
   expect(Buffer.from(integerValue(-2), "latin1").readBigInt64LE()).toBe(-2n);
   expect(booleanValue(true)).toBe("\x01");
   expect(pairsValue([])).toBe("\0\0\0\0");
-  expect(metadataValue(3.5)).toBe("3.5");
+  expect(metadataValue(3.5)).toBe(doubleValue(3.5));
+  expect(Buffer.from(doubleValue(3.5), "latin1").readDoubleLE()).toBe(3.5);
   expect(metadataValue("ä")).toBe("\xc3\xa4");
   expect(metadataValue(null)).toBe(undefined);
-  expect(metadataValue(["a", 1])).toBe(pairsValue(["a", "", "1", ""]));
+  expect(metadataValue(["a", 1])).toBe(pairsValue(["a", "", doubleValue(1), ""]));
   expect(metadataValue({ a: true })).toBe(pairsValue(["a", "\x01"]));
 });
 
@@ -253,6 +260,27 @@ test("metadata of listener, route, virtual host and cluster, by today's names an
       wrong.map((rest) => `xds.route_metadata.${rest}x`),
     ),
   ).toEqual(wrong.map(() => "1"));
+});
+
+test("numbers, lists, null and all namespaces in metadata are told as Envoy 1.40 does", async () => {
+  const values = new Map<string, unknown>([
+    ["n", 1.5],
+    ["l", ["a", 2]],
+    ["z", null],
+    ["o", { k: "v" }],
+  ]);
+  const info = streamInfo();
+  info.virtualHostName = "v";
+  info.dynamicMetadata = new Map([["ns", values]]);
+  info.routeMetadata = metadataMessage(info.dynamicMetadata);
+  for (const top of ["metadata", "xds.route_metadata"]) {
+    const at = (rest: string): string => `${top}.filter_metadata${rest}`;
+    const told = await readOf(info, [at(".ns.n"), at(".ns.l.0"), at(".ns.z"), at(".ns.o.k")]);
+    expect([top, ...told]).toEqual([top, "0 [%00%00%00%00%00%00%f8?]", "0 [a]", "3", "0 [v]"]);
+    const [list, all] = await readOf(info, [at(".ns.l"), at("")]);
+    expect(list).toMatch(/^0 \[%02%00%00%00%01%00%00%00%00%00%00%00%08%00%00%00%00/);
+    expect(all).toMatch(/^0 \[%01%00%00%00%02%00%00%00/);
+  }
 });
 
 test("the listener's direction is a number", async () => {

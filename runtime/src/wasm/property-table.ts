@@ -180,8 +180,10 @@ function mapEntry(context: Context, mapType: number, kind: string, rest: string)
 /** `rest` is "filter_metadata", NUL, a namespace, and keys into its value. */
 function dynamicMetadata(context: Context, rest: string): PropertyValue {
   const [kind, namespace, ...keys] = rest.split("\0");
-  if (kind !== "filter_metadata" || namespace === undefined) return NotFound;
-  let value: unknown = context.streamInfo?.dynamicMetadata?.get(namespace);
+  if (kind !== "filter_metadata") return NotFound;
+  const all = context.streamInfo?.dynamicMetadata;
+  if (namespace === undefined) return metadataValue(all ?? new Map()) ?? NoValue;
+  let value: unknown = all?.get(namespace);
   for (const key of keys) {
     if (value instanceof Map) value = value.get(key);
     else if (Array.isArray(value)) value = value[Number(key)];
@@ -197,6 +199,10 @@ function filterState(context: Context, key: string): PropertyValue {
   return context.filterState(key) ?? NotFound;
 }
 
+function found(value: string | null | undefined): PropertyValue {
+  return value === null ? NoValue : (value ?? NotFound);
+}
+
 /** `path` begins with the message that is looked into: the node, or metadata of something. */
 function xdsField(context: Context, path: string): PropertyValue {
   const end = path.indexOf("\0");
@@ -207,7 +213,7 @@ function xdsField(context: Context, path: string): PropertyValue {
   if (source === undefined || info === null) return NotFound;
   const metadata = source(info);
   if (metadata === null) return NotFound;
-  return findMetadataField(metadata, path.slice(end + 1).split("\0")) ?? NotFound;
+  return found(findMetadataField(metadata, path.slice(end + 1).split("\0")));
 }
 
 /** The same under a name of before Envoy 1.33; undefined = it is none. */
@@ -237,7 +243,7 @@ const oldMetadata: ReadonlySet<string> = new Set([
 ]);
 
 function nodeField(context: Context, path: string): PropertyValue {
-  return findNodeField(context.vm.services.node, path.split("\0")) ?? NotFound;
+  return found(findNodeField(context.vm.services.node, path.split("\0")));
 }
 
 /**
@@ -357,7 +363,7 @@ const rows: readonly (readonly [string, Getter])[] = [
   ],
   [
     "connection.transport_failure_reason",
-    ofConnection((connection) => textValue(connection.transportFailureReason)),
+    ofConnection((connection) => known(connection.transportFailureReason)),
   ],
   ["upstream.address", ofStream((info) => known(info.upstreamHost))],
   ["upstream.port", ofStream((info) => portOf(info.upstreamHost))],

@@ -8,6 +8,12 @@ export function integerValue(value: number): string {
   return scratch.toString("latin1");
 }
 
+/** 8 bytes, little-endian. */
+export function doubleValue(value: number): string {
+  scratch.writeDoubleLE(value);
+  return scratch.toString("latin1");
+}
+
 export function booleanValue(value: boolean): string {
   return value ? "\x01" : "\0";
 }
@@ -28,8 +34,7 @@ export function textValue(text: string): string {
 /** A JSON-like value inside metadata. Null and undefined have no encoding: undefined. */
 export function metadataValue(value: unknown): string | undefined {
   if (typeof value === "string") return textValue(value);
-  // Envoy tells numbers of metadata as text.
-  if (typeof value === "number") return String(value);
+  if (typeof value === "number") return doubleValue(value);
   if (typeof value === "boolean") return booleanValue(value);
   if (Array.isArray(value)) {
     return pairsValue(value.flatMap((item) => [metadataValue(item) ?? "", ""]));
