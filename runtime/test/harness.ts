@@ -265,6 +265,7 @@ function configOf(options: FilterHostOptions, module: CompiledModule): WasmPlugi
     failurePolicy: options.failurePolicy ?? "unspecified",
     failOpenLegacy: options.failOpenLegacy ?? false,
     reloadBackoffBaseMs: 1000,
+    reloadBackoffMaxMs: 10_000,
     allowedCapabilities: options.allowedCapabilities ?? [],
     allowOnHeadersStopIteration: options.allowOnHeadersStopIteration ?? false,
     code: { filename: "", watchedDirectory: "", inlineBytes: null, sha256: "" },

@@ -377,8 +377,9 @@ export interface WasmPluginConfig {
   readonly failurePolicy: "unspecified" | "fail_closed" | "fail_open" | "fail_reload";
   /** The deprecated `fail_open: true`: also lets the stream pass that trapped. */
   readonly failOpenLegacy: boolean;
-  /** Base of the reload back-off, default 1000. */
+  /** Base of the reload back-off, default 1000, and its end, default ten times the base. */
   readonly reloadBackoffBaseMs: number;
+  readonly reloadBackoffMaxMs: number;
   /** Allowed hostcalls and callbacks; empty = all. */
   readonly allowedCapabilities: readonly string[];
   readonly allowOnHeadersStopIteration: boolean;

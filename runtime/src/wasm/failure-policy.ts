@@ -29,31 +29,61 @@ export function isReplacedWhenDead(config: WasmPluginConfig): boolean {
   return config.failurePolicy === "unspecified" && !config.failOpenLegacy;
 }
 
-/** As Envoy: the base with up to a half more, so that threads do not reload all at once. */
+/** As Envoy: up to a half more, so that threads do not reload all at once. */
 const JITTER_MAX = 0.5;
 const U32_SPAN = 4_294_967_296;
+/** A VM that lived for so many times the base was no crash: waiting begins anew. */
+const STABLE_BASES = 10;
+/** After so many crashes in a row it is a loop: the breaker opens. */
+const LOOP_CRASHES = 10;
+/** While it is open, one try in so many times the longest wait. */
+const LOOP_WAIT_FACTOR = 6;
 
-/** When the next VM may be made. */
+/** When the next VM may be made: twice as late after each crash, and hardly ever in a loop. */
 export class ReloadBackoff {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #baseMs: number;
+  readonly #maxMs: number;
+  #madeMs: number = 0;
   /** Monotonic milliseconds; 0 = now. */
   #notBeforeMs: number = 0;
+  #crashes: number = 0;
 
-  constructor(clock: Clock, random: Random, baseMs: number) {
+  constructor(clock: Clock, random: Random, baseMs: number, maxMs: number) {
     this.#clock = clock;
     this.#random = random;
     this.#baseMs = baseMs;
+    this.#maxMs = Math.max(baseMs, maxMs);
   }
 
   get isDue(): boolean {
     return this.#clock.nowMs >= this.#notBeforeMs;
   }
 
-  /** A VM was made, whether it works or not: the next one waits. */
-  onReload(): void {
+  /** Monotonic milliseconds. */
+  get notBeforeMs(): number {
+    return this.#notBeforeMs;
+  }
+
+  /** It crashes again and again. */
+  get isLooping(): boolean {
+    return this.#crashes >= LOOP_CRASHES;
+  }
+
+  /** A VM was made, whether it works or not. */
+  onMade(): void {
+    this.#madeMs = this.#clock.nowMs;
+  }
+
+  /** It failed: the next one waits. */
+  onFailure(): void {
+    const livedMs = this.#clock.nowMs - this.#madeMs;
+    if (livedMs >= this.#baseMs * STABLE_BASES) this.#crashes = 0;
+    this.#crashes += 1;
+    const doubled = this.#baseMs * 2 ** Math.min(this.#crashes - 1, 30);
+    const waitMs = this.isLooping ? this.#maxMs * LOOP_WAIT_FACTOR : Math.min(doubled, this.#maxMs);
     const jitter = (this.#random.u32() / U32_SPAN) * JITTER_MAX;
-    this.#notBeforeMs = this.#clock.nowMs + this.#baseMs * (1 + jitter);
+    this.#notBeforeMs = this.#madeMs + waitMs * (1 + jitter);
   }
 }

@@ -111,7 +111,9 @@ test("unspecified policy: the stream fails, the VM is replaced after the back-of
   expect(host.request().localReply).toEqual(FAILED);
   expect(host.request().localReply).toEqual(FAILED);
   expect(host.stats.counter("wasm.filter.vm_reload_backoff").value).toBe(1);
-  host.tick(1500);
+  host.tick(1900);
+  expect(host.request().localReply).toEqual(FAILED);
+  host.tick(1200);
   expect(host.request().status).toBe(200);
   expect(host.stats.counter("wasm.filter.vm_reload_success").value).toBe(2);
   expect(host.stats.counter("wasm.envoy.wasm.runtime.v8.created").value).toBe(3);

@@ -1,5 +1,6 @@
 // Where plugins that share a VM find it: holds it, notes its failure, makes the next one.
 import { LogLevel } from "../core/logger.ts";
+import { TimerEntry } from "../core/timer-wheel.ts";
 import type { Counter, Gauge } from "../stats/store.ts";
 import type { CompiledModule } from "./compiled-module.ts";
 import { isReplacedWhenDead, type ReloadBackoff } from "./failure-policy.ts";
@@ -16,6 +17,22 @@ export interface VmStats {
   readonly reloadSuccess: Counter;
   readonly reloadFailure: Counter;
   readonly reloadBackoff: Counter;
+  /** Crashes of a VM that crashes again and again. */
+  readonly crashLoop: Counter;
+}
+
+/** Makes the next VM also when no stream asks for it: its ticks go on. */
+class ReloadTimer extends TimerEntry {
+  readonly #slot: VmSlot;
+
+  constructor(slot: VmSlot) {
+    super();
+    this.#slot = slot;
+  }
+
+  override onDeadline(): void {
+    this.#slot.onReloadDue();
+  }
 }
 
 /**
@@ -33,6 +50,7 @@ export class VmSlot implements VmOwner {
   readonly #onEmpty: (slot: VmSlot) => void;
   readonly #plugins: Plugin[];
   #vm: Vm | null = null;
+  readonly #reload: ReloadTimer;
 
   constructor(
     key: string,
@@ -53,6 +71,7 @@ export class VmSlot implements VmOwner {
     this.#backoff = backoff;
     this.#onEmpty = onEmpty;
     this.#plugins = [];
+    this.#reload = new ReloadTimer(this);
   }
 
   get isAlive(): boolean {
@@ -75,17 +94,18 @@ export class VmSlot implements VmOwner {
     const at = this.#plugins.indexOf(plugin);
     if (at >= 0) this.#plugins.splice(at, 1);
     if (this.#plugins.length > 0) return;
+    this.#services.timers.cancel(this.#reload);
     this.#setVm(null);
     this.#onEmpty(this);
   }
 
   /**
    * Replaces a dead VM when one of its plugins wants that and enough time has passed since the last
-   * one was made; whether the VM is alive now. Runs the guests' start: called for a new stream.
+   * one was made; whether the VM is alive now. Runs the guests' start: called for a new stream, and
+   * by the timer when none comes.
    */
   reloadWhenDue(): boolean {
-    if (this.#plugins.length === 0) return false;
-    if (!this.#plugins.some((plugin) => isReplacedWhenDead(plugin.config))) return false;
+    if (!this.#isReplaced) return false;
     if (!this.#backoff.isDue) {
       this.#stats.reloadBackoff.inc();
       return false;
@@ -101,13 +121,38 @@ export class VmSlot implements VmOwner {
       return true;
     }
     // What did not start may not serve: the next try comes with a VM of its own.
-    vm.failure ??= new VmFailure(reason, "host");
+    if (vm.failure === null) {
+      vm.failure = new VmFailure(reason, "host");
+      this.#waitForReload();
+    }
     this.#stats.reloadFailure.inc();
     this.#log.host(LogLevel.Error, `wasm vm could not be started again: ${reason}`);
     return false;
   }
 
+  get #isReplaced(): boolean {
+    return this.#plugins.some((plugin) => isReplacedWhenDead(plugin.config));
+  }
+
+  /** From the timer. */
+  onReloadDue(): void {
+    if (!this.isAlive && this.#backoff.isDue) this.reloadWhenDue();
+  }
+
+  #waitForReload(): void {
+    this.#backoff.onFailure();
+    if (!this.#isReplaced) return;
+    const { timers } = this.#services;
+    timers.schedule(this.#reload, this.#backoff.notBeforeMs);
+    if (!this.#backoff.isLooping) return;
+    this.#stats.crashLoop.inc();
+    const seconds = Math.round((this.#backoff.notBeforeMs - this.#services.clock.nowMs) / 1000);
+    const what = `wasm vm of plugin ${this.#plugins[0]?.name ?? ""} crashes again and again`;
+    this.#log.host(LogLevel.Error, `${what}: next try in ${seconds} s`);
+  }
+
   onVmFailure(_vm: Vm, failure: VmFailure): void {
+    this.#waitForReload();
     this.#log.host(LogLevel.Error, `wasm vm failed: ${failure.describe()}`);
     const plugin = failure.place?.plugin || (this.#plugins[0]?.name ?? this.#settings.vmId);
     this.#services.stats.counter(`wasm.${plugin}.stopped.${failure.stop}`).inc();
@@ -115,7 +160,7 @@ export class VmSlot implements VmOwner {
   }
 
   #make(): Vm {
-    this.#backoff.onReload();
+    this.#backoff.onMade();
     this.#stats.created.inc();
     return new Vm(this.#services, this.#settings, this.#module, this.#log, this);
   }

@@ -28,6 +28,7 @@ const BASE: WasmPluginConfig = {
   failurePolicy: "fail_closed",
   failOpenLegacy: false,
   reloadBackoffBaseMs: 1000,
+  reloadBackoffMaxMs: 10_000,
   allowedCapabilities: [],
   allowOnHeadersStopIteration: false,
   code: { filename: "", watchedDirectory: "", inlineBytes: null, sha256: "" },

@@ -129,7 +129,12 @@ export class WasmHost {
       policy: config.policy,
     };
     const { clock, random } = this.#services;
-    const backoff = new ReloadBackoff(clock, random, config.reloadBackoffBaseMs);
+    const backoff = new ReloadBackoff(
+      clock,
+      random,
+      config.reloadBackoffBaseMs,
+      config.reloadBackoffMaxMs,
+    );
     const stats = this.#statsOf(config);
     const services = this.#services;
     return new VmSlot(key, services, settings, module, this.#log, stats, backoff, this.#forget);
@@ -143,6 +148,7 @@ export class WasmHost {
       active: stats.gauge(`wasm.${runtime}.active`),
       reloadSuccess: stats.counter(`wasm.${config.name}.vm_reload_success`),
       reloadFailure: stats.counter(`wasm.${config.name}.vm_reload_failure`),
+      crashLoop: stats.counter(`wasm.${config.name}.vm_crash_loop`),
       reloadBackoff: stats.counter(`wasm.${config.name}.vm_reload_backoff`),
     };
   }

@@ -50,6 +50,7 @@ test("gives a plugin of which little is said Envoy's defaults", async () => {
     failurePolicy: "unspecified",
     failOpenLegacy: false,
     reloadBackoffBaseMs: 1000,
+    reloadBackoffMaxMs: 10_000,
     allowedCapabilities: [],
     allowOnHeadersStopIteration: false,
     code: {

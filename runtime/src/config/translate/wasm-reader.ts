@@ -64,7 +64,10 @@ export function readWasmPlugin(
   return code === null ? null : { ...plugin, code };
 }
 
-type Failure = Pick<WasmPluginConfig, "failurePolicy" | "failOpenLegacy" | "reloadBackoffBaseMs">;
+type Failure = Pick<
+  WasmPluginConfig,
+  "failurePolicy" | "failOpenLegacy" | "reloadBackoffBaseMs" | "reloadBackoffMaxMs"
+>;
 
 function readFailure(t: Translation, node: ConfigNode): Failure {
   const failOpenLegacy = node.bool("fail_open", false);
@@ -73,9 +76,9 @@ function readFailure(t: Translation, node: ConfigNode): Failure {
     t.wrong(node, "both fail_open and failure_policy are set, expected one of them", "fail_open");
   }
   const backoff = node.node("reload_config")?.node("backoff");
-  backoff?.accept("max_interval", "the back-off is constant, as Envoy's");
   const reloadBackoffBaseMs = durationOr(backoff, "base_interval", 1000);
-  return { failurePolicy, failOpenLegacy, reloadBackoffBaseMs };
+  const reloadBackoffMaxMs = durationOr(backoff, "max_interval", reloadBackoffBaseMs * 10);
+  return { failurePolicy, failOpenLegacy, reloadBackoffBaseMs, reloadBackoffMaxMs };
 }
 
 /**
