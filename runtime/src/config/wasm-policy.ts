@@ -23,7 +23,10 @@ export interface WasmLimits {
   readonly metrics: number;
   /** Bytes of a body after a guest has changed it. Default 64 MiB. */
   readonly bodyBytes: number;
-  /** Bytes of names and values of one header map after a guest has changed it. Default 1 MiB. */
+  /**
+   * Bytes of names and values of one header map after a guest has changed it, and 32 for each.
+   * Default 1 MiB.
+   */
   readonly headerBytes: number;
   /** Values that guests keep with one stream by set_property. Default 1000. */
   readonly streamProperties: number;

@@ -21,6 +21,8 @@ const words: Readonly<Record<keyof WasmLimits, string>> = {
 /** A map is measured when it has grown by so many entries, or by a long one. */
 const ENTRIES_UNMEASURED = 64;
 const LONG_ENTRY_BYTES = 4096;
+/** What an entry takes beside its texts, as HTTP/2 counts it. */
+const ENTRY_BYTES = 32;
 const LOG_WINDOW_MS = 1000;
 
 export class GuestLimits {
@@ -66,7 +68,9 @@ export class GuestLimits {
   /** Whether an entry of `bytes` may come to the map; to within 64 entries of 4 KiB. */
   allowsEntry(map: HeaderMap, bytes: number, plugin: PluginIdentity | null): boolean {
     const isMeasured = bytes > LONG_ENTRY_BYTES || map.size % ENTRIES_UNMEASURED === 0;
-    return !isMeasured || this.allows("headerBytes", map.byteSize + bytes, plugin);
+    if (!isMeasured) return true;
+    const held = map.byteSize + map.size * ENTRY_BYTES + bytes;
+    return this.allows("headerBytes", held, plugin);
   }
 
   #exceeded(name: keyof WasmLimits, plugin: PluginIdentity | null): void {

@@ -53,6 +53,14 @@ function addEntry(map: HeaderMap, id: number, name: string, value: string): void
   else map.set(name, `${before},${value}`);
 }
 
+/** Maps are lists: who makes one long pays for each look at it, some 8 ns for an entry. */
+function chargeScan(vm: Vm, map: HeaderMap): void {
+  const { size } = map;
+  if (size > SHORT_MAP_ENTRIES) vm.charge(size << 3);
+}
+
+const SHORT_MAP_ENTRIES = 64;
+
 function lookUp(map: HeaderMap, key: GuestKey): string | undefined {
   return key.id !== 0 ? map.getById(key.id) : map.get(key.name);
 }
@@ -87,6 +95,7 @@ function readingHostcalls(vm: Vm): HostcallTable {
       if (context === null) return Status.BadArgument;
       const map = context.readableMap(type);
       if (map === null && !context.isLogging) return Status.BadArgument;
+      if (map !== null) chargeScan(vm, map);
       let value = map === null ? undefined : lookUp(map, memory.readKey(at, size));
       if (value === undefined) {
         if (!isOldAbi) return Status.NotFound;
@@ -104,6 +113,7 @@ function readingHostcalls(vm: Vm): HostcallTable {
       if (type >>> 0 > MapType.HttpCallResponseTrailers) return Status.BadArgument;
       const map = vm.effective?.writableMap(type) ?? null;
       if (map === null) return Status.BadArgument;
+      chargeScan(vm, map);
       const done = memory.writeU32(outSize >>> 0, map.byteSize);
       return done ? Status.Ok : Status.InvalidMemoryAccess;
     },
@@ -126,7 +136,11 @@ function wholeMapHostcalls(vm: Vm): HostcallTable {
       if (type >>> 0 > MapType.HttpCallResponseTrailers) return Status.BadArgument;
       pairs.length = 0;
       vm.charge(WHOLE_MAP_FUEL);
-      vm.effective?.readableMap(type)?.visit(collector);
+      const map = vm.effective?.readableMap(type) ?? null;
+      if (map !== null) {
+        chargeScan(vm, map);
+        map.visit(collector);
+      }
       const done = returnPairs(memory, pairs, outPointer >>> 0, outSize >>> 0);
       pairs.length = 0;
       return done ? Status.Ok : Status.InvalidMemoryAccess;
@@ -186,6 +200,7 @@ function changingHostcalls(vm: Vm): HostcallTable {
     const key = memory.readKey(keyAt, keySize);
     const value = memory.readValue(valueAt, valueSize);
     if (!key.isValid || value === null) return Status.BadArgument;
+    chargeScan(vm, map);
     const bytes = keySize + valueSize;
     if (!vm.limits.allowsEntry(map, bytes, context.plugin)) return Status.BadArgument;
     if (isReplace) map.replace(key.name, value);
@@ -221,6 +236,7 @@ function changingHostcalls(vm: Vm): HostcallTable {
       const context = vm.effective;
       const map = context?.writableMap(type) ?? null;
       if (context === null || map === null) return Status.BadArgument;
+      chargeScan(vm, map);
       map.remove(memory.readKey(at, size).name);
       context.onMapChanged(type);
       return Status.Ok;

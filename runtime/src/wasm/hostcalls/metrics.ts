@@ -21,10 +21,10 @@ export function metricHostcalls(vm: Vm): HostcallTable {
       if (!memory.contains(at, length)) return Status.InvalidMemoryAccess;
       if (length > limits.metricNameBytesMax) return Status.BadArgument;
       if (!memory.contains(outId >>> 0, 4)) return Status.InvalidMemoryAccess;
+      vm.charge(METRIC_FUEL);
       if (!vm.limits.allows("metrics", metrics.count + 1, vm.effective?.plugin ?? null)) {
         return Status.BadArgument;
       }
-      vm.charge(METRIC_FUEL);
       const id = metrics.define(type >>> 0, memory.readUtf8(at, length));
       if (id === 0) return Status.BadArgument;
       memory.writeU32(outId >>> 0, id);
