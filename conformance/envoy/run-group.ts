@@ -124,6 +124,7 @@ class GroupRunner {
     this.#recorder.script(one.replies ?? [], one.streams);
     if (one.adminPost !== undefined) await this.#target.admin(one.adminPost, "POST");
     const connections = await this.#playConnections(one, golden);
+    await this.#recorder.tunnelsEnded();
     const streams = await this.#settledStreams(golden);
     await this.#recorder.closeConnections();
     const lines = await this.#readLogs(one, golden?.log.length);

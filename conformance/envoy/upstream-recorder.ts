@@ -43,6 +43,8 @@ export interface UpstreamOptions {
 }
 
 const CLOSE_MS_MAX = 300;
+/** For tunnels that a proxy forgets. */
+const TUNNEL_MS_MAX = 2_000;
 const STREAM_BYTES_WAIT_MS_MAX = 10_000;
 const DEFAULT_STREAM: Stream = { steps: [] };
 
@@ -327,6 +329,14 @@ export class UpstreamRecorder {
         end,
         ...(tlsFacts === undefined ? {} : { tls: tlsFacts }),
       }));
+  }
+
+  /** Waits until the proxy has ended its side of every tunnel: its client has gone. */
+  async tunnelsEnded(): Promise<void> {
+    const isOpen = ({ connection, tunnel }: Pending): boolean =>
+      tunnel !== undefined && connection.end === "open" && !connection.socket.destroyed;
+    const until = Date.now() + TUNNEL_MS_MAX;
+    while (this.#pending.some(isOpen) && Date.now() < until) await delay(2);
   }
 
   /** Ends all connections and waits until the proxy has ended its side too. */
