@@ -24,6 +24,7 @@ import { runtime } from "./runtime.ts";
 import { sockets } from "./sockets.ts";
 import { tcp } from "./tcp.ts";
 import { timeouts } from "./timeouts.ts";
+import { tlsPeers } from "./tls-peers.ts";
 import { upgrades } from "./upgrades.ts";
 import { upstreamProxy } from "./upstream-proxy.ts";
 import { upstreamTlsGroup } from "./upstream-tls.ts";
@@ -62,6 +63,7 @@ export const GROUPS: readonly Group[] = [
   chainMatcher,
   proxyProtocol,
   downstreamTls,
+  tlsPeers,
   upstreamTlsGroup,
   upstreamProxy,
 ];

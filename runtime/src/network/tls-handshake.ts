@@ -64,6 +64,7 @@ export class TlsHandshake extends TimerEntry implements TlsEvents {
     }
     this.#tls.stats.onHandshake(session);
     const atMs = this.#context.clock.epochMs();
+    info.securedMs = this.#context.clock.nowMs;
     info.tls = tlsInfoOf(session, this.#tls.validator, verdict.isValidated, atMs);
     io.setEvents(connection);
     connection.setFilter(this.#chain.createFilter(connection));
