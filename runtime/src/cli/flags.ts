@@ -206,6 +206,12 @@ export const flags: readonly Flag[] = [
     help: "valid Envoy configuration that Headgate does not implement is a warning, not an error",
   },
   {
+    name: "wasm-struct-as-json",
+    type: "boolean",
+    status: "headgate",
+    help: "wasm configurations of type Struct reach guests as JSON text, not as Envoy's message",
+  },
+  {
     name: "watch-config",
     type: "boolean",
     status: "headgate",

@@ -71,6 +71,7 @@ function optionsOf(line: CommandLine, workerEntry: URL): ServerOptions {
     wasmPolicyPath: text("wasm-policy"),
     watchModules: line.values.has("watch-modules"),
     ignoreUnsupported: line.values.has("ignore-unsupported"),
+    wasmStructAsJson: line.values.has("wasm-struct-as-json"),
     serviceNode: text("service-node"),
     serviceCluster: text("service-cluster"),
     serviceZone: text("service-zone"),

@@ -39,6 +39,7 @@ export async function loadConfig(
     drainTimeMs: options.drainTimeMs,
     drainStrategy: options.drainStrategy,
     ignoreUnsupported: options.ignoreUnsupported,
+    wasmStructAsJson: options.wasmStructAsJson,
   });
   return { ...translated, loaded, wasmPolicies: await loadWasmPolicies(options.wasmPolicyPath) };
 }

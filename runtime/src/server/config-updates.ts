@@ -283,8 +283,9 @@ export class ConfigUpdates {
   }
 
   #translationOptions(state: DesiredState): TranslationOptions {
-    const { ignoreUnsupported } = this.#options.options;
-    return { ignoreUnsupported, staticSecrets: state.bootstrap.staticSecrets };
+    const { ignoreUnsupported, wasmStructAsJson } = this.#options.options;
+    const { staticSecrets } = state.bootstrap;
+    return { ignoreUnsupported, wasmStructAsJson, staticSecrets };
   }
 
   /** Our own mistakes end here: what is in force goes on. */

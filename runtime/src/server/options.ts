@@ -31,6 +31,8 @@ export interface ServerOptions {
   readonly allowUnknownStaticFields: boolean;
   /** Valid but unimplemented configuration is a warning. */
   readonly ignoreUnsupported: boolean;
+  /** Guests get configurations of type Struct as JSON text. */
+  readonly wasmStructAsJson: boolean;
   readonly serviceNode: string;
   readonly serviceCluster: string;
   readonly serviceZone: string;

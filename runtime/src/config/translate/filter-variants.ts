@@ -35,7 +35,7 @@ export class FilterVariants {
     const plugin: WasmPluginConfig = {
       ...base,
       rootId: config.string("root_id", "") || base.rootId,
-      pluginConfiguration: readConfiguration(config),
+      pluginConfiguration: readConfiguration(this.#t, config),
       where: config.path,
       variantOf: filter.plugin,
     };

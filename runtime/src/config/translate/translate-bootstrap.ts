@@ -46,6 +46,7 @@ export interface TranslateOptions extends ServiceNames {
   readonly drainTimeMs: number;
   readonly drainStrategy: "gradual" | "immediate";
   readonly ignoreUnsupported: boolean;
+  readonly wasmStructAsJson?: boolean;
 }
 
 export interface TranslatedBootstrap {
@@ -86,8 +87,8 @@ export function translateBootstrap(
   const root = loaded.root;
   const resources = root.node("static_resources");
   const staticSecrets = new StaticSecrets(resources?.nodes("secrets") ?? []);
-  const { ignoreUnsupported } = options;
-  const t = new Translation(problems, { ignoreUnsupported, staticSecrets });
+  const { ignoreUnsupported, wasmStructAsJson = false } = options;
+  const t = new Translation(problems, { ignoreUnsupported, wasmStructAsJson, staticSecrets });
   staticSecrets.check(t);
   guard(t, root);
   acceptWhatTunes(root);

@@ -8,6 +8,8 @@ import type { SecretNeed } from "./secret-need.ts";
 export interface TranslationOptions {
   /** --ignore-unsupported: what is valid but not implemented is a warning. */
   readonly ignoreUnsupported: boolean;
+  /** --wasm-struct-as-json. Default false: guests get the message, as from Envoy. */
+  readonly wasmStructAsJson?: boolean;
   /** Secrets of the bootstrap. Default: none. */
   readonly staticSecrets?: StaticSecrets;
 }
@@ -20,6 +22,7 @@ export class Translation {
   readonly secrets: SecretNeed[];
   readonly staticSecrets: StaticSecrets;
   readonly #ignoreUnsupported: boolean;
+  readonly wasmStructAsJson: boolean;
 
   constructor(problems: ProblemList, options: TranslationOptions) {
     this.problems = problems;
@@ -27,13 +30,15 @@ export class Translation {
     this.secrets = [];
     this.staticSecrets = options.staticSecrets ?? new StaticSecrets([]);
     this.#ignoreUnsupported = options.ignoreUnsupported;
+    this.wasmStructAsJson = options.wasmStructAsJson ?? false;
   }
 
   /** For a resource of its own: the same list of problems, plugins counted from 0, no secrets. */
   ofResource(): Translation {
-    const { staticSecrets } = this;
+    const { staticSecrets, wasmStructAsJson } = this;
     const ignoreUnsupported = this.#ignoreUnsupported;
-    return new Translation(this.problems, { ignoreUnsupported, staticSecrets });
+    const options = { ignoreUnsupported, wasmStructAsJson, staticSecrets };
+    return new Translation(this.problems, options);
   }
 
   /** The configuration is wrong: always an error. */

@@ -102,6 +102,18 @@ test("reads every field of a plugin", async () => {
   });
 });
 
+test("with the switch a Struct reaches the guest as JSON text", async () => {
+  const value = { a: "é", n: 2, l: [true, null], o: {} };
+  const configuration = { ...type("google.protobuf.Struct"), value };
+  const filter = wasmFilter("filter", { configuration, ...vm({ configuration }) });
+  const config = boot({ hcm: { http_filters: [filter, router] } });
+  const { snapshot } = await translate(config, { wasmStructAsJson: true });
+  const plugin = snapshot.plugins[0] as WasmPluginConfig;
+  for (const bytes of [plugin.pluginConfiguration, plugin.vmConfiguration]) {
+    expect(JSON.parse(Buffer.from(bytes).toString("utf8"))).toEqual(value);
+  }
+});
+
 test.each<[Fields, Fields]>([
   [{ fail_open: true }, { failOpenLegacy: true, failurePolicy: "unspecified" }],
   [{ failure_policy: "FAIL_OPEN" }, { failOpenLegacy: false, failurePolicy: "fail_open" }],

@@ -51,8 +51,8 @@ export function readWasmPlugin(
     rootId: node.string("root_id", ""),
     vmId: vm.string("vm_id", ""),
     runtime,
-    vmConfiguration: readConfiguration(vm),
-    pluginConfiguration: readConfiguration(node),
+    vmConfiguration: readConfiguration(t, vm),
+    pluginConfiguration: readConfiguration(t, node),
     environment: readEnvironment(t, vm),
     ...readFailure(t, node),
     allowedCapabilities: readCapabilities(node),
@@ -83,9 +83,10 @@ function readFailure(t: Translation, node: ConfigNode): Failure {
 
 /**
  * An Any as guests get it in Envoy: the text of a StringValue, the bytes of a BytesValue, else the
- * serialised message (a Struct too: modules that expect JSON text get it from a StringValue).
+ * serialised message. A Struct too, unless --wasm-struct-as-json asks for the JSON text that
+ * modules of older hosts expect.
  */
-export function readConfiguration(node: ConfigNode): Uint8Array {
+export function readConfiguration(t: Translation, node: ConfigNode): Uint8Array {
   const any = node.any("configuration");
   if (any === undefined) return new Uint8Array(0);
   const content = any.content;
@@ -94,6 +95,9 @@ export function readConfiguration(node: ConfigNode): Uint8Array {
   }
   if (any.typeName === "google.protobuf.BytesValue" && content instanceof Uint8Array) {
     return content;
+  }
+  if (any.typeName === "google.protobuf.Struct" && t.wasmStructAsJson) {
+    return Buffer.from(JSON.stringify(content ?? {}));
   }
   any.acceptRest("handed to the guest as it is");
   return any.serialize();
