@@ -3,8 +3,10 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { createSecureServer } from "node:http2";
+import type { ServerHttp2Stream } from "node:http2";
 import { createServer } from "node:net";
-import type { Socket } from "node:net";
+import type { Server, Socket } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { bootstrap, socketAddress } from "./bootstrap.ts";
 import { makeCertificate } from "./certificates.ts";
@@ -19,6 +21,8 @@ const TLS = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Upstr
 const HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 const LOG = "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog";
 const LINE = "%RESPONSE_FLAGS% %UPSTREAM_TRANSPORT_FAILURE_REASON% %UPSTREAM_TLS_VERSION%\n";
+
+const http2 = { explicit_http_config: { http2_protocol_options: {} } };
 
 const processes = useProcesses();
 const upstreams: TlsUpstream[] = [];
@@ -131,7 +135,7 @@ class Client {
     const answer = await this.#ask(name, host);
     if (!answer.text.startsWith("HTTP/1.1 200 ")) throw new Error(answer.text);
     await this.#line();
-    return JSON.parse(answer.text.slice(answer.text.indexOf("{"))) as Seen;
+    return JSON.parse(/\{.*\}/.exec(answer.text)?.[0] ?? "") as Seen;
   }
 
   /** A whole answer. */
@@ -335,6 +339,32 @@ test("a PROXY header stands in front of the handshake", async () => {
   // Another client, and so another connection.
   expect(second).toBeDefined();
   expect(second).not.toBe(first);
+});
+
+test("HTTP/2 goes over TLS, too", async () => {
+  const server = createSecureServer({ cert: leaf.chainPem, key: leaf.keyPem });
+  server.on("sessionError", () => {});
+  server.on("stream", (stream: ServerHttp2Stream) => {
+    const { alpnProtocol, socket } = stream.session ?? {};
+    const sni: unknown = socket === undefined ? "" : Reflect.get(socket, "servername");
+    stream.respond({ ":status": 200, "content-type": "application/json" });
+    stream.end(JSON.stringify({ alpn: alpnProtocol, sni }));
+  });
+  const local = new LocalServer(server as unknown as Server);
+  servers.push(local);
+  const options = { "@type": `type.googleapis.com/${HTTP_OPTIONS}`, ...http2 };
+  const headgate = await start({
+    two: {
+      port: await local.listen(),
+      tls: { sni: "good.test" },
+      common: trusting(authority),
+      more: { typed_extension_protocol_options: { [HTTP_OPTIONS]: options } },
+    },
+  });
+  const client = new Client(headgate);
+  expect(await client.seen("two")).toMatchObject({ alpn: "h2", sni: "good.test" });
+  expect(await client.seen("two")).toMatchObject({ alpn: "h2" });
+  expect(await headgate.stat("cluster.two.ssl.handshake")).toBe(1);
 });
 
 const openssl = spawnSync("openssl", ["version"]).status === 0;

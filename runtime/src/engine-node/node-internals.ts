@@ -310,3 +310,8 @@ export function startTlsClient(socket: net.Socket, handle: TlsHandle, serverName
   if (serverName !== "") handle.setServername(serverName);
   handle.start();
 }
+
+/** Its handshake was made on the handle: without this node:http2 would wait for 'secureConnect'. */
+export function noteSecured(socket: net.Socket): void {
+  Reflect.set(socket, "secureConnecting", false);
+}

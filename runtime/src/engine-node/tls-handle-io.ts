@@ -10,7 +10,7 @@ import { askHandle } from "./addresses.ts";
 import { type HandleRung, onShutdown, setHandleKeepAlive, shutdownLater } from "./handle-io.ts";
 import { onWritten } from "./handle-writes.ts";
 import type { HandleOwner, TlsHandle, WriteResult } from "./node-internals.ts";
-import { endOfFile } from "./node-internals.ts";
+import { endOfFile, noteSecured } from "./node-internals.ts";
 import { gatherBytes, IoState, NodeIo } from "./node-io.ts";
 import type { TlsSockets } from "./tls-sockets.ts";
 import { NodeTlsSession, tlsFailureOf } from "./tls-session.ts";
@@ -138,6 +138,7 @@ export class TlsHandleIo extends NodeIo implements HandleOwner {
       else if (length === endOfFile) secure.push(null);
       else if (length < 0) secure.destroy();
     };
+    noteSecured(secure);
     return secure;
   }
 
