@@ -105,6 +105,8 @@ describe("Normaliser", () => {
   test("names known ports and hides unknown ones", () => {
     const text = new Normaliser(PLACES).text("127.0.0.1:20003 127.0.0.1:20007 127.0.0.1:41234");
     expect(text).toBe("127.0.0.1:{port:main} 127.0.0.1:{up:up} 127.0.0.1:{port}");
+    const six = new Normaliser(PLACES).text("[::1]:41234 [::1]:8080");
+    expect(six).toBe("[::1]:{port} [::1]:8080");
   });
 
   test("leaves other numbers and header names in another case alone", () => {

@@ -54,7 +54,7 @@ export class Normaliser {
       out = out.replace(new RegExp(`(?<![0-9])${port}(?![0-9])`, "g"), name);
     }
     for (const address of this.#hostAddresses) out = out.replaceAll(address, "{host-ip}");
-    out = out.replace(/(\b127\.0\.0\.\d+|\[::1\]):\d{2,5}\b/g, "$1:{port}");
+    out = out.replace(/(\b127\.0\.0\.\d+:|\[::1\]:(?=\d{5}))\d{2,5}\b/g, "$1{port}");
     for (const [text, name] of this.#masks) out = out.replaceAll(text, name);
     return out.replaceAll(this.#folder, "{folder}");
   }
