@@ -328,6 +328,17 @@ export const callbackCases: CallbackCases = {
   ],
   proxy_on_downstream_connection_close: () => [
     {
+      what: "the peer's too when both sides have ended",
+      callbacks: { proxy_on_downstream_connection_close: {} },
+      play: (played) => {
+        const connection = played.host.connect();
+        connection.clientEnds();
+        connection.serverEnds();
+        connection.close(false);
+      },
+      trace: ["proxy_on_downstream_connection_close(2,2)"],
+    },
+    {
       what: "by the peer; then on_done, on_log and on_delete in this order",
       callbacks: {
         proxy_on_downstream_connection_close: {},
@@ -372,7 +383,7 @@ export const callbackCases: CallbackCases = {
   ],
   proxy_on_upstream_connection_close: () => [
     {
-      what: "once, before the data callback that is told the end",
+      what: "once, behind the data callback that is told the end",
       callbacks: { proxy_on_upstream_data: {}, proxy_on_upstream_connection_close: {} },
       play: (played) => {
         const connection = played.host.connect();
@@ -382,8 +393,8 @@ export const callbackCases: CallbackCases = {
       },
       trace: [
         "proxy_on_upstream_data(2,3,0)",
-        "proxy_on_upstream_connection_close(2,0)",
         "proxy_on_upstream_data(2,0,1)",
+        "proxy_on_upstream_connection_close(2,0)",
       ],
     },
   ],

@@ -23,6 +23,7 @@ export class WasmNetworkFilter extends Context implements PassingNetworkFilter {
   /** The guest knows the context. */
   #isCreated: boolean = false;
   #isUpstreamClosed: boolean = false;
+  #isPeerEnded: boolean = false;
   #isLogging: boolean = false;
   #isOver: boolean = false;
 
@@ -50,6 +51,7 @@ export class WasmNetworkFilter extends Context implements PassingNetworkFilter {
 
   onData(data: BufferQueue, end: boolean): NetworkFilterStatus {
     this.#downstreamData = data;
+    this.#isPeerEnded = end;
     const status = this.#ask(this.vm.exports.onDownstreamData, data.length, end);
     if (status === Continue) this.#downstreamData = null;
     return status;
@@ -57,13 +59,13 @@ export class WasmNetworkFilter extends Context implements PassingNetworkFilter {
 
   onWrite(data: BufferQueue, end: boolean): NetworkFilterStatus {
     this.#upstreamData = data;
-    // As in Envoy the end of what is written stands for the upstream's close, and comes first.
+    const status = this.#ask(this.vm.exports.onUpstreamData, data.length, end);
+    if (status === Continue) this.#upstreamData = null;
+    // As in Envoy the end of what is written stands for the upstream's close, and comes last.
     if (end && !this.#isUpstreamClosed) {
       this.#isUpstreamClosed = true;
       this.#tell(this.vm.exports.onUpstreamConnectionClose, PeerType.Unknown);
     }
-    const status = this.#ask(this.vm.exports.onUpstreamData, data.length, end);
-    if (status === Continue) this.#upstreamData = null;
     return status;
   }
 
@@ -73,11 +75,13 @@ export class WasmNetworkFilter extends Context implements PassingNetworkFilter {
     const { onDownstreamConnectionClose, onDone, onLog, onDelete } = vm.exports;
     this.#downstreamData = null;
     this.#upstreamData = null;
+    // As in Envoy: who has ended, and was not closed by the guest, has closed.
+    const isPeers = remote || (this.#isPeerEnded && !this.#isOver);
     if (this.#isCreated) {
       const now = vm.services.clock.nowMs;
       this.#info.endMs = now;
       this.#isOver = true;
-      this.#tell(onDownstreamConnectionClose, remote ? PeerType.Remote : PeerType.Local);
+      this.#tell(onDownstreamConnectionClose, isPeers ? PeerType.Remote : PeerType.Local);
       // No stream waits for proxy_done: a false answer is ignored, as in Envoy.
       this.#tell(onDone, 0);
       this.#isLogging = true;
