@@ -9,7 +9,7 @@ import { isSkippedWhenDead } from "./failure-policy.ts";
 import { type StreamOwner, WANTS_ALL, WasmHttpFilter, wantsOf } from "./http-filter.ts";
 import { WasmNetworkFilter } from "./network-filter.ts";
 import { PluginIdentity } from "./plugin-identity.ts";
-import { RootContext } from "./root-context.ts";
+import { RootContext, type RootOwner } from "./root-context.ts";
 import type { VmSlot } from "./vm-slot.ts";
 import type { Vm } from "./vm.ts";
 
@@ -25,23 +25,26 @@ export class PluginError {
   }
 }
 
-export class Plugin implements StreamOwner {
+export class Plugin implements StreamOwner, RootOwner {
   readonly name: string;
   readonly config: WasmPluginConfig;
   readonly #identity: PluginIdentity;
   /** Where its VM is found. */
   readonly slot: VmSlot;
+  readonly #onOver: (plugin: Plugin) => void;
   #root: RootContext | null = null;
   /** Streams that hold `#root`. Those of an older root need nothing from us. */
   #streams: number = 0;
   #wants: number = WANTS_ALL;
   #isDraining: boolean = false;
 
-  constructor(config: WasmPluginConfig, slot: VmSlot) {
+  /** `onOver` comes once, when a plugin that drains or was closed has told its guest all. */
+  constructor(config: WasmPluginConfig, slot: VmSlot, onOver: (plugin: Plugin) => void) {
     this.name = config.name;
     this.config = config;
     this.#identity = new PluginIdentity(config);
     this.slot = slot;
+    this.#onOver = onOver;
   }
 
   /** Root contexts and configures the plugin on a VM: the reason why not, or null. */
@@ -52,6 +55,7 @@ export class Plugin implements StreamOwner {
       root.stopEvents();
       return reason;
     }
+    root.owner = this;
     this.#root = root;
     this.#streams = 0;
     this.#wants = wantsOf(vm.exports);
@@ -96,6 +100,10 @@ export class Plugin implements StreamOwner {
   /** The current root context, on whatever VM it is. */
   get root(): RootContext | null {
     return this.#root;
+  }
+
+  onRootOver(root: RootContext): void {
+    if (root === this.#root && this.#isDraining) this.#onOver(this);
   }
 
   /** The VM failed: nothing of the old root context happens any more. */

@@ -26,7 +26,14 @@ const Life = { New: 0, Started: 1, Draining: 2, Deleted: 3 } as const;
 /** What the host does for a call, in nanoseconds. */
 const CALLOUT_FUEL = 20_000;
 
+/** Whose root context it is. */
+export interface RootOwner {
+  /** The guest has been told on_delete, or is dead: nothing happens any more. */
+  onRootOver(root: RootContext): void;
+}
+
 export class RootContext extends Context implements AccessLogger, QueueConsumer {
+  owner: RootOwner | null = null;
   /** on_configure runs: the plugin's configuration can be read. */
   isConfiguring: boolean = false;
   /** Body of the callout's answer that is being told; null = none. */
@@ -165,6 +172,7 @@ export class RootContext extends Context implements AccessLogger, QueueConsumer 
       vm.call(this, vm.exports.onDelete, this.id, 0, 0, 0, 0);
     }
     vm.contexts.remove(this);
+    this.owner?.onRootOver(this);
   }
 
   /** Nothing more comes from timers, queues and callouts; also when the VM failed. */

@@ -41,9 +41,11 @@ export class WasmHost {
   readonly #services: VmServices;
   readonly #log: GuestLog;
   readonly #slots: Map<string, VmSlot>;
+  /** Until their guests have been told all: some take their time to answer on_done. */
   readonly #plugins: Set<Plugin>;
   #lastSlot: number = 0;
   readonly #forget: (slot: VmSlot) => void;
+  readonly #forgetPlugin: (plugin: Plugin) => void;
 
   constructor(context: WasmHostContext) {
     let own = context.shared ?? null;
@@ -69,6 +71,9 @@ export class WasmHost {
     this.#forget = (slot): void => {
       this.#slots.delete(slot.key);
     };
+    this.#forgetPlugin = (plugin): void => {
+      this.#plugins.delete(plugin);
+    };
   }
 
   /**
@@ -84,7 +89,7 @@ export class WasmHost {
     const key = base === null ? this.#keyOf(config, module) : base.slot.key;
     const known = base === null ? this.#slots.get(key) : base.slot;
     const slot = known ?? this.#makeSlot(key, config, module);
-    const plugin = new Plugin(config, slot);
+    const plugin = new Plugin(config, slot, this.#forgetPlugin);
     this.#log.startCapture();
     const reason = slot.add(plugin);
     const lines = this.#log.stopCapture();
@@ -95,6 +100,11 @@ export class WasmHost {
     this.#slots.set(key, slot);
     this.#plugins.add(plugin);
     return plugin;
+  }
+
+  /** Plugins whose guests have not been told all yet. */
+  get pluginCount(): number {
+    return this.#plugins.size;
   }
 
   /** Ends all plugins at once: each guest is told on_done and on_delete. */
