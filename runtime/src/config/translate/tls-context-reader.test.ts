@@ -451,6 +451,9 @@ describe("downstream", () => {
     expect(warning).toContain(".require_client_certificate: not set: clients are let in without");
     const said = chainOf(common, { require_client_certificate: false });
     expect(await warnings(boot(said))).toEqual([]);
+    const unchecked = certificates(files.pair("server"));
+    const [other] = await warnings(boot(chainOf(unchecked, { require_client_certificate: true })));
+    expect(other).toContain(".require_client_certificate: has no effect without a validation");
   });
 
   test("offers no HTTP/2 to a connection manager, and says so", async () => {

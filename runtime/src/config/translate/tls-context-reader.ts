@@ -60,6 +60,10 @@ export function readDownstreamTls(
     const message = "not set: clients are let in without a certificate, too";
     t.warn(node, message, "require_client_certificate");
   }
+  if (context.validation === null && node.bool("require_client_certificate", false)) {
+    const message = "has no effect without a validation context: nobody is asked, as in Envoy";
+    t.warn(node, message, "require_client_certificate");
+  }
   return {
     context,
     requiresClientCertificate: node.bool("require_client_certificate", false),
