@@ -268,7 +268,7 @@ function configOf(options: FilterHostOptions, module: CompiledModule): WasmPlugi
     reloadBackoffMaxMs: 10_000,
     allowedCapabilities: options.allowedCapabilities ?? [],
     allowOnHeadersStopIteration: options.allowOnHeadersStopIteration ?? false,
-    code: { filename: "", watchedDirectory: "", inlineBytes: null, sha256: "" },
+    code: { filename: "", watchedDirectory: "", inlineBytes: null, sha256: "", remote: null },
     where: "test",
     policy: options.policy ?? defaultWasmPolicy,
     moduleKey: module.key,

@@ -393,7 +393,21 @@ export interface WasmPluginConfig {
   readonly moduleKey: string;
 }
 
+/** Code that the main thread fetches. */
+export interface WasmRemoteCode {
+  readonly uri: string;
+  readonly cluster: string;
+  readonly timeoutMs: number;
+  /** Default 1. */
+  readonly retries: number;
+  /** Waits between them: doubled from the base (1 s) to the end (10 times it). */
+  readonly retryBaseMs: number;
+  readonly retryMaxMs: number;
+}
+
 export interface WasmCodeConfig {
+  /** Null = it is local. */
+  readonly remote: WasmRemoteCode | null;
   readonly filename: string;
   /** The directory whose changes announce another module; "" = the file is not watched. */
   readonly watchedDirectory: string;

@@ -91,11 +91,11 @@ test("reading can be called off", async () => {
   expect(error.message).toContain(`${filename}: cannot be read: `);
 });
 
-test("remote code is refused by its address", async () => {
-  const error = await refusal({ remoteUri: "https://example.com/filter.wasm" });
-  expect(error.message).toContain(
-    "https://example.com/filter.wasm: remote code is not supported yet",
-  );
+test("remote code is told by its address", async () => {
+  const source = { remoteUri: "https://example.com/filter.wasm", bytes: guest };
+  expect((await loadModule(source, { sha256: guestSha256 })).sha256).toBe(guestSha256);
+  const error = await refusal(source, { sha256: "0".repeat(64) });
+  expect(error.message).toMatch(/^https:\/\/example.com\/filter.wasm: found sha256 /);
 });
 
 test("a pin must be a digest, and the digest of these bytes", async () => {

@@ -17,7 +17,7 @@ export type ModuleSource =
   | { readonly filename: string }
   | { readonly inlineBytes: Uint8Array }
   | { readonly inlineString: string }
-  | { readonly remoteUri: string };
+  | { readonly remoteUri: string; readonly bytes: Uint8Array };
 
 export interface ModuleLoadOptions {
   /** The digest the bytes must have, in hex, as in `code.remote.sha256`. Default: any. */
@@ -225,9 +225,8 @@ async function readSource(
   const bytesMax = options.bytesMax ?? limits.moduleBytesMax;
   if ("filename" in source) return await readModuleFile(source.filename, bytesMax, options.signal);
   if ("remoteUri" in source) {
-    throw new ModuleError(name, [
-      "remote code is not supported yet, expected local.filename or local.inline_bytes",
-    ]);
+    checkSize(name, source.bytes.length, bytesMax);
+    return source.bytes;
   }
   // Bytes are copied, because the caller may write to its own while we compile.
   const bytes =

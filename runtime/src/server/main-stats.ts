@@ -13,7 +13,9 @@ import { openBreakerMemory } from "../upstream/circuit-breaker.ts";
 import { ClusterManager } from "../upstream/cluster-manager.ts";
 import type { StatsAggregate } from "../stats/aggregate.ts";
 import { ServerState, ServerStats } from "../stats/server-stats.ts";
+import type { UpstreamContext } from "../upstream/upstream-context.ts";
 import type { ServerOptions } from "./options.ts";
+import { RemoteFetcher } from "./remote-code.ts";
 import { CertificateBook } from "./certificate-book.ts";
 import { VERSION } from "./version.ts";
 
@@ -30,6 +32,9 @@ const stateValues: Readonly<Record<StateName, ServerState>> = {
 export class MainStats {
   readonly server: ServerStats;
   readonly clusterManager: ClusterManager;
+  readonly #upstream: UpstreamContext;
+  /** Modules that were fetched, by their digests. */
+  readonly #fetchedCode: Map<string, Buffer>;
   readonly certificates: CertificateBook;
   /** What the engine of the workers, too, can do. */
   readonly canReusePort: boolean;
@@ -59,7 +64,8 @@ export class MainStats {
     this.#timers = new TimerWheel(clock, (callback) => engine.runTurn(callback));
     const shared = new Http1Shared();
     let connectionId = 0;
-    this.clusterManager = new ClusterManager({
+    this.#fetchedCode = new Map();
+    this.#upstream = {
       engine,
       clock,
       timers: this.#timers,
@@ -75,7 +81,8 @@ export class MainStats {
       },
       openKeyLog: null,
       ownsClusterStats: true,
-    });
+    };
+    this.clusterManager = new ClusterManager(this.#upstream);
     this.#state = state;
   }
 
@@ -110,6 +117,14 @@ export class MainStats {
     this.server.initializationTimeMs.record(initializationMs);
     listenerManagerGauges.workers_started.set(1);
     this.update("LIVE");
+  }
+
+  /** For the modules of a version that has these clusters; to be closed. */
+  createFetcher(
+    clusters: readonly ClusterConfig[],
+    memberships: readonly ClusterMembership[],
+  ): RemoteFetcher {
+    return new RemoteFetcher(this.#upstream, clusters, memberships, this.#fetchedCode);
   }
 
   /** Clusters and hosts as the workers have them. */

@@ -62,5 +62,5 @@ function keyOf(listener: string, config: WasmPluginConfig): string {
   const rest = variantOf === undefined ? all : { ...all, isVariant: true };
   const { inlineBytes } = code;
   const inline = inlineBytes === null ? "" : createHash("sha256").update(inlineBytes).digest("hex");
-  return plainText([listener, rest, code.filename, code.sha256, inline]);
+  return plainText([listener, rest, code.filename, code.sha256, inline, code.remote]);
 }

@@ -177,7 +177,7 @@ export class VersionApplier {
     }
     const snapshot = await this.#assemble(next);
     if (!("version" in snapshot)) return snapshot;
-    const modules = await this.#modules.load(snapshot, next.bootstrap.wasmPolicies, reread);
+    const modules = await this.#loadModules(next, snapshot, reread);
     if (modules.problems.length > 0) {
       return modules.problems.map((p) => problemIn(next, positions, p.path, p.message));
     }
@@ -208,6 +208,28 @@ export class VersionApplier {
     this.#lds = positions;
     this.#state = next;
     return [];
+  }
+
+  /** Code that is remote comes over the clusters of the version that wants it. */
+  async #loadModules(
+    next: DesiredState,
+    snapshot: Snapshot,
+    reread: "all" | ReadonlySet<string>,
+  ): Promise<PluginModules> {
+    const policies = next.bootstrap.wasmPolicies;
+    if (snapshot.plugins.every((plugin) => plugin.code.remote === null)) {
+      return await this.#modules.load(snapshot, policies, reread);
+    }
+    const assignments = this.eds.memberships(next.clusters.map(({ resource }) => resource));
+    const prepared = await this.membership.prepare(snapshot.clusters, assignments);
+    const { mainStats } = this.#options;
+    const fetcher = mainStats.createFetcher(snapshot.clusters, prepared.memberships);
+    try {
+      return await this.#modules.load(snapshot, policies, reread, fetcher);
+    } finally {
+      fetcher.close();
+      this.membership.abort(prepared);
+    }
   }
 
   /** The snapshot of a state, or what is wrong with it. */

@@ -31,7 +31,7 @@ const BASE: WasmPluginConfig = {
   reloadBackoffMaxMs: 10_000,
   allowedCapabilities: [],
   allowOnHeadersStopIteration: false,
-  code: { filename: "", watchedDirectory: "", inlineBytes: null, sha256: "" },
+  code: { filename: "", watchedDirectory: "", inlineBytes: null, sha256: "", remote: null },
   where: "test",
   policy: defaultWasmPolicy,
   moduleKey: "",

@@ -58,6 +58,7 @@ test("gives a plugin of which little is said Envoy's defaults", async () => {
       watchedDirectory: "",
       inlineBytes: new Uint8Array(MODULE),
       sha256: "",
+      remote: null,
     },
     where: PLUGIN,
     policy: defaultWasmPolicy,
@@ -159,6 +160,32 @@ describe("code", () => {
   const local = (fields: Fields): Fields => vm({ code: { local: fields } });
   const at = `${PLUGIN}.vm_config.code`;
 
+  test("may be fetched", async () => {
+    const http_uri = { uri: "http://a/b.wasm", cluster: "up", timeout: "3s" };
+    const retry_policy = {
+      num_retries: 4,
+      retry_back_off: { base_interval: "2s", max_interval: "5s" },
+    };
+    const code = { remote: { http_uri, sha256: "AB", retry_policy } };
+    expect((await pluginOf(vm({ code }))).code).toMatchObject({
+      sha256: "ab",
+      remote: {
+        uri: "http://a/b.wasm",
+        cluster: "up",
+        timeoutMs: 3000,
+        retries: 4,
+        retryBaseMs: 2000,
+        retryMaxMs: 5000,
+      },
+    });
+    const short = { remote: { http_uri, sha256: "ab" } };
+    expect((await pluginOf(vm({ code: short }))).code.remote).toMatchObject({
+      retries: 1,
+      retryBaseMs: 1000,
+      retryMaxMs: 10_000,
+    });
+  });
+
   test("may be text, which some module's first bytes are not", async () => {
     const plugin = await pluginOf(local({ inline_string: "no module" }));
     expect(Buffer.from(plugin.code.inlineBytes ?? []).toString()).toBe("no module");
@@ -181,15 +208,6 @@ describe("code", () => {
       "an environment variable",
       local({ environment_variable: "HOME" }),
       `${at}.local.environment_variable: code from an environment variable is not implemented by Headgate`,
-    ],
-    [
-      "a URL",
-      vm({
-        code: {
-          remote: { http_uri: { uri: "http://a/", cluster: "up", timeout: "1s" }, sha256: "x" },
-        },
-      }),
-      `${at}.remote: code.remote is not implemented by Headgate`,
     ],
     [
       "nowhere",

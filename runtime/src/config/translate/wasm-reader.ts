@@ -107,11 +107,31 @@ function readCode(t: Translation, vm: ConfigNode): WasmCodeConfig | null {
   const code = vm.node("code");
   const local = code?.node("local");
   if (local !== undefined) return readLocalCode(t, local);
-  if (code?.has("remote") === true) {
-    code.node("remote")?.acceptRest("reported as a whole");
-    t.guarded(code, "code.remote", LEFT_OUT, "remote");
-  } else if (code === undefined) t.missing(vm, "code");
+  const remote = code?.node("remote");
+  if (remote !== undefined) return readRemoteCode(remote);
+  if (code === undefined) t.missing(vm, "code");
   return null;
+}
+
+function readRemoteCode(remote: ConfigNode): WasmCodeConfig {
+  const uri = remote.node("http_uri");
+  const retry = remote.node("retry_policy");
+  const backoff = retry?.node("retry_back_off");
+  const retryBaseMs = durationOr(backoff, "base_interval", 1000);
+  return {
+    filename: "",
+    watchedDirectory: "",
+    inlineBytes: null,
+    sha256: remote.string("sha256", "").toLowerCase(),
+    remote: {
+      uri: uri?.string("uri", "") ?? "",
+      cluster: uri?.string("cluster", "") ?? "",
+      timeoutMs: durationOr(uri, "timeout", 0),
+      retries: retry?.uint("num_retries") ?? 1,
+      retryBaseMs,
+      retryMaxMs: durationOr(backoff, "max_interval", retryBaseMs * 10),
+    },
+  };
 }
 
 function readLocalCode(t: Translation, local: ConfigNode): WasmCodeConfig | null {
@@ -121,7 +141,7 @@ function readLocalCode(t: Translation, local: ConfigNode): WasmCodeConfig | null
       const problem = filename === "" ? "" : whyNoModule(filename);
       if (problem !== "") t.wrong(local, `${filename}: ${problem}`, "filename");
       const watchedDirectory = readWatchedDirectory(t, local);
-      return { filename, watchedDirectory, inlineBytes: null, sha256: "" };
+      return { filename, watchedDirectory, inlineBytes: null, sha256: "", remote: null };
     }
     case "inline_bytes":
       return inlineCode(local.bytes("inline_bytes") ?? null);
@@ -138,7 +158,7 @@ function readLocalCode(t: Translation, local: ConfigNode): WasmCodeConfig | null
 }
 
 function inlineCode(inlineBytes: Uint8Array | null): WasmCodeConfig {
-  return { filename: "", watchedDirectory: "", inlineBytes, sha256: "" };
+  return { filename: "", watchedDirectory: "", inlineBytes, sha256: "", remote: null };
 }
 
 /** "" when the file can be a module. What is in it is checked when it is loaded. */
