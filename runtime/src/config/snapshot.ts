@@ -139,7 +139,7 @@ export interface ListenerConfig {
 export type ListenerFilterConfig =
   | DisabledListenerFilterConfig
   | ProxyProtocolConfig
-  | { readonly kind: "tls_inspector"; readonly helloBytesMax: number }
+  | TlsInspectorConfig
   | { readonly kind: "http_inspector" };
 
 /** A listener filter that some connections do not get. */
@@ -155,6 +155,15 @@ export type ListenerPredicateConfig =
   | { readonly kind: "not"; readonly rule: ListenerPredicateConfig }
   | { readonly kind: "any" }
   | { readonly kind: "ports"; readonly start: number; readonly end: number };
+
+export interface TlsInspectorConfig {
+  readonly kind: "tls_inspector";
+  /** Default 16 KiB. */
+  readonly helloBytesMax: number;
+  /** For %TLS_JA3_FINGERPRINT% and %TLS_JA4_FINGERPRINT%; absent = not taken. */
+  readonly takesJa3?: boolean;
+  readonly takesJa4?: boolean;
+}
 
 export interface ProxyProtocolConfig {
   readonly kind: "proxy_protocol";

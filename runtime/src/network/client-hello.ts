@@ -8,6 +8,8 @@ export interface ClientHello {
   /** Lower-case; "" = none. */
   readonly serverName: string;
   readonly applicationProtocols: readonly string[];
+  /** The message without its head, lent as the bytes are; null = none was found. */
+  readonly message: Buffer | null;
 }
 
 const HANDSHAKE_RECORD = 22;
@@ -25,7 +27,7 @@ const notTls: ClientHello = outcome(ClientHelloState.NotTls);
 const tooLarge: ClientHello = outcome(ClientHelloState.TooLarge);
 
 function outcome(state: number): ClientHello {
-  return { state, serverName: "", applicationProtocols: none };
+  return { state, serverName: "", applicationProtocols: none, message: null };
 }
 
 /** `bytesMax` holds for the message without the heads of its records. */
@@ -50,7 +52,9 @@ export function readClientHello(bytes: Buffer, bytesMax: number): ClientHello {
     at = end;
   }
   const whole = parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
-  return parse(new Reader(whole, MESSAGE_HEAD_BYTES, needed));
+  const found = parse(new Reader(whole, MESSAGE_HEAD_BYTES, needed));
+  if (found.state !== ClientHelloState.Found) return found;
+  return { ...found, message: whole.subarray(MESSAGE_HEAD_BYTES, needed) };
 }
 
 /** As far as there are bytes of it. */
@@ -73,7 +77,7 @@ function messageBytes(parts: readonly Buffer[], gathered: number): number {
 }
 
 /** Reads fields of `bytes[at..end)`; what does not fit makes it bad, and all later reads empty. */
-class Reader {
+export class Reader {
   readonly bytes: Buffer;
   at: number = 0;
   readonly end: number;
@@ -121,7 +125,8 @@ function parse(hello: Reader): ClientHello {
   if (hello.isBad || suites.isAtEnd || compressions.isAtEnd) return notTls;
   let serverName = "";
   let applicationProtocols = none;
-  if (hello.isAtEnd) return { state: ClientHelloState.Found, serverName, applicationProtocols };
+  const state = ClientHelloState.Found;
+  if (hello.isAtEnd) return { state, serverName, applicationProtocols, message: null };
   const extensions = hello.vector(2);
   while (!extensions.isAtEnd) {
     const type = extensions.uint(2);
@@ -130,7 +135,7 @@ function parse(hello: Reader): ClientHello {
     if (type === ALPN && !extensions.isBad) applicationProtocols = readProtocols(body);
   }
   if (hello.isBad || extensions.isBad || !hello.isAtEnd) return notTls;
-  return { state: ClientHelloState.Found, serverName, applicationProtocols };
+  return { state, serverName, applicationProtocols, message: null };
 }
 
 function readServerName(body: Reader): string {

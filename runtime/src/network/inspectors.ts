@@ -1,13 +1,15 @@
 // The listener filters tls_inspector and http_inspector: they look at what a client speaks, consume
 // nothing, and tell filter_chain_match.
+import type { TlsInspectorConfig } from "../config/snapshot.ts";
 import type { ConnectionInfo } from "../core/connection-info.ts";
 import type { Counter, Histogram, StatsStore } from "../stats/store.ts";
 import { ClientHelloState, readClientHello } from "./client-hello.ts";
 import { ListenerFilterVerdict } from "./listener-filter.ts";
+import { ja3Of, ja4Of } from "./hello-fingerprint.ts";
 import type { ListenerFilter } from "./listener-filter.ts";
 
 export class TlsInspector implements ListenerFilter {
-  readonly #helloBytesMax: number;
+  readonly #config: Omit<TlsInspectorConfig, "kind">;
   readonly #tooLarge: Counter;
   readonly #tlsFound: Counter;
   readonly #tlsNotFound: Counter;
@@ -17,8 +19,8 @@ export class TlsInspector implements ListenerFilter {
   readonly #sniNotFound: Counter;
   readonly #bytesProcessed: Histogram;
 
-  constructor(helloBytesMax: number, stats: StatsStore) {
-    this.#helloBytesMax = helloBytesMax;
+  constructor(config: Omit<TlsInspectorConfig, "kind">, stats: StatsStore) {
+    this.#config = config;
     this.#tooLarge = stats.counter("tls_inspector.client_hello_too_large");
     this.#tlsFound = stats.counter("tls_inspector.tls_found");
     this.#tlsNotFound = stats.counter("tls_inspector.tls_not_found");
@@ -30,7 +32,9 @@ export class TlsInspector implements ListenerFilter {
   }
 
   inspect(bytes: Buffer, info: ConnectionInfo): number {
-    const { state, serverName, applicationProtocols } = readClientHello(bytes, this.#helloBytesMax);
+    const { helloBytesMax, takesJa3, takesJa4 } = this.#config;
+    const hello = readClientHello(bytes, helloBytesMax);
+    const { state, serverName, applicationProtocols, message } = hello;
     if (state === ClientHelloState.NeedMore) return ListenerFilterVerdict.NeedMore;
     if (state === ClientHelloState.TooLarge) {
       this.#tooLarge.inc();
@@ -44,6 +48,8 @@ export class TlsInspector implements ListenerFilter {
     this.#tlsFound.inc();
     (serverName === "" ? this.#sniNotFound : this.#sniFound).inc();
     (applicationProtocols.length === 0 ? this.#alpnNotFound : this.#alpnFound).inc();
+    if (takesJa3 === true && message !== null) info.ja3 = ja3Of(message);
+    if (takesJa4 === true && message !== null) info.ja4 = ja4Of(message);
     info.transportProtocol = "tls";
     info.requestedServerName = serverName;
     info.applicationProtocols = applicationProtocols;

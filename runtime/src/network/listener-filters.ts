@@ -21,7 +21,7 @@ function createListenerFilter(config: ListenerFilterConfig, stats: StatsStore): 
     case "proxy_protocol":
       return new ProxyProtocolFilter(config, stats);
     case "tls_inspector":
-      return new TlsInspector(config.helloBytesMax, stats);
+      return new TlsInspector(config, stats);
     default:
       return new HttpInspector(stats);
   }

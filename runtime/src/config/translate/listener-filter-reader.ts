@@ -126,14 +126,13 @@ function readListenerFilter(t: Translation, filter: ConfigNode): ListenerFilterC
 
 function readTlsInspector(t: Translation, node: ConfigNode): ListenerFilterConfig {
   node.accept("initial_read_buffer_size", "buffers grow as they must");
-  for (const field of ["enable_ja3_fingerprinting", "enable_ja4_fingerprinting"]) {
-    if (node.bool(field, false)) t.unsupported(node, field, field);
-  }
   const field = "close_connection_on_client_hello_parsing_errors";
   if (node.bool(field, false)) t.guarded(node, field, "such connections would pass", field);
   return {
     kind: "tls_inspector",
     helloBytesMax: node.uint("max_client_hello_size", HELLO_BYTES_MAX),
+    ...(node.bool("enable_ja3_fingerprinting", false) ? { takesJa3: true } : {}),
+    ...(node.bool("enable_ja4_fingerprinting", false) ? { takesJa4: true } : {}),
   };
 }
 

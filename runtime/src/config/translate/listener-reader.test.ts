@@ -491,7 +491,8 @@ test("reads listener filters in their order, and their time", async () => {
       },
     ],
   };
-  const filters = [proxy, type(INSPECTOR), type(HTTP_INSPECTOR)];
+  const taking = { enable_ja3_fingerprinting: true, enable_ja4_fingerprinting: true };
+  const filters = [proxy, { ...type(INSPECTOR), ...taking }, type(HTTP_INSPECTOR)];
   const listener = await listenerOf({
     listener: {
       listener_filters: filters.map((typed_config) => ({ name: "f", typed_config })),
@@ -517,7 +518,7 @@ test("reads listener filters in their order, and their time", async () => {
         { tlvType: 4, namespace: "n", key: "b", isBase64: true },
       ],
     },
-    { kind: "tls_inspector", helloBytesMax: 16_384 },
+    { kind: "tls_inspector", helloBytesMax: 16_384, takesJa3: true, takesJa4: true },
     { kind: "http_inspector" },
   ]);
 });
@@ -556,11 +557,6 @@ test.each<[string, Fields, string]>([
     "TLVs as filter state",
     { ...type(PROXY_PROTOCOL), tlv_location: "FILTER_STATE" },
     ".tlv_location: tlv_location: FILTER_STATE is not implemented by Headgate",
-  ],
-  [
-    "fingerprints",
-    { ...type(INSPECTOR), enable_ja3_fingerprinting: true },
-    ".enable_ja3_fingerprinting: enable_ja3_fingerprinting is not implemented by Headgate",
   ],
   [
     "the original destination",
