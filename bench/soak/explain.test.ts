@@ -31,7 +31,11 @@ interface Case {
   readonly line?: string;
 }
 
-function judge(cases: readonly Case[], deaths: readonly number[] = []): Promise<Explanation> {
+function judge(
+  cases: readonly Case[],
+  deaths: readonly number[] = [],
+  drainEnds: readonly number[] = [],
+): Promise<Explanation> {
   const lines = cases.flatMap(({ line }, id) => (line === undefined ? [] : [`${id}|${line}`]));
   const log = join(folder, "access.log");
   writeFileSync(log, `${lines.join("\n")}\n`);
@@ -42,7 +46,7 @@ function judge(cases: readonly Case[], deaths: readonly number[] = []): Promise<
     failures: exchanges.filter((_, id) => cases[id]?.kind === "failed"),
     started: cases.length,
   };
-  return explain(seen, deaths, log);
+  return explain(seen, { deaths, drainEnds }, log);
 }
 
 function exchange(id: number, { outcome, status, endedAtMs }: Case): Exchange {
@@ -113,4 +117,16 @@ test("a line that comes twice, or of nobody, is reported", async () => {
 test("the slope is that of the line through the samples", () => {
   const samples = [0, 10, 20, 30].map((atS) => ({ atS, rssMib: 100 + atS / 36 }) as Sample);
   expect(slopePerHour(samples, (one) => one.rssMib)).toBeCloseTo(100, 6);
+});
+
+test("what the end of a drain time closes is explained, at that time only", async () => {
+  const line = "0|DC|downstream_local_disconnect";
+  const failed = { kind: "failed", outcome: "no answer", line } as const;
+  const cases = [
+    { ...failed, endedAtMs: DEATH_MS + 200 },
+    { ...failed, endedAtMs: DEATH_MS + 5000 },
+  ];
+  const { causes, unexplained } = await judge(cases, [], [DEATH_MS]);
+  expect([...causes]).toEqual([["no answer -: drain time over", 1]]);
+  expect(unexplained).toHaveLength(1);
 });

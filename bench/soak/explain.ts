@@ -9,6 +9,8 @@ import type { Load } from "./load.ts";
 const CAUSES = new Set(["UF", "UC", "UR", "LR", "UT", "UH", "UO", "URX", "UPE"]);
 /** Around the moment when main says that a worker has died. */
 const DEATH_MS = { before: 1500, after: 1500 };
+/** Around the moment when the drain time of what a reload replaced is over. */
+const DRAIN_END_MS = 1500;
 /**
  * Lines that a worker has not written when it dies are lost: those of the last flush interval
  * (0.5 s), of the second until the watchdog ends it, and as much again for a machine that is busy.
@@ -39,6 +41,13 @@ function add(counts: Map<string, number>, name: string): void {
   counts.set(name, (counts.get(name) ?? 0) + 1);
 }
 
+/** When things happened that end requests, in milliseconds since the epoch. */
+export interface Moments {
+  readonly deaths: readonly number[];
+  /** The drain time after a reload is over: what is still open is closed then, as by Envoy. */
+  readonly drainEnds: readonly number[];
+}
+
 class Joiner {
   readonly causes: Map<string, number> = new Map();
   readonly unexplained: string[] = [];
@@ -48,13 +57,15 @@ class Joiner {
   abortedWithoutLine: number = 0;
   readonly #load: Seen;
   readonly #deaths: readonly number[];
+  readonly #drainEnds: readonly number[];
   /** How often each id was logged. */
   readonly #logged: Uint8Array;
   readonly #failed: Map<number, Line> = new Map();
 
-  constructor(load: Seen, deaths: readonly number[]) {
+  constructor(load: Seen, { deaths, drainEnds }: Moments) {
     this.#load = load;
     this.#deaths = deaths;
+    this.#drainEnds = drainEnds;
     this.#logged = new Uint8Array(load.started);
   }
 
@@ -104,6 +115,11 @@ class Joiner {
     return this.#deaths.some((at) => endedAtMs > at - before && endedAtMs < at + after);
   }
 
+  #isDrained({ endedAtMs }: Exchange, { details }: Line): boolean {
+    if (!details.startsWith("downstream_local_disconnect")) return false;
+    return this.#drainEnds.some((at) => Math.abs(endedAtMs - at) < DRAIN_END_MS);
+  }
+
   #causeOf(failure: Exchange, line: Line | undefined): string | null {
     const { outcome } = failure;
     if (outcome === "corrupt" || outcome === "timeout") return null;
@@ -112,7 +128,7 @@ class Joiner {
       const flags = line.flags.split(",");
       if (flags.some((flag) => CAUSES.has(flag))) return line.flags;
       if (line.details.startsWith("wasm")) return line.details;
-      return null;
+      return this.#isDrained(failure, line) ? "drain time over" : null;
     }
     if (outcome === "status") return this.#isLostLine(failure.id) ? "line lost" : null;
     // Pipelined behind an answer that said close, or that failed: never taken, to be sent again.
@@ -137,13 +153,12 @@ class Joiner {
   }
 }
 
-/** `deaths`: when workers died, in milliseconds since the epoch. */
 export async function explain(
   load: Seen,
-  deaths: readonly number[],
+  moments: Moments,
   accessLog: string,
 ): Promise<Explanation> {
-  const joiner = new Joiner(load, deaths);
+  const joiner = new Joiner(load, moments);
   const lines = createInterface({ input: createReadStream(accessLog, "latin1") });
   for await (const line of lines) joiner.take(line);
   joiner.end();

@@ -54,6 +54,7 @@ async function buildModule(target: string): Promise<void> {
 class Headgate {
   readonly child: OwnedProcess;
   readonly deaths: { readonly atMs: number; readonly line: string }[] = [];
+  readonly reloadsAtMs: number[] = [];
   output = "";
   #line = "";
 
@@ -77,6 +78,7 @@ class Headgate {
     const lines = (this.#line + text).split("\n");
     this.#line = lines.pop() ?? "";
     for (const line of lines) {
+      if (/reloaded: version \d+ is in force/.test(line)) this.reloadsAtMs.push(Date.now());
       if (/worker \d+ died/.test(line)) this.deaths.push({ atMs: Date.now(), line });
     }
   }
@@ -271,7 +273,8 @@ async function main(): Promise<number> {
   headgate.child.kill("SIGTERM");
   await exited;
   const deaths = headgate.deaths.map((death) => death.atMs);
-  const explanation = await explain(load, deaths, `${folder}/access.log`);
+  const drainEnds = headgate.reloadsAtMs.map((at) => at + DRAIN_S * 1000);
+  const explanation = await explain(load, { deaths, drainEnds }, `${folder}/access.log`);
   report(run, load, faults, headgate, explanation);
   const found = findings(run, headgate, explanation);
   for (const line of found.slice(0, 50)) console.log(`FOUND ${line}`);
