@@ -3,6 +3,9 @@ import { limits, Status } from "proxy-wasm-types";
 import type { Vm } from "../vm.ts";
 import type { HostcallTable } from "./index.ts";
 
+/** What the store that all workers share takes, in nanoseconds: a lock and a copy. */
+const SHARED_FUEL = 1500;
+
 export function sharedHostcalls(vm: Vm): HostcallTable {
   return { ...dataHostcalls(vm), ...queueHostcalls(vm) };
 }
@@ -20,6 +23,7 @@ function dataHostcalls(vm: Vm): HostcallTable {
       outSize: number,
       outCas: number,
     ): Status {
+      vm.charge(SHARED_FUEL);
       const at = keyPointer >>> 0;
       const size = keySize >>> 0;
       if (!memory.contains(at, size)) return Status.InvalidMemoryAccess;
@@ -44,6 +48,7 @@ function dataHostcalls(vm: Vm): HostcallTable {
       valueSize: number,
       cas: number,
     ): Status {
+      vm.charge(SHARED_FUEL);
       const at = keyPointer >>> 0;
       const size = keySize >>> 0;
       const valueAt = valuePointer >>> 0;
@@ -65,6 +70,7 @@ function queueHostcalls(vm: Vm): HostcallTable {
   return {
     /** Errors: InvalidMemoryAccess, InternalFailure (the name is too long, or there is no room). */
     proxy_register_shared_queue(namePointer: number, nameSize: number, outToken: number): Status {
+      vm.charge(SHARED_FUEL);
       const at = namePointer >>> 0;
       const size = nameSize >>> 0;
       if (!memory.contains(at, size)) return Status.InvalidMemoryAccess;
@@ -83,6 +89,7 @@ function queueHostcalls(vm: Vm): HostcallTable {
       nameSize: number,
       outToken: number,
     ): Status {
+      vm.charge(SHARED_FUEL);
       const vmIdAt = vmIdPointer >>> 0;
       const at = namePointer >>> 0;
       if (!memory.contains(vmIdAt, vmIdSize >>> 0)) return Status.InvalidMemoryAccess;
@@ -96,6 +103,7 @@ function queueHostcalls(vm: Vm): HostcallTable {
 
     /** Errors: NotFound (no such queue), InvalidMemoryAccess, InternalFailure (no room). */
     proxy_enqueue_shared_queue(token: number, pointer: number, size: number): Status {
+      vm.charge(SHARED_FUEL);
       const at = pointer >>> 0;
       const bytes = size >>> 0;
       if (!memory.contains(at, bytes)) return Status.InvalidMemoryAccess;
@@ -106,6 +114,7 @@ function queueHostcalls(vm: Vm): HostcallTable {
 
     /** Errors: NotFound (no such queue), Empty, InvalidMemoryAccess. */
     proxy_dequeue_shared_queue(token: number, outPointer: number, outSize: number): Status {
+      vm.charge(SHARED_FUEL);
       if (!services.shared.hasQueue(token >>> 0)) return Status.NotFound;
       // Before an item is taken: nobody could put it back.
       if (!memory.contains(outPointer >>> 0, 4) || !memory.contains(outSize >>> 0, 4)) {
