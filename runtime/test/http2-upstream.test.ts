@@ -15,6 +15,8 @@ const TYPE = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 let port = 0;
 let sessions: ServerHttp2Session[] = [];
 let held = 0;
+/** Answers that wait until there are three. */
+let gated: ServerHttp2Stream[] = [];
 const server = createServer({ settings: { maxConcurrentStreams: 20 } });
 server.on("session", (session) => {
   sessions.push(session);
@@ -28,6 +30,7 @@ server.on("stream", (stream: ServerHttp2Stream, headers) => {
   stream.on("end", () => {
     if (path === "/reset") stream.close(8);
     else if (path === "/hold") held += 1;
+    else if (path.startsWith("/gate")) gate(stream, path);
     else if (path === "/large") stream.end(Buffer.alloc(3_000_000, "y"));
     else if (path === "/upload") stream.end(hash.digest("hex"));
     else setTimeout(() => stream.end(`hello ${path}`), 1);
@@ -35,6 +38,12 @@ server.on("stream", (stream: ServerHttp2Stream, headers) => {
       stream.respond({ "x-up": "2" });
   });
 });
+
+function gate(stream: ServerHttp2Stream, path: string): void {
+  stream.respond({ "x-path": path });
+  gated.push(stream);
+  if (gated.length === 3) for (const one of gated) one.end(String(one.sentHeaders["x-path"]));
+}
 const local = new LocalServer(server as unknown as Server);
 
 beforeAll(async () => {
@@ -43,6 +52,7 @@ beforeAll(async () => {
 beforeEach(() => {
   sessions = [];
   held = 0;
+  gated = [];
 });
 afterAll(() => local.close());
 
@@ -128,7 +138,9 @@ test("after GOAWAY requests go to a new connection", async () => {
 
 test("max_concurrent_streams of the cluster holds, too", async () => {
   const headgate = await start({ max_concurrent_streams: 1 });
-  const answers = await Promise.all(["/1", "/2", "/3"].map((path) => ask(headgate, path)));
-  expect(answers).toEqual(["200 hello /1", "200 hello /2", "200 hello /3"]);
-  expect(sessions.length).toBeGreaterThan(1);
+  const paths = ["/gate1", "/gate2", "/gate3"];
+  const answers = await Promise.all(paths.map((path) => ask(headgate, path)));
+  expect(answers).toEqual(paths.map((path) => `200 ${path}`));
+  // None was answered before all three were there: each has a connection of its own.
+  expect(sessions).toHaveLength(3);
 });
