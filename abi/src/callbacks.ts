@@ -231,23 +231,27 @@ export const callbacks: readonly Callback[] = [
   row("proxy_on_http_call_response", "http-calls", "nothing", {
     doc: "An HTTP call was answered; no headers mean that it failed.",
     params: [root, id("call_id"), headers, bodySize, trailers],
-    headgate: "partly",
+    headgate: "yes",
   }),
   row("proxy_on_grpc_receive_initial_metadata", "grpc-calls", "nothing", {
     doc: "Initial metadata of a gRPC stream came.",
     params: [root, id("call_id"), integer("num_elements")],
+    headgate: "yes",
   }),
   row("proxy_on_grpc_receive", "grpc-calls", "nothing", {
     doc: "A gRPC message came.",
     params: [root, id("call_id"), size("message_size")],
+    headgate: "yes",
   }),
   row("proxy_on_grpc_receive_trailing_metadata", "grpc-calls", "nothing", {
     doc: "Trailing metadata of a gRPC stream came.",
     params: [root, id("call_id"), integer("num_elements")],
+    headgate: "yes",
   }),
   row("proxy_on_grpc_close", "grpc-calls", "nothing", {
     doc: "A gRPC call failed or a stream ended.",
     params: [root, id("call_id"), enumOf("status_code", "GrpcStatus")],
+    headgate: "yes",
   }),
   row("proxy_on_queue_ready", "shared-kv-and-queues", "nothing", {
     doc: "A queue that this root context registered has an item.",

@@ -68,6 +68,23 @@ function pausedIn(name: string, type: 0 | 1, version: AbiVersion): CallbackEvent
   };
 }
 
+/** A stream (token 6) with two messages, which come back. */
+const grpcCalls = [
+  call("proxy_grpc_stream", "grpc", "s", "m", ""),
+  call("proxy_grpc_send", 6, "m1", 0),
+  call("proxy_grpc_send", 6, "", 1),
+];
+const grpcStream = {
+  host: {
+    clusters: {
+      grpc: { status: 0, headers: { i: "1" }, trailers: { t: "1", u: "2" } },
+      denied: { status: 16, body: "denied" },
+    },
+  },
+  callbacks: { proxy_on_configure: { calls: grpcCalls } },
+  play: nothing,
+};
+
 export type CallbackCases = Readonly<
   Record<string, (version: AbiVersion) => readonly CallbackEvent[]>
 >;
@@ -419,6 +436,88 @@ export const callbackCases: CallbackCases = {
       "proxy_on_http_call_response(1,8,0,0,0)",
     ],
   }),
+  proxy_on_grpc_receive_initial_metadata: () => [
+    {
+      what: "of a stream, on the root context; map 4 has it, and nothing else is there yet",
+      ...grpcStream,
+      callbacks: {
+        ...grpcStream.callbacks,
+        proxy_on_grpc_receive_initial_metadata: {
+          calls: [
+            call("proxy_get_header_map_value", 4, "i"),
+            call("proxy_get_header_map_value", 5, "t"),
+            call("proxy_get_buffer_bytes", 5, 0, 9),
+          ],
+        },
+      },
+      trace: ["proxy_on_configure(1,0)", "proxy_on_grpc_receive_initial_metadata(1,6,1)"],
+      holds: ({ answers }) => {
+        expect(answers.slice(3)).toEqual(["Ok [1]", "BadArgument", "Ok []"]);
+      },
+    },
+  ],
+  proxy_on_grpc_receive: () => [
+    {
+      what: "for each message of a stream, and for the answer of a call; buffer 5 has it",
+      ...grpcStream,
+      callbacks: {
+        proxy_on_configure: {
+          calls: [...grpcCalls, call("proxy_grpc_call", "grpc", "s", "m", "", "unary", 10)],
+        },
+        proxy_on_grpc_receive: { calls: [call("proxy_get_buffer_bytes", 5, 0, 9)] },
+      },
+      trace: [
+        "proxy_on_configure(1,0)",
+        "proxy_on_grpc_receive(1,6,2)",
+        "proxy_on_grpc_receive(1,6,0)",
+        "proxy_on_grpc_receive(1,9,5)",
+      ],
+      holds: ({ answers }) => expect(answers.at(-1)).toBe("Ok [unary]"),
+    },
+  ],
+  proxy_on_grpc_receive_trailing_metadata: () => [
+    {
+      what: "of a stream, behind its messages; map 5 has it",
+      ...grpcStream,
+      callbacks: {
+        ...grpcStream.callbacks,
+        proxy_on_grpc_receive: {},
+        proxy_on_grpc_receive_trailing_metadata: {
+          calls: [
+            call("proxy_get_header_map_value", 5, "u"),
+            call("proxy_get_header_map_value", 4, "i"),
+          ],
+        },
+      },
+      trace: [
+        "proxy_on_configure(1,0)",
+        "proxy_on_grpc_receive(1,6,2)",
+        "proxy_on_grpc_receive(1,6,0)",
+        "proxy_on_grpc_receive_trailing_metadata(1,6,2)",
+      ],
+      holds: ({ answers }) => expect(answers.slice(3)).toEqual(["Ok [2]", "BadArgument"]),
+    },
+  ],
+  proxy_on_grpc_close: () => [
+    {
+      what: "the last of a stream, and all that comes of a call that failed; the stream is gone then",
+      ...grpcStream,
+      callbacks: {
+        proxy_on_configure: {
+          calls: [...grpcCalls, call("proxy_grpc_call", "denied", "s", "m", "", "unary", 10)],
+        },
+        proxy_on_grpc_receive_trailing_metadata: {},
+        proxy_on_grpc_close: { calls: [call("proxy_get_status")] },
+      },
+      trace: [
+        "proxy_on_configure(1,0)",
+        "proxy_on_grpc_receive_trailing_metadata(1,6,2)",
+        "proxy_on_grpc_close(1,6,0)",
+        "proxy_on_grpc_close(1,9,16)",
+      ],
+      holds: ({ answers }) => expect(answers.at(-1)).toBe("Ok 16 [denied]"),
+    },
+  ],
   proxy_on_queue_ready: one({
     what: "once for each item, after the callback that put it there",
     callbacks: {

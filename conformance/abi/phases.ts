@@ -61,12 +61,11 @@ export const phases: Readonly<Record<string, string>> = {
   proxy_clear_route_cache: everywhere("Ok"),
   proxy_send_local_response: everywhere("Ok"),
   proxy_http_call: everywhere("Ok"),
-  // The harness has no clusters for gRPC.
-  proxy_grpc_call: everywhere("ParseFailure"),
-  proxy_grpc_stream: everywhere("ParseFailure"),
-  proxy_grpc_send: everywhere("NotFound"),
-  proxy_grpc_cancel: everywhere("NotFound"),
-  proxy_grpc_close: everywhere("NotFound"),
+  proxy_grpc_call: everywhere("Ok"),
+  proxy_grpc_stream: everywhere("Ok"),
+  proxy_grpc_send: everywhere("Ok"),
+  proxy_grpc_cancel: everywhere("Ok"),
+  proxy_grpc_close: everywhere("Ok"),
   proxy_get_status: everywhere("Ok"),
   // Of the stream.
   proxy_get_property: only(ofStreams, "Ok", "NotFound"),

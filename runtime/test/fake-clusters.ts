@@ -70,14 +70,15 @@ export class FakeClusters implements Callouts {
 
   /**
    * A gRPC stream is answered when the guest has sent all: its messages come back, then the
-   * answer's status as that of gRPC, with its body as message.
+   * answer's status as that of gRPC, with its body as message. "never" takes it, and is silent.
    */
   grpcStream(request: GrpcRequest, receiver: GrpcReceiver): GrpcStream | Status {
     const answer = this.#answers[request.cluster];
-    if (answer === undefined || typeof answer !== "object") return Status.InternalFailure;
+    if (typeof answer !== "object" && answer !== "never") return Status.InternalFailure;
     const messages: Buffer[] = [];
     let isOpen = true;
     const finish = (): void => {
+      if (answer === "never") return;
       if (isOpen) this.#grpc.push(() => isOpen && answerGrpc(answer, messages, receiver));
     };
     return {
