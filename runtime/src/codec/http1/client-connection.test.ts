@@ -153,6 +153,14 @@ describe("responses", () => {
     ]);
   });
 
+  test("keep-alive stays here, as it does in Envoy's codec; its companions go on", () => {
+    const lines = "Keep-Alive: timeout=5\r\nKeep-Alive: max=9\r\nConnection: keep-alive\r\n";
+    const answer = OK.replace("content-length", `${lines}content-length`);
+    const [headers, status, ...rest] = OK_LOG;
+    const told = [headers, status, "  connection: keep-alive", ...rest, "reusable"];
+    expect(logOf("GET /", answer)).toEqual(told);
+  });
+
   test("an empty chunked body", () => {
     const text = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n";
     expect(logOf("GET /", text)).toEqual([
