@@ -10,6 +10,8 @@ import { HttpUpstream } from "./upstreams.ts";
 const upstream = useUpstream("ok");
 const processes = useProcesses({ concurrency: 2 });
 let guest: Uint8Array;
+/** What the server has. */
+let guestNow: Uint8Array;
 let sha256 = "";
 /** Answers of 503 before the good one. */
 let failures = 0;
@@ -19,7 +21,7 @@ const store = new HttpUpstream((request, response) => {
   asked.push(`${request.headers.host} ${request.url}`);
   failures -= 1;
   if (failures >= 0) response.writeHead(503).end();
-  else response.end(guest);
+  else response.end(guestNow);
 });
 
 beforeAll(async () => {
@@ -28,15 +30,23 @@ beforeAll(async () => {
   await store.listen();
 });
 beforeEach(() => {
+  guestNow = guest;
   failures = 0;
   asked = [];
 });
 afterAll(() => store.close());
 
-function configOf(digest: string, port = store.port): object {
+interface Wanted {
+  /** Of the module's server. */
+  readonly port?: number;
+  readonly policy?: string;
+}
+
+function configOf(digest: string, { port = store.port, policy }: Wanted = {}): object {
   const filter = wasmFilter("") as {
-    typed_config: { config: { vm_config: { code: object } } };
+    typed_config: { config: { failure_policy?: string; vm_config: { code: object } } };
   };
+  if (policy !== undefined) filter.typed_config.config.failure_policy = policy;
   filter.typed_config.config.vm_config.code = {
     remote: {
       http_uri: { uri: "http://modules.local/a/guest.wasm", cluster: "store", timeout: "5s" },
@@ -56,13 +66,6 @@ function configOf(digest: string, port = store.port): object {
   return config;
 }
 
-async function refusal(config: object): Promise<string> {
-  const headgate = HeadgateProcess.launch(processes.scratch, config);
-  const { code } = await headgate.exited;
-  expect(code).toBe(1);
-  return headgate.output;
-}
-
 test("a module is fetched once, with retries, and a reload needs no server", async () => {
   failures = 2;
   const headgate = await processes.start(configOf(sha256));
@@ -76,15 +79,45 @@ test("a module is fetched once, with retries, and a reload needs no server", asy
   expect(asked.length).toBe(3);
 });
 
-test("another module than the pinned one is refused", async () => {
-  const said = await refusal(configOf("0".repeat(64)));
-  expect(said).toContain(`http://modules.local/a/guest.wasm: found sha256 ${sha256}`);
+test("a module that comes later serves new streams; until then they fail, or pass", async () => {
+  failures = 6;
+  const headgate = await processes.start(configOf(sha256, { policy: "FAIL_CLOSED" }));
+  expect(asked.length).toBeGreaterThanOrEqual(3);
+  const url = `http://${await headgate.listener()}/`;
+  await headgate.says("http://modules.local/a/guest.wasm was loaded again: version 2");
+  const answer = await fetch(url);
+  expect(answer.status).toBe(200);
+  expect(answer.headers.get("x-module")).toBe("module-A");
+  expect(asked.length).toBe(7);
+  expect(await headgate.stat("wasm.remote_load_pending")).toBe(0);
+  expect(await headgate.stat("wasm.remote_load_fetch_successes")).toBe(1);
+  expect(await headgate.stat("wasm.remote_load_fetch_failures")).toBe(4);
+  expect(await headgate.stat("wasm.module_update_success")).toBe(1);
 });
 
-test("a server that fails, or is not there, is told when the retries are used up", async () => {
-  failures = 100;
-  const words = "cannot be fetched from store: found status 503, expected 200";
-  expect(await refusal(configOf(sha256))).toContain(words);
-  expect(asked.length).toBe(3);
-  expect(await refusal(configOf(sha256, 1))).toContain("remote connection failure");
+test("a server that is not there fails streams", async () => {
+  const headgate = await processes.start(configOf(sha256, { port: 1, policy: "FAIL_CLOSED" }));
+  const answer = await fetch(`http://${await headgate.listener()}/`);
+  expect(answer.status).toBe(503);
+  expect(await answer.text()).toBe("");
+  expect(headgate.output).toContain("cannot be fetched from store: ");
+  expect(await headgate.stat("wasm.remote_load_pending")).toBe(1);
+});
+
+test("another module than the pinned one is not taken, and streams pass by fail_open", async () => {
+  const headgate = await processes.start(configOf("0".repeat(64), { policy: "FAIL_OPEN" }));
+  expect(headgate.output).toContain(`http://modules.local/a/guest.wasm: found sha256 ${sha256}`);
+  const answer = await fetch(`http://${await headgate.listener()}/`);
+  expect(answer.status).toBe(200);
+  expect(answer.headers.get("x-module")).toBeNull();
+  expect(await headgate.stat("wasm.remote_load_pending")).toBe(1);
+});
+
+test("a module that was fetched and is none refuses the configuration", async () => {
+  guestNow = new Uint8Array([1, 2, 3]);
+  const digest = createHash("sha256").update(guestNow).digest("hex");
+  const headgate = HeadgateProcess.launch(processes.scratch, configOf(digest));
+  const { code } = await headgate.exited;
+  expect(code).toBe(1);
+  expect(headgate.output).toContain("http://modules.local/a/guest.wasm: ");
 });

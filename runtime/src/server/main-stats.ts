@@ -15,7 +15,7 @@ import type { StatsAggregate } from "../stats/aggregate.ts";
 import { ServerState, ServerStats } from "../stats/server-stats.ts";
 import type { UpstreamContext } from "../upstream/upstream-context.ts";
 import type { ServerOptions } from "./options.ts";
-import { RemoteFetcher } from "./remote-code.ts";
+import { RemoteCodeStats, RemoteFetcher } from "./remote-code.ts";
 import { CertificateBook } from "./certificate-book.ts";
 import { VERSION } from "./version.ts";
 
@@ -35,6 +35,7 @@ export class MainStats {
   readonly #upstream: UpstreamContext;
   /** Modules that were fetched, by their digests. */
   readonly #fetchedCode: Map<string, Buffer>;
+  readonly remoteCode: RemoteCodeStats;
   readonly certificates: CertificateBook;
   /** What the engine of the workers, too, can do. */
   readonly canReusePort: boolean;
@@ -65,6 +66,7 @@ export class MainStats {
     const shared = new Http1Shared();
     let connectionId = 0;
     this.#fetchedCode = new Map();
+    this.remoteCode = new RemoteCodeStats(stats.store);
     this.#upstream = {
       engine,
       clock,
@@ -124,7 +126,8 @@ export class MainStats {
     clusters: readonly ClusterConfig[],
     memberships: readonly ClusterMembership[],
   ): RemoteFetcher {
-    return new RemoteFetcher(this.#upstream, clusters, memberships, this.#fetchedCode);
+    const { remoteCode } = this;
+    return new RemoteFetcher(this.#upstream, clusters, memberships, this.#fetchedCode, remoteCode);
   }
 
   /** Clusters and hosts as the workers have them. */

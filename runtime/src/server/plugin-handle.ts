@@ -5,21 +5,22 @@ import type { StreamInfo } from "../core/stream-info.ts";
 import type { AccessLogger } from "../filter/access-logger.ts";
 import type { HttpFilter } from "../filter/http-filter.ts";
 import type { PassingFilterCallbacks, PassingNetworkFilter } from "../filter/network-filter.ts";
+import type { AbsentPlugin } from "../wasm/absent-plugin.ts";
 import type { Plugin } from "../wasm/plugin.ts";
 
 export class PluginHandle {
   readonly key: string;
-  #plugin: Plugin;
+  #plugin: Plugin | AbsentPlugin;
   #logger: AccessLogger | null = null;
   /** Chains that hold it. */
   #holders: number = 0;
 
-  constructor(key: string, plugin: Plugin) {
+  constructor(key: string, plugin: Plugin | AbsentPlugin) {
     this.key = key;
     this.#plugin = plugin;
   }
 
-  get plugin(): Plugin {
+  get plugin(): Plugin | AbsentPlugin {
     return this.#plugin;
   }
 
@@ -48,7 +49,7 @@ export class PluginHandle {
   }
 
   /** New streams go to `plugin`; the one before ends with its last stream. */
-  replace(plugin: Plugin): void {
+  replace(plugin: Plugin | AbsentPlugin): void {
     const old = this.#plugin;
     this.#plugin = plugin;
     this.#logger = null;

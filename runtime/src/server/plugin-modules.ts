@@ -6,7 +6,8 @@ import { LogLevel } from "../core/logger.ts";
 import type { Logger } from "../core/logger.ts";
 import { ModuleError } from "../module/module-error.ts";
 import { loadModule, ModuleCache } from "../module/module-loader.ts";
-import type { RemoteFetcher } from "./remote-code.ts";
+import { FetchError, shownUri } from "./remote-code.ts";
+import type { MissingModule, RemoteFetcher } from "./remote-code.ts";
 import type { LoadedModule, ModuleSource } from "../module/module-loader.ts";
 import type { CompiledModule } from "../wasm/compiled-module.ts";
 import { pluginKeys } from "./plugin-key.ts";
@@ -25,6 +26,22 @@ export interface PluginModules {
   /** By the plugins' keys: what `commit` remembers. */
   readonly byPlugin: ReadonlyMap<string, LoadedModule>;
   readonly problems: readonly PluginProblem[];
+  /** Keys of plugins that go into force without a module, because it cannot be fetched now. */
+  readonly absent: ReadonlySet<string>;
+  /** Their modules, each once. */
+  readonly missing: readonly MissingModule[];
+}
+
+/** What one load collects. */
+interface LoadRun {
+  /** Null = nobody is asked. */
+  readonly fetcher: RemoteFetcher | null;
+  readonly problems: PluginProblem[];
+  /** What could not be had, so that plugins with the same code ask once. */
+  readonly failed: Set<string>;
+  readonly absent: Set<string>;
+  /** By what is asked for. */
+  readonly missing: Map<string, MissingModule>;
 }
 
 /** One per process, so that reloads with the same code compile nothing. */
@@ -33,11 +50,14 @@ export class PluginModuleLoader {
   readonly #logger: Logger;
   /** Of the version in force, by the plugins' keys. */
   #inForce: ReadonlyMap<string, LoadedModule>;
+  /** Keys of plugins that are in force without a module. */
+  #absent: ReadonlySet<string>;
 
   constructor(logger: Logger) {
     this.#cache = new ModuleCache();
     this.#logger = logger;
     this.#inForce = new Map();
+    this.#absent = new Set();
   }
 
   /**
@@ -52,7 +72,13 @@ export class PluginModuleLoader {
   ): Promise<PluginModules> {
     const modules = new Map<string, CompiledModule>();
     const byPlugin = new Map<string, LoadedModule>();
-    const problems: PluginProblem[] = [];
+    const run: LoadRun = {
+      fetcher,
+      problems: [],
+      failed: new Set(),
+      absent: new Set(),
+      missing: new Map(),
+    };
     const plugins: WasmPluginConfig[] = [];
     const keys = pluginKeys(snapshot);
     for (const [index, plugin] of snapshot.plugins.entries()) {
@@ -60,7 +86,8 @@ export class PluginModuleLoader {
       const isReread = reread === "all" || reread.has(plugin.code.filename);
       const known = isReread ? undefined : this.#inForce.get(key);
       const policy = policyOf(policies, plugin.name);
-      const loaded = known ?? (await this.#loadOne(plugin, policy, fetcher, problems));
+      const mayAsk = reread === "all" || !this.#absent.has(key);
+      const loaded = known ?? (await this.#loadOne(plugin, key, policy, mayAsk, run));
       plugins.push({ ...plugin, policy, moduleKey: loaded?.key ?? "" });
       if (loaded === null) continue;
       byPlugin.set(key, loaded);
@@ -71,12 +98,15 @@ export class PluginModuleLoader {
         this.#logger.log(LogLevel.Warning, `${plugin.name}: ${warning}`);
       }
     }
-    return { snapshot: { ...snapshot, plugins }, modules, byPlugin, problems };
+    const { problems, absent } = run;
+    const missing = [...run.missing.values()];
+    return { snapshot: { ...snapshot, plugins }, modules, byPlugin, problems, absent, missing };
   }
 
   /** These are in force now. */
   commit(modules: PluginModules): void {
     this.#inForce = modules.byPlugin;
+    this.#absent = modules.absent;
   }
 
   #isInForce({ key }: LoadedModule): boolean {
@@ -85,19 +115,21 @@ export class PluginModuleLoader {
 
   async #loadOne(
     plugin: WasmPluginConfig,
+    key: string,
     policy: WasmPolicy,
-    fetcher: RemoteFetcher | null,
-    problems: PluginProblem[],
+    mayAsk: boolean,
+    run: LoadRun,
   ): Promise<LoadedModule | null> {
     const { filename, inlineBytes, sha256, remote } = plugin.code;
     // --mode validate asks nobody, as Envoy does.
-    if (remote !== null && fetcher === null) return null;
+    if (remote !== null && run.fetcher === null) return null;
     try {
-      const local = inlineBytes === null ? { filename } : { inlineBytes };
-      const source: ModuleSource =
-        remote === null || fetcher === null
-          ? local
-          : { remoteUri: remote.uri, bytes: await fetcher.fetch(remote, sha256) };
+      let source: ModuleSource = inlineBytes === null ? { filename } : { inlineBytes };
+      if (remote !== null) {
+        const bytes = await this.#fetch(plugin, mayAsk, run);
+        if (bytes === null) return this.#withoutModule(plugin, key, run);
+        source = { remoteUri: shownUri(remote.uri), bytes };
+      }
       return await loadModule(source, {
         cache: this.#cache,
         sha256: sha256 || undefined,
@@ -106,10 +138,43 @@ export class PluginModuleLoader {
       });
     } catch (error) {
       if (!(error instanceof ModuleError)) throw error;
-      problems.push({ path: plugin.where, message: error.message });
+      run.problems.push({ path: plugin.where, message: error.message });
       return null;
     }
   }
+
+  /** Null = it cannot be had now, or was not to be asked for. */
+  async #fetch(plugin: WasmPluginConfig, mayAsk: boolean, run: LoadRun): Promise<Buffer | null> {
+    const { sha256, remote } = plugin.code;
+    const { fetcher, failed } = run;
+    const what = askedBy(plugin);
+    if (remote === null || fetcher === null || failed.has(what)) return null;
+    if (!mayAsk) return fetcher.kept(sha256);
+    try {
+      return await fetcher.fetch(remote, sha256);
+    } catch (error) {
+      if (!(error instanceof FetchError)) throw error;
+      const text = `plugin ${plugin.name}: its module cannot be had now: ${error.message}`;
+      this.#logger.log(LogLevel.Error, text);
+      failed.add(what);
+      return null;
+    }
+  }
+
+  /** The one in force has the wanted digest; else the failure policy decides about streams. */
+  #withoutModule(plugin: WasmPluginConfig, key: string, run: LoadRun): LoadedModule | null {
+    const held = this.#inForce.get(key);
+    if (held !== undefined) return held;
+    const { remote, sha256 } = plugin.code;
+    if (remote !== null) run.missing.set(askedBy(plugin), { remote, sha256 });
+    run.absent.add(key);
+    return null;
+  }
+}
+
+/** Where its code comes from, how, and what it has to be. */
+function askedBy({ code }: WasmPluginConfig): string {
+  return JSON.stringify([code.remote, code.sha256]);
 }
 
 function withoutBytes(loaded: LoadedModule): CompiledModule {

@@ -6,6 +6,7 @@ import { limits } from "proxy-wasm-types";
 import type { ClusterConfig, ClusterMembership, WasmRemoteCode } from "../config/snapshot.ts";
 import { HeaderMap } from "../core/header-map.ts";
 import { ModuleError } from "../module/module-error.ts";
+import type { Counter, Gauge, StatsStore } from "../stats/store.ts";
 import { AsyncClient } from "../upstream/async-client.ts";
 import { ClusterManager } from "../upstream/cluster-manager.ts";
 import type { UpstreamContext } from "../upstream/upstream-context.ts";
@@ -13,40 +14,86 @@ import type { UpstreamContext } from "../upstream/upstream-context.ts";
 /** Modules that are kept, so that a reload does not fetch again what is pinned by its digest. */
 const KEPT_MAX = 16;
 
+/** Names as in Envoy; those of its cache mean nothing here. */
+export class RemoteCodeStats {
+  readonly successes: Counter;
+  readonly failures: Counter;
+  /** Plugins that are in force without a module. */
+  readonly pending: Gauge;
+
+  constructor(store: StatsStore) {
+    this.successes = store.counter("wasm.remote_load_fetch_successes");
+    this.failures = store.counter("wasm.remote_load_fetch_failures");
+    this.pending = store.gauge("wasm.remote_load_pending");
+  }
+}
+
+/** The module cannot be had now; that it is no good is another error. */
+export class FetchError extends ModuleError {}
+
+/** Module of a plugin that is in force without it. */
+export interface MissingModule {
+  readonly remote: WasmRemoteCode;
+  readonly sha256: string;
+}
+
 /** The clusters of one version, while its modules are loaded. */
 export class RemoteFetcher {
   readonly #manager: ClusterManager;
   readonly #client: AsyncClient;
   readonly #kept: Map<string, Buffer>;
+  readonly #stats: RemoteCodeStats;
 
   constructor(
     context: UpstreamContext,
     clusters: readonly ClusterConfig[],
     memberships: readonly ClusterMembership[],
     kept: Map<string, Buffer>,
+    stats: RemoteCodeStats,
   ) {
     // Gauges of clusters are those of what is in force: this one has none.
     this.#manager = new ClusterManager({ ...context, ownsClusterStats: false });
     this.#manager.commit(this.#manager.prepare(clusters, memberships));
     this.#client = new AsyncClient(this.#manager, context, limits.moduleBytesMax);
     this.#kept = kept;
+    this.#stats = stats;
   }
 
-  /** Throws ModuleError, after so many retries as the configuration says. */
-  async fetch(remote: WasmRemoteCode, sha256: string): Promise<Buffer> {
-    const known = this.#kept.get(sha256);
-    if (known !== undefined) return known;
+  /** Throws FetchError, after so many retries as the configuration says. */
+  async fetch(
+    remote: WasmRemoteCode,
+    sha256: string,
+    retries: number = remote.retries,
+  ): Promise<Buffer> {
+    const known = this.kept(sha256);
+    if (known !== null) return known;
     for (let tries = 0; ; tries += 1) {
-      const outcome = await this.#get(remote);
+      const outcome = await this.#tryOnce(remote, sha256);
       if (typeof outcome !== "string") {
-        this.#keep(sha256, outcome);
+        this.#stats.successes.inc();
         return outcome;
       }
-      if (tries >= remote.retries) {
-        throw new ModuleError(remote.uri, [`cannot be fetched from ${remote.cluster}: ${outcome}`]);
+      if (tries >= retries) {
+        this.#stats.failures.inc();
+        throw new FetchError(shownUri(remote.uri), [outcome]);
       }
       await delay(Math.min(remote.retryBaseMs * 2 ** tries, remote.retryMaxMs));
     }
+  }
+
+  /** What was fetched before; null = nobody has asked, or it was too long ago. */
+  kept(sha256: string): Buffer | null {
+    return this.#kept.get(sha256) ?? null;
+  }
+
+  /** As in Envoy another digest is a failure like others: the server may be behind. */
+  async #tryOnce(remote: WasmRemoteCode, sha256: string): Promise<Buffer | string> {
+    const outcome = await this.#get(remote);
+    if (typeof outcome === "string") return `cannot be fetched from ${remote.cluster}: ${outcome}`;
+    const found = createHash("sha256").update(outcome).digest("hex");
+    if (found !== sha256) return `found sha256 ${found}, expected ${sha256}`;
+    this.#keep(sha256, outcome);
+    return outcome;
   }
 
   close(): void {
@@ -69,9 +116,7 @@ export class RemoteFetcher {
     });
   }
 
-  /** Only what is what it should be; the loader tells of the rest. */
   #keep(sha256: string, bytes: Buffer): void {
-    if (createHash("sha256").update(bytes).digest("hex") !== sha256) return;
     this.#kept.set(sha256, bytes);
     if (this.#kept.size <= KEPT_MAX) return;
     const [oldest] = this.#kept.keys();
@@ -86,4 +131,9 @@ function partsOf(uri: string): { readonly host: string; readonly path: string } 
   return slash < 0
     ? { host: rest, path: "/" }
     : { host: rest.slice(0, slash), path: rest.slice(slash) };
+}
+
+/** For logs: the query may be a secret. */
+export function shownUri(uri: string): string {
+  return uri.replace(/[?#].*$/s, "");
 }

@@ -20,6 +20,7 @@ import { EdsAssignments } from "./eds-assignments.ts";
 import { ListenerManagerStats } from "./listener-manager-stats.ts";
 import type { MainStats } from "./main-stats.ts";
 import { Membership } from "./memberships.ts";
+import { LateFetches } from "./late-fetches.ts";
 import type { ServerOptions } from "./options.ts";
 import { ModuleWatches } from "./module-watches.ts";
 import { PluginModuleLoader } from "./plugin-modules.ts";
@@ -44,7 +45,7 @@ export interface VersionApplierOptions {
   /** Ports for port 0 that the process before this one was given. */
   readonly inherited: (listeners: readonly ListenerConfig[]) => readonly ListenerAddress[];
   readonly context: SubscriptionContext;
-  /** A module's file that is watched is another one. */
+  /** A module's file that is watched is another one, or a missing module was fetched. */
   readonly onModuleChanged: (filename: string) => void;
 }
 
@@ -73,6 +74,7 @@ export class VersionApplier {
   #state: DesiredState | null = null;
   #version: number = 0;
   readonly #moduleWatches: ModuleWatches;
+  readonly #lateFetches: LateFetches;
   /** What the workers have. */
   #snapshot: Snapshot | null = null;
   #loaded: PluginModules | null = null;
@@ -114,6 +116,10 @@ export class VersionApplier {
       applySecrets: async (secrets) => await this.#applySecrets(secrets),
     });
     this.#moduleWatches = new ModuleWatches(options.options.watchModules, options.onModuleChanged);
+    this.#lateFetches = new LateFetches(
+      () => mainStats.createFetcher(this.#snapshot?.clusters ?? [], this.membership.current()),
+      options.onModuleChanged,
+    );
   }
 
   /** What is in force; null before the first version. */
@@ -155,6 +161,7 @@ export class VersionApplier {
 
   close(): void {
     this.#moduleWatches.close();
+    this.#lateFetches.follow([]);
     this.rds.close();
     this.eds.close();
     this.tlsSecrets.close();
@@ -301,6 +308,8 @@ export class VersionApplier {
     this.#snapshot = snapshot;
     this.#loaded = loaded;
     this.#moduleWatches.follow(snapshot.plugins);
+    this.#lateFetches.follow(loaded.missing);
+    this.#options.mainStats.remoteCode.pending.set(loaded.absent.size);
     this.#options.mainStats.certificates.update(snapshot);
     this.#options.stats.store.gauge("server.config_version").set(version);
   }

@@ -2,6 +2,7 @@
 // those that get another module, and the services that run without traffic. worker-version.ts.
 import type { Snapshot, WasmPluginConfig } from "../config/snapshot.ts";
 import type { CompiledModule } from "../wasm/compiled-module.ts";
+import { AbsentPlugin } from "../wasm/absent-plugin.ts";
 import { PluginError } from "../wasm/plugin.ts";
 import type { Plugin } from "../wasm/plugin.ts";
 import { WasmHost } from "../wasm/wasm-host.ts";
@@ -12,7 +13,7 @@ import type { WorkerContext } from "./worker-version.ts";
 /** A module that commit gives to a plugin which the version before has, too. */
 interface PreparedSwap {
   readonly handle: PluginHandle;
-  readonly plugin: Plugin;
+  readonly plugin: Plugin | AbsentPlugin;
 }
 
 export class WorkerPlugins {
@@ -84,7 +85,9 @@ export class WorkerPlugins {
     return handle;
   }
 
-  #makePlugin(config: WasmPluginConfig, problems: string[]): Plugin | null {
+  #makePlugin(config: WasmPluginConfig, problems: string[]): Plugin | AbsentPlugin | null {
+    // Main could not fetch it yet.
+    if (config.moduleKey === "" && config.code.remote !== null) return new AbsentPlugin(config);
     const module = this.#modules.get(config.moduleKey);
     if (module === undefined) {
       problems.push(`${config.where}: the module of plugin ${config.name} is missing`);
@@ -104,7 +107,8 @@ export class WorkerPlugins {
   #pluginAt(index: number): Plugin | null {
     const handle = this.#byIndex.get(index);
     const swap = this.#swaps.find((one) => one.handle === handle);
-    return swap?.plugin ?? handle?.plugin ?? null;
+    const plugin = swap?.plugin ?? handle?.plugin ?? null;
+    return plugin instanceof AbsentPlugin ? null : plugin;
   }
 
   /** For the next version; null = there is none of that key. */
