@@ -23,7 +23,8 @@ const State = { Open: 0, Closing: 1, Closed: 2 } as const;
 /** The timer is the delayed close's. */
 export class Connection extends TimerEntry implements IoEvents, NetworkFilterCallbacks {
   readonly info: ConnectionInfo;
-  readonly io: IoHandle;
+  /** A handshake puts that of TLS in the place of the bare one. */
+  io: IoHandle;
   readonly #owner: ConnectionOwner;
   readonly #timers: TimerWheel;
   readonly #nowMs: () => number;

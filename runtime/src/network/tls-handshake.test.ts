@@ -1,4 +1,5 @@
 import { connect as connectTcp, type Socket } from "node:net";
+import { Duplex } from "node:stream";
 import tls from "node:tls";
 import { afterEach, beforeAll, expect, test } from "vitest";
 import type { DownstreamTlsConfig, TlsContextConfig } from "../config/tls-config.ts";
@@ -131,6 +132,30 @@ function dial(world: ListenerWorld): Socket {
   return socket;
 }
 
+/** Sends its first 600 bytes one by one, each in a turn of its own. */
+class Pieces extends Duplex {
+  readonly #carrier: Socket;
+  #left: number = 600;
+
+  constructor(carrier: Socket) {
+    super();
+    this.#carrier = carrier;
+    carrier.on("data", (bytes: Buffer) => this.push(bytes));
+    carrier.once("close", () => this.push(null));
+  }
+
+  override _read(): void {}
+
+  override _write(bytes: Buffer, _encoding: string, done: () => void): void {
+    const count = this.#left > 0 ? 1 : bytes.length;
+    this.#left -= count;
+    this.#carrier.write(bytes.subarray(0, count), () => {
+      if (count === bytes.length) done();
+      else setImmediate(() => this._write(bytes.subarray(count), "", done));
+    });
+  }
+}
+
 function closed(socket: Socket): Promise<void> {
   return new Promise((resolve) => {
     socket.resume();
@@ -183,6 +208,23 @@ test("an RSA and an ECDSA certificate of one name serve clients of either kind",
   );
 });
 
+test("of several names with both kinds each, too", async () => {
+  const names = ["a.example", "b.example"];
+  const made = names.flatMap((name) =>
+    (["ec", "rsa"] as const).map(async (keyType) => {
+      const certificate = await makeCertificate(`${keyType} of ${name}`, { keyType });
+      return certificateConfig(certificate, { serverNames: [name], keyType });
+    }),
+  );
+  const world = await startWith(downstreamConfig(await Promise.all(made)));
+  const asking = async (servername: string, sigalgs: string): Promise<string> =>
+    (await ask(world, { rejectUnauthorized: false, servername, sigalgs })).subject;
+  for (const name of names) {
+    expect(await asking(name, "rsa_pss_rsae_sha256")).toBe(`rsa of ${name}`);
+    expect(await asking(name, "rsa_pss_rsae_sha256:ecdsa_secp256r1_sha256")).toBe(`ec of ${name}`);
+  }
+});
+
 test("asks clients for certificates, and lets in whom it trusts", async () => {
   const validation = { kind: "inline", value: validationConfig(authority) } as const;
   const world = await start({}, { validation });
@@ -216,36 +258,51 @@ test.each(["TLSv1.2", "TLSv1.3"] as const)(
   },
 );
 
-test("garbage, and a peer that leaves, end the connection and its place", async () => {
-  const world = await start();
-  const garbage = dial(world);
-  garbage.write("GET / HTTP/1.1\r\n\r\n");
-  await closed(garbage);
-  expect(world.count("ssl.connection_error")).toBe(1);
-  const leaver = dial(world);
-  leaver.write(Buffer.from([22, 3, 1]));
-  await world.until(() => world.gauge("downstream_cx_active") === 1);
-  leaver.resetAndDestroy();
-  await world.until(() => world.gauge("downstream_cx_active") === 0);
-  expect(world.count("ssl.connection_error")).toBe(1);
-  expect(world.count("downstream_cx_destroy")).toBe(2);
-  expect(world.listener.connectionCount).toBe(0);
-});
+/** Chains that begin at once, and those that look at the ClientHello first. */
+const beginnings = [
+  ["at once", {}],
+  ["by the ClientHello", { alpnProtocols: ["http/1.1"] }],
+] as const;
 
-test("a client that does not finish is cut off in time, however slowly it goes on", async () => {
-  const world = await start({ handshakeTimeoutMs: 1000 });
-  const silent = dial(world);
-  const slow = dial(world);
-  await world.until(() => world.gauge("downstream_cx_active") === 2);
-  slow.write(Buffer.from([22]));
-  world.advance(600);
-  slow.write(Buffer.from([3]));
-  const gone = Promise.all([closed(silent), closed(slow)]);
-  world.advance(600);
-  await gone;
-  expect(world.count("downstream_cx_transport_socket_connect_timeout")).toBe(2);
-  expect(world.gauge("downstream_cx_active")).toBe(0);
-});
+test.each(beginnings)(
+  "garbage, and a peer that leaves, end it and its place (%s)",
+  async (_, context) => {
+    const world = await start({}, context);
+    const garbage = dial(world);
+    garbage.write("GET / HTTP/1.1\r\n\r\n");
+    await closed(garbage);
+    expect(world.count("ssl.connection_error")).toBe(1);
+    const leaver = dial(world);
+    leaver.write(Buffer.from([22, 3, 1]));
+    await world.until(() => world.gauge("downstream_cx_active") === 1);
+    leaver.resetAndDestroy();
+    await world.until(() => world.gauge("downstream_cx_active") === 0);
+    const quitter = dial(world);
+    quitter.end(Buffer.from([22, 3, 1]));
+    await closed(quitter);
+    expect(world.count("ssl.connection_error")).toBe(1);
+    expect(world.count("downstream_cx_destroy")).toBe(3);
+    expect(world.listener.connectionCount).toBe(0);
+  },
+);
+
+test.each(beginnings)(
+  "a client that does not finish is cut off in time, however slow (%s)",
+  async (_, context) => {
+    const world = await start({ handshakeTimeoutMs: 1000 }, context);
+    const silent = dial(world);
+    const slow = dial(world);
+    await world.until(() => world.gauge("downstream_cx_active") === 2);
+    slow.write(Buffer.from([22]));
+    world.advance(600);
+    slow.write(Buffer.from([3]));
+    const gone = Promise.all([closed(silent), closed(slow)]);
+    world.advance(600);
+    await gone;
+    expect(world.count("downstream_cx_transport_socket_connect_timeout")).toBe(2);
+    expect(world.gauge("downstream_cx_active")).toBe(0);
+  },
+);
 
 test("without a configured time it is an hour", async () => {
   const world = await start();
@@ -268,6 +325,13 @@ test("handshakes count for the listener's limit", async () => {
   for (const socket of silent) socket.destroy();
   await world.until(() => world.gauge("downstream_cx_active") === 0);
   expect((await ask(world)).text).toBe("e:x");
+});
+
+test("what another listener filter has read is looked at, too", async () => {
+  const context = { alpnProtocols: ["http/1.1"] };
+  const world = await start({}, context, { listenerFilters: [{ kind: "http_inspector" }] });
+  const { text, socket } = await ask(world, { ALPNProtocols: ["h2"] });
+  expect([text, socket.alpnProtocol]).toEqual(["e:x", false]);
 });
 
 test("what listener filters have read is the handshake's", async () => {
@@ -295,25 +359,52 @@ test("who finishes its handshake on a chain that is going is served once, and le
   await world.until(() => isEmpty);
 });
 
-test("a chain that is closed at once takes its handshakes along", async () => {
-  const world = await start();
-  const silent = dial(world);
-  await world.until(() => world.gauge("downstream_cx_active") === 1);
-  const gone = closed(silent);
-  world.listener.closeConnections();
-  await gone;
-  expect(world.gauge("downstream_cx_active")).toBe(0);
-});
+test.each(beginnings)(
+  "a chain that is closed at once takes its handshakes along (%s)",
+  async (_, context) => {
+    const world = await start({}, context);
+    const silent = dial(world);
+    await world.until(() => world.gauge("downstream_cx_active") === 1);
+    const gone = closed(silent);
+    world.listener.closeConnections();
+    await gone;
+    expect(world.gauge("downstream_cx_active")).toBe(0);
+  },
+);
 
-test("with a listener filter a client of other protocols is served without any", async () => {
+test("a client of other protocols is served without any", async () => {
   const filter = { kind: "tls_inspector", helloBytesMax: 16_384 } as const;
   const alpn = { alpnProtocols: ["h2", "http/1.1"] };
   const world = await start({}, alpn, { listenerFilters: [filter] });
   const { text, socket } = await ask(world, { ALPNProtocols: ["h2"] });
   expect([text, socket.alpnProtocol]).toEqual(["e:x", false]);
   const bare = await start({}, alpn);
-  expect((await ask(bare, { ALPNProtocols: ["h2"] })).error).toMatch(/NO_APPLICATION_PROTOCOL/);
-  expect(bare.count("ssl.connection_error")).toBe(1);
+  const asked = await ask(bare, { ALPNProtocols: ["h2"] });
+  expect([asked.text, asked.socket.alpnProtocol]).toEqual(["e:x", false]);
+  expect((await ask(bare)).text).toBe("e:x");
+  expect(bare.count("ssl.connection_error")).toBe(0);
+});
+
+test("a ClientHello may come in pieces, and with more behind it", async () => {
+  const world = await start({}, { alpnProtocols: ["http/1.1"] });
+  const carrier = dial(world);
+  carrier.setNoDelay(true);
+  const socket = new Pieces(carrier);
+  const { text, socket: secure } = await ask(world, { socket, ALPNProtocols: ["h2", "http/1.1"] });
+  expect([text, secure.alpnProtocol]).toEqual(["e:x", "http/1.1"]);
+  expect(world.count("ssl.handshake")).toBe(1);
+});
+
+test("a ClientHello of more than 16 KiB is OpenSSL's", async () => {
+  const world = await start({}, { alpnProtocols: ["http/1.1"] });
+  const others = (count: number): string[] =>
+    Array.from({ length: count }, (_, index) => `${index}`.padEnd(255, "."));
+  const served = await ask(world, { ALPNProtocols: [...others(70), "http/1.1"] });
+  expect([served.text, served.socket.alpnProtocol]).toEqual(["e:x", "http/1.1"]);
+  expect((await ask(world, { ALPNProtocols: others(40) })).text).toBe("e:x");
+  const refused = await ask(world, { ALPNProtocols: others(70) });
+  expect(refused.error).toMatch(/NO_APPLICATION_PROTOCOL/);
+  expect(world.count("ssl.connection_error")).toBe(1);
 });
 
 test("SNI can be demanded", async () => {

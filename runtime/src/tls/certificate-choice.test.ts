@@ -34,3 +34,13 @@ test("without a name all are looked at", () => {
   expect(choice.find("")).toEqual([1, 0]);
   expect(new CertificateChoice([certificates[5]], false).find("")).toEqual([0]);
 });
+
+test("says whether the kind of key depends on the name", () => {
+  expect(choice.hasKindsByName).toBe(false);
+  const both = ["a.example", "b.example"].flatMap((name) => [
+    { serverNames: [name], keyType: "ec" as const },
+    { serverNames: [name], keyType: "rsa" as const },
+  ]);
+  expect(new CertificateChoice(both, false).hasKindsByName).toBe(true);
+  expect(new CertificateChoice(both.slice(0, 2), false).hasKindsByName).toBe(false);
+});

@@ -14,6 +14,8 @@ export class CertificateChoice {
   readonly #byName: ReadonlyMap<string, CertificateSet>;
   /** The first of each type of key. */
   readonly #all: CertificateSet;
+  /** A name has several types of key, and others than those that a client without a name gets. */
+  readonly hasKindsByName: boolean;
 
   /** `certificates` has one at least. */
   constructor(
@@ -29,6 +31,9 @@ export class CertificateChoice {
       ]),
     );
     this.#all = firstOfEachType(certificates, () => true);
+    const all = this.#all.join();
+    const sets = [...this.#byName.values()];
+    this.hasKindsByName = sets.some((set) => set.length > 1 && set.join() !== all);
   }
 
   /** "" = the client names no server. */

@@ -34,6 +34,13 @@ export interface TlsServerDeps {
   readonly unservedProtocols: readonly string[];
 }
 
+/** What of a ClientHello makes a difference here. */
+export interface HelloParts {
+  /** Lower-case; "" = none. */
+  readonly serverName: string;
+  readonly applicationProtocols: readonly string[];
+}
+
 /** node:tls takes so many bytes: a name, and keys to sign and to encrypt. */
 export const TICKET_KEYS_BYTES = 48;
 
@@ -74,19 +81,20 @@ export class TlsServerContext {
   }
 
   /**
-   * How to begin with a connection; null = a secret is missing, it must be closed. What a listener
-   * filter has found in the ClientHello is made use of: without it the name is asked for in the
-   * handshake, and who offers none of our protocols is refused.
+   * How to begin with a connection; null = a secret is missing, it must be closed. What is known of
+   * the ClientHello, be it by a listener filter, is made use of: without it the name is asked for
+   * in the handshake, and who offers none of our protocols is refused.
    */
-  start(info: ConnectionInfo): TlsServerStart | null {
-    const { applicationProtocols, requestedServerName: serverName, transportProtocol } = info;
+  start(info: ConnectionInfo, hello: HelloParts | null = null): TlsServerStart | null {
+    const serverName = hello?.serverName ?? info.requestedServerName;
+    const inspected = info.transportProtocol === "tls" ? info.applicationProtocols : [];
+    const offers = hello?.applicationProtocols ?? inspected;
     if (this.#revisions !== this.#revisionsNow()) this.#remake();
     const contexts = this.#current;
     if (contexts === null) {
       this.#deps.factoryStats.downstreamNotReady.inc();
       return null;
     }
-    const offers = transportProtocol === "tls" ? applicationProtocols : [];
     const mayAgree =
       offers.length === 0 || offers.some((protocol) => this.#protocols.includes(protocol));
     return {
@@ -99,6 +107,15 @@ export class TlsServerContext {
       staple: contexts.staple,
       sessions: contexts.mayResume ? this.#sessions : null,
     };
+  }
+
+  /**
+   * The ClientHello says how to begin, and nobody has read it yet; of a connection for which
+   * start() had an answer.
+   */
+  awaitsHello(info: ConnectionInfo): boolean {
+    if (info.transportProtocol === "tls") return false;
+    return this.#protocols.length > 0 || this.#current?.needsName === true;
   }
 
   judge(session: TlsSession): PeerVerdict {
@@ -194,12 +211,17 @@ class Contexts {
         : null;
   }
 
+  /** In the handshake it would be too late for a choice by the kind of key. */
+  get needsName(): boolean {
+    return this.#choice.hasKindsByName;
+  }
+
   /** Its certificates are those that Envoy would choose from. */
   contextFor(serverName: string): SecureContext {
     return this.#contextOf(this.#setOf(serverName));
   }
 
-  /** In the handshake no more than one certificate can be given: the first. */
+  /** For a ClientHello that was not read; no more than one certificate can be given: the first. */
   #choose(name: string): SecureContext | "refuse" | null {
     if (name === "" && this.#config.requiresSni) return "refuse";
     const set = this.#setOf(name);
