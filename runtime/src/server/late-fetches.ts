@@ -1,6 +1,7 @@
 // Brings in modules that could not be fetched when their plugins came into force: asks for each
 // again and again, ever more seldom, beside the changes of the configuration. version-applier.ts.
-import { FetchError, shownUri } from "./remote-code.ts";
+import { shownUri } from "../config/code-name.ts";
+import { FetchError } from "./remote-code.ts";
 import type { MissingModule, RemoteFetcher } from "./remote-code.ts";
 
 /** What later tries wait at most, whatever the policy says; a minute. */

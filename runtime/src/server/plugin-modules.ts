@@ -1,4 +1,5 @@
 // Loads the wasm modules of a snapshot's plugins in the main thread, once per distinct code.
+import { shownUri } from "../config/code-name.ts";
 import type { Snapshot, WasmPluginConfig } from "../config/snapshot.ts";
 import { policyOf } from "../config/wasm-policy.ts";
 import type { WasmPolicies, WasmPolicy } from "../config/wasm-policy.ts";
@@ -6,7 +7,7 @@ import { LogLevel } from "../core/logger.ts";
 import type { Logger } from "../core/logger.ts";
 import { ModuleError } from "../module/module-error.ts";
 import { loadModule, ModuleCache } from "../module/module-loader.ts";
-import { FetchError, shownUri } from "./remote-code.ts";
+import { FetchError } from "./remote-code.ts";
 import type { MissingModule, RemoteFetcher } from "./remote-code.ts";
 import type { LoadedModule, ModuleSource } from "../module/module-loader.ts";
 import type { CompiledModule } from "../wasm/compiled-module.ts";

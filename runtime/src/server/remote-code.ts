@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { limits } from "proxy-wasm-types";
+import { shownUri } from "../config/code-name.ts";
 import type { ClusterConfig, ClusterMembership, WasmRemoteCode } from "../config/snapshot.ts";
 import { HeaderMap } from "../core/header-map.ts";
 import { ModuleError } from "../module/module-error.ts";
@@ -131,9 +132,4 @@ function partsOf(uri: string): { readonly host: string; readonly path: string } 
   return slash < 0
     ? { host: rest, path: "/" }
     : { host: rest.slice(0, slash), path: rest.slice(slash) };
-}
-
-/** For logs: the query may be a secret. */
-export function shownUri(uri: string): string {
-  return uri.replace(/[?#].*$/s, "");
 }

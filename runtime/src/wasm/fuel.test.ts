@@ -146,7 +146,7 @@ test("a guest whose memory is full is told apart from one that fails", async () 
   host.request();
   expect(failureOf(host)).toContain("unreachable [trap] in proxy_on_request_headers");
   grow.request(large);
-  expect(failureOf(grow)).toMatch(/unreachable \[memory\] .* 4 pages$/);
+  expect(failureOf(grow)).toMatch(/unreachable \[memory\] .* 4 pages, module inline$/);
   expect(grow.guestMemoryBytes).toBe(4 * 65_536);
   host.close();
   grow.close();

@@ -45,16 +45,20 @@ export class VmFailure {
     this.place = place;
   }
 
-  /** "unreachable [trap] in proxy_on_tick of plugin a, used 5 of 100 fuel, 3 pages", and frames. */
-  describe(): string {
+  /**
+   * "unreachable [trap] in proxy_on_tick of plugin a, used 5 of 100 fuel, 3 pages, module a.wasm",
+   * and frames.
+   */
+  describe(moduleName: string): string {
     const { place } = this;
     const trace = this.backtrace === "" ? "" : `\n${this.backtrace}`;
-    if (place === null) return `${this.reason} [${this.stop}]${trace}`;
+    const tail = `, module ${moduleName}${trace}`;
+    if (place === null) return `${this.reason} [${this.stop}]${tail}`;
     const callback = place.callback === "" ? "its initialisation" : place.callback;
     const whose = place.plugin === "" ? "" : ` of plugin ${place.plugin}`;
     const fuel = place.fuelUsed === null ? "" : `, used ${place.fuelUsed} of ${place.budget} fuel`;
     const where = `in ${callback}${whose}${fuel}, ${place.pages} pages`;
-    return `${this.reason} [${this.stop}] ${where}${trace}`;
+    return `${this.reason} [${this.stop}] ${where}${tail}`;
   }
 }
 

@@ -126,7 +126,10 @@ export class VmSlot implements VmOwner {
       this.#waitForReload();
     }
     this.#stats.reloadFailure.inc();
-    this.#log.host(LogLevel.Error, `wasm vm could not be started again: ${reason}`);
+    this.#log.host(
+      LogLevel.Error,
+      `wasm vm could not be started again: ${reason}, module ${this.#settings.moduleName}`,
+    );
     return false;
   }
 
@@ -153,7 +156,10 @@ export class VmSlot implements VmOwner {
 
   onVmFailure(_vm: Vm, failure: VmFailure): void {
     this.#waitForReload();
-    this.#log.host(LogLevel.Error, `wasm vm failed: ${failure.describe()}`);
+    this.#log.host(
+      LogLevel.Error,
+      `wasm vm failed: ${failure.describe(this.#settings.moduleName)}`,
+    );
     const plugin = failure.place?.plugin || (this.#plugins[0]?.name ?? this.#settings.vmId);
     this.#services.stats.counter(`wasm.${plugin}.stopped.${failure.stop}`).inc();
     for (const plugin of this.#plugins) plugin.onVmFailure();

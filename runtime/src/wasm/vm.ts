@@ -22,6 +22,8 @@ import type { VmServices } from "./vm-services.ts";
 
 /** What makes a VM besides its code: plugins that agree in all of it may share one. */
 export interface VmSettings {
+  /** Of the code, for logs; of the first plugin, if several have the same code. */
+  readonly moduleName: string;
   readonly vmId: string;
   readonly vmConfiguration: Uint8Array;
   /** KEY and value. */

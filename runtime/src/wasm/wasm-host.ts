@@ -3,6 +3,7 @@ import type { Clock } from "../core/clock.ts";
 import type { LoggerFactory } from "../core/logger.ts";
 import type { Random } from "../core/random.ts";
 import type { TimerWheel } from "../core/timer-wheel.ts";
+import { codeName } from "../config/code-name.ts";
 import type { NodeConfig, WasmPluginConfig } from "../config/snapshot.ts";
 import type { StatsStore } from "../stats/store.ts";
 import type { Callouts } from "./callout.ts";
@@ -133,6 +134,7 @@ export class WasmHost {
   #makeSlot(key: string, config: WasmPluginConfig, module: CompiledModule): VmSlot {
     const settings = {
       vmId: config.vmId,
+      moduleName: codeName(config.code),
       vmConfiguration: config.vmConfiguration,
       environment: config.environment,
       allowedCapabilities: config.allowedCapabilities,

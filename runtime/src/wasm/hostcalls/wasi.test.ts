@@ -261,7 +261,7 @@ test("proc_exit in a stream's callback ends the guest there, and the stream fail
     const [reason, ...frames] = hostLines[1]?.message.split("\n") ?? [];
     expect(reason).toBe(
       "wasm vm failed: proc_exit with code 0 [exit] in proxy_on_request_headers of plugin filter, " +
-        "used 201 of 50000000 fuel, 3 pages",
+        "used 201 of 50000000 fuel, 3 pages, module inline",
     );
     // The guest's frames only: neither the host's nor those of its helper that makes the trap.
     expect(frames.length).toBe(1);
