@@ -1,6 +1,6 @@
 // The budget of each way into a guest: who runs on is stopped there, by a trap that names it.
 import { expect, test } from "vitest";
-import { FilterStartError } from "../../test/harness.ts";
+import { FilterStartError, type TcpExchange } from "../../test/harness.ts";
 import { defaultWasmPolicy } from "../config/wasm-policy.ts";
 import type { FuelBudgets, WasmPolicy } from "../config/wasm-policy.ts";
 import { type FilterHost, scriptedHost } from "./guest-script-for-test.ts";
@@ -63,6 +63,57 @@ test.each(["tick", "http_call_response", "queue_ready"])(
     host.close();
   },
 );
+
+test.each([
+  ["new_connection", "after flush"],
+  ["downstream_data", "after flush"],
+  ["upstream_data", "after flush"],
+  // What comes behind the end ends nothing.
+  ["upstream_close", null],
+  ["downstream_close", null],
+])("an endless loop in %s of a TCP connection is stopped", async (callback, closed) => {
+  const host = await scriptedHost([`${callback} loop`], { policy: METERED });
+  const play = (): TcpExchange => {
+    const connection = host.connect();
+    connection.clientSends("ping");
+    connection.serverSends("pong");
+    connection.serverEnds();
+    return connection;
+  };
+  const connection = play();
+  expect(connection.closed).toBe(closed);
+  connection.close(true);
+  const name = callback.replace("_close", "_connection_close");
+  expect(failureOf(host)).toContain(`out of fuel [fuel] in proxy_on_${name} of plugin filter`);
+  expect(host.stats.counter("wasm.filter.stopped.fuel").value).toBe(1);
+  // By the failure policy, which is fail_closed: nothing comes to the guest any more.
+  expect(play().closed).toBe("after flush");
+  expect(host.stats.counter("wasm.filter.stopped.fuel").value).toBe(1);
+  host.close();
+});
+
+test.each([
+  "grpc_receive_initial_metadata",
+  "grpc_receive",
+  "grpc_receive_trailing_metadata",
+  "grpc_close",
+])("an endless loop in %s is stopped, and streams end by the failure policy", async (callback) => {
+  const host = await scriptedHost(
+    [
+      "request_headers grpc_stream up s m ~",
+      "request_headers grpc_send 6 ping 1",
+      `${callback} loop`,
+    ],
+    { policy: METERED, clusters: { up: { status: 0, headers: { a: "b" } } } },
+  );
+  // Its request is under way already, and comes back to a VM that is dead.
+  const { localReply } = host.request();
+  expect(failureOf(host)).toContain(`out of fuel [fuel] in proxy_on_${callback} of plugin filter`);
+  expect(localReply?.details).toBe("wasm_fail_stream");
+  expect(host.request().status).toBe(503);
+  expect(host.stats.counter("wasm.filter.stopped.fuel").value).toBe(1);
+  host.close();
+});
 
 test.each(["vm_start", "configure", "root_create"])(
   "an endless loop in %s refuses the plugin, after a budget of its own",
