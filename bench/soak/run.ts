@@ -60,6 +60,8 @@ class Headgate {
 
   constructor(folder: string) {
     const flags = ["--concurrency", "2", "--worker-stuck-kill-s", "1", "--watch-modules"];
+    // A guest that never returns shall meet the watchdog, which ends its worker.
+    flags.push("--wasm-policy", `${folder}/policy.yaml`);
     // A line in memory is lost with its worker: few of them.
     flags.push("--file-flush-interval-msec", "500");
     const drain = ["--drain-time-s", String(DRAIN_S), "--disable-hot-restart"];
@@ -258,6 +260,7 @@ async function main(): Promise<number> {
   for (const upstream of upstreams) await upstream.start();
   writeFileSync(`${folder}/envoy.yaml`, JSON.stringify(bootstrap(where, 0)));
   writeFileSync(`${folder}/rds.yaml`, discovery("rds", 0, routes(0)));
+  writeFileSync(`${folder}/policy.yaml`, "default: {fuel: off}\n");
   writeFileSync(`${folder}/eds.yaml`, discovery("eds", 0, assignment("service", edsPorts)));
   execFileSync("cp", [module, `${folder}/filter.wasm`]);
 

@@ -8,10 +8,14 @@ import { useProcesses, useUpstream } from "./process-rig.ts";
 const upstream = useUpstream("from the upstream");
 const processes = useProcesses();
 let wasm: string;
+/** Flags that let guests run as long as they like: nothing but the watchdog ends them. */
+let unmetered: readonly string[];
 
 beforeEach(async () => {
   wasm = processes.scratch.path("guest.wasm");
   writeFileSync(wasm, await compileGuest("script"));
+  const policy = processes.scratch.write("policy.yaml", { default: { fuel: "off" } });
+  unmetered = ["--wasm-policy", policy];
 });
 
 test("a guest that never returns is named and ended; other workers serve on", async () => {
@@ -21,7 +25,7 @@ test("a guest that never returns is named and ended; other workers serve on", as
   const config = { ...bootstrap({ upstreamPort: upstream.port, filters }), watchdogs };
   const headgate = await processes.start(config, {
     concurrency: 2,
-    flags: ["--worker-stuck-kill-s", "1"],
+    flags: ["--worker-stuck-kill-s", "1", ...unmetered],
   });
   const target = await headgate.listener();
   const ask = (): Promise<unknown> =>
@@ -48,7 +52,7 @@ test("a guest that never returns is named and ended; other workers serve on", as
 test("a guest that never returns from on_configure makes the start fail with its name", async () => {
   const filters = [wasmFilter(wasm, "endless", "configure loop")];
   const path = processes.scratch.write("envoy.yaml", bootstrap({ filters }));
-  const flags = ["--concurrency", "1", "--worker-stuck-kill-s", "1"];
+  const flags = ["--concurrency", "1", "--worker-stuck-kill-s", "1", ...unmetered];
   const headgate = await processes.run("-c", path, ...flags);
   expect((await headgate.exited).code).toBe(1);
   expect(headgate.output).toMatch(

@@ -33,11 +33,13 @@ plugins:
     memory_pages: 4096
     limits: {log_lines_per_second: 5}
   metered: {fuel: on}
+  from-json: {"fuel": "off"}
 `;
   const policies = parseWasmPolicies(text, "p.yaml");
   expect(policyOf(policies, "nobody").fuel?.callback).toBe(5_000_000);
   expect(policyOf(policies, "nobody").limits.metrics).toBe(10);
   expect(policyOf(policies, "trusted").fuel).toBeNull();
+  expect(policyOf(policies, "from-json").fuel).toBeNull();
   expect(policyOf(policies, "metered").fuel?.callback).toBe(5_000_000);
   const waf = policyOf(policies, "waf");
   expect(waf.fuel).toEqual({ callback: 5e6, configure: 2e10, start: 1e10 });

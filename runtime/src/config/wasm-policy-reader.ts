@@ -105,12 +105,12 @@ class PolicyReader {
     };
   }
 
-  /** YAML reads `off` as false. */
+  /** YAML reads `off` as false, and JSON knows the word only as a string. */
   #fuel(value: RawValue | undefined, path: Path, base: FuelBudgets | null): FuelBudgets | null {
     if (value === undefined) return base;
-    if (value === false) return null;
+    if (value === false || value === "off") return null;
     const budgets = { ...(base ?? (defaultWasmPolicy.fuel as FuelBudgets)) };
-    if (value === true) return budgets;
+    if (value === true || value === "on") return budgets;
     if (!isRawMap(value)) {
       const expected = "expected off, on, or a map of callback, configure and start";
       this.#wrong(path, `found ${describeRaw(value)}, ${expected}`);

@@ -1,5 +1,6 @@
 // Walks the descriptors of the messages that the readers look into: whatever of them a configuration
 // sets is in the snapshot, is accepted with a reason, or is reported. Nothing is dropped in silence.
+import { CONFIG, MANAGER, shownElsewhere, TLS_V3 } from "./every-field-for-test.ts";
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
 import { makeCertificate } from "../../../test/certificates.ts";
@@ -28,10 +29,8 @@ import { translateBootstrap } from "./translate-bootstrap.ts";
 const schema = Schema.open();
 /** For machines with other things to do: the largest message takes one second alone. */
 const TEST_MS_MAX = 60_000;
-const CONFIG = "envoy.config";
 const CONNECTION = `${CONFIG}.cluster.v3.UpstreamConnectionOptions`;
 const EXTENSIONS = "envoy.extensions";
-const MANAGER = `${EXTENSIONS}.filters.network.http_connection_manager.v3`;
 const TCP = `${EXTENSIONS}.filters.network.tcp_proxy.v3.TcpProxy`;
 const HTTP_OPTIONS = `${EXTENSIONS}.upstreams.http.v3.HttpProtocolOptions`;
 const FILE_LOG = `${EXTENSIONS}.access_loggers.file.v3.FileAccessLog`;
@@ -42,7 +41,6 @@ const TLS_INSPECTOR = `${EXTENSIONS}.filters.listener.tls_inspector.v3.TlsInspec
 const PROXY_PROTOCOL = `${EXTENSIONS}.filters.listener.proxy_protocol.v3.ProxyProtocol`;
 const RAW = `${EXTENSIONS}.transport_sockets.raw_buffer.v3.RawBuffer`;
 const TLS = `${EXTENSIONS}.transport_sockets.tls.v3.DownstreamTlsContext`;
-const TLS_V3 = `${EXTENSIONS}.transport_sockets.tls.v3`;
 const UPSTREAM_TLS = `${TLS_V3}.UpstreamTlsContext`;
 const PROXY_TRANSPORT = `${EXTENSIONS}.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport`;
 const FIXED_HEAP = `${EXTENSIONS}.resource_monitors.fixed_heap.v3.FixedHeapConfig`;
@@ -656,6 +654,10 @@ const messageValues: Readonly<Record<string, unknown>> = {
   [`${CONFIG}.core.v3.CidrRange`]: { address_prefix: "10.7.0.0", prefix_len: 16 },
   [`${CONFIG}.core.v3.DataSource`]: { inline_string: "z" },
   [`${CONFIG}.core.v3.AsyncDataSource`]: { local: { inline_string: "z" } },
+  [`${CONFIG}.core.v3.RemoteDataSource`]: {
+    http_uri: { uri: "http://modules.example/a.wasm", cluster: "up", timeout: "1s" },
+    sha256: "ab",
+  },
   [`${CONFIG}.core.v3.HeaderValue`]: { key: "z", value: "z" },
   [`${CONFIG}.core.v3.HeaderValueOption`]: { header: { key: "z", value: "z" } },
   [`${CONFIG}.core.v3.HttpProtocolOptions`]: { idle_timeout: "7s" },
@@ -818,31 +820,6 @@ async function outcome(config: Fields): Promise<Outcome> {
   spoken.push(...loaded.acceptedFields().map((field) => field.path));
   return { text, spoken };
 }
-
-/** Fields that decide what is refused: other tests show that they do. */
-const shownElsewhere: readonly string[] = [
-  // Without it there is no certificate, which is wrong; files, passwords and the system's roots are
-  // read in tls-context-reader.test.ts.
-  `${TLS_V3}.DownstreamTlsContext.common_tls_context`,
-  `${TLS_V3}.TlsCertificate.password`,
-  `${TLS_V3}.TlsCertificate.watched_directory`,
-  `${TLS_V3}.CertificateValidationContext.system_root_certs`,
-  `${TLS_V3}.CertificateValidationContext.watched_directory`,
-  // One of their fields must be set, or is a list; see listener-reader.test.ts.
-  `${CONFIG}.listener.v3.ListenerFilter.filter_disabled`,
-  `${CONFIG}.listener.v3.AdditionalAddress.socket_options`,
-  // Too deep for a made-up value; its messages have contexts of their own.
-  `${CONFIG}.bootstrap.v3.Bootstrap.overload_manager`,
-  `${CONFIG}.overload.v3.ResourceMonitor.typed_config`,
-  `${CONFIG}.overload.v3.OverloadManager.actions`,
-  `${CONFIG}.overload.v3.OverloadManager.loadshed_points`,
-  `${CONFIG}.overload.v3.OverloadAction.triggers`,
-  `${CONFIG}.route.v3.RouteConfiguration.validate_clusters`,
-  `${MANAGER}.HttpConnectionManager.set_current_client_cert_details`,
-  // Its type may not be empty, as made-up values are.
-  `${CONFIG}.route.v3.RouteAction.upgrade_configs`,
-  `${CONFIG}.route.v3.RouteConfiguration.max_direct_response_body_size_bytes`,
-];
 
 /** Whether some value of the field has an effect, or is spoken of. */
 async function isAccountedFor(context: Context, field: DescField): Promise<boolean> {
