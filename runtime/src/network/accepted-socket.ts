@@ -7,15 +7,13 @@ import type { ConnectionAdmission } from "./connection-admission.ts";
 import { LISTENER_FILTER_BYTES_MAX, ListenerFilterVerdict } from "./listener-filter.ts";
 import type { ListenerFilter } from "./listener-filter.ts";
 
-/** Why a connection ends before it has a filter chain. */
-export const EarlyEnd = { Refused: 0, PeerClosed: 1 } as const;
-export type EarlyEnd = (typeof EarlyEnd)[keyof typeof EarlyEnd];
-
 export interface AcceptedSocketOwner {
   /** The filters are done; `socket.takeRest()` is for the filter chain. */
   onFiltersDone(socket: AcceptedSocket): void;
-  /** The owner closes, when the peer has not. */
-  onEarlyEnd(socket: AcceptedSocket, why: EarlyEnd): void;
+  /** The owner closes; `verdict` is the filter's. */
+  onFilterRefusal(socket: AcceptedSocket, verdict: number): void;
+  /** Before it has a filter chain. */
+  onPeerClosed(socket: AcceptedSocket): void;
   onFiltersTimeout(socket: AcceptedSocket): void;
 }
 
@@ -96,7 +94,7 @@ export class AcceptedSocket extends TimerEntry implements IoEvents {
         return;
       }
       if (answer < 0) {
-        this.#owner.onEarlyEnd(this, EarlyEnd.Refused);
+        this.#owner.onFilterRefusal(this, answer);
         return;
       }
       this.#from += answer;
@@ -111,11 +109,11 @@ export class AcceptedSocket extends TimerEntry implements IoEvents {
   onWritable(): void {}
 
   onEnd(): void {
-    if (!this.#isOver) this.#owner.onEarlyEnd(this, EarlyEnd.PeerClosed);
+    if (!this.#isOver) this.#owner.onPeerClosed(this);
   }
 
   onClose(): void {
-    if (!this.#isOver) this.#owner.onEarlyEnd(this, EarlyEnd.PeerClosed);
+    if (!this.#isOver) this.#owner.onPeerClosed(this);
   }
 
   /** Asked when it is a filter's turn: those before may have changed the port. */

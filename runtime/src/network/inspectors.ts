@@ -38,7 +38,7 @@ export class TlsInspector implements ListenerFilter {
     if (state === ClientHelloState.NeedMore) return ListenerFilterVerdict.NeedMore;
     if (state === ClientHelloState.TooLarge) {
       this.#tooLarge.inc();
-      return ListenerFilterVerdict.Refuse;
+      return ListenerFilterVerdict.ClientHelloTooLarge;
     }
     this.#bytesProcessed.record(bytes.length);
     if (state === ClientHelloState.NotTls) {

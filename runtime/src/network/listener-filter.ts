@@ -5,8 +5,11 @@ import type { ConnectionInfo } from "../core/connection-info.ts";
 export const ListenerFilterVerdict = {
   /** What has come does not suffice; called again with more. */
   NeedMore: -1,
-  /** The connection is closed. */
-  Refuse: -2,
+  // Else the connection is closed: what came in place of what the filter wants.
+  NoProxyHeader: -2,
+  MalformedProxyHeader: -3,
+  ProxyVersionNotAllowed: -4,
+  ClientHelloTooLarge: -5,
 } as const;
 
 /**

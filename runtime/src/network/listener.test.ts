@@ -400,6 +400,22 @@ test("a client that sends its first bytes too slowly is closed, and gives its pl
   expect(value("downstream_cx_total")).toBe(1);
 });
 
+test("connections whose listener filters wait count against the listener's limit", async () => {
+  const { listener, stats, runtime } = make({ listenerFilters: [proxyProtocol] });
+  const two = { text: "2", number: 2, ppm: null };
+  const values = new Map([["envoy.resource_limits.listener.l.connection_limit", two]]);
+  runtime.setLayers([{ name: "s", kind: "static", values }]);
+  setChain(listener, echo("e"), "");
+  await listen(listener);
+  dial(portOf(listener)).write("P");
+  // Its answer tells that the one before was accepted.
+  const served = dial(portOf(listener));
+  expect(await ask(served, "PROXY UNKNOWN\r\nx")).toBe("e:x");
+  expect(stats.gauge("listener.here.downstream_pre_cx_active").value).toBe(1);
+  expect(await ask(dial(portOf(listener)), "PROXY UNKNOWN\r\nx")).toBe("closed");
+  expect(stats.counter("listener.here.downstream_cx_overflow").value).toBe(1);
+});
+
 test("goes on after the time of listener filters when told so, with all bytes", async () => {
   const { listener, stats } = make({
     listenerFilters: [{ kind: "tls_inspector", helloBytesMax: 16_384 }],

@@ -19,7 +19,7 @@ import type {
 import type { NetworkFilterFactory } from "../filter/network-filter.ts";
 import type { StatsStore } from "../stats/store.ts";
 import { Acceptor, HeldConnection } from "./acceptor.ts";
-import { AcceptedSocket, EarlyEnd } from "./accepted-socket.ts";
+import { AcceptedSocket } from "./accepted-socket.ts";
 import type { AcceptedSocketOwner } from "./accepted-socket.ts";
 import { connectionInfoOf, ListenPlace, toListenAddress } from "./addresses.ts";
 import { ConnectionAdmission } from "./connection-admission.ts";
@@ -31,6 +31,7 @@ import { FilterChainMatcher } from "./filter-chain-matcher.ts";
 import type { ChainFinder } from "./filter-chain-matcher.ts";
 import type { ListenerFilter } from "./listener-filter.ts";
 import { createListenerFilters } from "./listener-filters.ts";
+import { StrangerLog, strangerOf } from "./stranger-log.ts";
 import { ListenerStats } from "./listener-stats.ts";
 import { TlsHandshake } from "./tls-handshake.ts";
 import type { TlsServerContext } from "../tls/tls-server-context.ts";
@@ -92,6 +93,7 @@ export class Listener implements AcceptedSocketOwner {
   #filters: readonly ListenerFilter[];
   /** Their listener filters are not done yet. */
   readonly #waiting: Set<AcceptedSocket>;
+  readonly #strangers: StrangerLog;
   #isOpen: boolean = false;
   #acceptedCount: number = 0;
 
@@ -109,6 +111,7 @@ export class Listener implements AcceptedSocketOwner {
     this.#held = [];
     this.#filters = createListenerFilters(config.listenerFilters, context.stats);
     this.#waiting = new Set();
+    this.#strangers = new StrangerLog(context.logger);
   }
 
   /** With those on chains before. */
@@ -289,17 +292,30 @@ export class Listener implements AcceptedSocketOwner {
     else io.setEvents(connection);
   }
 
-  onEarlyEnd(socket: AcceptedSocket, why: EarlyEnd): void {
-    if (why === EarlyEnd.PeerClosed) this.#stats.listenerFilterRemoteClose.inc();
-    this.#forget(socket);
-    socket.admission.release();
-    endEarly(socket.io, socket.hasBytes);
+  onFilterRefusal(socket: AcceptedSocket, verdict: number): void {
+    this.#strangers.tell(strangerOf(verdict), this.config.name, socket.info);
+    this.#endEarly(socket);
+  }
+
+  onPeerClosed(socket: AcceptedSocket): void {
+    this.#stats.listenerFilterRemoteClose.inc();
+    this.#endEarly(socket);
   }
 
   onFiltersTimeout(socket: AcceptedSocket): void {
     this.#stats.preCxTimeout.inc();
-    if (this.config.continuesOnListenerFiltersTimeout) this.onFiltersDone(socket);
-    else this.onEarlyEnd(socket, EarlyEnd.Refused);
+    if (this.config.continuesOnListenerFiltersTimeout) {
+      this.onFiltersDone(socket);
+      return;
+    }
+    this.#strangers.tell("too few first bytes in time", this.config.name, socket.info);
+    this.#endEarly(socket);
+  }
+
+  #endEarly(socket: AcceptedSocket): void {
+    this.#forget(socket);
+    socket.admission.release();
+    endEarly(socket.io, socket.hasBytes);
   }
 
   #forget(socket: AcceptedSocket): void {
@@ -323,6 +339,7 @@ export class Listener implements AcceptedSocketOwner {
     const index = this.#matcher.find(info);
     if (index < 0) {
       this.#stats.noFilterChainMatch.inc();
+      this.#strangers.tell("no filter chain matches", this.config.name, info);
       admission.release();
       return null;
     }

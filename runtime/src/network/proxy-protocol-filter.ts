@@ -41,12 +41,13 @@ export class ProxyProtocolFilter implements ListenerFilter {
       // As Envoy: it was found, and is no error.
       stats.found.inc();
       stats.disallowed.inc();
-      return ListenerFilterVerdict.Refuse;
+      return ListenerFilterVerdict.ProxyVersionNotAllowed;
     }
     if (header.state === ProxyHeaderState.NeedMore) return ListenerFilterVerdict.NeedMore;
     if (header.state === ProxyHeaderState.Malformed || !this.#applyTlvs(bytes, header, info)) {
       stats.error.inc();
-      return this.#refuse();
+      this.#errors.inc();
+      return ListenerFilterVerdict.MalformedProxyHeader;
     }
     stats.found.inc();
     applyAddresses(header, info);
@@ -63,12 +64,8 @@ export class ProxyProtocolFilter implements ListenerFilter {
       return 0;
     }
     this.#notFoundDisallowed.inc();
-    return this.#refuse();
-  }
-
-  #refuse(): number {
     this.#errors.inc();
-    return ListenerFilterVerdict.Refuse;
+    return ListenerFilterVerdict.NoProxyHeader;
   }
 
   /** False when they are malformed; without use for them nobody looks. */
