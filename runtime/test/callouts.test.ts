@@ -1,12 +1,18 @@
 // Guests that call clusters, in a real process: a filter that asks an auth server about each request.
 import { writeFileSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { createSecureServer } from "node:http2";
+import type { Server } from "node:net";
+import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from "vitest";
 import { bootstrap, socketAddress, wasmFilter } from "./bootstrap.ts";
+import { makeCertificate } from "./certificates.ts";
 import { compileGuest } from "./guests/compile.ts";
 import type { HeadgateProcess } from "./headgate-process.ts";
 import { useProcesses } from "./process-rig.ts";
-import { HttpUpstream } from "./upstreams.ts";
+import { HttpUpstream, LocalServer } from "./upstreams.ts";
+
+const TLS = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext";
+const HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
 const processes = useProcesses({ concurrency: 1 });
 let guest: Uint8Array;
@@ -133,6 +139,36 @@ test("the cluster's circuit breakers hold for guests", async () => {
   waiting[0]?.writeHead(200, { "x-auth-id": "late" }).end();
   expect(await first).toBe("200 hello late");
   expect(await second).toBe("200 hello id-ann");
+});
+
+test.each([
+  ["1.1", { http_protocol_options: {} }],
+  ["2.0", { http2_protocol_options: {} }],
+])("calls to a cluster of HTTP/%s over TLS", async (version, explicit_http_config) => {
+  const authority = await makeCertificate("authority", { isAuthority: true });
+  const leaf = await makeCertificate("leaf", { issuer: authority, dnsNames: ["auth.test"] });
+  const own = { cert: leaf.chainPem, key: leaf.keyPem, allowHTTP1: true };
+  const secure = createSecureServer(own, (request, response) => {
+    const sni: unknown = Reflect.get(request.socket, "servername");
+    const id = `${String(request.headers["x-user"])}-${request.httpVersion}-${String(sni)}`;
+    response.writeHead(200, { "x-auth-id": id }).end();
+  });
+  const server = new LocalServer(secure as unknown as Server);
+  onTestFinished(() => server.close());
+  const common_tls_context = {
+    validation_context: { trusted_ca: { inline_string: authority.pem } },
+  };
+  const typed_config = { "@type": TLS, sni: "auth.test", common_tls_context };
+  const options = { "@type": `type.googleapis.com/${HTTP_OPTIONS}`, explicit_http_config };
+  const headgate = await start(await server.listen(), {
+    transport_socket: { name: "tls", typed_config },
+    typed_extension_protocol_options: { [HTTP_OPTIONS]: options },
+  });
+  expect(await ask(headgate, "ann")).toBe(`200 hello ann-${version}-auth.test`);
+  expect(await ask(headgate, "bob")).toBe(`200 hello bob-${version}-auth.test`);
+  // The second call took the connection of the first one.
+  expect(await headgate.stat("cluster.auth.ssl.handshake")).toBe(1);
+  expect(await headgate.stat("cluster.auth.upstream_rq_200")).toBe(2);
 });
 
 test("an answer for a stream that is gone harms nobody", async () => {
