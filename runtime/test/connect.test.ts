@@ -148,6 +148,10 @@ test("bytes pass raw both ways, the first right behind the request", async () =>
   await headgate.waitFor(() => posted.text.endsWith("0\r\n\r\n"), "the end of the response");
   expect(heard[2]).toBe("hello");
   expect(posted.text).toContain("\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n");
+  // Both sides have said all: the upstream's end breaks nothing off.
+  const ends = "cluster.up.upstream_cx_destroy_remote";
+  expect(await headgate.stat(ends)).toBe(1);
+  expect(await headgate.stat(`${ends}_with_active_rq`)).toBe(0);
   expect(await logged(headgate, 2)).toContain("POST 200 - via_upstream rx=5 tx=5 ");
 });
 

@@ -110,7 +110,7 @@ class TcpUpstream
   onUpstreamEnd(): void {
     const decoder = this.#decoder;
     this.#decoder = null;
-    if (this.#isRequestEnded) this.#takeConnection()?.finish(true, this.#flushTimeoutMs);
+    if (this.#isRequestEnded) this.#takeConnection()?.finish(true, this.#flushTimeoutMs, true);
     decoder?.decodeData(noBytes, 0, 0, true);
   }
 

@@ -26,9 +26,10 @@ export interface TcpLink {
   shutdownWrite(): void;
   /**
    * Both sides have said all: closes when what was written has left; true when that is now. A peer
-   * that takes none of it for `flushTimeoutMs` is reset; 0 waits for ever.
+   * that takes none of it for `flushTimeoutMs` is reset; 0 waits for ever. `isRequestOver`: it ends
+   * without an active request in the stats (a TCP session is one until its connection ends).
    */
-  finish(isRemote: boolean, flushTimeoutMs: number): boolean;
+  finish(isRemote: boolean, flushTimeoutMs: number, isRequestOver?: boolean): boolean;
   /** Gives up at once, also while connecting; bytes that wait are dropped. */
   reset(): void;
   /** As reset(), but with FIN if nothing waits. */
@@ -64,6 +65,7 @@ export class TcpConnection extends PoolSocket implements TcpLink {
   #isReadDisabled: boolean = false;
   #isBackedUp: boolean = false;
   #isWriteShut: boolean = false;
+  #isRequestOver: boolean = false;
   #flushTimeoutMs: number = 0;
 
   constructor(
@@ -111,7 +113,8 @@ export class TcpConnection extends PoolSocket implements TcpLink {
    * Both sides have said all: closes when what was written has left; true when that is now. A peer
    * that takes none of it for `flushTimeoutMs` is reset; 0 waits for ever.
    */
-  finish(isRemote: boolean, flushTimeoutMs: number): boolean {
+  finish(isRemote: boolean, flushTimeoutMs: number, isRequestOver: boolean = false): boolean {
+    this.#isRequestOver = isRequestOver;
     if (this.io.writeQueueBytes === 0) {
       this.#leave(isRemote);
       this.io.close();
@@ -250,7 +253,7 @@ export class TcpConnection extends PoolSocket implements TcpLink {
       this.countRequestEnd();
       this.#pool.breaker.requests.decrease();
     }
-    this.countEnd(isRemote, !wasConnecting);
+    this.countEnd(isRemote, !wasConnecting && !this.#isRequestOver);
     this.#pool.remove(this);
   }
 }
