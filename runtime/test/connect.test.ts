@@ -267,3 +267,24 @@ test("who does not read is waited for, on both sides", async () => {
   await headgate.waitFor(() => client.text.length > size && heard === size, "all bytes");
   expect(client.text.length - client.text.indexOf("\r\n\r\n") - 4).toBe(size);
 });
+
+test("all bytes of a client that has ended reach an upstream that reads late", async () => {
+  const size = 8 * MIB;
+  let upstream: Socket | null = null;
+  let heard = 0;
+  let isEnded = false;
+  const port = await serve((socket) => {
+    upstream = socket.pause();
+    socket.on("data", (data) => (heard += data.length));
+    socket.on("end", () => (isEnded = true));
+  });
+  const { headgate, port: at } = await start(port);
+  const client = new Client(at, ask("a"));
+  await headgate.waitFor(() => client.text.endsWith("\r\n\r\n"), "the tunnel");
+  client.socket.end(Buffer.alloc(size, "u"));
+  const full = "cluster.up.upstream_flow_control_backed_up_total";
+  await headgate.waitFor(async () => (await headgate.stat(full)) > 0, "a full upstream");
+  (upstream as unknown as Socket).resume();
+  await headgate.waitFor(() => isEnded, "the upstream's end");
+  expect(heard).toBe(size);
+});
