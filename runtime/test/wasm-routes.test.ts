@@ -73,7 +73,7 @@ test("a trap in one route's context is the failure of the VM, and all are starte
   const target = await headgate.listener();
   expect((await get(target, "/one")).status).toBe(200);
   expect((await get(target, "/one")).status).toBe(503);
-  // The next VM comes with the back-off of a second.
+  // The next VM comes at once.
   await expect.poll(async () => (await get(target, "/")).status, { timeout: 60_000 }).toBe(200);
   expect(headgate.output.match(/ configure\(/g)?.length).toBe(4);
   expect(await headgate.stat("wasm.guest.vm_reload_success")).toBe(1);

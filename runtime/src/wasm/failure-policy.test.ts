@@ -6,7 +6,7 @@ import { SeededRandom } from "../core/random.ts";
 import { ReloadBackoff } from "./failure-policy.ts";
 import { scriptedHost } from "./guest-script-for-test.ts";
 
-test("waits twice as long after each crash, up to its end, then the breaker opens", () => {
+test("waits for nothing after the first crash, then twice as long each time, up to its end, then the breaker opens", () => {
   const time = new FakeTime();
   const clock = new Clock(time);
   const backoff = new ReloadBackoff(clock, new SeededRandom(1), 100, 1000);
@@ -15,12 +15,12 @@ test("waits twice as long after each crash, up to its end, then the breaker open
     backoff.onMade();
     backoff.onFailure();
     waits.push(backoff.notBeforeMs - clock.nowMs);
-    expect(backoff.isDue).toBe(false);
+    expect(backoff.isDue).toBe(crash === 1);
     time.advance(Math.ceil(waits.at(-1) ?? 0) + 1, () => {});
     clock.update();
     expect(backoff.isDue).toBe(true);
   }
-  const bases = [100, 200, 400, 800, 1000, 1000, 1000, 1000, 1000, 6000, 6000];
+  const bases = [0, 100, 200, 400, 800, 1000, 1000, 1000, 1000, 6000, 6000];
   for (const [at, base] of bases.entries()) {
     expect(waits[at]).toBeGreaterThanOrEqual(base);
     expect(waits[at]).toBeLessThanOrEqual(base * 1.5);
@@ -42,9 +42,17 @@ test("a VM comes back without a stream that asks for it, and so do its ticks", a
   const ticks = (): number => host.logs.filter(({ message }) => message === "tick(1)").length;
   host.tick(350);
   expect(ticks()).toBe(3);
+  const { stats } = host;
+  expect(stats.counter("wasm.filter.vm_reload_at_once").value).toBe(1);
+  expect(stats.counter("wasm.filter.vm_reload_success").value).toBe(1);
+  // The second one lives for 300 ms, the third one has to wait.
+  host.tick(300);
+  expect(ticks()).toBe(6);
+  expect(stats.counter("wasm.filter.vm_reload_success").value).toBe(1);
   host.tick(1600);
-  expect(ticks()).toBeGreaterThan(3);
-  expect(host.stats.counter("wasm.filter.vm_reload_success").value).toBe(1);
+  expect(ticks()).toBeGreaterThan(6);
+  expect(stats.counter("wasm.filter.vm_reload_success").value).toBe(2);
+  expect(stats.counter("wasm.filter.vm_reload_at_once").value).toBe(1);
   host.close();
 });
 

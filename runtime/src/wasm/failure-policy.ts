@@ -39,7 +39,10 @@ const LOOP_CRASHES = 10;
 /** While it is open, one try in so many times the longest wait. */
 const LOOP_WAIT_FACTOR = 6;
 
-/** When the next VM may be made: twice as late after each crash, and hardly ever in a loop. */
+/**
+ * When the next VM may be made: at once after a first crash, twice as late after each further one,
+ * and hardly ever in a loop.
+ */
 export class ReloadBackoff {
   readonly #clock: Clock;
   readonly #random: Random;
@@ -66,6 +69,11 @@ export class ReloadBackoff {
     return this.#notBeforeMs;
   }
 
+  /** The last crash was the first for a long time: nothing is waited for. */
+  get isFirst(): boolean {
+    return this.#crashes === 1;
+  }
+
   /** It crashes again and again. */
   get isLooping(): boolean {
     return this.#crashes >= LOOP_CRASHES;
@@ -76,12 +84,16 @@ export class ReloadBackoff {
     this.#madeMs = this.#clock.nowMs;
   }
 
-  /** It failed: the next one waits. */
+  /** It failed: the next one waits, unless this was the first crash. */
   onFailure(): void {
     const livedMs = this.#clock.nowMs - this.#madeMs;
     if (livedMs >= this.#baseMs * STABLE_BASES) this.#crashes = 0;
     this.#crashes += 1;
-    const doubled = this.#baseMs * 2 ** Math.min(this.#crashes - 1, 30);
+    if (this.isFirst) {
+      this.#notBeforeMs = this.#clock.nowMs;
+      return;
+    }
+    const doubled = this.#baseMs * 2 ** Math.min(this.#crashes - 2, 30);
     const waitMs = this.isLooping ? this.#maxMs * LOOP_WAIT_FACTOR : Math.min(doubled, this.#maxMs);
     const jitter = (this.#random.u32() / U32_SPAN) * JITTER_MAX;
     this.#notBeforeMs = this.#madeMs + waitMs * (1 + jitter);

@@ -53,7 +53,7 @@ test.each(["tick", "http_call_response", "queue_ready"])(
         "request_headers enqueue_shared_queue 1 item",
         `${callback} loop`,
       ],
-      { policy: METERED, clusters: { up: { status: 200 } } },
+      { policy: METERED, clusters: { up: { status: 200 } }, failurePolicy: "fail_closed" },
     );
     if (callback !== "http_call_response") host.request();
     host.tick(50);
@@ -72,7 +72,10 @@ test.each([
   ["upstream_close", null],
   ["downstream_close", null],
 ])("an endless loop in %s of a TCP connection is stopped", async (callback, closed) => {
-  const host = await scriptedHost([`${callback} loop`], { policy: METERED });
+  const host = await scriptedHost([`${callback} loop`], {
+    policy: METERED,
+    failurePolicy: "fail_closed",
+  });
   const play = (): TcpExchange => {
     const connection = host.connect();
     connection.clientSends("ping");
@@ -86,7 +89,7 @@ test.each([
   const name = callback.replace("_close", "_connection_close");
   expect(failureOf(host)).toContain(`out of fuel [fuel] in proxy_on_${name} of plugin filter`);
   expect(host.stats.counter("wasm.filter.stopped.fuel").value).toBe(1);
-  // By the failure policy, which is fail_closed: nothing comes to the guest any more.
+  // By the failure policy nothing comes to the guest any more.
   expect(play().closed).toBe("after flush");
   expect(host.stats.counter("wasm.filter.stopped.fuel").value).toBe(1);
   host.close();
@@ -104,7 +107,11 @@ test.each([
       "request_headers grpc_send 6 ping 1",
       `${callback} loop`,
     ],
-    { policy: METERED, clusters: { up: { status: 0, headers: { a: "b" } } } },
+    {
+      policy: METERED,
+      clusters: { up: { status: 0, headers: { a: "b" } } },
+      failurePolicy: "fail_closed",
+    },
   );
   // Its request is under way already, and comes back to a VM that is dead.
   const { localReply } = host.request();

@@ -17,6 +17,8 @@ export interface VmStats {
   readonly reloadSuccess: Counter;
   readonly reloadFailure: Counter;
   readonly reloadBackoff: Counter;
+  /** First crashes, after which the next VM is made without delay. */
+  readonly reloadAtOnce: Counter;
   /** Crashes of a VM that crashes again and again. */
   readonly crashLoop: Counter;
 }
@@ -147,6 +149,7 @@ export class VmSlot implements VmOwner {
     if (!this.#isReplaced) return;
     const { timers } = this.#services;
     timers.schedule(this.#reload, this.#backoff.notBeforeMs);
+    if (this.#backoff.isFirst) this.#stats.reloadAtOnce.inc();
     if (!this.#backoff.isLooping) return;
     this.#stats.crashLoop.inc();
     const seconds = Math.round((this.#backoff.notBeforeMs - this.#services.clock.nowMs) / 1000);

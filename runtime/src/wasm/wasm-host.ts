@@ -161,6 +161,7 @@ export class WasmHost {
       reloadSuccess: stats.counter(`wasm.${config.name}.vm_reload_success`),
       reloadFailure: stats.counter(`wasm.${config.name}.vm_reload_failure`),
       crashLoop: stats.counter(`wasm.${config.name}.vm_crash_loop`),
+      reloadAtOnce: stats.counter(`wasm.${config.name}.vm_reload_at_once`),
       reloadBackoff: stats.counter(`wasm.${config.name}.vm_reload_backoff`),
     };
   }
