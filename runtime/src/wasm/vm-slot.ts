@@ -76,6 +76,11 @@ export class VmSlot implements VmOwner {
     this.#reload = new ReloadTimer(this);
   }
 
+  /** The VM is dead, and a timer will bring the next one. */
+  get awaitsReload(): boolean {
+    return this.#reload.isScheduled;
+  }
+
   get isAlive(): boolean {
     return this.#vm !== null && this.#vm.failure === null;
   }

@@ -108,6 +108,13 @@ export class WasmHost {
     return this.#plugins.size;
   }
 
+  /** VMs that are dead and wait for their back-off. */
+  get awaitedReloads(): number {
+    let count = 0;
+    for (const slot of this.#slots.values()) if (slot.awaitsReload) count += 1;
+    return count;
+  }
+
   /** Ends all plugins at once: each guest is told on_done and on_delete. */
   close(): void {
     for (const plugin of this.#plugins) plugin.close();

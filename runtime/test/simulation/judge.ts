@@ -38,14 +38,18 @@ export function judge(run: Simulation): void {
   }
 }
 
-/** No stream is active: a timer that is left is a connection's, which has one at the most. */
+/**
+ * No stream is active: a timer that is left is a connection's, which has one at the most, or brings
+ * back a VM that has trapped.
+ */
 export function judgeTimers(run: Simulation): void {
   // A connect that its client has given up may have come meanwhile.
   if (run.stat("http.main.downstream_cx_active") > 0) return;
-  const { size } = run.worker.contextForTest.timers;
+  const { timers, wasmHost } = run.worker.contextForTest;
   const { openConnections } = run.proxyEngine.core;
-  if (size > openConnections)
-    run.fail(`${size} timers for ${openConnections} connections`, undefined);
+  const reloads = wasmHost?.awaitedReloads ?? 0;
+  if (timers.size > openConnections + reloads)
+    run.fail(`${timers.size} timers for ${openConnections} connections, ${reloads} VMs`, undefined);
 }
 
 /** The configuration is gone, the worker has stopped. */
