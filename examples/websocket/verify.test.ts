@@ -1,67 +1,43 @@
 // WebSocket and CONNECT as the README promises them: the launcher on envoy.yaml, in which only the
 // ports are others, with Node's own WebSocket as the client.
-import { spawn } from "node:child_process";
-import type { ChildProcess } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { Server } from "node:http";
 import { connect } from "node:net";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
 import type { Duplex } from "node:stream";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { RunningExample, WAIT_MAX_MS } from "../running-example.ts";
 
-const here = dirname(fileURLToPath(import.meta.url));
-const root = join(here, "..", "..");
 const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-const POLL_MS = 10;
-const WAIT_MAX_MS = 60_000;
 
-let folder: string;
 let server: Server;
-let headgate: ChildProcess | undefined;
-let exited: Promise<number | null>;
-let output = "";
-let admin: string;
+let headgate: RunningExample;
 let webSocketPort: number;
 let connectPort: number;
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), "headgate-websocket-"));
   server = createServer((_, response) => response.end("plain"));
   server.on("upgrade", (request, socket: Duplex) => {
     greet(String(request.headers["sec-websocket-key"]), socket);
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
-  const config = join(folder, "envoy.yaml");
-  const adminPath = join(folder, "admin");
-  writeFileSync(config, rewritePorts((server.address() as AddressInfo).port));
-  const flags = ["--concurrency", "1", "--file-flush-interval-msec", "20"];
-  const args = ["-c", config, "--admin-address-path", adminPath, ...flags];
-  headgate = spawn(join(root, "runtime/bin/headgate"), args, { stdio: ["ignore", "pipe", "pipe"] });
-  exited = once(headgate, "close").then(([code]) => code as number | null);
-  headgate.stdout?.setEncoding("utf8").on("data", collect);
-  headgate.stderr?.setEncoding("utf8").on("data", collect);
-  await waitFor(async () => {
-    admin = readFileSync(adminPath, "utf8");
-    return admin !== "" && (await fetch(`http://${admin}/ready`)).ok;
-  });
-  const listeners = await (await fetch(`http://${admin}/listeners`)).text();
-  webSocketPort = Number(/^websocket::127\.0\.0\.1:(\d+)$/m.exec(listeners)?.[1]);
-  connectPort = Number(/^connect::127\.0\.0\.1:(\d+)$/m.exec(listeners)?.[1]);
+  const { port } = server.address() as AddressInfo;
+  headgate = await RunningExample.start("websocket", [
+    ["port_value: 10000", "port_value: 0"],
+    ["port_value: 10001", "port_value: 0"],
+    ["port_value: 9001", `port_value: ${port}`],
+  ]);
+  webSocketPort = await headgate.port("websocket");
+  connectPort = await headgate.port("connect");
 }, WAIT_MAX_MS);
 
 afterAll(async () => {
-  headgate?.kill("SIGKILL");
-  await exited;
+  await headgate.stop();
   server.closeAllConnections();
   server.close();
-  rmSync(folder, { recursive: true, force: true });
 });
 
 test("a WebSocket to /chat gets its messages, and the log counts its bytes", async () => {
@@ -72,13 +48,13 @@ test("a WebSocket to /chat gets its messages, and the log counts its bytes", asy
     socket.addEventListener("error", () => reject(new Error("no WebSocket")));
   });
   expect(message).toBe("hello");
-  const stats = await (await fetch(`http://${admin}/stats`)).text();
+  const stats = await headgate.stats();
   expect(stats).toContain("http.websocket.downstream_cx_upgrades_active: 1\n");
   const closed = once(socket, "close");
   socket.close();
   await closed;
   // A message of 5 bytes and a close without a reason; what clients send has a mask of 4 bytes.
-  await waitFor(() => /^GET 101 \S+ 17 up 9 down$/m.test(output));
+  await headgate.until(() => /^GET 101 \S+ 17 up 9 down$/m.test(headgate.output));
 });
 
 test("an upgrade elsewhere is refused, other requests pass", async () => {
@@ -102,8 +78,7 @@ test("CONNECT reaches the one service, and no other", async () => {
 });
 
 test("a stop ends the process", async () => {
-  headgate?.kill("SIGTERM");
-  expect(await exited).toBe(0);
+  expect(await headgate.stop()).toBe(0);
 });
 
 /** Accepts, and says each short frame back: enough for what a test says. */
@@ -126,19 +101,6 @@ function greet(key: string, socket: Duplex): void {
   });
 }
 
-function collect(chunk: string): void {
-  output += chunk;
-}
-
-/** envoy.yaml, with nothing changed but its ports. */
-function rewritePorts(port: number): string {
-  return readFileSync(join(here, "envoy.yaml"), "utf8")
-    .replace("port_value: 10000", "port_value: 0")
-    .replace("port_value: 10001", "port_value: 0")
-    .replace("port_value: 9001", `port_value: ${port}`)
-    .replace("port_value: 9901", "port_value: 0");
-}
-
 /** What comes until it ends with `last`, or the connection ends. */
 async function exchange(port: number, text: string, last: string): Promise<string> {
   const socket = connect({ port, host: "127.0.0.1" });
@@ -149,22 +111,7 @@ async function exchange(port: number, text: string, last: string): Promise<strin
   });
   socket.on("close", () => (isOver = true));
   socket.write(text);
-  await waitFor(() => isOver || (got.includes("\r\n\r\n") && got.endsWith(last)));
+  await headgate.until(() => isOver || (got.includes("\r\n\r\n") && got.endsWith(last)));
   socket.destroy();
   return got;
-}
-
-async function waitFor(ask: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + WAIT_MAX_MS;
-  while (Date.now() < deadline && (headgate === undefined || headgate.exitCode === null)) {
-    // Until something listens, asking fails; the deadline is the judge.
-    const isSo = await Promise.resolve()
-      .then(ask)
-      .catch(() => false);
-    if (isSo) return;
-    await new Promise((resolve) => {
-      setTimeout(resolve, POLL_MS);
-    });
-  }
-  throw new Error(`it did not happen:\n${output}`);
 }
