@@ -50,7 +50,6 @@ export class ProblemList {
   readonly #errors: Found[];
   readonly #warnings: Found[];
   #omitted: number = 0;
-  #omittedWarnings: number = 0;
 
   constructor() {
     this.#errors = [];
@@ -62,19 +61,14 @@ export class ProblemList {
     return this.#errors.length + this.#omitted;
   }
 
-  /** How many warnings, those beyond the limit included. */
-  get warningCount(): number {
-    return this.#warnings.length + this.#omittedWarnings;
-  }
-
   error(place: Place, path: FieldPath, message: string, part: ProblemPart = "value"): void {
     if (this.#errors.length >= problemsMax) this.#omitted += 1;
     else this.#errors.push(found(place, part, path.toString(), message));
   }
 
   warn(place: Place, path: FieldPath, message: string, part: ProblemPart = "key"): void {
-    if (this.#warnings.length >= problemsMax) this.#omittedWarnings += 1;
-    else this.#warnings.push(found(place, part, path.toString(), message));
+    if (this.#warnings.length >= problemsMax) return;
+    this.#warnings.push(found(place, part, path.toString(), message));
   }
 
   /** All warnings so far, in the order of the text; at most `problemsMax`. */

@@ -13,7 +13,7 @@ import type { HandleOwner, TlsHandle, WriteResult } from "./node-internals.ts";
 import { endOfFile, noteSecured } from "./node-internals.ts";
 import { gatherBytes, IoState, NodeIo } from "./node-io.ts";
 import type { TlsSockets } from "./tls-sockets.ts";
-import { NodeTlsSession, tlsFailureOf } from "./tls-session.ts";
+import { tellHandshakeFailed, tellSecured, tlsFailureOf } from "./tls-session.ts";
 
 /**
  * OpenSSL gets so much at once: more would stand in memory twice, plain and encrypted, until the
@@ -212,25 +212,14 @@ export class TlsHandleIo extends NodeIo implements HandleOwner {
     if (this.state !== IoState.Connecting) return;
     this.state = IoState.Open;
     if (this.readDisables > 0) this.handle.readStop();
-    const session = new NodeTlsSession(this.sockets);
-    this.core.beginTurn();
-    try {
-      this.#tlsEvents.onSecured(session);
-    } finally {
-      this.core.endTurn();
-    }
+    tellSecured(this.core, this.#tlsEvents, this.sockets);
     this.#pump();
     if (!this.canWrite && this.state === IoState.Open && !this.#isShutdownDue) this.sendShutdown();
   }
 
   #handshakeFailed(failure: TlsFailure): void {
     this.die(false);
-    this.core.beginTurn();
-    try {
-      this.#tlsEvents.onHandshakeFailed(failure);
-    } finally {
-      this.core.endTurn();
-    }
+    tellHandshakeFailed(this.core, this.#tlsEvents, failure);
   }
 
   #mustQueue(length: number): boolean {

@@ -2,10 +2,11 @@
 // forms of TLS connections.
 import type { X509Certificate } from "node:crypto";
 import type { TLSSocket } from "node:tls";
-import type { TlsFailure, TlsSession } from "../engine/tls.ts";
+import type { TlsEvents, TlsFailure, TlsSession } from "../engine/tls.ts";
+import type { EngineCore } from "./engine-core.ts";
 import type { TlsSockets } from "./tls-sockets.ts";
 
-export class NodeTlsSession implements TlsSession {
+class NodeTlsSession implements TlsSession {
   readonly serverName: string;
   readonly protocol: string;
   readonly isResumed: boolean;
@@ -131,4 +132,29 @@ export function tlsFailureOf(error: unknown): TlsFailure {
   const words = typeof reason === "string" ? reason : "";
   const isOfTls = words !== "" || text === "" || text.startsWith("ERR_");
   return { kind: isOfTls ? "tls" : "reset", code: text, reason: words };
+}
+
+/** The handshake is done: told as a turn. */
+export function tellSecured(core: EngineCore, events: TlsEvents, sockets: TlsSockets): void {
+  const session = new NodeTlsSession(sockets);
+  core.beginTurn();
+  try {
+    events.onSecured(session);
+  } finally {
+    core.endTurn();
+  }
+}
+
+/** The handshake has failed, and the connection is dead: told as a turn. */
+export function tellHandshakeFailed(
+  core: EngineCore,
+  events: TlsEvents,
+  failure: TlsFailure,
+): void {
+  core.beginTurn();
+  try {
+    events.onHandshakeFailed(failure);
+  } finally {
+    core.endTurn();
+  }
 }

@@ -7,7 +7,7 @@ import { ipAddress, noAddress, unixAddress } from "./addresses.ts";
 import type { EngineCore } from "./engine-core.ts";
 import { IoState } from "./node-io.ts";
 import { ReadStyle, SocketIo } from "./socket-io.ts";
-import { NodeTlsSession, tlsFailureOf } from "./tls-session.ts";
+import { tellHandshakeFailed, tellSecured, tlsFailureOf } from "./tls-session.ts";
 import type { TlsSockets } from "./tls-sockets.ts";
 
 export class TlsSocketIo extends SocketIo {
@@ -87,13 +87,7 @@ export class TlsSocketIo extends SocketIo {
     if (this.state !== IoState.Connecting) return;
     this.state = IoState.Open;
     if (this.readDisables > 0) super.stopReading();
-    const session = new NodeTlsSession(this.sockets);
-    this.core.beginTurn();
-    try {
-      this.#tlsEvents.onSecured(session);
-    } finally {
-      this.core.endTurn();
-    }
+    tellSecured(this.core, this.#tlsEvents, this.sockets);
     if (!this.canWrite && this.state === IoState.Open) this.sendShutdown();
   }
 
@@ -105,12 +99,7 @@ export class TlsSocketIo extends SocketIo {
 
   #handshakeFailed(failure: TlsFailure): void {
     this.die(false);
-    this.core.beginTurn();
-    try {
-      this.#tlsEvents.onHandshakeFailed(failure);
-    } finally {
-      this.core.endTurn();
-    }
+    tellHandshakeFailed(this.core, this.#tlsEvents, failure);
   }
 }
 

@@ -42,10 +42,8 @@ class ResponseClassStats {
   }
 }
 
-/** The codec's counters: `http1.`, shared by all connection managers. */
+/** The codec's counters: `http1.`, shared by all connection managers, as in Envoy. */
 export function createHttp1Stats(store: StatsStore): Http1ServerStats {
-  store.counter("http1.metadata_not_supported_error");
-  store.counter("http1.response_flood");
   return {
     droppedHeadersWithUnderscores: store.counter("http1.dropped_headers_with_underscores"),
     requestsRejectedWithUnderscoresInHeaders: store.counter(

@@ -1,23 +1,12 @@
 import { expect, test } from "vitest";
 import type { FilterChainMatchConfig } from "../config/snapshot.ts";
 import { ConnectionInfo } from "../core/connection-info.ts";
-import { FilterChainMatcher } from "./filter-chain-matcher.ts";
+import { FilterChainMatcher, matchAll } from "./filter-chain-matcher.ts";
 
 type Match = Partial<FilterChainMatchConfig>;
 
 function match(more: Match): FilterChainMatchConfig {
-  return {
-    destinationPort: 0,
-    prefixRanges: [],
-    serverNames: [],
-    transportProtocol: "",
-    applicationProtocols: [],
-    directSourcePrefixRanges: [],
-    sourceType: "",
-    sourcePrefixRanges: [],
-    sourcePorts: [],
-    ...more,
-  };
+  return { ...matchAll, ...more };
 }
 
 interface Peer {

@@ -161,7 +161,8 @@ const steps: readonly Step[] = [
   { keysOf: (m) => texts(m.sourcePorts), createBranch: () => new SourcePortBranch() },
 ];
 
-const matchAll: FilterChainMatchConfig = {
+/** Of a chain that takes every connection. */
+export const matchAll: FilterChainMatchConfig = {
   destinationPort: 0,
   prefixRanges: [],
   serverNames: [],

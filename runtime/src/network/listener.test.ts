@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import type {
   AddressConfig,
-  FilterChainMatchConfig,
   ListenerConfig,
   ListenerFilterConfig,
   ListenerPredicateConfig,
@@ -21,6 +20,7 @@ import type { NetworkFilterFactory } from "../filter/network-filter.ts";
 import { StatsStore } from "../stats/store.ts";
 import { ListenPlace } from "./addresses.ts";
 import { FakeIo } from "./fake-io-for-test.ts";
+import { matchAll } from "./filter-chain-matcher.ts";
 import { Listener } from "./listener.ts";
 import type { NetworkChain } from "./listener.ts";
 import { Echo, listenerConfig, loopback } from "./listener-world-for-test.ts";
@@ -28,18 +28,6 @@ import { Echo, listenerConfig, loopback } from "./listener-world-for-test.ts";
 function echo(name: string): NetworkFilterFactory {
   return { createFilter: (callbacks) => new Echo(name, callbacks) };
 }
-
-const anyMatch: FilterChainMatchConfig = {
-  destinationPort: 0,
-  prefixRanges: [],
-  serverNames: [],
-  transportProtocol: "",
-  applicationProtocols: [],
-  directSourcePrefixRanges: [],
-  sourceType: "",
-  sourcePrefixRanges: [],
-  sourcePorts: [],
-};
 
 const cleanups: (() => void)[] = [];
 afterEach(() => {
@@ -301,7 +289,7 @@ test("gives each connection to the chain that matches, and keeps those of chains
 });
 
 function chainAt(name: string, range: string): NetworkChain {
-  const match = { ...anyMatch, prefixRanges: [range] };
+  const match = { ...matchAll, prefixRanges: [range] };
   return { name, match, isDefault: false, factory: echo(name) };
 }
 
@@ -320,7 +308,7 @@ test("listener filters see the first bytes before a chain is chosen by what they
     listenerFilters: [proxyProtocol, { kind: "http_inspector" }],
   });
   const match = {
-    ...anyMatch,
+    ...matchAll,
     applicationProtocols: ["http/1.1"],
     sourcePrefixRanges: ["192.0.2.0/24"],
     directSourcePrefixRanges: ["127.0.0.0/8"],

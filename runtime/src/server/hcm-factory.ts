@@ -1,9 +1,8 @@
 // Composes a connection manager from its configuration: routes, filters, loggers, rules, stats.
-import { createAccessLoggers } from "../access-log/access-logger.ts";
 import type { HcmConfig, ListenerConfig, Snapshot } from "../config/snapshot.ts";
 import { HcmFactory } from "../hcm/connection-manager.ts";
 import type { DrainDecision } from "../hcm/hcm-context.ts";
-import { HcmStats } from "../hcm/hcm-stats.ts";
+import { createHttp1Stats, HcmStats } from "../hcm/hcm-stats.ts";
 import { LocalReplyWriter } from "../hcm/local-reply.ts";
 import { RequestNormalizer } from "../hcm/request-normalizer.ts";
 import { RequestSanitizer } from "../hcm/request-sanitizer.ts";
@@ -11,6 +10,7 @@ import { ResponseFinisher } from "../hcm/response-finisher.ts";
 import { UpgradePolicy } from "../hcm/upgrade-policy.ts";
 import { RouteTable } from "../router/route-table.ts";
 import { RouterStats } from "../router/router-stats.ts";
+import { createChainLoggers } from "./chain-loggers.ts";
 import { FilterFactory } from "./filter-factory.ts";
 import type { PluginHandle } from "./plugin-handle.ts";
 import type { RouteSlots } from "./route-slots.ts";
@@ -27,15 +27,8 @@ export function createHcmFactory(
   routeSlots: RouteSlots,
   drain: DrainDecision,
 ): HcmFactory {
-  const { clock, timers, random, runtime, stats, http1, clusterManager, sinks } = context;
+  const { clock, timers, random, runtime, stats, http1, clusterManager } = context;
   const { hostname } = snapshot.server;
-  // As in Envoy, all connection managers share these.
-  const http1Stats = {
-    droppedHeadersWithUnderscores: stats.counter("http1.dropped_headers_with_underscores"),
-    requestsRejectedWithUnderscoresInHeaders: stats.counter(
-      "http1.requests_rejected_with_underscores_in_headers",
-    ),
-  };
   const { id, cluster } = snapshot.node;
   const identity = { id, cluster, hostIp: snapshot.server.hostIp };
   const slot = config.rds === null ? null : (routeSlots.get(config.rds.key) ?? null);
@@ -45,7 +38,7 @@ export function createHcmFactory(
     timers,
     random,
     http1,
-    http1Stats,
+    http1Stats: createHttp1Stats(stats),
     drain,
     overload: context.overload,
     stats: new HcmStats(stats, config.statPrefix, listener.statPrefix),
@@ -53,14 +46,7 @@ export function createHcmFactory(
     filters: context.surroundings.wrapFilters(
       new FilterFactory(config.httpFilters, config.variants ?? [], plugins),
     ),
-    accessLoggers: createAccessLoggers(config.accessLogs, {
-      clock,
-      random,
-      runtime,
-      hostname,
-      sinks,
-      createWasmLogger: (plugin) => (plugins.get(plugin) as PluginHandle).createAccessLogger(),
-    }),
+    accessLoggers: createChainLoggers(context, snapshot, config.accessLogs, plugins),
     router: {
       clusterManager,
       clock,

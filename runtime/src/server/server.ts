@@ -168,10 +168,6 @@ export class Server {
     return this.#pool.engineName;
   }
 
-  get workerRestarts(): number {
-    return this.#pool.restarts;
-  }
-
   /** envoy.admin.v3.Certificates: those in force. */
   certificates(nowMs: number): readonly JsonObject[] {
     return this.#mainStats.certificates.certificates(nowMs);

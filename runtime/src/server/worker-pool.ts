@@ -98,8 +98,6 @@ export class WorkerPool {
   /** Replacements to come. They hold the process: without workers nothing else may. */
   readonly #restartTimers: Set<NodeJS.Timeout>;
   readonly #waitingForWorker: (() => void)[] = [];
-  /** Workers that were replaced. */
-  restarts: number = 0;
 
   constructor(options: WorkerPoolOptions) {
     this.#options = options;
@@ -275,7 +273,6 @@ export class WorkerPool {
       LogLevel.Critical,
       `worker ${member.index} died: ${member.deathReason}; replacing it`,
     );
-    this.restarts += 1;
     const hasLived = performance.now() - member.bornMs > RESTART_DELAY_MS_MAX;
     const delay = hasLived ? RESTART_DELAY_MS : this.#restartDelayMs;
     this.#restartDelayMs = Math.min(delay * 2, RESTART_DELAY_MS_MAX);

@@ -13,25 +13,12 @@ import type { SubjectAltNameMatchConfig, TlsValidationConfig } from "../config/t
 import type { TlsSession } from "../engine/tls.ts";
 import { PeerValidator, trustOptions, type PeerVerdict } from "./peer-validation.ts";
 import { coversHost } from "./san-matcher.ts";
+import { emptyValidation as none } from "./server-tls-for-test.ts";
 import { sessionOfClient } from "./session-for-test.ts";
 
 const NOW_MS = Date.UTC(2026, 0, 1);
 const past = { notBefore: new Date("2020-01-01"), notAfter: new Date("2021-01-01") };
 const future = { notBefore: new Date("2090-01-01") };
-const none: TlsValidationConfig = {
-  name: "",
-  path: "<inline>",
-  trustedCaPem: "",
-  crlPem: "",
-  onlyVerifiesLeafCrl: false,
-  allowsExpired: false,
-  acceptsUntrusted: false,
-  certificateHashes: [],
-  spkiHashes: [],
-  subjectAltNames: [],
-  verifyDepthMax: 100,
-  hidesAuthorities: false,
-};
 
 type Clients = Record<string, { readonly made: TestCertificate; readonly sends: string }>;
 

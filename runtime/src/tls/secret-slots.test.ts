@@ -1,21 +1,9 @@
 import { expect, test } from "vitest";
 import type { TlsSecret, TlsValidationConfig } from "../config/tls-config.ts";
 import { SecretSlots } from "./secret-slots.ts";
+import { emptyValidation } from "./server-tls-for-test.ts";
 
-const validation: TlsValidationConfig = {
-  name: "",
-  path: "<inline>",
-  trustedCaPem: "ca",
-  crlPem: "",
-  onlyVerifiesLeafCrl: false,
-  allowsExpired: false,
-  acceptsUntrusted: false,
-  certificateHashes: [],
-  spkiHashes: [],
-  subjectAltNames: [],
-  verifyDepthMax: 100,
-  hidesAuthorities: false,
-};
+const validation: TlsValidationConfig = { ...emptyValidation, trustedCaPem: "ca" };
 
 const keys = (byte: number): TlsSecret => {
   return { kind: "ticket_keys", keys: [new Uint8Array([byte])] };

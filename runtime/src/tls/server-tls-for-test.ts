@@ -33,21 +33,24 @@ export function certificateConfig(
   };
 }
 
+/** Of a validation context in which nothing stands. */
+export const emptyValidation: TlsValidationConfig = {
+  name: "",
+  path: "<inline>",
+  trustedCaPem: "",
+  crlPem: "",
+  onlyVerifiesLeafCrl: false,
+  allowsExpired: false,
+  acceptsUntrusted: false,
+  certificateHashes: [],
+  spkiHashes: [],
+  subjectAltNames: [],
+  verifyDepthMax: 100,
+  hidesAuthorities: false,
+};
+
 export function validationConfig(authority: TestCertificate): TlsValidationConfig {
-  return {
-    name: "",
-    path: "<inline>",
-    trustedCaPem: authority.pem,
-    crlPem: "",
-    onlyVerifiesLeafCrl: false,
-    allowsExpired: false,
-    acceptsUntrusted: false,
-    certificateHashes: [],
-    spkiHashes: [],
-    subjectAltNames: [],
-    verifyDepthMax: 100,
-    hidesAuthorities: false,
-  };
+  return { ...emptyValidation, trustedCaPem: authority.pem };
 }
 
 export function downstreamConfig(

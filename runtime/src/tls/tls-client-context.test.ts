@@ -1,14 +1,11 @@
 import { X509Certificate } from "node:crypto";
 import { beforeAll, expect, test } from "vitest";
 import { makeCertificate, type TestCertificate } from "../../test/certificates.ts";
-import type {
-  DynamicSecret,
-  TlsValidationConfig,
-  UpstreamTlsConfig,
-} from "../config/tls-config.ts";
+import type { DynamicSecret, UpstreamTlsConfig } from "../config/tls-config.ts";
 import type { TlsSession } from "../engine/tls.ts";
 import { StatsStore } from "../stats/store.ts";
 import { SecretSlots } from "./secret-slots.ts";
+import { validationConfig } from "./server-tls-for-test.ts";
 import { type ConnectionEnds, TlsClientContext, type TlsWish } from "./tls-client-context.ts";
 import { TlsFactoryStats, TlsStats } from "./tls-stats.ts";
 
@@ -46,27 +43,10 @@ function config(more: Partial<UpstreamTlsConfig["context"]> = {}): UpstreamTlsCo
   };
 }
 
-function validation(): TlsValidationConfig {
-  return {
-    name: "",
-    path: "<inline>",
-    trustedCaPem: authority.pem,
-    crlPem: "",
-    onlyVerifiesLeafCrl: false,
-    allowsExpired: false,
-    acceptsUntrusted: false,
-    certificateHashes: [],
-    spkiHashes: [],
-    subjectAltNames: [],
-    verifyDepthMax: 100,
-    hidesAuthorities: false,
-  };
-}
-
 const secret = (revision: number): DynamicSecret => ({
   key: "ca",
   revision,
-  value: revision === 0 ? null : { kind: "validation", validation: validation() },
+  value: revision === 0 ? null : { kind: "validation", validation: validationConfig(authority) },
 });
 
 const io: ConnectionEnds = {

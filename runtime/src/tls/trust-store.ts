@@ -44,10 +44,6 @@ export class TrustStore {
     this.#crlPem = crlPem;
   }
 
-  get hasRevocationLists(): boolean {
-    return this.#crlPem !== "";
-  }
-
   isTrusted(certificate: PathCertificate): boolean {
     this.#read();
     return this.#fingerprints?.has(fingerprint(certificate.x509)) === true;

@@ -44,11 +44,6 @@ export class SharedHeap {
     return this.#get(USED) * 4;
   }
 
-  /** Bytes that there are for blocks. */
-  get sizeBytes(): number {
-    return (this.#end - this.#first) * 4;
-  }
-
   /** The block with room for so many words of contents; 0 = there is none. */
   allocate(contents: number): number {
     const words = Math.max(WORDS_MIN, (contents + BLOCK_HEADER + 1) & ~1);
