@@ -80,6 +80,8 @@ test("streams that began with the old module end with it; then it is told to end
   expect(await old).toBe("module-A");
   await headgate.waitFor(() => ended() === 2, "the end of both VMs");
   expect(await headgate.stat("wasm.envoy.wasm.runtime.v8.active")).toBe(2);
+  // Standbys are of the new module: those of the old one went with it.
+  await headgate.waitFor(async () => (await headgate.stat("wasm.guest.standby_ready")) === 2);
   // The same bytes again are no change.
   const version = await headgate.stat("server.config_version");
   await headgate.says("it is the same", await change(headgate, moduleOf("B")));

@@ -43,6 +43,15 @@ test("one for each worker, or one for the process", async () => {
   expect(await headgate.stat("wasmcustom.one_starts")).toBe(1);
 });
 
+test("a singleton has no standby: there is to be one of it", async () => {
+  const headgate = await processes.start(
+    config([service("one", true, []), service("each", false, [])]),
+  );
+  // Wishes are served in order: that of the singleton would have come before.
+  await headgate.waitFor(async () => (await headgate.stat("wasm.each.standby_ready")) === 2);
+  expect(await headgate.stat("wasm.one.standby_made")).toBe(0);
+});
+
 test("it ticks and calls clusters without any traffic, until the configuration has it no more", async () => {
   const call = "http_call up :method=GET,:path=/,:authority=a ~ ~ 1000";
   const script = [

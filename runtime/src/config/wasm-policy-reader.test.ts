@@ -33,7 +33,9 @@ plugins:
     memory_pages: 4096
     limits: {log_lines_per_second: 5}
   metered: {fuel: on}
-  from-json: {"fuel": "off"}
+  from-json: {"fuel": "off", "standby": "off"}
+  alone: {standby: off}
+  ready: {standby: always}
 `;
   const policies = parseWasmPolicies(text, "p.yaml");
   expect(policyOf(policies, "nobody").fuel?.callback).toBe(5_000_000);
@@ -41,6 +43,9 @@ plugins:
   expect(policyOf(policies, "trusted").fuel).toBeNull();
   expect(policyOf(policies, "from-json").fuel).toBeNull();
   expect(policyOf(policies, "metered").fuel?.callback).toBe(5_000_000);
+  expect(
+    ["nobody", "alone", "ready", "from-json"].map((n) => policyOf(policies, n).standby),
+  ).toEqual(["on", "off", "always", "off"]);
   const waf = policyOf(policies, "waf");
   expect(waf.fuel).toEqual({ callback: 5e6, configure: 2e10, start: 1e10 });
   expect([waf.memoryPagesMax, waf.limits.metrics, waf.limits.logLinesPerSecond]).toEqual([
@@ -56,10 +61,11 @@ test("mistakes are told at their places, all at once", () => {
 plugins:
   a: {fuel: {calback: 5}}
   b: 7
+  c: {standby: warm}
 `;
   expect(problemsOf(text)).toEqual([
     'p.yaml:2:3: default.fule: unknown field (did you mean "fuel"?), ' +
-      "expected fuel, memory_pages, limits",
+      "expected fuel, memory_pages, standby, limits",
     "p.yaml:3:17: default.memory_pages: found 70000, expected a whole number from 1 to 65536",
     "p.yaml:4:21: default.limits.metrics: found 0, expected a whole number from 1 to 2147483647",
     'p.yaml:4:36: default.limits.body_bytes: found "lots", ' +
@@ -67,6 +73,7 @@ plugins:
     'p.yaml:6:14: plugins.a.fuel.calback: unknown field (did you mean "callback"?), ' +
       "expected callback, configure, start",
     "p.yaml:7:6: plugins.b: found 7, expected a map",
+    'p.yaml:8:16: plugins.c.standby: found "warm", expected on, off or always',
   ]);
   expect(problemsOf("default: [")[0]).toMatch(/^p.yaml:1:\d+: not valid YAML/);
   expect(problemsOf("- a")).toEqual(["p.yaml:1:1: found a list, expected a map"]);

@@ -4,6 +4,7 @@
 //   default:                 # for every plugin; each field has a default
 //     fuel: {callback: 50000000, configure: 10000000000, start: 10000000000}    # or: fuel: off
 //     memory_pages: 2048
+//     standby: on            # or off, or always
 //     limits: {callouts_pending: 1024, log_lines_per_second: 1000}
 //   plugins:
 //     NAME:                  # PluginConfig.name, or the filter's name
@@ -14,7 +15,13 @@ import type { ConfigProblem } from "./config-error.ts";
 import { didYouMean } from "./did-you-mean.ts";
 import { describeRaw, isRawMap } from "./raw-words.ts";
 import { defaultWasmPolicy } from "./wasm-policy.ts";
-import type { FuelBudgets, WasmLimits, WasmPolicies, WasmPolicy } from "./wasm-policy.ts";
+import type {
+  FuelBudgets,
+  StandbyPolicy,
+  WasmLimits,
+  WasmPolicies,
+  WasmPolicy,
+} from "./wasm-policy.ts";
 import { YamlDocument } from "./yaml-document.ts";
 import type { RawMap, RawValue } from "./yaml-scalars.ts";
 
@@ -93,7 +100,7 @@ class PolicyReader {
   }
 
   #policy(value: RawValue, path: Path, base: WasmPolicy): WasmPolicy {
-    const map = this.#map(value, path, ["fuel", "memory_pages", "limits"]);
+    const map = this.#map(value, path, ["fuel", "memory_pages", "standby", "limits"]);
     const pages = map.get("memory_pages");
     return {
       fuel: this.#fuel(map.get("fuel"), [...path, "fuel"], base.fuel),
@@ -101,6 +108,7 @@ class PolicyReader {
         pages === undefined
           ? base.memoryPagesMax
           : this.#number(pages, [...path, "memory_pages"], PAGES_MAX, base.memoryPagesMax),
+      standby: this.#standby(map.get("standby"), [...path, "standby"], base.standby),
       limits: this.#limits(map.get("limits"), [...path, "limits"], base.limits),
     };
   }
@@ -123,6 +131,15 @@ class PolicyReader {
       }
     }
     return budgets;
+  }
+
+  #standby(value: RawValue | undefined, path: Path, base: StandbyPolicy): StandbyPolicy {
+    if (value === undefined) return base;
+    if (value === true || value === "on") return "on";
+    if (value === false || value === "off") return "off";
+    if (value === "always") return "always";
+    this.#wrong(path, `found ${describeRaw(value)}, expected on, off or always`);
+    return base;
   }
 
   #limits(value: RawValue | undefined, path: Path, base: WasmLimits): WasmLimits {

@@ -32,11 +32,19 @@ export interface WasmLimits {
   readonly streamProperties: number;
 }
 
+/**
+ * Whether a VM waits, started and configured, to take over from one that fails. "on": of guests
+ * whose start nobody else sees; "always": of others, too, whose start is then seen once more.
+ */
+export type StandbyPolicy = "on" | "off" | "always";
+
 export interface WasmPolicy {
   /** Null: the guest is not metered, and runs for as long as it likes. */
   readonly fuel: FuelBudgets | null;
   /** Pages of 64 KiB that the guest's memory may have. Default 2048, which is 128 MiB. */
   readonly memoryPagesMax: number;
+  /** Default "on". */
+  readonly standby: StandbyPolicy;
   readonly limits: WasmLimits;
 }
 
@@ -57,6 +65,7 @@ const MIB: number = 1024 * 1024;
 export const defaultWasmPolicy: WasmPolicy = {
   fuel: { callback: 50_000_000, configure: 10_000_000_000, start: 10_000_000_000 },
   memoryPagesMax: 2048,
+  standby: "on",
   limits: {
     calloutsPending: 1024,
     calloutBytes: 64 * MIB,

@@ -69,8 +69,11 @@ export class WorkerPlugins {
 
   /** A singleton service is the first worker's. */
   #runsHere(index: number): boolean {
-    if (this.#context.index === 0) return true;
-    return !this.#snapshot.services.some((one) => one.plugin === index && one.isSingleton);
+    return this.#context.index === 0 || !this.#isSingleton(index);
+  }
+
+  #isSingleton(index: number): boolean {
+    return this.#snapshot.services.some((one) => one.plugin === index && one.isSingleton);
   }
 
   /** A plugin that the version before has, too, stays; with another module it is made anew. */
@@ -78,14 +81,18 @@ export class WorkerPlugins {
     const config = this.#snapshot.plugins[index] as WasmPluginConfig;
     const handle = this.#previous?.find(key) ?? null;
     if (handle !== null && handle.moduleKey === config.moduleKey) return handle;
-    const plugin = this.#makePlugin(config, problems);
+    const plugin = this.#makePlugin(config, index, problems);
     if (plugin === null) return null;
     if (handle === null) return new PluginHandle(key, plugin);
     this.#swaps.push({ handle, plugin });
     return handle;
   }
 
-  #makePlugin(config: WasmPluginConfig, problems: string[]): Plugin | AbsentPlugin | null {
+  #makePlugin(
+    config: WasmPluginConfig,
+    index: number,
+    problems: string[],
+  ): Plugin | AbsentPlugin | null {
     // Main could not fetch it yet.
     if (config.moduleKey === "" && config.code.remote !== null) return new AbsentPlugin(config);
     const module = this.#modules.get(config.moduleKey);
@@ -94,7 +101,7 @@ export class WorkerPlugins {
       return null;
     }
     const plugin = (this.#context.wasmHost as WasmHost).preparePlugin(
-      config,
+      this.#isSingleton(index) ? withoutStandby(config) : config,
       module,
       config.variantOf === undefined ? null : this.#pluginAt(config.variantOf),
     );
@@ -143,4 +150,9 @@ export class WorkerPlugins {
   #services(): PluginHandle[] {
     return this.#snapshot.services.flatMap(({ plugin }) => this.#byIndex.get(plugin) ?? []);
   }
+}
+
+/** There is to be one of it, and a standby would be another. */
+function withoutStandby(config: WasmPluginConfig): WasmPluginConfig {
+  return { ...config, policy: { ...config.policy, standby: "off" } };
 }

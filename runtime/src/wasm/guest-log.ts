@@ -1,12 +1,20 @@
 // Where guests' messages go: the process log, and while a plugin starts a list for its refusal.
 import { LogLevel, type Logger } from "../core/logger.ts";
 
-/** More lines than this of one start-up are not quoted. */
+/** More lines than this of one start-up are not quoted, nor held back. */
 const CAPTURED_LINES_MAX = 50;
+
+/** A message that was held back. */
+export interface HeldLine {
+  readonly level: number;
+  readonly prefix: string;
+  readonly message: string;
+}
 
 export class GuestLog {
   readonly #logger: Logger;
   #captured: string[] | null = null;
+  #held: HeldLine[] | null = null;
 
   constructor(logger: Logger) {
     this.#logger = logger;
@@ -18,6 +26,10 @@ export class GuestLog {
       this.#captured.push(message);
     }
     if (!this.#logger.enabled(level as LogLevel)) return;
+    if (this.#held !== null) {
+      if (this.#held.length < CAPTURED_LINES_MAX) this.#held.push({ level, prefix, message });
+      return;
+    }
     const separator = prefix === "" ? "" : " ";
     this.#logger.log(level as LogLevel, `wasm log${separator}${prefix}: ${message}`);
   }
@@ -42,6 +54,22 @@ export class GuestLog {
 
   startCapture(): void {
     this.#captured = [];
+  }
+
+  /** What guests say from now on is not written. */
+  startHolding(): void {
+    this.#held = [];
+  }
+
+  /** The messages since startHolding. */
+  stopHolding(): readonly HeldLine[] {
+    const lines = this.#held ?? [];
+    this.#held = null;
+    return lines;
+  }
+
+  writeHeld(lines: readonly HeldLine[]): void {
+    for (const { level, prefix, message } of lines) this.write(level, prefix, message);
   }
 
   /** The messages since startCapture. */

@@ -7,5 +7,7 @@ export const Phase = {
   Initialize: 1,
   /** Its allocator, called by the host. */
   Allocate: 2,
+  /** A root context is created, started and configured. */
+  Start: 3,
 } as const;
 export type Phase = (typeof Phase)[keyof typeof Phase];

@@ -37,6 +37,7 @@ export class Plugin implements StreamOwner, RootOwner {
   #streams: number = 0;
   #wants: number = WANTS_ALL;
   #isDraining: boolean = false;
+  #isFinished: boolean = false;
 
   /** `onOver` comes once, when a plugin that drains or was closed has told its guest all. */
   constructor(config: WasmPluginConfig, slot: VmSlot, onOver: (plugin: Plugin) => void) {
@@ -47,19 +48,31 @@ export class Plugin implements StreamOwner, RootOwner {
     this.#onOver = onOver;
   }
 
-  /** Root contexts and configures the plugin on a VM: the reason why not, or null. */
+  /** Starts and configures the plugin on a VM, and serves from it: the reason why not, or null. */
   startOn(vm: Vm): string | null {
+    const root = this.startRoot(vm, false);
+    if (typeof root === "string") return root;
+    this.adopt(root);
+    return null;
+  }
+
+  /** A root context that is started and configured, or why not. One `isStandby` has no events. */
+  startRoot(vm: Vm, isStandby: boolean): RootContext | string {
     const root = new RootContext(vm, this.#identity);
+    if (isStandby) root.waitForEvents();
     const reason = root.start();
-    if (reason !== null) {
-      root.stopEvents();
-      return reason;
-    }
+    if (reason === null) return root;
+    root.stopEvents();
+    return reason;
+  }
+
+  /** Serves from that root context, and no more from the one before. */
+  adopt(root: RootContext): void {
     root.owner = this;
     this.#root = root;
     this.#streams = 0;
-    this.#wants = wantsOf(vm.exports);
-    return null;
+    this.#wants = wantsOf(root.vm.exports);
+    root.beginEvents();
   }
 
   /** The filter of one stream; null = the stream goes without it, because its VM is dead. */
@@ -87,6 +100,11 @@ export class Plugin implements StreamOwner, RootOwner {
     if (this.#isDraining && this.#streams === 0) this.#finish();
   }
 
+  /** No new streams come, but some are there. */
+  get isDraining(): boolean {
+    return this.#isDraining;
+  }
+
   /** Streams that are alive on the current root context. */
   get streams(): number {
     return this.#streams;
@@ -109,6 +127,8 @@ export class Plugin implements StreamOwner, RootOwner {
   /** The VM failed: nothing of the old root context happens any more. */
   onVmFailure(): void {
     this.#root?.stopEvents();
+    // Its last streams hold the dead VM, and a new one would be for nobody.
+    if (this.#isDraining) this.#finish();
   }
 
   /** No new streams come: the guest is told on_done and on_delete when the last one is over. */
@@ -116,16 +136,20 @@ export class Plugin implements StreamOwner, RootOwner {
     if (this.#isDraining) return;
     this.#isDraining = true;
     if (this.#streams === 0) this.#finish();
+    else this.slot.onDraining();
   }
 
   /** The guest is told now, whatever its streams do. */
   close(): void {
     this.#isDraining = true;
+    this.#isFinished = true;
     this.#root?.finishNow();
     this.slot.remove(this);
   }
 
   #finish(): void {
+    if (this.#isFinished) return;
+    this.#isFinished = true;
     this.#root?.finish();
     this.slot.remove(this);
   }

@@ -32,6 +32,12 @@ export interface RootOwner {
   onRootOver(root: RootContext): void;
 }
 
+interface WaitingEvents {
+  tickPeriodMs: number;
+  /** Names of queues, which are limited in number for all guests together. */
+  readonly queues: Set<string>;
+}
+
 export class RootContext extends Context implements AccessLogger, QueueConsumer {
   owner: RootOwner | null = null;
   /** on_configure runs: the plugin's configuration can be read. */
@@ -56,6 +62,8 @@ export class RootContext extends Context implements AccessLogger, QueueConsumer 
   readonly #queueNotice: QueueNotice;
   #life: number = Life.New;
   #hasQueues: boolean = false;
+  /** Of a standby: begins when it takes over. */
+  #waiting: WaitingEvents | null = null;
   #isLogging: boolean = false;
   #logInfo: StreamInfo | null = null;
   #logRequestHeaders: HeaderMap | null = null;
@@ -175,6 +183,20 @@ export class RootContext extends Context implements AccessLogger, QueueConsumer 
     this.owner?.onRootOver(this);
   }
 
+  /** Before its start: ticks and items of queues do not come until it takes over. */
+  waitForEvents(): void {
+    this.#waiting = { tickPeriodMs: 0, queues: new Set() };
+  }
+
+  /** What waitForEvents holds up begins now. */
+  beginEvents(): void {
+    const waiting = this.#waiting;
+    if (waiting === null) return;
+    this.#waiting = null;
+    if (waiting.tickPeriodMs > 0) this.setTickPeriod(waiting.tickPeriodMs);
+    for (const name of waiting.queues) this.registerQueue(name);
+  }
+
   /** Nothing more comes from timers, queues and callouts; also when the VM failed. */
   stopEvents(): void {
     const { timers } = this.vm.services;
@@ -193,7 +215,8 @@ export class RootContext extends Context implements AccessLogger, QueueConsumer 
 
   setTickPeriod(periodMs: number): void {
     if (this.#life === Life.Deleted) return;
-    this.#tick.setPeriod(this.vm.services.timers, periodMs);
+    if (this.#waiting !== null) this.#waiting.tickPeriodMs = periodMs;
+    else this.#tick.setPeriod(this.vm.services.timers, periodMs);
   }
 
   /** From the timer. */
@@ -205,8 +228,15 @@ export class RootContext extends Context implements AccessLogger, QueueConsumer 
 
   /** The queue's token; 0 when there is no room. */
   registerQueue(name: string): number {
+    const { shared } = this.vm.services;
+    const { vmId } = this.vm.settings;
+    if (this.#waiting !== null) {
+      const token = shared.registerQueue(vmId, name, null);
+      if (token !== 0) this.#waiting.queues.add(name);
+      return token;
+    }
     this.#hasQueues = true;
-    return this.vm.services.shared.registerQueue(this.vm.settings.vmId, name, this);
+    return shared.registerQueue(vmId, name, this);
   }
 
   /** An item came into a queue that this context registered: told when no guest runs. */

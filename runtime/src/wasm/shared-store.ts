@@ -171,10 +171,10 @@ export class SharedStore {
    * The queue's token, 1 or more; 0 when there is no room. Registering again keeps the items and
    * moves the consumer.
    */
-  registerQueue(vmId: string, name: string, consumer: QueueConsumer): number {
+  registerQueue(vmId: string, name: string, consumer: QueueConsumer | null): number {
     return this.#change(() => {
       const token = this.#tokenOf(Kind.Queue, vmId, name) || this.#addQueue(vmId, name);
-      if (token === 0) return 0;
+      if (token === 0 || consumer === null) return token;
       const queue = queueAt(token);
       this.#lastConsumer += 1;
       this.#consumers.set(this.#lastConsumer, consumer);

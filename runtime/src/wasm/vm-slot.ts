@@ -6,6 +6,9 @@ import type { CompiledModule } from "./compiled-module.ts";
 import { isReplacedWhenDead, type ReloadBackoff } from "./failure-policy.ts";
 import type { GuestLog } from "./guest-log.ts";
 import type { Plugin } from "./plugin.ts";
+import type { RootContext } from "./root-context.ts";
+import type { StandbyQueue } from "./standby-queue.ts";
+import { type ReadyStandby, Standby, type StandbySlot, type StandbyStats } from "./standby.ts";
 import { VmFailure } from "./vm-failure.ts";
 import type { VmServices } from "./vm-services.ts";
 import { Vm, type VmOwner, type VmSettings } from "./vm.ts";
@@ -21,6 +24,14 @@ export interface VmStats {
   readonly reloadAtOnce: Counter;
   /** Crashes of a VM that crashes again and again. */
   readonly crashLoop: Counter;
+  readonly standby: StandbyStats;
+}
+
+/** When the slot's VMs and its standbys may be made. */
+export interface VmSlotTimes {
+  readonly reloads: ReloadBackoff;
+  readonly standbys: ReloadBackoff;
+  readonly standbyQueue: StandbyQueue;
 }
 
 /** Makes the next VM also when no stream asks for it: its ticks go on. */
@@ -38,10 +49,11 @@ class ReloadTimer extends TimerEntry {
 }
 
 /**
- * States: alive -> dead (a trap) -> alive (a new VM on which all plugins started). A VM that failed
- * is never entered again; streams that are on it end by its failure.
+ * States: alive -> dead (a trap) -> alive (a new VM on which all plugins started): in the same turn
+ * when a standby waits and the back-off allows it. A VM that failed is never entered again; streams
+ * that are on it end by its failure.
  */
-export class VmSlot implements VmOwner {
+export class VmSlot implements VmOwner, StandbySlot {
   readonly key: string;
   readonly #services: VmServices;
   readonly #settings: VmSettings;
@@ -53,6 +65,7 @@ export class VmSlot implements VmOwner {
   readonly #plugins: Plugin[];
   #vm: Vm | null = null;
   readonly #reload: ReloadTimer;
+  readonly #standby: Standby;
 
   constructor(
     key: string,
@@ -61,7 +74,7 @@ export class VmSlot implements VmOwner {
     module: CompiledModule,
     log: GuestLog,
     stats: VmStats,
-    backoff: ReloadBackoff,
+    times: VmSlotTimes,
     onEmpty: (slot: VmSlot) => void,
   ) {
     this.key = key;
@@ -70,10 +83,22 @@ export class VmSlot implements VmOwner {
     this.#module = module;
     this.#log = log;
     this.#stats = stats;
-    this.#backoff = backoff;
+    this.#backoff = times.reloads;
     this.#onEmpty = onEmpty;
     this.#plugins = [];
     this.#reload = new ReloadTimer(this);
+    const { standbyQueue, standbys } = times;
+    const { standby } = settings.policy;
+    this.#standby = new Standby(this, standby, standbyQueue, standbys, stats.standby, log);
+  }
+
+  get moduleName(): string {
+    return this.#settings.moduleName;
+  }
+
+  /** Those that get new streams, in the order in which they start. */
+  get plugins(): readonly Plugin[] {
+    return this.#plugins.filter((plugin) => !plugin.isDraining);
   }
 
   /** The VM is dead, and a timer will bring the next one. */
@@ -93,6 +118,7 @@ export class VmSlot implements VmOwner {
     if (reason !== null) return reason;
     this.#setVm(vm);
     this.#plugins.push(plugin);
+    this.#renewStandby();
     return null;
   }
 
@@ -101,9 +127,15 @@ export class VmSlot implements VmOwner {
     const at = this.#plugins.indexOf(plugin);
     if (at >= 0) this.#plugins.splice(at, 1);
     if (this.#plugins.length > 0) return;
+    this.#standby.drop();
     this.#services.timers.cancel(this.#reload);
     this.#setVm(null);
     this.#onEmpty(this);
+  }
+
+  /** One of the plugins gets no new streams any more, and so needs no standby. */
+  onDraining(): void {
+    this.#renewStandby();
   }
 
   /**
@@ -117,14 +149,33 @@ export class VmSlot implements VmOwner {
       this.#stats.reloadBackoff.inc();
       return false;
     }
+    const standby = this.#standby.take();
+    if (standby === null) return this.#reloadNow();
+    this.#takeOver(standby);
+    return true;
+  }
+
+  /** Only fields are set, nothing of the guest runs: this may be inside the call that failed. */
+  #takeOver({ vm, roots, lines }: ReadyStandby): void {
+    this.#backoff.onMade();
+    this.#stats.created.inc();
+    vm.owner = this;
+    this.#setVm(vm);
+    this.#log.writeHeld(lines);
+    // The standby is made anew when a plugin comes or drains, so it has them all.
+    for (const plugin of this.plugins) plugin.adopt(roots.get(plugin) as RootContext);
+    this.#onReloaded();
+  }
+
+  #reloadNow(): boolean {
     const vm = this.#make();
     let reason = vm.failure?.reason ?? null;
-    for (const plugin of this.#plugins) {
+    for (const plugin of this.plugins) {
       if (reason === null) reason = plugin.startOn(vm);
     }
     this.#setVm(vm);
     if (reason === null) {
-      this.#stats.reloadSuccess.inc();
+      this.#onReloaded();
       return true;
     }
     // What did not start may not serve: the next try comes with a VM of its own.
@@ -140,8 +191,20 @@ export class VmSlot implements VmOwner {
     return false;
   }
 
+  #onReloaded(): void {
+    this.#stats.reloadSuccess.inc();
+    this.#services.timers.cancel(this.#reload);
+    this.#renewStandby();
+  }
+
+  /** Policies under which a dead VM stays dead have no use for one. */
+  #renewStandby(): void {
+    if (this.#isReplaced) this.#standby.renew();
+    else this.#standby.drop();
+  }
+
   get #isReplaced(): boolean {
-    return this.#plugins.some((plugin) => isReplacedWhenDead(plugin.config));
+    return this.plugins.some((plugin) => isReplacedWhenDead(plugin.config));
   }
 
   /** From the timer. */
@@ -170,13 +233,25 @@ export class VmSlot implements VmOwner {
     );
     const plugin = failure.place?.plugin || (this.#plugins[0]?.name ?? this.#settings.vmId);
     this.#services.stats.counter(`wasm.${plugin}.stopped.${failure.stop}`).inc();
-    for (const plugin of this.#plugins) plugin.onVmFailure();
+    // A copy: those that drain are over now, and leave.
+    for (const plugin of this.#plugins.slice()) plugin.onVmFailure();
+    if (this.#standby.isReady && this.#backoff.isDue) this.reloadWhenDue();
+  }
+
+  onOutwardCall(name: string): boolean {
+    this.#standby.noteOutwardCall(name);
+    return true;
+  }
+
+  /** For the standby: not counted before it serves. */
+  makeVm(owner: VmOwner): Vm {
+    return new Vm(this.#services, this.#settings, this.#module, this.#log, owner);
   }
 
   #make(): Vm {
     this.#backoff.onMade();
     this.#stats.created.inc();
-    return new Vm(this.#services, this.#settings, this.#module, this.#log, this);
+    return this.makeVm(this);
   }
 
   #setVm(vm: Vm | null): void {

@@ -44,6 +44,8 @@ export interface Allocator {
 /** Who is told that a VM stopped for good. */
 export interface VmOwner {
   onVmFailure(vm: Vm, failure: VmFailure): void;
+  /** The guest does in its start what others see; false = it is stopped before it does. */
+  onOutwardCall(name: string): boolean;
 }
 
 const PAGE_BYTES = 65_536;
@@ -76,7 +78,8 @@ export class Vm implements Allocator {
   readonly metrics: MetricTable;
   readonly log: GuestLog;
   readonly limits: GuestLimits;
-  readonly #owner: VmOwner;
+  /** Changes once, when a standby takes over. */
+  owner: VmOwner;
   readonly #mark: Int32Array;
   #exports: GuestExports | null = null;
   /** The context of the running callback; null = the guest does not run. */
@@ -111,7 +114,7 @@ export class Vm implements Allocator {
     this.metrics = new MetricTable(services.stats, services.gauges);
     this.log = log;
     this.limits = new GuestLimits(settings.policy.limits, services.clock, services.stats, log);
-    this.#owner = owner;
+    this.owner = owner;
     this.#mark = services.mark;
     this.phase = Phase.Initialize;
     this.#deferred = [];
@@ -124,6 +127,7 @@ export class Vm implements Allocator {
 
   /** The callbacks that follow start and configure a plugin, or do no more. */
   setConfiguring(isConfiguring: boolean): void {
+    this.phase = isConfiguring ? Phase.Start : Phase.Run;
     const { fuel } = this.settings.policy;
     if (fuel !== null) this.#budget = isConfiguring ? fuel.configure : fuel.callback;
   }
@@ -302,7 +306,7 @@ export class Vm implements Allocator {
     this.#deferred.length = 0;
     this.current = null;
     this.effective = null;
-    this.#owner.onVmFailure(this, failure);
+    this.owner.onVmFailure(this, failure);
     const hostError = this.#hostError;
     this.#hostError = null;
     if (hostError !== null) throw hostError;
@@ -361,6 +365,11 @@ export class Vm implements Allocator {
     this.#mark[0] = INITIALISATION_MARK;
     this.#enter(entry, 0, 0, 0, 0, 0);
     this.#mark[0] = 0;
+  }
+
+  /** From the guard: a start is about to do what others see. */
+  noteOutwardCall(name: string): void {
+    if (!this.owner.onOutwardCall(name)) this.stopGuest(`its start called ${name}`);
   }
 
   /** The guest called what it may not call now. */

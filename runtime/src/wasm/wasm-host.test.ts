@@ -1,79 +1,14 @@
 // The room's door: VMs of their own and shared ones, drains, guests of old versions of the ABI, many
 // streams.
 import { expect, test } from "vitest";
-import { compileGuest } from "../../test/guests/compile.ts";
-import { FakeTime } from "../../test/fake-time.ts";
 import { createFilterHost } from "../../test/harness.ts";
-import { LogRecorder } from "../../test/log-recorder.ts";
-import type { WasmPluginConfig } from "../config/snapshot.ts";
-import { defaultWasmPolicy } from "../config/wasm-policy.ts";
-import { Clock } from "../core/clock.ts";
-import { SeededRandom } from "../core/random.ts";
-import { TimerWheel } from "../core/timer-wheel.ts";
-import { loadModule } from "../module/module-loader.ts";
 import { constant, op, WasmBuilder } from "../module/wasm-builder-for-test.ts";
-import { StatsStore } from "../stats/store.ts";
 import { scriptedHost } from "./guest-script-for-test.ts";
-import { Plugin, PluginError } from "./plugin.ts";
-import { WasmHost } from "./wasm-host.ts";
-
-const BASE: WasmPluginConfig = {
-  name: "one",
-  rootId: "",
-  vmId: "",
-  runtime: "",
-  vmConfiguration: new Uint8Array(0),
-  pluginConfiguration: new Uint8Array(0),
-  environment: [],
-  failurePolicy: "fail_closed",
-  failOpenLegacy: false,
-  reloadBackoffBaseMs: 1000,
-  reloadBackoffMaxMs: 10_000,
-  allowedCapabilities: [],
-  allowOnHeadersStopIteration: false,
-  code: { filename: "", watchedDirectory: "", inlineBytes: null, sha256: "", remote: null },
-  where: "test",
-  policy: defaultWasmPolicy,
-  moduleKey: "",
-};
-
-async function setUp(script: string): Promise<{
-  prepare: (changes: Partial<WasmPluginConfig>) => Plugin | PluginError;
-  host: WasmHost;
-  stats: StatsStore;
-  messages: () => string[];
-}> {
-  const module = await loadModule({ inlineBytes: await compileGuest("script") });
-  const time = new FakeTime();
-  const clock = new Clock(time);
-  const recorder = new LogRecorder();
-  const stats = new StatsStore({ slotsMax: 1 << 14 });
-  const node = { id: "", cluster: "", zone: "", region: "", subZone: "" };
-  const host = new WasmHost({
-    clock,
-    timers: new TimerWheel(clock, (turn) => turn(), time),
-    random: new SeededRandom(1),
-    stats,
-    logger: recorder,
-    node: { ...node, serialized: new Uint8Array(0) },
-    workerIndex: 0,
-  });
-  const vmConfiguration = Buffer.from(script);
-  return {
-    prepare: (changes) => host.preparePlugin({ ...BASE, vmConfiguration, ...changes }, module),
-    host,
-    stats,
-    messages: () => recorder.lines.map((line) => line.message),
-  };
-}
-
-function asPlugin(prepared: Plugin | PluginError): Plugin {
-  if (prepared instanceof PluginError) throw new Error(prepared.reasons.join("; "));
-  return prepared;
-}
+import { asPlugin, wasmHostRig } from "./wasm-host-for-test.ts";
+import { PluginError } from "./plugin.ts";
 
 test("without a vm_id each plugin has a VM of its own", async () => {
-  const { prepare, stats, host } = await setUp("");
+  const { prepare, stats, host } = await wasmHostRig("");
   const one = asPlugin(prepare({}));
   const two = asPlugin(prepare({ name: "two" }));
   expect(one.root?.vm).not.toBe(two.root?.vm);
@@ -83,7 +18,7 @@ test("without a vm_id each plugin has a VM of its own", async () => {
 });
 
 test("an equal vm key is one VM with a root context for each plugin", async () => {
-  const { prepare, stats, host, messages } = await setUp("");
+  const { prepare, stats, host, messages } = await wasmHostRig("");
   const one = asPlugin(prepare({ vmId: "shared" }));
   const two = asPlugin(prepare({ vmId: "shared", name: "two" }));
   expect(one.root?.vm).toBe(two.root?.vm);
@@ -102,7 +37,7 @@ test("an equal vm key is one VM with a root context for each plugin", async () =
 });
 
 test("another id, configuration or environment is another VM", async () => {
-  const { prepare, host } = await setUp("");
+  const { prepare, host } = await wasmHostRig("");
   const vms = [
     { vmId: "a" },
     { vmId: "b" },
@@ -115,7 +50,7 @@ test("another id, configuration or environment is another VM", async () => {
 });
 
 test("a trap of one plugin is the failure of all on its VM", async () => {
-  const { prepare, host } = await setUp("");
+  const { prepare, host } = await wasmHostRig("");
   const one = asPlugin(prepare({ vmId: "shared" }));
   const two = asPlugin(prepare({ vmId: "shared", name: "two", failurePolicy: "fail_open" }));
   const vm = one.root?.vm;
@@ -131,7 +66,7 @@ test("a trap of one plugin is the failure of all on its VM", async () => {
 });
 
 test("a drained plugin is over when its last stream is", async () => {
-  const { host, prepare, stats, messages } = await setUp("");
+  const { host, prepare, stats, messages } = await wasmHostRig("");
   const plugin = asPlugin(prepare({}));
   const filter = plugin.createHttpFilter();
   plugin.drain();
@@ -169,7 +104,7 @@ test("a root context that is not done yet waits for proxy_done", async () => {
 });
 
 test("a plugin that refuses is not kept, and its VM goes", async () => {
-  const { prepare, stats } = await setUp("configure return 0\nconfigure say no%20thanks");
+  const { prepare, stats } = await wasmHostRig("configure return 0\nconfigure say no%20thanks");
   const refused = prepare({});
   expect(refused).toBeInstanceOf(PluginError);
   expect((refused as PluginError).reasons).toContain("  no thanks");

@@ -14,8 +14,9 @@ import { GUEST_MARK_CELLS } from "./guest-mark.ts";
 import type { SharedGauges } from "./metrics.ts";
 import { Plugin, PluginError } from "./plugin.ts";
 import { SharedStore, sharedStoreMemory } from "./shared-store.ts";
+import { StandbyQueue } from "./standby-queue.ts";
 import { createTrap, type VmServices } from "./vm-services.ts";
-import { VmSlot, type VmStats } from "./vm-slot.ts";
+import { VmSlot, type VmSlotTimes, type VmStats } from "./vm-slot.ts";
 
 export interface WasmHostContext {
   readonly clock: Clock;
@@ -45,6 +46,7 @@ export class WasmHost {
   /** Until their guests have been told all: some take their time to answer on_done. */
   readonly #plugins: Set<Plugin>;
   #lastSlot: number = 0;
+  readonly #standbyQueue: StandbyQueue;
   readonly #forget: (slot: VmSlot) => void;
   readonly #forgetPlugin: (plugin: Plugin) => void;
 
@@ -69,6 +71,7 @@ export class WasmHost {
     this.#log = new GuestLog(context.logger.logger("wasm"));
     this.#slots = new Map();
     this.#plugins = new Set();
+    this.#standbyQueue = new StandbyQueue(context.clock, context.timers);
     this.#forget = (slot): void => {
       this.#slots.delete(slot.key);
     };
@@ -147,16 +150,20 @@ export class WasmHost {
       allowedCapabilities: config.allowedCapabilities,
       policy: config.policy,
     };
-    const { clock, random } = this.#services;
-    const backoff = new ReloadBackoff(
-      clock,
-      random,
-      config.reloadBackoffBaseMs,
-      config.reloadBackoffMaxMs,
-    );
     const stats = this.#statsOf(config);
+    const times = this.#timesOf(config);
     const services = this.#services;
-    return new VmSlot(key, services, settings, module, this.#log, stats, backoff, this.#forget);
+    return new VmSlot(key, services, settings, module, this.#log, stats, times, this.#forget);
+  }
+
+  #timesOf(config: WasmPluginConfig): VmSlotTimes {
+    const { clock, random } = this.#services;
+    const { reloadBackoffBaseMs: baseMs, reloadBackoffMaxMs: maxMs } = config;
+    return {
+      reloads: new ReloadBackoff(clock, random, baseMs, maxMs),
+      standbys: new ReloadBackoff(clock, random, baseMs, maxMs),
+      standbyQueue: this.#standbyQueue,
+    };
   }
 
   #statsOf(config: WasmPluginConfig): VmStats {
@@ -170,6 +177,12 @@ export class WasmHost {
       crashLoop: stats.counter(`wasm.${config.name}.vm_crash_loop`),
       reloadAtOnce: stats.counter(`wasm.${config.name}.vm_reload_at_once`),
       reloadBackoff: stats.counter(`wasm.${config.name}.vm_reload_backoff`),
+      standby: {
+        ready: stats.gauge(`wasm.${config.name}.standby_ready`),
+        made: stats.counter(`wasm.${config.name}.standby_made`),
+        used: stats.counter(`wasm.${config.name}.standby_used`),
+        failed: stats.counter(`wasm.${config.name}.standby_failed`),
+      },
     };
   }
 }

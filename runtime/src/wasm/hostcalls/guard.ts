@@ -1,4 +1,5 @@
 // The call boundary from guest to host: every import that does something is wrapped here.
+import type { HostcallName } from "proxy-wasm-types";
 import { Phase } from "../phase.ts";
 import type { Vm } from "../vm.ts";
 
@@ -14,6 +15,23 @@ export interface AllowedPhases {
 type Five = (a: number, b: number, c: number, d: number, e: number) => number | void;
 
 /**
+ * What others see of a start, or what makes it depend on them: a standby, which starts when nobody
+ * asked for it, may do none of it.
+ */
+const outward: ReadonlySet<string> = new Set<HostcallName>([
+  "proxy_http_call",
+  "proxy_grpc_call",
+  "proxy_grpc_stream",
+  "proxy_get_shared_data",
+  "proxy_set_shared_data",
+  "proxy_enqueue_shared_queue",
+  "proxy_dequeue_shared_queue",
+  "proxy_increment_metric",
+  "proxy_record_metric",
+  "proxy_get_metric",
+]);
+
+/**
  * The function that the guest gets: refuses phases that are not allowed, and lets no error out.
  * Up to five parameters, all that streams need, go a way without an array.
  */
@@ -23,8 +41,14 @@ export function guardHostcall(
   hostcall: HostFunction,
   allowed: AllowedPhases,
 ): HostFunction {
-  const isRefused = (): boolean =>
-    vm.phase === Phase.Initialize ? !allowed.initialize : !allowed.allocate;
+  const isOutward = outward.has(name);
+  const isRefused = (): boolean => {
+    if (vm.phase === Phase.Start) {
+      if (isOutward) vm.noteOutwardCall(name);
+      return false;
+    }
+    return vm.phase === Phase.Initialize ? !allowed.initialize : !allowed.allocate;
+  };
   if (hostcall.length <= 5) {
     const short = hostcall as Five;
     return (a: number, b: number, c: number, d: number, e: number) => {

@@ -1,0 +1,76 @@
+// A WasmHost on a fake clock with the scripted guest of runtime/test/guests: for tests of what several
+// plugins have to do with one another.
+import { FakeTime } from "../../test/fake-time.ts";
+import { compileGuest } from "../../test/guests/compile.ts";
+import { LogRecorder } from "../../test/log-recorder.ts";
+import type { WasmPluginConfig } from "../config/snapshot.ts";
+import { defaultWasmPolicy } from "../config/wasm-policy.ts";
+import { Clock } from "../core/clock.ts";
+import { SeededRandom } from "../core/random.ts";
+import { TimerWheel } from "../core/timer-wheel.ts";
+import { loadModule } from "../module/module-loader.ts";
+import { StatsStore } from "../stats/store.ts";
+import { Plugin, PluginError } from "./plugin.ts";
+import { WasmHost } from "./wasm-host.ts";
+
+const BASE: WasmPluginConfig = {
+  name: "one",
+  rootId: "",
+  vmId: "",
+  runtime: "",
+  vmConfiguration: new Uint8Array(0),
+  pluginConfiguration: new Uint8Array(0),
+  environment: [],
+  failurePolicy: "fail_closed",
+  failOpenLegacy: false,
+  reloadBackoffBaseMs: 1000,
+  reloadBackoffMaxMs: 10_000,
+  allowedCapabilities: [],
+  allowOnHeadersStopIteration: false,
+  code: { filename: "", watchedDirectory: "", inlineBytes: null, sha256: "", remote: null },
+  where: "test",
+  policy: defaultWasmPolicy,
+  moduleKey: "",
+};
+
+export async function wasmHostRig(script: string): Promise<{
+  prepare: (changes: Partial<WasmPluginConfig>) => Plugin | PluginError;
+  host: WasmHost;
+  stats: StatsStore;
+  messages: () => string[];
+  /** Lets time pass. */
+  tick: (ms: number) => void;
+}> {
+  const module = await loadModule({ inlineBytes: await compileGuest("script") });
+  const time = new FakeTime();
+  const clock = new Clock(time);
+  const runTurn = (turn: () => void): void => {
+    clock.update();
+    turn();
+  };
+  const recorder = new LogRecorder();
+  const stats = new StatsStore({ slotsMax: 1 << 14 });
+  const node = { id: "", cluster: "", zone: "", region: "", subZone: "" };
+  const host = new WasmHost({
+    clock,
+    timers: new TimerWheel(clock, runTurn, time),
+    random: new SeededRandom(1),
+    stats,
+    logger: recorder,
+    node: { ...node, serialized: new Uint8Array(0) },
+    workerIndex: 0,
+  });
+  const vmConfiguration = Buffer.from(script);
+  return {
+    prepare: (changes) => host.preparePlugin({ ...BASE, vmConfiguration, ...changes }, module),
+    host,
+    stats,
+    messages: () => recorder.lines.map((line) => line.message),
+    tick: (ms) => time.advance(ms, () => {}),
+  };
+}
+
+export function asPlugin(prepared: Plugin | PluginError): Plugin {
+  if (prepared instanceof PluginError) throw new Error(prepared.reasons.join("; "));
+  return prepared;
+}
