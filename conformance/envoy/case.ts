@@ -162,6 +162,8 @@ export interface Group {
   readonly certificates?: true;
   /** Stats that are compared beside `http.` and `cluster.`: the source of a regular expression. */
   readonly stats?: string;
+  /** What wasm guests log is compared, except while they start: it is their transcript. */
+  readonly guests?: true;
   /** Further fields of the bootstrap. */
   readonly bootstrap?: JsonObject;
   /** Written into the run's folder (`$DIR`) before the start, by name. */

@@ -10,6 +10,7 @@ export type Aspect =
   | "tls"
   | "upstream"
   | "log"
+  | "guests"
   | "config"
   | "start"
   | `stats:${string}`;
@@ -106,16 +107,24 @@ export function diffCase(caseId: string, expected: CaseResult, actual: CaseResul
     const where = `upstream stream ${i + 1}`;
     collector.check("upstream", where, streamText(expected, i), streamText(actual, i));
   }
-  const lines = Math.max(expected.log.length, actual.log.length);
-  for (let i = 0; i < lines; i += 1) {
-    const left = expected.log[i] ?? NOTHING;
-    collector.check("log", `line ${i + 1}`, left, actual.log[i] ?? NOTHING);
-  }
+  diffLines(collector, "log", expected.log, actual.log);
+  diffLines(collector, "guests", expected.guests ?? [], actual.guests ?? []);
   for (const name of new Set([...Object.keys(expected.stats), ...Object.keys(actual.stats)])) {
     const left = String(expected.stats[name] ?? 0);
     collector.check(`stats:${name}`, "delta", left, String(actual.stats[name] ?? 0));
   }
   return collector.differences;
+}
+
+function diffLines(
+  collector: Collector,
+  aspect: Aspect,
+  expected: readonly string[],
+  actual: readonly string[],
+): void {
+  for (let i = 0; i < Math.max(expected.length, actual.length); i += 1) {
+    collector.check(aspect, `line ${i + 1}`, expected[i] ?? NOTHING, actual[i] ?? NOTHING);
+  }
 }
 
 function indented(text: string): string {

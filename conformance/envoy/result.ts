@@ -42,6 +42,8 @@ export interface CaseResult {
   readonly upstream: readonly NormalUpstreamRequest[];
   readonly streams?: readonly NormalStream[];
   readonly log: readonly string[];
+  /** What wasm guests logged, where the group asks for it. */
+  readonly guests?: readonly string[];
   /** Deltas that are not 0, by name. */
   readonly stats: Readonly<Record<string, number>>;
 }

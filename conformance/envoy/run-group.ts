@@ -7,6 +7,7 @@ import type { Case, ConfigCase, Connection, Group } from "./case.ts";
 import { type CertificateSet, certificateSet } from "./certificates.ts";
 import type { DialContext } from "./dial.ts";
 import { Normaliser } from "./normalise.ts";
+import { readableGuestLine } from "./guest-lines.ts";
 import { freePort } from "./ports.ts";
 import { type ConnectionResult, playConnection, type Waits } from "./raw-client.ts";
 import type {
@@ -35,6 +36,7 @@ const LOG_MS_MAX = 1_500;
 /** For what a golden says will come, and never does. */
 const HANG_MS_MAX = 30_000;
 const LOG_QUIET_MS = 30;
+const GUEST_QUIET_MS = 300;
 const IDLE_MS_MAX = 1_000;
 
 /** What is known of a case before it runs: with a golden, waits can be short. */
@@ -98,6 +100,7 @@ class GroupRunner {
   readonly #options: RunOptions;
   readonly #statNames: RegExp;
   #stats: Map<string, number>;
+  #guestsSeen = 0;
   readonly #logOffsets: Map<string, number>;
 
   constructor(
@@ -129,6 +132,7 @@ class GroupRunner {
     await this.#recorder.closeConnections();
     const lines = await this.#readLogs(one, golden?.log.length);
     await this.#waitIdle();
+    const guests = this.#group.guests === true ? await this.#readGuests(golden) : undefined;
     const normaliser = new Normaliser(this.#places, JSON.stringify(one.connections));
     const fill = (message: Message): NormalMessage => normalMessage(message, normaliser);
     return {
@@ -147,11 +151,15 @@ class GroupRunner {
       ),
       ...(streams.length === 0 ? {} : { streams: normalStreams(streams, normaliser) }),
       log: lines.map((line) => normaliser.text(line)),
+      ...(guests === undefined
+        ? {}
+        : { guests: guests.map((line) => normaliser.text(readableGuestLine(line))) }),
       stats: await this.#statsDelta(one, normaliser),
     };
   }
 
   async start(): Promise<void> {
+    this.#guestsSeen = this.#target.guestLines.length;
     this.#stats = await this.#target.stats(this.#statNames);
   }
 
@@ -233,6 +241,26 @@ class GroupRunner {
         masks.reduce((masked, [pattern, by]) => masked.replace(pattern, by), line),
       );
     });
+  }
+
+  /** What guests said since the last case; waits for as many lines as the golden has. */
+  async #readGuests(golden: CaseResult | undefined): Promise<readonly string[]> {
+    const { guestLines } = this.#target;
+    const wanted = golden?.guests?.length;
+    const until = Date.now() + (wanted === undefined ? LOG_MS_MAX : HANG_MS_MAX);
+    let count = guestLines.length;
+    let quietSince = Date.now();
+    while (Date.now() < until) {
+      const isEnough = wanted === undefined || count - this.#guestsSeen >= wanted;
+      const quietMs = wanted === undefined ? GUEST_QUIET_MS : LOG_QUIET_MS;
+      if (isEnough && Date.now() - quietSince > quietMs) break;
+      await delay(5);
+      if (guestLines.length !== count) quietSince = Date.now();
+      count = guestLines.length;
+    }
+    const lines = guestLines.slice(this.#guestsSeen, count);
+    this.#guestsSeen = count;
+    return lines;
   }
 
   async #waitIdle(): Promise<void> {
@@ -344,7 +372,8 @@ export async function runGroup(group: Group, options: RunOptions): Promise<Group
     const file = join(folder, "bootstrap.yaml");
     writeFileSync(file, text);
     writeFiles(folder, Object.entries(group.files ?? {}), certificates);
-    target = await Target.start(options.spec, file, places.adminPort);
+    const more = group.guests === true ? ["--component-log-level", "wasm:info"] : [];
+    target = await Target.start(options.spec, file, places.adminPort, more);
     const runner = new GroupRunner(group, target, recorder, places, options);
     await runner.start();
     for (const one of cases) results[one.id] = await runner.play(one);

@@ -69,6 +69,9 @@ export function versionOf(spec: TargetSpec): string {
 
 let nextBaseId = (process.pid % 100_000) * 64;
 
+/** A line of the process log that a wasm guest wrote; Envoy names its own source before it. */
+const GUEST_LINE = /\]\[(\w+)\]\[wasm\] (?:\[[^\]]*\] )?wasm log ?(.*)$/;
+
 function flags(configFile: string): string[] {
   nextBaseId += 1;
   const process = ["-c", configFile, "--concurrency", "1", "--base-id", String(nextBaseId)];
@@ -109,6 +112,9 @@ export class Target {
   readonly #child: ChildProcess;
   #output: string;
   #exit: string | undefined;
+  /** Of the last line of the output, what has come. */
+  #line: string;
+  readonly #guestLines: string[];
 
   private constructor(spec: TargetSpec, child: ChildProcess, adminPort: number) {
     this.spec = spec;
@@ -116,6 +122,8 @@ export class Target {
     this.#child = child;
     this.#output = "";
     this.#exit = undefined;
+    this.#line = "";
+    this.#guestLines = [];
     running.add(child);
     child.stdout?.on("data", (part: Buffer) => this.#keep(part));
     child.stderr?.on("data", (part: Buffer) => this.#keep(part));
@@ -124,8 +132,13 @@ export class Target {
   }
 
   /** Starts the proxy and waits until `/ready` is 200. Throws with its output when it ends. */
-  static async start(spec: TargetSpec, configFile: string, adminPort: number): Promise<Target> {
-    const child = spawn(spec.binary, servingFlags(spec, configFile), {
+  static async start(
+    spec: TargetSpec,
+    configFile: string,
+    adminPort: number,
+    more: readonly string[] = [],
+  ): Promise<Target> {
+    const child = spawn(spec.binary, [...servingFlags(spec, configFile), ...more], {
       stdio: ["ignore", "pipe", "pipe"],
     });
     const target = new Target(spec, child, adminPort);
@@ -144,6 +157,11 @@ export class Target {
   /** What the process wrote to its standard output and error, the last 64 KiB. */
   get output(): string {
     return this.#output;
+  }
+
+  /** "level prefix: message" of all that guests have logged. */
+  get guestLines(): readonly string[] {
+    return this.#guestLines;
   }
 
   get isRunning(): boolean {
@@ -180,7 +198,14 @@ export class Target {
   }
 
   #keep(part: Buffer): void {
-    this.#output = (this.#output + part.toString("latin1")).slice(-65_536);
+    const text = part.toString("latin1");
+    this.#output = (this.#output + text).slice(-65_536);
+    const lines = (this.#line + text).split("\n");
+    this.#line = lines.pop() ?? "";
+    for (const line of lines) {
+      const said = GUEST_LINE.exec(line);
+      if (said !== null) this.#guestLines.push(`${said[1]} ${said[2]}`);
+    }
   }
 
   #ended(why: string): void {

@@ -1,6 +1,7 @@
 // Clusters for proxy_http_call in tests: each answers by a function, after the guest has returned.
 import { Status } from "proxy-wasm-types";
 import { HeaderMap } from "../src/core/header-map.ts";
+import type { ClusterInfo } from "../src/core/upstream-info.ts";
 import type {
   Callouts,
   GrpcReceiver,
@@ -53,6 +54,10 @@ export class FakeClusters implements Callouts {
 
   hasCluster(name: string): boolean {
     return Object.hasOwn(this.#answers, name);
+  }
+
+  clusterInfo(name: string): ClusterInfo | null {
+    return this.hasCluster(name) ? { metadata: new Uint8Array(0), hostCount: 1 } : null;
   }
 
   httpCall(request: HttpCallRequest, receiver: HttpCallReceiver): HttpCall | Status {

@@ -17,6 +17,7 @@ import { localReplies } from "./local-replies.ts";
 import { mutation } from "./mutation.ts";
 import { overload } from "./overload.ts";
 import { paths } from "./paths.ts";
+import { guestProperties } from "./guest-properties.ts";
 import { proxyProtocol } from "./proxy-protocol.ts";
 import { redirects } from "./redirects.ts";
 import { routing } from "./routing.ts";
@@ -66,4 +67,5 @@ export const GROUPS: readonly Group[] = [
   tlsPeers,
   upstreamTlsGroup,
   upstreamProxy,
+  guestProperties,
 ];

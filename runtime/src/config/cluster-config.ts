@@ -139,6 +139,8 @@ export interface LocalityConfig {
   /** 0 = highest. */
   readonly priority: number;
   readonly weight: number;
+  /** Serialised envoy.config.core.v3.Metadata, for guests; null = none. */
+  readonly metadata: Uint8Array | null;
   readonly endpoints: readonly EndpointConfig[];
 }
 
@@ -152,6 +154,8 @@ export interface EndpointConfig {
   readonly weight: number;
   readonly health: "healthy" | "unhealthy" | "draining" | "timeout" | "degraded";
   readonly transportSocketMatch: TransportSocketMatch;
+  /** As the locality's. */
+  readonly metadata: Uint8Array | null;
 }
 
 /**
@@ -174,4 +178,6 @@ export interface HostConfig {
   readonly region: string;
   readonly zone: string;
   readonly subZone: string;
+  readonly metadata: Uint8Array | null;
+  readonly localityMetadata: Uint8Array | null;
 }

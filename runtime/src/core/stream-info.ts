@@ -3,6 +3,7 @@
 import type { BytesSource } from "./bytes-meter.ts";
 import type { ConnectionInfo } from "./connection-info.ts";
 import type { TlsInfo } from "./tls-info.ts";
+import type { ClusterInfo, UpstreamHostInfo } from "./upstream-info.ts";
 
 export const Protocol = { Http10: 10, Http11: 11, Http2: 20 } as const;
 export type Protocol = (typeof Protocol)[keyof typeof Protocol];
@@ -56,12 +57,15 @@ export class StreamInfo {
   /** Serialised envoy.config.core.v3.Metadata, for guests; null = none. */
   routeMetadata: Uint8Array | null = null;
   virtualHostMetadata: Uint8Array | null = null;
-  clusterMetadata: Uint8Array | null = null;
+  /** Of the cluster that the router looked up; null = none yet. */
+  clusterInfo: ClusterInfo | null = null;
   /** Name of the cluster the route chose; "" = none. */
   upstreamCluster: string = "";
   /** "ip:port" of the chosen host; "" = none. */
   upstreamHost: string = "";
   upstreamHostName: string = "";
+  /** Null where `upstreamHost` is "". */
+  hostInfo: UpstreamHostInfo | null = null;
   upstreamLocalAddress: string = "";
   upstreamProtocol: number = 0;
   upstreamConnectionId: number = 0;
@@ -91,6 +95,13 @@ export class StreamInfo {
   /** Filter state by key (wasm.<path> for guests' properties); null = none was ever set. */
   filterState: Map<string, Uint8Array> | null = null;
 
+  /** The host was chosen. */
+  setUpstreamHost(host: UpstreamHostInfo): void {
+    this.upstreamHost = host.addressText;
+    this.upstreamHostName = host.hostname;
+    this.hostInfo = host;
+  }
+
   /** As new, for the next stream of `connection` that begins at `startMs`. */
   reset(connection: ConnectionInfo, streamId: number, startMs: number): void {
     this.connection = connection;
@@ -118,10 +129,11 @@ export class StreamInfo {
     this.virtualHostName = "";
     this.routeMetadata = null;
     this.virtualHostMetadata = null;
-    this.clusterMetadata = null;
+    this.clusterInfo = null;
     this.upstreamCluster = "";
     this.upstreamHost = "";
     this.upstreamHostName = "";
+    this.hostInfo = null;
     this.upstreamLocalAddress = "";
     this.upstreamProtocol = 0;
     this.upstreamConnectionId = 0;

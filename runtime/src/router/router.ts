@@ -151,7 +151,7 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
     this.#cluster = cluster;
     this.#isInternal = headers.getById(HeaderId.XEnvoyInternal) === "true";
     info.upstreamCluster = cluster.name;
-    info.clusterMetadata = cluster.config.metadata;
+    info.clusterInfo = cluster;
     info.attemptCount = 1;
     const host = cluster.chooseHost();
     if (host === null) {
@@ -189,8 +189,7 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
   onUpstreamReady(host: Host, connection: PooledConnection): void {
     const info = this.#callbacks.streamInfo;
     const { clock } = this.#context;
-    info.upstreamHost = host.addressText;
-    info.upstreamHostName = host.hostname;
+    info.setUpstreamHost(host);
     info.upstreamLocalAddress = connection.localAddress;
     info.upstreamProtocol = connection.protocol;
     info.upstreamConnectionId = connection.connectionId;
@@ -217,8 +216,7 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
     const failure = failureOfPool(reason);
     if (!failure.isOverload) {
       const info = this.#callbacks.streamInfo;
-      info.upstreamHost = host.addressText;
-      info.upstreamHostName = host.hostname;
+      info.setUpstreamHost(host);
     }
     this.#fail(failure, transportFailure);
   }
@@ -339,8 +337,7 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
     this.#upstream.start(cluster, host, options, headers, end, route.isHighPriority, raw);
     if (this.#upstream.isWaiting) {
       // Chosen, though not connected yet: an answer in between is logged with it.
-      info.upstreamHost = host.addressText;
-      info.upstreamHostName = host.hostname;
+      info.setUpstreamHost(host);
     }
     if (end) this.#onRequestComplete();
     // The request of a WebSocket never ends: the timeout runs until the 101.

@@ -2,6 +2,7 @@
 // per worker; made with it, told by worker-version.ts which clusters come into force next.
 import { Status } from "proxy-wasm-types";
 import { HeaderMap } from "../core/header-map.ts";
+import type { ClusterInfo } from "../core/upstream-info.ts";
 import { AsyncClient, AsyncFailure } from "../upstream/async-client.ts";
 import type { AsyncCall, AsyncCallbacks } from "../upstream/async-client.ts";
 import type { ClusterManager, PreparedClusters } from "../upstream/cluster-manager.ts";
@@ -51,6 +52,10 @@ export class ClusterCallouts implements Callouts {
 
   hasCluster(name: string): boolean {
     return this.#manager.getCluster(name) !== undefined || this.#isPrepared(name);
+  }
+
+  clusterInfo(name: string): ClusterInfo | null {
+    return this.#manager.getCluster(name) ?? null;
   }
 
   httpCall(request: HttpCallRequest, receiver: HttpCallReceiver): HttpCall | Status {

@@ -62,9 +62,10 @@ function localities(address: string): ClusterConfig["localities"] {
     weight: 1,
     health: "healthy",
     transportSocketMatch: {},
+    metadata: null,
     additionalAddresses: [],
   };
-  const place = { region: "", zone: "", subZone: "", priority: 0, weight: 1 };
+  const place = { region: "", zone: "", subZone: "", priority: 0, weight: 1, metadata: null };
   return [{ ...place, endpoints: [endpoint] }];
 }
 

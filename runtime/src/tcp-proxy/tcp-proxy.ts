@@ -180,8 +180,7 @@ export class TcpProxy extends TimerEntry implements NetworkFilter, TcpConnection
     const info = this.#info;
     this.#isConnected = true;
     this.#activeAtMs = clock.nowMs;
-    info.upstreamHost = upstream.host.addressText;
-    info.upstreamHostName = upstream.host.hostname;
+    info.setUpstreamHost(upstream.host);
     info.upstreamLocalAddress = upstream.localAddress;
     info.upstreamConnectionId = upstream.connectionId;
     info.upstreamTls = upstream.tls;
@@ -194,7 +193,7 @@ export class TcpProxy extends TimerEntry implements NetworkFilter, TcpConnection
   onUpstreamFailure(reason: PoolFailureReason, host: Host, transportFailure: string): void {
     const info = this.#info;
     this.#upstream = null;
-    info.upstreamHost = host.addressText;
+    info.setUpstreamHost(host);
     if (transportFailure !== "") info.upstreamTransportFailureReason = transportFailure;
     switch (reason) {
       case PoolFailureReason.Overflow:
@@ -239,8 +238,8 @@ export class TcpProxy extends TimerEntry implements NetworkFilter, TcpConnection
     const upstream = this.#upstream;
     this.#isUpstreamEnded = true;
     if (upstream === null) return;
+    this.#callbacks.io.shutdownWrite();
     if (this.#isDownstreamEnded) this.#finish(upstream, true);
-    else this.#callbacks.io.shutdownWrite();
   }
 
   /** The downstream gets a reset, too; what a tunnel has brought still reaches it. */
@@ -299,6 +298,7 @@ export class TcpProxy extends TimerEntry implements NetworkFilter, TcpConnection
       return;
     }
     info.upstreamCluster = cluster.name;
+    info.clusterInfo = cluster;
     if (!cluster.canConnect()) {
       this.#fail(ResponseFlag.UpstreamOverflow);
       return;
@@ -323,7 +323,7 @@ export class TcpProxy extends TimerEntry implements NetworkFilter, TcpConnection
       return;
     }
     this.#activeAtMs = clock.nowMs;
-    info.upstreamHost = host.addressText;
+    info.setUpstreamHost(host);
     this.#upstream = tunnels.open(cluster, host, options, this, info);
     this.#schedule();
   }

@@ -8,6 +8,7 @@ import type {
   HostConfig,
 } from "../config/snapshot.ts";
 import type { ConnectionInfo } from "../core/connection-info.ts";
+import type { ClusterInfo } from "../core/upstream-info.ts";
 import type { HeaderMap } from "../core/header-map.ts";
 import type { SocketAddress } from "../engine/network-engine.ts";
 import { addressText, toSocketAddress } from "./addresses.ts";
@@ -28,7 +29,7 @@ import { optionsOf, type TransportOptions } from "./transport-options.ts";
 import type { UpstreamContext } from "./upstream-context.ts";
 import { UpstreamTransport } from "./upstream-transport.ts";
 
-export class Cluster {
+export class Cluster implements ClusterInfo {
   readonly config: ClusterConfig;
   readonly name: string;
   readonly context: UpstreamContext;
@@ -96,6 +97,14 @@ export class Cluster {
   get responseStats(): ResponseStats {
     this.#responseStats ??= new ResponseStats(this.context.stats, this.#scope);
     return this.#responseStats;
+  }
+
+  get metadata(): Uint8Array {
+    return this.config.metadata;
+  }
+
+  get hostCount(): number {
+    return this.#hostSet.hosts.length;
   }
 
   get hostSet(): HostSet {

@@ -73,6 +73,7 @@ function dnsCluster(
         region: "r",
         zone: "z",
         subZone: "s",
+        metadata: null,
         priority: 1,
         weight: 1,
         endpoints: names.map((name) => ({
@@ -81,6 +82,7 @@ function dnsCluster(
           weight: 3,
           health: "healthy",
           transportSocketMatch: {},
+          metadata: null,
           additionalAddresses: [],
         })),
       },
@@ -108,6 +110,8 @@ test("each address of a STRICT_DNS name is a host that is called by the name", a
     region: "r",
     zone: "z",
     subZone: "s",
+    metadata: null,
+    localityMetadata: null,
   });
   expect(world.resolver.membershipOf("up")).toBe(world.memberships.at(-1));
   expect(world.update("attempt")).toBe(2);

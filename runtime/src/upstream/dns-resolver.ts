@@ -388,6 +388,8 @@ function toHost(endpoint: EndpointConfig, locality: LocalityConfig, ip: string |
     region: locality.region,
     zone: locality.zone,
     subZone: locality.subZone,
+    metadata: endpoint.metadata,
+    localityMetadata: locality.metadata,
   };
 }
 

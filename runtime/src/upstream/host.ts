@@ -1,12 +1,13 @@
 // One address of a cluster in one worker: its pools, its counters. Made by HostSet, chosen by
 // balancers.
 import type { HostConfig } from "../config/snapshot.ts";
+import type { UpstreamHostInfo } from "../core/upstream-info.ts";
 import type { SocketAddress } from "../engine/network-engine.ts";
 import type { HostStats } from "./cluster-stats.ts";
 import { HostPools } from "./host-pools.ts";
 import type { UpstreamTransport } from "./upstream-transport.ts";
 
-export class Host {
+export class Host implements UpstreamHostInfo {
   /** Changes with the membership; address and pools stay. */
   config: HostConfig;
   /** What new connections go to, in the order in which they are tried; never empty. */
@@ -37,6 +38,26 @@ export class Host {
     this.weight = config.weight;
     this.stats = stats;
     this.transport = transport;
+  }
+
+  get region(): string {
+    return this.config.region;
+  }
+
+  get zone(): string {
+    return this.config.zone;
+  }
+
+  get subZone(): string {
+    return this.config.subZone;
+  }
+
+  get metadata(): Uint8Array | null {
+    return this.config.metadata;
+  }
+
+  get localityMetadata(): Uint8Array | null {
+    return this.config.localityMetadata;
   }
 
   get isHealthy(): boolean {

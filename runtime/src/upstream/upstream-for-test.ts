@@ -116,6 +116,8 @@ export function hostConfig(port: number, overrides: Partial<HostConfig> = {}): H
     region: "",
     zone: "",
     subZone: "",
+    metadata: null,
+    localityMetadata: null,
     ...overrides,
   };
 }

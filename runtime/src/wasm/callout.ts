@@ -1,6 +1,7 @@
 // The contract of calls that guests make to clusters; server/ serves it, tests bring a fake one.
 import type { Status } from "proxy-wasm-types";
 import type { HeaderMap } from "../core/header-map.ts";
+import type { ClusterInfo } from "../core/upstream-info.ts";
 
 /** Who is told how a call ended: once, never from within httpCall, never after cancel. */
 export interface HttpCallReceiver {
@@ -57,6 +58,8 @@ export interface GrpcStream {
 
 export interface Callouts {
   hasCluster(name: string): boolean;
+  /** Of one that is in force; null = there is none. */
+  clusterInfo(name: string): ClusterInfo | null;
   /** The call, or the status that the guest gets: InternalFailure when it failed at once. */
   httpCall(request: HttpCallRequest, receiver: HttpCallReceiver): HttpCall | Status;
   /** The same for a gRPC stream. */

@@ -1,4 +1,5 @@
-// Dynamic metadata as the message envoy.config.core.v3.Metadata, which guests get for "metadata".
+// Messages of envoy.config.core.v3 that guests get as they are: Metadata for "metadata", Locality.
+import type { UpstreamHostInfo } from "../core/upstream-info.ts";
 import { bytesField, tag, WireType } from "./proto-fields.ts";
 
 /** Numbers of Metadata, google.protobuf.Struct, Value and ListValue. */
@@ -15,6 +16,14 @@ const VALUE_LIST = 6;
 const LIST_VALUES = 1;
 
 type Entries = Iterable<readonly [string, unknown]>;
+
+/** No bytes for a host whose place nobody tells. */
+export function localityMessage({ region, zone, subZone }: UpstreamHostInfo): Buffer {
+  const fields = [region, zone, subZone].map((text, at) =>
+    text === "" ? Buffer.alloc(0) : bytesField(at + 1, Buffer.from(text)),
+  );
+  return Buffer.concat(fields);
+}
 
 /** No bytes when there is no metadata. */
 export function metadataMessage(

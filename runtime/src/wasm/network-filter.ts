@@ -23,6 +23,8 @@ export class WasmNetworkFilter extends Context implements PassingNetworkFilter {
   /** The guest knows the context. */
   #isCreated: boolean = false;
   #isUpstreamClosed: boolean = false;
+  /** The upstream ended after the peer: with that both are over. */
+  #isEndOurs: boolean = false;
   #isPeerEnded: boolean = false;
   #isLogging: boolean = false;
   #isOver: boolean = false;
@@ -64,6 +66,7 @@ export class WasmNetworkFilter extends Context implements PassingNetworkFilter {
     // As in Envoy the end of what is written stands for the upstream's close, and comes last.
     if (end && !this.#isUpstreamClosed) {
       this.#isUpstreamClosed = true;
+      this.#isEndOurs = this.#isPeerEnded;
       this.#tell(this.vm.exports.onUpstreamConnectionClose, PeerType.Unknown);
     }
     return status;
@@ -75,8 +78,8 @@ export class WasmNetworkFilter extends Context implements PassingNetworkFilter {
     const { onDownstreamConnectionClose, onDone, onLog, onDelete } = vm.exports;
     this.#downstreamData = null;
     this.#upstreamData = null;
-    // As in Envoy: who has ended, and was not closed by the guest, has closed.
-    const isPeers = remote || (this.#isPeerEnded && !this.#isOver);
+    // As in Envoy: who has ended last has closed, unless the guest did.
+    const isPeers = remote || (this.#isPeerEnded && !this.#isEndOurs && !this.#isOver);
     if (this.#isCreated) {
       const now = vm.services.clock.nowMs;
       this.#info.endMs = now;

@@ -16,6 +16,8 @@ const VALUE_STRUCT = 5;
 const VALUE_LIST = 6;
 const LIST_VALUES = 1;
 
+const NO_BYTES: Buffer = Buffer.alloc(0);
+
 /** latin1 text of what stands at the path; undefined = nothing, null = what has no form. */
 export function findNodeField(
   node: NodeConfig,
@@ -45,7 +47,7 @@ function latin1(text: string | undefined): string | undefined {
 
 function metadataAt(node: Buffer, keys: readonly string[]): string | null | undefined {
   const struct = fieldBytes(node, NODE_METADATA)[0];
-  if (struct === undefined) return keys.length === 0 ? structText(Buffer.alloc(0)) : undefined;
+  if (struct === undefined) return keys.length === 0 ? structText(NO_BYTES) : undefined;
   return structAt(struct, keys);
 }
 
@@ -81,7 +83,7 @@ function structAt(struct: Buffer, keys: readonly string[]): string | null | unde
 function entryOf(struct: Buffer, key: string): Buffer | undefined {
   for (const entry of fieldBytes(struct, STRUCT_FIELDS)) {
     const name = fieldBytes(entry, ENTRY_KEY)[0]?.toString("latin1") ?? "";
-    if (name === key) return fieldBytes(entry, ENTRY_VALUE)[0] ?? Buffer.alloc(0);
+    if (name === key) return fieldBytes(entry, ENTRY_VALUE)[0] ?? NO_BYTES;
   }
   return undefined;
 }
@@ -98,19 +100,27 @@ function valueText(value: Buffer): string | null {
   if (struct !== undefined) return structText(struct);
   const list = fieldBytes(value, VALUE_LIST)[0];
   if (list === undefined) return null;
-  return pairsValue(fieldBytes(list, LIST_VALUES).flatMap((item) => [valueText(item) ?? "", ""]));
+  const pairs: string[] = [];
+  for (const item of fieldBytes(list, LIST_VALUES)) {
+    const text = valueText(item);
+    if (text === null) return null;
+    pairs.push(text, "");
+  }
+  return pairsValue(pairs);
 }
 
-function structText(struct: Buffer): string {
+function structText(struct: Buffer): string | null {
   return entriesText(struct, valueText);
 }
 
-/** A map's entries as pairs, each value by `textOf`. */
-function entriesText(map: Buffer, textOf: (value: Buffer) => string | null): string {
-  const pairs = fieldBytes(map, STRUCT_FIELDS).flatMap((entry) => {
+/** A map's entries as pairs, each value by `textOf`; null when one of them has no form. */
+function entriesText(map: Buffer, textOf: (value: Buffer) => string | null): string | null {
+  const pairs: string[] = [];
+  for (const entry of fieldBytes(map, STRUCT_FIELDS)) {
     const key = fieldBytes(entry, ENTRY_KEY)[0]?.toString("latin1") ?? "";
-    const value = fieldBytes(entry, ENTRY_VALUE)[0];
-    return [key, (value === undefined ? null : textOf(value)) ?? ""];
-  });
+    const text = textOf(fieldBytes(entry, ENTRY_VALUE)[0] ?? NO_BYTES);
+    if (text === null) return null;
+    pairs.push(key, text);
+  }
   return pairsValue(pairs);
 }

@@ -236,6 +236,29 @@ function streamInfo(): StreamInfo {
   return info;
 }
 
+test("what is known of the cluster and of the host", async () => {
+  const info = streamInfo();
+  const paths = [
+    "upstream.num_endpoints",
+    "upstream.locality",
+    "xds.upstream_host_metadata",
+    "xds.upstream_host_locality_metadata",
+    "upstream_filter_state",
+  ];
+  expect(await readOf(info, paths)).toEqual(["1", "1", "1", "1", "1"]);
+  const bytes = metadataMessage(new Map([["ns", new Map<string, unknown>([["k", "v"]])]]));
+  info.clusterInfo = { metadata: new Uint8Array(0), hostCount: 3 };
+  const host = { addressText: "127.0.0.1:80", hostname: "", region: "r", zone: "", subZone: "s" };
+  info.setUpstreamHost({ ...host, metadata: null, localityMetadata: bytes });
+  expect(await readOf(info, paths)).toEqual([
+    "0 [%03%00%00%00%00%00%00%00]",
+    "0 [%0a%01r%1a%01s]",
+    "3",
+    "0 [%0a%10%0a%02ns%12%0a%0a%08%0a%01k%12%03%1a%01v]",
+    "3",
+  ]);
+});
+
 test("metadata of listener, route, virtual host and cluster, by today's names and the old ones", async () => {
   const info = streamInfo();
   const bytes = metadataMessage(new Map([["ns", new Map<string, unknown>([["k", "v"]])]]));
@@ -246,7 +269,7 @@ test("metadata of listener, route, virtual host and cluster, by today's names an
   info.virtualHostName = "v";
   info.routeMetadata = bytes;
   info.virtualHostMetadata = bytes;
-  info.clusterMetadata = bytes;
+  info.clusterInfo = { metadata: bytes, hostCount: 3 };
   (info.connection as ConnectionInfo).listenerMetadata = bytes;
   expect(await readOf(info, paths)).toEqual([whole, whole, whole, whole]);
   const keys = paths.map((path) => `${path}.filter_metadata.ns.k`);
@@ -277,9 +300,11 @@ test("numbers, lists, null and all namespaces in metadata are told as Envoy 1.40
     const at = (rest: string): string => `${top}.filter_metadata${rest}`;
     const told = await readOf(info, [at(".ns.n"), at(".ns.l.0"), at(".ns.z"), at(".ns.o.k")]);
     expect([top, ...told]).toEqual([top, "0 [%00%00%00%00%00%00%f8?]", "0 [a]", "3", "0 [v]"]);
-    const [list, all] = await readOf(info, [at(".ns.l"), at("")]);
+    const [list, all, rest] = await readOf(info, [at(".ns.l"), at(""), at(".ns.o")]);
     expect(list).toMatch(/^0 \[%02%00%00%00%01%00%00%00%00%00%00%00%08%00%00%00%00/);
-    expect(all).toMatch(/^0 \[%01%00%00%00%02%00%00%00/);
+    expect(rest).toBe("0 [%01%00%00%00%01%00%00%00%01%00%00%00k%00v%00]");
+    // What holds a null has no form.
+    expect(all).toBe("3");
   }
 });
 

@@ -7,10 +7,11 @@ import type { ConnectionInfo } from "../core/connection-info.ts";
 import type { HeaderMap } from "../core/header-map.ts";
 import { HeaderId } from "../core/header-names.ts";
 import type { TlsInfo } from "../core/tls-info.ts";
+import type { ClusterInfo, UpstreamHostInfo } from "../core/upstream-info.ts";
 import { protocolText, remoteAddressOf, type StreamInfo } from "../core/stream-info.ts";
 import type { Context } from "./context.ts";
 import { findMetadataField, findNodeField } from "./node-fields.ts";
-import { metadataMessage } from "./metadata-message.ts";
+import { localityMessage, metadataMessage } from "./metadata-message.ts";
 import {
   booleanValue,
   integerValue,
@@ -86,6 +87,10 @@ function ofRoute(get: (info: StreamInfo) => string): Getter {
   return ofStream((info) => (info.virtualHostName === "" ? NotFound : textValue(get(info))));
 }
 
+function ofHost(get: (host: UpstreamHostInfo) => PropertyValue): Getter {
+  return ofStream((info) => (info.hostInfo === null ? NotFound : get(info.hostInfo)));
+}
+
 /** Text that says by being empty that it is not there. */
 function known(text: string): PropertyValue {
   return text === "" ? NotFound : textValue(text);
@@ -100,9 +105,13 @@ function wholeMap(mapType: number): Getter {
   return (context) => {
     if (context.streamInfo === null) return NotFound;
     const map = context.streamMap(mapType);
-    const pairs: string[] = [];
-    map?.visit({ onHeader: (name, value) => void pairs.push(name, value) });
-    return pairsValue(pairs);
+    const joined = new Map<string, string>();
+    const onHeader = (name: string, value: string): void => {
+      const before = joined.get(name);
+      joined.set(name, before === undefined ? value : `${before},${value}`);
+    };
+    map?.visit({ onHeader });
+    return pairsValue([...joined].flat());
   };
 }
 
@@ -209,10 +218,9 @@ function xdsField(context: Context, path: string): PropertyValue {
   const name = path.slice(0, end);
   if (end > 0 && name === "node") return nodeField(context, path.slice(end + 1));
   const source = end < 0 ? undefined : metadataSources[name];
-  const info = context.streamInfo;
-  if (source === undefined || info === null) return NotFound;
-  const metadata = source(info);
-  if (metadata === null) return NotFound;
+  if (source === undefined) return NotFound;
+  const metadata = source(context);
+  if (typeof metadata === "number") return NotFound;
   return found(findMetadataField(metadata, path.slice(end + 1).split("\0")));
 }
 
@@ -223,16 +231,42 @@ function oldField(context: Context, path: string, end: number): PropertyValue | 
   return isOld && end > 0 ? xdsField(context, path) : undefined;
 }
 
-/** Metadata that the configuration has; null = there is nothing it could belong to. */
-const metadataSources: Readonly<Record<string, (info: StreamInfo) => Uint8Array | null>> = {
-  cluster_metadata: (info) => info.clusterMetadata,
-  listener_metadata: (info) =>
-    info.connection === null ? null : (info.connection.listenerMetadata ?? NO_METADATA),
-  route_metadata: (info) =>
-    info.virtualHostName === "" ? null : (info.routeMetadata ?? NO_METADATA),
-  virtual_host_metadata: (info) =>
-    info.virtualHostName === "" ? null : (info.virtualHostMetadata ?? NO_METADATA),
+type Metadata = Uint8Array | 1 | 3;
+
+function metadataOf(get: (info: StreamInfo) => Metadata): (context: Context) => Metadata {
+  return (context) => {
+    const info = context.streamInfo;
+    return info === null ? NotFound : get(info);
+  };
+}
+
+/** Metadata that the configuration has; not found = there is nothing it could belong to. */
+const metadataSources: Readonly<Record<string, (context: Context) => Metadata>> = {
+  cluster_metadata: (context) => clusterOf(context)?.metadata ?? NotFound,
+  listener_metadata: metadataOf(({ connection }) =>
+    connection === null ? NotFound : (connection.listenerMetadata ?? NO_METADATA),
+  ),
+  route_metadata: metadataOf((info) =>
+    info.virtualHostName === "" ? NotFound : (info.routeMetadata ?? NO_METADATA),
+  ),
+  virtual_host_metadata: metadataOf((info) =>
+    info.virtualHostName === "" ? NotFound : (info.virtualHostMetadata ?? NO_METADATA),
+  ),
+  upstream_host_metadata: metadataOf(({ hostInfo }) =>
+    hostInfo === null ? NotFound : (hostInfo.metadata ?? NoValue),
+  ),
+  upstream_host_locality_metadata: metadataOf(({ hostInfo }) =>
+    hostInfo === null ? NotFound : (hostInfo.localityMetadata ?? NoValue),
+  ),
 };
+
+/** Before the router has come to the stream it is the one that the route names. */
+function clusterOf(context: Context): ClusterInfo | null {
+  const info = context.streamInfo;
+  if (info === null || info.clusterInfo !== null) return info?.clusterInfo ?? null;
+  if (info.upstreamCluster === "") return null;
+  return context.vm.services.callouts?.clusterInfo(info.upstreamCluster) ?? null;
+}
 
 const NO_METADATA: Uint8Array = new Uint8Array(0);
 
@@ -382,6 +416,14 @@ const rows: readonly (readonly [string, Getter])[] = [
     "upstream.cx_pool_ready_duration",
     ofStream((info) => span(info.upstreamStartMs, info.upstreamFirstTxMs)),
   ],
+  [
+    "upstream.num_endpoints",
+    (context): PropertyValue => {
+      const cluster = clusterOf(context);
+      return cluster === null ? NotFound : integerValue(cluster.hostCount);
+    },
+  ],
+  ["upstream.locality", ofHost(localityMessage)],
   ["upstream.request_attempt_count", ofStream((info) => integerValue(info.attemptCount))],
   ["xds.cluster_name", ofStream((info) => known(info.upstreamCluster))],
   ["xds.route_name", ofRoute((info) => info.routeName)],
@@ -393,7 +435,7 @@ const rows: readonly (readonly [string, Getter])[] = [
   ],
   ...Object.entries(metadataSources).map(([name, source]): readonly [string, Getter] => [
     `xds.${name}`,
-    ofStream((info) => source(info) ?? NotFound),
+    source,
   ]),
   ["xds.node", (context): PropertyValue => context.vm.services.node.serialized],
   ["metadata", ofStream((info) => metadataMessage(info.dynamicMetadata))],
@@ -402,6 +444,7 @@ const rows: readonly (readonly [string, Getter])[] = [
     (group): readonly [string, Getter] => [group, ofStream(() => NoValue)],
   ),
   ["filter_state", ofStream(() => NoValue)],
+  ["upstream_filter_state", ofHost(() => NoValue)],
   ["plugin_name", (context): PropertyValue => textValue(context.plugin.name)],
   ["plugin_root_id", (context): PropertyValue => textValue(context.plugin.rootId)],
   ["plugin_vm_id", (context): PropertyValue => textValue(context.plugin.vmId)],

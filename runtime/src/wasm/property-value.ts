@@ -37,17 +37,24 @@ export function metadataValue(value: unknown): string | undefined {
   if (typeof value === "number") return doubleValue(value);
   if (typeof value === "boolean") return booleanValue(value);
   if (Array.isArray(value)) {
-    return pairsValue(value.flatMap((item) => [metadataValue(item) ?? "", ""]));
+    const items = value.map(metadataValue);
+    return wholePairs(items.flatMap((item) => [item, ""]));
   }
-  if (value instanceof Map) return pairsValue(entryPairs([...value.entries()]));
+  if (value instanceof Map) return wholePairs(entryPairs([...value.entries()]));
   if (typeof value === "object" && value !== null) {
-    return pairsValue(entryPairs(Object.entries(value)));
+    return wholePairs(entryPairs(Object.entries(value)));
   }
   return undefined;
 }
 
-function entryPairs(entries: readonly (readonly [unknown, unknown])[]): string[] {
-  return entries.flatMap(([key, value]) => [textValue(String(key)), metadataValue(value) ?? ""]);
+function entryPairs(entries: readonly (readonly [unknown, unknown])[]): (string | undefined)[] {
+  return entries.flatMap(([key, value]) => [textValue(String(key)), metadataValue(value)]);
+}
+
+/** Undefined when one of the parts has no encoding. */
+function wholePairs(parts: readonly (string | undefined)[]): string | undefined {
+  const known = parts.filter((part) => part !== undefined);
+  return known.length === parts.length ? pairsValue(known) : undefined;
 }
 
 /** A flat list of keys and values, serialised; four zero bytes for an empty one. */

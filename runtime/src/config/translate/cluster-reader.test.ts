@@ -442,6 +442,7 @@ describe("endpoints", () => {
         endpoints: [
           {
             locality: { region: "r", zone: "z", sub_zone: "s" },
+            metadata: { filter_metadata: { a: {} } },
             priority: 2,
             load_balancing_weight: 3,
             lb_endpoints: [
@@ -469,6 +470,7 @@ describe("endpoints", () => {
         region: "r",
         zone: "z",
         subZone: "s",
+        metadata: new Uint8Array(Buffer.from("\n\x05\n\x01a\x12\0")),
         priority: 2,
         weight: 3,
         endpoints: [
@@ -479,6 +481,7 @@ describe("endpoints", () => {
             weight: 4,
             health: "draining",
             transportSocketMatch: {},
+            metadata: null,
           },
           {
             address: { kind: "pipe", address: "/run/x", port: 0, ipv4Compat: false, pipeMode: 0 },
@@ -487,6 +490,7 @@ describe("endpoints", () => {
             weight: 1,
             health: "healthy",
             transportSocketMatch: { id: '"a"', tags: '{"x":1,"y":[true]}' },
+            metadata: expect.any(Uint8Array),
           },
         ],
       },

@@ -2,6 +2,7 @@
 import type { ConfigNode } from "../config-node.ts";
 import type { AddressConfig, ClusterConfig, EndpointConfig, LocalityConfig } from "../snapshot.ts";
 import { readAddress } from "./address-reader.ts";
+import { readMetadata } from "./metadata-reader.ts";
 import { readSocketMatch } from "./socket-match.ts";
 import type { Translation } from "./translation.ts";
 
@@ -50,7 +51,6 @@ function readLocality(
   discovery: ClusterConfig["discovery"],
 ): LocalityConfig {
   const locality = node.node("locality");
-  node.accept("metadata", "nothing reads it");
   node.accept("proximity", "nothing reads it");
   return {
     region: locality?.string("region") ?? "",
@@ -58,6 +58,7 @@ function readLocality(
     subZone: locality?.string("sub_zone") ?? "",
     priority: node.uint("priority", 0),
     weight: node.uint("load_balancing_weight", 1),
+    metadata: readMetadata(node) ?? null,
     endpoints: node
       .nodes("lb_endpoints")
       .map((endpoint) => readEndpoint(t, endpoint, discovery))
@@ -90,8 +91,9 @@ function readEndpoint(
   const additionalAddresses = isAddress ? readAdditional(t, endpoint) : [];
   if (!isAddress) endpoint.accept("additional_addresses", "the name's answers are the addresses");
   const transportSocketMatch = readSocketMatch(node);
+  const metadata = readMetadata(node) ?? null;
   if (address === null) return null;
-  return { address, additionalAddresses, hostname, weight, health, transportSocketMatch };
+  return { address, additionalAddresses, hostname, weight, health, transportSocketMatch, metadata };
 }
 
 function readAdditional(t: Translation, endpoint: ConfigNode): AddressConfig[] {

@@ -10,9 +10,7 @@ const NAMESPACE = "envoy.transport_socket_match";
 export function readSocketMatch(node: ConfigNode): TransportSocketMatch {
   const metadata = node.node("metadata");
   if (metadata === undefined) return {};
-  const match = matchOf(metadata.jsonMap("filter_metadata").get(NAMESPACE));
-  metadata.acceptRest("nothing else reads it");
-  return match;
+  return matchOf(metadata.jsonMap("filter_metadata").get(NAMESPACE));
 }
 
 /** Of a Struct. */

@@ -65,7 +65,7 @@ export function pairs(text: string): ArrayBuffer {
 }
 
 export function encode(p: usize, size: u32): string {
-  const limit: u32 = size > 200 ? 200 : size;
+  const limit: u32 = size > 600 ? 600 : size;
   let text = "";
   for (let i: u32 = 0; i < limit; i++) {
     const byte = load<u8>(p + i);
