@@ -27,7 +27,7 @@ export async function makeCertificates(folder: string): Promise<void> {
 
 if (import.meta.main) {
   const folder = process.argv[2];
-  if (folder === undefined) throw new Error("usage: node examples/make-certificates.ts FOLDER");
+  if (folder === undefined) throw new Error("usage: npx node examples/make-certificates.ts FOLDER");
   await makeCertificates(folder);
   console.log(`certificates and keys are in ${folder}`);
 }
