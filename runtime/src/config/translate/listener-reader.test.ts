@@ -311,6 +311,12 @@ test("gives additional addresses the listener's keep-alive, or their own", async
   expect(additionalKeepAlives.map((one) => one?.idleSeconds)).toEqual([60, undefined, 5, 7]);
 });
 
+test("refuses an additional address that says nothing", async () => {
+  const [problem, ...others] = await problems(boot({ listener: { additional_addresses: [{}] } }));
+  expect(problem).toContain("additional_addresses[0].address: not set: value is required");
+  expect(others).toEqual([]);
+});
+
 test("reads where a listener filter is switched off", async () => {
   const range = { destination_port_range: { start: 1, end: 9 } };
   const rule = {

@@ -103,6 +103,7 @@ function readAddresses(t: Translation, node: ConfigNode): Addresses {
   const additionalKeepAlives: (TcpKeepAliveConfig | null)[] = [];
   for (const additional of node.nodes("additional_addresses")) {
     const inner = additional.node("address");
+    if (inner === undefined) t.missing(additional, "address");
     const address = inner === undefined ? null : readAddress(t, inner, "ip");
     const keepAlive = additional.has("tcp_keepalive") ? readKeepAlive(additional) : ownKeepAlive;
     const others = additional.node("socket_options")?.nodes("socket_options") ?? options;
