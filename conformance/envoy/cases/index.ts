@@ -15,6 +15,7 @@ import { filters } from "./filters.ts";
 import { forwarding } from "./forwarding.ts";
 import { localReplies } from "./local-replies.ts";
 import { mutation } from "./mutation.ts";
+import { networkFilters } from "./network-filters.ts";
 import { overload } from "./overload.ts";
 import { paths } from "./paths.ts";
 import { guestProperties } from "./guest-properties.ts";
@@ -26,6 +27,7 @@ import { sockets } from "./sockets.ts";
 import { tcp } from "./tcp.ts";
 import { timeouts } from "./timeouts.ts";
 import { tlsPeers } from "./tls-peers.ts";
+import { tunnels } from "./tunnels.ts";
 import { upgrades } from "./upgrades.ts";
 import { upstreamProxy } from "./upstream-proxy.ts";
 import { upstreamTlsGroup } from "./upstream-tls.ts";
@@ -58,7 +60,9 @@ export const GROUPS: readonly Group[] = [
   overload,
   accessLog,
   upgrades,
+  tunnels,
   tcp,
+  networkFilters,
   sockets,
   chains,
   chainMatcher,

@@ -254,7 +254,11 @@ export class ActiveStream
     this.#timers.cancelRequest();
     finisher.finish(headers, this.#requestHeaders);
     this.#ownManager().drainIfAsked();
-    if (!this.isRequestComplete) stats.rqResponseBeforeComplete.inc();
+    if (!this.isRequestComplete) {
+      stats.rqResponseBeforeComplete.inc();
+      // As Envoy: even if the rest comes before the answer's end.
+      this.closesDelayed = true;
+    }
     if (this.#mustClose) headers.setById(HeaderId.Connection, "close");
     info.responseCode = headers.status;
     info.downstreamFirstTxMs = clock.nowMs;
