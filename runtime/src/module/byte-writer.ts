@@ -14,6 +14,10 @@ export class ByteWriter {
     return this.#bytes.subarray(0, this.#size);
   }
 
+  get size(): number {
+    return this.#size;
+  }
+
   u8(value: number): void {
     this.#reserve(1);
     this.#bytes[this.#size] = value;

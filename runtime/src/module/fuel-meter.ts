@@ -5,6 +5,7 @@
 // behind all others, `swap(f64) -> f64`, sets it and answers with what was in it (4.6 ns, a tenth
 // of the price of a WebAssembly.Global).
 import { ByteWriter, leb, signedLeb } from "./byte-writer.ts";
+import { CodeMapWriter } from "./code-map-writer.ts";
 import { planFuel, SiteKind } from "./fuel-plan.ts";
 import type { FuelPlan } from "./fuel-plan.ts";
 import type { FunctionBody, ModuleStructure } from "./wasm-sections.ts";
@@ -48,6 +49,8 @@ export interface FuelParts {
   readonly global: Uint8Array;
   /** Index of `swap`. */
   readonly swapFunction: number;
+  /** Where the old code stands in `code`, counted from its beginning. */
+  readonly map: CodeMapWriter;
 }
 
 export function meterFuel(bytes: Uint8Array, structure: ModuleStructure): FuelParts {
@@ -59,10 +62,12 @@ export function meterFuel(bytes: Uint8Array, structure: ModuleStructure): FuelPa
     // 0: a host that forgets to give fuel gets a trap, not a guest without end.
     global: Uint8Array.of(I64, MUTABLE, op.i64Const, 0, op.end),
     swapFunction: structure.functions.length,
+    map: writer.map,
   };
 }
 
 class MeteredCode {
+  readonly map: CodeMapWriter;
   readonly #bytes: Uint8Array;
   readonly #bodies: readonly FunctionBody[];
   readonly #plan: FuelPlan;
@@ -78,6 +83,8 @@ class MeteredCode {
     this.#bodies = structure.bodies;
     this.#plan = plan;
     this.#out = new ByteWriter(bytes.length + plan.sites.count * 20);
+    // A body has a pair at its beginning, and one behind each of its sites.
+    this.map = new CodeMapWriter(plan.sites.count + 2 * structure.bodies.length);
     const fuel = leb(structure.globalCount);
     this.#fuel = fuel;
     const store = [op.i64Subtract, op.globalSet, ...fuel, op.globalGet, ...fuel];
@@ -114,6 +121,7 @@ class MeteredCode {
     if (this.#plan.isFolded(index)) site += 1;
     if (site === lastSite) {
       out.u32(end - start);
+      this.map.add(out.size, start);
       out.copy(bytes, start, end);
       return;
     }
@@ -122,12 +130,15 @@ class MeteredCode {
     let size = declared.length + end - codeStart;
     for (let i = site; i < lastSite; i += 1) size += this.#codeOf(i, locals).length;
     out.u32(size);
+    this.map.add(out.size, start);
     out.put(declared);
+    this.map.add(out.size, codeStart);
     let at = codeStart;
     for (; site < lastSite; site += 1) {
       const position = sites.positions[site] as number;
       out.copy(bytes, at, position);
       out.put(this.#codeOf(site, locals));
+      this.map.add(out.size, position);
       at = position;
     }
     out.copy(bytes, at, end);

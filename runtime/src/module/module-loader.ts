@@ -7,6 +7,7 @@ import type { MemoryImport, StubbedImport } from "./check-imports.ts";
 import { inspectModule } from "./inspect.ts";
 import type { ModuleReport } from "./inspect.ts";
 import { defaultWasmPolicy } from "../config/wasm-policy.ts";
+import type { CodeMap } from "../wasm/code-map.ts";
 import { WasmFormatError } from "./byte-reader.ts";
 import { ModuleError } from "./module-error.ts";
 import { rewriteModule } from "./rewriter.ts";
@@ -52,6 +53,8 @@ export interface LoadedModule {
   readonly startExport: string | null;
   /** The export that sets the fuel and tells what was left; null = the guest is not metered. */
   readonly fuelExport: string | null;
+  /** From addresses of the code that runs to those of `bytes`. */
+  readonly codeMap: CodeMap;
   /** Names of the module's own exports, in its order. */
   readonly exportsNames: readonly string[];
   /** The export that is the guest's memory. */
@@ -81,6 +84,11 @@ export class ModuleCache {
 
   get size(): number {
     return this.#entries.size;
+  }
+
+  /** What is kept under this key. */
+  find(key: string): Promise<LoadedModule> | undefined {
+    return this.#entries.get(key);
   }
 
   /** The module of this key, made by `make` when it is not there. Failures are not kept. */
@@ -158,9 +166,8 @@ async function prepareModule(
   if (!WebAssembly.validate(bytes)) await compile(name, bytes);
   const rewritten = rewrite(name, bytes, report, variant);
   const module = await compile(name, rewritten.bytes);
-  const { startExport, memoryExport, fuelExport } = rewritten;
-  const facts = factsOf(report, pagesMax);
-  return { sha256, key, bytes, module, startExport, memoryExport, fuelExport, ...facts };
+  const { bytes: _rewritten, ...made } = rewritten;
+  return { sha256, key, bytes, module, ...made, ...factsOf(report, pagesMax) };
 }
 
 function rewrite(
@@ -183,7 +190,7 @@ function checkMemory(name: string, minimumPages: number, pagesMax: number): void
   throw new ModuleError(name, [`${found}, expected at most ${pagesMax} (--wasm-policy)`]);
 }
 
-type Made = "sha256" | "key" | "bytes" | "module" | "startExport" | "memoryExport" | "fuelExport";
+type Made = "sha256" | "key" | "module" | keyof RewrittenModule;
 
 function factsOf(report: ModuleReport, pagesMax: number): Omit<LoadedModule, Made> {
   const { minimumPages, maximumPages } = report.memory;

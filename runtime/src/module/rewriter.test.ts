@@ -1,5 +1,6 @@
 // A rewritten module does what the original did, with its start function called by the host.
 import { expect, test } from "vitest";
+import { sameCode } from "../wasm/code-map.ts";
 import { inspectModule } from "./inspect.ts";
 import { rewriteModule } from "./rewriter.ts";
 import type { RewrittenModule } from "./rewriter.ts";
@@ -44,6 +45,7 @@ test("a module without need of changes comes back as the very same bytes", () =>
     startExport: null,
     memoryExport: "memory",
     fuelExport: null,
+    codeMap: sameCode,
   });
   expect(rewritten.bytes).toBe(bytes);
 });

@@ -4,7 +4,9 @@
 // ever changes, so names, tables and exports stay valid untouched.
 import { ByteReader } from "./byte-reader.ts";
 import { ByteWriter, leb } from "./byte-writer.ts";
-import { meterFuel } from "./fuel-meter.ts";
+import { type CodeMap, sameCode } from "../wasm/code-map.ts";
+import { CodeMapWriter } from "./code-map-writer.ts";
+import { type FuelParts, meterFuel } from "./fuel-meter.ts";
 import { SectionId, sectionOrder } from "./wasm-sections.ts";
 import type { ModuleStructure, Section } from "./wasm-sections.ts";
 import { readMemoryLimits } from "./wasm-types.ts";
@@ -28,6 +30,8 @@ export interface RewrittenModule {
   readonly memoryExport: string;
   /** The export `swap(f64) -> f64` that sets the fuel and tells what was left; null = unmetered. */
   readonly fuelExport: string | null;
+  /** From addresses of the new code to those of the old one. */
+  readonly codeMap: CodeMap;
 }
 
 interface NewExport {
@@ -69,8 +73,11 @@ export function rewriteModule(
   }
   const isMetered = options.isMetered === true && structure.bodies.length > 0;
   const fuelExport = isMetered ? freeName(structure, "headgate_fuel") : null;
+  let map: CodeMapWriter | null = null;
   if (fuelExport !== null) {
-    added.push({ name: fuelExport, kind: KIND_FUNCTION, index: meter(bytes, structure, edits) });
+    const metered = meter(bytes, structure, edits);
+    map = metered.map;
+    added.push({ name: fuelExport, kind: KIND_FUNCTION, index: metered.swapFunction });
   }
   const names = { startExport, memoryExport: memoryName, fuelExport };
   if (added.length > 0) {
@@ -80,17 +87,32 @@ export function rewriteModule(
     });
     edits.set(SectionId.Export, append(bytes, structure, SectionId.Export, entries));
   }
-  return { bytes: edits.size === 0 ? bytes : assemble(bytes, structure, edits), ...names };
+  if (edits.size === 0) return { bytes, ...names, codeMap: sameCode };
+  const assembled = assemble(bytes, structure, edits);
+  return { bytes: assembled.bytes, ...names, codeMap: codeMapOf(structure, assembled, map) };
 }
 
-/** Meters all code; the index of the function that swaps the fuel. */
-function meter(bytes: Uint8Array, structure: ModuleStructure, edits: SectionEdits): number {
+/** Without fuel the code has moved as a whole. */
+function codeMapOf(
+  structure: ModuleStructure,
+  { codeStart }: Assembled,
+  metered: CodeMapWriter | null,
+): CodeMap {
+  if (metered !== null) return metered.finish(codeStart);
+  const whole = new CodeMapWriter(1);
+  const code = sectionOf(structure, SectionId.Code);
+  if (code !== null) whole.add(0, code.contentStart);
+  return whole.finish(codeStart);
+}
+
+/** Meters all code. */
+function meter(bytes: Uint8Array, structure: ModuleStructure, edits: SectionEdits): FuelParts {
   const parts = meterFuel(bytes, structure);
   edits.set(SectionId.Type, append(bytes, structure, SectionId.Type, [parts.type]));
   edits.set(SectionId.Function, append(bytes, structure, SectionId.Function, [parts.declaration]));
   edits.set(SectionId.Global, append(bytes, structure, SectionId.Global, [parts.global]));
   edits.set(SectionId.Code, parts.code);
-  return parts.swapFunction;
+  return parts;
 }
 
 /** The engine itself then refuses to grow beyond: memory.grow answers -1. */
@@ -144,11 +166,18 @@ function append(
   return Buffer.concat([leb(count + entries.length), old, ...entries]);
 }
 
+interface Assembled {
+  readonly bytes: Uint8Array;
+  /** Where the contents of the code section stand; 0 = there is none. */
+  readonly codeStart: number;
+}
+
 /** The module with sections replaced, dropped, or put in where they belong. */
-function assemble(bytes: Uint8Array, structure: ModuleStructure, edits: SectionEdits): Uint8Array {
+function assemble(bytes: Uint8Array, structure: ModuleStructure, edits: SectionEdits): Assembled {
   const first = structure.sections[0];
   const parts: Uint8Array[] = [bytes.subarray(0, first === undefined ? bytes.length : first.start)];
   const pending = newSections(structure, edits);
+  let codeStart = 0;
   for (const section of structure.sections) {
     if (section.id !== SectionId.Custom) {
       while (pending.length > 0 && rank(pending[0] as SectionId) < rank(section.id)) {
@@ -156,9 +185,13 @@ function assemble(bytes: Uint8Array, structure: ModuleStructure, edits: SectionE
       }
     }
     putOld(parts, bytes, section, edits);
+    if (section.id === SectionId.Code) {
+      const size = edits.get(section.id)?.length ?? section.end - section.contentStart;
+      codeStart = parts.reduce((sum, part) => sum + part.length, 0) - size;
+    }
   }
   while (pending.length > 0) putNew(parts, edits, pending);
-  return Buffer.concat(parts);
+  return { bytes: Buffer.concat(parts), codeStart };
 }
 
 /** Ids of edited sections that the module does not have yet, in the order of sections. */

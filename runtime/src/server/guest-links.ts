@@ -1,5 +1,7 @@
-// What guests of all threads share, as one worker has it. Used by worker.ts.
+// What guests of all threads share, and what is told to main of them, as one worker has it. Used by
+// worker.ts.
 import type { StatDefinition } from "../stats/store.ts";
+import type { GuestTrap } from "../wasm/guest-frames.ts";
 import { ProcessGauges } from "../wasm/shared-gauges.ts";
 import { SharedStore } from "../wasm/shared-store.ts";
 import type { FromWorker, WorkerBirth } from "./protocol.ts";
@@ -36,6 +38,11 @@ export class GuestLinks {
   /** Main tells all workers: it is meant for one. */
   onWake(thread: number, token: number): void {
     if (thread === this.#index) this.store.onWake(token);
+  }
+
+  /** Main may know the guest's sources. */
+  reportTrap(trap: GuestTrap): void {
+    this.#send({ type: "guest_trap", trap });
   }
 
   /** Those of one turn go together. */

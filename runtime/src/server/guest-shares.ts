@@ -2,6 +2,7 @@
 // stats, messages to consumers of queues in other threads, and the end of a thread. server.ts.
 import type { StatsAggregate, StatsSource } from "../stats/aggregate.ts";
 import type { StatDefinition } from "../stats/store.ts";
+import type { GuestTrap } from "../wasm/guest-frames.ts";
 import { sharedGaugesMemory } from "../wasm/shared-gauges.ts";
 import { releaseSharedStore, SharedStore, sharedStoreMemory } from "../wasm/shared-store.ts";
 import type { FromGuests, ToWorker, WorkerBirth } from "./protocol.ts";
@@ -10,6 +11,7 @@ import type { FromGuests, ToWorker, WorkerBirth } from "./protocol.ts";
 export class GuestShares {
   readonly #stats: StatsAggregate;
   readonly #broadcast: (message: ToWorker) => void;
+  readonly #onTrap: (trap: GuestTrap) => void;
   readonly #storeMemory: SharedArrayBuffer;
   readonly #gaugesMemory: SharedArrayBuffer;
   readonly #gauges: StatsSource;
@@ -18,7 +20,13 @@ export class GuestShares {
   readonly #store: SharedStore;
   #refused: number = 0;
 
-  constructor(stats: StatsAggregate, workers: number, broadcast: (message: ToWorker) => void) {
+  constructor(
+    stats: StatsAggregate,
+    workers: number,
+    broadcast: (message: ToWorker) => void,
+    onTrap: (trap: GuestTrap) => void,
+  ) {
+    this.#onTrap = onTrap;
     this.#stats = stats;
     this.#broadcast = broadcast;
     this.#storeMemory = sharedStoreMemory();
@@ -33,7 +41,8 @@ export class GuestShares {
   }
 
   onMessage(message: FromGuests): void {
-    if (message.type === "guest_gauges") this.#define(message.definitions);
+    if (message.type === "guest_trap") this.#onTrap(message.trap);
+    else if (message.type === "guest_gauges") this.#define(message.definitions);
     else this.#broadcast(message);
   }
 

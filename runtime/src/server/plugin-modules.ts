@@ -104,6 +104,11 @@ export class PluginModuleLoader {
     return { snapshot: { ...snapshot, plugins }, modules, byPlugin, problems, absent, missing };
   }
 
+  /** By its key, as long as it is kept. */
+  find(key: string): Promise<LoadedModule> | undefined {
+    return this.#cache.find(key);
+  }
+
   /** These are in force now. */
   commit(modules: PluginModules): void {
     this.#inForce = modules.byPlugin;

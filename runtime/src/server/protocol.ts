@@ -11,6 +11,7 @@ import type { RuntimeValue } from "../core/runtime.ts";
 import type { OverloadLevels } from "../overload/overload-manager.ts";
 import type { StatDefinition } from "../stats/store.ts";
 import type { CompiledModule } from "../wasm/compiled-module.ts";
+import type { GuestTrap } from "../wasm/guest-frames.ts";
 import type { DrainOptions } from "./drain-manager.ts";
 
 /** What a worker is born with (workerData). */
@@ -129,6 +130,8 @@ export type ToWorker =
   | { readonly type: "reopen_logs" };
 
 export type FromGuests =
+  /** A guest was stopped: main knows where its sources are. */
+  | { readonly type: "guest_trap"; readonly trap: GuestTrap }
   /** Guests' gauges that a worker uses, in the memory of all. */
   | { readonly type: "guest_gauges"; readonly definitions: readonly StatDefinition[] }
   /** It has put items into a queue whose consumer is in another thread. */

@@ -36,6 +36,7 @@ import { RuntimeControl } from "./runtime-control.ts";
 import { reportStart } from "./start-report.ts";
 import type { TakeoverHost } from "./takeover-offer.ts";
 import { Takeover } from "./takeover.ts";
+import { TrapPlaces } from "./trap-places.ts";
 import { ThreadWatch } from "./thread-watch.ts";
 import { WorkerPool } from "./worker-pool.ts";
 import type { CatchUp } from "./worker-pool.ts";
@@ -114,8 +115,14 @@ export class Server {
       logger: log.logger("overload"),
       broadcast: (message) => this.#pool.broadcast(message),
     });
-    this.#guests = new GuestShares(this.stats, options.concurrency, (message) =>
-      this.#pool.broadcast(message),
+    const traps = new TrapPlaces(log.logger("wasm"), (key) =>
+      this.#updates.applier?.findModule(key),
+    );
+    this.#guests = new GuestShares(
+      this.stats,
+      options.concurrency,
+      (message) => this.#pool.broadcast(message),
+      (trap) => void traps.report(trap),
     );
     this.#requestQuit = (): void => {};
     this.quit = new Promise((resolve) => {

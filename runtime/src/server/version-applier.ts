@@ -12,6 +12,7 @@ import type {
   ListenerConfig,
   Snapshot,
 } from "../config/snapshot.ts";
+import type { LoadedModule } from "../module/module-loader.ts";
 import type { StatsAggregate } from "../stats/aggregate.ts";
 import type { SubscriptionContext } from "../xds/file-subscription.ts";
 import { placeOf, problemAt } from "./config-loading.ts";
@@ -130,6 +131,11 @@ export class VersionApplier {
   /** Listeners that were removed or replaced, for the drain time. */
   get drainingListeners(): readonly Held<ListenerResource>[] {
     return this.#listenerStats.draining;
+  }
+
+  /** A module that was loaded for this version or one before, as long as it is kept. */
+  findModule(key: string): Promise<LoadedModule> | undefined {
+    return this.#modules.find(key);
   }
 
   /** Counts the versions that were in force. */

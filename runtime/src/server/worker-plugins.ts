@@ -55,6 +55,7 @@ export class WorkerPlugins {
       workerIndex: this.#context.index,
       callouts: this.#context.callouts,
       guestMark: this.#context.guestMark,
+      onTrap: (trap) => this.#context.guests.reportTrap(trap),
       shared: this.#context.guests.store,
       gauges: this.#context.guests.gauges,
     });

@@ -458,6 +458,7 @@ class Member {
       case "stats":
         this.#events.onStatsDefined(this.id, message.definitions);
         return;
+      case "guest_trap":
       case "guest_gauges":
       case "queue_wake":
         return this.#events.onGuests(message);

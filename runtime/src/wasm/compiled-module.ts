@@ -1,5 +1,6 @@
 // What the host needs of a loaded module: made by module/ in the main thread, sent to the workers.
 import type { AbiVersion } from "proxy-wasm-types";
+import type { CodeMap } from "./code-map.ts";
 
 /** A structural subset of module/'s LoadedModule: everything but the bytes and the reports. */
 export interface CompiledModule {
@@ -15,6 +16,8 @@ export interface CompiledModule {
   readonly startExport: string | null;
   /** Private export `swap(fuel)` that tells what was left; null = the guest is not metered. */
   readonly fuelExport: string | null;
+  /** From addresses of this code to those of the module as it came. */
+  readonly codeMap: CodeMap;
   /** The export that is the guest's memory. */
   readonly memoryExport: string;
   /** A memory that the host must pass in; null when the module has its own. */

@@ -16,7 +16,7 @@ test("a trap in request headers answers 503 and is logged with its reason", asyn
     line.message.startsWith("wasm vm failed: unreachable [trap]"),
   );
   expect(failure?.message).toMatch(
-    /in proxy_on_request_headers of plugin filter, used \d+ of 50000000 fuel, 1 pages, module inline\n {2}at \? \(function \d+\)/,
+    /in proxy_on_request_headers of plugin filter, used \d+ of 50000000 fuel, 1 pages, module inline\n {2}at \? \(function \d+, 0x[0-9a-f]+\)/,
   );
   expect(host.stats.counter("wasm.filter.stopped.trap").value).toBe(1);
   // The failed VM is not entered for log, done and delete.

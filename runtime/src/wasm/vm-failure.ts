@@ -1,5 +1,5 @@
 // Why a VM stopped for good; made by vm.ts, told to the failure policy, to stats and to the log.
-import { TRAP_MODULE_NAME } from "./vm-services.ts";
+import { frameText, type GuestFrame } from "./guest-frames.ts";
 
 /** What stopped a guest; last word of the counters `wasm.<plugin>.stopped.<kind>`. */
 export type StopKind =
@@ -33,15 +33,20 @@ export class VmFailure {
   /** Lower-case, without full stop. */
   readonly reason: string;
   readonly stop: StopKind;
-  /** The guest's frames, innermost first, at most 20; "" = unknown. */
-  readonly backtrace: string;
+  /** Innermost first; empty = unknown. */
+  readonly frames: readonly GuestFrame[];
   /** Null = it was not in the guest. */
   readonly place: StopPlace | null;
 
-  constructor(reason: string, stop: StopKind, backtrace = "", place: StopPlace | null = null) {
+  constructor(
+    reason: string,
+    stop: StopKind,
+    frames: readonly GuestFrame[] = [],
+    place: StopPlace | null = null,
+  ) {
     this.reason = reason;
     this.stop = stop;
-    this.backtrace = backtrace;
+    this.frames = frames;
     this.place = place;
   }
 
@@ -51,7 +56,7 @@ export class VmFailure {
    */
   describe(moduleName: string): string {
     const { place } = this;
-    const trace = this.backtrace === "" ? "" : `\n${this.backtrace}`;
+    const trace = this.frames.map((frame) => `\n${frameText(frame)}`).join("");
     const tail = `, module ${moduleName}${trace}`;
     if (place === null) return `${this.reason} [${this.stop}]${tail}`;
     const callback = place.callback === "" ? "its initialisation" : place.callback;
@@ -60,27 +65,4 @@ export class VmFailure {
     const where = `in ${callback}${whose}${fuel}, ${place.pages} pages`;
     return `${this.reason} [${this.stop}] ${where}${tail}`;
   }
-}
-
-const FRAMES_MAX = 20;
-/** How frames of any module are told from ours. */
-const MODULE_FRAME = "wasm://";
-
-/** Of an error that a guest's trap or stack overflow made: functions by their names. */
-export function backtraceOf(error: Error): string {
-  const frames = (error.stack ?? "")
-    .split("\n")
-    .filter((line) => line.includes(MODULE_FRAME) && !line.includes(TRAP_MODULE_NAME))
-    .map(frameText);
-  return frames.slice(0, FRAMES_MAX).join("\n");
-}
-
-/**
- * `  at name (function 12)`: offsets are those of the metered code, which nobody has. Without a
- * name section V8 has none to tell.
- */
-function frameText(line: string): string {
-  const [, name = "", index = "?"] =
-    /at (?:(.*) \()?wasm:.*wasm-function\[(\d+)\]/.exec(line) ?? [];
-  return `  at ${name === "" ? "?" : name} (function ${index})`;
 }

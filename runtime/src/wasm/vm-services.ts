@@ -5,6 +5,7 @@ import type { TimerWheel } from "../core/timer-wheel.ts";
 import type { NodeConfig } from "../config/snapshot.ts";
 import type { StatsStore } from "../stats/store.ts";
 import type { Callouts } from "./callout.ts";
+import type { GuestTrap } from "./guest-frames.ts";
 import type { SharedGauges } from "./metrics.ts";
 import type { SharedStore } from "./shared-store.ts";
 
@@ -18,6 +19,8 @@ export interface VmServices {
   /** Null = every cluster is unknown. */
   readonly callouts: Callouts | null;
   readonly shared: SharedStore;
+  /** A guest was stopped, and that is logged; null = nobody wants to know. */
+  readonly onTrap: ((trap: GuestTrap) => void) | null;
   /** Cells that say which guest runs, for the watchdog; see guest-mark.ts. */
   readonly mark: Int32Array;
   /** Traps: an import of the guest that calls it stops the guest for good. Never returns. */

@@ -233,6 +233,9 @@ export class VmSlot implements VmOwner, StandbySlot {
     );
     const plugin = failure.place?.plugin || (this.#plugins[0]?.name ?? this.#settings.vmId);
     this.#services.stats.counter(`wasm.${plugin}.stopped.${failure.stop}`).inc();
+    const { frames } = failure;
+    const { moduleName } = this.#settings;
+    this.#services.onTrap?.({ plugin, moduleKey: this.#module.key, moduleName, frames });
     // A copy: those that drain are over now, and leave.
     for (const plugin of this.#plugins.slice()) plugin.onVmFailure();
     if (this.#standby.isReady && this.#backoff.isDue) this.reloadWhenDue();

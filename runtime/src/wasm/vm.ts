@@ -5,6 +5,7 @@ import { LogLevel } from "../core/logger.ts";
 import type { LocalReply } from "../filter/http-filter.ts";
 import type { WasmPolicy } from "../config/wasm-policy.ts";
 import type { AbiVersion } from "proxy-wasm-types";
+import type { CodeMap } from "./code-map.ts";
 import type { CompiledModule } from "./compiled-module.ts";
 import { ContextTable } from "./context-table.ts";
 import type { Context, DeferredKind } from "./context.ts";
@@ -16,7 +17,8 @@ import { createImports } from "./hostcalls/index.ts";
 import { GuestMemory } from "./memory.ts";
 import { Phase } from "./phase.ts";
 import { MetricTable } from "./metrics.ts";
-import { backtraceOf, VmFailure } from "./vm-failure.ts";
+import { framesOf } from "./guest-frames.ts";
+import { VmFailure } from "./vm-failure.ts";
 import type { StopKind, StopPlace } from "./vm-failure.ts";
 import type { VmServices } from "./vm-services.ts";
 
@@ -81,6 +83,7 @@ export class Vm implements Allocator {
   /** Changes once, when a standby takes over. */
   owner: VmOwner;
   readonly #mark: Int32Array;
+  readonly #codeMap: CodeMap;
   #exports: GuestExports | null = null;
   /** The context of the running callback; null = the guest does not run. */
   current: Context | null = null;
@@ -116,6 +119,7 @@ export class Vm implements Allocator {
     this.limits = new GuestLimits(settings.policy.limits, services.clock, services.stats, log);
     this.owner = owner;
     this.#mark = services.mark;
+    this.#codeMap = module.codeMap;
     this.phase = Phase.Initialize;
     this.#deferred = [];
     this.#budget = settings.policy.fuel?.start ?? 0;
@@ -272,9 +276,10 @@ export class Vm implements Allocator {
     // What a hostcall noted before it made the trap says more than the trap does.
     if (known === null) {
       const stop = isTrap ? "trap" : isGuests ? "stack" : "host";
-      this.failure = new VmFailure(message, stop, backtraceOf(error as Error));
-    } else if (isGuests && known.backtrace === "") {
-      this.failure = new VmFailure(known.reason, known.stop, backtraceOf(error as Error));
+      this.failure = new VmFailure(message, stop, framesOf(error as Error, this.#codeMap));
+    } else if (isGuests && known.frames.length === 0) {
+      const frames = framesOf(error as Error, this.#codeMap);
+      this.failure = new VmFailure(known.reason, known.stop, frames);
     }
   }
 
@@ -292,12 +297,12 @@ export class Vm implements Allocator {
 
   /** A trap says only that: fuel and memory tell why. */
   #classify(failure: VmFailure, place: StopPlace): VmFailure {
-    const { reason, stop, backtrace } = failure;
-    if (stop !== "trap") return new VmFailure(reason, stop, backtrace, place);
+    const { reason, stop, frames } = failure;
+    if (stop !== "trap") return new VmFailure(reason, stop, frames, place);
     const isEmpty = place.fuelUsed !== null && place.fuelUsed > place.budget;
-    if (isEmpty) return new VmFailure("out of fuel", "fuel", backtrace, place);
+    if (isEmpty) return new VmFailure("out of fuel", "fuel", frames, place);
     const isFull = place.pages >= this.settings.policy.memoryPagesMax - 1;
-    return new VmFailure(reason, isFull ? "memory" : "trap", backtrace, place);
+    return new VmFailure(reason, isFull ? "memory" : "trap", frames, place);
   }
 
   #fail(entry: GuestFunction | null): void {

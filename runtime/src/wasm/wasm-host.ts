@@ -10,6 +10,7 @@ import type { Callouts } from "./callout.ts";
 import type { CompiledModule } from "./compiled-module.ts";
 import { ReloadBackoff } from "./failure-policy.ts";
 import { GuestLog } from "./guest-log.ts";
+import { type GuestTrap, keepFrames } from "./guest-frames.ts";
 import { GUEST_MARK_CELLS } from "./guest-mark.ts";
 import type { SharedGauges } from "./metrics.ts";
 import { Plugin, PluginError } from "./plugin.ts";
@@ -33,6 +34,8 @@ export interface WasmHostContext {
   readonly gauges?: SharedGauges;
   /** Data and queues of the process. Default: one of this host's own. */
   readonly shared?: SharedStore;
+  /** Told of guests that were stopped. Default: nobody. */
+  readonly onTrap?: (trap: GuestTrap) => void;
   /** Shared cells of this thread, for the watchdog. Default: cells that nobody reads. */
   readonly guestMark?: Int32Array;
 }
@@ -66,8 +69,10 @@ export class WasmHost {
         return own;
       },
       mark: context.guestMark ?? new Int32Array(GUEST_MARK_CELLS),
+      onTrap: context.onTrap ?? null,
       trap: createTrap(),
     };
+    keepFrames();
     this.#log = new GuestLog(context.logger.logger("wasm"));
     this.#slots = new Map();
     this.#plugins = new Set();

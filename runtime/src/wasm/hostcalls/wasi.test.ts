@@ -265,7 +265,9 @@ test("proc_exit in a stream's callback ends the guest there, and the stream fail
     );
     // The guest's frames only: neither the host's nor those of its helper that makes the trap.
     expect(frames.length).toBe(1);
-    expect(frames[0]).toMatch(/^ {2}at (proxy_on_request_headers|\?) \(function \d+\)$/);
+    expect(frames[0]).toMatch(
+      /^ {2}at (proxy_on_request_headers|\?) \(function \d+, 0x[0-9a-f]+\)$/,
+    );
   }
 });
 
