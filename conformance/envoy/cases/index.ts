@@ -13,6 +13,7 @@ import { edge } from "./edge.ts";
 import { failures } from "./failures.ts";
 import { filters } from "./filters.ts";
 import { forwarding } from "./forwarding.ts";
+import { listenerLog } from "./listener-log.ts";
 import { localReplies } from "./local-replies.ts";
 import { mutation } from "./mutation.ts";
 import { networkFilters } from "./network-filters.ts";
@@ -59,6 +60,7 @@ export const GROUPS: readonly Group[] = [
   runtime,
   overload,
   accessLog,
+  listenerLog,
   upgrades,
   tunnels,
   tcp,

@@ -1,4 +1,5 @@
 // What is known about one downstream connection; shared by its streams.
+import type { StreamInfo } from "./stream-info.ts";
 import type { TlsInfo } from "./tls-info.ts";
 
 const noProtocols: readonly string[] = [];
@@ -45,6 +46,8 @@ export class ConnectionInfo {
   ja4: string = "";
   /** Why the transport failed, in the TLS library's words; "" = it did not. */
   transportFailureReason: string = "";
+  /** Why tls_inspector found no TLS, in the same words; "" = it did, or nobody has looked. */
+  helloFailureReason: string = "";
   listenerName: string = "";
   /** As envoy.config.core.v3.TrafficDirection. */
   listenerDirection: number = 0;
@@ -62,6 +65,8 @@ export class ConnectionInfo {
   proxyTlvs: readonly ProxyTlv[] = noTlvs;
   startMs: number = 0;
   terminationDetails: string = "";
+  /** The connection as a whole, for its listener's access log; null = nobody writes one. */
+  stream: StreamInfo | null = null;
 
   constructor(
     connectionId: number,

@@ -17,6 +17,7 @@ export function protocolText(protocol: number): string {
 
 /** What an access log's line is written for. */
 export type AccessLogType =
+  | "NotSet"
   | "DownstreamEnd"
   | "TcpConnectionStart"
   | "TcpUpstreamConnected"

@@ -124,6 +124,8 @@ export class ActiveStream
   decodeHeaders(headers: HeaderMap, endStream: boolean): void {
     const { config, normalizer, overload, sanitizer } = this.#context;
     const connection = this.#ownManager().callbacks.info;
+    const whole = connection.stream;
+    if (whole !== null) whole.protocol = this.streamInfo.protocol;
     this.#requestHeaders = headers;
     joinRequestLines(headers);
     this.isHeadRequest = headers.method === "HEAD";

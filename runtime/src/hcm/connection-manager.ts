@@ -13,6 +13,7 @@ import type {
   ServerConnectionCallbacks,
 } from "../codec/codec.ts";
 import { Http1ServerConnection } from "../codec/http1/server-connection.ts";
+import { ResponseFlag } from "../core/response-flags.ts";
 import { TimerEntry } from "../core/timer-wheel.ts";
 import type {
   NetworkFilter,
@@ -266,6 +267,8 @@ export class ConnectionManager
 
   onProtocolError(_error: CodecError): void {
     this.#context.stats.cxProtocolError.inc();
+    const whole = this.callbacks.info.stream;
+    if (whole !== null) whole.responseFlags |= ResponseFlag.DownstreamProtocolError;
   }
 
   /** From inside the codec: the stream itself ends when its call into the codec has returned. */

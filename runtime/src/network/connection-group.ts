@@ -5,6 +5,7 @@ import type { NetworkFilterFactory } from "../filter/network-filter.ts";
 import type { ConnectionAdmission } from "./connection-admission.ts";
 import type { Connection, ConnectionOwner } from "./connection.ts";
 import type { NetworkChain } from "./listener.ts";
+import type { ListenerLog } from "./listener-log.ts";
 import type { ListenerStats } from "./listener-stats.ts";
 import type { TlsServerContext } from "../tls/tls-server-context.ts";
 
@@ -19,6 +20,8 @@ export class ConnectionGroup implements ConnectionOwner {
   readonly stats: ListenerStats;
   /** Where each of its connections has a place. */
   readonly admission: ConnectionAdmission;
+  /** Of the listener; null = it writes none. */
+  readonly #log: ListenerLog | null;
   readonly #clock: Clock;
   #first: Connection | null = null;
   #count: number = 0;
@@ -28,6 +31,7 @@ export class ConnectionGroup implements ConnectionOwner {
     { factory, name, tls }: Pick<NetworkChain, "factory" | "name" | "tls">,
     stats: ListenerStats,
     admission: ConnectionAdmission,
+    log: ListenerLog | null,
     clock: Clock,
   ) {
     this.chain = factory;
@@ -35,6 +39,7 @@ export class ConnectionGroup implements ConnectionOwner {
     this.tls = tls ?? null;
     this.stats = stats;
     this.admission = admission;
+    this.#log = log;
     this.#clock = clock;
   }
 
@@ -90,6 +95,7 @@ export class ConnectionGroup implements ConnectionOwner {
   }
 
   onConnectionClosed(connection: Connection): void {
+    this.#log?.write(connection.info);
     const { previousConnection: previous, nextConnection: next } = connection;
     if (previous === null) this.#first = next;
     else previous.nextConnection = next;

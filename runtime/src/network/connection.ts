@@ -135,8 +135,13 @@ export class Connection extends TimerEntry implements IoEvents, NetworkFilterCal
 
   onRead(buffer: Buffer, length: number): void {
     // While closing, bytes are read and dropped, so that the peer's FIN is seen.
-    if (this.#state === State.Open) this.#filter?.onData(buffer, length);
-    else this.#hasDropped = true;
+    if (this.#state !== State.Open) {
+      this.#hasDropped = true;
+      return;
+    }
+    const { stream } = this.info;
+    if (stream !== null) stream.bytesReceived += length;
+    this.#filter?.onData(buffer, length);
   }
 
   onWritable(): void {

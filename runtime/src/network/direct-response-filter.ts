@@ -28,6 +28,8 @@ class DirectResponseFilter implements NetworkFilter {
   }
 
   onNewConnection(): void {
+    const { stream } = this.#callbacks.info;
+    if (stream !== null) stream.responseCodeDetails = "direct_response";
     this.#callbacks.io.write(Buffer.from(this.#body));
     this.#callbacks.closeAfterFlush(0);
   }

@@ -3,6 +3,7 @@
 import type { TlsInspectorConfig } from "../config/snapshot.ts";
 import type { ConnectionInfo } from "../core/connection-info.ts";
 import type { Counter, Histogram, StatsStore } from "../stats/store.ts";
+import { strangeHelloReason } from "../tls/failure-reason.ts";
 import { ClientHelloState, readClientHello } from "./client-hello.ts";
 import { ListenerFilterVerdict } from "./listener-filter.ts";
 import { ja3Of, ja4Of } from "./hello-fingerprint.ts";
@@ -43,6 +44,7 @@ export class TlsInspector implements ListenerFilter {
     this.#bytesProcessed.record(bytes.length);
     if (state === ClientHelloState.NotTls) {
       this.#tlsNotFound.inc();
+      if (info.stream !== null) info.helloFailureReason = strangeHelloReason(bytes);
       return 0;
     }
     this.#tlsFound.inc();

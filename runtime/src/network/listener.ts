@@ -31,6 +31,8 @@ import { FilterChainMatcher } from "./filter-chain-matcher.ts";
 import type { ChainFinder } from "./filter-chain-matcher.ts";
 import type { ListenerFilter } from "./listener-filter.ts";
 import { createListenerFilters } from "./listener-filters.ts";
+import { countedIo } from "./counted-io.ts";
+import type { ListenerLog } from "./listener-log.ts";
 import { StrangerLog, strangerOf } from "./stranger-log.ts";
 import { ListenerStats } from "./listener-stats.ts";
 import { TlsHandshake } from "./tls-handshake.ts";
@@ -94,6 +96,8 @@ export class Listener implements AcceptedSocketOwner {
   /** Their listener filters are not done yet. */
   readonly #waiting: Set<AcceptedSocket>;
   readonly #strangers: StrangerLog;
+  /** The configured access log; null = there is none. */
+  #log: ListenerLog | null = null;
   #isOpen: boolean = false;
   #acceptedCount: number = 0;
 
@@ -136,10 +140,8 @@ export class Listener implements AcceptedSocketOwner {
   setChains(chains: readonly NetworkChain[]): ReadonlyMap<NetworkChain, ConnectionGroup> {
     const left = new Map(this.#groups);
     const groups = new Map<NetworkChain, ConnectionGroup>();
-    const { clock } = this.#context;
     for (const chain of chains) {
-      const group =
-        left.get(chain) ?? new ConnectionGroup(chain, this.#stats, this.#admission, clock);
+      const group = left.get(chain) ?? this.#newGroup(chain);
       groups.set(chain, group);
       left.delete(chain);
     }
@@ -151,6 +153,10 @@ export class Listener implements AcceptedSocketOwner {
     this.#useGroups(groups);
     if (chains.length === 0) this.#resetWaiting();
     return left;
+  }
+
+  #newGroup(chain: NetworkChain): ConnectionGroup {
+    return new ConnectionGroup(chain, this.#stats, this.#admission, this.#log, this.#context.clock);
   }
 
   /** The default chain gets the last index. */
@@ -170,12 +176,13 @@ export class Listener implements AcceptedSocketOwner {
   }
 
   /** Takes a new configuration for the same addresses; setChains follows. */
-  update(config: ListenerConfig): void {
+  update(config: ListenerConfig, log: ListenerLog | null = null): void {
     const { stats, workerIndex } = this.#context;
     if (config.statPrefix !== this.config.statPrefix) {
       this.#stats = new ListenerStats(stats, config.statPrefix, workerIndex);
     }
     this.config = config;
+    this.#log = log;
     this.#admission = this.#admissionOf(config);
     this.#filters = createListenerFilters(config.listenerFilters, stats);
   }
@@ -267,6 +274,7 @@ export class Listener implements AcceptedSocketOwner {
     const admission = this.#admission;
     if (!admission.admit()) return null;
     const info = connectionInfoOf(io, place, this.#context.nextConnectionId(), clock.nowMs);
+    this.#log?.begin(info);
     const keepAlive = this.#keepAliveOf(place);
     if (keepAlive !== null) io.setKeepAlive(keepAlive);
     if (this.#filters.length === 0) return this.#serve(io, info, admission);
@@ -315,6 +323,7 @@ export class Listener implements AcceptedSocketOwner {
   #endEarly(socket: AcceptedSocket): void {
     this.#forget(socket);
     socket.admission.release();
+    this.#log?.write(socket.info);
     endEarly(socket.io, socket.hasBytes);
   }
 
@@ -329,6 +338,7 @@ export class Listener implements AcceptedSocketOwner {
     for (const socket of this.#waiting) {
       this.#forget(socket);
       socket.admission.release();
+      this.#log?.write(socket.info);
       socket.io.reset();
     }
   }
@@ -340,24 +350,24 @@ export class Listener implements AcceptedSocketOwner {
     if (index < 0) {
       this.#stats.noFilterChainMatch.inc();
       this.#strangers.tell("no filter chain matches", this.config.name, info);
+      this.#log?.writeUnmatched(info);
       admission.release();
       return null;
     }
     const group = this.#groupByIndex[index] as ConnectionGroup;
     this.#stats.cxTotal.inc();
     this.#stats.workerCxTotal.inc();
-    if (group.chain === null) {
-      this.#stats.extensionConfigMissing.inc();
-      this.#stats.cxDestroy.inc();
-      admission.release();
-      return null;
-    }
     info.listenerName = this.config.name;
     info.listenerDirection = directions[this.config.trafficDirection];
     info.listenerMetadata = this.config.metadata ?? null;
     info.filterChainName = group.chainName;
+    if (group.chain === null) {
+      this.#stats.extensionConfigMissing.inc();
+      this.#refuse(info, group);
+      return null;
+    }
     if (group.tls !== null) return this.#serveTls(io, info, group, group.tls, group.chain);
-    const connection = new Connection(info, io, group, timers, this.#nowMs);
+    const connection = new Connection(info, countedIo(io, info), group, timers, this.#nowMs);
     group.add(connection);
     connection.setFilter(group.chain.createFilter(connection));
     connection.start();
@@ -380,9 +390,16 @@ export class Listener implements AcceptedSocketOwner {
     if (start !== null) {
       return new TlsHandshake(io, info, group, tls, start, chain, this.#context);
     }
-    this.#stats.cxDestroy.inc();
-    group.admission.release();
+    info.transportFailureReason = "TLS error: Secret is not supplied by SDS";
+    this.#refuse(info, group);
     return null;
+  }
+
+  /** Its chain cannot serve it; the caller closes. */
+  #refuse(info: ConnectionInfo, { admission }: ConnectionGroup): void {
+    this.#stats.cxDestroy.inc();
+    this.#log?.write(info);
+    admission.release();
   }
 
   #admissionOf(config: ListenerConfig): ConnectionAdmission {

@@ -14,6 +14,7 @@ import { ClientHelloState, readClientHello } from "./client-hello.ts";
 import type { ClientHello } from "./client-hello.ts";
 import type { ConnectionGroup } from "./connection-group.ts";
 import { Connection } from "./connection.ts";
+import { countedIo } from "./counted-io.ts";
 import type { ListenerContext } from "./listener.ts";
 import type { ConnectionInfo } from "../core/connection-info.ts";
 
@@ -71,6 +72,8 @@ export class TlsHandshake extends TimerEntry implements TlsEvents {
     if (connection.isClosed) return;
     const { info, io } = connection;
     const verdict = this.#tls.judge(session);
+    const atMs = this.#context.clock.epochMs();
+    info.tls = tlsInfoOf(session, this.#tls.validator, verdict.isValidated, atMs);
     if (verdict.failure !== null) this.#tls.stats.onVerifyFailure(verdict.failure);
     if (!verdict.isAccepted) {
       info.transportFailureReason = verdict.reason;
@@ -78,10 +81,9 @@ export class TlsHandshake extends TimerEntry implements TlsEvents {
       return;
     }
     this.#tls.stats.onHandshake(session);
-    const atMs = this.#context.clock.epochMs();
     info.securedMs = this.#context.clock.nowMs;
-    info.tls = tlsInfoOf(session, this.#tls.validator, verdict.isValidated, atMs);
     io.setEvents(connection);
+    connection.io = countedIo(io, info);
     connection.setFilter(this.#chain.createFilter(connection));
     connection.start();
     if (this.#group.isShutdown) connection.shutdown();
@@ -130,7 +132,8 @@ export class TlsHandshake extends TimerEntry implements TlsEvents {
   override onDeadline(): void {
     if (this.#connection.isClosed) return;
     this.#group.stats.cxTransportSocketConnectTimeout.inc();
-    this.#connection.closeNow();
+    this.#connection.info.terminationDetails = "transport socket timeout was reached";
+    this.#connection.closeAfterFlush(0);
   }
 
   /** `bytes` is all that came: OpenSSL reads it anew. */

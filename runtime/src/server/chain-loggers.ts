@@ -1,4 +1,4 @@
-// The access loggers of a filter chain's end: a connection manager or a TCP proxy.
+// The access loggers of a listener, or of a chain's end: a connection manager or a TCP proxy.
 import { createAccessLoggers } from "../access-log/access-logger.ts";
 import type { AccessLogConfig, Snapshot } from "../config/snapshot.ts";
 import type { AccessLogger } from "../filter/access-logger.ts";

@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import { chainLogs } from "../config/chain-logs.ts";
 import type {
+  AccessLogConfig,
   FilterChainConfig,
   ListenerConfig,
   Snapshot,
@@ -40,8 +41,13 @@ export function pluginsOf(listener: ListenerConfig): Set<number> {
   for (const chain of [...listener.filterChains, listener.defaultFilterChain]) {
     if (chain !== null) for (const plugin of chainPluginsOf(chain)) plugins.add(plugin);
   }
-  for (const { sink } of listener.accessLogs) if (sink.kind === "wasm") plugins.add(sink.plugin);
+  for (const plugin of logPluginsOf(listener.accessLogs)) plugins.add(plugin);
   return plugins;
+}
+
+/** Those that are loggers. */
+export function logPluginsOf(logs: readonly AccessLogConfig[]): number[] {
+  return logs.flatMap(({ sink }) => (sink.kind === "wasm" ? [sink.plugin] : []));
 }
 
 /** The same of one filter chain. */
@@ -51,9 +57,7 @@ export function chainPluginsOf(chain: FilterChainConfig): Set<number> {
   for (const filter of chain.hcm?.httpFilters ?? []) plugins.add(filter.plugin);
   // Behind the filters: they stand on their VMs.
   for (const variant of chain.hcm?.variants ?? []) plugins.add(variant.plugin);
-  for (const { sink } of chainLogs(chain)) {
-    if (sink.kind === "wasm") plugins.add(sink.plugin);
-  }
+  for (const plugin of logPluginsOf(chainLogs(chain))) plugins.add(plugin);
   return plugins;
 }
 

@@ -18,6 +18,7 @@ import type { Runtime } from "../core/runtime.ts";
 import type { SharedCounts } from "../core/shared-counts.ts";
 import type { TimerWheel } from "../core/timer-wheel.ts";
 import type { NetworkEngine } from "../engine/network-engine.ts";
+import { ListenerLog } from "../network/listener-log.ts";
 import { Listener } from "../network/listener.ts";
 import type { StatsStore } from "../stats/store.ts";
 import { SecretSlots } from "../tls/secret-slots.ts";
@@ -26,12 +27,13 @@ import { tlsOf } from "../upstream/upstream-transport.ts";
 import type { WasmHost } from "../wasm/wasm-host.ts";
 import type { ClusterCallouts } from "./callouts.ts";
 import type { DrainManager } from "./drain-manager.ts";
+import { createChainLoggers } from "./chain-loggers.ts";
 import { plainText } from "./fingerprint.ts";
 import type { GuestLinks } from "./guest-links.ts";
 import { ListenerChain } from "./listener-chain.ts";
 import { createNetworkChain } from "./network-chain-factory.ts";
 import type { PluginHandle } from "./plugin-handle.ts";
-import { chainPluginsOf } from "./plugin-key.ts";
+import { chainPluginsOf, logPluginsOf } from "./plugin-key.ts";
 import type { ListenerAddress, PrepareMessage } from "./protocol.ts";
 import { stopListeningWhenQuiet } from "./quiet-stop.ts";
 import { RouteSlots } from "./route-slots.ts";
@@ -77,6 +79,8 @@ interface PreparedListener {
   readonly listener: Listener;
   readonly config: ListenerConfig;
   readonly chains: readonly ListenerChain[];
+  /** Null = it writes no access log. */
+  readonly log: ListenerLog | null;
   /** The chains of the version before; null when there was no such listener. */
   readonly before: readonly ListenerChain[] | null;
 }
@@ -160,8 +164,8 @@ export class WorkerVersion {
     this.#routeSlots.commit();
     this.#secretSlots.commit();
     this.#plugins.commit();
-    for (const { listener, config, chains, before } of this.#listeners) {
-      listener.update(config);
+    for (const { listener, config, chains, log, before } of this.#listeners) {
+      listener.update(config, log);
       replaceChains(listener, before ?? [], chains);
       listener.open();
     }
@@ -283,7 +287,8 @@ export class WorkerVersion {
       chains.push(this.#prepareChain(config, defaultFilterChain, before));
     }
     const listener = before?.listener ?? this.#makeListener(config);
-    return { listener, config, chains, before: before?.chains ?? null };
+    const log = this.#createListenerLog(config);
+    return { listener, config, chains, log, before: before?.chains ?? null };
   }
 
   /** The chain of the version before when nothing of it has changed, nor of its listener. */
@@ -294,6 +299,8 @@ export class WorkerVersion {
   ): ListenerChain {
     const plugins = new Map<number, PluginHandle>();
     for (const at of chainPluginsOf(config)) plugins.set(at, this.#plugins.get(at));
+    // The listener's loggers are there as long as a connection on one of its chains may end.
+    for (const at of logPluginsOf(listener.accessLogs)) plugins.set(at, this.#plugins.get(at));
     const {
       filterChains: _chains,
       filterChainMatcher: _matcher,
@@ -330,6 +337,13 @@ export class WorkerVersion {
       drain: chain.drain,
     });
     return chain;
+  }
+
+  #createListenerLog({ accessLogs }: ListenerConfig): ListenerLog | null {
+    if (accessLogs.length === 0) return null;
+    const plugins = new Map(logPluginsOf(accessLogs).map((at) => [at, this.#plugins.get(at)]));
+    const loggers = createChainLoggers(this.#context, this.#snapshot, accessLogs, plugins);
+    return new ListenerLog(loggers, this.#context.clock);
   }
 
   #makeListener(config: ListenerConfig): Listener {
@@ -416,10 +430,10 @@ function replaceChains(
   }
 }
 
-/** The files of the access logs of all its chains. */
+/** The files of its access logs, and of those of all its chains. */
 function logPaths(listener: ListenerConfig): string[] {
   const chains = [...listener.filterChains, listener.defaultFilterChain];
-  const logs = chains.flatMap((chain) => chainLogs(chain));
+  const logs = [...listener.accessLogs, ...chains.flatMap((chain) => chainLogs(chain))];
   return logs.flatMap(({ sink }) => (sink.kind === "file" ? [sink.path] : []));
 }
 

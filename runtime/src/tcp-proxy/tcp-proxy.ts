@@ -163,6 +163,8 @@ export class TcpProxy extends TimerEntry implements NetworkFilter, TcpConnection
     this.#periodicLog?.stop();
     this.#setTxBuffered(0);
     this.#log("TcpConnectionEnd");
+    const { info } = this.#callbacks;
+    if (info.stream !== null) info.stream = this.#info;
   }
 
   onDelayedCloseTimeout(): void {}

@@ -1,6 +1,6 @@
 // Reasons of failures, as Envoy 1.40 logged them for the same faults.
 import { describe, expect, test } from "vitest";
-import { failureReasonOf } from "./failure-reason.ts";
+import { failureReasonOf, strangeHelloReason } from "./failure-reason.ts";
 
 describe("the words of a failed handshake", () => {
   test.each([
@@ -35,8 +35,22 @@ describe("the words of a failed handshake", () => {
     );
   });
 
-  test("who leaves without a word has no reason", () => {
+  test("who leaves without a word has no reason, but for a reset", () => {
+    const reset =
+      "TLS_error:|33554536:system library:OPENSSL_internal:Connection reset by peer:TLS_error_end";
     expect(failureReasonOf({ kind: "closed", code: "", reason: "" })).toBe("");
-    expect(failureReasonOf({ kind: "reset", code: "ECONNRESET", reason: "" })).toBe("");
+    expect(failureReasonOf({ kind: "reset", code: "ECONNRESET", reason: "" })).toBe(reset);
+    expect(failureReasonOf({ kind: "reset", code: "ETIMEDOUT", reason: "" })).toBe("");
   });
+});
+
+test.each([
+  ["GET / HTTP/1.1\r\n", "1000009c:SSL routines:OPENSSL_internal:HTTP_REQUEST"],
+  ["PUT /", "1000009c:SSL routines:OPENSSL_internal:HTTP_REQUEST"],
+  ["CONNECT a:1 ", "1000009b:SSL routines:OPENSSL_internal:HTTPS_PROXY_REQUEST"],
+  ["PATCH /", "100000f7:SSL routines:OPENSSL_internal:WRONG_VERSION_NUMBER"],
+  ["x", "100000f7:SSL routines:OPENSSL_internal:WRONG_VERSION_NUMBER"],
+])("%j is no ClientHello, in the words of tls_inspector", (bytes, words) => {
+  const reason = strangeHelloReason(Buffer.from(bytes));
+  expect(reason).toBe(`TLS_error|error:${words}:TLS_error_end`);
 });

@@ -63,14 +63,40 @@ const ssl3Alerts: ReadonlySet<number> = new Set([10, 20, 30, 40, 41, 42, 43, 44,
 /** BoringSSL's library number for SSL, where its error codes have it. */
 const SSL_LIBRARY = 0x1000_0000;
 
-/** "" when the peer has left without a word of TLS: Envoy has no reason for that. */
+/** "" when the peer has ended without a word of TLS: Envoy has no reason for that. */
 export function failureReasonOf({ kind, code }: TlsFailure): string {
+  if (kind === "reset") return resetText(code);
   if (kind !== "tls") return "";
   const name = code.replace(/^ERR_(SSL|OSSL)_/, "");
   const alert = alerts[name.replace(/^(SSLV3|SSL\/TLS|TLSV1|TLSV13)_ALERT_/, "")];
   if (alert !== undefined && name.includes("ALERT_")) return alertText(alert, name);
   const reason = renamed[name] ?? name;
   return reasonText(reason, details[reason] ?? "");
+}
+
+/** Why `bytes`, the first of a connection, are no ClientHello: as tls_inspector says it. */
+export function strangeHelloReason(bytes: Buffer): string {
+  const text = bytes.toString("latin1", 0, WORD_BYTES);
+  const word = plainWords.find(({ starts }) => starts.some((start) => text.startsWith(start)));
+  const reason = word?.reason ?? "WRONG_VERSION_NUMBER";
+  const number = (SSL_LIBRARY + (reasons[reason] ?? 0)).toString(16);
+  return `TLS_error|error:${number}:SSL routines:OPENSSL_internal:${reason}:TLS_error_end`;
+}
+
+/** BoringSSL looks at so many bytes. */
+const WORD_BYTES = 5;
+const plainWords = [
+  { starts: ["GET ", "POST ", "HEAD ", "PUT "], reason: "HTTP_REQUEST" },
+  { starts: ["CONNE"], reason: "HTTPS_PROXY_REQUEST" },
+];
+
+/** BoringSSL's library number for the system, and Linux's for ECONNRESET. */
+const resetNumber = 0x200_0000 + 104;
+
+function resetText(code: string): string {
+  if (code !== "ECONNRESET") return "";
+  const words = "system library:OPENSSL_internal:Connection reset by peer";
+  return `TLS_error:|${resetNumber}:${words}:TLS_error_end`;
 }
 
 /** `detail` is what Envoy adds; "" = nothing. What has no number there has 0. */

@@ -240,7 +240,7 @@ export class TlsClientConnection {
   /** There is no session: why, in Envoy's words; "" = it has none for that. */
   failed(failure: TlsFailure): string {
     if (failure.kind === "tls") this.#stats.connectionError.inc();
-    return failure.kind === "reset" ? resetText(failure.code) : failureReasonOf(failure);
+    return failureReasonOf(failure);
   }
 
   #accept(session: TlsSession, isValidated: boolean, nowMs: number): TlsInfo {
@@ -284,13 +284,4 @@ function factsOf(session: TlsSession): TlsSession {
 function serverNameOf(config: UpstreamTlsConfig, wish: TlsWish): string {
   if (wish.serverName !== "") return wish.serverName;
   return config.autoHostSni && wish.hostname !== "" ? wish.hostname : config.sni;
-}
-
-/** BoringSSL's library number for the system, and Linux's for ECONNRESET. */
-const resetNumber = 0x200_0000 + 104;
-
-function resetText(code: string): string {
-  if (code !== "ECONNRESET") return "";
-  const words = "system library:OPENSSL_internal:Connection reset by peer";
-  return `TLS_error:|${resetNumber}:${words}:TLS_error_end`;
 }

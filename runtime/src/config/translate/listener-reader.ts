@@ -47,7 +47,7 @@ export function readListener(
     trafficDirection: readDirection(node),
     metadata: readMetadata(node),
     drainType: node.enum("drain_type") === "MODIFY_ONLY" ? "modify_only" : "default",
-    accessLogs: readListenerLogs(t, node),
+    accessLogs: readAccessLogs(t, node.nodes("access_log")),
     ignoresGlobalConnectionLimit: node.bool("ignore_global_conn_limit", false),
     bypassesOverloadManager: node.bool("bypass_overload_manager", false),
     // The whole configuration's to say: assemble-snapshot.ts.
@@ -113,13 +113,6 @@ function readAddresses(t: Translation, node: ConfigNode): Addresses {
   }
   const keepAlive = readSocketOptions(t, options, ownKeepAlive);
   return { additionalAddresses, keepAlive, additionalKeepAlives };
-}
-
-function readListenerLogs(t: Translation, node: ConfigNode): ListenerConfig["accessLogs"] {
-  const logs = node.nodes("access_log");
-  if (logs.length === 0) return [];
-  t.unsupported(node, "the access log of a listener", "access_log");
-  return readAccessLogs(t, logs);
 }
 
 type FilterChains = Pick<
