@@ -17,6 +17,7 @@ import { listenerLog } from "./listener-log.ts";
 import { localReplies } from "./local-replies.ts";
 import { mutation } from "./mutation.ts";
 import { networkFilters } from "./network-filters.ts";
+import { originalDestination } from "./original-destination.ts";
 import { overload } from "./overload.ts";
 import { paths } from "./paths.ts";
 import { guestProperties } from "./guest-properties.ts";
@@ -65,6 +66,7 @@ export const GROUPS: readonly Group[] = [
   tunnels,
   tcp,
   networkFilters,
+  originalDestination,
   sockets,
   chains,
   chainMatcher,

@@ -43,9 +43,11 @@ export interface ClusterConfig {
   readonly where: string;
   /** Infix of its stats: alt_stat_name or the name with ":" as "_". */
   readonly statName: string;
-  readonly discovery: "static" | "strict_dns" | "logical_dns" | "eds";
+  readonly discovery: "static" | "strict_dns" | "logical_dns" | "eds" | "original_dst";
   /** Only with discovery "eds". */
   readonly eds: EdsConfig | null;
+  /** Only with discovery "original_dst". */
+  readonly originalDestination: OriginalDestinationConfig | null;
   readonly lbPolicy: "round_robin" | "least_request" | "random";
   /** For least_request, default 2. */
   readonly leastRequestChoiceCount: number;
@@ -94,6 +96,18 @@ export interface ConfigSourceConfig {
   readonly path: string;
   /** The directory whose changes announce a new file; "" = the file's own. */
   readonly watchedDirectory: string;
+}
+
+/** Who says where a request of an ORIGINAL_DST cluster goes to: the first of these that does. */
+export interface OriginalDestinationConfig {
+  /** Dynamic metadata of the request or its connection: the namespace and keys; null = none. */
+  readonly metadataPath: readonly string[] | null;
+  /** Lower-case; "" = none. The address that a PROXY header names comes last. */
+  readonly headerName: string;
+  /** In place of the named one; -1 = none. */
+  readonly port: number;
+  /** Hosts that nobody wanted for so long are forgotten. */
+  readonly cleanupIntervalMs: number;
 }
 
 export interface EdsConfig {

@@ -153,15 +153,7 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
     info.upstreamCluster = cluster.name;
     info.clusterInfo = cluster;
     info.attemptCount = 1;
-    const host = cluster.chooseHost();
-    if (host === null) {
-      this.#charge(503, null);
-      const headersToAdd = this.#replyHeaders(false);
-      const flag = ResponseFlag.NoHealthyUpstream;
-      this.#reply(503, "no healthy upstream", "no_healthy_upstream", flag, headersToAdd);
-      return;
-    }
-    this.#send(route, choice, cluster, host, end);
+    this.#send(route, choice, cluster, end);
   }
 
   /** Bytes lent for the call. */
@@ -315,7 +307,7 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
 
   // ---- Private parts.
 
-  #send(route: Route, choice: ClusterChoice, cluster: Cluster, host: Host, end: boolean): void {
+  #send(route: Route, choice: ClusterChoice, cluster: Cluster, end: boolean): void {
     const { clock, config } = this.#context;
     const headers = this.#headers as HeaderMap;
     const info = this.#callbacks.streamInfo;
@@ -326,6 +318,11 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
     if (headers.scheme === null) headers.scheme = "http";
     // Only a tunnel's bytes go out unframed: header mutations make none.
     if (this.#callbacks.upgradeType === "") headers.removeById(HeaderId.Upgrade);
+    const host = cluster.chooseHost(headers, info);
+    if (host === null) {
+      this.#replyNoHost();
+      return;
+    }
     this.#isGrpc = isGrpcRequest(headers);
     info.upstreamStartMs = clock.nowMs;
     info.upstreamBytes = this.#upstream;
@@ -342,6 +339,13 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
     if (end) this.#onRequestComplete();
     // The request of a WebSocket never ends: the timeout runs until the 101.
     else if (this.#callbacks.upgradeType === "websocket") this.#startRouteTimer();
+  }
+
+  #replyNoHost(): void {
+    this.#charge(503, null);
+    const headersToAdd = this.#replyHeaders(false);
+    const flag = ResponseFlag.NoHealthyUpstream;
+    this.#reply(503, "no healthy upstream", "no_healthy_upstream", flag, headersToAdd);
   }
 
   /** True: the answer to an upgrade is no tunnel's, and given. How long one lasts, others say. */

@@ -311,7 +311,7 @@ export class TcpProxy extends TimerEntry implements NetworkFilter, TcpConnection
       return;
     }
     if (info.upstreamStartMs < 0) info.upstreamStartMs = clock.nowMs;
-    const host = cluster.chooseHost();
+    const host = cluster.chooseHost(null, info);
     if (host === null) {
       this.#fail(ResponseFlag.NoHealthyUpstream);
       return;

@@ -92,7 +92,7 @@ export class AsyncClient {
       return request;
     }
     this.#rqTotal.inc();
-    const host = cluster.chooseHost();
+    const host = cluster.chooseHost(headers, null);
     if (host === null) {
       cluster.responseStats.charge(503, true);
       request.fail(AsyncFailure.NoHealthyUpstream, "no healthy upstream");

@@ -139,7 +139,7 @@ test("LOGICAL_DNS moves its one host: old connections stay", () => {
 test("counts missing hosts", () => {
   const world = new World();
   world.apply([clusterConfig()]);
-  expect(world.cluster().chooseHost()).toBeNull();
+  expect(world.cluster().chooseHost(null, null)).toBeNull();
   expect(world.counter("cluster.up.upstream_cx_none_healthy")).toBe(1);
   expect(world.counter("cluster.up.lb_healthy_panic")).toBe(1);
 });

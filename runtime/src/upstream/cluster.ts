@@ -10,6 +10,7 @@ import type {
 import type { ConnectionInfo } from "../core/connection-info.ts";
 import type { ClusterInfo } from "../core/upstream-info.ts";
 import type { HeaderMap } from "../core/header-map.ts";
+import type { StreamInfo } from "../core/stream-info.ts";
 import type { SocketAddress } from "../engine/network-engine.ts";
 import { addressText, toSocketAddress } from "./addresses.ts";
 import { type CircuitBreaker, makeCircuitBreaker, showOpenBreakers } from "./circuit-breaker.ts";
@@ -25,6 +26,7 @@ import type { Counter } from "../stats/store.ts";
 import { SecretSlots } from "../tls/secret-slots.ts";
 import type { TlsClientOptions } from "../tls/tls-client-context.ts";
 import { TlsFactoryStats, TlsStats } from "../tls/tls-stats.ts";
+import { DestinationHosts } from "./original-destination.ts";
 import { optionsOf, type TransportOptions } from "./transport-options.ts";
 import type { UpstreamContext } from "./upstream-context.ts";
 import { UpstreamTransport } from "./upstream-transport.ts";
@@ -45,6 +47,8 @@ export class Cluster implements ClusterInfo {
   #hostSet: HostSet;
   #balancer: LoadBalancer | null = null;
   #isDraining: boolean = false;
+  /** Of ORIGINAL_DST, in workers: hosts are found, not chosen. */
+  readonly #destinations: DestinationHosts | null;
 
   /** `secrets` are those of its TLS. */
   constructor(
@@ -80,6 +84,7 @@ export class Cluster implements ClusterInfo {
     this.#defaultBreaker = null;
     this.#highBreaker = null;
     this.#hostSet = new HostSet([]);
+    this.#destinations = this.#makeDestinations();
     if (!context.ownsClusterStats) return;
     ClusterStats.defineAll(context.stats, this.#scope);
     for (const transport of this.#transports) this.#matchCount(transport);
@@ -134,10 +139,13 @@ export class Cluster implements ClusterInfo {
     return sources.find(({ family }) => family === address.family) ?? sources[0] ?? null;
   }
 
-  /** The host for the next request; null when there is none, which is counted. */
-  chooseHost(): Host | null {
-    this.#balancer ??= this.#makeBalancer();
-    const host = this.#balancer.chooseHost();
+  /**
+   * The host for the next request; null when there is none, which is counted. `headers` null = a
+   * TCP connection; `info` null = it is our own.
+   */
+  chooseHost(headers: HeaderMap | null, info: StreamInfo | null): Host | null {
+    const host =
+      this.#destinations === null ? this.#balance() : this.#destinations.find(headers, info);
     if (host === null) this.stats.cxNoneHealthy.inc();
     return host;
   }
@@ -218,6 +226,7 @@ export class Cluster implements ClusterInfo {
    */
   drain(isReplaced = false): void {
     this.#isDraining = true;
+    this.#destinations?.drain();
     for (const host of this.#hostSet.hosts) host.drain();
     if (!isReplaced) {
       this.#setHosts([]);
@@ -231,6 +240,7 @@ export class Cluster implements ClusterInfo {
   /** Closes every connection at once. */
   close(): void {
     this.#isDraining = true;
+    for (const host of this.#destinations?.hosts ?? []) host.close();
     for (const host of this.#hostSet.hosts) host.close();
   }
 
@@ -288,6 +298,28 @@ export class Cluster implements ClusterInfo {
     if (config.additionalAddresses.length === 0) return [first];
     const addresses = [first, ...config.additionalAddresses.map(literalAddress)];
     return inConnectOrder(addresses, this.config.happyEyeballs);
+  }
+
+  #balance(): Host | null {
+    this.#balancer ??= this.#makeBalancer();
+    return this.#balancer.chooseHost();
+  }
+
+  #makeDestinations(): DestinationHosts | null {
+    const { originalDestination: config } = this.config;
+    if (config === null) return null;
+    const { clock, stats, timers } = this.context;
+    // One for all: clients choose the addresses, and names of stats are never forgotten.
+    const hostStats = new HostStats(stats, this.name, "original destination");
+    return new DestinationHosts({
+      config,
+      clock,
+      timers,
+      invalid: stats.counter(`${this.#scope}original_dst_host_invalid`),
+      overflow: stats.counter(`${this.#scope}original_dst_host_overflow`),
+      makeHost: (host, address, text) =>
+        new Host(host, [address], text, hostStats, this.#transportFor(host)),
+    });
   }
 
   #makeBalancer(): LoadBalancer {

@@ -110,7 +110,7 @@ export class GrpcStream
     this.#cluster = cluster;
     this.#startMs = clock.nowMs;
     const headers = this.#requestHeaders(cluster.name);
-    const host = cluster.chooseHost();
+    const host = cluster.chooseHost(headers, null);
     if (host === null) {
       cluster.responseStats.charge(503, true);
       this.#answerLocally("no healthy upstream", "no_healthy_upstream");

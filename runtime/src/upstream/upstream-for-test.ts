@@ -51,6 +51,7 @@ export function clusterConfig(overrides: Partial<ClusterConfig> = {}): ClusterCo
     statName: "up",
     discovery: "static",
     eds: null,
+    originalDestination: null,
     lbPolicy: "round_robin",
     leastRequestChoiceCount: 2,
     leastRequestActiveBias: 1,

@@ -22,7 +22,12 @@ const policyExtensions: Readonly<Record<string, ClusterConfig["lbPolicy"]>> = {
   [`${LB}.random.v3.Random`]: "random",
 };
 
-export function readBalancing(t: Translation, node: ConfigNode): Balancing {
+export function readBalancing(
+  t: Translation,
+  node: ConfigNode,
+  discovery: ClusterConfig["discovery"],
+): Balancing {
+  if (discovery === "original_dst") return readProvided(t, node);
   const policy = node.node("load_balancing_policy");
   if (policy !== undefined) {
     const reason = "load_balancing_policy wins";
@@ -33,12 +38,29 @@ export function readBalancing(t: Translation, node: ConfigNode): Balancing {
   }
   const name = node.enum("lb_policy");
   const lbPolicy = legacyPolicies[name];
-  if (lbPolicy === undefined) t.unsupported(node, `lb_policy ${name}`, "lb_policy");
+  if (name === "CLUSTER_PROVIDED") {
+    const message = "found CLUSTER_PROVIDED, expected it with cluster type ORIGINAL_DST only";
+    t.wrong(node, message, "lb_policy");
+  } else if (lbPolicy === undefined) t.unsupported(node, `lb_policy ${name}`, "lb_policy");
   // The options of another policy than the one chosen have no effect, as in Envoy. What stands in
   // round_robin_lb_config is reported by name.
   node.node("round_robin_lb_config");
   const options = readLeastRequest(t, node.node("least_request_lb_config"));
   return { lbPolicy: lbPolicy ?? "round_robin", ...options };
+}
+
+/** ORIGINAL_DST finds its hosts: there is nothing to balance. */
+function readProvided(t: Translation, node: ConfigNode): Balancing {
+  const policy = node.enum("lb_policy");
+  const isExtension = node.has("load_balancing_policy");
+  const reason = "reported as a whole";
+  node.accept("load_balancing_policy", reason);
+  if (policy !== "CLUSTER_PROVIDED" || isExtension) {
+    const found = isExtension ? "load_balancing_policy" : policy;
+    const message = `found ${found}, expected CLUSTER_PROVIDED with cluster type ORIGINAL_DST`;
+    t.wrong(node, message, isExtension ? "load_balancing_policy" : "lb_policy");
+  }
+  return { lbPolicy: "round_robin", ...readLeastRequest(t, undefined) };
 }
 
 /** The first policy of the list that is implemented counts, as in Envoy. */

@@ -52,6 +52,7 @@ test("gives a cluster of which little is said Envoy's defaults", async () => {
   };
   expect(await clusterOf({ load_assignment: undefined })).toEqual({
     eds: null,
+    originalDestination: null,
     name: "up",
     where: CLUSTER_PATH,
     statName: "up",

@@ -16,6 +16,7 @@ import { readKeepAlive } from "./keep-alive-reader.ts";
 import { durationOr, statText } from "./translation.ts";
 import { readMetadata } from "./metadata-reader.ts";
 import type { Translation } from "./translation.ts";
+import { readOriginalDestination } from "./original-destination-reader.ts";
 import { readTransportSockets } from "./transport-socket.ts";
 
 const HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
@@ -29,6 +30,7 @@ export function readCluster(t: Translation, node: ConfigNode): ClusterConfig {
   const connection = node.node("upstream_connection_options");
   connection?.accept(LOCAL_INTERFACE, "only labels connections");
   const { discovery, dns } = readDiscovery(t, node);
+  const originalDestination = readOriginalDestination(t, node, discovery);
   const eds = discovery === "eds" ? readEds(t, node, name) : null;
   const statName = node.string("alt_stat_name", "") || name;
   return {
@@ -37,14 +39,15 @@ export function readCluster(t: Translation, node: ConfigNode): ClusterConfig {
     statName: statText(statName),
     discovery: discovery === "eds" && eds === null ? "static" : discovery,
     eds,
-    ...readBalancing(t, node),
+    originalDestination,
+    ...readBalancing(t, node, discovery),
     connectTimeoutMs: durationOr(node, "connect_timeout", 5000),
     perConnectionBufferBytesMax: node.uint("per_connection_buffer_limit_bytes", 1 << 20),
     dns,
     ...readProtocol(t, node),
     circuitBreakers: readCircuitBreakers(node),
     sharedIndex: -1,
-    localities: readLocalities(t, node, discovery),
+    localities: originalDestination === null ? readLocalities(t, node, discovery) : [],
     keepAlive: readKeepAlive(connection),
     healthyPanicThresholdPercent: readCommonLb(node),
     bindAddresses: readBindConfig(t, node, `Cluster ${name}`),
@@ -69,7 +72,6 @@ function readEds(t: Translation, node: ConfigNode, name: string): EdsConfig | nu
 
 /** Fields that only tune how Envoy does what we do in another way. */
 function acceptWhatTunes(node: ConfigNode): void {
-  node.accept("cleanup_interval", "only for original destination clusters");
   node.accept("wait_for_warm_on_init", "start always waits for the first resolution");
   node.accept("close_connections_on_host_health_failure", "there is no active health checking");
   node.accept("ignore_health_on_host_removal", "there is no active health checking");

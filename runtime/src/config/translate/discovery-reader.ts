@@ -34,7 +34,7 @@ interface Discovery {
 export function readDiscovery(t: Translation, node: ConfigNode): Discovery {
   if (node.oneof("cluster_discovery_type") === "cluster_type") return readClusterType(t, node);
   const discovery = readType(t, node);
-  return { discovery, dns: readDns(t, node, discovery !== "static" && discovery !== "eds") };
+  return { discovery, dns: readDns(t, node, isNamed(discovery)) };
 }
 
 function readType(t: Translation, node: ConfigNode): ClusterConfig["discovery"] {
@@ -48,10 +48,17 @@ function readType(t: Translation, node: ConfigNode): ClusterConfig["discovery"] 
       return "logical_dns";
     case "EDS":
       return "eds";
+    case "ORIGINAL_DST":
+      return "original_dst";
     default:
       t.unsupported(node, `cluster type ${type}`, "type");
       return "static";
   }
+}
+
+/** Its hosts are names. */
+function isNamed(discovery: ClusterConfig["discovery"]): boolean {
+  return discovery === "strict_dns" || discovery === "logical_dns";
 }
 
 /** Extensions that have no configuration of their own are known by their names. */
@@ -60,6 +67,7 @@ const typesByName: Readonly<Record<string, ClusterConfig["discovery"]>> = {
   "envoy.cluster.strict_dns": "strict_dns",
   "envoy.cluster.logical_dns": "logical_dns",
   "envoy.cluster.eds": "eds",
+  "envoy.cluster.original_dst": "original_dst",
 };
 
 function readClusterType(t: Translation, node: ConfigNode): Discovery {
@@ -69,8 +77,7 @@ function readClusterType(t: Translation, node: ConfigNode): Discovery {
   if (typed?.typeName === DNS_CLUSTER) return readDnsCluster(t, node, typed);
   const discovery = typed === undefined ? typesByName[name] : undefined;
   if (discovery !== undefined) {
-    const isNamed = discovery !== "static" && discovery !== "eds";
-    return { discovery, dns: readDns(t, node, isNamed) };
+    return { discovery, dns: readDns(t, node, isNamed(discovery)) };
   }
   typed?.acceptRest("reported as a whole");
   t.unsupported(node, `cluster type ${typed?.typeName ?? name}`, "cluster_type");
