@@ -80,6 +80,16 @@ export function cluster(name: string, ports: readonly Json[], more: JsonObject =
   };
 }
 
+/** A cluster that says which HTTP its upstreams speak: `explicit_http_config`. */
+export function httpCluster(name: string, ports: readonly Json[], http: JsonObject): JsonObject {
+  const options = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+  return cluster(name, ports, {
+    typed_extension_protocol_options: {
+      [options]: { "@type": `type.googleapis.com/${options}`, explicit_http_config: http },
+    },
+  });
+}
+
 /** The virtual host of a site that names none: everything to cluster `up`. */
 export const DEFAULT_HOSTS: readonly JsonObject[] = [
   {

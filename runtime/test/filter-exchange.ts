@@ -289,7 +289,7 @@ export class FilterExchange implements FilterChainEnds {
 
   onFilterReset(details: string): void {
     this.reset = details;
-    if (this.info.responseCodeDetails === "") this.info.responseCodeDetails = details;
+    this.info.responseCodeDetails ??= details;
   }
 
   onClearRouteCache(): void {

@@ -35,6 +35,7 @@ import { upstreamProxy } from "./upstream-proxy.ts";
 import { upstreamTlsGroup } from "./upstream-tls.ts";
 import { validation } from "./validation.ts";
 import { versions } from "./versions.ts";
+import { wasmField } from "./wasm-field.ts";
 
 /** What is taken and what is refused. */
 export const CONFIG_CASES: readonly ConfigCase[] = [
@@ -76,4 +77,5 @@ export const GROUPS: readonly Group[] = [
   upstreamTlsGroup,
   upstreamProxy,
   guestProperties,
+  wasmField,
 ];

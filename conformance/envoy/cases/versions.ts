@@ -1,5 +1,5 @@
 // HTTP/1.0 clients, limits of heads, codec options (checks 2, 6, 7, 13, 45, and trailers).
-import { cluster } from "../bootstrap.ts";
+import { httpCluster } from "../bootstrap.ts";
 import { type Group, get, one, post, reply, request } from "../case.ts";
 
 const OLD = "GET / HTTP/1.0\r\n\r\n";
@@ -13,14 +13,7 @@ export const versions: Group = {
   id: "versions",
   title: "HTTP/1.0, limits, codec options",
   clusters: [
-    cluster("up_trailers", ["$up:up"], {
-      typed_extension_protocol_options: {
-        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-          "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-          explicit_http_config: { http_protocol_options: { enable_trailers: true } },
-        },
-      },
-    }),
+    httpCluster("up_trailers", ["$up:up"], { http_protocol_options: { enable_trailers: true } }),
   ],
   sites: {
     main: {},

@@ -50,8 +50,8 @@ export class StreamInfo {
   responseFlags: number = 0;
   /** 0 = no response was started. */
   responseCode: number = 0;
-  /** One of envoy-docs' response code details; "" = none. Spaces are not allowed in it. */
-  responseCodeDetails: string = "";
+  /** One of envoy-docs' response code details; null = none. Spaces are not allowed in it. */
+  responseCodeDetails: string | null = null;
   connectionTerminationDetails: string = "";
   routeName: string = "";
   virtualHostName: string = "";
@@ -124,7 +124,7 @@ export class StreamInfo {
     this.responseHeaderBytes = 0;
     this.responseFlags = 0;
     this.responseCode = 0;
-    this.responseCodeDetails = "";
+    this.responseCodeDetails = null;
     this.connectionTerminationDetails = "";
     this.routeName = "";
     this.virtualHostName = "";

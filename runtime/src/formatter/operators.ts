@@ -233,7 +233,7 @@ const none: OperatorFactory = ofInfo(() => 0);
 const infoOperators: Readonly<Record<string, OperatorFactory>> = {
   PROTOCOL: ofInfo((i) => (i.protocol === 0 ? null : protocolText(i.protocol))),
   RESPONSE_CODE: ofInfo((i) => i.responseCode),
-  RESPONSE_CODE_DETAILS: ofInfo((i) => textOrNull(i.responseCodeDetails)),
+  RESPONSE_CODE_DETAILS: ofInfo((i) => i.responseCodeDetails),
   RESPONSE_FLAGS: ofInfo((i) => responseFlagsText(i.responseFlags)),
   RESPONSE_FLAGS_LONG: flagsLong,
   CONNECTION_TERMINATION_DETAILS: ofInfo((i) => textOrNull(i.connectionTerminationDetails)),

@@ -321,6 +321,7 @@ export class ActiveStream
     if (encoder === null) return;
     this.streamInfo.responseCodeDetails = details.replace(/\s/g, "_");
     this.closesDelayed = true;
+    this.#context.stats.countReply(details);
     this.#context.stats.rqTxReset.inc();
     encoder.resetStream(StreamResetReason.LocalReset);
     this.#end();

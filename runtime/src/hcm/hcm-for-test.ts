@@ -439,7 +439,7 @@ export class HcmWorld {
   #writeLog(info: StreamInfo, request: HeaderMap | null): void {
     const flags = responseFlagsText(info.responseFlags);
     this.log.push(
-      `${info.responseCode}|${flags}|${info.responseCodeDetails}|${request?.method ?? "-"}|` +
+      `${info.responseCode}|${flags}|${info.responseCodeDetails ?? ""}|${request?.method ?? "-"}|` +
         `${request?.path ?? "-"}|${info.bytesReceived}|${info.bytesSent}|` +
         `${info.upstreamCluster || "-"}|${info.routeName || "-"}`,
     );

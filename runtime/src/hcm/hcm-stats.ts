@@ -170,7 +170,7 @@ export class HcmStats {
     for (const name of tracingCounters) store.counter(`${http}tracing.${name}`);
   }
 
-  /** A local reply is made, by its response code details. */
+  /** A local reply is made, or a response cut off, by its response code details. */
   countReply(details: string): void {
     if (details === "request_payload_too_large") this.rqTooLarge.inc();
     else if (details === "response_payload_too_large") this.rsTooLarge.inc();

@@ -136,7 +136,7 @@ export class RouterWorld extends FakeThread implements RouterCallbacks {
     this.events.length = 0;
     this.streamInfo.responseFlags = 0;
     this.streamInfo.startMs = -1;
-    this.streamInfo.responseCodeDetails = "";
+    this.streamInfo.responseCodeDetails = null;
   }
   up(name: string): number {
     return this.counter(`cluster.up.upstream_${name}`);

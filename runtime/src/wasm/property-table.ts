@@ -96,6 +96,11 @@ function known(text: string): PropertyValue {
   return text === "" ? NotFound : textValue(text);
 }
 
+/** A guest's local reply has details that are empty rather than none. */
+function responseDetails(info: StreamInfo): PropertyValue {
+  return info.responseCodeDetails === null ? NotFound : textValue(info.responseCodeDetails);
+}
+
 /** A span of monotonic milliseconds; both ends must have happened. */
 function span(fromMs: number, toMs: number): PropertyValue {
   return fromMs < 0 || toMs < 0 ? NotFound : timeValue(toMs - fromMs);
@@ -356,7 +361,7 @@ const rows: readonly (readonly [string, Getter])[] = [
     "response.code",
     ofStream((info) => (info.responseCode === 0 ? NotFound : integerValue(info.responseCode))),
   ],
-  ["response.code_details", ofStream((info) => known(info.responseCodeDetails))],
+  ["response.code_details", ofStream(responseDetails)],
   ["response.flags", ofStream((info) => integerValue(info.responseFlags))],
   ["response.grpc_status", grpcStatus],
   ["response.headers", wholeMap(MapType.HttpResponseHeaders)],

@@ -215,6 +215,6 @@ export abstract class StreamContext extends Context {
   /** Details that a response brought stay as they are. */
   #close(callbacks: HttpFilterCallbacks): void {
     const known = callbacks.streamInfo.responseCodeDetails;
-    callbacks.resetStream(known === "" ? "wasm_close_stream" : known);
+    callbacks.resetStream(known ?? "wasm_close_stream");
   }
 }
