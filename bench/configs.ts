@@ -8,7 +8,12 @@ export type FilterSetup =
   /** The router alone, with a text access log in the default format. */
   | { readonly kind: "log" }
   | { readonly kind: "native" }
-  | { readonly kind: "wasm"; readonly count: number };
+  | {
+      readonly kind: "wasm";
+      readonly count: number;
+      /** One text for each. */
+      readonly configurations?: readonly string[];
+    };
 
 const TYPE = "type.googleapis.com/envoy.extensions.filters";
 
@@ -38,13 +43,21 @@ const ACCESS_LOG = {
   },
 };
 
-function wasmFilter(number: number, module: string): object {
+function wasmFilter(number: number, module: string, configuration: string | undefined): object {
   return {
     name: `envoy.filters.http.wasm.${number}`,
     typed_config: {
       "@type": `${TYPE}.http.wasm.v3.Wasm`,
       config: {
         name: `bench-${number}`,
+        ...(configuration === undefined
+          ? {}
+          : {
+              configuration: {
+                "@type": "type.googleapis.com/google.protobuf.StringValue",
+                value: configuration,
+              },
+            }),
         // A VM of its own for each filter.
         vm_config: {
           vm_id: `bench-${number}`,
@@ -63,7 +76,9 @@ function filters(setup: Setup, wanted: FilterSetup): object[] {
   };
   if (wanted.kind === "none" || wanted.kind === "log") return [router];
   if (wanted.kind === "native") return [NATIVE, router];
-  const modules = Array.from({ length: wanted.count }, (_, at) => wasmFilter(at + 1, setup.module));
+  const modules = Array.from({ length: wanted.count }, (_, at) =>
+    wasmFilter(at + 1, setup.module, wanted.configurations?.[at]),
+  );
   return [...modules, router];
 }
 
