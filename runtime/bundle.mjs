@@ -71,6 +71,11 @@ async function manifest() {
     files: ["bin", "headgate.mjs", "envoy-api.binpb", "LICENSE", "NOTICE", "README.md"],
     engines: root.engines,
     optionalDependencies: root.optionalDependencies,
+    // Loaded when a policy asks for files in memory; who wants that installs it.
+    peerDependencies: own.optionalDependencies,
+    peerDependenciesMeta: Object.fromEntries(
+      Object.keys(own.optionalDependencies).map((name) => [name, { optional: true }]),
+    ),
   };
 }
 

@@ -111,7 +111,7 @@ async function measure(folder: string): Promise<number> {
   const heapFile = join(folder, "heaps");
   writeFileSync(heapFile, "");
   process.env["HEADGATE_HEAP_REPORT"] = heapFile;
-  process.env["NODE_OPTIONS"] = `--import ${HEAP_REPORT}`;
+  process.env["NODE_OPTIONS"] = `--import ${HEAP_REPORT.href}`;
   const flags = ["--concurrency", "2", "--disable-hot-restart", "--log-level", "warning"];
   const proxy = await start([HEADGATE, "-c", file, ...flags], port);
   const wanted = Number(args.requests);

@@ -14,6 +14,8 @@ import { loadModule, ModuleCache } from "../src/module/module-loader.ts";
 import { StatKind, StatsStore } from "../src/stats/store.ts";
 import type { CompiledModule } from "../src/wasm/compiled-module.ts";
 import { Plugin } from "../src/wasm/plugin.ts";
+import { loadWasiProvider } from "../src/server/wasi-library.ts";
+import type { WasiProvider } from "../src/wasm/wasi-provider.ts";
 import { WasmHost } from "../src/wasm/wasm-host.ts";
 import { FakeClusters, type ClusterAnswer } from "./fake-clusters.ts";
 import { FakeTime } from "./fake-time.ts";
@@ -104,7 +106,8 @@ export async function createFilterHost(options: FilterHostOptions): Promise<Filt
   const { fuel, memoryPagesMax } = options.policy ?? defaultWasmPolicy;
   const isMetered = fuel !== null;
   const module = await loadModule(source, { cache: modules, isMetered, memoryPagesMax });
-  return new FilterHost(options, module);
+  const wasiProvider = options.policy?.hasFiles === true ? await loadWasiProvider() : undefined;
+  return new FilterHost(options, module, wasiProvider);
 }
 
 export class FilterHost {
@@ -123,7 +126,11 @@ export class FilterHost {
   readonly #open: Set<FilterExchange>;
   #streams: number;
 
-  constructor(options: FilterHostOptions, module: CompiledModule) {
+  constructor(
+    options: FilterHostOptions,
+    module: CompiledModule,
+    wasiProvider?: WasiProvider | string,
+  ) {
     const recorder = new LogRecorder(options.logLevel);
     this.logs = recorder.lines;
     this.stats = new StatsStore({ slotsMax: 1 << 16 });
@@ -151,6 +158,7 @@ export class FilterHost {
       node: NODE,
       workerIndex: 0,
       callouts: this.#clusters,
+      wasiProvider,
     });
     const plugin = this.#host.preparePlugin(configOf(options, module), module);
     if (!(plugin instanceof Plugin)) throw new FilterStartError(plugin.reasons);

@@ -114,6 +114,14 @@ describe("the packed bundle in an empty folder", () => {
     expect(said).toMatch(/bad\.yaml:\d+:\d+: .*connect_timeot.*did you mean "connect_timeout"/);
   });
 
+  test("says what files in memory need, which it does not have", () => {
+    const config = scratch.write("files.yaml", quickstartConfig());
+    const policy = scratch.write("policy.yaml", "default: {files: on}\n");
+    const { code, text } = run("-c", config, "--wasm-policy", policy, "--mode", "validate");
+    expect(code).toBe(1);
+    expect(text).toContain("files in memory, but the package @wasmer/wasi is not installed");
+  });
+
   test("serves the quickstart with its wasm filter in two workers", async () => {
     const options = { command: [headgate], cwd: folder, env: environment, concurrency: 2 };
     const server = await HeadgateProcess.start(scratch, quickstartConfig(), options);

@@ -62,10 +62,11 @@ plugins:
   a: {fuel: {calback: 5}}
   b: 7
   c: {standby: warm}
+  d: {files: many}
 `;
   expect(problemsOf(text)).toEqual([
     'p.yaml:2:3: default.fule: unknown field (did you mean "fuel"?), ' +
-      "expected fuel, memory_pages, standby, limits",
+      "expected fuel, memory_pages, standby, files, limits",
     "p.yaml:3:17: default.memory_pages: found 70000, expected a whole number from 1 to 65536",
     "p.yaml:4:21: default.limits.metrics: found 0, expected a whole number from 1 to 2147483647",
     'p.yaml:4:36: default.limits.body_bytes: found "lots", ' +
@@ -74,6 +75,7 @@ plugins:
       "expected callback, configure, start",
     "p.yaml:7:6: plugins.b: found 7, expected a map",
     'p.yaml:8:16: plugins.c.standby: found "warm", expected on, off or always',
+    'p.yaml:9:14: plugins.d.files: found "many", expected on or off',
   ]);
   expect(problemsOf("default: [")[0]).toMatch(/^p.yaml:1:\d+: not valid YAML/);
   expect(problemsOf("- a")).toEqual(["p.yaml:1:1: found a list, expected a map"]);

@@ -5,6 +5,7 @@
 //     fuel: {callback: 50000000, configure: 10000000000, start: 10000000000}    # or: fuel: off
 //     memory_pages: 2048
 //     standby: on            # or off, or always
+//     files: off             # or on: WASI's, in memory; needs the package @wasmer/wasi
 //     limits: {callouts_pending: 1024, log_lines_per_second: 1000}
 //   plugins:
 //     NAME:                  # PluginConfig.name, or the filter's name
@@ -45,6 +46,8 @@ const limitFields: Readonly<Record<string, keyof WasmLimits>> = {
   body_bytes: "bodyBytes",
   header_bytes: "headerBytes",
   stream_properties: "streamProperties",
+  file_bytes: "fileBytes",
+  open_files: "openFiles",
 };
 
 type Path = readonly string[];
@@ -100,7 +103,7 @@ class PolicyReader {
   }
 
   #policy(value: RawValue, path: Path, base: WasmPolicy): WasmPolicy {
-    const map = this.#map(value, path, ["fuel", "memory_pages", "standby", "limits"]);
+    const map = this.#map(value, path, ["fuel", "memory_pages", "standby", "files", "limits"]);
     const pages = map.get("memory_pages");
     return {
       fuel: this.#fuel(map.get("fuel"), [...path, "fuel"], base.fuel),
@@ -109,6 +112,7 @@ class PolicyReader {
           ? base.memoryPagesMax
           : this.#number(pages, [...path, "memory_pages"], PAGES_MAX, base.memoryPagesMax),
       standby: this.#standby(map.get("standby"), [...path, "standby"], base.standby),
+      hasFiles: this.#switch(map.get("files"), [...path, "files"], base.hasFiles),
       limits: this.#limits(map.get("limits"), [...path, "limits"], base.limits),
     };
   }
@@ -139,6 +143,14 @@ class PolicyReader {
     if (value === false || value === "off") return "off";
     if (value === "always") return "always";
     this.#wrong(path, `found ${describeRaw(value)}, expected on, off or always`);
+    return base;
+  }
+
+  #switch(value: RawValue | undefined, path: Path, base: boolean): boolean {
+    if (value === undefined) return base;
+    if (value === true || value === "on") return true;
+    if (value === false || value === "off") return false;
+    this.#wrong(path, `found ${describeRaw(value)}, expected on or off`);
     return base;
   }
 

@@ -30,6 +30,10 @@ export interface WasmLimits {
   readonly headerBytes: number;
   /** Values that guests keep with one stream by set_property. Default 1000. */
   readonly streamProperties: number;
+  /** Bytes of a VM's files in memory, names and 512 for each counted. Default 16 MiB. */
+  readonly fileBytes: number;
+  /** Descriptors that a VM has open. Default 256. */
+  readonly openFiles: number;
 }
 
 /**
@@ -45,6 +49,8 @@ export interface WasmPolicy {
   readonly memoryPagesMax: number;
   /** Default "on". */
   readonly standby: StandbyPolicy;
+  /** Whether WASI's functions give it files, which are in memory. Default false, as in Envoy. */
+  readonly hasFiles: boolean;
   readonly limits: WasmLimits;
 }
 
@@ -66,6 +72,7 @@ export const defaultWasmPolicy: WasmPolicy = {
   fuel: { callback: 50_000_000, configure: 10_000_000_000, start: 10_000_000_000 },
   memoryPagesMax: 2048,
   standby: "on",
+  hasFiles: false,
   limits: {
     calloutsPending: 1024,
     calloutBytes: 64 * MIB,
@@ -74,6 +81,8 @@ export const defaultWasmPolicy: WasmPolicy = {
     bodyBytes: 64 * MIB,
     headerBytes: MIB,
     streamProperties: 1000,
+    fileBytes: 16 * MIB,
+    openFiles: 256,
   },
 };
 

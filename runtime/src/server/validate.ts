@@ -10,6 +10,7 @@ import { StatsStore } from "../stats/store.ts";
 import { PluginModuleLoader } from "./plugin-modules.ts";
 import type { PluginModules, PluginProblem } from "./plugin-modules.ts";
 import { ProcessLog } from "./process-log.ts";
+import { loadWasiProvider, wantsFiles } from "./wasi-library.ts";
 
 /** Exit code: 0 when all is well. */
 export async function validate(options: ServerOptions): Promise<number> {
@@ -56,6 +57,7 @@ async function tryPlugins(loaded: PluginModules, log: ProcessLog): Promise<Plugi
     logger: log,
     node: loaded.snapshot.node,
     workerIndex: 0,
+    wasiProvider: wantsFiles(loaded.snapshot) ? await loadWasiProvider() : undefined,
   });
   const problems: PluginProblem[] = [];
   for (const plugin of loaded.snapshot.plugins) {

@@ -5,6 +5,7 @@ import type { CompiledModule } from "../wasm/compiled-module.ts";
 import { AbsentPlugin } from "../wasm/absent-plugin.ts";
 import { PluginError } from "../wasm/plugin.ts";
 import type { Plugin } from "../wasm/plugin.ts";
+import type { WasiProvider } from "../wasm/wasi-provider.ts";
 import { WasmHost } from "../wasm/wasm-host.ts";
 import { PluginHandle } from "./plugin-handle.ts";
 import { pluginKeys } from "./plugin-key.ts";
@@ -44,7 +45,8 @@ export class WorkerPlugins {
   }
 
   prepare(problems: string[]): void {
-    const { clock, timers, random, stats, log } = this.#context;
+    const context = this.#context;
+    const { clock, timers, random, stats, log } = context;
     this.#context.wasmHost ??= new WasmHost({
       clock,
       timers,
@@ -58,6 +60,9 @@ export class WorkerPlugins {
       onTrap: (trap) => this.#context.guests.reportTrap(trap),
       shared: this.#context.guests.store,
       gauges: this.#context.guests.gauges,
+      get wasiProvider(): WasiProvider | string | undefined {
+        return context.wasiProvider ?? undefined;
+      },
     });
     for (const [index, key] of pluginKeys(this.#snapshot)) {
       if (!this.#runsHere(index)) continue;

@@ -24,6 +24,7 @@ import type { StatsStore } from "../stats/store.ts";
 import { SecretSlots } from "../tls/secret-slots.ts";
 import type { ClusterManager, PreparedClusters } from "../upstream/cluster-manager.ts";
 import { tlsOf } from "../upstream/upstream-transport.ts";
+import type { WasiProvider } from "../wasm/wasi-provider.ts";
 import type { WasmHost } from "../wasm/wasm-host.ts";
 import type { ClusterCallouts } from "./callouts.ts";
 import type { DrainManager } from "./drain-manager.ts";
@@ -65,6 +66,8 @@ export interface WorkerContext {
   readonly processTicketKeys: Uint8Array;
   /** Made with the first version, which names the node. */
   wasmHost: WasmHost | null;
+  /** Files for guests, or why there are none; null = no plugin has asked for any yet. */
+  wasiProvider: WasiProvider | string | null;
   /** What guests share with those of other threads. */
   readonly guests: GuestLinks;
   readonly drain: DrainManager;

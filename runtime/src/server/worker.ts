@@ -33,6 +33,7 @@ import { SecretUpdate } from "./secret-update.ts";
 import { systemSurroundings } from "./surroundings.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { applyOverload, shrinkHeap } from "./worker-overload.ts";
+import { loadWasiProvider, wantsFiles } from "./wasi-library.ts";
 import { WorkerVersion } from "./worker-version.ts";
 import type { WorkerContext } from "./worker-version.ts";
 
@@ -50,6 +51,8 @@ export class WorkerServer {
   readonly #definitions: StatDefinition[];
   readonly #nextTurn: (callback: () => void) => void;
   #prepared: Prepared | null = null;
+  /** Of the last version that main has asked for and not given up. */
+  #awaited: PrepareMessage | null = null;
   #current: WorkerVersion | null = null;
   #isStopping: boolean = false;
 
@@ -142,6 +145,18 @@ export class WorkerServer {
   #prepare(message: PrepareMessage): void {
     this.#prepared?.abort();
     this.#prepared = null;
+    this.#awaited = message;
+    if (!wantsFiles(message.snapshot) || this.#context.wasiProvider !== null) {
+      this.#prepareNow(message);
+      return;
+    }
+    void loadWasiProvider().then((provider) => {
+      this.#context.wasiProvider = provider;
+      if (this.#awaited === message) this.#prepareNow(message);
+    });
+  }
+
+  #prepareNow(message: PrepareMessage): void {
     const version = new WorkerVersion(this.#context, message, this.#current);
     version.prepare((problems) => {
       if (problems.length > 0) {
@@ -181,6 +196,7 @@ export class WorkerServer {
   }
 
   #abort(version: number): void {
+    if (this.#awaited?.version === version) this.#awaited = null;
     if (this.#prepared === null || this.#prepared.version !== version) return;
     this.#prepared.abort();
     this.#prepared = null;
@@ -219,6 +235,15 @@ export class WorkerServer {
   }
 }
 
+/** Unique in the process: the worker's index in the high part. */
+function connectionIds(worker: number): () => number {
+  let last = worker * 2 ** 40;
+  return () => {
+    last += 1;
+    return last;
+  };
+}
+
 function createContext(
   birth: WorkerBirth,
   log: ProcessLog,
@@ -231,12 +256,7 @@ function createContext(
   const engine = surroundings.createEngine(clock);
   const timers = new TimerWheel(clock, (callback) => engine.runTurn(callback), ticks);
   const http1 = new Http1Shared();
-  // Unique in the process: the worker's index in the high part.
-  let connectionId = birth.index * 2 ** 40;
-  const nextConnectionId = (): number => {
-    connectionId += 1;
-    return connectionId;
-  };
+  const nextConnectionId = connectionIds(birth.index);
   const runtime = new Runtime();
   const sinks = new FileSinks({
     flushIntervalMs: birth.fileFlushIntervalMs,
@@ -277,6 +297,7 @@ function createContext(
     sinks,
     processTicketKeys: birth.processTicketKeys,
     wasmHost: null,
+    wasiProvider: null,
     guests: new GuestLinks(birth, send, surroundings.nextTurn),
     drain: new DrainManager(clock, random, birth.drain),
     guestMark: new PulseMemory(birth.pulseMemory).guestMark(birth.index),

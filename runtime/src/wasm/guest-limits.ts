@@ -16,6 +16,8 @@ const words: Readonly<Record<keyof WasmLimits, string>> = {
   bodyBytes: "body_bytes",
   headerBytes: "header_bytes",
   streamProperties: "stream_properties",
+  fileBytes: "file_bytes",
+  openFiles: "open_files",
 };
 
 /** A map is measured when it has grown by so many entries, or by a long one. */

@@ -87,7 +87,9 @@ export class Standby implements VmOwner {
   drop(): void {
     this.#queue.remove(this);
     const ready = this.#setReady(null);
-    if (ready !== null) for (const root of ready.roots.values()) root.stopEvents();
+    if (ready === null) return;
+    for (const root of ready.roots.values()) root.stopEvents();
+    ready.vm.release();
   }
 
   /** For the slot, which makes its VM the one that serves. */

@@ -8,6 +8,7 @@ import type { Callouts } from "./callout.ts";
 import type { GuestTrap } from "./guest-frames.ts";
 import type { SharedGauges } from "./metrics.ts";
 import type { SharedStore } from "./shared-store.ts";
+import type { WasiProvider } from "./wasi-provider.ts";
 
 export interface VmServices {
   readonly clock: Clock;
@@ -21,6 +22,8 @@ export interface VmServices {
   readonly shared: SharedStore;
   /** A guest was stopped, and that is logged; null = nobody wants to know. */
   readonly onTrap: ((trap: GuestTrap) => void) | null;
+  /** Files for guests whose policy has them; a text = why there are none. */
+  readonly wasiProvider: WasiProvider | string;
   /** Cells that say which guest runs, for the watchdog; see guest-mark.ts. */
   readonly mark: Int32Array;
   /** Traps: an import of the guest that calls it stops the guest for good. Never returns. */

@@ -260,6 +260,7 @@ export class VmSlot implements VmOwner, StandbySlot {
   #setVm(vm: Vm | null): void {
     if (this.#vm === vm) return;
     if (this.#vm === null) this.#stats.active.inc();
+    this.#vm?.release();
     if (vm === null) this.#stats.active.dec();
     this.#vm = vm;
   }

@@ -19,6 +19,7 @@ import { Phase } from "./phase.ts";
 import { MetricTable } from "./metrics.ts";
 import { framesOf } from "./guest-frames.ts";
 import { VmFailure } from "./vm-failure.ts";
+import type { WasiFiles } from "./wasi-provider.ts";
 import type { StopKind, StopPlace } from "./vm-failure.ts";
 import type { VmServices } from "./vm-services.ts";
 
@@ -80,6 +81,8 @@ export class Vm implements Allocator {
   readonly metrics: MetricTable;
   readonly log: GuestLog;
   readonly limits: GuestLimits;
+  /** Null = the guest has none, or they are gone with it. */
+  files: WasiFiles | null = null;
   /** Changes once, when a standby takes over. */
   owner: VmOwner;
   readonly #mark: Int32Array;
@@ -309,6 +312,7 @@ export class Vm implements Allocator {
     const failure = this.#classify(this.failure as VmFailure, this.#placeOf(entry));
     this.failure = failure;
     this.#deferred.length = 0;
+    this.release();
     this.current = null;
     this.effective = null;
     this.owner.onVmFailure(this, failure);
@@ -329,6 +333,7 @@ export class Vm implements Allocator {
                 ? { initial: wanted.minimumPages }
                 : { initial: wanted.minimumPages, maximum: wanted.maximumPages },
             );
+      if (!this.#makeFiles(module)) return;
       const instance = new WebAssembly.Instance(
         module.module,
         createImports(this, module, provided),
@@ -344,12 +349,33 @@ export class Vm implements Allocator {
       }
       const memory = provided ?? (instance.exports[module.memoryExport] as WebAssembly.Memory);
       this.memory.attach(memory, this);
+      this.files?.bind(instance);
     } catch (error) {
       const isModules = error instanceof WebAssembly.LinkError;
       if (isModules) this.failure = new VmFailure(error.message, "host");
       else this.#noteError(error);
       this.#fail(null);
     }
+  }
+
+  /** False when the policy wants files that nobody provides. */
+  #makeFiles({ module }: CompiledModule): boolean {
+    if (!this.settings.policy.hasFiles) return true;
+    const { wasiProvider } = this.services;
+    if (typeof wasiProvider !== "string") {
+      this.files = wasiProvider.create(module);
+      return true;
+    }
+    const reason = `its policy asks for files in memory, but ${wasiProvider}`;
+    this.failure = new VmFailure(reason, "host");
+    this.#fail(null);
+    return false;
+  }
+
+  /** Nobody enters the guest any more, or only to end it: what it holds outside goes. */
+  release(): void {
+    this.files?.close();
+    this.files = null;
   }
 
   /** What was the start section, then the reactor's or the command's entry. */

@@ -16,6 +16,7 @@ import type { SharedGauges } from "./metrics.ts";
 import { Plugin, PluginError } from "./plugin.ts";
 import { SharedStore, sharedStoreMemory } from "./shared-store.ts";
 import { StandbyQueue } from "./standby-queue.ts";
+import type { WasiProvider } from "./wasi-provider.ts";
 import { createTrap, type VmServices } from "./vm-services.ts";
 import { VmSlot, type VmSlotTimes, type VmStats } from "./vm-slot.ts";
 
@@ -36,6 +37,8 @@ export interface WasmHostContext {
   readonly shared?: SharedStore;
   /** Told of guests that were stopped. Default: nobody. */
   readonly onTrap?: (trap: GuestTrap) => void;
+  /** Files for guests whose policy has them, or why there are none. Default: not loaded. */
+  readonly wasiProvider?: WasiProvider | string | undefined;
   /** Shared cells of this thread, for the watchdog. Default: cells that nobody reads. */
   readonly guestMark?: Int32Array;
 }
@@ -67,6 +70,10 @@ export class WasmHost {
       get shared(): SharedStore {
         own ??= new SharedStore({ memory: sharedStoreMemory(), thread: 0 });
         return own;
+      },
+      /** Loaded when the first plugin wants it. */
+      get wasiProvider(): WasiProvider | string {
+        return context.wasiProvider ?? "nothing here provides them";
       },
       mark: context.guestMark ?? new Int32Array(GUEST_MARK_CELLS),
       onTrap: context.onTrap ?? null,

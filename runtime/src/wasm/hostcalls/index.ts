@@ -24,6 +24,7 @@ import { metricHostcalls } from "./metrics.ts";
 import { propertyHostcalls } from "./properties.ts";
 import { sharedHostcalls } from "./shared-kv-and-queues.ts";
 import { streamHostcalls } from "./streams.ts";
+import { wasiFileHostcalls } from "./wasi-files.ts";
 import { wasiHostcalls } from "./wasi.ts";
 
 /** Implementations by name. Closures over one VM, made once per instance. */
@@ -82,7 +83,9 @@ function envHostcalls(vm: Vm): Record<string, unknown> {
 }
 
 function wasiImports(vm: Vm): Record<string, unknown> {
-  const all = wasiHostcalls(vm);
+  const plain = wasiHostcalls(vm);
+  const { files } = vm;
+  const all = files === null ? plain : { ...plain, ...wasiFileHostcalls(vm, files, plain) };
   const imports: Record<string, unknown> = {};
   for (const { name } of wasiFunctions) {
     const implementation = isAllowed(vm, name) ? all[name] : restrictedWasi(vm, name);
