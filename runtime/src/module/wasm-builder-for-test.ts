@@ -39,6 +39,9 @@ export class WasmBuilder {
   readonly #globals: number[][] = [];
   readonly #exports: number[][] = [];
   readonly #data: number[][] = [];
+  readonly #tables: number[][] = [];
+  readonly #elements: number[][] = [];
+  #hasPassiveData = false;
   readonly #customs: number[][] = [];
   #importedFunctions = 0;
   #start: number | null = null;
@@ -89,6 +92,27 @@ export class WasmBuilder {
     return this;
   }
 
+  /** A global that code may set, with the instructions of its first value. */
+  mutableGlobal(type: string, value: readonly number[]): this {
+    this.#globals.push([typeBytes[type] as number, 1, ...value, op.end]);
+    return this;
+  }
+
+  /** A table of these functions. */
+  table(functions: readonly number[]): this {
+    this.#tables.push([0x70, 0, ...leb(functions.length)]);
+    const items = functions.flatMap((index) => leb(index));
+    this.#elements.push([0, op.i32Const, 0, op.end, ...leb(functions.length), ...items]);
+    return this;
+  }
+
+  /** A segment for memory.init. */
+  passiveData(bytes: readonly number[]): this {
+    this.#data.push([1, ...leb(bytes.length), ...bytes]);
+    this.#hasPassiveData = true;
+    return this;
+  }
+
   export(name: string, kind: keyof typeof kinds, index: number): this {
     this.#exports.push([...text(name), kinds[kind], ...leb(index)]);
     return this;
@@ -117,15 +141,23 @@ export class WasmBuilder {
       [1, this.#types],
       [2, this.#imports],
       [3, this.#functions],
+      [4, this.#tables],
       [5, this.#memories],
       [6, this.#globals],
       [7, this.#exports],
     ];
     for (const [id, entries] of vectors) bytes.push(...vectorSection(id, entries));
     if (this.#start !== null) bytes.push(...section(8, leb(this.#start)));
+    bytes.push(...vectorSection(9, this.#elements));
+    if (this.#hasPassiveData) bytes.push(...section(12, leb(this.#data.length)));
     bytes.push(...vectorSection(10, this.#bodies), ...vectorSection(11, this.#data));
     for (const custom of this.#customs) bytes.push(...section(0, custom));
     return Buffer.from(bytes);
+  }
+
+  /** Index of a type, for call_indirect. */
+  type(params: readonly string[], results: readonly string[]): number {
+    return this.#type(params, results);
   }
 
   #type(params: readonly string[], results: readonly string[]): number {
