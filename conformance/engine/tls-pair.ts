@@ -6,6 +6,7 @@ import type {
   TlsClientStart,
   TlsEvents,
   TlsFailure,
+  TicketKeys,
   TlsServerStart,
   TlsSession,
 } from "../../runtime/src/engine/tls.ts";
@@ -80,6 +81,10 @@ export function contextOf(
   });
 }
 
+const ticketKeys: TicketKeys = {
+  keys: [{ name: Buffer.alloc(16, 1), sign: Buffer.alloc(32, 2), encrypt: Buffer.alloc(16, 3) }],
+};
+
 export async function serverStart(more: Partial<TlsServerStart> = {}): Promise<TlsServerStart> {
   const { authority, server } = await testIdentity();
   return {
@@ -90,6 +95,7 @@ export async function serverStart(more: Partial<TlsServerStart> = {}): Promise<T
     chooseContext: null,
     clientCertificate: "none",
     staple: null,
+    ticketKeys,
     sessions: null,
     ...more,
   };

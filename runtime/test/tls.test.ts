@@ -235,6 +235,40 @@ test("clients that send nothing, garbage, or a byte at a time leave the others a
   expect(broken).toBeGreaterThanOrEqual(100);
   expect(cut + broken).toBe(300);
   expect(await stat(headgate, "ssl.handshake")).toBe(2);
+  // One line a worker, whoever came.
+  const lines = headgate.output.split("\n").filter((line) => line.includes("early: a failed TLS"));
+  expect(lines.length).toBeGreaterThan(0);
+  expect(lines.length).toBeLessThanOrEqual(2);
+  const reason = "OPENSSL_internal:[A-Z_]+:TLS_error_end; more are counted in listener";
+  for (const line of lines) expect(line).toMatch(new RegExp(reason));
+});
+
+test("a flood of handshakes is served in its turn, and leaves nothing behind", async () => {
+  const headgate = await processes.start(secure());
+  const target = await headgate.listener();
+  const [host, port] = target.split(":");
+  // Half of them go as soon as the server has had the work of its signature.
+  const flood = (count: number): Promise<void[]> =>
+    Promise.all(
+      Array.from({ length: count }, async (_, i) => {
+        const carrier = connect(Number(port), host).on("error", () => {});
+        const socket = connectTls({ socket: carrier, rejectUnauthorized: false });
+        socket.on("error", () => {});
+        await new Promise((resolve) => socket.once("secureConnect", resolve));
+        if (i % 2 === 0) carrier.resetAndDestroy();
+        else socket.end();
+      }),
+    );
+  const floods = [flood(200), flood(200)];
+  expect((await exchange(target)).answer).toMatch(/ok$/);
+  await Promise.all(floods);
+  await headgate.waitFor(
+    async () => (await stat(headgate, "downstream_cx_active")) === 0,
+    "an end",
+  );
+  // A reset may take the client's last words with it.
+  expect(await stat(headgate, "ssl.handshake")).toBeGreaterThanOrEqual(201);
+  expect(await stat(headgate, "downstream_cx_destroy")).toBe(401);
 });
 
 test("TCP proxies get what was encrypted, and close_notify is their FIN", async () => {

@@ -39,7 +39,7 @@ export function newBirth(): WorkerBirth {
     guestGaugesMemory: sharedGaugesMemory(),
     drain,
     fileFlushIntervalMs,
-    processTicketKeys: new Uint8Array(48),
+    ticketKeys: [new Uint8Array(80)],
   };
 }
 

@@ -118,8 +118,6 @@ export interface TlsKeyLogConfig {
 export interface DownstreamTlsConfig {
   readonly context: TlsContextConfig;
   readonly requiresClientCertificate: boolean;
-  /** Connections without SNI fail. */
-  readonly requiresSni: boolean;
   /** Null = made by the process, the same for all workers, and new ones from time to time. */
   readonly sessionTicketKeys: SecretSource<readonly Uint8Array[]> | null;
   readonly areSessionTicketsOff: boolean;

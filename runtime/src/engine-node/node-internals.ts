@@ -1,7 +1,9 @@
 // Every undocumented part of Node that this room leans on, and nothing else; see node-engine.ts for
 // what happens when one of them is missing.
+import { randomBytes } from "node:crypto";
 import type * as net from "node:net";
 import type { SecureContext } from "node:tls";
+import type { TicketKey, TicketKeys } from "../engine/tls.ts";
 
 /** What a read's result is when the peer sent FIN; the same on all systems. */
 export const endOfFile = -4095;
@@ -302,6 +304,30 @@ export function tlsHandleOf(socket: net.Socket): TlsHandle | null {
 /** The part of a SecureContext that handles take. */
 export function innerContext(context: SecureContext): unknown {
   return Reflect.get(context, "context");
+}
+
+/** 1 = the ticket is good, 2 = good, and another one is due, 0 = nobody knows its key. */
+type TicketAnswer = readonly [number, Buffer, Buffer, Buffer?, Buffer?];
+
+interface TicketContext {
+  onticketkeycallback?: (name: Buffer, iv: Buffer, isMade: boolean) => TicketAnswer;
+  enableTicketKeyCallback(): void;
+}
+
+const IV_BYTES = 16;
+
+/** Contexts have one key of their own: with several, OpenSSL asks for each ticket. */
+export function useTicketKeys(context: SecureContext, ticketKeys: TicketKeys): void {
+  const inner = innerContext(context) as TicketContext;
+  if (inner.onticketkeycallback !== undefined) return;
+  inner.onticketkeycallback = (name, _iv, isMade): TicketAnswer => {
+    const first = ticketKeys.keys[0] as TicketKey;
+    if (isMade) return [1, first.sign, first.encrypt, first.name, randomBytes(IV_BYTES)];
+    const key = ticketKeys.keys.find((one) => one.name.equals(name));
+    if (key === undefined) return [0, first.sign, first.encrypt];
+    return [key === first ? 1 : 2, key.sign, key.encrypt];
+  };
+  inner.enableTicketKeyCallback();
 }
 
 /** Sends the ClientHello; `serverName` "" = without SNI. */

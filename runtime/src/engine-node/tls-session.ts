@@ -2,6 +2,8 @@
 // forms of TLS connections.
 import type { X509Certificate } from "node:crypto";
 import type { TLSSocket } from "node:tls";
+import type { DerElement } from "../core/der-reader.ts";
+import { DerTag, readDer, readDerAll } from "../core/der-reader.ts";
 import type { TlsEvents, TlsFailure, TlsSession } from "../engine/tls.ts";
 import type { EngineCore } from "./engine-core.ts";
 import type { TlsSockets } from "./tls-sockets.ts";
@@ -17,6 +19,8 @@ class NodeTlsSession implements TlsSession {
   #version: string | undefined = undefined;
   #verifyError: string | undefined = undefined;
   #sessionId: string | undefined = undefined;
+  #der: Buffer | undefined = undefined;
+  #group: string | undefined = undefined;
 
   constructor(sockets: TlsSockets) {
     this.#sockets = sockets;
@@ -37,10 +41,7 @@ class NodeTlsSession implements TlsSession {
   }
 
   get group(): string {
-    const info: unknown = this.#socket?.getEphemeralKeyInfo() ?? null;
-    if (typeof info !== "object" || info === null) return "";
-    const name: unknown = Reflect.get(info, "name");
-    return typeof name === "string" ? name : "";
+    return (this.#group ??= this.#askGroup());
   }
 
   get verifyError(): string {
@@ -51,12 +52,7 @@ class NodeTlsSession implements TlsSession {
   }
 
   get sessionId(): string {
-    if (this.#sessionId === undefined) {
-      const handle = this.#handle();
-      const der = handle?.getSession?.();
-      this.#sessionId = der === undefined ? "" : sessionIdOf(der);
-    }
-    return this.#sessionId;
+    return (this.#sessionId ??= sessionIdOf(this.#session()));
   }
 
   get peerCertificate(): X509Certificate | null {
@@ -71,6 +67,19 @@ class NodeTlsSession implements TlsSession {
 
   get #socket(): TLSSocket | null {
     return this.#sockets.isGone ? null : this.#sockets.secure;
+  }
+
+  /** Servers are not told, but their sessions know. */
+  #askGroup(): string {
+    const info: unknown = this.#socket?.getEphemeralKeyInfo() ?? null;
+    if (typeof info !== "object") return "";
+    if (info === null) return sessionGroupOf(this.#session());
+    const name: unknown = Reflect.get(info, "name");
+    return typeof name === "string" ? name : "";
+  }
+
+  #session(): Buffer {
+    return (this.#der ??= this.#handle()?.getSession?.() ?? noBytes);
   }
 
   #askVerifyError(): string {
@@ -93,35 +102,41 @@ interface SessionHandle {
   getSession?(): Buffer | undefined;
 }
 
-const SEQUENCE = 0x30;
-const OCTET_STRING = 0x04;
 /** version, protocol version, cipher, and then the id. */
-const FIELDS_BEFORE_ID = 3;
+const ID_FIELD = 3;
+/** The field [19] of a session: the number of the group, as TLS has it. */
+const GROUP_TAG = 0xb3;
+
+/** By their numbers (IANA, "TLS Supported Groups"), in BoringSSL's words. */
+const groupNames: ReadonlyMap<number, string> = new Map([
+  [0x17, "P-256"],
+  [0x18, "P-384"],
+  [0x19, "P-521"],
+  [0x1d, "X25519"],
+  [0x0202, "MLKEM1024"],
+  [0x11ec, "X25519MLKEM768"],
+]);
+
+const noBytes = Buffer.alloc(0);
 
 /** OpenSSL's SSL_SESSION is a sequence of which the fourth field is the session's id. */
 export function sessionIdOf(der: Buffer): string {
-  let at = 0;
-  if (der[at] !== SEQUENCE) return "";
-  at = contentAt(der, at);
-  for (let field = 0; field < FIELDS_BEFORE_ID; field += 1) {
-    at = contentAt(der, at) + lengthAt(der, at);
-  }
-  if (der[at] !== OCTET_STRING) return "";
-  const from = contentAt(der, at);
-  return der.toString("hex", from, from + lengthAt(der, at));
+  const id = fieldsOf(der)[ID_FIELD];
+  return id?.tag === DerTag.OctetString ? id.content.toString("hex") : "";
 }
 
-/** Lengths of up to 127 bytes stand in one byte, longer ones in as many as its low bits say. */
-function lengthAt(der: Buffer, at: number): number {
-  const first = der[at + 1] ?? 0;
-  if (first < 0x80) return first;
-  const size = first & 0x7f;
-  return size > 4 || at + 2 + size > der.length ? der.length : der.readUIntBE(at + 2, size);
+/** "" = without a key exchange of its own, as by RSA. */
+export function sessionGroupOf(der: Buffer): string {
+  const field = fieldsOf(der).find(({ tag }) => tag === GROUP_TAG);
+  const number = field === undefined ? null : readDer(field.content);
+  if (number?.tag !== DerTag.Integer || number.content.length > 4) return "";
+  const id = number.content.readUIntBE(0, number.content.length);
+  return groupNames.get(id) ?? `0x${id.toString(16)}`;
 }
 
-function contentAt(der: Buffer, at: number): number {
-  const first = der[at + 1] ?? 0;
-  return at + 2 + (first < 0x80 ? 0 : first & 0x7f);
+function fieldsOf(der: Buffer): readonly DerElement[] {
+  const session = readDer(der);
+  return session?.tag === DerTag.Sequence ? readDerAll(session.content) : [];
 }
 
 /** From an error of node:tls. */

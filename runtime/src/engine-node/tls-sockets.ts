@@ -2,7 +2,7 @@
 import type net from "node:net";
 import tls from "node:tls";
 import type { TlsClientStart, TlsServerStart, TlsStart } from "../engine/tls.ts";
-import { innerContext, type TlsHandle } from "./node-internals.ts";
+import { innerContext, type TlsHandle, useTicketKeys } from "./node-internals.ts";
 
 /** The two sockets of a TLS connection. */
 export class TlsSockets {
@@ -77,21 +77,23 @@ function hookClient(handle: TlsHandle, { onSession }: TlsClientStart): void {
 }
 
 function hookServer(handle: TlsHandle, start: TlsServerStart): void {
-  const { chooseContext, sessions, staple } = start;
+  const { chooseContext, sessions, staple, ticketKeys } = start;
+  useTicketKeys(start.context, ticketKeys);
   if (chooseContext !== null || staple !== null) {
     handle.oncertcb = function onCertificate(question): void {
       const name = typeof question.servername === "string" ? question.servername : "";
       const chosen = chooseContext === null ? null : chooseContext(name);
-      const response =
-        chosen !== "refuse" && question.OCSPRequest === true
-          ? (staple?.(chosen ?? start.context) ?? null)
-          : null;
-      if (chosen === "refuse" || response === "refuse") {
+      const asksForStaple = question.OCSPRequest === true;
+      const response = asksForStaple ? (staple?.(chosen ?? start.context) ?? null) : null;
+      if (response === "refuse") {
         this.onerror(refusal());
         return;
       }
-      // The handle takes the place of all certificates by the last one of the context.
-      if (chosen !== null) this.sni_context = innerContext(chosen);
+      if (chosen !== null) {
+        useTicketKeys(chosen, ticketKeys);
+        // The handle takes the place of all certificates by the last one of the context.
+        this.sni_context = innerContext(chosen);
+      }
       if (response !== null) this.setOCSPResponse(response);
       this.certCbDone();
     };

@@ -7,8 +7,8 @@ import type { IoEvents } from "./network-engine.ts";
 /** What both sides of a handshake may set. */
 interface TlsStartBase {
   /**
-   * Versions, ciphers, trusted authorities, ticket keys; certificates, of which the peer gets the
-   * one whose key it can use.
+   * Versions, ciphers, trusted authorities; certificates, of which the peer gets the one whose key
+   * it can use.
    */
   readonly context: SecureContext;
   /**
@@ -25,10 +25,9 @@ export interface TlsServerStart extends TlsStartBase {
   readonly side: "server";
   /**
    * The context whose certificate a client gets, by its SNI (as it came; "" = none): one with one
-   * certificate. Null = those of `context`, "refuse" ends the handshake. Null in place of the
-   * function: nobody asks.
+   * certificate. Null = those of `context`. Null in place of the function: nobody asks.
    */
-  readonly chooseContext: ((serverName: string) => SecureContext | "refuse" | null) | null;
+  readonly chooseContext: ((serverName: string) => SecureContext | null) | null;
   /**
    * A certificate that is asked for may be missing; one that is required may not. Nobody looks at
    * what is in it: that is for who gets onSecured.
@@ -39,6 +38,8 @@ export interface TlsServerStart extends TlsStartBase {
    * "refuse" ends the handshake. Null in place of the function: there are none.
    */
   readonly staple: ((context: SecureContext) => Buffer | "refuse" | null) | null;
+  /** The same for all connections of a context, and of those that take its place. */
+  readonly ticketKeys: TicketKeys;
   /** Sessions of TLS 1.2 by their id, for clients without tickets; null = none are kept. */
   readonly sessions: TlsSessionStore | null;
 }
@@ -52,6 +53,21 @@ export interface TlsClientStart extends TlsStartBase {
   readonly session: Buffer | null;
   /** Sessions that the server gave; they may come at any time after the handshake. */
   readonly onSession: ((session: Buffer) => void) | null;
+}
+
+/** Asked for each ticket that is made or read: the keys may change at any time. */
+export interface TicketKeys {
+  /** All of them read tickets, the first one makes them; never empty. */
+  readonly keys: readonly TicketKey[];
+}
+
+export interface TicketKey {
+  /** 16 bytes. */
+  readonly name: Buffer;
+  /** For HMAC-SHA-256. */
+  readonly sign: Buffer;
+  /** 16 bytes, for AES-128. */
+  readonly encrypt: Buffer;
 }
 
 export type TlsStart = TlsServerStart | TlsClientStart;
@@ -71,7 +87,7 @@ export interface TlsSession {
   readonly version: string;
   /** OpenSSL's name: "TLS_AES_128_GCM_SHA256", "ECDHE-RSA-AES128-GCM-SHA256". */
   readonly cipher: string;
-  /** The group of the key exchange, "X25519"; "" = not known, as always on the server's side. */
+  /** The group of the key exchange, "X25519"; "" = not known, or there was none. */
   readonly group: string;
   /** SNI; "" = none. */
   readonly serverName: string;

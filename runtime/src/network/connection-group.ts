@@ -6,8 +6,20 @@ import type { ConnectionAdmission } from "./connection-admission.ts";
 import type { Connection, ConnectionOwner } from "./connection.ts";
 import type { NetworkChain } from "./listener.ts";
 import type { ListenerLog } from "./listener-log.ts";
+import type { StrangerLog } from "./stranger-log.ts";
 import type { ListenerStats } from "./listener-stats.ts";
 import type { TlsServerContext } from "../tls/tls-server-context.ts";
+
+/** What its listener shares with all its groups. */
+export interface GroupContext {
+  readonly stats: ListenerStats;
+  /** Where each of its connections has a place. */
+  readonly admission: ConnectionAdmission;
+  /** Null = the listener writes no access log. */
+  readonly log: ListenerLog | null;
+  readonly strangers: StrangerLog;
+  readonly clock: Clock;
+}
 
 export class ConnectionGroup implements ConnectionOwner {
   /** Null = no chain takes the connection: it is closed. */
@@ -18,9 +30,8 @@ export class ConnectionGroup implements ConnectionOwner {
   /** Who finishes a handshake now comes late. */
   isShutdown: boolean = false;
   readonly stats: ListenerStats;
-  /** Where each of its connections has a place. */
   readonly admission: ConnectionAdmission;
-  /** Of the listener; null = it writes none. */
+  readonly strangers: StrangerLog;
   readonly #log: ListenerLog | null;
   readonly #clock: Clock;
   #first: Connection | null = null;
@@ -29,16 +40,14 @@ export class ConnectionGroup implements ConnectionOwner {
 
   constructor(
     { factory, name, tls }: Pick<NetworkChain, "factory" | "name" | "tls">,
-    stats: ListenerStats,
-    admission: ConnectionAdmission,
-    log: ListenerLog | null,
-    clock: Clock,
+    { stats, admission, strangers, log, clock }: GroupContext,
   ) {
     this.chain = factory;
     this.chainName = name;
     this.tls = tls ?? null;
     this.stats = stats;
     this.admission = admission;
+    this.strangers = strangers;
     this.#log = log;
     this.#clock = clock;
   }

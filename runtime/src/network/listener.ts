@@ -156,7 +156,13 @@ export class Listener implements AcceptedSocketOwner {
   }
 
   #newGroup(chain: NetworkChain): ConnectionGroup {
-    return new ConnectionGroup(chain, this.#stats, this.#admission, this.#log, this.#context.clock);
+    return new ConnectionGroup(chain, {
+      stats: this.#stats,
+      admission: this.#admission,
+      log: this.#log,
+      strangers: this.#strangers,
+      clock: this.#context.clock,
+    });
   }
 
   /** The default chain gets the last index. */

@@ -1,5 +1,6 @@
-// What a listener says of connections that it closes for what came first. Anybody can make such
-// connections, as many as he likes: the first of each kind is logged, all are counted.
+// What a listener says of connections that it closes for what came first, or for their handshake.
+// Anybody can make such connections, as many as he likes: the first of each kind is logged, all are
+// counted.
 import type { ConnectionInfo } from "../core/connection-info.ts";
 import { LogLevel } from "../core/logger.ts";
 import type { Logger } from "../core/logger.ts";
@@ -13,6 +14,7 @@ const strangers = {
   "a ClientHello that is too large": "tls_inspector.client_hello_too_large",
   "too few first bytes in time": "listener.*.downstream_pre_cx_timeout",
   "no filter chain matches": "listener.*.no_filter_chain_match",
+  "a failed TLS handshake": "listener.*.ssl.connection_error",
 } as const;
 export type Stranger = keyof typeof strangers;
 
@@ -46,7 +48,9 @@ export class StrangerLog {
     if (what === null || this.#told.has(what) || !this.#logger.enabled(LogLevel.Info)) return;
     this.#told.add(what);
     const from = info.directRemoteAddress;
+    const reason = info.transportFailureReason;
+    const why = reason === "" ? what : `${what}: ${reason}`;
     const more = `more are counted in ${strangers[what]} only`;
-    this.#logger.log(LogLevel.Info, `${listener}: closed ${from} early: ${what}; ${more}`);
+    this.#logger.log(LogLevel.Info, `${listener}: closed ${from} early: ${why}; ${more}`);
   }
 }

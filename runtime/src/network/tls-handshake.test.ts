@@ -10,6 +10,8 @@ import {
   certificateConfig,
   downstreamConfig,
   serverContext,
+  ticketKey,
+  ticketKeys,
   validationConfig,
 } from "../tls/server-tls-for-test.ts";
 import { KeyLog } from "../tls/key-log.ts";
@@ -407,13 +409,6 @@ test("a ClientHello of more than 16 KiB is OpenSSL's", async () => {
   expect(world.count("ssl.connection_error")).toBe(1);
 });
 
-test("SNI can be demanded", async () => {
-  const world = await start({ requiresSni: true });
-  expect((await ask(world, { servername: "" })).text).toBe("");
-  expect(world.count("ssl.connection_error")).toBe(1);
-  expect((await ask(world)).text).toBe("e:x");
-});
-
 test.each([
   ["tickets", {}, true],
   ["ids", { areSessionTicketsOff: true }, true],
@@ -432,7 +427,7 @@ test("a session is not resumed where more is asked for, nor by other ticket keys
   const world = await startWith(config);
   const session = await sessionOf(world, options);
   expect(await isResumed(await startWith(config), { ...options, session })).toBe(true);
-  const otherKeys = { processTicketKeys: new Uint8Array(48).fill(9) };
+  const otherKeys = { processTicketKeys: ticketKeys(9) };
   expect(await isResumed(await startWith(config, otherKeys), { ...options, session })).toBe(false);
   const validation = { kind: "inline", value: validationConfig(authority) } as const;
   const strict = downstreamConfig([certificateConfig(server)], {}, { validation });
@@ -440,18 +435,48 @@ test("a session is not resumed where more is asked for, nor by other ticket keys
   expect(await isResumed(asked, { ...options, session })).toBe(false);
 });
 
-test("keys of Envoy's size are taken for tickets, the first to make them", async () => {
-  const keys = (byte: number): Uint8Array => new Uint8Array(80).fill(byte);
-  const config = (...value: Uint8Array[]): DownstreamTlsConfig =>
-    downstreamConfig([certificateConfig(server)], { sessionTicketKeys: { kind: "inline", value } });
-  const options = { maxVersion: "TLSv1.2" } as const;
-  const session = await sessionOf(await startWith(config(keys(1))), options);
-  expect(await isResumed(await startWith(config(keys(1), keys(2))), { ...options, session })).toBe(
-    true,
-  );
-  expect(await isResumed(await startWith(config(keys(2), keys(1))), { ...options, session })).toBe(
-    false,
-  );
+const versions = ["TLSv1.2", "TLSv1.3"] as const;
+
+test.each(versions)("all configured keys read tickets, the first makes them: %s", async (v) => {
+  const config = (...keys: number[]): DownstreamTlsConfig => {
+    const value = keys.map(ticketKey);
+    const sessionTicketKeys = { kind: "inline", value } as const;
+    return downstreamConfig([certificateConfig(server)], { sessionTicketKeys });
+  };
+  const options = { minVersion: v, maxVersion: v };
+  const session = await sessionOf(await startWith(config(1)), options);
+  expect(await isResumed(await startWith(config(1, 2)), { ...options, session })).toBe(true);
+  const both = await startWith(config(2, 1));
+  expect(await isResumed(both, { ...options, session })).toBe(true);
+  expect(await isResumed(await startWith(config(2)), { ...options, session })).toBe(false);
+  const newer = await sessionOf(both, options);
+  expect(await isResumed(await startWith(config(2)), { ...options, session: newer })).toBe(true);
+});
+
+test.each(versions)("keys of the process change under its listeners: %s", async (v) => {
+  const processTicketKeys = ticketKeys(1);
+  // A certificate that is chosen in the handshake has the same keys.
+  const certificates = [certificateConfig(server), certificateConfig(wild)];
+  const world = await startWith(downstreamConfig(certificates), { processTicketKeys });
+  const options = { minVersion: v, maxVersion: v, servername: "x.b.example" };
+  const session = await sessionOf(world, options);
+  processTicketKeys.replace([ticketKey(2), ticketKey(1)]);
+  expect(await isResumed(world, { ...options, session })).toBe(true);
+  const newer = await sessionOf(world, options);
+  processTicketKeys.replace([ticketKey(3), ticketKey(2)]);
+  expect(await isResumed(world, { ...options, session })).toBe(false);
+  expect(await isResumed(world, { ...options, session: newer })).toBe(true);
+});
+
+test.each([
+  ["X25519", "TLSv1.3", "X25519"],
+  ["P-256", "TLSv1.3", "P-256"],
+  ["P-256", "TLSv1.2", "P-256"],
+] as const)("counts and tells the group %s of %s", async (ecdhCurve, maxVersion, name) => {
+  const world = await start();
+  expect((await ask(world, { ecdhCurve, maxVersion })).text).toBe("e:x");
+  expect(world.count(`ssl.curves.${name}`)).toBe(1);
+  expect(infos.at(-1)?.tls?.group).toBe(name);
 });
 
 test.each([

@@ -93,7 +93,11 @@ export class TlsHandshake extends TimerEntry implements TlsEvents {
     const connection = this.#connection;
     this.#context.timers.cancel(this);
     this.#tls.stats.onFailure(failure);
-    connection.info.transportFailureReason = failureReasonOf(failure);
+    const { info } = connection;
+    info.transportFailureReason = failureReasonOf(failure);
+    if (failure.kind === "tls") {
+      this.#group.strangers.tell("a failed TLS handshake", info.listenerName, info);
+    }
     connection.onClose();
   }
 

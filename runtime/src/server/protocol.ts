@@ -39,8 +39,8 @@ export interface WorkerBirth {
   readonly pulseMemory: SharedArrayBuffer;
   /** Milliseconds between flushes of access logs. */
   readonly fileFlushIntervalMs: number;
-  /** Random, the same for all workers: a session of one is resumed by another. */
-  readonly processTicketKeys: Uint8Array;
+  /** The same for all workers: a session of one is resumed by another. */
+  readonly ticketKeys: readonly Uint8Array[];
 }
 
 /** An address that a worker listens on, as the kernel gave it. */
@@ -125,6 +125,8 @@ export type ToWorker =
   | { readonly type: "overload"; readonly levels: OverloadLevels }
   /** A thread has put items into a queue whose consumer is in that thread. */
   | { readonly type: "queue_wake"; readonly thread: number; readonly token: number }
+  /** The process's keys have changed: all of them, the one that makes tickets first. */
+  | { readonly type: "ticket_keys"; readonly keys: readonly Uint8Array[] }
   | { readonly type: "shrink_heap" }
   | { readonly type: "log_level"; readonly component: string | null; readonly level: LogLevel }
   | { readonly type: "reopen_logs" };

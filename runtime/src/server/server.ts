@@ -1,9 +1,7 @@
 // The main thread's composition root: configuration -> modules -> hosts -> workers -> admin, in
 // this order; then it lives until serve.ts stops it.
-import { randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { performance } from "node:perf_hooks";
-import { TICKET_KEYS_BYTES } from "../tls/tls-server-context.ts";
 import { FileSinks, FileStats } from "../access-log/file-sink.ts";
 import type { FileSink } from "../access-log/file-sink.ts";
 import { createAdminServer } from "../admin/admin-server.ts";
@@ -38,6 +36,7 @@ import type { TakeoverHost } from "./takeover-offer.ts";
 import { Takeover } from "./takeover.ts";
 import { TrapPlaces } from "./trap-places.ts";
 import { ThreadWatch } from "./thread-watch.ts";
+import { TicketKeyRotation } from "./ticket-key-rotation.ts";
 import { WorkerPool } from "./worker-pool.ts";
 import type { CatchUp } from "./worker-pool.ts";
 
@@ -69,6 +68,7 @@ export class Server {
   readonly #takeover: Takeover;
   readonly #retirement: Retirement;
   readonly #overload: OverloadControl;
+  readonly #ticketKeys: TicketKeyRotation;
   readonly #guests: GuestShares;
   #threadWatch: ThreadWatch | null = null;
   /** Of the admin interface's access logs; null = it has none. */
@@ -115,6 +115,7 @@ export class Server {
       logger: log.logger("overload"),
       broadcast: (message) => this.#pool.broadcast(message),
     });
+    this.#ticketKeys = new TicketKeyRotation((message) => this.#pool.broadcast(message));
     const traps = new TrapPlaces(log.logger("wasm"), (key) =>
       this.#updates.applier?.findModule(key),
     );
@@ -245,6 +246,7 @@ export class Server {
     this.#threadWatch?.close();
     this.#updates.close();
     this.#overload.close();
+    this.#ticketKeys.close();
     this.#mainStats.close();
     this.#sinks?.close();
     await this.#admin?.close();
@@ -269,7 +271,13 @@ export class Server {
     });
     return {
       memberships: this.#updates.membership?.current() ?? [],
-      messages: [runtime, ...levels, ...this.#drains.messages(), ...this.#overload.messages],
+      messages: [
+        this.#ticketKeys.message,
+        runtime,
+        ...levels,
+        ...this.#drains.messages(),
+        ...this.#overload.messages,
+      ],
     };
   }
 
@@ -289,6 +297,7 @@ export class Server {
     if (problems.length > 0) throw new StartError(problems.join("\n"));
     if (this.#takeover.hasPredecessor) await this.#moveAdmin(config);
     this.#overload.start(config.overload);
+    this.#ticketKeys.start();
     this.#state = "LIVE";
     const ms = performance.now() - this.startedMs;
     const { concurrency } = this.options;
@@ -426,7 +435,7 @@ export class Server {
         ...this.#guests.birth,
         drain: { drainTimeMs: options.drainTimeMs, drainStrategy: options.drainStrategy },
         fileFlushIntervalMs: options.fileFlushIntervalMs,
-        processTicketKeys: randomBytes(TICKET_KEYS_BYTES),
+        ticketKeys: this.#ticketKeys.message.keys,
       },
       events: {
         onStatsMemory: (id, shared) => this.#sources.set(id, stats.addSource(shared)),

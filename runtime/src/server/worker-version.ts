@@ -22,6 +22,7 @@ import { ListenerLog } from "../network/listener-log.ts";
 import { Listener } from "../network/listener.ts";
 import type { StatsStore } from "../stats/store.ts";
 import { SecretSlots } from "../tls/secret-slots.ts";
+import type { TicketKeyRing } from "../tls/ticket-keys.ts";
 import type { ClusterManager, PreparedClusters } from "../upstream/cluster-manager.ts";
 import { tlsOf } from "../upstream/upstream-transport.ts";
 import type { WasiProvider } from "../wasm/wasi-provider.ts";
@@ -63,7 +64,7 @@ export interface WorkerContext {
   readonly overload: OverloadState;
   readonly connectionCounts: SharedCounts;
   /** For session tickets; the same in all workers. */
-  readonly processTicketKeys: Uint8Array;
+  readonly processTicketKeys: TicketKeyRing;
   /** Made with the first version, which names the node. */
   wasmHost: WasmHost | null;
   /** Files for guests, or why there are none; null = no plugin has asked for any yet. */

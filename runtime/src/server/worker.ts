@@ -34,6 +34,7 @@ import { systemSurroundings } from "./surroundings.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { applyOverload, shrinkHeap } from "./worker-overload.ts";
 import { loadWasiProvider, wantsFiles } from "./wasi-library.ts";
+import { TicketKeyRing } from "../tls/ticket-keys.ts";
 import { WorkerVersion } from "./worker-version.ts";
 import type { WorkerContext } from "./worker-version.ts";
 
@@ -118,6 +119,9 @@ export class WorkerServer {
         return;
       case "cut":
         this.#context.engine.runTurn(() => this.#current?.closeConnections());
+        return;
+      case "ticket_keys":
+        this.#context.processTicketKeys.replace(message.keys);
         return;
       case "runtime":
         this.#context.runtime.setOverrides(message.overrides);
@@ -295,7 +299,7 @@ function createContext(
     callouts: new ClusterCallouts(clusterManager, upstream),
     nextConnectionId,
     sinks,
-    processTicketKeys: birth.processTicketKeys,
+    processTicketKeys: new TicketKeyRing(birth.ticketKeys),
     wasmHost: null,
     wasiProvider: null,
     guests: new GuestLinks(birth, send, surroundings.nextTurn),

@@ -11,6 +11,7 @@ import type { TestCertificate } from "../../test/certificates.ts";
 import { SecretSlots } from "./secret-slots.ts";
 import { TlsServerContext } from "./tls-server-context.ts";
 import type { TlsServerDeps } from "./tls-server-context.ts";
+import { TICKET_KEY_BYTES, TicketKeyRing } from "./ticket-keys.ts";
 import { TlsFactoryStats, TlsStats } from "./tls-stats.ts";
 
 export function certificateConfig(
@@ -73,7 +74,6 @@ export function downstreamConfig(
       ...context,
     },
     requiresClientCertificate: false,
-    requiresSni: false,
     sessionTicketKeys: null,
     areSessionTicketsOff: false,
     isStatefulResumptionOff: false,
@@ -86,6 +86,15 @@ export function downstreamConfig(
   };
 }
 
+/** Of a process whose one key is made of this byte. */
+export function ticketKeys(...bytes: readonly number[]): TicketKeyRing {
+  return new TicketKeyRing(bytes.map(ticketKey));
+}
+
+export function ticketKey(byte: number): Uint8Array {
+  return new Uint8Array(TICKET_KEY_BYTES).fill(byte);
+}
+
 /** Stats stand below "listener.here.". */
 export function serverContext(
   config: DownstreamTlsConfig,
@@ -96,7 +105,7 @@ export function serverContext(
     secrets: new SecretSlots([], null),
     stats: new TlsStats(store, "listener.here."),
     factoryStats: new TlsFactoryStats(store, "listener.here.server_ssl_socket_factory."),
-    processTicketKeys: new Uint8Array(48).fill(7),
+    processTicketKeys: ticketKeys(7),
     keyLog: null,
     nowMs: () => Date.now(),
     warn: () => {},

@@ -18,6 +18,7 @@ import type { PeerVerdict } from "./peer-validation.ts";
 import { makeSecureContext } from "./secure-context.ts";
 import type { SecretSlot, SecretSlots } from "./secret-slots.ts";
 import { SessionCache } from "./session-cache.ts";
+import { TicketKeyRing } from "./ticket-keys.ts";
 import type { TlsFactoryStats, TlsStats } from "./tls-stats.ts";
 
 export interface TlsServerDeps {
@@ -25,7 +26,7 @@ export interface TlsServerDeps {
   readonly stats: TlsStats;
   readonly factoryStats: TlsFactoryStats;
   /** The same in all workers; for chains that configure none. */
-  readonly processTicketKeys: Uint8Array;
+  readonly processTicketKeys: TicketKeyRing;
   readonly keyLog: KeyLog | null;
   readonly nowMs: () => number;
   /** A secret that came later does not work; the one before stays in use. */
@@ -40,9 +41,6 @@ export interface HelloParts {
   readonly serverName: string;
   readonly applicationProtocols: readonly string[];
 }
-
-/** node:tls takes so many bytes: a name, and keys to sign and to encrypt. */
-export const TICKET_KEYS_BYTES = 48;
 
 const accepted: PeerVerdict = { isAccepted: true, isValidated: false, failure: null, reason: "" };
 
@@ -105,6 +103,7 @@ export class TlsServerContext {
       chooseContext: serverName === "" ? contexts.chooseContext : null,
       clientCertificate: contexts.clientCertificate,
       staple: contexts.staple,
+      ticketKeys: contexts.ticketKeys,
       sessions: contexts.mayResume ? this.#sessions : null,
     };
   }
@@ -163,6 +162,7 @@ class Contexts {
   readonly clientCertificate: TlsServerStart["clientCertificate"];
   readonly validator: PeerValidator | null;
   readonly mayResume: boolean;
+  readonly ticketKeys: TicketKeyRing;
   readonly #config: DownstreamTlsConfig;
   readonly #deps: TlsServerDeps;
   readonly #certificates: readonly TlsCertificateConfig[];
@@ -189,21 +189,21 @@ class Contexts {
     this.validator = validation === null ? null : new PeerValidator(validation, "client");
     this.mayResume = this.validator?.needsWholeChain !== true;
     this.clientCertificate = clientCertificateOf(config, this.validator);
-    const keys = ticketKeys?.[0];
+    this.ticketKeys =
+      ticketKeys === null || ticketKeys.length === 0
+        ? deps.processTicketKeys
+        : new TicketKeyRing(ticketKeys);
     this.#common = {
       secureOptions: secureOptionsOf(config, this.mayResume),
       sessionIdContext: sessionContextOf(config, certificates, validation),
       sessionTimeout: Math.max(1, Math.floor(config.sessionTimeoutMs / 1000)),
-      ticketKeys: Buffer.from(keys === undefined ? deps.processTicketKeys : ticketKeysFrom(keys)),
     };
     this.#bySet = new Map();
     this.#onlyOf = new Map();
     // All of them now, so that what is wrong with one is known before the first client.
     for (const index of certificates.keys()) this.#contextOf([index]);
-    const isFixed = certificates.length === 1 && !config.requiresSni;
-    this.chooseContext = isFixed
-      ? null
-      : (name): SecureContext | "refuse" | null => this.#choose(name);
+    this.chooseContext =
+      certificates.length === 1 ? null : (name): SecureContext | null => this.#choose(name);
     const staples = certificates.some((one) => one.ocspStaple !== null || one.isMustStaple);
     this.staple =
       staples || config.ocspStaplePolicy !== "lenient"
@@ -222,8 +222,7 @@ class Contexts {
   }
 
   /** For a ClientHello that was not read; no more than one certificate can be given: the first. */
-  #choose(name: string): SecureContext | "refuse" | null {
-    if (name === "" && this.#config.requiresSni) return "refuse";
+  #choose(name: string): SecureContext | null {
     const set = this.#setOf(name);
     const isSame = set.join() === this.#setOf("").join();
     return isSame ? null : this.#contextOf(set.slice(0, 1));
@@ -311,10 +310,4 @@ function sessionContextOf(
     validation,
   ];
   return createHash("sha256").update(JSON.stringify(what)).digest("hex").slice(0, 32);
-}
-
-/** Envoy's keys have 80 bytes: 16 of a name, 32 to sign, 32 to encrypt. Ours take half of those. */
-function ticketKeysFrom(keys: Uint8Array): Buffer {
-  const bytes = Buffer.from(keys);
-  return Buffer.concat([bytes.subarray(0, 16), bytes.subarray(16, 32), bytes.subarray(48, 64)]);
 }

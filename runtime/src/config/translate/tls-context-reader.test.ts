@@ -401,7 +401,6 @@ describe("downstream", () => {
   test("has Envoy's defaults", async () => {
     expect(await downstreamOf(certificates(files.pair("server")))).toMatchObject({
       requiresClientCertificate: false,
-      requiresSni: false,
       sessionTicketKeys: null,
       areSessionTicketsOff: false,
       isStatefulResumptionOff: false,
@@ -432,7 +431,6 @@ describe("downstream", () => {
     const { snapshot } = await translate(boot({ chain }));
     expect(snapshot.listeners[0]?.filterChains[0]?.tls).toMatchObject({
       requiresClientCertificate: true,
-      requiresSni: true,
       sessionTicketKeys: { kind: "inline", value: [Buffer.from(key)] },
       sessionTimeoutMs: 90_500,
       isStatefulResumptionOff: true,
@@ -454,6 +452,8 @@ describe("downstream", () => {
     const unchecked = certificates(files.pair("server"));
     const [other] = await warnings(boot(chainOf(unchecked, { require_client_certificate: true })));
     expect(other).toContain(".require_client_certificate: has no effect without a validation");
+    const sni = (await warnings(boot(chainOf(unchecked, { require_sni: true })))).join("\n");
+    expect(sni).toContain(".require_sni: has no effect, as in Envoy");
   });
 
   test("offers no HTTP/2 to a connection manager, and says so", async () => {

@@ -64,10 +64,13 @@ export function readDownstreamTls(
     const message = "has no effect without a validation context: nobody is asked, as in Envoy";
     t.warn(node, message, "require_client_certificate");
   }
+  if (node.bool("require_sni", false)) {
+    const message = "has no effect, as in Envoy: tls_inspector and server_names choose by SNI";
+    t.warn(node, message, "require_sni");
+  }
   return {
     context,
     requiresClientCertificate: node.bool("require_client_certificate", false),
-    requiresSni: node.bool("require_sni", false),
     sessionTicketKeys: readTicketKeys(t, node),
     areSessionTicketsOff: node.bool("disable_stateless_session_resumption", false),
     isStatefulResumptionOff: node.bool("disable_stateful_session_resumption", false),
