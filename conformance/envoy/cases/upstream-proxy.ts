@@ -1,6 +1,6 @@
 // PROXY protocol to upstreams: the header's bytes, whose addresses it tells, and its TLVs.
 import { cluster } from "../bootstrap.ts";
-import type { Case, Connection, Group, JsonObject } from "../case.ts";
+import type { Case, Connection, Group, JsonObject, Site } from "../case.ts";
 import { get } from "../case.ts";
 
 const SOCKETS = "type.googleapis.com/envoy.extensions.transport_sockets";
@@ -67,6 +67,29 @@ function tcp(site: string, header: string): readonly Connection[] {
   return [{ site, raw: true, send }];
 }
 
+const OWN: readonly JsonObject[] = [
+  { type: 224, value: "b3Vycw==" },
+  {
+    type: 225,
+    format_string: { text_format_source: { inline_string: "<%DOWNSTREAM_REMOTE_ADDRESS%>" } },
+  },
+];
+
+/** A TCP proxy that adds TLVs of its own. */
+function adding(policy: string, name = "v2_all"): Site {
+  const own = { proxy_protocol_tlvs: OWN, proxy_protocol_tlv_merge_policy: policy };
+  return { listenerFilters, tcp: { cluster: name, ...own } };
+}
+
+function added224(site: string, title: string, header = TLVS): Case {
+  return {
+    id: `upproxy-tlvs-${site.replaceAll("_", "-")}${header === TLVS ? "" : "-v1"}`,
+    title: `proxy_protocol_tlvs: ${title}`,
+    connections: tcp(site, header),
+    streams: [{ steps: [{ awaitText: "ping" }, "pong"] }],
+  };
+}
+
 const listenerFilters: readonly JsonObject[] = [
   {
     name: "envoy.filters.listener.proxy_protocol",
@@ -84,6 +107,11 @@ export const upstreamProxy: Group = {
     main: { listenerFilters, virtualHosts: [{ name: "all", domains: ["*"], routes }] },
     tcp_v1: { listenerFilters, tcp: { cluster: "v1" } },
     tcp_v2: { listenerFilters, tcp: { cluster: "v2_all" } },
+    absent: adding("ADD_IF_ABSENT"),
+    overwrite: adding("OVERWRITE_BY_TYPE_IF_EXISTS_OR_ADD"),
+    append: adding("APPEND_IF_EXISTS_OR_ADD"),
+    append_some: adding("APPEND_IF_EXISTS_OR_ADD", "v2_some"),
+    append_none: adding("APPEND_IF_EXISTS_OR_ADD", "v2_none"),
   },
   clusters,
   cases: [
@@ -108,5 +136,12 @@ export const upstreamProxy: Group = {
       connections: tcp("tcp_v2", TLVS),
       streams: [{ steps: [{ awaitText: "ping" }, "pong"] }],
     },
+    added224("absent", "not beside the client's"),
+    added224("absent", "not beside a header of version 1, either", IPV4),
+    added224("overwrite", "in place of the client's of the same type"),
+    added224("append", "behind the client's"),
+    added224("append", "behind a header of version 1", IPV4),
+    added224("append_some", "only what the transport passes on"),
+    added224("append_none", "nothing where the transport passes nothing on"),
   ],
 };

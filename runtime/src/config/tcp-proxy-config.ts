@@ -1,4 +1,5 @@
 // The TCP proxy as the workers get it; part of snapshot.ts.
+import type { SubstitutionFormatConfig } from "../formatter/format-config.ts";
 import type { AccessLogConfig } from "./access-log-config.ts";
 import type { HeaderAddConfig } from "./route-config.ts";
 
@@ -14,10 +15,34 @@ export interface TcpProxyConfig {
   readonly maxDownstreamConnectionDurationJitter: number;
   /** Default 1. */
   readonly maxConnectAttempts: number;
+  /** Between attempts; null = none. */
+  readonly connectBackOff: BackOffConfig | null;
+  /** Null = the PROXY header to the upstream says nothing of its own. */
+  readonly proxyTlvs: ProxyTlvsConfig | null;
   /** Null = the bytes go to the cluster as they are. */
   readonly tunneling: TunnelingConfig | null;
   readonly accessLogs: readonly AccessLogConfig[];
   readonly logMoments: TcpLogMoments;
+}
+
+/** A time by chance, less than a limit that begins at the base and doubles up to the maximum. */
+export interface BackOffConfig {
+  readonly baseMs: number;
+  readonly maxMs: number;
+}
+
+/** Laid over what the client's PROXY header said. */
+export interface ProxyTlvsConfig {
+  /** `if_absent`: nothing is added to a client's header. */
+  readonly merge: "if_absent" | "overwrite" | "append";
+  readonly tlvs: readonly TcpProxyTlvConfig[];
+}
+
+export interface TcpProxyTlvConfig {
+  readonly type: number;
+  readonly value: Uint8Array;
+  /** In place of the value; null = none. */
+  readonly format: SubstitutionFormatConfig | null;
 }
 
 /** When a line is written besides the connection's end. */

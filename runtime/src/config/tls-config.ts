@@ -160,6 +160,8 @@ export interface UpstreamProxyProtocolConfig {
   readonly inner: UpstreamSocketConfig;
   /** Which TLVs of the downstream's header are passed on (v2 only). */
   readonly passThroughTlvs: "none" | "all" | readonly number[];
+  /** Requests whose TLVs differ share no connection. */
+  readonly areTlvsKey: boolean;
   /** In front of those that are passed on. */
   readonly addedTlvs: readonly ProxyTlvConfig[];
 }

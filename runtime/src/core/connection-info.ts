@@ -61,6 +61,8 @@ export class ConnectionInfo {
   dynamicMetadata: Map<string, Map<string, unknown>> | null = null;
   /** Filter state that outlives a stream, as StreamInfo's; null = none was ever set. */
   filterState: Map<string, Uint8Array> | null = null;
+  /** There was a PROXY header. */
+  hasProxyHeader: boolean = false;
   /** Of the PROXY header, as far as upstreams may be told them, in their order. */
   proxyTlvs: readonly ProxyTlv[] = noTlvs;
   startMs: number = 0;

@@ -50,6 +50,7 @@ export class ProxyProtocolFilter implements ListenerFilter {
       return ListenerFilterVerdict.MalformedProxyHeader;
     }
     stats.found.inc();
+    info.hasProxyHeader = true;
     applyAddresses(header, info);
     return header.length;
   }

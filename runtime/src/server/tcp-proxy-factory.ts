@@ -1,6 +1,7 @@
 // Composes a TCP proxy from its configuration: clusters, loggers, stats.
 import type { Snapshot, TcpProxyConfig } from "../config/snapshot.ts";
 import { TunnelOpener } from "../tcp-proxy/http-tunnel.ts";
+import { ProxyTlvs } from "../tcp-proxy/proxy-tlvs.ts";
 import { TcpProxyFactory } from "../tcp-proxy/tcp-proxy.ts";
 import { TcpProxyStats } from "../tcp-proxy/tcp-proxy-stats.ts";
 import { createChainLoggers } from "./chain-loggers.ts";
@@ -17,7 +18,7 @@ export function createTcpProxyFactory(
 ): TcpProxyFactory {
   const { clock, timers, random, stats, clusterManager } = context;
   const { hostname } = snapshot.server;
-  const { tunneling } = config;
+  const { proxyTlvs, tunneling } = config;
   return new TcpProxyFactory({
     config,
     clock,
@@ -26,6 +27,7 @@ export function createTcpProxyFactory(
     clusterManager,
     stats: new TcpProxyStats(stats, config.statPrefix),
     tunnels: tunneling === null ? null : new TunnelOpener(tunneling, hostname, clock),
+    proxyTlvs: proxyTlvs === null ? null : new ProxyTlvs(proxyTlvs, hostname, clock),
     accessLoggers: createChainLoggers(context, snapshot, config.accessLogs, plugins),
     nextStreamId: context.nextConnectionId,
   });

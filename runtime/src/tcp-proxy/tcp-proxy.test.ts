@@ -15,6 +15,7 @@ import {
   membership,
 } from "../upstream/upstream-for-test.ts";
 import { TunnelOpener } from "./http-tunnel.ts";
+import { ProxyTlvs } from "./proxy-tlvs.ts";
 import { TcpProxyFactory } from "./tcp-proxy.ts";
 import { TcpProxyStats } from "./tcp-proxy-stats.ts";
 
@@ -29,6 +30,8 @@ const defaults: TcpProxyConfig = {
   maxDownstreamConnectionDurationMs: 0,
   maxDownstreamConnectionDurationJitter: 0,
   maxConnectAttempts: 1,
+  connectBackOff: null,
+  proxyTlvs: null,
   tunneling: null,
   accessLogs: [],
   logMoments: { atStart: false, whenConnected: false, everyMs: 0 },
@@ -66,7 +69,7 @@ class World {
       this.infos.push(info);
     };
     const config = { ...defaults, ...parts.config };
-    const { tunneling } = config;
+    const { proxyTlvs, tunneling } = config;
     this.#factory = new TcpProxyFactory({
       config,
       clock: thread.clock,
@@ -75,6 +78,7 @@ class World {
       clusterManager: this.manager,
       stats: new TcpProxyStats(thread.stats, "t"),
       accessLoggers: [{ log }],
+      proxyTlvs: proxyTlvs === null ? null : new ProxyTlvs(proxyTlvs, "me", thread.clock),
       tunnels: tunneling === null ? null : new TunnelOpener(tunneling, "me", thread.clock),
       nextStreamId: () => 1,
     });
@@ -365,6 +369,59 @@ test("never makes more attempts than it may", () => {
   w.thread.pass(100);
   expect(w.thread.engine.ios.length).toBe(3);
   expect(w.logged).toEqual(["UF,URX"]);
+});
+
+describe("connect attempts with a back-off", () => {
+  const connectBackOff = { baseMs: 200, maxMs: 300 };
+
+  test("wait a while between them, and not after the last", () => {
+    w = new World({ config: { maxConnectAttempts: 3, connectBackOff } });
+    const down = w.accept();
+    for (const limitMs of [200, 300]) {
+      const made = w.thread.engine.ios.length;
+      w.upstream(made - 1).refuse();
+      expect(w.thread.engine.ios.length).toBe(made);
+      w.thread.pass(limitMs + 50);
+      expect(w.thread.engine.ios.length).toBe(made + 1);
+    }
+    w.upstream(2).refuse();
+    w.thread.pass(50);
+    expect([down.io.fate, w.logged]).toEqual(["closed", ["UF,URX"]]);
+  });
+
+  test("a client that leaves in between is forgotten", () => {
+    w = new World({ config: { maxConnectAttempts: 3, connectBackOff } });
+    const down = w.accept();
+    w.upstream(0).refuse();
+    down.connection.onClose();
+    w.thread.pass(1000);
+    expect(w.thread.engine.ios.length).toBe(1);
+    expect(w.logged).toEqual(["UF"]);
+  });
+
+  test("the longest duration ends the wait", () => {
+    const maxDownstreamConnectionDurationMs = 100;
+    const slow = { baseMs: 3_600_000, maxMs: 3_600_000 };
+    const config = {
+      maxConnectAttempts: 2,
+      connectBackOff: slow,
+      maxDownstreamConnectionDurationMs,
+    };
+    w = new World({ config });
+    const down = w.accept();
+    w.upstream(0).refuse();
+    w.thread.pass(250);
+    expect([down.io.fate, w.logged]).toEqual(["closed", ["UF,DT"]]);
+  });
+
+  test("a cluster that has gone meanwhile ends it", () => {
+    w = new World({ config: { maxConnectAttempts: 2, connectBackOff } });
+    const down = w.accept();
+    w.upstream(0).refuse();
+    w.manager.commit(w.manager.prepare([], []));
+    w.thread.pass(300);
+    expect([down.io.fate, w.logged]).toEqual(["closed", ["UF,NC"]]);
+  });
 });
 
 describe("timeouts", () => {

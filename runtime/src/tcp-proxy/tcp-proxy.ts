@@ -28,6 +28,7 @@ import { PoolFailureReason } from "../upstream/pool/conn-pool.ts";
 import type { TcpConnectionCallbacks, TcpLink } from "../upstream/pool/tcp-connection.ts";
 import type { TunnelOpener } from "./http-tunnel.ts";
 import { PeriodicLog } from "./periodic-log.ts";
+import type { ProxyTlvs } from "./proxy-tlvs.ts";
 import type { TcpProxyStats } from "./tcp-proxy-stats.ts";
 
 export interface TcpProxyContext {
@@ -40,6 +41,8 @@ export interface TcpProxyContext {
   readonly accessLoggers: readonly AccessLogger[];
   /** Of tunneling_config; null = none. */
   readonly tunnels: TunnelOpener | null;
+  /** What the PROXY header to the upstream says; null = nothing of its own. */
+  readonly proxyTlvs: ProxyTlvs | null;
   readonly nextStreamId: () => number;
 }
 
@@ -72,6 +75,8 @@ export class TcpProxy extends TimerEntry implements NetworkFilter, TcpConnection
   #upstream: TcpLink | null = null;
   #isConnected: boolean = false;
   #attempts: number = 0;
+  /** When the next attempt begins. */
+  #retryAtMs: number = Number.POSITIVE_INFINITY;
   /** There will be no upstream. */
   #hasFailed: boolean = false;
   #isDownstreamEnded: boolean = false;
@@ -117,7 +122,9 @@ export class TcpProxy extends TimerEntry implements NetworkFilter, TcpConnection
   // ---- NetworkFilter: the downstream.
 
   onNewConnection(): void {
-    if (this.#context.config.logMoments.atStart) this.#log("TcpConnectionStart");
+    const { config, proxyTlvs } = this.#context;
+    proxyTlvs?.applyTo(this.#callbacks.info, this.#info);
+    if (config.logMoments.atStart) this.#log("TcpConnectionStart");
     this.#connect();
   }
 
@@ -206,7 +213,7 @@ export class TcpProxy extends TimerEntry implements NetworkFilter, TcpConnection
       case PoolFailureReason.Timeout:
         // As in Envoy, the flag stays when a later attempt succeeds.
         info.responseFlags |= ResponseFlag.UpstreamConnectionFailure;
-        this.#connect();
+        this.#connectAgain();
     }
   }
 
@@ -269,6 +276,10 @@ export class TcpProxy extends TimerEntry implements NetworkFilter, TcpConnection
       stats.maxDuration.inc();
       this.#info.responseFlags |= ResponseFlag.DurationTimeout;
       this.#cut();
+    } else if (clock.nowMs >= this.#retryAtMs) {
+      this.#retryAtMs = Number.POSITIVE_INFINITY;
+      this.#connect();
+      if (!this.#hasFailed) this.#schedule();
     } else if (clock.nowMs >= this.#idleDeadlineMs()) {
       stats.idleTimeout.inc();
       if (!this.#isConnected) this.#info.responseFlags |= ResponseFlag.UpstreamConnectionFailure;
@@ -327,6 +338,19 @@ export class TcpProxy extends TimerEntry implements NetworkFilter, TcpConnection
     this.#activeAtMs = clock.nowMs;
     info.setUpstreamHost(host);
     this.#upstream = tunnels.open(cluster, host, options, this, info);
+    this.#schedule();
+  }
+
+  /** At once, or when the back-off is over; whoever has no attempt left is told at once. */
+  #connectAgain(): void {
+    const { clock, config, random } = this.#context;
+    const { connectBackOff: backOff, maxConnectAttempts } = config;
+    if (backOff === null || this.#attempts >= maxConnectAttempts) {
+      this.#connect();
+      return;
+    }
+    const limitMs = Math.min(backOff.baseMs * 2 ** (this.#attempts - 1), backOff.maxMs);
+    this.#retryAtMs = clock.nowMs + (limitMs * random.u32()) / 2 ** 32;
     this.#schedule();
   }
 
@@ -402,7 +426,8 @@ export class TcpProxy extends TimerEntry implements NetworkFilter, TcpConnection
   }
 
   #schedule(): void {
-    const deadline = Math.min(this.#idleDeadlineMs(), this.#durationDeadlineMs());
+    const timeoutMs = Math.min(this.#idleDeadlineMs(), this.#durationDeadlineMs());
+    const deadline = Math.min(timeoutMs, this.#retryAtMs);
     if (deadline !== Number.POSITIVE_INFINITY) this.#context.timers.schedule(this, deadline);
   }
 }

@@ -40,6 +40,7 @@ export class Cluster implements ClusterInfo {
   readonly #bindAddresses: readonly SocketAddress[];
   readonly #transports: readonly UpstreamTransport[];
   readonly #hasProxyHeaders: boolean;
+  readonly #areTlvsKey: boolean;
   #stats: ClusterStats | null;
   #responseStats: ResponseStats | null = null;
   #defaultBreaker: CircuitBreaker | null;
@@ -78,6 +79,9 @@ export class Cluster implements ClusterInfo {
       (socket) => new UpstreamTransport(socket, tlsOptions),
     );
     this.#hasProxyHeaders = this.#transports.some((one) => one.proxyHeaders.length > 0);
+    this.#areTlvsKey = this.#transports.some((one) =>
+      one.proxyHeaders.some((header) => header.areTlvsKey),
+    );
     this.#bindAddresses = (config.bindAddresses ?? []).map(literalAddress);
     this.context = context;
     this.#stats = null;
@@ -160,7 +164,8 @@ export class Cluster implements ClusterInfo {
   ): TransportOptions | null {
     const { autoSni } = this.config;
     if (autoSni === null && !this.#hasProxyHeaders) return null;
-    return optionsOf(autoSni, headers, this.#hasProxyHeaders ? downstream : null);
+    const client = this.#hasProxyHeaders ? downstream : null;
+    return optionsOf(autoSni, headers, client, this.#areTlvsKey);
   }
 
   /** Asks the host's pool for these options; answers as ConnPool.newStream. */

@@ -48,6 +48,7 @@ class World extends FakeThread {
       version: "v1",
       inner: { kind: "raw_buffer" },
       passThroughTlvs: "none",
+      areTlvsKey: false,
       addedTlvs: [],
     } as const;
     const breaker = { ...clusterConfig().circuitBreakers[0], maxConnections: 1e6 };
@@ -135,6 +136,7 @@ test("a host whose metadata asks for another transport is another host", () => {
     version: "v1",
     inner: raw,
     passThroughTlvs: "none",
+    areTlvsKey: false,
     addedTlvs: [],
   } as const;
   const cluster = new Cluster(

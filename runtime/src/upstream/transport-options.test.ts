@@ -62,3 +62,14 @@ test("requests share a pool when they say the same", () => {
   expect(optionsOf(null, headersOf("a.test"), null)).toBe(null);
   expect(optionsOf(both, null, null)).toBe(null);
 });
+
+test("TLVs keep requests apart where they are told to", () => {
+  const key = (areTlvsKey: boolean, ...tlvs: readonly string[]): string | undefined => {
+    const from = connection(1);
+    from.proxyTlvs = tlvs.map((text) => ({ type: 5, value: Buffer.from(text) }));
+    return optionsOf(null, null, from, areTlvsKey)?.key;
+  };
+  expect(key(false, "a")).toBe(key(false, "b"));
+  expect(key(true, "a")).toBe(key(true, "a"));
+  expect(new Set([key(true), key(true, "a"), key(true, "a", "a"), key(true, "b")]).size).toBe(4);
+});

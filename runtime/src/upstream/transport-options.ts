@@ -16,16 +16,19 @@ export class TransportOptions {
   /** Whose addresses a PROXY header tells; null = nobody's. */
   readonly downstream: ConnectionInfo | null;
 
+  /** `areTlvsKey`: requests whose connections' PROXY headers had other TLVs say something else. */
   constructor(
     serverName: string,
     verifyNames: readonly string[],
     downstream: ConnectionInfo | null,
+    areTlvsKey: boolean,
   ) {
     this.serverName = serverName;
     this.verifyNames = verifyNames;
     this.downstream = downstream;
     const { remoteAddress, localAddress } = downstream ?? { remoteAddress: "", localAddress: "" };
-    this.key = `${serverName} ${verifyNames.join()} ${remoteAddress} ${localAddress}`;
+    const tlvs = areTlvsKey ? ` ${tlvText(downstream)}` : "";
+    this.key = `${serverName} ${verifyNames.join()} ${remoteAddress} ${localAddress}${tlvs}`;
   }
 }
 
@@ -34,13 +37,21 @@ export function optionsOf(
   auto: AutoSniConfig | null,
   headers: HeaderMap | null,
   downstream: ConnectionInfo | null,
+  areTlvsKey: boolean = false,
 ): TransportOptions | null {
   const name = auto === null || headers === null ? "" : nameOf(auto, headers);
   if (name === "" && downstream === null) return null;
   // An address is no SNI (RFC 6066, 3), but certificates may be for one.
   const serverName = auto?.setsServerName === true && isIP(name) === 0 ? name : "";
   const verifyNames = auto?.verifiesName === true && name !== "" ? [name] : noNames;
-  return new TransportOptions(serverName, verifyNames, downstream);
+  return new TransportOptions(serverName, verifyNames, downstream, areTlvsKey);
+}
+
+function tlvText(downstream: ConnectionInfo | null): string {
+  if (downstream === null) return "";
+  return downstream.proxyTlvs
+    .map(({ type, value }) => `${type}:${Buffer.from(value).toString("base64")}`)
+    .join();
 }
 
 function nameOf(auto: AutoSniConfig, headers: HeaderMap): string {

@@ -229,7 +229,10 @@ const contexts: Readonly<Record<string, Context>> = {
     },
     place: (m) => boot({ chain: { filters: [{ name: "hcm", typed_config: m }] } }),
   },
-  [TCP]: { base: { stat_prefix: "t", cluster: "up" }, place: inTcpProxy },
+  [TCP]: {
+    base: { stat_prefix: "t", cluster: "up", proxy_protocol_tlvs: [{ type: 1, value: "YQ==" }] },
+    place: inTcpProxy,
+  },
   [`${TCP}.TunnelingConfig`]: {
     base: { hostname: "h", use_post: true },
     place: (m) => inTcpProxy({ stat_prefix: "t", cluster: "up", tunneling_config: m }),
@@ -593,7 +596,7 @@ const contexts: Readonly<Record<string, Context>> = {
   },
   [`${CONFIG}.core.v3.ProxyProtocolConfig`]: { base: {}, place: inProxyConfig },
   [`${CONFIG}.core.v3.TlvEntry`]: {
-    base: { type: 1 },
+    base: { type: 1, value: "YQ==" },
     place: (m) => inProxyConfig({ version: "V2", added_tlvs: [m] }),
   },
   [HTTP_OPTIONS]: { base: { ...type(HTTP_OPTIONS), ...http1 }, place: inOptions },

@@ -32,7 +32,6 @@ const guardedFields: Readonly<Record<string, Reasons>> = {
   },
   "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy": {
     on_demand: HOSTS_WIDER,
-    proxy_protocol_tlvs: "the upstream would not learn what it trusts",
   },
   "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.TunnelingConfig": {
     formatters: "the tunnel's headers would say something else",

@@ -41,6 +41,8 @@ test("Envoy's defaults", async () => {
     maxDownstreamConnectionDurationMs: 0,
     maxDownstreamConnectionDurationJitter: 0,
     maxConnectAttempts: 1,
+    connectBackOff: null,
+    proxyTlvs: null,
     tunneling: null,
     accessLogs: [],
     logMoments: { atStart: false, whenConnected: false, everyMs: 0 },
@@ -59,8 +61,9 @@ test("all that can be set", async () => {
     max_downstream_connection_duration: "2.5s",
     max_downstream_connection_duration_jitter_percentage: { value: 5 },
     max_connect_attempts: 4,
+    backoff_options: { base_interval: "0.5s" },
     metadata_match: { filter_metadata: { "envoy.lb": { a: "b" } } },
-    hash_policy: [{ source_ip: {} }],
+    hash_policy: [{ filter_state: { key: "k" } }],
     access_log_options: { flush_access_log_on_start: true, access_log_flush_interval: "1s" },
     access_log: [{ name: "l", typed_config: type(LOG) }],
   });
@@ -74,6 +77,7 @@ test("all that can be set", async () => {
     maxDownstreamConnectionDurationMs: 2500,
     maxDownstreamConnectionDurationJitter: 0.05,
     maxConnectAttempts: 4,
+    connectBackOff: { baseMs: 500, maxMs: 5000 },
     logMoments: { atStart: true, whenConnected: false, everyMs: 1000 },
     accessLogs: [{ name: "l", sink: { kind: "stdout" } }],
   });
@@ -126,6 +130,47 @@ describe("tunneling_config", () => {
   });
 });
 
+describe("proxy_protocol_tlvs", () => {
+  const text = (inline_string: string): Fields => ({ text_format_source: { inline_string } });
+
+  test("a value or a format each, and how they meet the client's own", async () => {
+    const tlvs = [
+      { type: 1, value: "YWI=" },
+      { type: 2, format_string: text("%PROTOCOL%") },
+    ];
+    const policy = "OVERWRITE_BY_TYPE_IF_EXISTS_OR_ADD";
+    const proxy = { cluster: "up", proxy_protocol_tlvs: tlvs };
+    expect((await read(proxy)).proxyTlvs?.merge).toBe("if_absent");
+    const config = await read({ ...proxy, proxy_protocol_tlv_merge_policy: policy });
+    expect(config.proxyTlvs).toMatchObject({
+      merge: "overwrite",
+      tlvs: [
+        { type: 1, value: new Uint8Array([97, 98]), format: null },
+        { type: 2, format: { kind: "text", text: "%PROTOCOL%" } },
+      ],
+    });
+  });
+
+  test.each<[Fields, string]>([
+    [{ type: 1 }, "value: found neither, expected one of value and format_string"],
+    [
+      { type: 1, value: "YQ==", format_string: text("a") },
+      "value: found both, expected one of value and format_string",
+    ],
+    [{ type: 256, value: "YQ==" }, "type: found 256: value must be less than 256"],
+    [{ type: 1, format_string: text("%NONSENSE%") }, "NONSENSE"],
+  ])("%j is refused", async (tlv, expected) => {
+    const [problem] = await problemsOf({ cluster: "up", proxy_protocol_tlvs: [tlv] });
+    expect(problem).toContain(expected);
+  });
+});
+
+test("a back-off whose maximum is less than its base is wrong", async () => {
+  const backoff_options = { base_interval: "1s", max_interval: "0.5s" };
+  const [problem] = await problemsOf({ cluster: "up", backoff_options });
+  expect(problem).toContain("max_interval: found 500 ms, expected at least base_interval");
+});
+
 test("the deprecated fields of periodic logs, but not beside the new one", async () => {
   const deprecated = { access_log_flush_interval: "2s", flush_access_log_on_connected: true };
   const { logMoments } = await read({ cluster: "up", ...deprecated });
@@ -147,12 +192,9 @@ test("weights beyond 32 bits are wrong", async () => {
 
 describe("refused by name", () => {
   const dangerous: Fields = {
-    proxy_protocol_tlvs: [{ type: 1, value: "YQ==" }],
     on_demand: {},
   };
   const others: Fields = {
-    hash_policy: [{ filter_state: { key: "k" } }],
-    backoff_options: { base_interval: "1s" },
     upstream_connect_mode: "ON_DOWNSTREAM_DATA",
   };
 

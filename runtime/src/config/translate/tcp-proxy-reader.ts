@@ -3,16 +3,20 @@
 
 import type { ConfigNode } from "../config-node.ts";
 import type {
+  BackOffConfig,
+  ProxyTlvsConfig,
   TcpClusterConfig,
   TcpLogMoments,
   TcpProxyConfig,
+  TcpProxyTlvConfig,
   TunnelingConfig,
 } from "../snapshot.ts";
 import { readAccessLogs } from "./access-log-reader.ts";
-import { checkedFormat, readHeaderAdds } from "./format-reader.ts";
+import { checkedFormat, readFormat, readHeaderAdds } from "./format-reader.ts";
 import { guard } from "./guarded-fields.ts";
 import { durationOr, statText, toLatin1 } from "./translation.ts";
 import type { Translation } from "./translation.ts";
+import { readProxyTlv } from "./transport-socket.ts";
 
 const HOUR_MS = 3_600_000;
 const WEIGHTS_MAX = 0xffffffff;
@@ -36,6 +40,8 @@ export function readTcpProxy(t: Translation, node: ConfigNode): TcpProxyConfig {
     maxDownstreamConnectionDurationMs: durationOr(node, "max_downstream_connection_duration", 0),
     maxDownstreamConnectionDurationJitter: (jitter?.double("value") ?? 0) / 100,
     maxConnectAttempts: node.uint("max_connect_attempts", 1),
+    connectBackOff: readBackOff(t, node.node("backoff_options")),
+    proxyTlvs: readTlvs(t, node),
     tunneling: readTunneling(t, node.node("tunneling_config")),
     accessLogs: readAccessLogs(t, node.nodes("access_log")),
     logMoments: readLogMoments(t, node),
@@ -44,8 +50,7 @@ export function readTcpProxy(t: Translation, node: ConfigNode): TcpProxyConfig {
 
 function acceptWhatHasNoEffect(node: ConfigNode): void {
   node.accept("metadata_match", NO_SUBSETS);
-  const isBySource = node.nodes("hash_policy").every((policy) => policy.has("source_ip"));
-  if (isBySource) node.accept("hash_policy", "as in Envoy, only ring hash and Maglev look at it");
+  node.accept("hash_policy", "as in Envoy, only ring hash and Maglev look at it");
 }
 
 function readClusters(t: Translation, node: ConfigNode): TcpClusterConfig[] {
@@ -79,6 +84,35 @@ function readTunneling(t: Translation, node: ConfigNode | undefined): TunnelingC
     postPath: postPath === "" ? "/" : postPath,
     headersToAdd: readHeaderAdds(t, node, "headers_to_add"),
   };
+}
+
+/** Envoy's maximum is ten times the base when none is given. */
+function readBackOff(t: Translation, node: ConfigNode | undefined): BackOffConfig | null {
+  if (node === undefined) return null;
+  const baseMs = durationOr(node, "base_interval", 0);
+  const maxMs = durationOr(node, "max_interval", baseMs * 10);
+  if (maxMs < baseMs) {
+    t.wrong(node, `found ${maxMs} ms, expected at least base_interval`, "max_interval");
+  }
+  return { baseMs, maxMs };
+}
+
+const mergePolicies: Readonly<Record<string, ProxyTlvsConfig["merge"]>> = {
+  ADD_IF_ABSENT: "if_absent",
+  OVERWRITE_BY_TYPE_IF_EXISTS_OR_ADD: "overwrite",
+  APPEND_IF_EXISTS_OR_ADD: "append",
+};
+
+function readTlvs(t: Translation, node: ConfigNode): ProxyTlvsConfig | null {
+  const merge = mergePolicies[node.enum("proxy_protocol_tlv_merge_policy")] ?? "if_absent";
+  const tlvs = node.nodes("proxy_protocol_tlvs").map((tlv) => readTlv(t, tlv));
+  return tlvs.length === 0 ? null : { merge, tlvs };
+}
+
+function readTlv(t: Translation, node: ConfigNode): TcpProxyTlvConfig {
+  const formatNode = node.node("format_string");
+  const format = formatNode === undefined ? null : readFormat(t, formatNode);
+  return { ...readProxyTlv(t, node), format };
 }
 
 /** access_log_options, or the deprecated fields that it has taken the place of. */

@@ -89,15 +89,15 @@ function readProxyProtocol(t: Translation, node: ConfigNode): UpstreamProxyProto
     t.wrong(node, "not set: value is required", "transport_socket");
   const config = node.node("config");
   const isV2 = config?.enum("version") === "V2";
-  for (const field of ["tlv_as_pool_key", "allow_unspecified_address"]) {
-    if (node.bool(field, false)) t.unsupported(node, field, field);
-  }
+  const unspecified = "allow_unspecified_address";
+  if (node.bool(unspecified, false)) t.unsupported(node, unspecified, unspecified);
   const passed = config?.node("pass_through_tlvs");
   return {
     kind: "proxy_protocol",
     version: isV2 ? "v2" : "v1",
     inner: readUpstreamSocket(t, node),
     passThroughTlvs: passed === undefined ? "none" : readPassed(passed),
+    areTlvsKey: node.bool("tlv_as_pool_key", false),
     addedTlvs: (config?.nodes("added_tlvs") ?? []).map((tlv) => readAdded(t, tlv)),
   };
 }
@@ -112,5 +112,16 @@ function readAdded(t: Translation, node: ConfigNode): ProxyTlvConfig {
     node.accept("format_string", "reported as a whole");
     t.unsupported(node, "format_string", "format_string");
   }
-  return { type: node.uint("type", 0), value: node.bytes("value") ?? new Uint8Array(0) };
+  return readProxyTlv(t, node);
+}
+
+/** A TlvEntry without its format_string. */
+export function readProxyTlv(t: Translation, node: ConfigNode): ProxyTlvConfig {
+  const value = node.bytes("value") ?? new Uint8Array(0);
+  const hasFormat = node.has("format_string");
+  if (hasFormat === value.length > 0) {
+    const found = hasFormat ? "both" : "neither";
+    t.wrong(node, `found ${found}, expected one of value and format_string`, "value");
+  }
+  return { type: node.uint("type", 0), value };
 }
