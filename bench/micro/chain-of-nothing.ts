@@ -15,6 +15,8 @@ export function chainOfNothing(
     continueEncoding: () => {},
     isDecodingStopped: () => false,
     isEncodingStopped: () => false,
+    isDecodingHeldData: () => false,
+    isEncodingHeldData: () => false,
     sendLocalReply: () => {},
     resetStream: () => {},
     clearRouteCache: () => {},

@@ -133,6 +133,8 @@ async function startProxy(upstreamPort: number): Promise<{ port: number; stats: 
       random,
       config: config.router,
       stats: new RouterStats(stats, "main"),
+      upstreamFilters: null,
+      bufferBytesMax: 0,
     },
     upgrades: new UpgradePolicy(config.upgrades),
     normalizer: new RequestNormalizer(config),

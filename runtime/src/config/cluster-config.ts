@@ -1,6 +1,7 @@
 // Clusters and their hosts as the workers get them; part of snapshot.ts. Times are milliseconds.
 import type { Http2ClientOptions } from "../core/http2-options.ts";
 import type { Http1CodecOptions } from "../core/http1-options.ts";
+import type { ClusterFiltersConfig } from "./filter-config.ts";
 import type { TransportSocketConfig, TransportSocketMatch } from "./tls-config.ts";
 
 export interface AddressConfig {
@@ -74,6 +75,8 @@ export interface ClusterConfig {
   /** Index of its cells in the shared circuit-breaker memory; -1 until server sets it. */
   readonly sharedIndex: number;
   readonly localities: readonly LocalityConfig[];
+  /** Absent = those of the router run. */
+  readonly httpFilters?: ClusterFiltersConfig | undefined;
   /** Null = off. */
   readonly keepAlive: TcpKeepAliveConfig | null;
   readonly healthyPanicThresholdPercent: number;

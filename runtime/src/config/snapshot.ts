@@ -11,6 +11,7 @@ import type {
   ConfigSourceConfig,
   TcpKeepAliveConfig,
 } from "./cluster-config.ts";
+import type { HttpFilterConfig, HttpFilterVariant } from "./filter-config.ts";
 import type { FilterChainMatcherConfig } from "./matcher-config.ts";
 import type { OverloadConfig } from "./overload-config.ts";
 import type {
@@ -26,6 +27,7 @@ import type { WasmPolicy } from "./wasm-policy.ts";
 export type * from "../formatter/format-config.ts";
 export type * from "./access-log-config.ts";
 export type * from "./cluster-config.ts";
+export type * from "./filter-config.ts";
 export type * from "./matcher-config.ts";
 export type * from "./overload-config.ts";
 export type * from "./route-config.ts";
@@ -203,12 +205,6 @@ export interface FilterChainConfig {
   readonly localFilter: LocalFilterConfig | null;
 }
 
-/** A wasm filter with the configuration of a route. */
-export interface HttpFilterVariant {
-  /** Index into Snapshot.plugins. */
-  readonly plugin: number;
-}
-
 /** A network filter that is not terminal. */
 export interface NetworkFilterConfig {
   readonly kind: "wasm";
@@ -357,18 +353,12 @@ export interface LocalReplyMapperConfig {
 
 // ---- Filters
 
-export interface HttpFilterConfig {
-  /** The name in the chain: key of typed_per_filter_config. */
-  readonly name: string;
-  readonly disabled: boolean;
-  /** Index into Snapshot.plugins. */
-  readonly plugin: number;
-}
-
 export interface RouterConfig {
   readonly dynamicStats: boolean;
   readonly suppressEnvoyHeaders: boolean;
   readonly respectExpectedRqTimeout: boolean;
+  /** Between the router and clusters that have no filters of their own; absent = none. */
+  readonly upstreamFilters?: readonly HttpFilterConfig[] | undefined;
 }
 
 /** envoy.extensions.wasm.v3.PluginConfig, resolved. */

@@ -15,6 +15,11 @@ export function protocolText(protocol: number): string {
   return protocol === Protocol.Http10 ? "HTTP/1.0" : "-";
 }
 
+/** Over HTTP/1 Envoy's filters are told the end of a body apart from its last bytes. */
+export function tellsEndApart(protocol: number): boolean {
+  return protocol === Protocol.Http11 || protocol === Protocol.Http10;
+}
+
 /** What an access log's line is written for. */
 export type AccessLogType =
   | "NotSet"

@@ -53,6 +53,8 @@ export class FilterDirection {
   /** Something was stopped or added in this stream: the short ways are closed. */
   #isDirty: boolean = false;
   #isReadDisabled: boolean = false;
+  /** The body that moves waited at a filter. */
+  isMovingHeld: boolean = false;
 
   constructor(isDecode: boolean, owner: DirectionOwner) {
     this.#isDecode = isDecode;
@@ -85,6 +87,7 @@ export class FilterDirection {
     this.#isAborted = false;
     this.#isDirty = false;
     this.#isReadDisabled = false;
+    this.isMovingHeld = false;
   }
 
   get headers(): HeaderMap | null {
@@ -397,7 +400,7 @@ export class FilterDirection {
     const isEnd = this.#endAt === at && this.#endIsUnseen;
     const queue = this.#held.takeUnseen(at);
     if (queue !== null) {
-      this.#runData(at, queue, isEnd && this.#endKind === EndKind.Plain);
+      this.#moveHeld(at, queue, isEnd && this.#endKind === EndKind.Plain);
       return true;
     }
     if (!isEnd || this.#endKind !== EndKind.Trailers) return false;
@@ -410,12 +413,18 @@ export class FilterDirection {
     const isPlainEnd = isEnd && this.#endKind === EndKind.Plain;
     const queue = this.#held.takeSeen(at);
     if (queue !== null || isPlainEnd) {
-      this.#runData(at + 1, queue ?? new BufferQueue(), isPlainEnd);
+      this.#moveHeld(at + 1, queue ?? new BufferQueue(), isPlainEnd);
       return true;
     }
     if (!isEnd || this.#endKind !== EndKind.Trailers) return false;
     this.#runTrailers(at + 1);
     return true;
+  }
+
+  #moveHeld(from: number, queue: BufferQueue, end: boolean): void {
+    this.isMovingHeld = true;
+    this.#runData(from, queue, end);
+    this.isMovingHeld = false;
   }
 
   // ---- Leaves.

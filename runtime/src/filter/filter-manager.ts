@@ -1,5 +1,6 @@
 // Runs the filters of one stream: requests from the codec's side to the router's, responses back.
-// Owned by hcm's ActiveStream (and by upstream chains); reset and used again for the next stream.
+// Owned by hcm's ActiveStream, and for the filters behind the router by its UpstreamFilters; reset
+// and used again for the next stream.
 import type { BufferQueue } from "../core/buffer-queue.ts";
 import type { HeaderMap } from "../core/header-map.ts";
 import type { StreamInfo } from "../core/stream-info.ts";
@@ -43,6 +44,7 @@ const STATUS_MISSING: LocalReply = {
 export class FilterManager implements HttpFilterCallbacks, DirectionOwner {
   readonly #decode: FilterDirection;
   readonly #encode: FilterDirection;
+  readonly #isUpstream: boolean;
   #filters: readonly HttpFilter[];
   #ends: FilterChainEnds | null = null;
   #streamInfo: StreamInfo | null = null;
@@ -56,9 +58,11 @@ export class FilterManager implements HttpFilterCallbacks, DirectionOwner {
   #isLogged: boolean = false;
   #isDestroyed: boolean = true;
 
-  constructor() {
+  /** `isUpstream`: local replies are for the stream in front of the router to make and to send. */
+  constructor(isUpstream = false) {
     this.#decode = new FilterDirection(true, this);
     this.#encode = new FilterDirection(false, this);
+    this.#isUpstream = isUpstream;
     this.#filters = [];
   }
 
@@ -209,6 +213,14 @@ export class FilterManager implements HttpFilterCallbacks, DirectionOwner {
     this.#ends?.onClearRouteCache();
   }
 
+  isDecodingHeldData(): boolean {
+    return this.#decode.isMovingHeld;
+  }
+
+  isEncodingHeldData(): boolean {
+    return this.#encode.isMovingHeld;
+  }
+
   decodingBuffer(position = -1): BufferQueue | null {
     if (this.#isDestroyed) return null;
     return position < 0 ? this.#decode.deepestBuffer() : this.#decode.buffer(position);
@@ -293,6 +305,11 @@ export class FilterManager implements HttpFilterCallbacks, DirectionOwner {
    */
   #reply(reply: LocalReply): void {
     this.#decode.abort();
+    if (this.#isUpstream) {
+      this.#encode.abort();
+      this.#ends?.onLocalReply(reply);
+      return;
+    }
     if (this.areResponseHeadersOut) {
       this.#encode.abort();
       this.#ends?.onFilterReset(reply.details);

@@ -79,6 +79,9 @@ export interface HttpFilterCallbacks {
    * The route is chosen again with the headers as they are now; before the router got them only.
    */
   clearRouteCache(): void;
+  /** In a data callback: the bytes waited for a stopped filter, this one or one before it. */
+  isDecodingHeldData(): boolean;
+  isEncodingHeldData(): boolean;
   /** Bytes collected for stopped filters; null = none. Changeable in place. */
   decodingBuffer(): BufferQueue | null;
   encodingBuffer(): BufferQueue | null;

@@ -133,6 +133,8 @@ class Worker {
       random: this.#random,
       stats: new RouterStats(this.stats, "in"),
       config,
+      upstreamFilters: null,
+      bufferBytesMax: 0,
     });
     const headers = new HeaderMap();
     headers.method = "GET";

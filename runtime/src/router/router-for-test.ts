@@ -1,10 +1,11 @@
 // A stream's side of the router for its tests: a route with knobs, and callbacks that write down what
 // the router does.
+import { expect } from "vitest";
 import type { ConnectConfig, HcmConfig } from "../config/snapshot.ts";
 import { HeaderMap } from "../core/header-map.ts";
 import { responseFlagsText } from "../core/response-flags.ts";
 import { StreamInfo } from "../core/stream-info.ts";
-import type { LocalReply } from "../filter/http-filter.ts";
+import type { FilterChainFactory, LocalReply } from "../filter/http-filter.ts";
 import { ClusterManager } from "../upstream/cluster-manager.ts";
 import type { Host } from "../upstream/host.ts";
 import {
@@ -94,6 +95,7 @@ export class RouterWorld extends FakeThread implements RouterCallbacks {
     overrides: Parameters<typeof clusterConfig>[0] = {},
     config: Partial<HcmConfig["router"]> = {},
     hosts: ReturnType<typeof hostConfig>[] = [hostConfig(80)],
+    upstreamFilters: FilterChainFactory | null = null,
   ) {
     super();
     this.manager = new ClusterManager(this.context);
@@ -111,6 +113,8 @@ export class RouterWorld extends FakeThread implements RouterCallbacks {
         respectExpectedRqTimeout: false,
         ...config,
       },
+      upstreamFilters,
+      bufferBytesMax: 64,
     });
   }
 
@@ -174,4 +178,14 @@ export class RouterWorld extends FakeThread implements RouterCallbacks {
   requestReadDisable(disabled: boolean): void {
     this.requestReadDisables += disabled ? 1 : -1;
   }
+}
+
+/** The stream ends, and nothing is left of it. */
+export function expectEmpty(world: RouterWorld): void {
+  world.router.destroy();
+  world.manager.close();
+  expect(world.openGauges()).toEqual([]);
+  expect(world.timers.size).toBe(0);
+  expect(world.requestReadDisables).toBe(0);
+  for (const io of world.engine.ios) expect(io.readDisables).toBe(0);
 }

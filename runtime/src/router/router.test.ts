@@ -1,21 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { HeaderMap } from "../core/header-map.ts";
 import { clusterConfig, hostConfig, limits } from "../upstream/upstream-for-test.ts";
-import { RouterWorld } from "./router-for-test.ts";
+import { expectEmpty, RouterWorld } from "./router-for-test.ts";
 
 const OK = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 const RESET_BODY = "upstream connect error or disconnect/reset before headers. reset reason: ";
 const BEFORE = "upstream_reset_before_response_started";
 const AFTER = "upstream_reset_after_response_started";
-
-function expectEmpty(world: RouterWorld): void {
-  world.router.destroy();
-  world.manager.close();
-  expect(world.openGauges()).toEqual([]);
-  expect(world.timers.size).toBe(0);
-  expect(world.requestReadDisables).toBe(0);
-  for (const io of world.engine.ios) expect(io.readDisables).toBe(0);
-}
 
 /** Sends a GET on a connection that has served one before. */
 function onKeptConnection(world: RouterWorld, method = "GET", end = true): void {

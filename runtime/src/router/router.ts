@@ -11,7 +11,7 @@ import type { Random } from "../core/random.ts";
 import { ResponseFlag } from "../core/response-flags.ts";
 import type { TimerWheel } from "../core/timer-wheel.ts";
 import type { RouterConfig } from "../config/snapshot.ts";
-import type { LocalReply } from "../filter/http-filter.ts";
+import type { FilterChainFactory, LocalReply } from "../filter/http-filter.ts";
 import type { ClusterManager } from "../upstream/cluster-manager.ts";
 import type { Cluster } from "../upstream/cluster.ts";
 import type { Host } from "../upstream/host.ts";
@@ -20,7 +20,7 @@ import type {
   PooledConnection,
   StreamResetReason,
 } from "../upstream/pool/conn-pool.ts";
-import { isGrpcError, isGrpcRequest } from "./grpc-status.ts";
+import { RequestOutcome } from "./request-outcome.ts";
 import { updateAuthority } from "./resolved-route.ts";
 import { RetryState } from "./retry-state.ts";
 import type { ClusterChoice, Route, RouterCallbacks } from "./route.ts";
@@ -35,7 +35,8 @@ import {
   type UpstreamFailure,
 } from "../upstream/upstream-failure.ts";
 import { failedHandshake, opensTunnel, rawStart } from "./tunnel.ts";
-import { UpstreamRequest, type UpstreamRequestOwner } from "./upstream-request.ts";
+import { UpstreamFilters, type UpstreamFiltersOwner } from "./upstream-filters.ts";
+import { UpstreamRequest } from "./upstream-request.ts";
 
 /** What all routers of one connection manager in one thread share. */
 export interface RouterContext {
@@ -45,28 +46,31 @@ export interface RouterContext {
   readonly random: Random;
   readonly config: RouterConfig;
   readonly stats: RouterStats;
+  /** Filters of requests to clusters that have none of their own; null = none. */
+  readonly upstreamFilters: FilterChainFactory | null;
+  /** Bytes that upstream filters may make an attempt collect per direction. */
+  readonly bufferBytesMax: number;
 }
 
 const State = { Idle: 0, Active: 1, Done: 2 } as const;
 
-/** How a gRPC response's success is told: by its headers, or by trailers that are to come. */
-const GrpcOutcome = { NotGrpc: 0, Awaited: 1 } as const;
-
-export class Router implements UpstreamRequestOwner, TimeoutReceiver {
+export class Router implements UpstreamFiltersOwner, TimeoutReceiver {
   readonly #callbacks: RouterCallbacks;
   readonly #context: RouterContext;
   readonly #upstream: UpstreamRequest;
   readonly #plan: TimeoutPlan;
   readonly #retry: RetryState;
   readonly #timers: RouterTimers;
+  readonly #outcome: RequestOutcome;
   #state: number = State.Idle;
   #route: Route | null = null;
   #choice: ClusterChoice | null = null;
   #cluster: Cluster | null = null;
   #headers: HeaderMap | null = null;
+  /** Of the attempt; null = it has no filters, or is over. */
+  #filters: UpstreamFilters | null = null;
+  #spareFilters: UpstreamFilters | null = null;
   #isInternal: boolean = false;
-  #isGrpc: boolean = false;
-  #grpcOutcome: number = GrpcOutcome.NotGrpc;
   /** When the whole request had come; -1 = it has not. */
   #requestEndMs: number = -1;
   /** Something of a response went downstream, an informational one included. */
@@ -80,6 +84,7 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
     this.#plan = new TimeoutPlan();
     this.#retry = new RetryState();
     this.#timers = new RouterTimers(this, context.clock, context.timers);
+    this.#outcome = new RequestOutcome();
   }
 
   /** What chooseCluster gave, for finalizeResponseHeaders of local replies; null = not chosen. */
@@ -91,15 +96,15 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
   reset(): void {
     assert(this.#state !== State.Active);
     this.#upstream.reset();
+    this.#upstream.owner = this;
     this.#retry.reset();
+    this.#outcome.reset();
     this.#state = State.Idle;
     this.#route = null;
     this.#choice = null;
     this.#cluster = null;
     this.#headers = null;
     this.#isInternal = false;
-    this.#isGrpc = false;
-    this.#grpcOutcome = GrpcOutcome.NotGrpc;
     this.#requestEndMs = -1;
     this.#hasResponseStarted = false;
     this.#hasHeadersStarted = false;
@@ -160,14 +165,16 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
   onRequestData(buffer: Buffer, from: number, to: number, end: boolean): void {
     if (this.#state !== State.Active) return;
     if (end) this.#requestEndMs = this.#context.clock.nowMs;
-    this.#upstream.sendData(buffer, from, to, end);
+    if (this.#filters === null) this.#upstream.sendData(buffer, from, to, end);
+    else this.#filters.decodeData(buffer, from, to, end);
     if (end) this.#onRequestComplete();
   }
 
   onRequestTrailers(trailers: HeaderMap): void {
     if (this.#state !== State.Active) return;
     this.#requestEndMs = this.#context.clock.nowMs;
-    this.#upstream.sendTrailers(trailers);
+    if (this.#filters === null) this.#upstream.sendTrailers(trailers);
+    else this.#filters.decodeTrailers(trailers);
     this.#onRequestComplete();
   }
 
@@ -239,7 +246,7 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
     const info = this.#callbacks.streamInfo;
     const status = headers.status;
     if (this.#callbacks.upgradeType !== "" && this.#endsHandshake(headers)) return;
-    info.upstreamFirstRxMs = clock.nowMs;
+    if (this.#filters === null) info.upstreamFirstRxMs = clock.nowMs;
     info.responseCode = status;
     info.responseCodeDetails = "via_upstream";
     this.#hasResponseStarted = true;
@@ -249,7 +256,7 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
       headers.setById(HeaderId.XEnvoyUpstreamServiceTime, String(ms));
     }
     this.#charge(status, host);
-    if (status < 500) this.#noteSuccess(headers, host, end);
+    if (status < 500) this.#outcome.onHeaders(headers, host, end);
     route.finalizeResponseHeaders(headers, info, this.#headers, this.#choice);
     if (route.includeAttemptCountInResponse) {
       headers.setById(HeaderId.XEnvoyAttemptCount, String(info.attemptCount));
@@ -259,20 +266,27 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
   }
 
   onUpstreamData(buffer: Buffer, from: number, to: number, end: boolean): void {
-    // Without trailers a gRPC response failed.
-    if (end && this.#grpcOutcome === GrpcOutcome.Awaited) this.#upstream.host?.stats.rqError.inc();
+    if (end) this.#outcome.onDataEnd(this.#upstream.host);
     if (end) this.#onUpstreamComplete();
     this.#callbacks.onUpstreamData(buffer, from, to, end);
   }
 
   onUpstreamTrailers(trailers: HeaderMap): void {
-    const stats = this.#upstream.host?.stats;
-    if (this.#grpcOutcome === GrpcOutcome.Awaited && stats !== undefined) {
-      const isError = isGrpcError(trailers.getById(HeaderId.GrpcStatus));
-      (isError ? stats.rqError : stats.rqSuccess).inc();
-    }
+    this.#outcome.onTrailers(trailers, this.#upstream.host);
     this.#onUpstreamComplete();
     this.#callbacks.onUpstreamTrailers(trailers);
+  }
+
+  // ---- UpstreamFiltersOwner.
+
+  onUpstreamFilterReply(reply: LocalReply): void {
+    this.#letGo();
+    this.#callbacks.sendLocalReply(reply);
+  }
+
+  onUpstreamFilterReset(details: string): void {
+    this.#letGo();
+    this.#callbacks.onUpstreamResetAfterResponse(details, 0);
   }
 
   // ---- TimeoutReceiver.
@@ -323,7 +337,7 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
       this.#replyNoHost();
       return;
     }
-    this.#isGrpc = isGrpcRequest(headers);
+    this.#outcome.start(headers);
     info.upstreamStartMs = clock.nowMs;
     info.upstreamBytes = this.#upstream;
     const fromMs = info.startMs >= 0 ? info.startMs : clock.nowMs;
@@ -331,11 +345,16 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
     if (end) this.#requestEndMs = clock.nowMs;
     const options = cluster.transportOptions(headers, info.connection);
     const raw = rawStart(route.connect, headers.method, info.connection);
-    this.#upstream.start(cluster, host, options, headers, end, route.isHighPriority, raw);
+    const filters = cluster.filters ?? this.#context.upstreamFilters;
+    const isFiltered = filters !== null && this.#startFilters(filters, route);
+    const { isHighPriority } = route;
+    this.#upstream.start(cluster, host, options, headers, end, isHighPriority, raw, isFiltered);
     if (this.#upstream.isWaiting) {
       // Chosen, though not connected yet: an answer in between is logged with it.
       info.setUpstreamHost(host);
     }
+    // As Envoy: the connection is asked for first, but not waited for.
+    this.#filters?.decodeHeaders(headers, end);
     if (end) this.#onRequestComplete();
     // The request of a WebSocket never ends: the timeout runs until the 101.
     else if (this.#callbacks.upgradeType === "websocket") this.#startRouteTimer();
@@ -346,6 +365,24 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
     const headersToAdd = this.#replyHeaders(false);
     const flag = ResponseFlag.NoHealthyUpstream;
     this.#reply(503, "no healthy upstream", "no_healthy_upstream", flag, headersToAdd);
+  }
+
+  /** False: the route switches all of them off. */
+  #startFilters(factory: FilterChainFactory, route: Route): boolean {
+    const filters = factory.createFilters(route.perFilter);
+    if (filters.length === 0) return false;
+    const { clock, bufferBytesMax } = this.#context;
+    this.#spareFilters ??= new UpstreamFilters(this, this.#upstream, clock);
+    this.#filters = this.#spareFilters;
+    this.#filters.start(filters, this.#callbacks.streamInfo, bufferBytesMax);
+    return true;
+  }
+
+  #endFilters(): void {
+    const filters = this.#filters;
+    if (filters === null) return;
+    this.#filters = null;
+    filters.destroy();
   }
 
   /** True: the answer to an upgrade is no tunnel's, and given. How long one lasts, others say. */
@@ -374,7 +411,7 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
     const { clock, config } = this.#context;
     const cluster = this.#cluster;
     const info = this.#callbacks.streamInfo;
-    info.upstreamLastRxMs = clock.nowMs;
+    if (this.#filters === null) info.upstreamLastRxMs = clock.nowMs;
     if (cluster !== null && config.dynamicStats && this.#requestEndMs >= 0 && !info.healthCheck) {
       const ms = Math.round(clock.nowMs - this.#requestEndMs);
       cluster.responseStats.recordTime(ms, this.#isInternal);
@@ -382,19 +419,7 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
     this.#finish();
     this.#upstream.finish();
     this.#upstream.resume();
-  }
-
-  #noteSuccess(headers: HeaderMap, host: Host, end: boolean): void {
-    if (!this.#isGrpc) {
-      host.stats.rqSuccess.inc();
-      return;
-    }
-    const grpcStatus = headers.getById(HeaderId.GrpcStatus);
-    if (grpcStatus === undefined && !end) {
-      this.#grpcOutcome = GrpcOutcome.Awaited;
-      return;
-    }
-    (isGrpcError(grpcStatus) ? host.stats.rqError : host.stats.rqSuccess).inc();
+    this.#endFilters();
   }
 
   #fail(failure: UpstreamFailure, transportFailure: string): void {
@@ -410,7 +435,7 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
       this.#charge(status, host);
       // A 204 that stands for a timeout is an error of the host all the same.
       if (status < 500) host?.stats.rqError.inc();
-    } else if (this.#grpcOutcome === GrpcOutcome.Awaited) {
+    } else if (this.#outcome.isAwaited) {
       host?.stats.rqError.inc();
       this.#context.stats.rqResetAfterResponseStarted.inc();
     }
@@ -464,6 +489,7 @@ export class Router implements UpstreamRequestOwner, TimeoutReceiver {
     this.#finish();
     this.#upstream.giveUp();
     this.#upstream.resume();
+    this.#endFilters();
   }
 
   /** Nothing of this stream calls back any more. */

@@ -43,13 +43,16 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, FailedAt
   streamsBefore: number = 0;
   wasBodySent: boolean = false;
   hasResponse: boolean = false;
-  readonly #owner: UpstreamRequestOwner;
+  /** Whom it tells: the router, or the filters behind it. */
+  owner: UpstreamRequestOwner;
   readonly #responseHeaders: HeaderMap;
   readonly #held: BufferQueue;
   #cluster: Cluster | null = null;
   #chosenHost: Host | null = null;
   #options: TransportOptions | null = null;
   #headers: HeaderMap | null = null;
+  /** Filters still have the headers: nothing is written before they let them go. */
+  #areHeadersHeld: boolean = false;
   #isHighPriority: boolean = false;
   #rawStart: Buffer | null = null;
   #isStarted: boolean = false;
@@ -65,14 +68,15 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, FailedAt
   #readDisables: number = 0;
 
   constructor(owner: UpstreamRequestOwner) {
-    this.#owner = owner;
+    this.owner = owner;
     this.#responseHeaders = new HeaderMap();
     this.#held = new BufferQueue();
   }
 
   /**
    * Asks for a connection; owner is told when there is one or none, perhaps before this returns.
-   * `rawStart` as tunnel.ts says: null = HTTP.
+   * `rawStart` as tunnel.ts says: null = HTTP. `holdsHeaders`: they go out with sendHeaders, which
+   * then says whether they are the end.
    */
   start(
     cluster: Cluster,
@@ -82,6 +86,7 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, FailedAt
     end: boolean,
     isHighPriority: boolean,
     rawStart: Buffer | null,
+    holdsHeaders: boolean,
   ): void {
     assert(!this.#isStarted);
     this.#options = options;
@@ -89,8 +94,9 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, FailedAt
     this.#cluster = cluster;
     this.#chosenHost = host;
     this.#headers = headers;
+    this.#areHeadersHeld = holdsHeaders;
     this.#isHighPriority = isHighPriority;
-    this.#isRequestEnded = end;
+    this.#isRequestEnded = end && !holdsHeaders;
     this.#ask(cluster, host, false);
   }
 
@@ -124,6 +130,16 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, FailedAt
   /** A connection was given and the response is not complete. */
   get isSending(): boolean {
     return this.#encoder !== null;
+  }
+
+  /** Those of `start` that were held. */
+  sendHeaders(end: boolean): void {
+    const encoder = this.#encoder;
+    this.#areHeadersHeld = false;
+    this.#isRequestEnded = end;
+    if (encoder === null) return;
+    encoder.encodeHeaders(this.#headers as HeaderMap, end);
+    if (end && this.#encoder === encoder) this.#noteSent();
   }
 
   sendData(buffer: Buffer, from: number, to: number, end: boolean): void {
@@ -198,6 +214,7 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, FailedAt
     this.#chosenHost = null;
     this.#options = null;
     this.#headers = null;
+    this.#areHeadersHeld = false;
     this.#isHighPriority = false;
     this.#rawStart = null;
     this.#isRequestEnded = false;
@@ -221,8 +238,9 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, FailedAt
     this.#wireBytes = encoder.bytes;
     this.host = host;
     this.streamsBefore = connection.streamsBefore;
-    this.#owner.onUpstreamReady(host, connection);
+    this.owner.onUpstreamReady(host, connection);
     for (let i = 0; i < this.#readDisables; i += 1) encoder.readDisable(true);
+    if (this.#areHeadersHeld) return;
     const hasMore = this.#held.length > 0 || this.#trailers !== null;
     encoder.encodeHeaders(headers, this.#isRequestEnded && !hasMore);
     this.#sendHeld(encoder);
@@ -232,7 +250,7 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, FailedAt
   onPoolFailure(reason: PoolFailureReason, host: Host, transportFailure: string): void {
     this.host = host;
     this.#release();
-    this.#owner.onUpstreamPoolFailure(reason, host, transportFailure);
+    this.owner.onUpstreamPoolFailure(reason, host, transportFailure);
   }
 
   // ---- ResponseDecoder.
@@ -243,25 +261,25 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, FailedAt
 
   decodeInformational(headers: HeaderMap): void {
     this.hasResponse = true;
-    this.#owner.onUpstreamInformational(headers);
+    this.owner.onUpstreamInformational(headers);
   }
 
   decodeHeaders(headers: HeaderMap, endStream: boolean): void {
     this.hasResponse = true;
-    this.#owner.onUpstreamHeaders(headers, endStream);
+    this.owner.onUpstreamHeaders(headers, endStream);
   }
 
   decodeData(buffer: Buffer, from: number, to: number, endStream: boolean): void {
-    this.#owner.onUpstreamData(buffer, from, to, endStream);
+    this.owner.onUpstreamData(buffer, from, to, endStream);
   }
 
   decodeTrailers(trailers: HeaderMap): void {
-    this.#owner.onUpstreamTrailers(trailers);
+    this.owner.onUpstreamTrailers(trailers);
   }
 
   onResetStream(reason: StreamResetReason, failureReason: string): void {
     this.#release();
-    this.#owner.onUpstreamReset(reason, failureReason);
+    this.owner.onUpstreamReset(reason, failureReason);
   }
 
   onEncodeWritable(): void {
@@ -305,13 +323,13 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, FailedAt
 
   #noteSent(): void {
     this.#isRequestSent = true;
-    this.#owner.onUpstreamRequestSent();
+    this.owner.onUpstreamRequestSent();
   }
 
   #pause(isPaused: boolean): void {
     if (this.#isPaused === isPaused) return;
     this.#isPaused = isPaused;
-    this.#owner.onUpstreamBackPressure(isPaused);
+    this.owner.onUpstreamBackPressure(isPaused);
   }
 
   #release(): void {

@@ -12,21 +12,25 @@ import type {
 import { plainText } from "./fingerprint.ts";
 
 /**
- * The key of each plugin by its index: the listener that has it, its configuration, and its place
- * among equals there.
+ * The key of each plugin by its index: the listener or cluster that has it, its configuration, and
+ * its place among equals there.
  */
 export function pluginKeys(snapshot: Snapshot): Map<number, string> {
   const keys = new Map<number, string>();
-  for (const listener of snapshot.listeners) {
+  const addAll = (owner: string, indexes: Iterable<number>): void => {
     const counts = new Map<string, number>();
-    for (const index of pluginsOf(listener)) {
+    for (const index of indexes) {
       const config = snapshot.plugins[index];
       if (config === undefined) continue;
-      const key = keyOf(listener.name, config);
+      const key = keyOf(owner, config);
       const count = counts.get(key) ?? 0;
       counts.set(key, count + 1);
       keys.set(index, `${key}#${count}`);
     }
+  };
+  for (const listener of snapshot.listeners) addAll(listener.name, pluginsOf(listener));
+  for (const { name, httpFilters } of snapshot.clusters) {
+    addAll(`a cluster: ${name}`, httpFilters?.filters.map(({ plugin }) => plugin) ?? []);
   }
   for (const [place, { plugin }] of snapshot.services.entries()) {
     const config = snapshot.plugins[plugin];
@@ -55,16 +59,17 @@ export function chainPluginsOf(chain: FilterChainConfig): Set<number> {
   const plugins = new Set<number>();
   for (const filter of chain.networkFilters) plugins.add(filter.plugin);
   for (const filter of chain.hcm?.httpFilters ?? []) plugins.add(filter.plugin);
+  for (const filter of chain.hcm?.router.upstreamFilters ?? []) plugins.add(filter.plugin);
   // Behind the filters: they stand on their VMs.
   for (const variant of chain.hcm?.variants ?? []) plugins.add(variant.plugin);
   for (const plugin of logPluginsOf(chainLogs(chain))) plugins.add(plugin);
   return plugins;
 }
 
-function keyOf(listener: string, config: WasmPluginConfig): string {
+function keyOf(owner: string, config: WasmPluginConfig): string {
   const { moduleKey: _sha256, variantOf, code, ...all } = config;
   const rest = variantOf === undefined ? all : { ...all, isVariant: true };
   const { inlineBytes } = code;
   const inline = inlineBytes === null ? "" : createHash("sha256").update(inlineBytes).digest("hex");
-  return plainText([listener, rest, code.filename, code.sha256, inline, code.remote]);
+  return plainText([owner, rest, code.filename, code.sha256, inline, code.remote]);
 }

@@ -28,6 +28,7 @@ import { tlsOf } from "../upstream/upstream-transport.ts";
 import type { WasiProvider } from "../wasm/wasi-provider.ts";
 import type { WasmHost } from "../wasm/wasm-host.ts";
 import type { ClusterCallouts } from "./callouts.ts";
+import { ClusterFilters } from "./cluster-filters.ts";
 import type { DrainManager } from "./drain-manager.ts";
 import { createChainLoggers } from "./chain-loggers.ts";
 import { plainText } from "./fingerprint.ts";
@@ -101,6 +102,7 @@ export class WorkerVersion {
   readonly #routeSlots: RouteSlots;
   readonly #secretSlots: SecretSlots;
   #clusters: PreparedClusters | null = null;
+  #clusterFilters: ClusterFilters | null = null;
 
   constructor(context: WorkerContext, message: PrepareMessage, previous: WorkerVersion | null) {
     this.version = message.version;
@@ -155,7 +157,10 @@ export class WorkerVersion {
     this.#context.callouts.prepare(this.#clusters);
     this.#plugins.prepare(problems);
     this.#openLogFiles(problems);
-    if (problems.length === 0) this.#prepareListeners(problems);
+    if (problems.length === 0) {
+      this.#clusterFilters = new ClusterFilters(clusters, this.#clusters, this.#plugins);
+      this.#prepareListeners(problems);
+    }
     if (problems.length > 0) done(problems);
     else this.#listen(done);
   }
@@ -168,6 +173,7 @@ export class WorkerVersion {
     this.#routeSlots.commit();
     this.#secretSlots.commit();
     this.#plugins.commit();
+    this.#clusterFilters?.commit();
     for (const { listener, config, chains, log, before } of this.#listeners) {
       listener.update(config, log);
       replaceChains(listener, before ?? [], chains);
@@ -193,6 +199,7 @@ export class WorkerVersion {
   /** `next` is in force: what it did not take over ends when its streams do. */
   retire(next: WorkerVersion): void {
     this.#plugins.retire();
+    this.#clusterFilters?.retire();
     const { nextTurn } = this.#context.surroundings;
     for (const { listener, chains } of this.#listeners) {
       if (next.#listeners.some((other) => other.listener === listener)) continue;

@@ -135,10 +135,13 @@ function makeStats(context: UpstreamContext): ManagerStats {
   };
 }
 
-/** `where` may move with the file, and static hosts come as a membership. */
+/**
+ * `where` may move with the file, indexes of plugins with other resources, and static hosts come as
+ * a membership.
+ */
 function fingerprint(config: ClusterConfig): string {
   return JSON.stringify(config, (key: string, value: unknown): unknown => {
-    if (key === "where" || key === "localities") return undefined;
+    if (key === "where" || key === "localities" || key === "plugin") return undefined;
     return value instanceof Uint8Array ? Buffer.from(value).toString("latin1") : value;
   });
 }

@@ -12,6 +12,7 @@ import type { ClusterInfo } from "../core/upstream-info.ts";
 import type { HeaderMap } from "../core/header-map.ts";
 import type { StreamInfo } from "../core/stream-info.ts";
 import type { SocketAddress } from "../engine/network-engine.ts";
+import type { FilterChainFactory } from "../filter/http-filter.ts";
 import { addressText, toSocketAddress } from "./addresses.ts";
 import { type CircuitBreaker, makeCircuitBreaker, showOpenBreakers } from "./circuit-breaker.ts";
 import { ClusterStats, HostStats } from "./cluster-stats.ts";
@@ -32,6 +33,8 @@ import type { UpstreamContext } from "./upstream-context.ts";
 import { UpstreamTransport } from "./upstream-transport.ts";
 
 export class Cluster implements ClusterInfo {
+  /** Of requests to it; they win over the router's. Null = it has none. Set by server. */
+  filters: FilterChainFactory | null = null;
   readonly config: ClusterConfig;
   readonly name: string;
   readonly context: UpstreamContext;

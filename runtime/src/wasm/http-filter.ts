@@ -2,7 +2,7 @@
 // the guest, and the guest's answers become what the manager understands.
 import { BufferQueue } from "../core/buffer-queue.ts";
 import type { HeaderMap } from "../core/header-map.ts";
-import { Protocol } from "../core/stream-info.ts";
+import { tellsEndApart } from "../core/stream-info.ts";
 import {
   FilterDataStatus,
   FilterHeadersStatus,
@@ -78,8 +78,7 @@ export class WasmHttpFilter extends StreamContext implements HttpFilter {
     if (!this.#isCreated) return FilterDataStatus.Continue;
     if (vm.failure !== null) return this.#failData();
     if (vm.exports.onRequestBody === null) return FilterDataStatus.Continue;
-    // Over HTTP/1 Envoy tells the end of a body apart from its last bytes.
-    const isSplit = end && data.length > 0 && this.#endsApart(this.callbacks?.streamInfo.protocol);
+    const isSplit = end && data.length > 0 && this.#doesRequestEndApart();
     if (!isSplit) return this.#callRequestBody(data, end);
     const wasReplied = this.isReplied;
     const first = this.#callRequestBody(data, false);
@@ -152,10 +151,7 @@ export class WasmHttpFilter extends StreamContext implements HttpFilter {
     if (!this.#isCreated) return FilterDataStatus.Continue;
     if (vm.failure !== null) return this.#failData();
     if (vm.exports.onResponseBody === null) return FilterDataStatus.Continue;
-    const info = this.callbacks?.streamInfo;
-    // Local replies and direct responses come in one piece.
-    const isUpstreams = info !== undefined && info.upstreamFirstRxMs >= 0;
-    const isSplit = end && data.length > 0 && isUpstreams && this.#endsApart(info.upstreamProtocol);
+    const isSplit = end && data.length > 0 && this.#doesResponseEndApart();
     if (!isSplit) return this.#callResponseBody(data, end);
     const wasReplied = this.isReplied;
     const first = this.#callResponseBody(data, false);
@@ -280,8 +276,18 @@ export class WasmHttpFilter extends StreamContext implements HttpFilter {
     }
   }
 
-  #endsApart(protocol: number | undefined): boolean {
-    return protocol === Protocol.Http11 || protocol === Protocol.Http10;
+  #doesRequestEndApart(): boolean {
+    const { callbacks } = this;
+    if (callbacks === null || callbacks.isDecodingHeldData()) return false;
+    return tellsEndApart(callbacks.streamInfo.protocol);
+  }
+
+  /** Local replies and direct responses come in one piece. */
+  #doesResponseEndApart(): boolean {
+    const { callbacks } = this;
+    if (callbacks === null || callbacks.isEncodingHeldData()) return false;
+    const { responseCodeDetails, upstreamProtocol } = callbacks.streamInfo;
+    return responseCodeDetails === "via_upstream" && tellsEndApart(upstreamProtocol);
   }
 
   /** Answers 503; false when the stream is to pass, which that answer itself is, too. */

@@ -20,7 +20,9 @@ import type { SecretNeed } from "./secret-need.ts";
 export interface ClusterResource {
   /** The message, for /config_dump. */
   readonly node: ConfigNode;
+  /** Its filters name `plugins` by index. */
   readonly config: ClusterConfig;
+  readonly plugins: readonly WasmPluginConfig[];
   /** Secrets that come and change by themselves. */
   readonly secrets: readonly SecretNeed[];
 }
@@ -78,14 +80,15 @@ export function assembleSnapshot(parts: SnapshotParts): Snapshot {
     plugin: plugins.push(plugin) - 1,
     isSingleton,
   }));
+  const clusters = parts.clusters.map(({ config, plugins: own }, index) => ({
+    ...clusterWithPluginsFrom(config, plugins.push(...own) - own.length),
+    bindAddresses: config.bindAddresses ?? parts.bindAddresses,
+    sharedIndex: parts.sharedIndexOf?.(config.name) ?? index,
+  }));
   return {
     version: parts.version,
     listeners,
-    clusters: parts.clusters.map(({ config }, index) => ({
-      ...config,
-      bindAddresses: config.bindAddresses ?? parts.bindAddresses,
-      sharedIndex: parts.sharedIndexOf?.(config.name) ?? index,
-    })),
+    clusters,
     plugins,
     services,
     routeTables: parts.routeTables,
@@ -119,8 +122,18 @@ function chainWithPluginsFrom(chain: FilterChainConfig, first: number): FilterCh
   if (tcpProxy !== null) return { ...moved, tcpProxy: { ...tcpProxy, accessLogs } };
   if (hcm === null) return moved;
   const httpFilters = filtersWithPluginsFrom(hcm.httpFilters, first);
-  const variants = filtersWithPluginsFrom(hcm.variants ?? [], first);
-  return { ...moved, hcm: { ...hcm, httpFilters, variants, accessLogs } };
+  const variants = hcm.variants && filtersWithPluginsFrom(hcm.variants, first);
+  const own = hcm.router.upstreamFilters;
+  const upstreamFilters = own && filtersWithPluginsFrom(own, first);
+  const router = { ...hcm.router, upstreamFilters };
+  return { ...moved, hcm: { ...hcm, httpFilters, variants, router, accessLogs } };
+}
+
+function clusterWithPluginsFrom(cluster: ClusterConfig, first: number): ClusterConfig {
+  const { httpFilters } = cluster;
+  if (httpFilters === undefined) return cluster;
+  const filters = filtersWithPluginsFrom(httpFilters.filters, first);
+  return { ...cluster, httpFilters: { ...httpFilters, filters } };
 }
 
 function filtersWithPluginsFrom<Filter extends { readonly plugin: number }>(

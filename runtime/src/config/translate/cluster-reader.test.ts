@@ -216,11 +216,6 @@ describe("protocol options", () => {
       httpOptions({ use_downstream_protocol_config: {} }),
       `.typed_extension_protocol_options["${HTTP_OPTIONS}"].use_downstream_protocol_config:`,
     ],
-    [
-      "filters of their own",
-      httpOptions({ ...http1, http_filters: [{ name: "x" }] }),
-      `.typed_extension_protocol_options["${HTTP_OPTIONS}"].http_filters:`,
-    ],
   ])("that ask for %s are named", async (_, more, expected) => {
     const message = `${CLUSTER_PATH}${expected} not implemented by Headgate`;
     expect(await clusterProblems(more)).toEqual([message]);

@@ -2,7 +2,13 @@
 // endpoints are read next door.
 import type { Http1CodecOptions } from "../../core/http1-options.ts";
 import type { ConfigNode } from "../config-node.ts";
-import type { AutoSniConfig, CircuitBreakerConfig, ClusterConfig, EdsConfig } from "../snapshot.ts";
+import type {
+  AutoSniConfig,
+  CircuitBreakerConfig,
+  ClusterConfig,
+  ClusterFiltersConfig,
+  EdsConfig,
+} from "../snapshot.ts";
 import { readBalancing } from "./balancing-reader.ts";
 import { readBindConfig } from "./bind-reader.ts";
 import { readConfigSource } from "./config-source-reader.ts";
@@ -18,6 +24,7 @@ import { readMetadata } from "./metadata-reader.ts";
 import type { Translation } from "./translation.ts";
 import { readOriginalDestination } from "./original-destination-reader.ts";
 import { readTransportSockets } from "./transport-socket.ts";
+import { readClusterFilters } from "./upstream-filter-reader.ts";
 
 const HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 const LOCAL_INTERFACE = "set_local_interface_name_on_upstream_connections";
@@ -81,6 +88,7 @@ function acceptWhatTunes(node: ConfigNode): void {
 type Protocol = Pick<
   ClusterConfig,
   | "autoSni"
+  | "httpFilters"
   | "http1"
   | "http2"
   | "idleTimeoutMs"
@@ -90,10 +98,11 @@ type Protocol = Pick<
 >;
 
 function readProtocol(t: Translation, node: ConfigNode): Protocol {
-  const { common, http1, http2, upstream } = readHttpOptions(t, node);
+  const { common, http1, http2, upstream, filters } = readHttpOptions(t, node);
   const deprecatedMax = node.uint("max_requests_per_connection", 0);
   return {
     autoSni: readAutoSni(upstream),
+    httpFilters: filters,
     http1: readClientCodec(t, http1, common),
     http2: readHttp2Options(http2, common),
     idleTimeoutMs: durationOr(common, "idle_timeout", HOUR_MS),
@@ -126,6 +135,7 @@ interface HttpOptions {
   readonly http1: ConfigNode | undefined;
   readonly http2: ConfigNode | undefined;
   readonly upstream: ConfigNode | undefined;
+  readonly filters: ClusterFiltersConfig | undefined;
 }
 
 /** The HttpProtocolOptions extension, else the cluster's deprecated fields: never both. */
@@ -144,6 +154,7 @@ function readHttpOptions(t: Translation, node: ConfigNode): HttpOptions {
     upstream: node.node("upstream_http_protocol_options"),
     common: node.node("common_http_protocol_options"),
     http1: node.node("http_protocol_options"),
+    filters: undefined,
   };
 }
 
@@ -156,13 +167,14 @@ function readOptionsExtension(t: Translation, node: ConfigNode): HttpOptions | n
       continue;
     }
     if (key !== HTTP_OPTIONS) t.wrong(options, `found the key "${key}", expected ${HTTP_OPTIONS}`);
-    guard(t, options);
     // HTTP/3, auto_config and use_downstream_protocol_config are reported by name.
     const explicit = options.node("explicit_http_config");
     const http1 = explicit?.node("http_protocol_options");
     const http2 = explicit?.node("http2_protocol_options");
     const upstream = options.node("upstream_http_protocol_options");
-    result = { common: options.node("common_http_protocol_options"), http1, http2, upstream };
+    const common = options.node("common_http_protocol_options");
+    const filters = readClusterFilters(t, options);
+    result = { common, http1, http2, upstream, filters };
   }
   return result;
 }

@@ -2,29 +2,11 @@
 import type { ConfigNode } from "../config-node.ts";
 import type { HttpFilterConfig, RouterConfig } from "../snapshot.ts";
 import { guard } from "./guarded-fields.ts";
+import { readHttpFilter } from "./http-filter-reader.ts";
 import type { Translation } from "./translation.ts";
-import { readWasmPlugin } from "./wasm-reader.ts";
+import { readUpstreamFilters } from "./upstream-filter-reader.ts";
 
-const FILTERS = "envoy.extensions.filters.http";
-const ROUTER = `${FILTERS}.router.v3.Router`;
-const WASM = `${FILTERS}.wasm.v3.Wasm`;
-
-/**
- * Filters that --ignore-unsupported leaves out: without them no request gets what it should not
- * get. All others could be what keeps strangers out.
- */
-const HARMLESS: ReadonlySet<string> = new Set([
-  `${FILTERS}.alternate_protocols_cache.v3.FilterConfig`,
-  `${FILTERS}.cache.v3.CacheConfig`,
-  `${FILTERS}.compressor.v3.Compressor`,
-  `${FILTERS}.cors.v3.Cors`,
-  `${FILTERS}.fault.v3.HTTPFault`,
-  `${FILTERS}.grpc_http1_bridge.v3.Config`,
-  `${FILTERS}.grpc_stats.v3.FilterConfig`,
-  `${FILTERS}.grpc_web.v3.GrpcWeb`,
-  `${FILTERS}.stateful_session.v3.StatefulSession`,
-  `${FILTERS}.tap.v3.Tap`,
-]);
+const ROUTER = "envoy.extensions.filters.http.router.v3.Router";
 
 /** Names of a chain's filters, and whether they run. */
 export type FilterNames = ReadonlyMap<string, "runs" | "left out">;
@@ -57,7 +39,7 @@ export function readHttpFilters(t: Translation, hcm: ConfigNode): HttpFilters {
       names.set(name, "runs");
       continue;
     }
-    const filter = readFilter(t, node, name, typed);
+    const filter = readHttpFilter(t, node);
     names.set(name, filter === null ? "left out" : "runs");
     if (filter !== null) filters.push(filter);
   }
@@ -94,50 +76,6 @@ function readRouter(t: Translation, node: ConfigNode, typed: ConfigNode): Router
     dynamicStats: typed.bool("dynamic_stats", true),
     suppressEnvoyHeaders: typed.bool("suppress_envoy_headers", false),
     respectExpectedRqTimeout: typed.bool("respect_expected_rq_timeout", false),
+    upstreamFilters: readUpstreamFilters(t, typed, "upstream_http_filters"),
   };
-}
-
-/** A wasm filter; null for others, with a problem or a warning. */
-function readFilter(
-  t: Translation,
-  node: ConfigNode,
-  name: string,
-  typed: ConfigNode | undefined,
-): HttpFilterConfig | null {
-  const isOptional = node.bool("is_optional", false);
-  node.accept("is_optional", "only for filters that Headgate does not have");
-  const disabled = node.bool("disabled", false);
-  if (typed === undefined) {
-    if (node.has("config_discovery")) {
-      node.node("config_discovery")?.acceptRest("reported as a whole");
-      leaveOut(t, node, "config_discovery", "", isOptional);
-    } else t.missing(node, "typed_config");
-    return null;
-  }
-  if (typed.typeName !== WASM) {
-    typed.acceptRest("reported as a whole");
-    leaveOut(t, node, "typed_config", typed.typeName, isOptional);
-    return null;
-  }
-  const config = typed.node("config");
-  if (config === undefined) {
-    t.missing(typed, "config");
-    return null;
-  }
-  const plugin = readWasmPlugin(t, config, name);
-  return plugin === null ? null : { name, disabled, plugin: t.addPlugin(plugin) };
-}
-
-function leaveOut(
-  t: Translation,
-  node: ConfigNode,
-  field: "typed_config" | "config_discovery",
-  type: string,
-  isOptional: boolean,
-): void {
-  const what = type === "" ? "config_discovery" : `the HTTP filter ${type}`;
-  if (isOptional) {
-    t.warn(node, `${what} is not implemented by Headgate: left out, as it is optional`, field);
-  } else if (HARMLESS.has(type)) t.unsupported(node, what, field);
-  else t.guarded(node, what, "requests would pass without it (is_optional: true allows it)", field);
 }

@@ -69,12 +69,6 @@ const guardedFields: Readonly<Record<string, Reasons>> = {
     filters: "connections would go without their filters",
     upstream_config: "connections would be made in another way than they should",
   },
-  "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-    http_filters: "requests would go without their filters",
-  },
-  "envoy.extensions.filters.http.router.v3.Router": {
-    upstream_http_filters: "requests would go without their filters",
-  },
   "envoy.extensions.wasm.v3.VmConfig": {
     capability_restriction_config: "the module could call what it should not",
   },

@@ -12,7 +12,8 @@ import type { Translation } from "./translation.ts";
 export function readClusters(t: Translation, nodes: readonly ConfigNode[]): ClusterResource[] {
   const clusters = nodes.map((node): ClusterResource => {
     const own = t.ofResource();
-    return { node, config: readCluster(own, node), secrets: own.secrets };
+    const config = readCluster(own, node);
+    return { node, config, plugins: own.plugins, secrets: own.secrets };
   });
   const seen = new Set<string>();
   for (const { node, config } of clusters) {

@@ -1,0 +1,202 @@
+// The filters between a Router and its UpstreamRequest: they begin when a host is chosen, whether
+// its connection is there or not, and end with the attempt. Made by Router when a request first
+// needs them, used again.
+import type { Clock } from "../core/clock.ts";
+import type { HeaderMap } from "../core/header-map.ts";
+import { ResponseFlag } from "../core/response-flags.ts";
+import { tellsEndApart } from "../core/stream-info.ts";
+import type { StreamInfo } from "../core/stream-info.ts";
+import { FilterManager } from "../filter/filter-manager.ts";
+import type { FilterChainEnds, HttpFilter, LocalReply } from "../filter/http-filter.ts";
+import type { Host } from "../upstream/host.ts";
+import type {
+  PoolFailureReason,
+  PooledConnection,
+  StreamResetReason,
+} from "../upstream/pool/conn-pool.ts";
+import type { UpstreamRequest, UpstreamRequestOwner } from "./upstream-request.ts";
+
+/** What filters may ask of their router. */
+export interface UpstreamFiltersOwner extends UpstreamRequestOwner {
+  /** The attempt is over: this is the answer, if there is still one to be given. */
+  onUpstreamFilterReply(reply: LocalReply): void;
+  /** The whole stream is broken off. */
+  onUpstreamFilterReset(details: string): void;
+}
+
+const noBytes: Buffer = Buffer.alloc(0);
+
+export class UpstreamFilters implements FilterChainEnds, UpstreamRequestOwner {
+  readonly #router: UpstreamFiltersOwner;
+  readonly #request: UpstreamRequest;
+  readonly #clock: Clock;
+  readonly #manager: FilterManager;
+  #info: StreamInfo | null = null;
+  /** They hold so much of the request that its source stands still. */
+  #isSourcePaused: boolean = false;
+
+  constructor(router: UpstreamFiltersOwner, request: UpstreamRequest, clock: Clock) {
+    this.#router = router;
+    this.#request = request;
+    this.#clock = clock;
+    this.#manager = new FilterManager(true);
+  }
+
+  /** `bufferBytesMax` as FilterManager's. */
+  start(filters: readonly HttpFilter[], info: StreamInfo, bufferBytesMax: number): void {
+    this.#info = info;
+    this.#isSourcePaused = false;
+    this.#request.owner = this;
+    this.#manager.reset(filters, this, info, bufferBytesMax);
+  }
+
+  /** The attempt is over: the filters are told. */
+  destroy(): void {
+    this.#manager.destroy();
+    this.#info = null;
+    if (this.#isSourcePaused) this.onDecodeReadDisable(false);
+  }
+
+  // ---- The request, from the router.
+
+  decodeHeaders(headers: HeaderMap, end: boolean): void {
+    this.#manager.decodeHeaders(headers, end);
+  }
+
+  decodeData(buffer: Buffer, from: number, to: number, end: boolean): void {
+    const isSplit = end && to > from && tellsEndApart(this.#info?.protocol ?? 0);
+    this.#manager.decodeData(buffer, from, to, end && !isSplit);
+    if (isSplit) this.#manager.decodeData(noBytes, 0, 0, true);
+  }
+
+  decodeTrailers(trailers: HeaderMap): void {
+    this.#manager.decodeTrailers(trailers);
+  }
+
+  // ---- FilterChainEnds: the request leaves the chain towards the connection.
+
+  onRequestHeaders(headers: HeaderMap, end: boolean): void {
+    const missing = missingHeader(headers);
+    if (missing === "") this.#request.sendHeaders(end);
+    else this.#manager.sendLocalReply(replyWithout(missing));
+  }
+
+  onRequestData(buffer: Buffer, from: number, to: number, end: boolean): void {
+    this.#request.sendData(buffer, from, to, end);
+  }
+
+  onRequestTrailers(trailers: HeaderMap): void {
+    this.#request.sendTrailers(trailers);
+  }
+
+  // ---- UpstreamRequestOwner: the response comes from the connection.
+
+  onUpstreamHeaders(headers: HeaderMap, end: boolean): void {
+    const info = this.#info;
+    if (info !== null) {
+      info.upstreamFirstRxMs = this.#clock.nowMs;
+      info.responseCodeDetails = "via_upstream";
+    }
+    if (end) this.#onResponseEnd();
+    this.#manager.encodeHeaders(headers, end);
+  }
+
+  onUpstreamData(buffer: Buffer, from: number, to: number, end: boolean): void {
+    if (end) this.#onResponseEnd();
+    const isSplit = end && to > from && tellsEndApart(this.#info?.upstreamProtocol ?? 0);
+    this.#manager.encodeData(buffer, from, to, end && !isSplit);
+    if (isSplit) this.#manager.encodeData(noBytes, 0, 0, true);
+  }
+
+  onUpstreamTrailers(trailers: HeaderMap): void {
+    this.#onResponseEnd();
+    this.#manager.encodeTrailers(trailers);
+  }
+
+  onUpstreamReady(host: Host, connection: PooledConnection): void {
+    this.#router.onUpstreamReady(host, connection);
+  }
+
+  onUpstreamPoolFailure(reason: PoolFailureReason, host: Host, transportFailure: string): void {
+    this.#router.onUpstreamPoolFailure(reason, host, transportFailure);
+  }
+
+  /** As Envoy: nothing of them concerns filters. */
+  onUpstreamInformational(headers: HeaderMap): void {
+    this.#router.onUpstreamInformational(headers);
+  }
+
+  onUpstreamReset(reason: StreamResetReason, failureReason: string): void {
+    this.#router.onUpstreamReset(reason, failureReason);
+  }
+
+  onUpstreamRequestSent(): void {
+    this.#router.onUpstreamRequestSent();
+  }
+
+  onUpstreamBackPressure(isPaused: boolean): void {
+    this.#router.onUpstreamBackPressure(isPaused);
+  }
+
+  // ---- FilterChainEnds: the response leaves the chain towards the router.
+
+  onResponseHeaders(headers: HeaderMap, end: boolean): void {
+    this.#router.onUpstreamHeaders(headers, end);
+  }
+
+  onResponseData(buffer: Buffer, from: number, to: number, end: boolean): void {
+    this.#router.onUpstreamData(buffer, from, to, end);
+  }
+
+  onResponseTrailers(trailers: HeaderMap): void {
+    this.#router.onUpstreamTrailers(trailers);
+  }
+
+  onLocalReply(reply: LocalReply): void {
+    this.#router.onUpstreamFilterReply(reply);
+  }
+
+  onFilterReset(details: string): void {
+    this.#router.onUpstreamFilterReset(details);
+  }
+
+  /** The route led here: it stays. */
+  onClearRouteCache(): void {}
+
+  onDecodeReadDisable(disabled: boolean): void {
+    this.#isSourcePaused = disabled;
+    this.#router.onUpstreamBackPressure(disabled);
+  }
+
+  onEncodeReadDisable(disabled: boolean): void {
+    this.#request.readDisable(disabled);
+  }
+
+  // ---- Private parts.
+
+  /** The connection is free for others, however long filters hold what came. */
+  #onResponseEnd(): void {
+    if (this.#info !== null) this.#info.upstreamLastRxMs = this.#clock.nowMs;
+    this.#request.finish();
+    this.#request.resume();
+  }
+}
+
+/** What no request line can be made without; "" = all is there. */
+function missingHeader(headers: HeaderMap): string {
+  const { method } = headers;
+  if (method === null) return ":method";
+  if (method === "CONNECT") return headers.authority === null ? ":authority" : "";
+  return headers.path === null ? ":path" : "";
+}
+
+function replyWithout(name: string): LocalReply {
+  return {
+    status: 503,
+    body: `missing required header: ${name}`,
+    headers: null,
+    grpcStatus: -1,
+    details: `filter_removed_required_request_headers{missing_required_header:_${name}}`,
+    responseFlags: ResponseFlag.DownstreamProtocolError,
+  };
+}
