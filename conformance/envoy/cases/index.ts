@@ -7,6 +7,7 @@ import { chainMatcher } from "./chain-matcher.ts";
 import { chains } from "./chains.ts";
 import { CONFIG_CASES as OTHER_CONFIG_CASES } from "./config.ts";
 import { LISTENER_CONFIG_CASES } from "./config-listener.ts";
+import { UPSTREAM_FILTER_CONFIG_CASES } from "./config-upstream-filters.ts";
 import { TLS_CONFIG_CASES } from "./config-tls.ts";
 import { downstreamTls } from "./downstream-tls.ts";
 import { edge } from "./edge.ts";
@@ -31,6 +32,7 @@ import { timeouts } from "./timeouts.ts";
 import { tlsPeers } from "./tls-peers.ts";
 import { tunnels } from "./tunnels.ts";
 import { upgrades } from "./upgrades.ts";
+import { upstreamFilters } from "./upstream-filters.ts";
 import { upstreamProxy } from "./upstream-proxy.ts";
 import { upstreamTlsGroup } from "./upstream-tls.ts";
 import { validation } from "./validation.ts";
@@ -42,6 +44,7 @@ export const CONFIG_CASES: readonly ConfigCase[] = [
   ...OTHER_CONFIG_CASES,
   ...LISTENER_CONFIG_CASES,
   ...TLS_CONFIG_CASES,
+  ...UPSTREAM_FILTER_CONFIG_CASES,
 ];
 
 export const GROUPS: readonly Group[] = [
@@ -58,6 +61,7 @@ export const GROUPS: readonly Group[] = [
   localReplies,
   filters,
   callouts,
+  upstreamFilters,
   balancing,
   runtime,
   overload,
