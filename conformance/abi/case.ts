@@ -1,44 +1,201 @@
-// What a row of the hostcalls' table must show. Cases stand in cases/, by the ABI's chapters.
-import type { AbiVersion, HostcallName } from "proxy-wasm-types";
-import type { FilterRequest } from "@headgate/runtime/testing";
-import type { Call, CallbackScript } from "./guest.ts";
-import type { HostOptions, Played } from "./rig.ts";
+// A case of the conformance suite: what a host is given, what happens, and what must come of it. Plain data,
+// for any host: in-process.ts plays it in memory, ../suite/ over the network.
+import type { AbiVersion, Chapter, HostcallName } from "proxy-wasm-types";
+import type { Call, CallbackScript, GuestOptions } from "./guest.ts";
+import type { Seen } from "./seen.ts";
 
-/** An answer as rig.ts prints it; by version where they differ. */
+/** An answer as reports.ts prints it, "#" for any number; by version where they differ. */
 export type Expected = string | Readonly<Record<AbiVersion, string>>;
 
 export type Script = readonly (readonly [Call, Expected])[];
 
-/** Calls in one callback of one stream, and what must come of them. */
-export interface Scene {
-  /** What it shows; unique in its case. */
+/** Names and values; several of a name where order matters. */
+export type Fields = Readonly<Record<string, string>> | readonly (readonly [string, string])[];
+
+export interface Response {
+  /** Default 200. */
+  readonly status?: number;
+  readonly headers?: Fields;
+  /** Pieces come one after another. Default: none. */
+  readonly body?: string | readonly string[];
+  readonly trailers?: Fields;
+}
+
+export interface Request {
+  /** Default "GET". */
+  readonly method?: string;
+  /** Default "/". */
+  readonly path?: string;
+  /** Default "example.com". */
+  readonly authority?: string;
+  readonly headers?: Fields;
+  /** Bodies are chunked, here and in responses. */
+  readonly body?: string | readonly string[];
+  readonly trailers?: Fields;
+  /** Default: 200 without a body. "never": no answer comes. */
+  readonly upstream?: Response | "never";
+}
+
+/** Moves of both ends of a connection that is no HTTP, each seen before the next is made. */
+export type TcpStep =
+  | { readonly client: string }
+  | { readonly server: string }
+  | "client ends"
+  | "server ends"
+  /** Both ends of its connection are gone. */
+  | "client leaves";
+
+export type Step =
+  /** A request, and its end unless it is `open`. */
+  | { readonly request: Request; readonly open?: true }
+  /** A connection of bytes; plugins in the position "network". */
+  | { readonly connect: readonly TcpStep[] }
+  /** Waits until a callback was told so often in all. */
+  | { readonly until: string; readonly times?: number }
+  /** The configuration no longer has the plugin. */
+  | { readonly drain: true };
+
+/** Where plugins stand. */
+export type Position = "http" | "network";
+
+/** What a host must be able to do for a case; adapters say what they cannot. */
+export type Need =
+  /** Log the lowest level of guests. */
+  | "trace log"
+  /** Log errors of guests and nothing below. */
+  | "error log"
+  /** Take a plugin out of a running configuration. */
+  | "drain"
+  /** Say why a stream ended. */
+  | "details"
+  /** Several plugins. */
+  | "plugins"
+  /** Tell metrics of guests by their names. */
+  | "metrics"
+  /** Calls to gRPC services. */
+  | "gRPC"
+  /** Let time pass while a callout waits. */
+  | "callout times"
+  /** Choose a route by a header, x-route: see routes in ../suite/. */
+  | "routes"
+  /** Give bodies to a guest whose headers wait. */
+  | "stop iteration";
+
+export type Policy = "closed" | "open" | "reload";
+
+export interface PluginOptions {
+  /** Default "filter". */
+  readonly name?: string;
+  readonly rootId?: string;
+  /** "$CASE" is the tag of the case, which is also the default. */
+  readonly vmId?: string;
+  readonly config?: string;
+  readonly vmConfig?: string;
+  readonly failurePolicy?: Policy;
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Hostcalls and callbacks that are allowed. Default: all. */
+  readonly capabilities?: readonly string[];
+  /** Headers that stop hold back bodies only by what they answer, as in the specification. */
+  readonly stopIteration?: true;
+}
+
+export interface SeenFields {
+  readonly status?: number;
+  readonly body?: string;
+  /** null: it must not be there. */
+  readonly headers?: Readonly<Record<string, string | null>>;
+  /** All of these, in this order, and no other. */
+  readonly headerList?: readonly (readonly [string, string])[];
+  readonly trailers?: Readonly<Record<string, string>>;
+}
+
+export interface ExpectedExchange extends SeenFields {
+  /** false: the connection ended before the response did. */
+  readonly isComplete?: boolean;
+  /** null: nothing must reach the upstream. */
+  readonly upstream?: (SeenFields & { readonly method?: string; readonly path?: string }) | null;
+  /** Looked at where the host tells them. */
+  readonly details?: string;
+}
+
+/**
+ * Which of the sources a verdict follows: "required" is what the specification demands, "envoy" what
+ * Envoy does where it is silent or Envoy differs, "either" takes both, "extension" is none of theirs.
+ */
+export type Verdict = "required" | "envoy" | "either" | "extension";
+
+export interface Reasons {
+  readonly verdict?: Verdict;
+  /** What the specification says. */
+  readonly spec?: string;
+  /** What Envoy 1.40 does, where that is not what is expected. */
+  readonly envoy?: string;
+}
+
+/** What happens, and what must come of it, in short. Makes one case for each version. */
+export interface Scene extends Reasons {
+  /** What it shows; unique in its row. */
   readonly what: string;
   /** Where the calls are made. Default proxy_on_request_headers. */
   readonly in?: string;
-  readonly calls: Script;
-  /** Further callbacks of the guest. */
+  readonly calls?: Script;
+  /** Further callbacks of the guest; those that a version does not have are left out. */
   readonly callbacks?: Readonly<Record<string, CallbackScript>>;
-  readonly host?: HostOptions;
-  readonly request?: FilterRequest;
+  readonly guest?: Pick<
+    GuestOptions,
+    "allocator" | "allocatorName" | "allocatorCalls" | "wrongSignature"
+  >;
+  readonly plugin?: PluginOptions;
+  readonly position?: Position;
+  /** One request; laid over REQUEST. */
+  readonly request?: Request;
   /** Instead of one request. */
-  readonly play?: (played: Played) => void;
-  /** What else must hold. */
-  readonly holds?: (played: Played) => void;
+  readonly play?: readonly Step[];
+  readonly needs?: readonly Need[];
+  /** Of the last request. */
+  readonly exchange?: ExpectedExchange;
+  /** All callbacks that came; ticks behind one another are one. */
+  readonly trace?: readonly string[] | Readonly<Record<AbiVersion, readonly string[]>>;
+  /** Which lines of the trace are looked at. */
+  readonly of?: RegExp;
+  /** These callbacks in this order, others between them. */
+  readonly order?: readonly string[];
+  /** The host must refuse to start. */
+  readonly isRefused?: true;
+  /** Other hosts may refuse to start with it: it does not share a process. */
+  readonly isAlone?: true;
+  /** What else must hold: throws what expect.ts makes. */
+  readonly holds?: (seen: Seen) => void;
 }
 
-export interface HostcallCase {
+/** A row of the hostcalls' table. */
+export interface HostcallCase extends Reasons {
   /** Succeeds and, if it tells bytes, tells some. Its pointers are then broken one by one. */
   readonly good: Call;
   /** Where `good` is made. Default proxy_on_request_headers. */
   readonly in?: string;
   /** Made there before `good`. */
   readonly before?: readonly Call[];
-  readonly host?: HostOptions;
+  readonly plugin?: PluginOptions;
   readonly callbacks?: Readonly<Record<string, CallbackScript>>;
+  readonly needs?: readonly Need[];
   readonly scenes: readonly Scene[];
 }
 
 export type HostcallCases = Readonly<Partial<Record<HostcallName, HostcallCase>>>;
 
+/** One case, for one version. */
+export interface Case {
+  /** Version, row and what it shows. */
+  readonly id: string;
+  readonly version: AbiVersion;
+  readonly row: string;
+  readonly chapter: Chapter;
+  readonly scene: Scene;
+  readonly verdict: Verdict;
+  readonly spec: string;
+  readonly needs: readonly Need[];
+}
+
 /** The stream of scenes that say nothing else. */
-export const REQUEST: FilterRequest = { path: "/a?b=c", headers: { "x-a": "1" } };
+export const REQUEST: Request = { path: "/a?b=c", headers: { "x-a": "1" } };

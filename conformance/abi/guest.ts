@@ -1,6 +1,5 @@
-// Guests for the ABI's tables: a module with chosen callbacks that notes what it is told, makes chosen
-// calls, and keeps what came of them in its memory, where the test reads it. Made from the tables, so
-// a row that is wrong there cannot be called.
+// Guests for the ABI's tables: a module with chosen callbacks that makes chosen calls, and tells what it
+// saw by report-code.ts. Made from the tables, so a row that is wrong there cannot be called.
 import {
   abiVersions,
   type AbiVersion,
@@ -10,9 +9,22 @@ import {
   type Param,
 } from "proxy-wasm-types";
 import { constant, op, WasmBuilder } from "../../runtime/src/module/wasm-builder-for-test.ts";
+import { littleEndian, load, ReportCode } from "./report-code.ts";
 
-/** Bytes for a pointer and its size, a number or an i64 for every other parameter. */
-export type Argument = string | Uint8Array | number | bigint;
+/** What an earlier call of the same guest wrote to its out parameter at place `out`, 32 bits. */
+export interface Told {
+  readonly of: Call;
+  readonly out: number;
+}
+
+/** Bytes that are made for the guest's tag. */
+export type BytesOfTag = (tag: string) => Uint8Array;
+
+/**
+ * Bytes for a pointer and its size, a number or an i64 for every other parameter. "$CASE" in a text
+ * is the tag of the guest: a name that no other guest on the same host uses.
+ */
+export type Argument = string | Uint8Array | number | bigint | Told | BytesOfTag;
 
 /** One call. Out parameters are not among `args`, unless the call is `raw`. */
 export interface Call {
@@ -29,6 +41,11 @@ export function call(name: string, ...args: readonly Argument[]): Call {
   return { name, args, isRaw: false, replaced: new Map() };
 }
 
+/** A handle that another call told: a token, an id. */
+export function told(of: Call, out: number = 0): Told {
+  return { of, out };
+}
+
 /** A call with every parameter as it stands here. */
 export function raw(name: string, ...args: readonly (number | bigint)[]): Call {
   return { name, args, isRaw: true, replaced: new Map() };
@@ -43,10 +60,14 @@ export interface CallbackScript {
   /** What it answers. Default: what Envoy takes for an absent callback (0, or 1 for a truth). */
   readonly answer?: number;
   readonly calls?: readonly Call[];
+  /** It ends by a trap, after its report. */
+  readonly traps?: true;
 }
 
 export interface GuestOptions {
   readonly version: AbiVersion;
+  /** Default "c00000a". */
+  readonly tag?: string;
   /** By their names; what is not here is not exported. */
   readonly callbacks?: Readonly<Record<string, CallbackScript>>;
   /** Default: gives room. "zero" answers 0, "outside" an address behind the memory, "trap" traps. */
@@ -66,41 +87,52 @@ export const END = 262_144;
 export const UNTOUCHED = 0xee;
 
 /** Below, null pointers may write. */
-export const TRACE_COUNT = 64;
 const HEAP_NEXT = 68;
+/** The arguments of a callback. */
+const ARGUMENTS = 128;
+export const ARGUMENTS_MAX = 5;
 /** Records of calls: a status in four bytes, then OUT_BYTES. */
-export const CALLS = 1024;
+const CALLS = 1024;
 export const CALL_BYTES = 36;
 const CALLS_MAX = 400;
-/** Records of callbacks: a number, then five arguments. */
-export const TRACE = 16_384;
-export const TRACE_BYTES = 24;
 const DATA = 32_768;
+const DATA_END = 65_536;
 const HEAP = 131_072;
 
 const I64_CONST = 0x42;
-const LOCAL_SET = 0x21;
-const MULTIPLY = 0x6c;
+const SUBTRACT = 0x6b;
+export const DEFAULT_TAG = "c00000a";
+/** Hostcalls that are refused while these run: their report comes with the next one. */
+const INITIALISING = new Set(["_initialize", "_start", "main", "__main_void"]);
+const REPORTING = ["proxy_log", "proxy_get_current_time_nanoseconds"];
 
 export interface Guest {
+  readonly tag: string;
   readonly bytes: Buffer;
-  /** In the order of their records. */
+  /** Exports that report, with the number of their parameters and the calls they make. */
+  readonly callbacks: readonly GuestCallback[];
   readonly calls: readonly Call[];
-  /** The names that the numbers of the trace stand for. */
-  readonly names: readonly string[];
-  /** How many parameters a callback has. */
-  readonly parameters: (name: string) => number;
+}
+
+export interface GuestCallback {
+  readonly name: string;
+  readonly parameters: number;
+  readonly calls: readonly Call[];
 }
 
 export function makeGuest(options: GuestOptions): Guest {
   return new GuestMaker(options).make();
 }
 
+type Operand = number | bigint | Told;
+
 class GuestMaker {
   readonly #options: GuestOptions;
   readonly #builder: WasmBuilder;
   readonly #imports: Map<string, number>;
   readonly #calls: Call[];
+  readonly #tag: string;
+  #report: ReportCode | null;
   #dataAt: number;
 
   constructor(options: GuestOptions) {
@@ -108,6 +140,8 @@ class GuestMaker {
     this.#builder = new WasmBuilder();
     this.#imports = new Map();
     this.#calls = [];
+    this.#tag = options.tag ?? DEFAULT_TAG;
+    this.#report = null;
     this.#dataAt = DATA;
   }
 
@@ -118,6 +152,7 @@ class GuestMaker {
     for (const { name } of allocatorCalls === undefined ? calls : [...calls, allocatorCalls]) {
       this.#import(name);
     }
+    for (const name of REPORTING) this.#import(name);
     const builder = this.#builder;
     builder.memory(0, END / 65_536).export("memory", "memory", 0);
     builder.data(HEAP_NEXT, littleEndian(HEAP));
@@ -125,12 +160,14 @@ class GuestMaker {
       CALLS,
       Array.from({ length: CALLS_MAX * CALL_BYTES }, () => UNTOUCHED),
     );
+    const [log = 0, time = 0] = REPORTING.map((name) => this.#imports.get(name));
+    this.#report = new ReportCode(builder, { tag: this.#tag, log, time, end: END });
     const marker = abiVersions.find((facts) => facts.version === version)?.marker;
     builder.func({ exportAs: marker as string });
     this.#makeAllocator();
-    for (const [index, name] of names.entries()) this.#makeCallback(name, index);
-    const parameters = (name: string): number => findCallback(name, version)?.params.length ?? 0;
-    return { bytes: builder.build(), calls: this.#calls, names, parameters };
+    const made = names.map((name, index) => this.#makeCallback(name, index));
+    if (this.#dataAt > DATA_END) throw new Error("too many bytes");
+    return { tag: this.#tag, bytes: builder.build(), callbacks: made, calls: this.#calls };
   }
 
   #import(name: string): void {
@@ -154,7 +191,7 @@ class GuestMaker {
         ...load(HEAP_NEXT),
         op.localGet,
         0,
-        0x6b,
+        SUBTRACT,
       ],
       zero: constant(0),
       outside: constant(END - 1),
@@ -169,83 +206,102 @@ class GuestMaker {
     });
   }
 
-  #makeCallback(name: string, index: number): void {
+  #makeCallback(name: string, index: number): GuestCallback {
     const { version, callbacks = {}, wrongSignature } = this.#options;
     const row = findCallback(name, version);
     if (row === undefined) throw new Error(`no callback ${name} in ${version}`);
     const script = callbacks[name] as CallbackScript;
     const params = row.params.map((param) => param.type);
-    const at = params.length;
-    // Where the record begins; then the number and each argument.
-    const trace = [
-      ...load(TRACE_COUNT),
-      ...constant(TRACE_BYTES),
-      MULTIPLY,
-      ...constant(TRACE),
-      op.i32Add,
-      LOCAL_SET,
-      at,
-      op.localGet,
-      at,
-      ...constant(index),
+    const calls = script.calls ?? [];
+    const code = params.flatMap((_, i) => [
+      ...constant(ARGUMENTS + 4 * i),
+      ...[op.localGet, i],
       ...store(),
-    ];
-    for (let i = 0; i < params.length; i += 1) {
-      trace.push(op.localGet, at, op.localGet, i, ...store(4 + 4 * i));
-    }
-    trace.push(...constant(TRACE_COUNT), ...load(TRACE_COUNT), ...constant(1), op.i32Add);
-    trace.push(...store());
-    const calls = (script.calls ?? []).flatMap((one) => this.#callAndRecord(one));
+    ]);
+    const first = this.#calls.length;
+    code.push(...calls.flatMap((one) => this.#callAndRecord(one)));
+    code.push(...this.#reportOf(name, index, params.length, first));
     const byDefault = row.whenAbsent === "true" ? 1 : 0;
-    const answer = row.results.length === 0 ? [] : constant(script.answer ?? byDefault);
+    if (script.traps === true) code.push(op.unreachable);
+    else if (row.results.length > 0) code.push(...constant(script.answer ?? byDefault));
+    const isWrong = name === wrongSignature;
     this.#builder.func({
-      params: name === wrongSignature ? [...params, "i64"] : params,
+      params: isWrong ? [...params, "i64"] : params,
       results: row.results,
-      locals: name === wrongSignature ? ["i32", "i32"] : ["i32"],
-      code: name === wrongSignature ? [op.unreachable] : [...trace, ...calls, ...answer],
+      code: isWrong ? [op.unreachable] : code,
       exportAs: name,
     });
+    return { name, parameters: params.length, calls };
+  }
+
+  /** "|", number and arguments; for each call ";", its record, and "," with what pointers show. */
+  #reportOf(name: string, index: number, parameters: number, first: number): number[] {
+    const report = this.#report as ReportCode;
+    const number = [...constant(ARGUMENTS - 4), ...constant(index), ...store()];
+    const code = [...number, ...report.char("|"), ...report.hex(ARGUMENTS - 4, 4)];
+    code.push(...report.hex(ARGUMENTS, 4 * parameters));
+    for (const [i, one] of this.#calls.slice(first).entries()) {
+      const record = CALLS + (first + i) * CALL_BYTES;
+      code.push(...report.char(";"), ...report.hex(record, CALL_BYTES));
+      if (one.isRaw) continue;
+      for (const place of pointerPlaces(rowOf(one.name))) {
+        code.push(...report.char(","), ...report.pointed(record + 4 + place));
+      }
+    }
+    return INITIALISING.has(name) ? code : [...code, ...report.flush()];
   }
 
   #callAndRecord(one: Call): number[] {
     const record = CALLS + this.#calls.push(one) * CALL_BYTES - CALL_BYTES;
     if (this.#calls.length > CALLS_MAX) throw new Error("too many calls");
     const row = rowOf(one.name);
-    const operands = one.isRaw ? [...one.args] : this.#spread(row, one.args, record + 4);
+    const operands = one.isRaw
+      ? (one.args.slice() as Operand[])
+      : this.#spread(row, one.args, record + 4);
     for (const [i, value] of one.replaced) operands[i] = value;
     if (operands.length !== row.params.length) {
       throw new Error(`${one.name}: ${operands.length} parameters, expected ${row.params.length}`);
     }
     const code = [...constant(record)];
     for (const [i, operand] of operands.entries()) {
-      const value = constant(Number(BigInt.asIntN(32, BigInt(operand as number | bigint))));
-      if ((row.params[i] as Param).type === "i32") code.push(...value);
-      else code.push(I64_CONST, ...signedLeb64(BigInt(operand as number | bigint)));
+      if (typeof operand === "object") code.push(...load(this.#addressOf(operand)));
+      else if ((row.params[i] as Param).type === "i64") {
+        code.push(I64_CONST, ...signedLeb64(BigInt(operand)));
+      } else code.push(...constant(Number(BigInt.asIntN(32, BigInt(operand)))));
     }
     code.push(op.call, this.#imports.get(one.name) as number, ...store());
     return code;
   }
 
+  #addressOf({ of, out }: Told): number {
+    const index = this.#calls.indexOf(of);
+    if (index < 0) throw new Error(`${of.name} is not called before what it tells is used`);
+    return CALLS + index * CALL_BYTES + 4 + (outPlaces(rowOf(of.name))[out] as number);
+  }
+
   /** Puts bytes in memory, and gives each out parameter its place. */
-  #spread(row: Hostcall, args: readonly Argument[], out: number): (number | bigint)[] {
-    const operands: (number | bigint)[] = [];
+  #spread(row: Hostcall, args: readonly Argument[], out: number): Operand[] {
+    const operands: Operand[] = [];
+    const places = outPlaces(row);
     let next = 0;
-    let place = out;
     for (const [i, param] of row.params.entries()) {
       const { meaning } = param;
-      if (meaning.startsWith("out-")) {
-        operands.push(place);
-        place += meaning === "out-u64" ? 8 : 4;
-      } else if (meaning === "pointer") {
-        const bytes = Buffer.from((args[next] ?? "") as string | Uint8Array);
+      if (meaning.startsWith("out-")) operands.push(out + (places.shift() as number));
+      else if (meaning === "pointer") {
+        const bytes = this.#bytesOf(args[next] ?? "");
         next += 1;
         operands.push(this.#place(bytes), bytes.length);
       } else if (row.params[i - 1]?.meaning !== "pointer") {
-        operands.push(args[next] as number | bigint);
+        operands.push(args[next] as Operand);
         next += 1;
       }
     }
     return operands;
+  }
+
+  #bytesOf(argument: Argument): Buffer {
+    if (typeof argument === "string") return Buffer.from(argument.replaceAll("$CASE", this.#tag));
+    return Buffer.from(typeof argument === "function" ? argument(this.#tag) : (argument as Buffer));
   }
 
   #place(bytes: Buffer): number {
@@ -263,16 +319,26 @@ export function rowOf(name: string): Hostcall {
   return row;
 }
 
-function load(address: number): number[] {
-  return [...constant(address), op.i32Load, 0, 0];
+/** Where each out parameter stands in a record, behind the status. */
+export function outPlaces(row: Hostcall): number[] {
+  const places: number[] = [];
+  let place = 0;
+  for (const { meaning } of row.params) {
+    if (!meaning.startsWith("out-")) continue;
+    places.push(place);
+    place += meaning === "out-u64" ? 8 : 4;
+  }
+  return places;
+}
+
+/** Those of them that point to bytes. */
+export function pointerPlaces(row: Hostcall): number[] {
+  const meanings = row.params.map(({ meaning }) => meaning).filter((m) => m.startsWith("out-"));
+  return outPlaces(row).filter((_, i) => meanings[i] === "out-pointer");
 }
 
 function store(offset: number = 0): number[] {
   return [op.i32Store, 0, offset];
-}
-
-function littleEndian(value: number): number[] {
-  return [value, value >>> 8, value >>> 16, value >>> 24].map((byte) => byte & 0xff);
 }
 
 function signedLeb64(value: bigint): number[] {

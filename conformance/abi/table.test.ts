@@ -1,86 +1,29 @@
-// The proxy-wasm ABI row by row: each hostcall and each callback of the tables in `abi/`, in each version
-// that has it, under its own name. No sockets: the filter manager and the VM, on a fake clock.
+// The proxy-wasm ABI row by row: the suite's cases in memory. Each hostcall and each callback of the tables
+// in `abi/`, in each version that has it, under its own name.
 import { abiVersions, callbacks, existsIn, hostcalls } from "proxy-wasm-types";
 import { describe, expect, test } from "vitest";
-import { callbackCases } from "./callback-cases.ts";
-import { integrationCases } from "./integration-cases.ts";
-import {
-  breakPointers,
-  callEarly,
-  callEverywhere,
-  callUnknown,
-  caseOf,
-  cases,
-  leaveOut,
-  playEvent,
-  playScene,
-  refuseSignature,
-} from "./row-checks.ts";
+import { allCases } from "./all-cases.ts";
+import { CANNOT, playHere } from "./in-process.ts";
+import { judge } from "./judge.ts";
 
-/** A check that throws nothing. */
-async function holds(check: Promise<void>): Promise<boolean> {
-  await check;
-  return true;
-}
+const cases = allCases();
 
-test("every row has a case, and every case a row", () => {
-  const hostcallNames = hostcalls.map((row) => row.name).toSorted();
-  expect(Object.keys(cases).toSorted()).toEqual(hostcallNames);
-  const played = [...Object.keys(callbackCases), ...Object.keys(integrationCases)];
-  // Callbacks that the table says this host never makes have no event to play.
-  const served = callbacks.filter((row) => row.headgate !== "no");
-  expect(played.toSorted()).toEqual([...new Set(served.map((row) => row.name))].toSorted());
-});
-
-test("a case says nothing twice", () => {
-  for (const [name, { scenes }] of Object.entries(cases)) {
-    const titles = scenes.map((scene) => scene.what);
-    expect([name, new Set(titles).size]).toEqual([name, titles.length]);
+test("every row of the tables has a case in every version, and names are unique", () => {
+  const missing: string[] = [];
+  for (const { version } of abiVersions) {
+    for (const row of [...hostcalls, ...callbacks]) {
+      const has = cases.some((one) => one.version === version && one.row === row.name);
+      if (existsIn(row, version) && !has) missing.push(`${version} ${row.name}`);
+    }
   }
-});
-
-test.each(hostcalls)("in each callback $name answers as Envoy's does", async (row) => {
-  expect(await holds(callEverywhere(row))).toBe(true);
+  expect(missing).toEqual([]);
+  expect(new Set(cases.map((one) => one.id)).size).toBe(cases.length);
 });
 
 describe.each(abiVersions.map((facts) => facts.version))("%s", (version) => {
-  const here = hostcalls.filter((row) => existsIn(row, version));
-  const elsewhere = hostcalls.filter((row) => !existsIn(row, version));
-
-  describe.each(here)("$name", (row) => {
-    test.each(caseOf(row).scenes)("$what", async (scene) => {
-      expect(await holds(playScene(version, row, scene))).toBe(true);
-    });
-
-    test("pointers outside, and an allocator that gives none", async () => {
-      expect(await holds(breakPointers(version, row))).toBe(true);
-    });
-
-    test("in its initialisation and in its allocator", async () => {
-      expect(await holds(callEarly(version, row))).toBe(true);
-    });
-  });
-
-  test.each(elsewhere)("$name, which it does not have, may be imported", async (row) => {
-    expect(await holds(callUnknown(version, row))).toBe(true);
-  });
-
-  const callbacksHere = callbacks.filter((row) => existsIn(row, version));
-  describe.each(callbacksHere)("$name", (row) => {
-    test.each(callbackCases[row.name]?.(version) ?? [])("$what", async (event) => {
-      expect(await holds(playEvent(version, event))).toBe(true);
-    });
-
-    test.each(row.name in integrationCases ? [row.name] : [])("%s does its part", async (name) => {
-      expect(await holds(integrationCases[name]?.(version) ?? Promise.reject())).toBe(true);
-    });
-
-    test("another signature is refused", async () => {
-      expect(await holds(refuseSignature(version, row))).toBe(true);
-    });
-
-    test("its absence is what the table says", async () => {
-      expect(await holds(leaveOut(version, row))).toBe(true);
-    });
+  const here = cases.filter((one) => one.version === version);
+  const playable = here.filter((one) => !one.needs.some((need) => CANNOT.has(need)));
+  test.each(playable)("$row: $scene.what", async (one) => {
+    expect(judge(one, await playHere(one))).toEqual([]);
   });
 });

@@ -1,0 +1,61 @@
+// All cases of the suite that the ABI's tables name.
+import {
+  type AbiVersion,
+  abiVersions,
+  callbacks,
+  existsIn,
+  type Hostcall,
+  hostcalls,
+} from "proxy-wasm-types";
+import { callbackCases } from "./callback-cases.ts";
+import type { Case, HostcallCase } from "./case.ts";
+import { calloutCases } from "./cases/callouts.ts";
+import { fieldCases } from "./cases/fields.ts";
+import { plainCases } from "./cases/plain.ts";
+import { streamCases } from "./cases/streams.ts";
+import { valueCases } from "./cases/values.ts";
+import {
+  absence,
+  scenesOfCallback,
+  scenesOfHostcall,
+  scenesOfPhases,
+  scenesOfStart,
+  unknownHere,
+} from "./generated-scenes.ts";
+import { makeCase, makeCases } from "./make-case.ts";
+
+export const hostcallCases: Readonly<Record<string, HostcallCase>> = {
+  ...plainCases,
+  ...fieldCases,
+  ...streamCases,
+  ...calloutCases,
+  ...valueCases,
+};
+
+/** In the order of the tables. */
+export function allCases(): readonly Case[] {
+  return [...hostcalls.flatMap(casesOfHostcall), ...callbacks.flatMap(casesOfCallback)];
+}
+
+function casesOfHostcall(row: Hostcall): Case[] {
+  const of = hostcallCases[row.name];
+  if (of === undefined) return [];
+  const newest: AbiVersion = row.until ?? "0.2.1";
+  const elsewhere = abiVersions.filter(({ version }) => !existsIn(row, version));
+  return [
+    ...makeCases(row, [...of.scenes, ...scenesOfHostcall(row, of)], of),
+    ...[...scenesOfPhases(row, of), ...scenesOfStart(row, of)].map((scene) =>
+      makeCase(row, newest, scene),
+    ),
+    ...elsewhere.map(({ version }) => makeCase(row, version, unknownHere(of))),
+  ];
+}
+
+function casesOfCallback(row: (typeof callbacks)[number]): Case[] {
+  const generated = scenesOfCallback(row).map((scene) =>
+    makeCase(row, row.until ?? "0.2.1", scene),
+  );
+  const own = callbackCases[row.name] ?? [];
+  const isFirst = row.name === "proxy_on_context_create";
+  return [...makeCases(row, own), ...generated, ...(isFirst ? makeCases(row, [absence]) : [])];
+}

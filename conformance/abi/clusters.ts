@@ -1,0 +1,39 @@
+// Clusters that guests of the suite may call, the same for all cases: adapters make servers from them.
+
+export interface ClusterFacts {
+  readonly kind: "http" | "grpc";
+  /**
+   * What comes. "cut": a response that breaks off, "refuse": there is no host, so that the call fails
+   * at once, "never": nothing.
+   */
+  readonly answer:
+    | "cut"
+    | "refuse"
+    | "never"
+    | {
+        /** Of HTTP, or of gRPC. */
+        readonly status: number;
+        readonly headers?: Readonly<Record<string, string>>;
+        /** Of gRPC: the status's message; what is sent comes back before. */
+        readonly body?: string;
+        readonly trailers?: Readonly<Record<string, string>>;
+      };
+}
+
+export const clusters: Readonly<Record<string, ClusterFacts>> = {
+  up: {
+    kind: "http",
+    answer: { status: 201, headers: { a: "b" }, body: "answer", trailers: { t: "1" } },
+  },
+  plain: { kind: "http", answer: { status: 200, headers: { a: "b" }, body: "xyz" } },
+  broken: { kind: "http", answer: "cut" },
+  refusing: { kind: "http", answer: "refuse" },
+  silent: { kind: "http", answer: "never" },
+  echo: {
+    kind: "grpc",
+    answer: { status: 0, headers: { a: "b" }, trailers: { t: "1", u: "2" } },
+  },
+  failing: { kind: "grpc", answer: { status: 7, body: "no" } },
+  denied: { kind: "grpc", answer: { status: 16, body: "denied" } },
+  mute: { kind: "grpc", answer: "never" },
+};

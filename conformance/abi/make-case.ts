@@ -1,0 +1,83 @@
+// Makes cases from scenes: one for each version of the ABI that has the row.
+import {
+  type AbiVersion,
+  abiVersions,
+  type Callback,
+  callbacks,
+  existsIn,
+  type Hostcall,
+} from "proxy-wasm-types";
+import type { Case, Reasons, Scene } from "./case.ts";
+import type { Call, CallbackScript, GuestOptions } from "./guest.ts";
+
+const HEADERS = "proxy_on_request_headers";
+
+/** A row of the tables with what it must show; by version where its scenes differ. */
+export type Scenes = readonly Scene[] | ((version: AbiVersion) => readonly Scene[]);
+
+/** A row of either table. */
+export type Row = Pick<Hostcall, "name" | "chapter" | "doc" | "since" | "until"> | Callback;
+
+export function makeCases(row: Row, scenes: Scenes, reasons: Reasons = {}): Case[] {
+  return abiVersions.flatMap(({ version }) => {
+    if (!existsIn(row, version)) return [];
+    const list = typeof scenes === "function" ? scenes(version) : scenes;
+    return list.map((scene) => makeCase(row, version, scene, reasons));
+  });
+}
+
+export function makeCase(row: Row, version: AbiVersion, scene: Scene, reasons: Reasons = {}): Case {
+  return {
+    id: `${version}/${row.name}/${slug(scene.what)}`,
+    version,
+    row: row.name,
+    chapter: row.chapter,
+    scene,
+    verdict: scene.verdict ?? reasons.verdict ?? "required",
+    spec: scene.spec ?? reasons.spec ?? row.doc,
+    needs: scene.needs ?? [],
+  };
+}
+
+/** A title as a part of a name: "once, on the root" is "once-on-the-root". */
+function slug(title: string): string {
+  return title
+    .toLowerCase()
+    .replace(/[^a-z0-9_]+/g, "-")
+    .replace(/^-|-$/g, "");
+}
+
+/** The guest of a case. */
+export function guestOf({ version, scene }: Case, tag?: string): GuestOptions {
+  const name = scene.in ?? HEADERS;
+  const calls = (scene.calls ?? []).map(([one]) => one);
+  const made =
+    calls.length === 0 && scene.in === undefined
+      ? { ...scene.callbacks }
+      : joined(scene.callbacks, name, calls);
+  return {
+    version,
+    callbacks: inVersion(version, made),
+    ...scene.guest,
+    ...(tag === undefined ? {} : { tag }),
+  };
+}
+
+/** The calls stand before those that the callback has already. */
+export function joined(
+  scripts: Readonly<Record<string, CallbackScript>> | undefined,
+  name: string,
+  calls: readonly Call[],
+): Record<string, CallbackScript> {
+  const given = scripts?.[name];
+  return { ...scripts, [name]: { ...given, calls: [...calls, ...(given?.calls ?? [])] } };
+}
+
+function inVersion(
+  version: AbiVersion,
+  scripts: Record<string, CallbackScript>,
+): Record<string, CallbackScript> {
+  const exists = (name: string): boolean =>
+    callbacks.some((row) => row.name === name && existsIn(row, version));
+  return Object.fromEntries(Object.entries(scripts).filter(([name]) => exists(name)));
+}
