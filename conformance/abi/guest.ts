@@ -215,7 +215,8 @@ class GuestMaker {
     const calls = script.calls ?? [];
     const code = params.flatMap((_, i) => [
       ...constant(ARGUMENTS + 4 * i),
-      ...[op.localGet, i],
+      op.localGet,
+      i,
       ...store(),
     ]);
     const first = this.#calls.length;

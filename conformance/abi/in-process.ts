@@ -10,13 +10,13 @@ import {
   FilterStartError,
   type TcpExchange,
 } from "@headgate/runtime/testing";
-import type { Case, Fields, Need, Request, Response, Scene, TcpStep } from "./case.ts";
+import type { Case, Need, Request, Response, Scene, TcpStep } from "./case.ts";
 import { REQUEST } from "./case.ts";
 import { clusters } from "./clusters.ts";
 import { type Guest, makeGuest } from "./guest.ts";
-import { guestOf } from "./make-case.ts";
+import { guestOf, listOf } from "./make-case.ts";
 import { isReport, readReports } from "./reports.ts";
-import { type FieldList, ownFields, Seen, type SeenConnection, type SeenExchange } from "./seen.ts";
+import { ownFields, Seen, type SeenConnection, type SeenExchange } from "./seen.ts";
 
 /** What this adapter cannot do. */
 export const CANNOT: ReadonlySet<Need> = new Set(["plugins", "routes", "callout times"]);
@@ -159,12 +159,6 @@ function filterResponse(response: Response): Exclude<FilterRequest["upstream"], 
   return { ...response, headers: [...listOf(response.headers), framing] };
 }
 
-/** Fields as a list. */
-export function listOf(fields: Fields | undefined): FieldList {
-  if (fields === undefined) return [];
-  return Array.isArray(fields) ? (fields as FieldList) : Object.entries(fields);
-}
-
 function seenExchange(exchange: FilterExchange): SeenExchange {
   const { upstreamRequest: sent } = exchange;
   return {
@@ -189,5 +183,5 @@ function seenExchange(exchange: FilterExchange): SeenExchange {
 }
 
 function seenConnection({ toServer, toClient, closed }: TcpExchange): SeenConnection {
-  return { toServer, toClient, isClosed: closed !== null };
+  return { toServer: toServer.replace("(new)", ""), toClient, isClosed: closed !== null };
 }

@@ -7,8 +7,9 @@ import {
   existsIn,
   type Hostcall,
 } from "proxy-wasm-types";
-import type { Case, Reasons, Scene } from "./case.ts";
+import type { Case, Fields, Reasons, Scene } from "./case.ts";
 import type { Call, CallbackScript, GuestOptions } from "./guest.ts";
+import type { FieldList } from "./seen.ts";
 
 const HEADERS = "proxy_on_request_headers";
 
@@ -80,4 +81,10 @@ function inVersion(
   const exists = (name: string): boolean =>
     callbacks.some((row) => row.name === name && existsIn(row, version));
   return Object.fromEntries(Object.entries(scripts).filter(([name]) => exists(name)));
+}
+
+/** Fields as a list. */
+export function listOf(fields: Fields | undefined): FieldList {
+  if (fields === undefined) return [];
+  return Array.isArray(fields) ? (fields as FieldList) : Object.entries(fields);
 }

@@ -27,7 +27,7 @@ export interface SeenExchange extends SeenMessage {
   readonly details: string | undefined;
 }
 
-/** What both ends of a connection of bytes got; "(new)" and "(end)" stand among it. */
+/** What both ends of a connection of bytes got; "(end)" stands among it. */
 export interface SeenConnection {
   readonly toServer: string;
   readonly toClient: string;

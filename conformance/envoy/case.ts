@@ -17,7 +17,9 @@ type CommonStep =
   | { readonly pauseMs: number }
   | { readonly awaitText: string }
   | { readonly awaitEnd: true }
-  | { readonly fin: true };
+  | { readonly fin: true }
+  /** Whatever else must have come about; not for cases that are plain data. */
+  | { readonly awaitOther: () => Promise<void> };
 
 /** One step of a client; `reset` sends RST and ends the connection. */
 export type Piece = CommonStep | { readonly reset: true };

@@ -90,6 +90,8 @@ class RawClient {
       await this.until(() => this.#received.includes(piece.awaitText), limitMs);
     } else if ("awaitEnd" in piece) {
       await this.until(() => this.#end !== undefined, limitMs);
+    } else if ("awaitOther" in piece) {
+      await piece.awaitOther();
     } else if ("fin" in piece) {
       socket.end();
     } else {

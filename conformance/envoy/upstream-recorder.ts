@@ -172,6 +172,8 @@ class UpstreamConnection {
         await this.#until(() => this.#received.includes(step.awaitText));
       } else if ("awaitEnd" in step) {
         await this.#until(() => this.end !== "open");
+      } else if ("awaitOther" in step) {
+        await step.awaitOther();
       } else {
         await this.#until(() => this.#current?.message.isComplete === true);
       }

@@ -1,0 +1,290 @@
+// Plays cases on one process of a host. A host that refuses to start, or ends, costs the cases that made it do
+// so, and no others: these are played again without them.
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import type { Case } from "../abi/case.ts";
+import { judge } from "../abi/judge.ts";
+import { REPORT_MARK } from "../abi/report-code.ts";
+import { Seen } from "../abi/seen.ts";
+import { freePort } from "../envoy/ports.ts";
+import type { CalloutServers } from "./callout-servers.ts";
+import {
+  accessLogPath,
+  configText,
+  listenersPath,
+  listenersText,
+  modulePath,
+  type Places,
+} from "./envoy-config.ts";
+import { HostProcess, page } from "./host-process.ts";
+import { type HostView, NetworkPlayer } from "./network-player.ts";
+import { place, type Placed } from "./placed.ts";
+import type { LogLevel, NetworkTarget } from "./targets.ts";
+
+export interface Result {
+  readonly case: Case;
+  /** [] = it holds. */
+  readonly problems: readonly string[];
+  readonly seen: Seen | null;
+  readonly ms: number;
+}
+
+/** Cases that may share a process, and how it is started. */
+export interface Batch {
+  readonly cases: readonly Case[];
+  readonly level: LogLevel;
+  /** Whether plugins can be taken away. */
+  readonly isDynamic: boolean;
+}
+
+const BATCH_CASES_MAX = 60;
+/** Cases that are played at a time. */
+const LANES = 12;
+/** For what has not come when the moves are over. */
+const JUDGE_MS_MAX = 1_500;
+/** What holds must still hold then: nothing must come that is not expected. */
+const QUIET_MS = 40;
+
+const PORT_TAKEN = /address (already )?in use|EADDRINUSE/i;
+
+function delay(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** Groups cases by what their host must be started with. */
+export function batchesOf(cases: readonly Case[]): readonly Batch[] {
+  const groups = new Map<string, Case[]>();
+  for (const one of cases) {
+    const { needs, scene } = one;
+    const isAlone = scene.isRefused === true || scene.isAlone === true;
+    const key = [levelOf(one), needs.includes("drain"), isAlone ? one.id : ""].join();
+    groups.set(key, [...(groups.get(key) ?? []), one]);
+  }
+  return [...groups.values()].flatMap((group) => {
+    const [first] = group as [Case];
+    const pieces: Batch[] = [];
+    for (let at = 0; at < group.length; at += BATCH_CASES_MAX) {
+      const part = group.slice(at, at + BATCH_CASES_MAX);
+      pieces.push({ cases: part, level: levelOf(first), isDynamic: first.needs.includes("drain") });
+    }
+    return pieces;
+  });
+}
+
+function levelOf({ needs }: Case): LogLevel {
+  if (needs.includes("trace log")) return "trace";
+  return needs.includes("error log") ? "error" : "warning";
+}
+
+/** Plays a batch, and what is left of it when the host ended. */
+export async function playBatch(
+  batch: Batch,
+  target: NetworkTarget,
+  callouts: CalloutServers,
+  onResult: (result: Result) => void,
+): Promise<void> {
+  const run = new BatchRun(batch, target, callouts);
+  const left = await run.play(onResult);
+  if (left.length === 0) return;
+  const halves = left.map((cases) => ({ ...batch, cases }));
+  for (const half of halves) await playBatch(half, target, callouts, onResult);
+}
+
+class BatchRun {
+  readonly #batch: Batch;
+  readonly #target: NetworkTarget;
+  readonly #callouts: CalloutServers;
+  readonly #lines: Map<string, string[]>;
+  /** The last tag that was seen: guests' own lines do not name theirs. */
+  readonly #plain: string[];
+  #drained: Set<string>;
+  #version: number;
+
+  constructor(batch: Batch, target: NetworkTarget, callouts: CalloutServers) {
+    this.#batch = batch;
+    this.#target = target;
+    this.#callouts = callouts;
+    this.#lines = new Map();
+    this.#plain = [];
+    this.#drained = new Set();
+    this.#version = 1;
+  }
+
+  /** Cases that must be played again, in lists for a process each. */
+  async play(onResult: (result: Result) => void): Promise<readonly (readonly Case[])[]> {
+    const folder = mkdtempSync(join(tmpdir(), "conformance-"));
+    const places: Places = {
+      folder,
+      adminPort: await freePort(),
+      probePort: await freePort(),
+      calloutPorts: this.#callouts.ports,
+    };
+    const placed: Placed[] = [];
+    for (const one of this.#batch.cases) placed.push(await place(one));
+    try {
+      return await this.#playIn(places, placed, onResult);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  }
+
+  async #playIn(
+    places: Places,
+    placed: readonly Placed[],
+    onResult: (result: Result) => void,
+  ): Promise<readonly (readonly Case[])[]> {
+    const configFile = this.#writeFiles(places, placed);
+    let host: HostProcess | null = null;
+    const view = this.#view(places, placed, () => host === null || host.exit === null);
+    const players = placed.map((one) => new NetworkPlayer(one, view));
+    const { level } = this.#batch;
+    const started = await HostProcess.start(
+      this.#target,
+      { configFile, level, probePort: places.probePort },
+      (line) => this.#note(line),
+    );
+    try {
+      if (typeof started === "string") return this.#refused(started, placed, onResult);
+      host = started;
+      return await this.#playAll(started, placed, players, onResult);
+    } finally {
+      await host?.stop();
+      await Promise.all(players.map((player) => player.stop()));
+    }
+  }
+
+  #refused(
+    refusal: string,
+    placed: readonly Placed[],
+    onResult: (result: Result) => void,
+  ): readonly (readonly Case[])[] {
+    const { cases } = this.#batch;
+    // Somebody else was faster: another try has other ports.
+    if (PORT_TAKEN.test(refusal)) return [cases];
+    const [only] = placed;
+    if (cases.length === 1 && only !== undefined) {
+      const nothing = { exchanges: [], connections: [], logs: [], metrics: new Map() };
+      const seen = new Seen({ guest: only.guest, reports: [], ...nothing, refusal });
+      onResult({ case: only.case, problems: judge(only.case, seen), seen, ms: 0 });
+      return [];
+    }
+    const half = Math.ceil(cases.length / 2);
+    return [cases.slice(0, half), cases.slice(half)];
+  }
+
+  async #playAll(
+    host: HostProcess,
+    placed: readonly Placed[],
+    players: readonly NetworkPlayer[],
+    onResult: (result: Result) => void,
+  ): Promise<readonly (readonly Case[])[]> {
+    const suspects: Case[] = [];
+    const waiting: number[] = [...placed.keys()];
+    const lane = async (): Promise<void> => {
+      for (let at = waiting.shift(); at !== undefined; at = waiting.shift()) {
+        if (host.exit !== null) {
+          waiting.unshift(at);
+          return;
+        }
+        const one = (placed[at] as Placed).case;
+        const result = await playOne(one, players[at] as NetworkPlayer, host);
+        if (result !== null) onResult(result);
+        else suspects.push(one);
+      }
+    };
+    await Promise.all(Array.from({ length: LANES }, lane));
+    const rest = waiting.map((at) => (placed[at] as Placed).case);
+    if (placed.length === 1 && suspects.length === 1) {
+      const [only] = suspects as [Case];
+      const problems = [`the host ${host.exit ?? "ended"}\n${host.tail}`];
+      const seen = (await players[0]?.seen()) ?? null;
+      onResult({ case: only, problems, seen, ms: 0 });
+      return [];
+    }
+    return [...suspects.map((one) => [one]), ...(rest.length === 0 ? [] : [rest])];
+  }
+
+  #writeFiles(places: Places, placed: readonly Placed[]): string {
+    const { isDynamic } = this.#batch;
+    for (const { tag, guest } of placed) writeFileSync(modulePath(places, tag), guest.bytes);
+    if (isDynamic) {
+      mkdirSync(dirname(listenersPath(places)));
+      writeFileSync(listenersPath(places), listenersText(placed, places, 1));
+    }
+    const file = join(places.folder, "config.yaml");
+    writeFileSync(file, configText(placed, places, isDynamic));
+    return file;
+  }
+
+  #note(line: string): void {
+    const at = line.indexOf(REPORT_MARK);
+    if (at < 0) {
+      if (this.#target.logLine?.test(line) === true) this.#plain.push(line);
+      return;
+    }
+    const from = at + REPORT_MARK.length;
+    const tag = line.slice(from, line.indexOf(":", from));
+    const lines = this.#lines.get(tag);
+    if (lines === undefined) this.#lines.set(tag, [line]);
+    else lines.push(line);
+  }
+
+  #view(places: Places, placed: readonly Placed[], isRunning: () => boolean): HostView {
+    return {
+      // A prefix names the vm_id, which is the tag.
+      linesOf: (tag) => [
+        ...(this.#lines.get(tag) ?? []),
+        ...this.#plain.filter((line) => line.includes(` ${tag}:`)),
+      ],
+      logLine: this.#target.logLine,
+      accessLog: accessLogPath(places),
+      metrics: (tag) => metricsOf(places.adminPort, tag),
+      drain: ({ tag }) => this.#drain(tag, places, placed),
+      isRunning,
+    };
+  }
+
+  /** Writes the listeners anew, without that of a case. */
+  #drain(tag: string, places: Places, placed: readonly Placed[]): void {
+    this.#drained.add(tag);
+    this.#version += 1;
+    const left = placed.filter((one) => !this.#drained.has(one.tag));
+    const file = listenersPath(places);
+    writeFileSync(`${file}.next`, listenersText(left, places, this.#version));
+    renameSync(`${file}.next`, file);
+  }
+}
+
+/** null: the host ended meanwhile. */
+async function playOne(
+  one: Case,
+  player: NetworkPlayer,
+  host: HostProcess,
+): Promise<Result | null> {
+  const from = Date.now();
+  await player.play();
+  const until = Date.now() + JUDGE_MS_MAX;
+  for (;;) {
+    const first = judge(one, await player.seen());
+    if (first.length === 0) await delay(QUIET_MS);
+    const seen = await player.seen();
+    const problems = judge(one, seen);
+    if (host.exit !== null) return null;
+    if (problems.length === 0 || Date.now() > until) {
+      return { case: one, problems, seen, ms: Date.now() - from };
+    }
+    await delay(20);
+  }
+}
+
+/** Guests' metrics as Envoy's admin page tells them. */
+async function metricsOf(adminPort: number, tag: string): Promise<ReadonlyMap<string, number>> {
+  const text = (await page(adminPort, `/stats?filter=wasmcustom.${tag}`)) ?? "";
+  const found = new Map<string, number>();
+  for (const line of text.split("\n")) {
+    const [, name = "", value = ""] = /^wasmcustom\.(\S+): (\d+)$/.exec(line) ?? [];
+    if (name !== "") found.set(name, Number(value));
+  }
+  return found;
+}

@@ -1,0 +1,197 @@
+// Turns placed cases into a configuration of Envoy's: a listener with its filters for each case, a cluster
+// for its upstream, and clusters for what guests call.
+import type { PluginOptions } from "../abi/case.ts";
+import { clusters } from "../abi/clusters.ts";
+import { HCM_TYPE, ROUTER_TYPE, TCP_PROXY_TYPE, cluster } from "../envoy/bootstrap.ts";
+import type { Json, JsonObject } from "../envoy/case.ts";
+import type { Placed } from "./placed.ts";
+
+const TYPE = "type.googleapis.com/envoy.extensions";
+const FILTERS = `${TYPE}.filters`;
+const WASM_HTTP = `${FILTERS}.http.wasm.v3.Wasm`;
+const WASM_NETWORK = `${FILTERS}.network.wasm.v3.Wasm`;
+const FILE_LOG = `${TYPE}.access_loggers.file.v3.FileAccessLog`;
+const HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+const STRING = "type.googleapis.com/google.protobuf.StringValue";
+
+/** Where a run keeps its files, and where its servers listen. */
+export interface Places {
+  readonly folder: string;
+  readonly adminPort: number;
+  /** A listener without plugins, which says that all the others are there. */
+  readonly probePort: number;
+  readonly calloutPorts: ReadonlyMap<string, number>;
+}
+
+/** Why streams ended, a line for each: tag and details. */
+export function accessLogPath({ folder }: Places): string {
+  return `${folder}/access.log`;
+}
+
+export function modulePath({ folder }: Places, tag: string): string {
+  return `${folder}/${tag}.wasm`;
+}
+
+/** Where listeners stand that may be taken away. */
+export function listenersPath({ folder }: Places): string {
+  return `${folder}/listeners/lds.json`;
+}
+
+/** The whole configuration as JSON, which is YAML too. */
+export function configText(placed: readonly Placed[], places: Places, isDynamic: boolean): string {
+  const listeners = placed.map((one) => listener(one, places));
+  const bootstrap: JsonObject = {
+    node: { id: "conformance", cluster: "conformance" },
+    static_resources: {
+      listeners: isDynamic ? [] : [...listeners, probe(places)],
+      clusters: [
+        ...placed.map(({ tag, upstreamPort }) =>
+          cluster(tag, [upstreamPort], options("http_protocol_options", { enable_trailers: true })),
+        ),
+        ...calloutClusters(places),
+      ],
+    },
+    ...(isDynamic ? { dynamic_resources: { lds_config: listenerSource(places) } } : {}),
+    admin: { address: address(places.adminPort) },
+  };
+  return JSON.stringify(bootstrap, null, 1);
+}
+
+/** The file of listeners that may be taken away. */
+export function listenersText(placed: readonly Placed[], places: Places, version: number): string {
+  const type = "type.googleapis.com/envoy.config.listener.v3.Listener";
+  const listeners = [...placed.map((one) => listener(one, places)), probe(places)];
+  const resources = listeners.map((one) => ({ "@type": type, ...one }));
+  return JSON.stringify({ version_info: String(version), resources });
+}
+
+function listenerSource(places: Places): JsonObject {
+  const path = listenersPath(places);
+  const watched = { path: path.slice(0, path.lastIndexOf("/")) };
+  return { resource_api_version: "V3", path_config_source: { path, watched_directory: watched } };
+}
+
+function address(port: number): JsonObject {
+  return { socket_address: { address: "127.0.0.1", port_value: port } };
+}
+
+/** Cluster options of one of the two versions of HTTP. */
+function options(name: string, fields: JsonObject): JsonObject {
+  const explicit = {
+    "@type": `type.googleapis.com/${HTTP_OPTIONS}`,
+    explicit_http_config: { [name]: fields },
+  };
+  return { typed_extension_protocol_options: { [HTTP_OPTIONS]: explicit } };
+}
+
+function calloutClusters({ calloutPorts }: Places): JsonObject[] {
+  return Object.entries(clusters).map(([name, { kind }]) => {
+    const port = calloutPorts.get(name);
+    const more =
+      kind === "grpc"
+        ? options("http2_protocol_options", {})
+        : options("http_protocol_options", { enable_trailers: true });
+    return cluster(name, port === undefined ? [] : [port], more);
+  });
+}
+
+function probe({ probePort }: Places): JsonObject {
+  const route = { match: { prefix: "/" }, direct_response: { status: 200 } };
+  const hcm = manager("probe", [route], [], null);
+  return { name: "probe", address: address(probePort), filter_chains: [{ filters: [hcm] }] };
+}
+
+function listener(one: Placed, places: Places): JsonObject {
+  const { tag, port } = one;
+  const isNetwork = one.case.scene.position === "network";
+  const filters = isNetwork
+    ? [networkPlugin(one, places), tcpProxy(tag)]
+    : [manager(tag, routes(one), [httpPlugin(one, places)], places)];
+  return { name: tag, address: address(port), filter_chains: [{ filters }] };
+}
+
+/** A request whose x-route is "second" gets a header that says so. */
+function routes({ tag, case: { needs } }: Placed): JsonObject[] {
+  const all: JsonObject = { match: { prefix: "/" }, route: { cluster: tag } };
+  if (!needs.includes("routes")) return [all];
+  const match = { name: "x-route", string_match: { exact: "second" } };
+  const chosen: JsonObject = {
+    match: { prefix: "/", headers: [match] },
+    route: { cluster: tag },
+    request_headers_to_add: [{ header: { key: "x-chosen", value: "second" } }],
+  };
+  return [chosen, all];
+}
+
+function manager(
+  name: string,
+  routesOf: readonly JsonObject[],
+  filters: readonly JsonObject[],
+  places: Places | null,
+): JsonObject {
+  const router = { "@type": ROUTER_TYPE, suppress_envoy_headers: true };
+  const config: JsonObject = {
+    "@type": HCM_TYPE,
+    stat_prefix: name,
+    codec_type: "HTTP1",
+    http_protocol_options: { enable_trailers: true },
+    generate_request_id: false,
+    route_config: { virtual_hosts: [{ name: "all", domains: ["*"], routes: routesOf }] },
+    http_filters: [...filters, { name: "envoy.filters.http.router", typed_config: router }],
+    ...(places === null ? {} : { access_log: [accessLog(name, places)] }),
+  };
+  return { name: "envoy.filters.network.http_connection_manager", typed_config: config };
+}
+
+function accessLog(tag: string, places: Places): JsonObject {
+  const log_format = { text_format_source: { inline_string: `${tag}|%RESPONSE_CODE_DETAILS%\n` } };
+  const typed_config = { "@type": FILE_LOG, path: accessLogPath(places), log_format };
+  return { name: "envoy.access_loggers.file", typed_config };
+}
+
+function tcpProxy(tag: string): JsonObject {
+  const typed_config = { "@type": TCP_PROXY_TYPE, stat_prefix: tag, cluster: tag };
+  return { name: "envoy.filters.network.tcp_proxy", typed_config };
+}
+
+function httpPlugin(one: Placed, places: Places): JsonObject {
+  const typed_config = { "@type": WASM_HTTP, config: pluginConfig(one, places) };
+  return { name: "wasm", typed_config };
+}
+
+function networkPlugin(one: Placed, places: Places): JsonObject {
+  const typed_config = { "@type": WASM_NETWORK, config: pluginConfig(one, places) };
+  return { name: "wasm", typed_config };
+}
+
+function pluginConfig({ tag, case: { scene } }: Placed, places: Places): JsonObject {
+  const plugin: PluginOptions = scene.plugin ?? {};
+  const { failurePolicy, capabilities, environment } = plugin;
+  return {
+    name: plugin.name ?? "filter",
+    root_id: plugin.rootId ?? "",
+    vm_config: {
+      vm_id: (plugin.vmId ?? "$CASE").replaceAll("$CASE", tag),
+      runtime: "envoy.wasm.runtime.v8",
+      code: { local: { filename: modulePath(places, tag) } },
+      ...text("configuration", plugin.vmConfig),
+      ...(environment === undefined ? {} : { environment_variables: { key_values: environment } }),
+    },
+    ...text("configuration", plugin.config),
+    ...(failurePolicy === undefined
+      ? {}
+      : { failure_policy: `FAIL_${failurePolicy.toUpperCase()}` }),
+    ...(capabilities === undefined
+      ? {}
+      : { capability_restriction_config: { allowed_capabilities: allowed(capabilities) } }),
+    ...(plugin.stopIteration === true ? { allow_on_headers_stop_iteration: true } : {}),
+  };
+}
+
+function allowed(names: readonly string[]): JsonObject {
+  return Object.fromEntries(names.map((name) => [name, {}]));
+}
+
+function text(name: string, value: string | undefined): Record<string, Json> {
+  return value === undefined ? {} : { [name]: { "@type": STRING, value } };
+}

@@ -1,0 +1,94 @@
+// The hosts that a run can be made against, and how each is started.
+import type { Need } from "../abi/case.ts";
+import { findEnvoy, findHeadgate, versionOf } from "../envoy/target.ts";
+
+/** What the process of a batch is started for. */
+export interface Launch {
+  readonly configFile: string;
+  readonly level: LogLevel;
+}
+
+/** Of the guests' log lines. */
+export type LogLevel = "trace" | "warning" | "error";
+
+export interface NetworkTarget {
+  readonly name: string;
+  readonly version: string;
+  readonly cannot: ReadonlySet<Need>;
+  /** The command with its arguments; a text goes to a shell. */
+  readonly command: (launch: Launch) => readonly string[] | string;
+  /** Guests' lines of the host's log, where the adapter knows how they look. */
+  readonly logLine?: RegExp;
+}
+
+/** "[level][wasm] … wasm log NAME ROOT VM: MESSAGE", as Envoy and Headgate write it. */
+const ENVOY_LINE =
+  /\[(trace|debug|info|warning|warn|error|critical)\]\[wasm\].*? wasm log[^:]*: (.*)$/;
+
+function envoyFlags(binary: string, own: readonly string[]): NetworkTarget["command"] {
+  return ({ configFile, level }) => [
+    binary,
+    ...["-c", configFile, "--concurrency", "1", "--disable-hot-restart"],
+    ...["--log-level", level === "trace" ? "warning" : level],
+    ...(level === "trace" ? ["--component-log-level", "wasm:trace"] : []),
+    ...["--file-flush-interval-msec", "10", "--drain-time-s", "1"],
+    ...["--drain-strategy", "immediate", ...own],
+  ];
+}
+
+export function headgate(): NetworkTarget {
+  const spec = findHeadgate();
+  if (spec === undefined) throw new Error("no Headgate is found: set HEADGATE_BIN to its launcher");
+  return {
+    name: "headgate",
+    version: versionOf(spec),
+    cannot: new Set<Need>(["plugins"]),
+    command: envoyFlags(spec.binary, ["--sigterm-drain-s", "0"]),
+    logLine: ENVOY_LINE,
+  };
+}
+
+/** Envoy at a path, or where it is found. */
+export function envoy(path?: string): NetworkTarget | undefined {
+  const spec = path === undefined ? findEnvoy() : { kind: "envoy" as const, binary: path };
+  if (spec === undefined) return undefined;
+  return {
+    name: "envoy",
+    version: versionOf(spec),
+    cannot: new Set<Need>(["plugins"]),
+    command: envoyFlags(spec.binary, []),
+    logLine: ENVOY_LINE,
+  };
+}
+
+/** A host by its command, in which {config} is the file of its configuration. */
+export function byCommand(name: string, command: string): NetworkTarget {
+  if (!command.includes("{config}")) {
+    throw new Error(`--target '${name}=${command}': expected {config} where the file's name goes`);
+  }
+  return {
+    name,
+    version: "",
+    cannot: new Set<Need>(["plugins", "trace log", "error log", "drain"]),
+    command: ({ configFile }) => command.replaceAll("{config}", configFile),
+  };
+}
+
+/** `headgate`, `envoy`, `envoy=PATH` or `NAME=COMMAND with {config}`. */
+export function targetOf(text: string): NetworkTarget {
+  const at = text.indexOf("=");
+  const name = at < 0 ? text : text.slice(0, at);
+  const rest = at < 0 ? undefined : text.slice(at + 1);
+  if (name === "headgate" && rest === undefined) return headgate();
+  if (name === "envoy" && (rest === undefined || !rest.includes("{config}"))) {
+    const found = envoy(rest);
+    if (found === undefined) throw new Error("no Envoy is found: set ENVOY_BIN, or envoy=PATH");
+    return found;
+  }
+  if (rest === undefined) {
+    throw new Error(
+      `--target ${text}: expected headgate, envoy, envoy=PATH or 'NAME=COMMAND with {config}'`,
+    );
+  }
+  return byCommand(name, rest);
+}
