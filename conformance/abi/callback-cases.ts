@@ -307,8 +307,7 @@ export const callbackCases: Readonly<Record<string, Scenes>> = {
       spec: "The number of entries; it does not say whether pseudo headers are among them.",
       callbacks: { proxy_on_request_headers: {} },
       request: all,
-      // And transfer-encoding.
-      trace: headers("proxy_on_request_headers", 2, COUNT + 1),
+      trace: headers("proxy_on_request_headers", 2, COUNT),
     },
     {
       what: "a request that ends with its headers",
@@ -509,7 +508,7 @@ export const callbackCases: Readonly<Record<string, Scenes>> = {
       what: "by the host when both sides have ended, the client first",
       ...tcp,
       callbacks: { proxy_on_downstream_connection_close: {} },
-      play: [{ connect: ["client ends", "server ends", "client leaves"] }],
+      play: [{ connect: [{ client: "a" }, "client ends", "server ends", "client leaves"] }],
       trace: ["proxy_on_downstream_connection_close(2,1)"],
       verdict: "envoy",
     },

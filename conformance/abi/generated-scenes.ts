@@ -66,6 +66,7 @@ function pointersOutside(of: HostcallCase, bad: readonly Call[]): Scene {
   return {
     what: "pointers outside of memory",
     spec: "INVALID_MEMORY_ACCESS when a pointer or a size is not in the guest's memory.",
+    ...noted(ENVOY_POINTERS[of.good.name]),
     ...surrounded(of, bad),
     holds: (seen) => {
       const found = bad.map((one) => [[...one.replaced].join(), statusOf(seen, one)]);
@@ -73,6 +74,10 @@ function pointersOutside(of: HostcallCase, bad: readonly Call[]): Scene {
       same("answers", found, wanted);
     },
   };
+}
+
+function noted(envoy: string | undefined): Pick<Scene, "envoy"> {
+  return envoy === undefined ? {} : { envoy };
 }
 
 function nullPointers(of: HostcallCase, outs: readonly number[]): Scene {
@@ -93,6 +98,7 @@ function allocatorScenes(of: HostcallCase): Scene[] {
       what: allocator === "zero" ? "an allocator that gives none" : "an allocator that lies",
       verdict: "envoy",
       spec,
+      ...noted(ENVOY_ALLOCATORS[of.good.name]),
       ...surrounded(of, [of.good]),
       guest: { allocator },
       holds: (seen) => same("answer", statusOf(seen, of.good), "InvalidMemoryAccess"),
@@ -133,7 +139,7 @@ export function scenesOfPhases(row: Hostcall, of: HostcallCase): readonly Scene[
       what: `in ${name.slice("proxy_on_".length).replaceAll("_", " ")}`,
       verdict: "envoy",
       spec: "Which callbacks a call may be made in it says of few.",
-      ...crashes(row.name, name),
+      ...exceptions(row.name, name),
       callbacks: scripts,
       request: everything,
       play: [{ request: {} }, { until: name }],
@@ -144,12 +150,33 @@ export function scenesOfPhases(row: Hostcall, of: HostcallCase): readonly Scene[
   });
 }
 
-const ENDING = /^proxy_(close_stream|send_local_response)$/;
+const CRASHES: readonly (readonly [RegExp, RegExp])[] = [
+  [/^proxy_(close_stream|send_local_response)$/, /_(log|done|delete)$/],
+  [/^proxy_close_stream$/, /response_trailers$/],
+  [/^proxy_continue_response$/, /(request_(headers|body|trailers)|response_trailers)$/],
+];
 
-function crashes(row: string, callback: string): Pick<Scene, "envoy"> {
-  const isCrash = ENDING.test(row) && /on_(log|done|delete)$/.test(callback);
-  return isCrash ? { envoy: "Crashes." } : {};
+/** Where Envoy does something else. */
+function exceptions(row: string, callback: string): Partial<Pick<Scene, "envoy" | "verdict">> {
+  if (CRASHES.some(([name, where]) => name.test(row) && where.test(callback))) {
+    return { envoy: "Crashes.", verdict: "either" };
+  }
+  if (
+    row === "proxy_get_property" &&
+    !/request_headers|on_log|on_(vm|conf|tick|http)/.test(callback)
+  ) {
+    return { envoy: "NOT_FOUND once the request's headers have gone on.", verdict: "extension" };
+  }
+  return {};
 }
+
+/** What Envoy does where it fails with pointers or allocators that lie. */
+const ENVOY_POINTERS: Readonly<Record<string, string>> = {
+  proxy_dequeue_shared_queue: "Takes the item from the queue before it looks at the pointers.",
+};
+const ENVOY_ALLOCATORS: Readonly<Record<string, string>> = {
+  proxy_call_foreign_function: "Crashes.",
+};
 
 /** Calls while the module is prepared; one version is enough, the table is the same for all. */
 export function scenesOfStart(row: Hostcall, of: HostcallCase): readonly Scene[] {

@@ -103,12 +103,16 @@ class Player {
   #connect(steps: readonly TcpStep[]): void {
     const connection = this.#host.connect();
     this.#connections.push(connection);
+    const ended = new Set<string>();
     for (const step of steps) {
       if (step === "client ends") connection.clientEnds();
       else if (step === "server ends") connection.serverEnds();
       else if (step === "client leaves") connection.close(true);
       else if ("client" in step) connection.clientSends(step.client);
       else connection.serverSends(step.server);
+      if (typeof step === "string") ended.add(step);
+      // A connection that has ended both ways is closed.
+      if (ended.has("client ends") && ended.has("server ends")) connection.close(false);
     }
   }
 
@@ -139,12 +143,11 @@ class Player {
 function filterRequest(request: Request): FilterRequest {
   const { headers, upstream, method, path, authority } = request;
   const body = request.body ?? (request.trailers === undefined ? undefined : []);
-  const framing = body === undefined ? [] : [["transfer-encoding", "chunked"] as const];
   return {
     ...(method === undefined ? {} : { method }),
     ...(path === undefined ? {} : { path }),
     ...(authority === undefined ? {} : { authority }),
-    headers: [...listOf(headers), ...framing, ["x-forwarded-proto", "http"]],
+    headers: [...listOf(headers), ["x-forwarded-proto", "http"]],
     ...(body === undefined ? {} : { body }),
     ...(request.trailers === undefined ? {} : { trailers: request.trailers }),
     upstream: upstream === "never" ? "never" : filterResponse(upstream ?? {}),

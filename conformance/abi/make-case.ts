@@ -5,6 +5,7 @@ import {
   type Callback,
   callbacks,
   existsIn,
+  findHostcall,
   type Hostcall,
 } from "proxy-wasm-types";
 import type { Case, Fields, Reasons, Scene } from "./case.ts";
@@ -23,7 +24,9 @@ export function makeCases(row: Row, scenes: Scenes, reasons: Reasons = {}): Case
   return abiVersions.flatMap(({ version }) => {
     if (!existsIn(row, version)) return [];
     const list = typeof scenes === "function" ? scenes(version) : scenes;
-    return list.map((scene) => makeCase(row, version, scene, reasons));
+    return list
+      .filter((scene) => hasCalls(version, scene))
+      .map((scene) => makeCase(row, version, scene, reasons));
   });
 }
 
@@ -38,6 +41,15 @@ export function makeCase(row: Row, version: AbiVersion, scene: Scene, reasons: R
     spec: scene.spec ?? reasons.spec ?? row.doc,
     needs: scene.needs ?? [],
   };
+}
+
+/** Whether a version has all that the guest of a scene calls: hosts refuse other imports. */
+function hasCalls(version: AbiVersion, { calls = [], callbacks: scripts = {} }: Scene): boolean {
+  const more = Object.values(scripts).flatMap((script) => script.calls ?? []);
+  return [...calls.map(([one]) => one), ...more].every(({ name }) => {
+    const row = findHostcall(name);
+    return row !== undefined && existsIn(row, version);
+  });
 }
 
 /** A title as a part of a name: "once, on the root" is "once-on-the-root". */

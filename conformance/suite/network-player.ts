@@ -174,8 +174,13 @@ export class NetworkPlayer {
       let sent = "";
       let pieces = 0;
       for (const move of step.connect) {
-        if (move === "server ends") steps.push({ fin: true });
-        else if (move === "client ends") steps.push({ awaitEnd: true });
+        if (move === "server ends") {
+          const before = pieces;
+          if (before > 0) {
+            steps.push({ awaitOther: () => this.#pieceSeen("proxy_on_upstream_data", before) });
+          }
+          steps.push({ fin: true });
+        } else if (move === "client ends") steps.push({ awaitEnd: true });
         else if (move === "client leaves") continue;
         else if ("client" in move) sent += move.client;
         else {

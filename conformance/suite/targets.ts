@@ -26,14 +26,14 @@ const ENVOY_LINE =
   /\[(trace|debug|info|warning|warn|error|critical)\]\[wasm\].*? wasm log[^:]*: (.*)$/;
 
 function envoyFlags(binary: string, own: readonly string[]): NetworkTarget["command"] {
-  return ({ configFile, level }) => [
-    binary,
-    ...["-c", configFile, "--concurrency", "1", "--disable-hot-restart"],
-    ...["--log-level", level === "trace" ? "warning" : level],
-    ...(level === "trace" ? ["--component-log-level", "wasm:trace"] : []),
-    ...["--file-flush-interval-msec", "10", "--drain-time-s", "1"],
-    ...["--drain-strategy", "immediate", ...own],
-  ];
+  return ({ configFile, level }) => {
+    const flags = ["-c", configFile, "--concurrency", "1", "--disable-hot-restart"];
+    flags.push("--log-level", level === "trace" ? "warning" : level);
+    if (level === "trace") flags.push("--component-log-level", "wasm:trace");
+    flags.push("--file-flush-interval-msec", "10", "--drain-time-s", "1");
+    flags.push("--drain-strategy", "immediate");
+    return [binary, ...flags, ...own];
+  };
 }
 
 export function headgate(): NetworkTarget {

@@ -1,10 +1,12 @@
 // Logging, clocks and timers, contexts.
+import { encodePairs } from "proxy-wasm-types";
 import type { HostcallCases } from "../case.ts";
 import { matching, same } from "../expect.ts";
 import { call, raw } from "../guest.ts";
 
 /** A wall clock of this century, in nanoseconds. */
 const NOW = /^Ok 1[7-9]\d{17}$/;
+const head = encodePairs([":method", "GET", ":path", "/", ":authority", "a"]);
 const tickSoon = { calls: [call("proxy_set_tick_period_milliseconds", 10)] };
 
 export const plainCases: HostcallCases = {
@@ -134,6 +136,7 @@ export const plainCases: HostcallCases = {
       },
       {
         what: "0 is no plugin's",
+        envoy: "Ok: 0 is the context of its VM.",
         calls: [[call("proxy_set_effective_context", 0), "BadArgument"]],
       },
       {
@@ -158,7 +161,9 @@ export const plainCases: HostcallCases = {
     scenes: [
       { what: "of what does not wait", calls: [[call("proxy_done"), "NotFound"]] },
       {
-        what: "ends a root context that answered false, once",
+        what: "a tick ends a root context that answered false, once",
+        verdict: "either",
+        envoy: "No tick comes when the plugin is gone from the configuration.",
         needs: ["drain"],
         in: "proxy_on_done",
         callbacks: {
@@ -169,6 +174,21 @@ export const plainCases: HostcallCases = {
         play: [{ drain: true }, { until: "proxy_on_delete" }],
         trace: ["proxy_on_done(1)", "proxy_on_tick(1)", "proxy_on_delete(1)"],
         holds: ({ answers }) => same("answers", answers.slice(1), ["Ok", "Ok"]),
+      },
+      {
+        what: "the answer of a callout ends a root context that waits for it",
+        needs: ["drain"],
+        callbacks: {
+          proxy_on_done: {
+            answer: 0,
+            calls: [call("proxy_http_call", "plain", head, "", "", 1000)],
+          },
+          proxy_on_http_call_response: { calls: [call("proxy_done")] },
+          proxy_on_delete: {},
+        },
+        play: [{ drain: true }, { until: "proxy_on_delete" }],
+        trace: ["proxy_on_done(1)", "proxy_on_http_call_response(1,#,#,3,0)", "proxy_on_delete(1)"],
+        holds: ({ answers }) => same("answer", answers[1], "Ok"),
       },
     ],
   },

@@ -101,6 +101,12 @@ export const valueCases: HostcallCases = {
           [call("proxy_get_property", "mine"), "Ok [value]"],
           [call("proxy_set_property", "mine", ""), "Ok"],
           [call("proxy_get_property", "mine"), "Ok []"],
+        ],
+      },
+      {
+        what: "under a path of two segments",
+        envoy: "Sets it, and does not find it.",
+        calls: [
           [call("proxy_set_property", "a\0b", "2"), "Ok"],
           [call("proxy_get_property", "a\0b"), "Ok [2]"],
         ],
