@@ -1,6 +1,7 @@
-// What the good call of each row answers in each callback of a stream, of a tick, of a callout. Rows in the
-// order of the ABI's table. The reference is Envoy 1.40; it ends by a crash where a stream is closed or
-// answered in on_log.
+// What the good call of each row answers in each callback of a stream, of a tick, of a callout. Rows
+// in the order of the ABI's table. The reference is Envoy 1.40, asked in
+// conformance/envoy/cases/guest-phases.ts; it ends by a crash where a stream is closed or answered in
+// on_log.
 
 export const phaseColumns: readonly string[] = [
   "proxy_on_vm_start",

@@ -2,11 +2,14 @@
 
 /** Times, ids and sizes that a run decides: how many bytes there are is compared. */
 const CHANCE =
-  /get_property (request%00(time|duration|id)|connection(%00|_)id|response%00backend_latency|upstream%00cx_pool_ready_duration) -> 0 \[(.*)\]$/;
+  /get_property (request%00(time|duration|id)|response%00total_size|connection(%00|_)id|response%00backend_latency|upstream%00cx_pool_ready_duration) -> 0 \[(.*)\]$/;
 /** Whole numbers that are ports: written out, so that known ports become names. */
 const PORT = /(get_property \w+%00(?:local_)?port -> 0 )\[(.*)\]$/;
 /** The client's own port is chance. */
 const CLIENT_PORT = /(get_property source%00port -> 0 )\[.*\]$/;
+/** Keys and signatures are new in each run. */
+const SIGNING =
+  /(call_foreign_function (?:sign|verify_signature) )(\S{100,})( -> )(0 \[%08%01%12.*\])?/;
 const TIME = /(get_current_time -> 0 )\d+$/;
 
 /** Maps whose order is Envoy's hash table's. */
@@ -45,6 +48,9 @@ export function readableGuestLine(line: string): string {
     return `${line.slice(0, line.length - value.length - 2)}{${size} bytes}`;
   }
   return line
+    .replace(SIGNING, (_, head: string, _args: string, arrow: string, value?: string) =>
+      value === undefined ? `${head}{signed}${arrow}` : `${head}{signed}${arrow}0 {a signature}`,
+    )
     .replace(CLIENT_PORT, "$1{port}")
     .replace(PORT, (_, head: string, value: string) => {
       const bytes = decoded(value);

@@ -214,6 +214,7 @@ export const guestProperties: Group = {
         },
       ],
     },
+    ends: { filters: [scriptedNetworkFilter(scriptedPlugin("ends", [])), tcp] },
     net: {
       filters: [
         scriptedNetworkFilter(
@@ -282,6 +283,46 @@ export const guestProperties: Group = {
           site: "tls",
           send: [get("/a")],
           tls: { servername: "server.test", certificate: "client", maxVersion: "TLSv1.2" },
+        },
+      ],
+    },
+    {
+      id: "network-client-first",
+      title: "a network filter whose client ends before its upstream",
+      connections: [
+        {
+          site: "ends",
+          send: ["hello", { awaitText: "world" }, { fin: true }, { awaitEnd: true }],
+          raw: true,
+        },
+      ],
+      streams: [{ steps: [{ awaitText: "hello" }, "world", { awaitEnd: true }, { pauseMs: 50 }] }],
+    },
+    {
+      id: "network-upstream-first",
+      title: "a network filter whose upstream ends before its client",
+      connections: [
+        {
+          site: "ends",
+          send: [
+            "hello",
+            { awaitText: "world" },
+            { awaitEnd: true },
+            { pauseMs: 50 },
+            { fin: true },
+          ],
+          raw: true,
+        },
+      ],
+      streams: [
+        {
+          steps: [
+            { awaitText: "hello" },
+            "world",
+            { pauseMs: 50 },
+            { fin: true },
+            { awaitEnd: true },
+          ],
         },
       ],
     },

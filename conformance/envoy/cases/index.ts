@@ -21,6 +21,8 @@ import { networkFilters } from "./network-filters.ts";
 import { originalDestination } from "./original-destination.ts";
 import { overload } from "./overload.ts";
 import { paths } from "./paths.ts";
+import { guestFunctions } from "./guest-functions.ts";
+import { guestPhases } from "./guest-phases.ts";
 import { guestProperties } from "./guest-properties.ts";
 import { proxyProtocol } from "./proxy-protocol.ts";
 import { redirects } from "./redirects.ts";
@@ -80,6 +82,8 @@ export const GROUPS: readonly Group[] = [
   tlsPeers,
   upstreamTlsGroup,
   upstreamProxy,
+  guestFunctions,
+  guestPhases,
   guestProperties,
   wasmField,
 ];

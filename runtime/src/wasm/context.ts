@@ -4,6 +4,7 @@ import type { BufferQueue } from "../core/buffer-queue.ts";
 import type { HeaderMap } from "../core/header-map.ts";
 import type { StreamInfo } from "../core/stream-info.ts";
 import type { LocalReply } from "../filter/http-filter.ts";
+import type { DeclaredProperties } from "./declared-properties.ts";
 import type { PluginIdentity } from "./plugin-identity.ts";
 import type { RootContext } from "./root-context.ts";
 import type { Vm } from "./vm.ts";
@@ -27,6 +28,8 @@ export abstract class Context {
   id: number = 0;
   /** The context table's own: next in the same slot. */
   nextInSlot: Context | null = null;
+  /** What declare_property was told from here; null = nothing. */
+  declaredProperties: DeclaredProperties | null = null;
   /** Request headers changed in the running callback of this context. */
   isRouteStale: boolean = false;
 

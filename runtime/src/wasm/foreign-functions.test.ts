@@ -59,8 +59,54 @@ test("a signature is checked, and what is wrong with it is told", async () => {
   expect(answers[0]).toBe(`0 [${good}]`);
   expect(answers[1]).toContain("Failed");
   expect(answers[2]).toContain("md5");
-  expect(answers[3]).toBe("2");
+  expect(answers[3]).toContain("Failed%20to%20initialize%20digest%20verify.");
   expect(answers[4]).toBe("2");
+});
+
+test("a text is signed by a private key in DER, and what is wrong with it is told", async () => {
+  const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 1024 });
+  const der = privateKey.export({ type: "pkcs8", format: "der" });
+  // Its 128 bytes need a length of two.
+  const signature = sign("sha256", Buffer.from("text"), privateKey);
+  const good = Buffer.concat([Buffer.of(0x08, 1, 0x12, 0x80, 1), signature]);
+  const ask = (hash: string, key: Uint8Array): string =>
+    call("sign", message([1, hash], [2, key], [3, "text"]));
+  const answers = await answersOf([
+    ask("sha256", der),
+    ask("md5", der),
+    ask("sha256", Buffer.from("no key")),
+    call("sign", Buffer.of(0xff)),
+  ]);
+  const told = (answers[0] ?? "").slice("0 [".length, -1);
+  const unescaped = told.replace(/%(..)/g, (_, hex: string) =>
+    String.fromCharCode(Number.parseInt(hex, 16)),
+  );
+  expect(Buffer.from(unescaped, "latin1")).toEqual(good);
+  expect(answers[1]).toContain("md5%20is%20not%20supported.");
+  expect(answers[2]).toContain("private%20key%20required");
+  expect(answers[3]).toBe("2");
+});
+
+test("what a stream declares is its own, and does not count", async () => {
+  const answers = await answersOf([
+    call("declare_property", message([1, "once"], [2, 1])),
+    "set_property once 1",
+    "set_property once 2",
+    "get_property once",
+  ]);
+  expect(answers).toEqual(["0 [0]", "0", "0", "0 [2]"]);
+});
+
+test("filter state that is a number must look like one", async () => {
+  const state = (key: string, value: string): string =>
+    call("set_envoy_filter_state", message([1, key], [2, value]));
+  const answers = await answersOf([
+    state("envoy.upstream.dynamic_port", "80"),
+    state("envoy.upstream.dynamic_port", "http"),
+    state("envoy.ratelimit.hits_addend", "x"),
+    state("envoy.string", "x"),
+  ]);
+  expect(answers).toEqual(["0 [0]", "2", "2", "0 [0]"]);
 });
 
 test("a declared property may be read-only, and is declared once", async () => {
@@ -78,7 +124,7 @@ test("a declared property may be read-only, and is declared once", async () => {
     " -> 0 [0]",
     " -> 2",
     " -> 2",
-    " -> 2",
+    " -> 0 [0]",
   ]);
   const { messages } = host.request();
   expect(messages.filter((line) => / once.* -> /.test(line))).toEqual([

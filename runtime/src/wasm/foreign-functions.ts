@@ -1,10 +1,10 @@
 // What the host offers guests by name, with Envoy's messages: compression, signatures, declared
 // properties, filter state. The hostcall is in hostcalls/foreign-functions.ts.
-import { createPublicKey, type KeyObject, verify } from "node:crypto";
+import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from "node:crypto";
 import { constants, deflateSync, inflateSync } from "node:zlib";
 import { limits, Status } from "proxy-wasm-types";
 import type { Context } from "./context.ts";
-import { DeclaredProperty, PropertySpan } from "./declared-properties.ts";
+import { DeclaredProperties, DeclaredProperty, PropertySpan } from "./declared-properties.ts";
 import { bytesField, isMessage, lastField, lastNumber, tag, WireType } from "./proto-fields.ts";
 
 /** What a function made, or why it made nothing. */
@@ -28,18 +28,26 @@ const VERIFY_SIGNATURE = 3;
 const VERIFY_TEXT = 4;
 const RESULT_IS_GOOD = 1;
 const RESULT_ERROR = 2;
+const SIGN_HASH = 1;
+const SIGN_KEY = 2;
+const SIGN_TEXT = 3;
+const SIGNED_SIGNATURE = 2;
+const SIGNED_ERROR = 3;
 
-/** Filter state that Envoy can make of text, by its keys. */
-const knownState: ReadonlySet<string> = new Set([
-  "envoy.tcp_proxy.cluster",
-  "envoy.network.upstream_server_name",
-  "envoy.network.upstream_subject_alt_names",
-  "envoy.network.application_protocols",
-  "envoy.upstream.dynamic_host",
-  "envoy.upstream.dynamic_port",
-  "envoy.ratelimit.hits_addend",
-  "envoy.string",
-  "envoy.hashable_string",
+const TEXT = /^/;
+const NUMBER = /^\d+$/;
+
+/** Filter state that Envoy can make of text: what it must look like, by its keys. */
+const knownState: ReadonlyMap<string, RegExp> = new Map([
+  ["envoy.tcp_proxy.cluster", TEXT],
+  ["envoy.network.upstream_server_name", TEXT],
+  ["envoy.network.upstream_subject_alt_names", TEXT],
+  ["envoy.network.application_protocols", TEXT],
+  ["envoy.upstream.dynamic_host", TEXT],
+  ["envoy.upstream.dynamic_port", NUMBER],
+  ["envoy.ratelimit.hits_addend", NUMBER],
+  ["envoy.string", TEXT],
+  ["envoy.hashable_string", TEXT],
 ]);
 
 const hashes: ReadonlySet<string> = new Set(["sha1", "sha224", "sha256", "sha384", "sha512"]);
@@ -65,30 +73,35 @@ function clearRouteCache(context: Context): ForeignResult {
 
 function declareProperty(context: Context, args: Buffer): ForeignResult {
   if (!isMessage(args)) return Status.BadArgument;
-  const span = lastNumber(args, DECLARE_SPAN);
-  if (span > PropertySpan.DownstreamConnection) return Status.BadArgument;
+  // An unknown span is no mistake, as in proto3; it lasts as long as the filter chain.
+  const told = lastNumber(args, DECLARE_SPAN);
+  const span = told > PropertySpan.DownstreamConnection ? PropertySpan.FilterChain : told;
   const name = lastField(args, DECLARE_NAME).toString("latin1");
   const property = new DeclaredProperty(lastNumber(args, DECLARE_READONLY) !== 0, span);
-  return context.root.declaredProperties.add(name, property) ? NOTHING : Status.BadArgument;
+  // As in Envoy each context has its own, and those of root contexts count.
+  context.declaredProperties ??= new DeclaredProperties();
+  return context.declaredProperties.add(name, property) ? NOTHING : Status.BadArgument;
 }
 
 function setFilterState(context: Context, args: Buffer): ForeignResult {
   if (!isMessage(args)) return Status.BadArgument;
   const key = lastField(args, STATE_PATH).toString("latin1");
   const span = lastNumber(args, STATE_SPAN);
-  if (!knownState.has(key) || context.streamInfo === null) return Status.NotFound;
+  const form = knownState.get(key);
+  if (form === undefined || context.streamInfo === null) return Status.NotFound;
   const value = Buffer.from(lastField(args, STATE_VALUE));
+  if (!form.test(value.toString("latin1"))) return Status.BadArgument;
   context.setFilterState(key, value, span === PropertySpan.DownstreamConnection);
   return NOTHING;
 }
 
 /** A signature that is not the text's is no error of the call: the result says so. */
 function verifySignature(_context: Context, args: Buffer): ForeignResult {
-  if (!isMessage(args)) return Status.BadArgument;
-  const key = publicKey(lastField(args, VERIFY_KEY));
-  if (key === null) return Status.BadArgument;
+  if (args.length === 0 || !isMessage(args)) return Status.BadArgument;
   const hash = lastField(args, VERIFY_HASH).toString("latin1");
   if (!hashes.has(hash)) return verdict(`${hash} is not supported.`);
+  const key = publicKey(lastField(args, VERIFY_KEY));
+  if (key === null) return verdict("Failed to initialize digest verify.");
   const [text, signature] = [lastField(args, VERIFY_TEXT), lastField(args, VERIFY_SIGNATURE)];
   try {
     if (verify(hash, text, key, signature)) return verdict("");
@@ -112,11 +125,39 @@ function verdict(error: string): Buffer {
   return bytesField(RESULT_ERROR, Buffer.from(error));
 }
 
+/** A key in DER, as Envoy's `sign` takes it. */
+function signText(_context: Context, args: Buffer): ForeignResult {
+  if (args.length === 0 || !isMessage(args)) return Status.BadArgument;
+  const refusal = (error: string): Buffer => bytesField(SIGNED_ERROR, Buffer.from(error));
+  const hash = lastField(args, SIGN_HASH).toString("latin1");
+  if (!hashes.has(hash)) return refusal(`${hash} is not supported.`);
+  const key = privateKey(lastField(args, SIGN_KEY));
+  if (key === null) {
+    return refusal("Invalid key type: private key required for signing operation.");
+  }
+  try {
+    const signature = sign(hash, lastField(args, SIGN_TEXT), key);
+    const isGood = Buffer.of(tag(RESULT_IS_GOOD, WireType.Varint), 1);
+    return Buffer.concat([isGood, bytesField(SIGNED_SIGNATURE, signature)]);
+  } catch {
+    return refusal("Failed to initialize digest sign.");
+  }
+}
+
+function privateKey(der: Buffer): KeyObject | null {
+  try {
+    return createPrivateKey({ key: der, format: "der", type: "pkcs8" });
+  } catch {
+    return null;
+  }
+}
+
 export const foreignFunctions: ReadonlyMap<string, ForeignFunction> = new Map([
   ["compress", compress],
   ["uncompress", uncompress],
   ["clear_route_cache", clearRouteCache],
   ["declare_property", declareProperty],
   ["set_envoy_filter_state", setFilterState],
+  ["sign", signText],
   ["verify_signature", verifySignature],
 ]);

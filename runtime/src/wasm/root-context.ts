@@ -8,7 +8,6 @@ import type { AccessLogger } from "../filter/access-logger.ts";
 import type { LocalReply } from "../filter/http-filter.ts";
 import type { Callouts, HttpCallRequest } from "./callout.ts";
 import { Context, DeferredKind } from "./context.ts";
-import { DeclaredProperties } from "./declared-properties.ts";
 import { GrpcCalls } from "./grpc-calls.ts";
 import type { GuestFunction } from "./guest-exports.ts";
 import { PendingHttpCall } from "./pending-http-call.ts";
@@ -49,8 +48,6 @@ export class RootContext extends Context implements AccessLogger, QueueConsumer 
   calloutMessage: string = "";
   /** Arguments of a foreign function that the host calls; null = none. */
   foreignArguments: Uint8Array | null = null;
-  /** What the guest has declared by declare_property. */
-  readonly declaredProperties: DeclaredProperties;
   #calloutHeaders: HeaderMap | null = null;
   #calloutTrailers: HeaderMap | null = null;
   /** Of this root and its streams. */
@@ -72,7 +69,6 @@ export class RootContext extends Context implements AccessLogger, QueueConsumer 
 
   constructor(vm: Vm, plugin: PluginIdentity) {
     super(vm, plugin);
-    this.declaredProperties = new DeclaredProperties();
     this.fuelUsed = vm.services.stats.counter(`wasm.${plugin.name}.fuel_used`);
     this.grpc = new GrpcCalls(this);
     this.#calls = new Map();

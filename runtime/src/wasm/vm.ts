@@ -104,6 +104,8 @@ export class Vm implements Allocator {
   #hostError: unknown = null;
   #deferred: DeferredAction[];
   #lastCallToken: number = 0;
+  #lastGrpcCallToken: number = 1;
+  #lastGrpcStreamToken: number = 2;
 
   constructor(
     services: VmServices,
@@ -247,12 +249,14 @@ export class Vm implements Allocator {
 
   /** 5, 9, ... */
   nextGrpcCallToken(): number {
-    return this.nextCallToken() + 1;
+    this.#lastGrpcCallToken += 4;
+    return this.#lastGrpcCallToken;
   }
 
   /** 6, 10, ... */
   nextGrpcStreamToken(): number {
-    return this.nextCallToken() + 2;
+    this.#lastGrpcStreamToken += 4;
+    return this.#lastGrpcStreamToken;
   }
 
   /** From a hostcall: the guest must stop. Never returns; works only inside the guest. */

@@ -66,7 +66,7 @@ export function propertyHostcalls(vm: Vm): HostcallTable {
       if (isTooLong) return Status.BadArgument;
       vm.charge(PROPERTY_FUEL);
       const path = trimPropertyPath(memory.readText(at, size));
-      const declared = context.root.declaredProperties.get(path);
+      const declared = context.root.declaredProperties?.get(path);
       const key = FILTER_STATE_PREFIX + path;
       const isSet = context.filterState(key) !== undefined;
       if (declared !== undefined && declared.isReadOnly && isSet) return Status.BadArgument;
