@@ -14,7 +14,9 @@ let unmetered: readonly string[];
 beforeEach(async () => {
   wasm = processes.scratch.path("guest.wasm");
   writeFileSync(wasm, await compileGuest("script"));
-  const policy = processes.scratch.write("policy.yaml", { default: { fuel: "off" } });
+  const policy = processes.scratch.write("policy.yaml", {
+    default: { fuel: "off", start_time_ms: "off" },
+  });
   unmetered = ["--wasm-policy", policy];
 });
 

@@ -390,6 +390,8 @@ export interface WasmPluginConfig {
   readonly policy: WasmPolicy;
   /** The loaded module's key, filled in by the main thread; see module/. */
   readonly moduleKey: string;
+  /** Why the probe found that it cannot be started: no worker tries. Absent = it can. */
+  readonly refusal?: string | undefined;
 }
 
 /** Code that the main thread fetches. */

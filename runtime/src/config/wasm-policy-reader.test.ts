@@ -34,7 +34,8 @@ plugins:
     limits: {log_lines_per_second: 5}
   metered: {fuel: on}
   from-json: {"fuel": "off", "standby": "off"}
-  alone: {standby: off}
+  alone: {standby: off, start_time_ms: off}
+  slow: {start_time_ms: 60000}
   ready: {standby: always}
 `;
   const policies = parseWasmPolicies(text, "p.yaml");
@@ -46,6 +47,11 @@ plugins:
   expect(
     ["nobody", "alone", "ready", "from-json"].map((n) => policyOf(policies, n).standby),
   ).toEqual(["on", "off", "always", "off"]);
+  expect(["nobody", "alone", "slow"].map((n) => policyOf(policies, n).startTimeMs)).toEqual([
+    30_000,
+    null,
+    60_000,
+  ]);
   const waf = policyOf(policies, "waf");
   expect(waf.fuel).toEqual({ callback: 5e6, configure: 2e10, start: 1e10 });
   expect([waf.memoryPagesMax, waf.limits.metrics, waf.limits.logLinesPerSecond]).toEqual([
@@ -66,7 +72,7 @@ plugins:
 `;
   expect(problemsOf(text)).toEqual([
     'p.yaml:2:3: default.fule: unknown field (did you mean "fuel"?), ' +
-      "expected fuel, memory_pages, standby, files, limits",
+      "expected fuel, memory_pages, start_time_ms, standby, files, limits",
     "p.yaml:3:17: default.memory_pages: found 70000, expected a whole number from 1 to 65536",
     "p.yaml:4:21: default.limits.metrics: found 0, expected a whole number from 1 to 2147483647",
     'p.yaml:4:36: default.limits.body_bytes: found "lots", ' +

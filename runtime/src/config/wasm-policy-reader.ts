@@ -4,6 +4,7 @@
 //   default:                 # for every plugin; each field has a default
 //     fuel: {callback: 50000000, configure: 10000000000, start: 10000000000}    # or: fuel: off
 //     memory_pages: 2048
+//     start_time_ms: 30000   # or off: the start is not tried in a thread of its own
 //     standby: on            # or off, or always
 //     files: off             # or on: WASI's, in memory; needs the package @wasmer/wasi
 //     limits: {callouts_pending: 1024, log_lines_per_second: 1000}
@@ -103,7 +104,14 @@ class PolicyReader {
   }
 
   #policy(value: RawValue, path: Path, base: WasmPolicy): WasmPolicy {
-    const map = this.#map(value, path, ["fuel", "memory_pages", "standby", "files", "limits"]);
+    const map = this.#map(value, path, [
+      "fuel",
+      "memory_pages",
+      "start_time_ms",
+      "standby",
+      "files",
+      "limits",
+    ]);
     const pages = map.get("memory_pages");
     return {
       fuel: this.#fuel(map.get("fuel"), [...path, "fuel"], base.fuel),
@@ -111,6 +119,11 @@ class PolicyReader {
         pages === undefined
           ? base.memoryPagesMax
           : this.#number(pages, [...path, "memory_pages"], PAGES_MAX, base.memoryPagesMax),
+      startTimeMs: this.#time(
+        map.get("start_time_ms"),
+        [...path, "start_time_ms"],
+        base.startTimeMs,
+      ),
       standby: this.#standby(map.get("standby"), [...path, "standby"], base.standby),
       hasFiles: this.#switch(map.get("files"), [...path, "files"], base.hasFiles),
       limits: this.#limits(map.get("limits"), [...path, "limits"], base.limits),
@@ -135,6 +148,12 @@ class PolicyReader {
       }
     }
     return budgets;
+  }
+
+  #time(value: RawValue | undefined, path: Path, base: number | null): number | null {
+    if (value === undefined) return base;
+    if (value === false || value === "off") return null;
+    return this.#number(value, path, LIMIT_MAX, base ?? 1);
   }
 
   #standby(value: RawValue | undefined, path: Path, base: StandbyPolicy): StandbyPolicy {

@@ -47,6 +47,11 @@ export interface WasmPolicy {
   readonly fuel: FuelBudgets | null;
   /** Pages of 64 KiB that the guest's memory may have. Default 2048, which is 128 MiB. */
   readonly memoryPagesMax: number;
+  /**
+   * How long a plugin may take to start and be configured in the probe, before workers get it.
+   * Null: it is not probed. Default 30 seconds.
+   */
+  readonly startTimeMs: number | null;
   /** Default "on". */
   readonly standby: StandbyPolicy;
   /** Whether WASI's functions give it files, which are in memory. Default false, as in Envoy. */
@@ -71,6 +76,7 @@ const MIB: number = 1024 * 1024;
 export const defaultWasmPolicy: WasmPolicy = {
   fuel: { callback: 50_000_000, configure: 10_000_000_000, start: 10_000_000_000 },
   memoryPagesMax: 2048,
+  startTimeMs: 30_000,
   standby: "on",
   hasFiles: false,
   limits: {

@@ -178,6 +178,17 @@ export class PluginModuleLoader {
   }
 }
 
+/** For each plugin of a snapshot by its index: the same when nothing of it is new. */
+export function pluginVersions(snapshot: Snapshot): Map<number, string> {
+  const keys = pluginKeys(snapshot);
+  return new Map(
+    snapshot.plugins.map(({ moduleKey }, index) => [
+      index,
+      `${keys.get(index) ?? ""} ${moduleKey}`,
+    ]),
+  );
+}
+
 /** Where its code comes from, how, and what it has to be. */
 function askedBy({ code }: WasmPluginConfig): string {
   return JSON.stringify([code.remote, code.sha256]);

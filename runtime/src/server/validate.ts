@@ -3,14 +3,9 @@
 import { ConfigErrors, describeProblem } from "../config/config-error.ts";
 import { loadConfig, problemAt } from "./config-loading.ts";
 import type { ServerOptions } from "./options.ts";
-import { Clock } from "../core/clock.ts";
-import { SystemRandom } from "../core/random.ts";
-import { TimerWheel } from "../core/timer-wheel.ts";
-import { StatsStore } from "../stats/store.ts";
 import { PluginModuleLoader } from "./plugin-modules.ts";
-import type { PluginModules, PluginProblem } from "./plugin-modules.ts";
+import { PluginProbe } from "./plugin-probe.ts";
 import { ProcessLog } from "./process-log.ts";
-import { loadWasiProvider, wantsFiles } from "./wasi-library.ts";
 
 /** Exit code: 0 when all is well. */
 export async function validate(options: ServerOptions): Promise<number> {
@@ -28,7 +23,9 @@ export async function validate(options: ServerOptions): Promise<number> {
     }
     const loader = new PluginModuleLoader(log.logger("wasm"));
     const loaded = await loader.load(config.snapshot, config.wasmPolicies);
-    const problems = [...loaded.problems, ...(await tryPlugins(loaded, log))];
+    // As Envoy does: a guest that refuses its start is a mistake.
+    const probe = new PluginProbe(options.workerEntry, log.logger("wasm"));
+    const problems = [...loaded.problems, ...(await probe.run(loaded, null))];
     for (const problem of problems) {
       process.stderr.write(`${problemAt(config, problem.path, problem.message)}\n`);
     }
@@ -40,35 +37,4 @@ export async function validate(options: ServerOptions): Promise<number> {
     process.stderr.write(`${error.message}\n`);
     return 1;
   }
-}
-
-/** Starts and configures each plugin once, as Envoy does: a guest that refuses is a mistake. */
-async function tryPlugins(loaded: PluginModules, log: ProcessLog): Promise<PluginProblem[]> {
-  if (loaded.modules.size === 0) return [];
-  const { WasmHost } = await import("../wasm/wasm-host.ts");
-  const { PluginError } = await import("../wasm/plugin.ts");
-  const clock = new Clock();
-  const timers = new TimerWheel(clock, (callback) => callback());
-  const host = new WasmHost({
-    clock,
-    timers,
-    random: new SystemRandom(),
-    stats: new StatsStore(),
-    logger: log,
-    node: loaded.snapshot.node,
-    workerIndex: 0,
-    wasiProvider: wantsFiles(loaded.snapshot) ? await loadWasiProvider() : undefined,
-  });
-  const problems: PluginProblem[] = [];
-  for (const plugin of loaded.snapshot.plugins) {
-    const module = loaded.modules.get(plugin.moduleKey);
-    if (module === undefined) continue;
-    const made = host.preparePlugin(plugin, module);
-    if (!(made instanceof PluginError)) continue;
-    const message = `plugin ${plugin.name}: ${made.reasons.join("; ")}`;
-    problems.push({ path: plugin.where, message });
-  }
-  host.close();
-  timers.stop();
-  return problems;
 }

@@ -26,6 +26,7 @@ import type { ServerOptions } from "./options.ts";
 import { ModuleWatches } from "./module-watches.ts";
 import { PluginModuleLoader } from "./plugin-modules.ts";
 import type { PluginModules } from "./plugin-modules.ts";
+import { PluginProbe } from "./plugin-probe.ts";
 import type { ProcessLog } from "./process-log.ts";
 import type { ListenerAddress, VersionChange } from "./protocol.ts";
 import { rdsNeeds, RdsTables } from "./rds-tables.ts";
@@ -68,6 +69,7 @@ export class VersionApplier {
   readonly tlsSecrets: TlsSecrets;
   readonly #options: VersionApplierOptions;
   readonly #modules: PluginModuleLoader;
+  readonly #probe: PluginProbe;
   /** Of clusters. */
   readonly #indexes: SharedIndexes;
   readonly #listenerIndexes: SharedIndexes;
@@ -86,6 +88,7 @@ export class VersionApplier {
     const { concurrency, drainTimeMs, ignoreUnsupported } = options.options;
     this.#options = options;
     this.#modules = new PluginModuleLoader(log.logger("wasm"));
+    this.#probe = new PluginProbe(options.options.workerEntry, log.logger("wasm"));
     this.#indexes = new SharedIndexes(options.clustersMax);
     this.#listenerIndexes = new SharedIndexes(listenersMax);
     this.#listenerStats = new ListenerManagerStats(mainStats.server, concurrency, drainTimeMs);
@@ -195,11 +198,13 @@ export class VersionApplier {
       return modules.problems.map((p) => problemIn(next, positions, p.path, p.message));
     }
     if (isSame && hasSameModules(this.#snapshot, modules.snapshot)) return [];
+    // With refusals it never comes into force, but a worker finds what else is wrong with it.
+    const probed = await this.#probe.probe(modules, this.#loaded);
     const assignments = this.eds.memberships(next.clusters.map(({ resource }) => resource));
     const prepared = await this.membership.prepare(snapshot.clusters, assignments);
     const version = {
       version: snapshot.version,
-      snapshot: modules.snapshot,
+      snapshot: probed,
       memberships: prepared.memberships,
       modules: modules.modules,
     };

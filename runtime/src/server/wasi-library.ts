@@ -36,8 +36,8 @@ interface LibraryEntry {
 const PACKAGE = "@wasmer/wasi";
 const WASI_NAMES: readonly string[] = ["wasi_snapshot_preview1", "wasi_unstable"];
 
-export function wantsFiles(snapshot: Snapshot): boolean {
-  return snapshot.plugins.some(({ policy }) => policy.hasFiles);
+export function wantsFiles({ plugins }: Pick<Snapshot, "plugins">): boolean {
+  return plugins.some(({ policy }) => policy.hasFiles);
 }
 
 /** The provider, or why there is none. */

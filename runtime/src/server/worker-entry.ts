@@ -1,16 +1,24 @@
-// What a worker thread runs: takes its birth data, answers the main thread's messages.
+// What threads run: a worker, which answers the main thread's messages, or the probe of plugins.
 import { parentPort, workerData } from "node:worker_threads";
-import { startBeating } from "./beating.ts";
-import { PulseMemory } from "./pulse.ts";
+import type { ProbeBirth } from "./plugin-probe.ts";
 import type { FromWorker, ToWorker, WorkerBirth } from "./protocol.ts";
-import { WorkerServer } from "./worker.ts";
 
-if (parentPort === null) throw new Error("worker-entry runs in worker threads only");
+if (parentPort === null) throw new Error("worker-entry runs in threads only");
 const port = parentPort;
-const birth = workerData as WorkerBirth;
-// In a worker process.abort() is not to be had.
-startBeating(new PulseMemory(birth.pulseMemory), birth.index, () => {
-  process.kill(process.pid, "SIGABRT");
-});
-const server = new WorkerServer(birth, (message: FromWorker) => port.postMessage(message));
-port.on("message", (message: ToWorker) => server.onMessage(message));
+const birth = workerData as WorkerBirth | ProbeBirth;
+if (birth.kind === "headgate-probe") {
+  const { probePlugins } = await import("./probe-thread.ts");
+  await probePlugins(birth, (result) => port.postMessage(result));
+} else {
+  const [{ startBeating }, { PulseMemory }, { WorkerServer }] = await Promise.all([
+    import("./beating.ts"),
+    import("./pulse.ts"),
+    import("./worker.ts"),
+  ]);
+  // In a worker process.abort() is not to be had.
+  startBeating(new PulseMemory(birth.pulseMemory), birth.index, () => {
+    process.kill(process.pid, "SIGABRT");
+  });
+  const server = new WorkerServer(birth, (message: FromWorker) => port.postMessage(message));
+  port.on("message", (message: ToWorker) => server.onMessage(message));
+}

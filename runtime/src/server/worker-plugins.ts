@@ -101,6 +101,10 @@ export class WorkerPlugins {
   ): Plugin | AbsentPlugin | null {
     // Main could not fetch it yet.
     if (config.moduleKey === "" && config.code.remote !== null) return new AbsentPlugin(config);
+    if (config.refusal !== undefined) {
+      problems.push(`${config.where}: ${config.refusal}`);
+      return null;
+    }
     const module = this.#modules.get(config.moduleKey);
     if (module === undefined) {
       problems.push(`${config.where}: the module of plugin ${config.name} is missing`);

@@ -123,7 +123,7 @@ export class RootContext extends Context implements AccessLogger, QueueConsumer 
       this.isConfiguring = false;
       if (vm.failure === null && answer === 0) return "proxy_on_configure answered false";
     }
-    return vm.failure === null ? null : vm.failure.reason;
+    return vm.failure === null ? null : vm.failure.summary;
   }
 
   /** More than half of a budget went in one callback: it may not be enough one day. */

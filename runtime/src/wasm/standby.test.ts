@@ -200,8 +200,8 @@ test("one whose start turns out to do what others see is stopped before it does"
 
 test.each([
   ["refuses", [...constant(0), op.return], "proxy_on_configure answered false"],
-  ["traps", [op.unreachable], "unreachable"],
-  ["never ends", [LOOP, VOID, BR, 0, op.end], "out of fuel"],
+  ["traps", [op.unreachable], "unreachable [trap] in proxy_on_configure"],
+  ["never ends", [LOOP, VOID, BR, 0, op.end], "out of fuel [fuel] in proxy_on_configure"],
 ])(
   "one that %s its start is tried again, later and later, and hurts nobody",
   async (_what, late, reason) => {

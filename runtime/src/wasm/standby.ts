@@ -124,7 +124,7 @@ export class Standby implements VmOwner {
     const vm = this.#slot.makeVm(this);
     const roots = new Map<Plugin, RootContext>();
     for (const plugin of this.#slot.plugins) {
-      const root = vm.failure === null ? plugin.startRoot(vm, true) : vm.failure.reason;
+      const root = vm.failure === null ? plugin.startRoot(vm, true) : vm.failure.summary;
       if (typeof root !== "string") {
         roots.set(plugin, root);
         continue;
@@ -147,7 +147,7 @@ export class Standby implements VmOwner {
   onVmFailure(vm: Vm, failure: VmFailure): void {
     if (this.#ready?.vm !== vm) return;
     this.drop();
-    this.#onFailed([failure.reason]);
+    this.#onFailed([failure.summary]);
   }
 
   onOutwardCall(name: string): boolean {

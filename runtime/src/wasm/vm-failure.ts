@@ -50,6 +50,13 @@ export class VmFailure {
     this.place = place;
   }
 
+  /** "unreachable [trap] in proxy_on_tick", for whoever names plugin and module. */
+  get summary(): string {
+    const { place } = this;
+    if (place === null) return this.reason;
+    return `${this.reason} [${this.stop}] in ${place.callback || "its initialisation"}`;
+  }
+
   /**
    * "unreachable [trap] in proxy_on_tick of plugin a, used 5 of 100 fuel, 3 pages, module a.wasm",
    * and frames.

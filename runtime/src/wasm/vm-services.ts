@@ -24,6 +24,8 @@ export interface VmServices {
   readonly onTrap: ((trap: GuestTrap) => void) | null;
   /** Files for guests whose policy has them; a text = why there are none. */
   readonly wasiProvider: WasiProvider | string;
+  /** A start is about to do what others see: whether it may. */
+  readonly onOutwardCall: (name: string) => boolean;
   /** Cells that say which guest runs, for the watchdog; see guest-mark.ts. */
   readonly mark: Int32Array;
   /** Traps: an import of the guest that calls it stops the guest for good. Never returns. */

@@ -113,7 +113,7 @@ export class VmSlot implements VmOwner, StandbySlot {
   /** Starts the plugin on the VM, which is made for the first one. The reason why not, or null. */
   add(plugin: Plugin): string | null {
     const vm = this.isAlive ? (this.#vm as Vm) : this.#make();
-    if (vm.failure !== null) return vm.failure.reason;
+    if (vm.failure !== null) return vm.failure.summary;
     const reason = plugin.startOn(vm);
     if (reason !== null) return reason;
     this.#setVm(vm);
@@ -169,7 +169,7 @@ export class VmSlot implements VmOwner, StandbySlot {
 
   #reloadNow(): boolean {
     const vm = this.#make();
-    let reason = vm.failure?.reason ?? null;
+    let reason = vm.failure?.summary ?? null;
     for (const plugin of this.plugins) {
       if (reason === null) reason = plugin.startOn(vm);
     }
@@ -243,7 +243,7 @@ export class VmSlot implements VmOwner, StandbySlot {
 
   onOutwardCall(name: string): boolean {
     this.#standby.noteOutwardCall(name);
-    return true;
+    return this.#services.onOutwardCall(name);
   }
 
   /** For the standby: not counted before it serves. */

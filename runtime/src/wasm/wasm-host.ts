@@ -39,6 +39,8 @@ export interface WasmHostContext {
   readonly onTrap?: (trap: GuestTrap) => void;
   /** Files for guests whose policy has them, or why there are none. Default: not loaded. */
   readonly wasiProvider?: WasiProvider | string | undefined;
+  /** Whether a start may do what others see. Default: it may. */
+  readonly onOutwardCall?: (name: string) => boolean;
   /** Shared cells of this thread, for the watchdog. Default: cells that nobody reads. */
   readonly guestMark?: Int32Array;
 }
@@ -77,6 +79,7 @@ export class WasmHost {
       },
       mark: context.guestMark ?? new Int32Array(GUEST_MARK_CELLS),
       onTrap: context.onTrap ?? null,
+      onOutwardCall: context.onOutwardCall ?? ((): boolean => true),
       trap: createTrap(),
     };
     keepFrames();

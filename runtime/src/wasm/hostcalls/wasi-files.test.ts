@@ -203,7 +203,7 @@ test("without the library the plugin is refused in words", async () => {
   const { prepare } = await wasmHostRig("");
   const refused = prepare({ policy: { ...defaultWasmPolicy, hasFiles: true } });
   expect(refused instanceof PluginError && refused.reasons).toEqual([
-    "its policy asks for files in memory, but nothing here provides them",
+    "its policy asks for files in memory, but nothing here provides them [host] in its initialisation",
   ]);
 });
 

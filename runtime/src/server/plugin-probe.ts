@@ -1,0 +1,162 @@
+// Starts and configures new plugins in a thread of their own before workers get them: a start that
+// never ends, traps or takes all memory harms nobody there. version-applier.ts, validate.ts.
+import { Worker } from "node:worker_threads";
+import { codeName } from "../config/code-name.ts";
+import type { NodeConfig, Snapshot, WasmPluginConfig } from "../config/snapshot.ts";
+import { LogLevel } from "../core/logger.ts";
+import type { Logger } from "../core/logger.ts";
+import type { CompiledModule } from "../wasm/compiled-module.ts";
+import { callbackName, GUEST_MARK_CELLS } from "../wasm/guest-mark.ts";
+import { type PluginModules, type PluginProblem, pluginVersions } from "./plugin-modules.ts";
+
+/** What the probe's thread is born with (workerData). */
+export interface ProbeBirth {
+  readonly kind: "headgate-probe";
+  readonly plugins: readonly WasmPluginConfig[];
+  /** By their keys. */
+  readonly modules: ReadonlyMap<string, CompiledModule>;
+  readonly node: NodeConfig;
+  /** Which guest runs. */
+  readonly mark: Int32Array;
+}
+
+/** What the thread says of one plugin after another, in their order. */
+export interface ProbeResult {
+  /** Why it did not start; empty when it did, or when it began to do what others see. */
+  readonly reasons: readonly string[];
+  /** What the host had to say, with the guest's functions. */
+  readonly lines: readonly string[];
+}
+
+export class PluginProbe {
+  readonly #entry: URL;
+  readonly #logger: Logger;
+
+  /** `entry` is that of workers. */
+  constructor(entry: URL, logger: Logger) {
+    this.#entry = entry;
+    this.#logger = logger;
+  }
+
+  /** What is wrong with plugins that are not in `inForce` as they are. */
+  async run(loaded: PluginModules, inForce: PluginModules | null): Promise<PluginProblem[]> {
+    const { plugins } = await this.probe(loaded, inForce);
+    return plugins.flatMap(({ where, refusal }) =>
+      refusal === undefined ? [] : [{ path: where, message: refusal }],
+    );
+  }
+
+  /** The snapshot with a refusal for each plugin that is new and cannot be started. */
+  async probe(loaded: PluginModules, inForce: PluginModules | null): Promise<Snapshot> {
+    const known = new Set(inForce === null ? [] : pluginVersions(inForce.snapshot).values());
+    const versions = pluginVersions(loaded.snapshot);
+    const plugins = loaded.snapshot.plugins.filter(
+      (plugin, index) =>
+        plugin.policy.startTimeMs !== null &&
+        loaded.modules.has(plugin.moduleKey) &&
+        !known.has(versions.get(index) ?? ""),
+    );
+    const refusals = new Map<WasmPluginConfig, string>();
+    // One that ends the thread is refused, and those behind it want another thread.
+    for (let at = 0; at < plugins.length; ) {
+      at += await this.#probe(plugins.slice(at), loaded, refusals);
+    }
+    const { snapshot } = loaded;
+    if (refusals.size === 0) return snapshot;
+    const marked = snapshot.plugins.map((one) => ({ ...one, refusal: refusals.get(one) }));
+    return { ...snapshot, plugins: marked };
+  }
+
+  /** How many plugins are done: all, or those up to one that the thread did not survive. */
+  async #probe(
+    plugins: readonly WasmPluginConfig[],
+    { modules, snapshot: { node } }: PluginModules,
+    refusals: Map<WasmPluginConfig, string>,
+  ): Promise<number> {
+    const mark = new Int32Array(new SharedArrayBuffer(GUEST_MARK_CELLS * 4));
+    const wanted = new Map(
+      [...modules].filter(([key]) => plugins.some((p) => p.moduleKey === key)),
+    );
+    const birth: ProbeBirth = {
+      kind: "headgate-probe",
+      plugins: plugins.map(withoutVariant),
+      modules: wanted,
+      node,
+      mark,
+    };
+    const thread = new Worker(this.#entry, { workerData: birth, name: "probe" });
+    const run = new ProbeRun(thread, plugins, mark);
+    await run.ended;
+    for (const [index, { reasons, lines }] of run.results.entries()) {
+      const plugin = plugins[index] as WasmPluginConfig;
+      for (const line of lines) this.#logger.log(LogLevel.Error, line);
+      if (reasons.length === 0) continue;
+      const text = `${reasons.join("; ")}, module ${codeName(plugin.code)}`;
+      refusals.set(plugin, `plugin ${plugin.name}: ${text}`);
+    }
+    return run.results.length;
+  }
+}
+
+/** It is probed as a plugin of its own: its root context is what is new. */
+function withoutVariant(plugin: WasmPluginConfig): WasmPluginConfig {
+  const { variantOf: _base, ...own } = plugin;
+  return own;
+}
+
+/** One thread, and the time that each plugin has. */
+class ProbeRun {
+  readonly results: ProbeResult[];
+  readonly ended: Promise<void>;
+  readonly #thread: Worker;
+  readonly #plugins: readonly WasmPluginConfig[];
+  readonly #mark: Int32Array;
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(thread: Worker, plugins: readonly WasmPluginConfig[], mark: Int32Array) {
+    this.results = [];
+    this.#thread = thread;
+    this.#plugins = plugins;
+    this.#mark = mark;
+    let fault = "";
+    this.ended = new Promise((resolve) => {
+      thread.on("message", (result: ProbeResult) => this.#add(result));
+      thread.on("error", (error: Error) => {
+        fault = error.message;
+      });
+      thread.on("exit", (code) => {
+        if (this.#timer !== null) clearTimeout(this.#timer);
+        if (this.results.length < plugins.length) {
+          this.#fail(`it ended the thread that probes it: ${fault || `exit code ${code}`}`);
+        }
+        resolve();
+      });
+    });
+    thread.on("online", () => this.#waitForNext());
+  }
+
+  #add(result: ProbeResult): void {
+    this.results.push(result);
+    if (this.results.length < this.#plugins.length) this.#waitForNext();
+    else void this.#thread.terminate();
+  }
+
+  #waitForNext(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    const { startTimeMs } = (this.#plugins[this.results.length] as WasmPluginConfig).policy;
+    this.#timer = setTimeout(() => {
+      this.#fail(`${this.#callback} did not end in ${startTimeMs} ms (start_time_ms)`);
+      void this.#thread.terminate();
+    }, startTimeMs ?? 0);
+  }
+
+  /** What the guest runs now. */
+  get #callback(): string {
+    return callbackName(Atomics.load(this.#mark, 1)) || "its initialisation";
+  }
+
+  #fail(reason: string): void {
+    if (this.results.length < this.#plugins.length)
+      this.results.push({ reasons: [reason], lines: [] });
+  }
+}

@@ -1,0 +1,55 @@
+// What the probe's thread runs: plugins one after the other, until they are configured or do what
+// others would see. Called by worker-entry.ts; plugin-probe.ts has the other side.
+import { Clock } from "../core/clock.ts";
+import { LogLevel, type LoggerFactory } from "../core/logger.ts";
+import { SystemRandom } from "../core/random.ts";
+import { TimerWheel } from "../core/timer-wheel.ts";
+import { StatsStore } from "../stats/store.ts";
+import { PluginError } from "../wasm/plugin.ts";
+import { WasmHost } from "../wasm/wasm-host.ts";
+import type { ProbeBirth, ProbeResult } from "./plugin-probe.ts";
+import { loadWasiProvider, wantsFiles } from "./wasi-library.ts";
+
+export async function probePlugins(
+  birth: ProbeBirth,
+  tell: (result: ProbeResult) => void,
+): Promise<void> {
+  const wasiProvider = wantsFiles(birth) ? await loadWasiProvider() : undefined;
+  let lines: string[] = [];
+  let outwardCall = "";
+  const clock = new Clock();
+  const host = new WasmHost({
+    clock,
+    timers: new TimerWheel(clock, (callback) => callback()),
+    random: new SystemRandom(),
+    stats: new StatsStore(),
+    logger: hostLogger((line) => lines.push(line)),
+    node: birth.node,
+    workerIndex: 0,
+    guestMark: birth.mark,
+    wasiProvider,
+    onOutwardCall(name) {
+      outwardCall = name;
+      return false;
+    },
+  });
+  for (const plugin of birth.plugins) {
+    const module = birth.modules.get(plugin.moduleKey);
+    lines = [];
+    outwardCall = "";
+    const made = module === undefined ? null : host.preparePlugin(plugin, module);
+    const isRefused = made instanceof PluginError && outwardCall === "";
+    tell(isRefused ? { reasons: made.reasons, lines } : { reasons: [], lines: [] });
+  }
+}
+
+/** What guests say is among the reasons; the rest is the host's. */
+function hostLogger(add: (line: string) => void): LoggerFactory {
+  const logger = {
+    enabled: (level: LogLevel): boolean => level >= LogLevel.Error,
+    log(level: LogLevel, message: string): void {
+      if (level >= LogLevel.Error && !message.startsWith("wasm log")) add(message);
+    },
+  };
+  return { logger: () => logger };
+}
