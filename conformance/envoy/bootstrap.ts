@@ -165,19 +165,17 @@ export function certificateFiles(name: string): JsonObject {
 
 function networkFilters(name: string, chain: Chain, places: Places): readonly JsonObject[] {
   if (chain.filters !== undefined) return chain.filters;
-  return chain.tcp === undefined
-    ? [
-        {
+  const last =
+    chain.tcp === undefined
+      ? {
           name: "envoy.filters.network.http_connection_manager",
           typed_config: hcmConfig(name, chain, places),
-        },
-      ]
-    : [
-        {
+        }
+      : {
           name: "envoy.filters.network.tcp_proxy",
           typed_config: tcpProxyConfig(name, chain, places),
-        },
-      ];
+        };
+  return [...(chain.before ?? []), last];
 }
 
 function chainConfig(name: string, chain: Chain, places: Places): JsonObject {

@@ -113,6 +113,8 @@ export interface Chain {
   readonly tls?: JsonObject;
   /** Laid over the TCP proxy of bootstrap.ts; the chain is one. */
   readonly tcp?: JsonObject;
+  /** Network filters in front of the HCM or TCP proxy. */
+  readonly before?: readonly JsonObject[];
   /** Replaces all network filters. */
   readonly filters?: readonly JsonObject[];
   /** Further fields of the filter chain. */

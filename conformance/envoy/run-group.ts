@@ -195,10 +195,14 @@ class GroupRunner {
 
   /** Gives the proxy time to end what it will end by itself; a golden says whether it will. */
   async #settledStreams(golden: CaseResult | undefined): Promise<readonly UpstreamStream[]> {
-    const isSettled = (): boolean =>
-      this.#recorder
-        .streams()
-        .every(({ end }, at) => end !== "open" || golden?.streams?.[at]?.end === "open");
+    const wanted = golden?.streams?.length ?? 0;
+    const isSettled = (): boolean => {
+      const streams = this.#recorder.streams();
+      if (streams.length < wanted) return false;
+      return streams.every(
+        ({ end }, at) => end !== "open" || golden?.streams?.[at]?.end === "open",
+      );
+    };
     const until = Date.now() + (golden === undefined ? 2 * STREAM_END_MS : HANG_MS_MAX);
     while (!isSettled() && Date.now() < until) await delay(5);
     if (golden?.streams?.some(({ end }) => end === "open") === true) await delay(STREAM_END_MS);

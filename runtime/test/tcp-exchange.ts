@@ -12,6 +12,7 @@ import { addressOf } from "./message.ts";
 /** Live: its fields follow what happens. Stands for the connection and for the terminal filter. */
 export class TcpExchange implements NetworkFilterCallbacks, NetworkIo {
   readonly info: ConnectionInfo;
+  readonly wire: null = null;
   readonly writeQueueBytes: number;
   /** What came out of the chain, "(new)", "(end)" among it. */
   toServer: string;

@@ -39,7 +39,9 @@ import { upstreamProxy } from "./upstream-proxy.ts";
 import { upstreamTlsGroup } from "./upstream-tls.ts";
 import { validation } from "./validation.ts";
 import { versions } from "./versions.ts";
+import { WASM_CONFIG_CASES, wasmFaults } from "./wasm-faults.ts";
 import { wasmField } from "./wasm-field.ts";
+import { wasmTcp } from "./wasm-tcp.ts";
 
 /** What is taken and what is refused. */
 export const CONFIG_CASES: readonly ConfigCase[] = [
@@ -47,6 +49,7 @@ export const CONFIG_CASES: readonly ConfigCase[] = [
   ...LISTENER_CONFIG_CASES,
   ...TLS_CONFIG_CASES,
   ...UPSTREAM_FILTER_CONFIG_CASES,
+  ...WASM_CONFIG_CASES,
 ];
 
 export const GROUPS: readonly Group[] = [
@@ -86,4 +89,6 @@ export const GROUPS: readonly Group[] = [
   guestPhases,
   guestProperties,
   wasmField,
+  wasmTcp,
+  wasmFaults,
 ];

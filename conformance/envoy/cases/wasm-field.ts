@@ -1,18 +1,15 @@
 // Filters as they stand in the field, made by the toolchains of the field (conformance/guests): the same
 // module answers the same requests in both proxies.
-import { cluster, httpCluster } from "../bootstrap.ts";
+import { cluster } from "../bootstrap.ts";
+import { type Case, type Group, get, one, post, reply, request, type Site } from "../case.ts";
 import {
-  type Case,
-  type Connection,
-  type Group,
-  get,
-  one,
-  post,
-  type Reply,
-  reply,
-  request,
-  type Site,
-} from "../case.ts";
+  chunked,
+  chunkedReply,
+  PATIENT,
+  TRAILER_CLUSTER,
+  TRAILER_HOSTS,
+  WITH_TRAILERS,
+} from "../chunks.ts";
 import { fieldAccessLog, fieldChain, fieldPlugin, fieldService } from "../field-guest.ts";
 
 /** A header-edit in each language, by the site that has it. */
@@ -65,33 +62,6 @@ function editCases(site: string): readonly Case[] {
       replies: [reply("201 Created", "made", "X-Secret: 1", "x-header-count: 99", "X-Guest: up")],
     },
   ];
-}
-
-/** A request whose body comes in chunks, with a pause between them so that each is a piece. */
-function chunked(
-  path: string,
-  chunks: readonly string[],
-  trailers: readonly string[] = [],
-  ...lines: readonly string[]
-): Connection["send"] {
-  const pieces = chunks.map((chunk) => `${chunk.length.toString(16)}\r\n${chunk}\r\n`);
-  const end = `0\r\n${trailers.map((line) => `${line}\r\n`).join("")}\r\n`;
-  const head = request(`POST ${path} HTTP/1.1`, "Transfer-Encoding: chunked", ...lines);
-  return [head, ...pieces.flatMap((piece) => [{ pauseMs: 40 }, piece]), { pauseMs: 40 }, end];
-}
-
-/** The same for an answer. */
-function chunkedReply(
-  chunks: readonly string[],
-  lines: readonly string[],
-  trailers: readonly string[] = [],
-): Reply {
-  const head = ["HTTP/1.1 200 OK", "transfer-encoding: chunked", ...lines].join("\r\n");
-  const pieces = chunks.map((chunk) => `${chunk.length.toString(16)}\r\n${chunk}\r\n`);
-  const end = `0\r\n${trailers.map((line) => `${line}\r\n`).join("")}\r\n`;
-  return {
-    steps: [`${head}\r\n\r\n`, ...pieces.flatMap((piece) => [{ pauseMs: 40 }, piece]), end],
-  };
 }
 
 const REDIRECT: readonly Case[] = [
@@ -208,7 +178,9 @@ const AUTH: readonly Case[] = [
   {
     id: "field-auth-body",
     title: "a body in chunks waits for the answer",
-    connections: [{ site: "auth", send: chunked("/a", ["first", "second"], ["x-t: 1"]) }],
+    connections: [
+      { site: "auth", send: chunked("/a", ["first", "second"], { trailers: ["x-t: 1"] }) },
+    ],
     replies: [
       {
         steps: [
@@ -288,7 +260,10 @@ const BODY: readonly Case[] = [
     connections: [
       {
         site: "trailers",
-        send: chunked("/a", ["abc", "def"], ["x-t: 1", "x-u: 2"], "X-Upper: 1"),
+        send: chunked("/a", ["abc", "def"], {
+          trailers: ["x-t: 1", "x-u: 2"],
+          lines: ["X-Upper: 1"],
+        }),
       },
     ],
   },
@@ -451,16 +426,6 @@ const LOGGED = [
   },
 ];
 
-/** Both sides let trailers of HTTP/1 through. */
-const WITH_TRAILERS = { http_protocol_options: { enable_trailers: true } };
-const TRAILER_HOSTS = [
-  {
-    name: "all",
-    domains: ["*"],
-    routes: [{ name: "t", match: { prefix: "/" }, route: { cluster: "up_trailers" } }],
-  },
-];
-
 const QUOTA = { configuration: "3/3600" };
 
 export const wasmField: Group = {
@@ -472,7 +437,7 @@ export const wasmField: Group = {
     main: {},
     ...EDITORS,
     edit_all: EDIT_ALL,
-    redirect: { hcm: fieldChain(fieldPlugin("c-redirect")) },
+    redirect: { hcm: { ...fieldChain(fieldPlugin("c-redirect")), ...PATIENT } },
     metrics: { hcm: fieldChain(fieldPlugin("c-metrics")) },
     auth: { hcm: fieldChain(fieldPlugin("rust-auth-callout")) },
     body: { hcm: fieldChain(fieldPlugin("rust-body-rewrite")) },
@@ -505,7 +470,7 @@ export const wasmField: Group = {
       hcm: fieldChain(fieldPlugin("as-solo-0.2.0", { rootId: "gate", configuration: "gate" })),
     },
   },
-  clusters: [cluster("auth", ["$up:other"]), httpCluster("up_trailers", ["$up:up"], WITH_TRAILERS)],
+  clusters: [cluster("auth", ["$up:other"]), TRAILER_CLUSTER],
   bootstrap: {
     bootstrap_extensions: [
       fieldService(

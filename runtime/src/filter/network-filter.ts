@@ -1,6 +1,7 @@
 // The contracts of network (L4) filters with the connection they sit on: the terminal filter that
 // ends a chain, and the filters in front of it.
 import type { BufferQueue } from "../core/buffer-queue.ts";
+import type { BytesMeter } from "../core/bytes-meter.ts";
 import type { ConnectionInfo } from "../core/connection-info.ts";
 import type { IoHandle } from "../engine/network-engine.ts";
 
@@ -42,6 +43,8 @@ export type NetworkIo = Pick<
 export interface NetworkFilterCallbacks {
   readonly info: ConnectionInfo;
   readonly io: NetworkIo;
+  /** What came and left, where filters in front may change it; null = what this filter sees. */
+  readonly wire: BytesMeter | null;
   /**
    * A closed connection whose peer takes nothing of what is queued for so long is reset. Default 0:
    * it waits for ever.

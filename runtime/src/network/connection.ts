@@ -25,6 +25,7 @@ export class Connection extends TimerEntry implements IoEvents, NetworkFilterCal
   readonly info: ConnectionInfo;
   /** A handshake puts that of TLS in the place of the bare one. */
   io: IoHandle;
+  readonly wire: null = null;
   readonly #owner: ConnectionOwner;
   readonly #timers: TimerWheel;
   readonly #nowMs: () => number;

@@ -23,7 +23,7 @@ class Lines implements AccessLogger {
 
   log(...[info]: Parameters<AccessLogger["log"]>): void {
     const { accessLogType, bytesReceived, bytesSent, responseCodeDetails } = info;
-    const details = `${responseCodeDetails}|${info.connection?.transportFailureReason}`;
+    const details = `${responseCodeDetails ?? ""}|${info.connection?.transportFailureReason}`;
     this.lines.push(`${accessLogType}|${bytesReceived}|${bytesSent}|${details}`);
   }
 }

@@ -164,6 +164,7 @@ test("filters change what passes", () => {
   world.terminal?.callbacks.io.writeLent(Buffer.from("..yo"), 2, 4);
   expect(world.events).toContain("terminal data Jello");
   expect(world.io.sent).toBe("yo!");
+  expect(world.terminal?.callbacks.wire).toMatchObject({ received: 5, sent: 3 });
 });
 
 test("a stopped connection reaches the next filter when bytes pass, or on continueReading", () => {

@@ -5,6 +5,7 @@
 //   read:   engine --> #read --filters, first to last--> #passed --> terminal filter
 //   write:  terminal filter --> #write --filters, last to first--> engine
 import { BufferQueue } from "../core/buffer-queue.ts";
+import { BytesMeter } from "../core/bytes-meter.ts";
 import type { ConnectionInfo } from "../core/connection-info.ts";
 import { NetworkFilterStatus } from "../filter/network-filter.ts";
 import type {
@@ -80,6 +81,7 @@ export class NetworkFilterManager implements NetworkFilter, NetworkFilterCallbac
   readonly readBuffer: BufferQueue;
   /** Bytes to the downstream that filters have not let pass. */
   readonly writeBuffer: BufferQueue;
+  readonly wire: BytesMeter;
   readonly #callbacks: NetworkFilterCallbacks;
   readonly #bufferBytesMax: number;
   readonly #places: readonly Place[];
@@ -109,6 +111,7 @@ export class NetworkFilterManager implements NetworkFilter, NetworkFilterCallbac
     this.info = callbacks.info;
     this.readBuffer = new BufferQueue();
     this.writeBuffer = new BufferQueue();
+    this.wire = new BytesMeter();
     this.#callbacks = callbacks;
     this.#bufferBytesMax = bufferBytesMax;
     this.#passed = new BufferQueue();
@@ -136,6 +139,7 @@ export class NetworkFilterManager implements NetworkFilter, NetworkFilterCallbac
       if (this.#isOver) return;
       this.#deliver();
     }
+    this.wire.received += length - seen;
     if (seen === length || this.#isOver) return;
     this.readBuffer.appendCopy(buffer, seen, length);
     this.read(0);
@@ -314,6 +318,7 @@ export class NetworkFilterManager implements NetworkFilter, NetworkFilterCallbac
   #flush(): boolean {
     const { io } = this.#callbacks;
     const { chunks } = this.writeBuffer;
+    this.wire.sent += this.writeBuffer.length;
     let isFlowing = true;
     for (let i = 0; i < chunks.length; i += 1) isFlowing = io.write(chunks[i] as Buffer);
     this.writeBuffer.clear();

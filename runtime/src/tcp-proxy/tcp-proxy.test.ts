@@ -511,7 +511,13 @@ describe("the configuration changes", () => {
     down.send("on");
     expect(io.sent).toBe("on");
     down.connection.closeNow();
-    expect([down.io.fate, io.end]).toEqual(["reset", "reset"]);
+    expect([down.io.fate, io.end]).toEqual(["reset", "closed"]);
+  });
+
+  test("a filter in front that closes ends the upstream without a reset", () => {
+    const { down, up: io } = connected();
+    down.connection.closeAfterFlush(0);
+    expect([down.io.fate, io.end]).toEqual(["closed", "closed"]);
   });
 
   test("the end of the clusters ends connections, in whatever state", () => {

@@ -161,11 +161,13 @@ export class TcpProxy extends TimerEntry implements NetworkFilter, TcpConnection
     if (this.#isConnected) this.#upstream?.readDisable(false);
   }
 
-  /** A downstream that broke, or that we were told to cut, takes the upstream with it. */
-  onClose(_remote: boolean): void {
+  /** A downstream that broke takes the upstream with it; so does one that a filter closes. */
+  onClose(remote: boolean): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#takeUpstream()?.reset();
+    const upstream = this.#takeUpstream();
+    if (remote) upstream?.reset();
+    else upstream?.closeNow();
     this.#context.timers.cancel(this);
     this.#periodicLog?.stop();
     this.#setTxBuffered(0);
@@ -360,9 +362,19 @@ export class TcpProxy extends TimerEntry implements NetworkFilter, TcpConnection
     const info = this.#info;
     info.accessLogType = type;
     info.endMs = clock.nowMs;
+    this.#countWire();
     for (let i = 0; i < accessLoggers.length; i += 1) {
       (accessLoggers[i] as AccessLogger).log(info, null, null, null);
     }
+  }
+
+  /** As in Envoy, bytes of the downstream are those of its socket. */
+  #countWire(): void {
+    const { wire } = this.#callbacks;
+    if (wire === null) return;
+    this.#info.bytesReceived = wire.received;
+    this.#info.bytesSent = wire.sent;
+    this.#downstreamBytes.bytes.copy(wire);
   }
 
   #drawDuration(): number {
