@@ -108,6 +108,7 @@ async function startProxy(upstreamPort: number): Promise<{ port: number; stats: 
       new Http1ClientConnection(sink, callbacks, options, http1),
     nextConnectionId: nextId,
     openKeyLog: null,
+    warn: () => {},
     ownsClusterStats: false,
   });
   const hosts = [membership("up", [hostConfig(upstreamPort)])];

@@ -185,10 +185,13 @@ test("serves over TLS, tells the connection of it, and counts", async () => {
 test("gives each client the certificate of the name that it asks for", async () => {
   const world = await start();
   const seen: string[] = [];
+  const told: (string | undefined)[] = [];
   for (const servername of ["a.example", "x.b.example", "x.y.b.example", "other", "A.EXAMPLE"]) {
     seen.push((await ask(world, { servername })).subject);
+    told.push(infos.at(-1)?.tls?.local?.subject.replace("CN=", ""));
   }
   expect(seen).toEqual(["a.example", "*.b.example", "a.example", "a.example", "a.example"]);
+  expect(told).toEqual(seen);
 });
 
 test("an RSA and an ECDSA certificate of one name serve clients of either kind", async () => {
@@ -223,6 +226,7 @@ test("of several names with both kinds each, too", async () => {
     (await ask(world, { rejectUnauthorized: false, servername, sigalgs })).subject;
   for (const name of names) {
     expect(await asking(name, "rsa_pss_rsae_sha256")).toBe(`rsa of ${name}`);
+    expect(infos.at(-1)?.tls?.local?.subject).toBe(`CN=rsa of ${name}`);
     expect(await asking(name, "rsa_pss_rsae_sha256:ecdsa_secp256r1_sha256")).toBe(`ec of ${name}`);
   }
 });
@@ -385,6 +389,13 @@ test("a client of other protocols is served without any", async () => {
   expect([asked.text, asked.socket.alpnProtocol]).toEqual(["e:x", false]);
   expect((await ask(bare)).text).toBe("e:x");
   expect(bare.count("ssl.connection_error")).toBe(0);
+});
+
+test("a connection knows the certificate that its ClientHello chose", async () => {
+  const world = await start({}, { alpnProtocols: ["http/1.1"] });
+  const { subject } = await ask(world, { servername: "x.b.example" });
+  expect(subject).toBe("*.b.example");
+  expect(infos.at(-1)?.tls?.local?.subject).toBe("CN=*.b.example");
 });
 
 test("a ClientHello may come in pieces, and with more behind it", async () => {

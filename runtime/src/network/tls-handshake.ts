@@ -30,7 +30,7 @@ const HELLO_BYTES_MAX = 16_384;
 /** The timer is transport_socket_connect_timeout. */
 export class TlsHandshake extends TimerEntry implements TlsEvents {
   readonly #tls: TlsServerContext;
-  readonly #start: TlsServerStart;
+  #start: TlsServerStart;
   readonly #chain: NetworkFilterFactory;
   readonly #group: ConnectionGroup;
   readonly #context: ListenerContext;
@@ -73,7 +73,8 @@ export class TlsHandshake extends TimerEntry implements TlsEvents {
     const { info, io } = connection;
     const verdict = this.#tls.judge(session);
     const atMs = this.#context.clock.epochMs();
-    info.tls = tlsInfoOf(session, this.#tls.validator, verdict.isValidated, atMs);
+    const presented = this.#tls.presented(this.#start);
+    info.tls = tlsInfoOf(session, this.#tls.validator, verdict.isValidated, atMs, presented);
     if (verdict.failure !== null) this.#tls.stats.onVerifyFailure(verdict.failure);
     if (!verdict.isAccepted) {
       info.transportFailureReason = verdict.reason;
@@ -145,6 +146,7 @@ export class TlsHandshake extends TimerEntry implements TlsEvents {
     const { info, io } = this.#connection;
     const isKnown = hello.state === ClientHelloState.Found;
     const start = (isKnown ? this.#tls.start(info, hello) : null) ?? this.#start;
+    this.#start = start;
     this.#isWaiting = false;
     this.#gathered = noBytes;
     io.unread(bytes);

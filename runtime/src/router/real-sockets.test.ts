@@ -114,6 +114,7 @@ class Worker {
         new Http1ClientConnection(sink, callbacks, options, shared),
       nextConnectionId: () => (id += 1),
       openKeyLog: null,
+      warn: () => {},
       ownsClusterStats: false,
     });
     const hosts = [membership("up", [hostConfig(port)])];

@@ -51,6 +51,7 @@ export class MainStats {
     breakerMemory: SharedArrayBuffer,
     clustersMax: number,
     state: () => StateName,
+    warn: (text: string) => void,
   ) {
     this.#stats = stats;
     this.#startedMs = performance.now();
@@ -82,6 +83,7 @@ export class MainStats {
         return connectionId;
       },
       openKeyLog: null,
+      warn,
       ownsClusterStats: true,
     };
     this.clusterManager = new ClusterManager(this.#upstream);

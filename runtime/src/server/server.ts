@@ -132,7 +132,9 @@ export class Server {
     const memory = breakerMemory(options.concurrency + 1, clustersMax);
     // Threads take longest to come up: they are started before the configuration is read.
     this.#pool = this.#createPool(memory);
-    this.#mainStats = new MainStats(this.stats, options, memory, clustersMax, () => this.state);
+    const state = (): Server["state"] => this.state;
+    const warn = (text: string): void => log.logger("upstream").log(LogLevel.Warning, text);
+    this.#mainStats = new MainStats(this.stats, options, memory, clustersMax, state, warn);
     this.runtime = new RuntimeControl(this.#mainStats.server, (m) => this.#pool.broadcast(m));
     this.#updates = new ConfigUpdates({
       options,

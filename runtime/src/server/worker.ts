@@ -279,6 +279,7 @@ function createContext(
     createCodec: (sink, callbacks, options) =>
       new Http1ClientConnection(sink, callbacks, options, http1),
     openKeyLog: (path) => sinks.get(path),
+    warn: (text) => log.logger("upstream").log(LogLevel.Warning, text),
     nextConnectionId,
     ownsClusterStats: false,
   };

@@ -36,6 +36,11 @@ export class CertificateChoice {
     this.hasKindsByName = sets.some((set) => set.length > 1 && set.join() !== all);
   }
 
+  /** All that find() may answer. */
+  get sets(): CertificateSet[] {
+    return [first, this.#all, ...this.#byName.values()];
+  }
+
   /** "" = the client names no server. */
   find(serverName: string): CertificateSet {
     if (serverName === "") return this.#all;

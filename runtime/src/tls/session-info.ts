@@ -7,14 +7,18 @@ import { certificateInfoOf } from "./certificate-info.ts";
 import type { PeerValidator } from "./peer-validation.ts";
 import { sentCertificates } from "./trust-store.ts";
 
-/** `validator` null: nobody looked at the peer. `nowMs` is the time of the handshake. */
+/**
+ * `validator` null: nobody looked at the peer. `nowMs` is the time of the handshake. To ask the
+ * session for the certificate that we presented costs a tenth of a handshake: null = not known.
+ */
 export function tlsInfoOf(
   session: TlsSession,
   validator: PeerValidator | null,
   isPeerValidated: boolean,
   nowMs: number,
+  presented: X509Certificate | null = null,
 ): TlsInfo {
-  return new SessionInfo(session, validator, isPeerValidated, nowMs);
+  return new SessionInfo(session, validator, isPeerValidated, nowMs, presented);
 }
 
 class SessionInfo implements TlsInfo {
@@ -39,6 +43,7 @@ class SessionInfo implements TlsInfo {
     validator: PeerValidator | null,
     isPeerValidated: boolean,
     nowMs: number,
+    presented: X509Certificate | null,
   ) {
     this.version = session.version;
     this.cipher = session.cipher;
@@ -50,7 +55,7 @@ class SessionInfo implements TlsInfo {
     this.isResumed = session.isResumed;
     this.isPeerValidated = isPeerValidated;
     // Asked for now: the session is gone when the connection is closed, and logs come later.
-    this.#localCertificate = session.localCertificate;
+    this.#localCertificate = presented ?? session.localCertificate;
     this.#peerCertificate = session.peerCertificate;
     this.#validator = validator;
     this.#nowMs = nowMs;

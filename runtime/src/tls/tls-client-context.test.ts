@@ -1,7 +1,11 @@
 import { X509Certificate } from "node:crypto";
 import { beforeAll, expect, test } from "vitest";
 import { makeCertificate, type TestCertificate } from "../../test/certificates.ts";
-import type { DynamicSecret, UpstreamTlsConfig } from "../config/tls-config.ts";
+import type {
+  DynamicSecret,
+  TlsValidationConfig,
+  UpstreamTlsConfig,
+} from "../config/tls-config.ts";
 import type { TlsSession } from "../engine/tls.ts";
 import { StatsStore } from "../stats/store.ts";
 import { SecretSlots } from "./secret-slots.ts";
@@ -59,6 +63,7 @@ class World {
   readonly factoryStats = new TlsFactoryStats(this.stats, "cluster.up.client_ssl_socket_factory.");
   secrets: SecretSlots;
   readonly keyLog: string[] = [];
+  readonly warnings: string[] = [];
   readonly context: TlsClientContext;
 
   constructor(tls: UpstreamTlsConfig, revision: number) {
@@ -70,11 +75,14 @@ class World {
       factoryStats: this.factoryStats,
       openKeyLog: (path) => ({ write: (text) => this.keyLog.push(`${path} ${text}`) }),
       epochMs: () => Date.parse("2026-01-01T00:00:00Z"),
+      warn: (text) => this.warnings.push(text),
     });
   }
 
-  rotate(revision: number): void {
-    this.secrets = new SecretSlots([secret(revision)], this.secrets);
+  rotate(revision: number, more: Partial<TlsValidationConfig> = {}): void {
+    const validation = { ...validationConfig(authority), ...more };
+    const value = { kind: "validation", validation } as const;
+    this.secrets = new SecretSlots([{ ...secret(revision), value }], this.secrets);
     this.secrets.commit();
   }
 
@@ -117,6 +125,30 @@ test("without its secrets there is no connection; a new one makes a new context"
   const second = world.context.connect(wish, io)?.start.context;
   expect(second).toBeDefined();
   expect(second).not.toBe(first);
+});
+
+test("what OpenSSL refuses is told once, counted, and ends no worker", () => {
+  const world = new World(config({ curves: "no such curve" }), 1);
+  expect(world.context.connect(wish, io)).toBe(null);
+  expect(world.context.connect(wish, io)).toBe(null);
+  expect(world.context.whyNot).toMatch(/^TLS error: .+/);
+  expect(world.stats.counter("cluster.up.ssl.connection_error").value).toBe(2);
+  expect(world.factoryStats.upstreamNotReady.value).toBe(0);
+  expect(world.warnings).toEqual([
+    `its TLS cannot be used: ${world.context.whyNot.replace("TLS error: ", "")}`,
+  ]);
+});
+
+test("a secret that OpenSSL refuses changes nothing", () => {
+  const world = new World(config(), 1);
+  const before = world.context.connect(wish, io)?.start.context;
+  world.rotate(2, { crlPem: "no list" });
+  expect(world.context.connect(wish, io)?.start.context).toBe(before);
+  expect(world.context.connect(wish, io)?.start.context).toBe(before);
+  expect(world.warnings).toHaveLength(1);
+  world.rotate(3);
+  expect(world.context.connect(wish, io)?.start.context).not.toBe(before);
+  expect(world.warnings).toHaveLength(1);
 });
 
 test("sessions are offered to the same name only, the newest, and no more than are kept", () => {

@@ -40,6 +40,8 @@ export interface TlsClientOptions {
   readonly epochMs: () => number;
   /** The file of a key log, which can be opened; null = none is written. */
   readonly openKeyLog: ((path: string) => KeyLogSink) | null;
+  /** What is there does not work; what worked before stays in use. */
+  readonly warn: (text: string) => void;
 }
 
 /** Who speaks to whom, for the key log. */
@@ -65,11 +67,13 @@ export class TlsClientContext {
   readonly #certificates: readonly SecretSlot<TlsCertificateConfig>[];
   readonly #validation: SecretSlot<TlsValidationConfig> | null;
   readonly #openKeyLog: ((path: string) => KeyLogSink) | null;
+  readonly #warn: (text: string) => void;
   #keyLog: KeyLog | null = null;
   /** Those that `current` was made of; null = it was not made yet. */
   #revisions: string | null = null;
-  /** Null while a secret is missing. */
+  /** Null while a secret is missing, or when OpenSSL has refused all that came. */
   #current: Made | null = null;
+  #refusal: string = "";
 
   constructor(config: UpstreamTlsConfig, options: TlsClientOptions) {
     const { certificates, validation } = config.context;
@@ -79,11 +83,21 @@ export class TlsClientContext {
     this.#factoryStats = options.factoryStats;
     this.#epochMs = options.epochMs;
     this.#openKeyLog = options.openKeyLog;
+    this.#warn = options.warn;
     this.#certificates = certificates.map((source) => secrets.certificate(source));
     this.#validation = validation === null ? null : secrets.validation(validation);
   }
 
-  /** For a connection that stands. Null while a secret that it needs has not come. */
+  /** Why connect() has answered null: Envoy's words, where it has some. */
+  get whyNot(): string {
+    const refusal = this.#refusal;
+    return refusal === "" ? "TLS error: Secret is not supplied by SDS" : `TLS error: ${refusal}`;
+  }
+
+  /**
+   * For a connection that stands. Null while a secret that it needs has not come, or when what came
+   * cannot be used.
+   */
   connect(wish: TlsWish, io: ConnectionEnds): TlsClientConnection | null {
     const made = this.#made();
     if (made !== null) {
@@ -91,7 +105,8 @@ export class TlsClientContext {
       const deps = { made, stats: this.#stats, epochMs: this.#epochMs, onKeyLog };
       return new TlsClientConnection(this.#config, deps, wish);
     }
-    this.#factoryStats.upstreamNotReady.inc();
+    if (this.#refusal === "") this.#factoryStats.upstreamNotReady.inc();
+    else this.#stats.connectionError.inc();
     return null;
   }
 
@@ -108,7 +123,14 @@ export class TlsClientContext {
     const revisions = slots.map(({ revision }) => revision).join();
     if (revisions === this.#revisions) return this.#current;
     this.#revisions = revisions;
-    this.#current = this.#make();
+    try {
+      this.#current = this.#make();
+      this.#refusal = "";
+    } catch (error) {
+      // Main has looked at each part, so this is something that only OpenSSL knows.
+      this.#refusal = (error as Error).message;
+      this.#warn(`its TLS cannot be used: ${this.#refusal}`);
+    }
     return this.#current;
   }
 

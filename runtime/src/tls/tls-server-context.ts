@@ -1,7 +1,7 @@
 // TLS of one filter chain in one worker: makes the contexts of its certificates, and makes them
 // anew when a secret has changed; says how each handshake starts and what is thought of the client.
 // Made by server/, used by network/.
-import { constants, createHash } from "node:crypto";
+import { constants, createHash, X509Certificate } from "node:crypto";
 import type { SecureContext, SecureContextOptions } from "node:tls";
 import type {
   DownstreamTlsConfig,
@@ -117,6 +117,11 @@ export class TlsServerContext {
     return this.#protocols.length > 0 || this.#current?.needsName === true;
   }
 
+  /** What a client of `start` was given; null = that was decided in the handshake. */
+  presented({ context, chooseContext }: TlsServerStart): X509Certificate | null {
+    return chooseContext === null ? (this.#current?.presentedBy(context) ?? null) : null;
+  }
+
   judge(session: TlsSession): PeerVerdict {
     return this.validator?.judge(session, this.#deps.nowMs()) ?? accepted;
   }
@@ -169,10 +174,12 @@ class Contexts {
   readonly #validation: TlsValidationConfig | null;
   readonly #choice: CertificateChoice;
   readonly #common: SecureContextOptions;
-  /** One for each set that there is, made when it is asked for. */
+  /** One for each set that there is. */
   readonly #bySet: Map<string, SecureContext>;
   /** What a context may staple: its certificate, where it has no more than one. */
   readonly #onlyOf: Map<SecureContext, TlsCertificateConfig>;
+  /** Of those, read when it is asked for. */
+  readonly #presented: Map<SecureContext, X509Certificate>;
 
   constructor(
     config: DownstreamTlsConfig,
@@ -200,8 +207,10 @@ class Contexts {
     };
     this.#bySet = new Map();
     this.#onlyOf = new Map();
+    this.#presented = new Map();
     // All of them now, so that what is wrong with one is known before the first client.
     for (const index of certificates.keys()) this.#contextOf([index]);
+    for (const set of this.#choice.sets) this.#contextOf(this.#narrow(set));
     this.chooseContext =
       certificates.length === 1 ? null : (name): SecureContext | null => this.#choose(name);
     const staples = certificates.some((one) => one.ocspStaple !== null || one.isMustStaple);
@@ -214,6 +223,17 @@ class Contexts {
   /** In the handshake it would be too late for a choice by the kind of key. */
   get needsName(): boolean {
     return this.#choice.hasKindsByName;
+  }
+
+  /** Null = one of several. */
+  presentedBy(context: SecureContext): X509Certificate | null {
+    const known = this.#presented.get(context);
+    if (known !== undefined) return known;
+    const only = this.#onlyOf.get(context);
+    if (only === undefined) return null;
+    const certificate = new X509Certificate(only.chainPem);
+    this.#presented.set(context, certificate);
+    return certificate;
   }
 
   /** Its certificates are those that Envoy would choose from. */
@@ -229,7 +249,10 @@ class Contexts {
   }
 
   #setOf(serverName: string): CertificateSet {
-    const set = this.#choice.find(serverName);
+    return this.#narrow(this.#choice.find(serverName));
+  }
+
+  #narrow(set: CertificateSet): CertificateSet {
     // Which of several OpenSSL takes is not known when it asks for a staple.
     const isStrict = this.#config.ocspStaplePolicy !== "lenient";
     const one = set.find((index) => {

@@ -75,6 +75,7 @@ export class Cluster implements ClusterInfo {
         ),
         epochMs: () => context.clock.epochMs(),
         openKeyLog: context.openKeyLog,
+        warn: (text) => context.warn(`cluster ${this.name}: ${text}`),
       };
       return options;
     };

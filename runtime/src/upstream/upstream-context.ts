@@ -28,6 +28,8 @@ export interface UpstreamContext {
   readonly createCodec: CreateClientCodec;
   /** Files for the key logs of TLS; null = this thread writes none. */
   readonly openKeyLog: ((path: string) => KeyLogSink) | null;
+  /** To the process log: what is wrong with a cluster and was not known when it was made. */
+  readonly warn: (text: string) => void;
   /** Unique in the process, shared with downstream connections. */
   readonly nextConnectionId: () => number;
   /**

@@ -273,6 +273,7 @@ export class FakeThread {
       createCodec: (sink, callbacks, codecOptions) =>
         new Http1ClientConnection(sink, callbacks, codecOptions, shared),
       openKeyLog: null,
+      warn: () => {},
       nextConnectionId: () => (connections += 1),
       ownsClusterStats: options.owns ?? false,
     };

@@ -80,7 +80,7 @@ export class ConnectAttempt implements TlsEvents {
       protocols,
     };
     this.#tls = tls.connect(wish, this.#io);
-    if (this.#tls === null) this.#fail("TLS error: Secret is not supplied by SDS");
+    if (this.#tls === null) this.#fail(tls.whyNot);
     else this.#io = this.#cluster.context.engine.startTls(this.#io, this.#tls.start, this);
   }
 
