@@ -128,6 +128,39 @@ const dataOfStreams: readonly Scene[] = [
   },
 ];
 
+/** Every callback of a stream names its context. */
+function sameContext(version: AbiVersion): Scene {
+  const end = version === "0.1.0" ? "" : ",0";
+  const names = ["headers", "body", "trailers"];
+  const callbacks = ["request", "response"].flatMap((direction) =>
+    names.map((name) => [`proxy_on_${direction}_${name}`, {}] as const),
+  );
+  return {
+    what: "the same context in all callbacks of a stream",
+    callbacks: {
+      proxy_on_context_create: {},
+      ...Object.fromEntries(callbacks),
+      proxy_on_log: {},
+      proxy_on_done: {},
+      proxy_on_delete: {},
+    },
+    request: all,
+    trace: [
+      "proxy_on_context_create(1,0)",
+      "proxy_on_context_create(2,1)",
+      `proxy_on_request_headers(2,#${end})`,
+      "proxy_on_request_body(2,7,0)",
+      "proxy_on_request_trailers(2,1)",
+      `proxy_on_response_headers(2,#${end})`,
+      "proxy_on_response_body(2,8,0)",
+      "proxy_on_response_trailers(2,2)",
+      "proxy_on_log(2)",
+      "proxy_on_done(2)",
+      "proxy_on_delete(2)",
+    ],
+  };
+}
+
 export const callbackCases: Readonly<Record<string, Scenes>> = {
   _initialize: [
     {
@@ -175,7 +208,8 @@ export const callbackCases: Readonly<Record<string, Scenes>> = {
   ],
   malloc: [allocates("malloc")],
   proxy_on_memory_allocate: [allocates("proxy_on_memory_allocate")],
-  proxy_on_context_create: [
+  proxy_on_context_create: (version) => [
+    sameContext(version),
     {
       what: "a root context has no parent, a stream's is the root",
       callbacks: { proxy_on_context_create: {} },

@@ -52,6 +52,8 @@ export type Step =
   | { readonly connect: readonly TcpStep[] }
   /** Waits until a callback was told so often in all. */
   | { readonly until: string; readonly times?: number }
+  /** Lets time pass, for what must not come. */
+  | { readonly pauseMs: number }
   /** The configuration no longer has the plugin. */
   | { readonly drain: true };
 

@@ -156,16 +156,17 @@ class GuestMaker {
     const builder = this.#builder;
     builder.memory(0, END / 65_536).export("memory", "memory", 0);
     builder.data(HEAP_NEXT, littleEndian(HEAP));
-    builder.data(
-      CALLS,
-      Array.from({ length: CALLS_MAX * CALL_BYTES }, () => UNTOUCHED),
-    );
     const [log = 0, time = 0] = REPORTING.map((name) => this.#imports.get(name));
     this.#report = new ReportCode(builder, { tag: this.#tag, log, time, end: END });
     const marker = abiVersions.find((facts) => facts.version === version)?.marker;
     builder.func({ exportAs: marker as string });
     this.#makeAllocator();
     const made = names.map((name, index) => this.#makeCallback(name, index));
+    const records = this.#calls.length * CALL_BYTES;
+    builder.data(
+      CALLS,
+      Array.from({ length: records }, () => UNTOUCHED),
+    );
     if (this.#dataAt > DATA_END) throw new Error("too many bytes");
     return { tag: this.#tag, bytes: builder.build(), callbacks: made, calls: this.#calls };
   }

@@ -95,6 +95,7 @@ class Player {
         this.#exchanges.push(this.#host.request(filterRequest(wanted)));
       } else if ("connect" in step) this.#connect(step.connect);
       else if ("until" in step) this.#until(step.until, step.times ?? 1);
+      else if ("pauseMs" in step) this.#host.tick(step.pauseMs);
       else this.#host.plugin.drain();
     }
     return this.#seen();

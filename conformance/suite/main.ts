@@ -7,6 +7,7 @@ import { type Batch, batchesOf, playBatch, type Result } from "./batch.ts";
 import { CalloutServers } from "./callout-servers.ts";
 import { junitText } from "./junit.ts";
 import { failureText, Progress, tableText } from "./output.ts";
+import { reportText } from "./report.ts";
 import { envoy, headgate, type NetworkTarget, targetOf } from "./targets.ts";
 
 const USAGE = `npm run conformance [-- FLAGS]
@@ -17,6 +18,7 @@ const USAGE = `npm run conformance [-- FLAGS]
   --list           prints the cases and ends
   --json FILE      writes the results
   --junit FILE     writes them in the form of JUnit
+  --report FILE    writes a page with a column for each host
   --jobs N         processes of a host at the same time, default 2
   --trace          prints with each failure all that the guest told`;
 
@@ -26,6 +28,7 @@ interface Options {
   readonly list: boolean;
   readonly json: string | undefined;
   readonly junit: string | undefined;
+  readonly report: string | undefined;
   readonly jobs: number;
   readonly trace: boolean;
 }
@@ -48,6 +51,7 @@ function readOptions(args: readonly string[]): Options | string {
       list: { type: "boolean", default: false },
       json: { type: "string" },
       junit: { type: "string" },
+      report: { type: "string" },
       jobs: { type: "string", default: "2" },
       trace: { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
@@ -65,6 +69,7 @@ function readOptions(args: readonly string[]): Options | string {
     list: values.list,
     json: values.json,
     junit: values.junit,
+    report: values.report,
     jobs,
     trace: values.trace,
   };
@@ -136,6 +141,9 @@ async function main(): Promise<void> {
   }
   if (options.json !== undefined) writeFileSync(options.json, jsonText(runs));
   if (options.junit !== undefined) writeFileSync(options.junit, junitText(runs));
+  if (options.report !== undefined) {
+    writeFileSync(options.report, reportText(runs, new Date().toISOString().slice(0, 10)));
+  }
   for (const { target, results } of runs) {
     const held = results.filter((one) => one.problems.length === 0).length;
     console.log(`${target}: ${held} of ${results.length}`);

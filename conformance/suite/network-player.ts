@@ -86,6 +86,7 @@ export class NetworkPlayer {
         this.#connections.push(client);
         await client.play(step.connect, (name, count) => this.#pieceSeen(name, count));
       } else if ("until" in step) await this.#until(step.until, step.times ?? 1);
+      else if ("pauseMs" in step) await delay(step.pauseMs);
       else this.#host.drain(this.#placed);
     }
     await Promise.all(this.#responses);

@@ -94,7 +94,7 @@ export const plainCases: HostcallCases = {
         in: "proxy_on_tick",
         callbacks: { proxy_on_configure: tickSoon, proxy_on_request_headers: {} },
         calls: [[call("proxy_set_tick_period_milliseconds", 0), "Ok"]],
-        play: [{ until: "proxy_on_tick" }, { request: {} }],
+        play: [{ until: "proxy_on_tick" }, { pauseMs: 60 }, { request: {} }],
         holds: ({ told }) => {
           const counts = new Map<string, number>();
           for (const { instance, callback } of told.reports) {
