@@ -1,4 +1,4 @@
-// All cases of the suite that the ABI's tables name.
+// All cases of the suite.
 import {
   type AbiVersion,
   abiVersions,
@@ -14,6 +14,7 @@ import { fieldCases } from "./cases/fields.ts";
 import { plainCases } from "./cases/plain.ts";
 import { streamCases } from "./cases/streams.ts";
 import { valueCases } from "./cases/values.ts";
+import { wasiCases } from "./cases/wasi.ts";
 import {
   absence,
   scenesOfCallback,
@@ -32,9 +33,13 @@ export const hostcallCases: Readonly<Record<string, HostcallCase>> = {
   ...valueCases,
 };
 
-/** In the order of the tables. */
+/** In the order of the tables, then WASI. */
 export function allCases(): readonly Case[] {
-  return [...hostcalls.flatMap(casesOfHostcall), ...callbacks.flatMap(casesOfCallback)];
+  return [
+    ...hostcalls.flatMap(casesOfHostcall),
+    ...callbacks.flatMap(casesOfCallback),
+    ...wasiCases(),
+  ];
 }
 
 function casesOfHostcall(row: Hostcall): Case[] {

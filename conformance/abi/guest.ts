@@ -5,6 +5,7 @@ import {
   type AbiVersion,
   findCallback,
   findHostcall,
+  findToolchainImport,
   type Hostcall,
   type Param,
 } from "proxy-wasm-types";
@@ -175,7 +176,8 @@ class GuestMaker {
     if (this.#imports.has(name)) return;
     const row = rowOf(name);
     const types = row.params.map((param) => param.type);
-    this.#imports.set(name, this.#builder.importFunction("env", name, types, row.results));
+    const [from, own] = importOf(name);
+    this.#imports.set(name, this.#builder.importFunction(from, own, types, row.results));
   }
 
   #makeAllocator(): void {
@@ -271,8 +273,9 @@ class GuestMaker {
         code.push(I64_CONST, ...signedLeb64(BigInt(operand)));
       } else code.push(...constant(Number(BigInt.asIntN(32, BigInt(operand)))));
     }
-    code.push(op.call, this.#imports.get(one.name) as number, ...store());
-    return code;
+    code.push(op.call, this.#imports.get(one.name) as number);
+    // What has no result was good when it comes back.
+    return [...code, ...(row.results.length === 0 ? constant(0) : []), ...store()];
   }
 
   #addressOf({ of, out }: Told): number {
@@ -282,14 +285,18 @@ class GuestMaker {
   }
 
   /** Puts bytes in memory, and gives each out parameter its place. */
-  #spread(row: Hostcall, args: readonly Argument[], out: number): Operand[] {
+  #spread(row: Pick<Hostcall, "params">, args: readonly Argument[], out: number): Operand[] {
     const operands: Operand[] = [];
     const places = outPlaces(row);
     let next = 0;
     for (const [i, param] of row.params.entries()) {
       const { meaning } = param;
       if (meaning.startsWith("out-")) operands.push(out + (places.shift() as number));
-      else if (meaning === "pointer") {
+      else if (meaning === "struct") {
+        const bytes = this.#bytesOf(args[next] ?? "");
+        next += 1;
+        operands.push(param.name === "vectors" ? this.#vector(bytes) : this.#place(bytes));
+      } else if (meaning === "pointer") {
         const bytes = this.#bytesOf(args[next] ?? "");
         next += 1;
         operands.push(this.#place(bytes), bytes.length);
@@ -306,6 +313,12 @@ class GuestMaker {
     return Buffer.from(typeof argument === "function" ? argument(this.#tag) : (argument as Buffer));
   }
 
+  /** One vector of WASI: an address and a size. */
+  #vector(bytes: Buffer): number {
+    const address = this.#place(bytes);
+    return this.#place(Buffer.from([...littleEndian(address), ...littleEndian(bytes.length)]));
+  }
+
   #place(bytes: Buffer): number {
     if (bytes.length === 0) return 0;
     const at = this.#dataAt;
@@ -315,26 +328,44 @@ class GuestMaker {
   }
 }
 
-export function rowOf(name: string): Hostcall {
-  const row = findHostcall(name);
+/** What guests import: a hostcall, or with its module's name a function of WASI or a compiler. */
+export function rowOf(name: string): Pick<Hostcall, "params" | "results"> {
+  const row = findHostcall(name) ?? findToolchainImport(...importOf(name));
   if (row === undefined) throw new Error(`no hostcall ${name}`);
   return row;
 }
 
+/** "wasi_unstable.fd_write" is that module's fd_write; what names no module is of "env". */
+function importOf(name: string): readonly [module: string, name: string] {
+  const dot = name.indexOf(".");
+  return dot < 0 ? ["env", name] : [name.slice(0, dot), name.slice(dot + 1)];
+}
+
+/** Whether it answers an errno. */
+export function isOfWasi(name: string): boolean {
+  return name.startsWith("wasi_");
+}
+
+/** The room of an out parameter in a record. */
+export function outSize({ meaning, name }: Param): number {
+  if (meaning === "out-struct") return name === "fdstat" ? 24 : 16;
+  return meaning === "out-u64" ? 8 : 4;
+}
+
 /** Where each out parameter stands in a record, behind the status. */
-export function outPlaces(row: Hostcall): number[] {
+export function outPlaces(row: Pick<Hostcall, "params">): number[] {
   const places: number[] = [];
   let place = 0;
-  for (const { meaning } of row.params) {
-    if (!meaning.startsWith("out-")) continue;
+  for (const param of row.params) {
+    if (!param.meaning.startsWith("out-")) continue;
     places.push(place);
-    place += meaning === "out-u64" ? 8 : 4;
+    place += outSize(param);
   }
   return places;
 }
 
 /** Those of them that point to bytes. */
-export function pointerPlaces(row: Hostcall): number[] {
+export function pointerPlaces(row: Pick<Hostcall, "params">): number[] {
   const meanings = row.params.map(({ meaning }) => meaning).filter((m) => m.startsWith("out-"));
   return outPlaces(row).filter((_, i) => meanings[i] === "out-pointer");
 }

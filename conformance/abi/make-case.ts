@@ -2,11 +2,11 @@
 import {
   type AbiVersion,
   abiVersions,
-  type Callback,
   callbacks,
+  type Chapter,
   existsIn,
   findHostcall,
-  type Hostcall,
+  type VersionRange,
 } from "proxy-wasm-types";
 import type { Case, Fields, Reasons, Scene } from "./case.ts";
 import type { Call, CallbackScript, GuestOptions } from "./guest.ts";
@@ -17,8 +17,12 @@ const HEADERS = "proxy_on_request_headers";
 /** A row of the tables with what it must show; by version where its scenes differ. */
 export type Scenes = readonly Scene[] | ((version: AbiVersion) => readonly Scene[]);
 
-/** A row of either table. */
-export type Row = Pick<Hostcall, "name" | "chapter" | "doc" | "since" | "until"> | Callback;
+/** A row of a table, or what stands for one. */
+export interface Row extends VersionRange {
+  readonly name: string;
+  readonly chapter: Chapter;
+  readonly doc: string;
+}
 
 export function makeCases(row: Row, scenes: Scenes, reasons: Reasons = {}): Case[] {
   return abiVersions.flatMap(({ version }) => {
@@ -48,7 +52,7 @@ function hasCalls(version: AbiVersion, { calls = [], callbacks: scripts = {} }: 
   const more = Object.values(scripts).flatMap((script) => script.calls ?? []);
   return [...calls.map(([one]) => one), ...more].every(({ name }) => {
     const row = findHostcall(name);
-    return row !== undefined && existsIn(row, version);
+    return row === undefined || existsIn(row, version);
   });
 }
 

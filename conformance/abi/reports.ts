@@ -1,10 +1,12 @@
 // Reads what generated guests tell (report-code.ts) out of a host's log, whatever that looks like.
-import { type Param, Status } from "proxy-wasm-types";
+import { findHostcall, type Param, Status } from "proxy-wasm-types";
 import {
   type Call,
   CALL_BYTES,
   type Guest,
   type GuestCallback,
+  isOfWasi,
+  outSize,
   rowOf,
   UNTOUCHED,
 } from "./guest.ts";
@@ -64,7 +66,7 @@ function readAnswer(text: string, one: Call): string {
   const bytes = Buffer.from(record.padEnd(CALL_BYTES * 2, "e"), "hex");
   const status = bytes.readUInt32LE(0);
   if (status === 0xeeeeeeee) return NOT_MADE;
-  const name = statusNames.get(status) ?? `status ${status}`;
+  const name = nameOf(one.name, status);
   if (one.isRaw) return name;
   const out = bytes.subarray(4);
   const told = toldOf(rowOf(one.name).params, out, pointed);
@@ -72,19 +74,30 @@ function readAnswer(text: string, one: Call): string {
   return out.every((byte) => byte === UNTOUCHED) ? name : `${name}, wrote ${told.join(" ")}`;
 }
 
+function nameOf(call: string, status: number): string {
+  if (isOfWasi(call)) return `errno ${status}`;
+  if (findHostcall(call) === undefined) return `result ${status}`;
+  return statusNames.get(status) ?? `status ${status}`;
+}
+
 /** The out parameters of a call. */
 function toldOf(params: readonly Param[], out: Buffer, pointed: readonly string[]): string[] {
   const told: string[] = [];
   let place = 0;
   let pointers = 0;
-  for (const { meaning } of params) {
+  for (const param of params) {
+    const { meaning } = param;
     if (meaning === "out-pointer") {
       if (out.readUInt32LE(place) === 0xeeeeeeee) told.push("(untouched)");
       else told.push(`[${printed(pointed[pointers] ?? "")}]`);
       pointers += 1;
     } else if (meaning === "out-u64") told.push(String(out.readBigUInt64LE(place)));
     else if (meaning === "out-u32") told.push(String(out.readUInt32LE(place)));
-    if (meaning.startsWith("out-")) place += meaning === "out-u64" ? 8 : 4;
+    else if (meaning === "out-struct") {
+      const bytes = out.subarray(place, place + outSize(param));
+      told.push(`[${printable(bytes).replaceAll("%ee", "")}]`);
+    }
+    if (meaning.startsWith("out-")) place += outSize(param);
   }
   return told;
 }

@@ -163,7 +163,7 @@ export const plainCases: HostcallCases = {
       {
         what: "a tick ends a root context that answered false, once",
         verdict: "either",
-        envoy: "No tick comes when the plugin is gone from the configuration.",
+        envoy: "Nothing comes to a plugin any more that is gone from the configuration.",
         needs: ["drain"],
         in: "proxy_on_done",
         callbacks: {
@@ -177,6 +177,7 @@ export const plainCases: HostcallCases = {
       },
       {
         what: "the answer of a callout ends a root context that waits for it",
+        envoy: "Nothing comes to a plugin any more that is gone from the configuration.",
         needs: ["drain"],
         callbacks: {
           proxy_on_done: {
