@@ -54,10 +54,11 @@ export function createHcmFactory(
       random,
       config: config.router,
       stats: new RouterStats(stats, config.statPrefix),
-      upstreamFilters:
+      upstreamFilters: context.surroundings.wrapUpstreamFilters(
         config.router.upstreamFilters === undefined
           ? null
           : new FilterFactory(config.router.upstreamFilters, [], plugins),
+      ),
       bufferBytesMax: listener.perConnectionBufferBytesMax,
     },
     upgrades: new UpgradePolicy(config.upgrades),

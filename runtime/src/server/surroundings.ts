@@ -22,6 +22,8 @@ export interface Surroundings {
   readonly nextTurn: (callback: () => void) => void;
   /** The chains of a connection manager as they shall be; the identity but for simulations. */
   readonly wrapFilters: (filters: FilterChainFactory) => FilterChainFactory;
+  /** The same of the chains behind its router; null = there are none. */
+  readonly wrapUpstreamFilters: (filters: FilterChainFactory | null) => FilterChainFactory | null;
 }
 
 /** One per worker. */
@@ -34,5 +36,6 @@ export function systemSurroundings(): Surroundings {
     createEngine: (clock) => createNodeEngine({ clock }),
     nextTurn: (callback) => void setImmediate(callback),
     wrapFilters: (filters) => filters,
+    wrapUpstreamFilters: (filters) => filters,
   };
 }

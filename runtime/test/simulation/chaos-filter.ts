@@ -19,6 +19,8 @@ export interface ChaosContext {
   readonly findExchange: (id: string | null) => Exchange | undefined;
   readonly fail: (message: string) => never;
   readonly mayReply: boolean;
+  /** Filters behind the router are told the end of a body apart from its last bytes. */
+  readonly doEndsComeApart: boolean;
   /** Filters that were made and not destroyed. */
   live: number;
 }
@@ -63,6 +65,8 @@ export class ChaosFilter implements HttpFilter {
   readonly wants: number = 63;
   readonly #context: ChaosContext;
   readonly #dice: Dice;
+  /** Behind the router: nobody logs there. */
+  readonly #isUpstream: boolean;
   readonly #decode: Direction;
   readonly #encode: Direction;
   #callbacks: HttpFilterCallbacks | null;
@@ -72,9 +76,10 @@ export class ChaosFilter implements HttpFilter {
   #isLogged: boolean;
   #isDestroyed: boolean;
 
-  constructor(context: ChaosContext, dice: Dice) {
+  constructor(context: ChaosContext, dice: Dice, isUpstream: boolean) {
     this.#context = context;
     this.#dice = dice;
+    this.#isUpstream = isUpstream;
     this.#decode = new Direction(this, true);
     this.#encode = new Direction(this, false);
     this.#callbacks = null;
@@ -129,12 +134,13 @@ export class ChaosFilter implements HttpFilter {
 
   onLog(): void {
     if (this.#isLogged || this.#isDestroyed) this.#context.fail("onLog twice or after onDestroy");
+    if (this.#isUpstream) this.#context.fail("onLog behind the router");
     this.#isLogged = true;
   }
 
   onDestroy(): void {
     if (this.#isDestroyed) this.#context.fail("onDestroy twice");
-    if (!this.#isLogged) this.#context.fail("onDestroy without onLog");
+    if (!this.#isLogged && !this.#isUpstream) this.#context.fail("onDestroy without onLog");
     this.#isDestroyed = true;
     this.#context.live -= 1;
     this.#context.timers.cancel(this.#decode);
@@ -207,6 +213,9 @@ export class ChaosFilter implements HttpFilter {
     this.#enter();
     if (direction.shift !== 0) shiftAll(data, direction.shift);
     if (end && direction.tail > 0) data.append(Buffer.alloc(direction.tail, tailByte));
+    // The client may have all bytes already and go on: what becomes of the end is not this exchange's.
+    const isBareEnd = end && data.length === 0 && this.#context.doEndsComeApart;
+    if (isBareEnd && !direction.isHolding) return FilterDataStatus.Continue;
     if (this.#replies()) return FilterDataStatus.StopIterationNoBuffer;
     if (direction.isHolding) return this.#dice.pick(dataHolds);
     return this.#holds(direction) ? this.#dice.pick(dataHolds) : FilterDataStatus.Continue;

@@ -73,6 +73,8 @@ export class RunPlan {
   readonly guestScript: string;
   /** Tunnels and TCP proxy streams beside the requests; filters would change their bytes. */
   readonly tunnels: number;
+  /** Filters behind the router, too; only where there are some in front. */
+  readonly hasUpstreamFilters: boolean;
 
   constructor(seed: number, dice: Dice) {
     this.seed = seed;
@@ -86,6 +88,7 @@ export class RunPlan {
     // Dice of their own: runs without tunnels are what they were before there were any.
     const own = new Dice(seed ^ 0x74756e6e);
     this.tunnels = !this.has("filters") && own.chance(0.4) ? own.between(1, 8) : 0;
+    this.hasUpstreamFilters = this.has("filters") && own.chance(0.6);
   }
 
   has(feature: Feature): boolean {

@@ -114,6 +114,7 @@ export class Simulation implements Party {
       },
       nextTurn: (callback) => void this.loop.after(0, "turn", 0, callback),
       wrapFilters: (filters) => this.#wrapFilters(filters),
+      wrapUpstreamFilters: (filters) => this.#wrapUpstreamFilters(filters),
     });
     this.proxyEngine = proxyEngine as unknown as SimEngine;
     this.#clientEngine = new SimEngine(this.network, this.plan.downstreamProfile);
@@ -124,6 +125,7 @@ export class Simulation implements Party {
       findExchange: (id) => this.findExchange(id),
       fail: (message) => this.fail(message, undefined),
       mayReply: this.plan.has("filterReplies"),
+      doEndsComeApart: this.plan.hasUpstreamFilters,
       live: 0,
     };
   }
@@ -397,9 +399,24 @@ export class Simulation implements Party {
       createFilters: (overrides) => {
         const own = Array.from(
           { length: dice.below(4) },
-          () => new ChaosFilter(this.chaos, dice.fork()),
+          () => new ChaosFilter(this.chaos, dice.fork(), false),
         );
         return [...own, ...filters.createFilters(overrides)];
+      },
+    };
+  }
+
+  #wrapUpstreamFilters(filters: FilterChainFactory | null): FilterChainFactory | null {
+    if (!this.plan.hasUpstreamFilters) return filters;
+    // Dice of their own: runs without them are what they were.
+    const dice = new Dice(this.plan.seed ^ 0x75706673);
+    return {
+      createFilters: (overrides) => {
+        const own = Array.from(
+          { length: dice.below(4) },
+          () => new ChaosFilter(this.chaos, dice.fork(), true),
+        );
+        return [...own, ...(filters?.createFilters(overrides) ?? [])];
       },
     };
   }
