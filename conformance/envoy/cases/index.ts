@@ -1,5 +1,6 @@
 // All groups and configuration cases, in the order in which they run.
 import type { ConfigCase, Group } from "../case.ts";
+import { absentPlugins } from "./absent-plugins.ts";
 import { accessLog } from "./access-log.ts";
 import { balancing } from "./balancing.ts";
 import { callouts } from "./callouts.ts";
@@ -67,6 +68,7 @@ export const GROUPS: readonly Group[] = [
   filters,
   callouts,
   upstreamFilters,
+  absentPlugins,
   balancing,
   runtime,
   overload,
