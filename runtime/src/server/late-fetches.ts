@@ -1,6 +1,9 @@
 // Brings in modules that could not be fetched when their plugins came into force: asks for each
 // again and again, ever more seldom, beside the changes of the configuration. version-applier.ts.
 import { shownUri } from "../config/code-name.ts";
+import { slowBackOffMs } from "../core/back-off.ts";
+import { SystemRandom } from "../core/random.ts";
+import type { Random } from "../core/random.ts";
 import { FetchError } from "./remote-code.ts";
 import type { MissingModule, RemoteFetcher } from "./remote-code.ts";
 
@@ -9,6 +12,8 @@ const LATE_RETRY_MAX_MS = 60_000;
 
 /** Asks for a missing module again and again, ever more seldom: one request at a time. */
 class LateFetch {
+  /** Proxies that started together should not ask together. */
+  readonly #random: Random;
   readonly #missing: MissingModule;
   readonly #createFetcher: () => RemoteFetcher;
   readonly #onFetched: (uri: string) => void;
@@ -20,7 +25,9 @@ class LateFetch {
     missing: MissingModule,
     createFetcher: () => RemoteFetcher,
     onFetched: (uri: string) => void,
+    random: Random,
   ) {
+    this.#random = random;
     this.#missing = missing;
     this.#createFetcher = createFetcher;
     this.#onFetched = onFetched;
@@ -34,8 +41,8 @@ class LateFetch {
 
   #wait(): void {
     const { retryBaseMs, retryMaxMs } = this.#missing.remote;
-    const doubled = retryBaseMs * 2 ** Math.min(this.#tries, 30);
-    const waitMs = Math.min(doubled, Math.max(retryMaxMs, LATE_RETRY_MAX_MS));
+    const maxMs = Math.max(retryMaxMs, LATE_RETRY_MAX_MS);
+    const waitMs = slowBackOffMs(retryBaseMs, this.#tries, maxMs, this.#random);
     this.#tries += 1;
     this.#timer = setTimeout(() => void this.#try(), waitMs);
   }
@@ -57,12 +64,18 @@ class LateFetch {
 
 /** All modules that are missing in the version in force. */
 export class LateFetches {
+  readonly #random: Random;
   readonly #createFetcher: () => RemoteFetcher;
   readonly #onFetched: (uri: string) => void;
   /** By URI, cluster, policy and digest. */
   readonly #fetches: Map<string, LateFetch>;
 
-  constructor(createFetcher: () => RemoteFetcher, onFetched: (uri: string) => void) {
+  constructor(
+    createFetcher: () => RemoteFetcher,
+    onFetched: (uri: string) => void,
+    random: Random = new SystemRandom(),
+  ) {
+    this.#random = random;
     this.#createFetcher = createFetcher;
     this.#onFetched = onFetched;
     this.#fetches = new Map();
@@ -78,7 +91,8 @@ export class LateFetches {
     }
     for (const [key, one] of wanted) {
       if (this.#fetches.has(key)) continue;
-      this.#fetches.set(key, new LateFetch(one, this.#createFetcher, this.#onFetched));
+      const fetch = new LateFetch(one, this.#createFetcher, this.#onFetched, this.#random);
+      this.#fetches.set(key, fetch);
     }
   }
 }

@@ -5,7 +5,9 @@ import { setTimeout as delay } from "node:timers/promises";
 import { limits } from "proxy-wasm-types";
 import { shownUri } from "../config/code-name.ts";
 import type { ClusterConfig, ClusterMembership, WasmRemoteCode } from "../config/snapshot.ts";
+import { jitteredBackOffMs } from "../core/back-off.ts";
 import { HeaderMap } from "../core/header-map.ts";
+import type { Random } from "../core/random.ts";
 import { ModuleError } from "../module/module-error.ts";
 import type { Counter, Gauge, StatsStore } from "../stats/store.ts";
 import { AsyncClient } from "../upstream/async-client.ts";
@@ -42,6 +44,7 @@ export interface MissingModule {
 export class RemoteFetcher {
   readonly #manager: ClusterManager;
   readonly #client: AsyncClient;
+  readonly #random: Random;
   readonly #kept: Map<string, Buffer>;
   readonly #stats: RemoteCodeStats;
 
@@ -56,6 +59,7 @@ export class RemoteFetcher {
     this.#manager = new ClusterManager({ ...context, ownsClusterStats: false });
     this.#manager.commit(this.#manager.prepare(clusters, memberships));
     this.#client = new AsyncClient(this.#manager, context, limits.moduleBytesMax);
+    this.#random = context.random;
     this.#kept = kept;
     this.#stats = stats;
   }
@@ -78,7 +82,8 @@ export class RemoteFetcher {
         this.#stats.failures.inc();
         throw new FetchError(shownUri(remote.uri), [outcome]);
       }
-      await delay(Math.min(remote.retryBaseMs * 2 ** tries, remote.retryMaxMs));
+      const { retryBaseMs, retryMaxMs } = remote;
+      await delay(jitteredBackOffMs(retryBaseMs, tries, retryMaxMs, this.#random));
     }
   }
 

@@ -8,6 +8,7 @@ import type {
   HostConfig,
   LocalityConfig,
 } from "../config/snapshot.ts";
+import { jitteredBackOffMs } from "../core/back-off.ts";
 import type { Random } from "../core/random.ts";
 import type { Counter, StatsStore } from "../stats/store.ts";
 import type { DnsAnswer, DnsLookup, IpFamily } from "./dns-lookup.ts";
@@ -319,16 +320,12 @@ class DnsTarget {
   }
 }
 
-/**
- * Without a failure rate of its own (base = maximum) the delay is fixed; else it is random up to
- * base * 2^n, at most the maximum, and at least 1 ms.
- */
+/** Without a failure rate of its own (base = maximum) the delay is fixed. */
 function backOffMs(dns: ClusterConfig["dns"], failures: number, random: Random): number {
   const base = dns.failureRefreshBaseMs > 0 ? dns.failureRefreshBaseMs : dns.refreshRateMs;
   const max = Math.max(base, dns.failureRefreshMaxMs);
   if (max === base) return base;
-  const ceiling = Math.min(max, base * 2 ** Math.min(failures, 30));
-  return Math.max(1, random.u32() % ceiling);
+  return jitteredBackOffMs(base, failures, max, random);
 }
 
 async function resolveFamily(
