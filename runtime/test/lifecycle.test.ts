@@ -257,7 +257,9 @@ describe("sockets that workers cannot share", () => {
     );
     const headgate = await processes.run("-c", config, "--concurrency", "1");
     expect((await headgate.exited).code).toBe(1);
-    expect(headgate.output).toContain(`cannot bind ${path}: EADDRINUSE`);
+    expect(headgate.output).toContain(
+      `cannot bind ${path}: EADDRINUSE (a file that is no socket is there)`,
+    );
     expect(readFileSync(path, "utf8")).toBe("not a socket");
   });
 

@@ -184,6 +184,15 @@ describe("nothing changes for the old process", () => {
     taken.close();
   });
 
+  test.runIf(process.platform === "linux")("when a socket cannot be shared", async () => {
+    const address = { pipe: { path: `@headgate-takeover-${nextBaseId}` } };
+    const config = bootstrap({ upstreamPort: upstream.port, address });
+    const old = await start(config);
+    const output = await fails(["--base-id", String(nextBaseId)], config);
+    expect(output).toContain("abstract sockets are not shared, so whoever has it must end first");
+    expect(await isLive(old)).toBe("LIVE\n");
+  });
+
   test("when the new one is killed before it is ready", async () => {
     const old = await start();
     const path = processes.scratch.write("other.yaml", bootstrap({ upstreamPort: upstream.port }));

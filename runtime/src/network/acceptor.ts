@@ -3,7 +3,7 @@
 import type { ListenerConfig } from "../config/snapshot.ts";
 import { LogLevel } from "../core/logger.ts";
 import type { Logger } from "../core/logger.ts";
-import type { IoEvents, IoHandle, ListenEvents } from "../engine/network-engine.ts";
+import type { IoEvents, IoHandle, ListenEvents, SocketAddress } from "../engine/network-engine.ts";
 import type { ListenPlace } from "./addresses.ts";
 
 /** The listener, as its acceptors see it. */
@@ -70,12 +70,26 @@ export class Acceptor implements ListenEvents {
     const where = family === "unix" ? address : `${address}:${port}`;
     if (this.#isListening) {
       this.#logger.log(LogLevel.Warning, `${this.#listener.config.name}: accept failed: ${code}`);
-    } else this.#settle(`cannot bind ${where}: ${code}${advice(code)}`);
+    } else {
+      const isShared = this.#listener.config.reusePort;
+      this.#settle(`cannot bind ${where}: ${code}${advice(code, this.#place.address, isShared)}`);
+    }
   }
 }
 
-function advice(code: string): string {
-  if (code === "EADDRINUSE") return " (address already in use)";
+function advice(code: string, { address, family }: SocketAddress, isShared: boolean): string {
+  if (code === "EADDRINUSE") return ` (${whatIsInUse(address, family === "unix", isShared)})`;
   if (code === "EACCES") return " (permission denied: ports below 1024 need privileges)";
   return code === "EADDRNOTAVAIL" ? " (this machine does not have that address)" : "";
+}
+
+/** Sockets of unix paths are replaced, and ports shared, when a process takes over. */
+function whatIsInUse(address: string, isUnix: boolean, isShared: boolean): string {
+  if (isUnix && address.startsWith("@")) {
+    return "name already in use; abstract sockets are not shared, so whoever has it must end first";
+  }
+  if (isUnix) return "a file that is no socket is there";
+  return isShared
+    ? "address already in use"
+    : "address already in use; with enable_reuse_port: false whoever has it must end first";
 }

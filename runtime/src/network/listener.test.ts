@@ -244,8 +244,11 @@ test("says which address is taken, and keeps none", async () => {
   expect(await listen(first)).toBe("");
   const taken: AddressConfig = { ...loopback, port: portOf(first) };
   const { listener } = make({ additionalAddresses: [taken] });
-  expect(await listen(listener)).toContain(`cannot bind 127.0.0.1:${taken.port}: EADDRINUSE`);
+  const words = `cannot bind 127.0.0.1:${taken.port}: EADDRINUSE (address already in use`;
+  expect(await listen(listener)).toContain(words);
   expect(listener.addresses.length).toBe(0);
+  const alone = make({ address: taken, reusePort: false }).listener;
+  expect(await listen(alone)).toContain(`${words}; with enable_reuse_port: false whoever has it`);
 });
 
 test("shuts down: refuses new connections and tells when the last is gone", async () => {
