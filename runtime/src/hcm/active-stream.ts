@@ -235,7 +235,6 @@ export class ActiveStream
 
   onUpstreamResetAfterResponse(details: string, responseFlags: number): void {
     this.streamInfo.responseFlags |= responseFlags;
-    this.#context.stats.countReply(details);
     this.onFilterReset(details);
   }
 
@@ -316,6 +315,7 @@ export class ActiveStream
     this.#filters.encodeData(bytes, 0, bytes.length, true);
   }
 
+  /** The answer has begun: it is cut, and counted as the reply that it would have been. */
   onFilterReset(details: string): void {
     const encoder = this.#encoder;
     if (encoder === null) return;
@@ -358,7 +358,6 @@ export class ActiveStream
   #timeOut(reply: LocalReply): void {
     this.streamInfo.responseFlags |= reply.responseFlags;
     this.#startChain();
-    if (this.#filters.areResponseHeadersOut) this.#context.stats.countReply(reply.details);
     this.#filters.sendLocalReply(reply);
   }
 
