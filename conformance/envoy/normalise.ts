@@ -8,6 +8,9 @@ const UUID = /\b[0-9a-f]{8}-[0-9a-f]{4}-([0-9a-f])[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-
 const ISO_TIME = /\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g;
 const SERVICE_TIME = /^(x-envoy-upstream-service-time: ?)\d+$/i;
 const LOOPBACK_PEER = /^(x-forwarded-for: (?:.*,)?)127\.0\.0\.1$/;
+/** Record and version, and behind the record's length the type of the message. */
+const HANDSHAKE = "\u0016\u0003\u0001";
+const CLIENT_HELLO = "\u0001";
 const BODY_TEXT_MAX = 600;
 
 /** A date of this run, and not one that a case sent. */
@@ -67,8 +70,9 @@ export class Normaliser {
     return this.text(timed);
   }
 
-  /** A body; a long one becomes its length and digest. */
+  /** A body; a long one becomes its length and digest. What a TLS library offers is its own choice. */
   body(body: string): string {
+    if (body.startsWith(HANDSHAKE) && body[5] === CLIENT_HELLO) return "{ClientHello}";
     if (body.length <= BODY_TEXT_MAX) return this.text(body);
     const digest = createHash("sha256").update(body, "latin1").digest("hex").slice(0, 16);
     return `{${body.length} bytes, sha256 ${digest}}`;

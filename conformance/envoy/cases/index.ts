@@ -17,6 +17,7 @@ import { filters } from "./filters.ts";
 import { forwarding } from "./forwarding.ts";
 import { listenerLog } from "./listener-log.ts";
 import { localReplies } from "./local-replies.ts";
+import { mixedConnections } from "./mixed-connections.ts";
 import { mutation } from "./mutation.ts";
 import { networkFilters } from "./network-filters.ts";
 import { originalDestination } from "./original-destination.ts";
@@ -89,6 +90,7 @@ export const GROUPS: readonly Group[] = [
   upstreamProxy,
   guestFunctions,
   guestPhases,
+  mixedConnections,
   guestProperties,
   wasmField,
   wasmTcp,

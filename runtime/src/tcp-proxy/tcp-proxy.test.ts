@@ -339,12 +339,17 @@ describe("no upstream", () => {
     expect(w.stat("cluster.up.upstream_cx_total")).toBe(1);
   });
 
-  test("circuit breaker of pending requests: UO", () => {
-    w = new World({ clusters: [{ circuitBreakers: limits({ maxPendingRequests: 0 }) }] });
+  test("circuit breaker of pending requests: as many attempts as there may be, then URX", () => {
+    const clusters = [{ circuitBreakers: limits({ maxPendingRequests: 0 }) }];
+    w = new World({ clusters, config: { maxConnectAttempts: 3 } });
     w.accept();
-    w.thread.pass(100);
-    expect(w.logged).toEqual(["UO"]);
+    // Not within one another: their number is the configuration's to choose.
     expect(w.stat("cluster.up.upstream_rq_pending_overflow")).toBe(1);
+    w.thread.pass(300);
+    expect(w.logged).toEqual(["URX"]);
+    expect(w.infos[0]?.upstreamHost).toBe("");
+    expect(w.stat("cluster.up.upstream_rq_pending_overflow")).toBe(3);
+    expect(w.stat("cluster.up.upstream_cx_connect_attempts_exceeded")).toBe(1);
   });
 });
 
@@ -538,6 +543,15 @@ describe("through a tunnel", () => {
   };
   const HEAD = "CONNECT 10000.example:443 HTTP/1.1\r\nhost: 10000.example:443\r\n\r\n";
   const OK = "HTTP/1.1 200 OK\r\n\r\n";
+
+  test("a tunnel that is refused at once is closed at once, whatever its longest duration", () => {
+    const clusters = [{ circuitBreakers: limits({ maxPendingRequests: 0 }) }];
+    const config = { tunneling, maxDownstreamConnectionDurationMs: HOUR_MS };
+    w = new World({ clusters, config });
+    const down = w.accept();
+    w.thread.pass(100);
+    expect([down.io.fate, w.logged]).toEqual(["closed", ["URX"]]);
+  });
 
   /** Connected to the proxy, which has not answered. */
   function asking(config: Partial<TcpProxyConfig> = {}): { down: Downstream; up: UpstreamIo } {

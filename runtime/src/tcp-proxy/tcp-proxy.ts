@@ -15,7 +15,7 @@ import { StreamInfo } from "../core/stream-info.ts";
 import type { AccessLogType } from "../core/stream-info.ts";
 import { TimerEntry } from "../core/timer-wheel.ts";
 import type { TimerWheel } from "../core/timer-wheel.ts";
-import type { TcpProxyConfig } from "../config/snapshot.ts";
+import type { BackOffConfig, TcpProxyConfig } from "../config/snapshot.ts";
 import type { AccessLogger } from "../filter/access-logger.ts";
 import type {
   NetworkFilter,
@@ -57,6 +57,8 @@ export class TcpProxyFactory implements NetworkFilterFactory {
     return new TcpProxy(this.#context, callbacks);
   }
 }
+
+const noBackOff: BackOffConfig = { baseMs: 0, maxMs: 0 };
 
 /** Bytes of one side, for %DOWNSTREAM_WIRE_BYTES_...% and its upstream twins. */
 class SideBytes implements BytesSource {
@@ -204,18 +206,20 @@ export class TcpProxy extends TimerEntry implements NetworkFilter, TcpConnection
   onUpstreamFailure(reason: PoolFailureReason, host: Host, transportFailure: string): void {
     const info = this.#info;
     this.#upstream = null;
-    info.setUpstreamHost(host);
+    if (reason === PoolFailureReason.Overflow) info.upstreamHost = "";
+    else info.setUpstreamHost(host);
     if (transportFailure !== "") info.upstreamTransportFailureReason = transportFailure;
     switch (reason) {
       case PoolFailureReason.Overflow:
       case PoolFailureReason.LocalConnectionFailure:
-        this.#fail(ResponseFlag.UpstreamOverflow);
+        // As in Envoy without a flag of its own, and as often as another failure.
+        this.#connectAgain(true);
         return;
       case PoolFailureReason.RemoteConnectionFailure:
       case PoolFailureReason.Timeout:
         // As in Envoy, the flag stays when a later attempt succeeds.
         info.responseFlags |= ResponseFlag.UpstreamConnectionFailure;
-        this.#connectAgain();
+        this.#connectAgain(false);
     }
   }
 
@@ -340,18 +344,22 @@ export class TcpProxy extends TimerEntry implements NetworkFilter, TcpConnection
     this.#activeAtMs = clock.nowMs;
     info.setUpstreamHost(host);
     this.#upstream = tunnels.open(cluster, host, options, this, info);
-    this.#schedule();
+    if (!this.#hasFailed) this.#schedule();
   }
 
-  /** At once, or when the back-off is over; whoever has no attempt left is told at once. */
-  #connectAgain(): void {
+  /**
+   * At once, or when the back-off is over; whoever has no attempt left is told at once. `isLater`:
+   * not in this turn, in which #connect may not have returned yet.
+   */
+  #connectAgain(isLater: boolean): void {
     const { clock, config, random } = this.#context;
     const { connectBackOff: backOff, maxConnectAttempts } = config;
-    if (backOff === null || this.#attempts >= maxConnectAttempts) {
+    if (this.#attempts >= maxConnectAttempts || (backOff === null && !isLater)) {
       this.#connect();
       return;
     }
-    const limitMs = Math.min(backOff.baseMs * 2 ** (this.#attempts - 1), backOff.maxMs);
+    const { baseMs, maxMs } = backOff ?? noBackOff;
+    const limitMs = Math.min(baseMs * 2 ** (this.#attempts - 1), maxMs);
     this.#retryAtMs = clock.nowMs + (limitMs * random.u32()) / 2 ** 32;
     this.#schedule();
   }

@@ -30,6 +30,8 @@ export interface ConnectWish {
 }
 
 const noNames: readonly string[] = [];
+/** The second: two connections of one port to the same place. */
+const takenCodes: ReadonlySet<string> = new Set(["EADDRINUSE", "EADDRNOTAVAIL"]);
 
 export class ConnectAttempt implements TlsEvents {
   readonly #owner: AttemptOwner;
@@ -58,9 +60,10 @@ export class ConnectAttempt implements TlsEvents {
     this.#io = cluster.context.engine.connect(address, connect, this);
   }
 
-  /** Gives up; nothing follows. */
+  /** Gives up; nothing follows. As Envoy, whoever has not answered our handshake gets a FIN. */
   abandon(): void {
-    this.#io.reset();
+    if (this.#tls === null) this.#io.reset();
+    else this.#io.close();
   }
 
   // ---- IoEvents of the connection without TLS.
@@ -98,9 +101,12 @@ export class ConnectAttempt implements TlsEvents {
   }
 
   onClose(reason: CloseReason, code: string): void {
-    if (reason === CloseReason.BindFailed) {
-      const source = this.#bindAddress;
-      const text = bindFailureText(code, source === null ? "" : addressText(source));
+    const source = this.#bindAddress;
+    // What bind() says of a port that is in use, the system's library tells when it connects.
+    const isTaken = source !== null && source.port > 0 && takenCodes.has(code);
+    if (reason === CloseReason.BindFailed || isTaken) {
+      const cause = isTaken ? "EADDRINUSE" : code;
+      const text = bindFailureText(cause, source === null ? "" : addressText(source));
       this.#cluster.stats.bindErrors.inc();
       this.#owner.onAttemptFailed(this, PoolFailureReason.LocalConnectionFailure, text);
       return;
