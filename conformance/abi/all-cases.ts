@@ -10,6 +10,7 @@ import {
 import { callbackCases } from "./callback-cases.ts";
 import type { Case, HostcallCase } from "./case.ts";
 import { calloutCases } from "./cases/callouts.ts";
+import { failureCases } from "./cases/failures.ts";
 import { fieldCases } from "./cases/fields.ts";
 import { plainCases } from "./cases/plain.ts";
 import { streamCases } from "./cases/streams.ts";
@@ -38,6 +39,7 @@ export function allCases(): readonly Case[] {
   return [
     ...hostcalls.flatMap(casesOfHostcall),
     ...callbacks.flatMap(casesOfCallback),
+    ...failureCases(),
     ...wasiCases(),
   ];
 }

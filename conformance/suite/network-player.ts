@@ -58,6 +58,8 @@ export class NetworkPlayer {
   /** Responses that are waited for, or were. */
   readonly #responses: Promise<ConnectionResult>[];
   readonly #results: (ConnectionResult | undefined)[];
+  /** How many requests the upstream had got when each was sent: those of it come behind. */
+  readonly #firstRequests: number[];
   readonly #connections: TcpClient[];
 
   constructor(placed: Placed, host: HostView) {
@@ -69,6 +71,7 @@ export class NetworkPlayer {
     this.#recorder = recorder;
     this.#responses = [];
     this.#results = [];
+    this.#firstRequests = [];
     this.#connections = [];
     const replies = repliesOf(placed.case, (name, count) => this.#pieceSeen(name, count));
     recorder.script(replies, isNetwork ? this.#streams() : undefined);
@@ -94,6 +97,7 @@ export class NetworkPlayer {
 
   async #send(pieces: readonly string[]): Promise<void> {
     const at = this.#results.push(undefined) - 1;
+    this.#firstRequests.push(this.#recorder.requests().length);
     const waits = { responseMs: RESPONSE_MS_MAX, closeMs: 0 };
     const send = apart(pieces, (count) => this.#pieceSeen("proxy_on_request_body", count));
     const response = playConnection(this.#placed.port, { send }, waits);
@@ -135,13 +139,20 @@ export class NetworkPlayer {
       guest,
       reports: this.#reports(),
       exchanges: this.#results.map((result, at) =>
-        seenExchange(result, requests[at], details?.[at]),
+        seenExchange(result, this.#requestOf(at, requests), details?.[at]),
       ),
       connections: this.#seenConnections(),
       logs: this.#logs(),
       metrics,
       refusal: null,
     });
+  }
+
+  /** What reached the upstream of a request, if anything did. */
+  #requestOf(at: number, requests: readonly UpstreamRequest[]): UpstreamRequest | undefined {
+    const from = this.#firstRequests[at] ?? 0;
+    const isOfNext = at + 1 < this.#firstRequests.length && this.#firstRequests[at + 1] === from;
+    return isOfNext ? undefined : requests[from];
   }
 
   #logs(): readonly SeenLine[] {
