@@ -1,5 +1,5 @@
 // Results in the form that CI systems read.
-import type { Run } from "./main.ts";
+import type { Run } from "./run.ts";
 
 export function junitText(runs: readonly Run[]): string {
   const suites = runs.map(({ target, results, left }) => {

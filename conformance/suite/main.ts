@@ -3,11 +3,10 @@ import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { allCases } from "../abi/all-cases.ts";
 import type { Case } from "../abi/case.ts";
-import { type Batch, batchesOf, playBatch, type Result } from "./batch.ts";
-import { CalloutServers } from "./callout-servers.ts";
 import { junitText } from "./junit.ts";
 import { failureText, Progress, tableText } from "./output.ts";
 import { reportText } from "./report.ts";
+import { type Run, runTarget } from "./run.ts";
 import { envoy, headgate, type NetworkTarget, targetOf } from "./targets.ts";
 
 const USAGE = `npm run conformance [-- FLAGS]
@@ -31,15 +30,6 @@ interface Options {
   readonly report: string | undefined;
   readonly jobs: number;
   readonly trace: boolean;
-}
-
-/** What came of a run against one host. */
-export interface Run {
-  readonly target: string;
-  readonly version: string;
-  readonly results: readonly Result[];
-  /** Cases that the adapter cannot play. */
-  readonly left: readonly Case[];
 }
 
 function readOptions(args: readonly string[]): Options | string {
@@ -76,44 +66,9 @@ function readOptions(args: readonly string[]): Options | string {
 }
 
 function found(): NetworkTarget[] {
-  const other = envoy();
-  return other === undefined ? [headgate()] : [headgate(), other];
-}
-
-/** Plays cases against a host, in the order of the cases. */
-export async function runTarget(
-  target: NetworkTarget,
-  cases: readonly Case[],
-  jobs: number,
-  onResult: (result: Result) => void,
-): Promise<Run> {
-  const isLeft = (one: Case): boolean => one.needs.some((need) => target.cannot.has(need));
-  const playable = cases.filter((one) => !isLeft(one));
-  const callouts = await CalloutServers.start();
-  const results = new Map<Case, Result>();
-  const playAll = async (batches: readonly Batch[], isLast: boolean): Promise<void> => {
-    const waiting = [...batches];
-    const lane = async (): Promise<void> => {
-      for (let batch = waiting.shift(); batch !== undefined; batch = waiting.shift()) {
-        await playBatch(batch, target, callouts, (result) => {
-          results.set(result.case, result);
-          if (isLast || result.problems.length === 0) onResult(result);
-        });
-      }
-    };
-    await Promise.all(Array.from({ length: jobs }, lane));
-  };
-  await playAll(batchesOf(playable), false);
-  // A machine that is busy makes what is apart come together: what fails twice has failed.
-  const failed = playable.filter((one) => results.get(one)?.problems.length !== 0);
-  await playAll(batchesOf(failed), true);
-  await callouts.stop();
-  return {
-    target: target.name,
-    version: target.version,
-    results: playable.map((one) => results.get(one) as Result),
-    left: cases.filter(isLeft),
-  };
+  const hosts = [headgate(), envoy()].filter((one) => one !== undefined);
+  if (hosts.length > 0) return hosts;
+  throw new Error("no host is found: say --target, or set HEADGATE_BIN or ENVOY_BIN to one");
 }
 
 async function main(): Promise<void> {

@@ -1,7 +1,7 @@
 // What a run prints: how far it is, failures with what was seen, a table by chapter.
 import type { Chapter } from "proxy-wasm-types";
 import type { Result } from "./batch.ts";
-import type { Run } from "./main.ts";
+import type { Run } from "./run.ts";
 
 /** A line on a terminal that is written again and again. */
 export class Progress {

@@ -2,7 +2,7 @@
 // does not.
 import type { Case } from "../abi/case.ts";
 import type { Result } from "./batch.ts";
-import type { Run } from "./main.ts";
+import type { Run } from "./run.ts";
 
 const HEAD = `# What the proxy-wasm conformance suite found
 

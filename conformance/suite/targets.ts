@@ -36,9 +36,10 @@ function envoyFlags(binary: string, own: readonly string[]): NetworkTarget["comm
   };
 }
 
-export function headgate(): NetworkTarget {
+/** Headgate, where it is found. */
+export function headgate(): NetworkTarget | undefined {
   const spec = findHeadgate();
-  if (spec === undefined) throw new Error("no Headgate is found: set HEADGATE_BIN to its launcher");
+  if (spec === undefined) return undefined;
   return {
     name: "headgate",
     version: versionOf(spec),
@@ -79,7 +80,11 @@ export function targetOf(text: string): NetworkTarget {
   const at = text.indexOf("=");
   const name = at < 0 ? text : text.slice(0, at);
   const rest = at < 0 ? undefined : text.slice(at + 1);
-  if (name === "headgate" && rest === undefined) return headgate();
+  if (name === "headgate" && rest === undefined) {
+    const found = headgate();
+    if (found === undefined) throw new Error("no Headgate is found: set HEADGATE_BIN");
+    return found;
+  }
   if (name === "envoy" && (rest === undefined || !rest.includes("{config}"))) {
     const found = envoy(rest);
     if (found === undefined) throw new Error("no Envoy is found: set ENVOY_BIN, or envoy=PATH");

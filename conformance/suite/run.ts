@@ -1,0 +1,50 @@
+// A run of the suite against one host.
+import type { Case } from "../abi/case.ts";
+import { type Batch, batchesOf, playBatch, type Result } from "./batch.ts";
+import { CalloutServers } from "./callout-servers.ts";
+import type { NetworkTarget } from "./targets.ts";
+
+/** What came of a run against one host. */
+export interface Run {
+  readonly target: string;
+  readonly version: string;
+  readonly results: readonly Result[];
+  /** Cases that the adapter cannot play. */
+  readonly left: readonly Case[];
+}
+
+/** Plays cases against a host, in the order of the cases. */
+export async function runTarget(
+  target: NetworkTarget,
+  cases: readonly Case[],
+  jobs: number,
+  onResult: (result: Result) => void,
+): Promise<Run> {
+  const isLeft = (one: Case): boolean => one.needs.some((need) => target.cannot.has(need));
+  const playable = cases.filter((one) => !isLeft(one));
+  const callouts = await CalloutServers.start();
+  const results = new Map<Case, Result>();
+  const playAll = async (batches: readonly Batch[], isLast: boolean): Promise<void> => {
+    const waiting = [...batches];
+    const lane = async (): Promise<void> => {
+      for (let batch = waiting.shift(); batch !== undefined; batch = waiting.shift()) {
+        await playBatch(batch, target, callouts, (result) => {
+          results.set(result.case, result);
+          if (isLast || result.problems.length === 0) onResult(result);
+        });
+      }
+    };
+    await Promise.all(Array.from({ length: jobs }, lane));
+  };
+  await playAll(batchesOf(playable), false);
+  // A machine that is busy makes what is apart come together: what fails twice has failed.
+  const failed = playable.filter((one) => results.get(one)?.problems.length !== 0);
+  await playAll(batchesOf(failed), true);
+  await callouts.stop();
+  return {
+    target: target.name,
+    version: target.version,
+    results: playable.map((one) => results.get(one) as Result),
+    left: cases.filter(isLeft),
+  };
+}

@@ -1,0 +1,132 @@
+// The suite over the network: some cases against Headgate, hosts that end or refuse, the packed command.
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { allCases } from "../abi/all-cases.ts";
+import type { Case } from "../abi/case.ts";
+import { makeCase } from "../abi/make-case.ts";
+import { runTarget } from "./run.ts";
+import { byCommand, targetOf } from "./targets.ts";
+
+const here = fileURLToPath(new URL(".", import.meta.url));
+
+const row = {
+  name: "own",
+  chapter: "integration",
+  doc: "The suite's own.",
+  since: "0.1.0",
+  until: null,
+} as const;
+
+function own(what: string, vmConfig: string): Case {
+  return makeCase(row, "0.2.1", {
+    what,
+    callbacks: {},
+    plugin: { vmConfig },
+    exchange: { status: 200 },
+  });
+}
+
+const nobody = (): void => undefined;
+
+test("some of each chapter hold over the network on Headgate", async () => {
+  const chapters = new Set<string>();
+  // The first of each, in each way of starting a host.
+  const some = allCases().filter((one) => {
+    const key = [one.chapter, one.scene.position, one.needs.join(), one.scene.isRefused].join();
+    if (chapters.has(key)) return false;
+    chapters.add(key);
+    return true;
+  });
+  const { results, left } = await runTarget(targetOf("headgate"), some, 2, nobody);
+  const failed = results.filter((one) => one.problems.length > 0);
+  expect(failed.map((one) => [one.case.id, one.problems])).toEqual([]);
+  expect(results.length + left.length).toBe(some.length);
+});
+
+describe("a host of which nothing is known", () => {
+  const fake = byCommand("fake", `'${process.execPath}' '${here}fake-host.mjs' {config}`);
+
+  test("that ends costs the case that it ends in", async () => {
+    const cases = [own("a", ""), own("b", "deadly"), own("c", ""), own("d", "")];
+    const { results } = await runTarget(fake, cases, 1, nobody);
+    const told = results.map((one) => one.problems.map((text) => text.split("\n", 1)[0]));
+    expect(told).toEqual([[], ["the host ended with code 3"], [], []]);
+  });
+
+  test("that takes what it must refuse fails", async () => {
+    const one = makeCase(row, "0.2.1", { what: "refused", callbacks: {}, isRefused: true });
+    const { results } = await runTarget(fake, [one], 1, nobody);
+    expect(results[0]?.problems).toEqual(["the host takes a configuration that it must refuse"]);
+  });
+
+  test("that does not start says why", async () => {
+    const refusing = byCommand("refusing", "echo no such flag: {config} >&2; exit 9");
+    const { results } = await runTarget(refusing, [own("a", "")], 1, nobody);
+    expect(results[0]?.problems[0]).toMatch(/the host does not start: ended with code 9\nno such/);
+  });
+
+  test("needs a place for its configuration in its command", () => {
+    expect(() => targetOf("mine=my-host --config")).toThrow("expected {config} where");
+    expect(() => targetOf("mine")).toThrow("expected headgate, envoy, envoy=PATH or");
+  });
+});
+
+describe("the packed command, outside of the repository", () => {
+  let folder: string;
+  let command: string;
+
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), "conformance-pack-"));
+    const npm = (...args: string[]): void => {
+      const run = spawnSync("npm", args, { cwd: join(here, ".."), encoding: "utf8" });
+      if (run.status !== 0) throw new Error(`npm ${args.join(" ")}: ${run.stdout}${run.stderr}`);
+    };
+    npm("pack", "--pack-destination", folder, "--silent");
+    const pack = join(folder, "headgate-conformance-0.1.0.tgz");
+    npm("install", "--prefix", folder, "--offline", "--no-audit", "--no-fund", "--silent", pack);
+    command = join(folder, "node_modules/.bin/proxy-wasm-conformance");
+  });
+
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  function run(...args: string[]): { readonly status: number | null; readonly text: string } {
+    const done = spawnSync(process.execPath, [command, ...args], {
+      cwd: folder,
+      encoding: "utf8",
+      env: { PATH: process.env["PATH"] ?? "", HEADGATE_BIN: join(folder, "none") },
+    });
+    return { status: done.status, text: `${done.stdout}${done.stderr}` };
+  }
+
+  test("lists its cases", () => {
+    const { status, text } = run("--list", "--only", "^0.2.1/proxy_log/");
+    expect(status).toBe(0);
+    expect(text).toContain("0.2.1/proxy_log/each-level-then-one-too-many  required");
+  });
+
+  test("plays them, and writes what came of them", () => {
+    const target = `fake='${process.execPath}' '${here}fake-host.mjs' {config}`;
+    const files = ["--json", "r.json", "--junit", "r.xml", "--report", "r.md"];
+    const { status, text } = run("--target", target, "--only", "guest-without-any", ...files);
+    // It has no plugins, and so no upstream: every case fails.
+    expect(text.trimEnd().split("\n").at(-1)).toBe("fake: 0 of 3");
+    expect(status).toBe(1);
+    const read = (name: string): string => readFileSync(join(folder, name), "utf8");
+    const [first] = JSON.parse(read("r.json")) as [{ target: string; cases: unknown[] }];
+    expect([first.target, first.cases.length]).toEqual(["fake", 3]);
+    expect(read("r.xml")).toContain('<testsuite name="fake" tests="3" failures="3" skipped="0">');
+    expect(read("r.md")).toContain("| fake |  | 0 | 3 | 0 |");
+  });
+
+  test("says what is wrong with its flags", () => {
+    expect(run("--jobs", "many")).toEqual({
+      status: 2,
+      text: "--jobs many: expected a number of processes, 1 or more\n",
+    });
+    expect(run("--target", "nobody").text).toContain("--target nobody: expected headgate");
+  });
+});
