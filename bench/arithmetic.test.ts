@@ -1,7 +1,8 @@
 // Checks the arithmetic of the benches on fixed inputs: nothing is measured here.
 import { describe, expect, test } from "vitest";
-import { cpuUsPerRequest, median, ratioOf, scatterPercent } from "./arithmetic.ts";
+import { cpuUsPerRequest, median, quartiles, ratioOf, scatterPercent } from "./arithmetic.ts";
 import { parseCase } from "./cases.ts";
+import { filterCosts, filterCostTable } from "./filter-costs.ts";
 import { parseTimes } from "./handshakes.ts";
 import { parseStat } from "./processes.ts";
 import { markdownTable, rowsOf, type Sample, textTable } from "./report.ts";
@@ -21,6 +22,34 @@ const REPORT = `Running 1s test @ http://127.0.0.1:20001/s
 Requests/sec:  62052.40
 Transfer/sec:     14.91MB
 `;
+
+describe("what filters cost", () => {
+  const rounds = (...values: readonly (number | undefined)[]): (Sample | undefined)[] =>
+    values.map((cpuUs) =>
+      cpuUs === undefined
+        ? undefined
+        : { cpuUs, requestsPerSecond: 1, p50Us: 1, p99Us: 1, residentBytes: 1, errors: 0 },
+    );
+  const byTarget = {
+    headgate: rounds(20, 30, 10),
+    "headgate 1 wasm": rounds(21, 33, 12),
+    "headgate 5 wasm": rounds(25, undefined, 20),
+    "envoy 1 wasm": rounds(50, 50, 50),
+  };
+
+  test("is told round by round, and only of kinds that ran", () => {
+    expect(filterCosts(byTarget)).toEqual([
+      { name: "headgate wasm", first: [1, 3, 2], further: [1, 2] },
+    ]);
+    expect(filterCostTable(byTarget).split("\n").at(-1)).toBe(
+      "| headgate wasm | 2.00 (2.00 to 3.00) | 1.50 (1.00 to 2.00) |",
+    );
+  });
+  test("quartiles are values of the list", () => {
+    expect(quartiles([5, 1, 3, 2, 4])).toEqual([2, 4]);
+    expect(quartiles([7])).toEqual([7, 7]);
+  });
+});
 
 describe("median", () => {
   test("is the middle of an odd list, whatever its order", () => {

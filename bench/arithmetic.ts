@@ -39,3 +39,10 @@ export function cpuUsPerRequest(
 ): number | undefined {
   return requests > 0 ? ((ticks / ticksPerSecond) * 1e6) / requests : undefined;
 }
+
+/** Of a list that is not empty: what a quarter lies below, and what a quarter lies above. */
+export function quartiles(values: readonly number[]): readonly [number, number] {
+  const sorted = values.toSorted((a, b) => a - b);
+  const at = (share: number): number => sorted[Math.round((sorted.length - 1) * share)] as number;
+  return [at(0.25), at(0.75)];
+}

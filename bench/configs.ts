@@ -7,10 +7,12 @@ export type FilterSetup =
   | { readonly kind: "none" }
   /** The router alone, with a text access log in the default format. */
   | { readonly kind: "log" }
-  | { readonly kind: "native" }
+  | { readonly kind: "native"; readonly count: number }
   | {
       readonly kind: "wasm";
       readonly count: number;
+      /** Headgate's guests run unmetered. Default false. */
+      readonly isUnmetered?: boolean;
       /** One text for each. */
       readonly configurations?: readonly string[];
     };
@@ -19,7 +21,6 @@ const TYPE = "type.googleapis.com/envoy.extensions.filters";
 
 /** Envoy's own filter of the same effect as the module. */
 const NATIVE = {
-  name: "envoy.filters.http.header_mutation",
   typed_config: {
     "@type": `${TYPE}.http.header_mutation.v3.HeaderMutation`,
     mutations: {
@@ -75,7 +76,14 @@ function filters(setup: Setup, wanted: FilterSetup): object[] {
     typed_config: { "@type": `${TYPE}.http.router.v3.Router` },
   };
   if (wanted.kind === "none" || wanted.kind === "log") return [router];
-  if (wanted.kind === "native") return [NATIVE, router];
+  if (wanted.kind === "native") {
+    const name = "envoy.filters.http.header_mutation";
+    const all = Array.from({ length: wanted.count }, (_, at) => ({
+      name: `${name}.${at}`,
+      ...NATIVE,
+    }));
+    return [...all, router];
+  }
   const modules = Array.from({ length: wanted.count }, (_, at) =>
     wasmFilter(at + 1, setup.module, wanted.configurations?.[at]),
   );

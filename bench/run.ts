@@ -18,6 +18,7 @@ import {
   textTable,
   writeResults,
 } from "./report.ts";
+import { filterCostTable } from "./filter-costs.ts";
 import {
   again,
   allTargets,
@@ -28,10 +29,11 @@ import {
 } from "./target.ts";
 import { runWrk, type WrkReport } from "./wrk.ts";
 
-const USAGE = `node bench/run.ts [--quick] [--targets PATTERN] [--cases s64,b64,...] [--rounds 7]
+const USAGE = `node bench/run.ts [--quick] [--filters] [--targets PATTERN] [--cases s64,b64,...] [--rounds 7]
     [--seconds 2] [--filter sdk|bare] [--markdown] [--list]
 
   --quick     3 rounds of 1 second, cases s64 and b64
+  --filters   filters of both sides, 21 rounds of 1 second of s64, and what each filter costs
   --targets   regular expression over the names of targets (see --list)
   --filter    the wasm filter: through the SDK (default), or on the bare ABI
   --markdown  print the tables as Markdown
@@ -44,6 +46,9 @@ const TWICE = ["headgate", "nginx", "floor"] as const;
 const ERROR_SHARE_MAX = 0.01;
 const SKIP_LINES_MAX = 6;
 const QUICK_CASES = ["s64", "b64"] as const;
+const FILTER_CASES = ["s64"] as const;
+const FILTER_ROUNDS = 21;
+const FILTER_TARGETS = /^(headgate|envoy)( \d (wasm|native).*)?$/;
 
 interface Options {
   readonly rounds: number;
@@ -51,6 +56,8 @@ interface Options {
   readonly cases: readonly BenchCase[];
   readonly targets: RegExp;
   readonly filter: FilterKind;
+  /** What each filter costs is told, too. */
+  readonly isFilters: boolean;
   readonly isMarkdown: boolean;
   readonly isList: boolean;
 }
@@ -76,7 +83,8 @@ function readOptions(): Options {
   const { values } = parseArgs({
     options: {
       quick: { type: "boolean", default: false },
-      targets: { type: "string", default: "." },
+      filters: { type: "boolean", default: false },
+      targets: { type: "string" },
       cases: { type: "string" },
       rounds: { type: "string" },
       seconds: { type: "string" },
@@ -87,15 +95,20 @@ function readOptions(): Options {
     },
   });
   if (values.help) fail(USAGE, 0);
-  const ids = values.cases?.split(",") ?? (values.quick ? QUICK_CASES : CASES);
+  const usual = values.filters ? FILTER_CASES : values.quick ? QUICK_CASES : CASES;
+  const ids = values.cases?.split(",") ?? usual;
   const cases = ids.map((id) => parseCase(id) ?? fail(`not a case: ${id}\n\n${USAGE}`));
   const filter = FILTER_KINDS.find((kind) => kind === values.filter);
   return {
-    rounds: positive(values.rounds, values.quick ? 3 : 7),
-    seconds: positive(values.seconds, values.quick ? 1 : 2),
+    rounds: positive(values.rounds, values.filters ? FILTER_ROUNDS : values.quick ? 3 : 7),
+    seconds: positive(values.seconds, values.filters || values.quick ? 1 : 2),
     cases,
-    targets: new RegExp(values.targets),
+    targets:
+      values.targets === undefined && values.filters
+        ? FILTER_TARGETS
+        : new RegExp(values.targets ?? "."),
     filter: filter ?? fail(`not a filter: ${values.filter}`),
+    isFilters: values.filters,
     isMarkdown: values.markdown,
     isList: values.list,
   };
@@ -236,6 +249,7 @@ async function measureAll(clients: Clients, options: Options, folder: string): P
     const rows = rowsOf(results[one.id] ?? {});
     const table = options.isMarkdown ? markdownTable(rows) : textTable(rows);
     console.log(`\n${describeCase(one)}, load average ${loadAverage()}\n\n${table}`);
+    if (options.isFilters) console.log(`\n${filterCostTable(results[one.id] ?? {})}`);
   }
   const { rounds, seconds, filter } = options;
   console.log(`\nwritten: ${writeResults(results, { rounds, seconds, filter })}`);

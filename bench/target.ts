@@ -100,6 +100,10 @@ function envoyLike(
       const file = writeConfig(setup, "bootstrap.yaml", envoyConfig(setup, filters));
       nextBaseId += 1;
       const flags = ["--concurrency", "1", "--base-id", String(nextBaseId), "--log-level", "error"];
+      if (filters.kind === "wasm" && filters.isUnmetered === true) {
+        const policy = writeConfig(setup, "policy.yaml", "default: {fuel: off}\n");
+        flags.push("--wasm-policy", policy);
+      }
       return [binary ?? "", "-c", file, ...flags];
     },
   };
@@ -168,11 +172,19 @@ export function allTargets(): TargetSpec[] {
     envoyLike("headgate access log", headgate, ours, { kind: "log" }),
     envoyLike("headgate 1 wasm", headgate, ours, { kind: "wasm", count: 1 }),
     envoyLike("headgate 5 wasm", headgate, ours, { kind: "wasm", count: 5 }),
+    ...[1, 5].map((count) =>
+      envoyLike(`headgate ${count} wasm no fuel`, headgate, ours, {
+        kind: "wasm",
+        count,
+        isUnmetered: true,
+      }),
+    ),
     nginx(),
     haproxy(),
     envoyLike("envoy", envoy, theirs, { kind: "none" }),
     envoyLike("envoy access log", envoy, theirs, { kind: "log" }),
-    envoyLike("envoy native filter", envoy, theirs, { kind: "native" }),
+    envoyLike("envoy 1 native", envoy, theirs, { kind: "native", count: 1 }),
+    envoyLike("envoy 5 native", envoy, theirs, { kind: "native", count: 5 }),
     envoyLike("envoy 1 wasm", envoy, theirs, { kind: "wasm", count: 1 }),
     envoyLike("envoy 5 wasm", envoy, theirs, { kind: "wasm", count: 5 }),
   ];

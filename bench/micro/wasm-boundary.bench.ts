@@ -1,6 +1,7 @@
 // What a wasm filter costs a stream, alone: create, request, response, log, done, delete. The guest
 // reads user-agent and sets x-filter; "bare" is on the bare ABI, "sdk" as a user writes it.
 import { readFileSync } from "node:fs";
+import { defaultWasmPolicy, type WasmPolicy } from "../../runtime/src/config/wasm-policy.ts";
 import { HeaderMap } from "../../runtime/src/core/header-map.ts";
 import type { HttpFilter } from "../../runtime/src/filter/http-filter.ts";
 import { createFilterHost, type FilterHost } from "../../runtime/test/harness.ts";
@@ -52,12 +53,18 @@ function streams(hosts: readonly FilterHost[]): (times: number) => number {
   };
 }
 
-async function hostsOf(kind: FilterKind, count: number): Promise<FilterHost[]> {
+async function hostsOf(
+  kind: FilterKind,
+  count: number,
+  policy: WasmPolicy = defaultWasmPolicy,
+): Promise<FilterHost[]> {
   const module = readFileSync(await buildFilter(kind));
   const hosts: FilterHost[] = [];
-  for (let i = 0; i < count; i += 1) hosts.push(await createFilterHost({ module }));
+  for (let i = 0; i < count; i += 1) hosts.push(await createFilterHost({ module, policy }));
   return hosts;
 }
+
+const unmetered: WasmPolicy = { ...defaultWasmPolicy, fuel: null };
 
 export const benches: readonly MicroBench[] = [
   {
@@ -73,5 +80,7 @@ export const benches: readonly MicroBench[] = [
   },
   { name: "one filter, bare", run: streams(await hostsOf("bare", 1)) },
   { name: "five filters, bare, five VMs", run: streams(await hostsOf("bare", 5)) },
+  { name: "one filter, bare, no fuel", run: streams(await hostsOf("bare", 1, unmetered)) },
   { name: "one filter, sdk", run: streams(await hostsOf("sdk", 1)) },
+  { name: "one filter, sdk, no fuel", run: streams(await hostsOf("sdk", 1, unmetered)) },
 ];
