@@ -14,7 +14,7 @@ const strangers = {
   "a ClientHello that is too large": "tls_inspector.client_hello_too_large",
   "too few first bytes in time": "listener.*.downstream_pre_cx_timeout",
   "no filter chain matches": "listener.*.no_filter_chain_match",
-  "a failed TLS handshake": "listener.*.ssl.connection_error",
+  "a failed TLS handshake": "listener.*.ssl.connection_error and ssl.fail_verify_no_cert",
 } as const;
 export type Stranger = keyof typeof strangers;
 
