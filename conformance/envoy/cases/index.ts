@@ -35,6 +35,7 @@ import { tcp } from "./tcp.ts";
 import { timeouts } from "./timeouts.ts";
 import { tlsPeers } from "./tls-peers.ts";
 import { tunnels } from "./tunnels.ts";
+import { upgradeEdges } from "./upgrade-edges.ts";
 import { upgrades } from "./upgrades.ts";
 import { upstreamFilters } from "./upstream-filters.ts";
 import { upstreamProxy } from "./upstream-proxy.ts";
@@ -91,6 +92,7 @@ export const GROUPS: readonly Group[] = [
   guestFunctions,
   guestPhases,
   mixedConnections,
+  upgradeEdges,
   guestProperties,
   wasmField,
   wasmTcp,

@@ -5,6 +5,8 @@ import type { HeaderMap } from "../core/header-map.ts";
 
 /** Names that stand once (isJoinedHeader), but those of framing, and those without a bit. */
 const requestIds: readonly number[] = [
+  HeaderId.Connection,
+  HeaderId.Upgrade,
   HeaderId.Expect,
   HeaderId.ContentType,
   HeaderId.Te,

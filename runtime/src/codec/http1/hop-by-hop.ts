@@ -126,7 +126,7 @@ function removeNominated(map: HeaderMap, name: string): boolean {
 
 /** Among other offers it stays: the whole offer is refused then, as in Envoy. */
 function dropH2c(map: HeaderMap): void {
-  if ((map.seen & UPGRADE_BIT) === 0) return;
+  if ((map.seen & UPGRADE_BIT) === 0 || (map.duplicated & UPGRADE_BIT) !== 0) return;
   if (map.getById(HeaderId.Upgrade)?.toLowerCase() !== "h2c") return;
   map.removeById(HeaderId.Upgrade);
   map.remove("http2-settings");
