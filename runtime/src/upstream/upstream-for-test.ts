@@ -172,7 +172,9 @@ export class FakeIo implements IoHandle {
     if (this.end === "open") this.end = "closed";
   }
   reset(): void {
-    if (this.end === "open") this.end = "reset";
+    // What was closed may still send what waits.
+    if (this.end === "open" || this.writeQueueBytes > 0) this.end = "reset";
+    this.writeQueueBytes = 0;
   }
   setNoDelay(): void {}
   setKeepAlive(): void {}

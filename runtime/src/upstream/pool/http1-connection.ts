@@ -22,6 +22,9 @@ import { PoolFailureReason, type PoolCallbacks, type PooledConnection } from "./
 import type { Http1Pool } from "./http1-pool.ts";
 import { PoolSocket } from "./pool-socket.ts";
 
+/** So long a peer may take nothing of a tunnel's last bytes: Envoy's default for clients. */
+const flushTimeoutMs = 1000;
+
 const State = { Connecting: 0, Idle: 1, Busy: 2, Closed: 3 } as const;
 
 /** What the codec said about the stream: nothing yet, or complete. */
@@ -57,6 +60,8 @@ export class Http1PoolConnection
   #isTooOld: boolean = false;
   /** What waits leaves before the connection closes. */
   #isFlushing: boolean = false;
+  /** Of that, what had not left when the last look was taken. */
+  #flushBytes: number = 0;
   #idleDeadlineMs: number = Number.POSITIVE_INFINITY;
   #lifeDeadlineMs: number = Number.POSITIVE_INFINITY;
 
@@ -110,10 +115,14 @@ export class Http1PoolConnection
     } else this.#terminate(false, StreamResetReason.ConnectionTermination, "");
   }
 
-  // ---- TimerEntry: idle timeout or the end of its life.
+  // ---- TimerEntry: idle timeout, the end of its life, or of the patience with a peer.
 
   override onDeadline(): void {
     const { clock, timers } = this.cluster.context;
+    if (this.#state === State.Closed) {
+      this.#watchFlush();
+      return;
+    }
     if (clock.nowMs >= this.#lifeDeadlineMs) {
       if (this.#isTooOld) return;
       this.#isTooOld = true;
@@ -399,9 +408,24 @@ export class Http1PoolConnection
       return;
     }
     if (this.#isSocketGone) return;
-    // A request that was cut short is not worth waiting for.
-    if (hadStream && !this.#isFlushing && this.io.writeQueueBytes > 0) this.io.reset();
-    else this.io.close();
+    // A request that was cut short, or answered before it was out, is not worth waiting for.
+    if (!this.#isFlushing && this.io.writeQueueBytes > 0) this.io.reset();
+    else {
+      this.io.close();
+      this.#flushBytes = Number.POSITIVE_INFINITY;
+      this.#watchFlush();
+    }
+  }
+
+  /** A closed connection whose peer takes nothing would stay for ever. */
+  #watchFlush(): void {
+    const { clock, timers } = this.cluster.context;
+    const waiting = this.io.writeQueueBytes;
+    if (waiting === 0) return;
+    if (waiting < this.#flushBytes) {
+      this.#flushBytes = waiting;
+      timers.schedule(this, clock.nowMs + flushTimeoutMs);
+    } else this.io.reset();
   }
 }
 

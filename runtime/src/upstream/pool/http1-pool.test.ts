@@ -499,6 +499,35 @@ test("a reset with unsent bytes does not wait for them", () => {
   expectEmpty(world);
 });
 
+test("the rest of a request that was answered is not waited for", () => {
+  const world = new World();
+  const asker = new Asker();
+  world.ask(asker);
+  world.engine.io(0).connect();
+  world.engine.io(0).writeQueueBytes = 100;
+  world.engine.io(0).receive("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
+  expect(asker.events.at(-1)).toBe("headers 200 true");
+  expect(world.engine.io(0).end).toBe("reset");
+  expectEmpty(world);
+});
+
+test("the last bytes of a tunnel have time to leave as long as some of them do", () => {
+  const world = new World();
+  const asker = new Asker();
+  world.ask(asker);
+  const io = world.engine.io(0);
+  io.connect();
+  io.writeQueueBytes = 100;
+  asker.encoder?.endTunnel();
+  expect(io.end).toBe("closed");
+  io.writeQueueBytes = 40;
+  world.pass(1200);
+  expect(io.end).toBe("closed");
+  world.pass(1200);
+  expect(io.end).toBe("reset");
+  expectEmpty(world);
+});
+
 test("who asks again from a reset gets another connection at the limit of one", () => {
   const world = new World({ circuitBreakers: limits({ maxConnections: 1 }) });
   const asker = new Asker();
