@@ -3,7 +3,7 @@ import type { Clock } from "../core/clock.ts";
 import type { SimLoop } from "./sim-loop.ts";
 
 /** As large as the Node engine's. */
-const readAreaBytes = 68 * 1024;
+export const readAreaBytesMax: number = 68 * 1024;
 
 /** Connections whose gathered writes wait for the loop, at most: as the Node engine's. */
 const batchMax = 64;
@@ -26,15 +26,23 @@ export class SimCore {
   /** The most that ever waited for the kernel on one connection that was accepted, connected. */
   acceptedQueueMax: number = 0;
   connectedQueueMax: number = 0;
+  /**
+   * The most that was written in turns after the one in which write() answered false, and before
+   * onWritable: what the caller had in its hands then may follow, and no more.
+   */
+  acceptedExcessMax: number = 0;
+  connectedExcessMax: number = 0;
   /** Sends to the kernel. */
   writeCalls: number = 0;
+  /** The number of this turn, or of the last. */
+  turn: number = 0;
   /** How deep turns are nested now; 0 = outside. */
   depth: number = 0;
   #isFlushDue: boolean = false;
   readonly #dirty: Gatherer[];
   readonly #lent: Buffer[];
 
-  constructor(loop: SimLoop, clock: Clock) {
+  constructor(loop: SimLoop, clock: Clock, readAreaBytes: number = readAreaBytesMax) {
     this.loop = loop;
     this.clock = clock;
     this.readArea = Buffer.alloc(readAreaBytes, poison);
@@ -48,7 +56,10 @@ export class SimCore {
   }
 
   runTurn(callback: () => void): void {
-    if (this.depth === 0) this.clock.update();
+    if (this.depth === 0) {
+      this.clock.update();
+      this.turn += 1;
+    }
     this.depth += 1;
     try {
       callback();

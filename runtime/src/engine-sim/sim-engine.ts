@@ -13,7 +13,7 @@ import type {
   SocketAddress,
 } from "../engine/network-engine.ts";
 import type { FaultProfile } from "./fault-profile.ts";
-import { SimCore } from "./sim-core.ts";
+import { readAreaBytesMax, SimCore } from "./sim-core.ts";
 import { SimIo } from "./sim-io.ts";
 import type { Accepting, SimNetwork } from "./sim-network.ts";
 import type { SimSocket } from "./sim-socket.ts";
@@ -30,9 +30,14 @@ export class SimEngine implements NetworkEngine {
   readonly #profile: FaultProfile;
   #nextIoId: number = 0;
 
-  /** `profile` is for the connections that this party makes. */
-  constructor(network: SimNetwork, profile: FaultProfile, clock: Clock = new Clock(network.loop)) {
-    this.core = new SimCore(network.loop, clock);
+  /** `profile` is for the connections that this party makes. A read brings `readBytesMax`. */
+  constructor(
+    network: SimNetwork,
+    profile: FaultProfile,
+    clock: Clock = new Clock(network.loop),
+    readBytesMax: number = readAreaBytesMax,
+  ) {
+    this.core = new SimCore(network.loop, clock, readBytesMax);
     this.#network = network;
     this.#profile = profile;
   }

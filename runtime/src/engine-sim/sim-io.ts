@@ -53,6 +53,10 @@ export class SimIo implements IoHandle, SocketOwner, Gatherer {
   #queueBytes: number = 0;
   /** A write answered false and onWritable has not come since. */
   #owesWritable: boolean = false;
+  /** The turn in which it did. */
+  #blockedTurn: number = 0;
+  /** Written since, in later turns. */
+  #excessBytes: number = 0;
   #canWrite: boolean = true;
   #isFinDue: boolean = false;
   #isFinSent: boolean = false;
@@ -268,6 +272,7 @@ export class SimIo implements IoHandle, SocketOwner, Gatherer {
     if (!hadQueue || this.#queue.length > 0) return;
     if (!this.#owesWritable || this.#state !== State.Open) return;
     this.#owesWritable = false;
+    this.#excessBytes = 0;
     this.core.runTurn(() => this.#events.onWritable());
   }
 
@@ -276,6 +281,7 @@ export class SimIo implements IoHandle, SocketOwner, Gatherer {
   #put(bytes: Buffer, given: Buffer | null): boolean {
     const { length } = bytes;
     if (!this.#canWrite || length === 0) return this.#answer();
+    if (this.#owesWritable && this.core.turn !== this.#blockedTurn) this.#noteExcess(length);
     const gathers =
       this.core.depth > 0 &&
       length <= gatherPieceBytes &&
@@ -294,8 +300,18 @@ export class SimIo implements IoHandle, SocketOwner, Gatherer {
     return this.#answer();
   }
 
+  /** The caller was asked to stop. */
+  #noteExcess(length: number): void {
+    this.#excessBytes += length;
+    const { core } = this;
+    const excess = this.#excessBytes;
+    if (this.#isAccepted) core.acceptedExcessMax = Math.max(core.acceptedExcessMax, excess);
+    else core.connectedExcessMax = Math.max(core.connectedExcessMax, excess);
+  }
+
   #answer(): boolean {
     if (this.#queue.length === 0 || !this.#canWrite) return true;
+    if (!this.#owesWritable) this.#blockedTurn = this.core.turn;
     this.#owesWritable = true;
     return false;
   }

@@ -5,8 +5,10 @@ import type { Exchange } from "./exchange.ts";
 import type { LogLine } from "./log-file.ts";
 import type { Simulation } from "./simulation.ts";
 
-/** Two reads' worth, heads included. */
-const queueBytesAllowed = 160 * 1024;
+/** What a message may add to its bytes: a head, the frames of chunks. */
+const headBytesMax = 1024;
+/** Small pieces that an engine may gather before anybody hears that they wait. */
+const gatherBytesMax = 16 * 1024;
 
 /** Nobody asks for anything: streams are over; idle connections of pools may be left. */
 export function judge(run: Simulation): void {
@@ -205,7 +207,9 @@ function isSlow({ plan }: Simulation): boolean {
   // A response that drains through a narrow pipe is no activity of its stream, as in Envoy.
   if (moods.includes("narrow") && plan.has("slowReaders")) return true;
   // Whoever waits for the connection of a silent upstream waits as long.
-  return isBadNetwork || (plan.has("smallBreakers") && plan.has("upstreamSilence"));
+  // ... or for that of a client that stopped in the middle of its body.
+  const holdsConnections = plan.has("upstreamSilence") || plan.has("stalledClients");
+  return isBadNetwork || (plan.has("smallBreakers") && holdsConnections);
 }
 
 /** A flag tells a cause that the run must have had. */
@@ -218,15 +222,24 @@ function judgeFlags(run: Simulation, exchange: Exchange, line: LogLine): void {
   }
 }
 
-/** What no filter holds waits at its source: a read, or what fits into the buffers of one. */
+/**
+ * What no filter holds waits at its source: who was told to stop may write what it has in its hands,
+ * which is a read. Filters let go of what they held in a later turn.
+ */
 function judgeMemory(run: Simulation): void {
-  const { acceptedQueueMax, connectedQueueMax } = run.proxyEngine.core;
+  const { acceptedQueueMax, connectedQueueMax, acceptedExcessMax, connectedExcessMax } =
+    run.proxyEngine.core;
+  const { readBytesMax, bufferBytes } = run.plan;
+  const oneRead = readBytesMax + headBytesMax;
+  const held = run.plan.has("filters") ? 2 * bufferBytes + readBytesMax : 0;
+  const excess = Math.max(acceptedExcessMax, connectedExcessMax);
+  if (excess > oneRead + held)
+    run.fail(`${excess} bytes were written after write() had said to stop`, undefined);
+  // Filters add bytes of their own.
   if (run.plan.has("filters")) return;
+  const queueMax = gatherBytesMax + 2 * oneRead;
   // While it waits for a connection, a request may hold as much as the cluster's buffer limit.
-  const isOver =
-    acceptedQueueMax > queueBytesAllowed ||
-    connectedQueueMax > queueBytesAllowed + run.plan.bufferBytes;
-  if (isOver)
+  if (acceptedQueueMax > queueMax || connectedQueueMax > queueMax + bufferBytes)
     run.fail(`${acceptedQueueMax}, ${connectedQueueMax} bytes waited for the kernel`, undefined);
 }
 

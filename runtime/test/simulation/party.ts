@@ -1,6 +1,6 @@
 // What clients and upstreams have of the simulation around them.
 import type { SimIo } from "../../src/engine-sim/sim-io.ts";
-import type { IoEvents } from "../../src/engine/network-engine.ts";
+import type { IoEvents, IoHandle } from "../../src/engine/network-engine.ts";
 import type { Exchange } from "./exchange.ts";
 
 export interface Party {
@@ -18,4 +18,6 @@ export interface Party {
   readonly hasSurplus: boolean;
   /** An upstream closes a connection on which a request may be on its way. */
   noteIdleClose(): void;
+  /** Perhaps this connection reads slowly from now on, as long as it is there. */
+  readSlowly(subject: number, io: IoHandle, isThere: () => boolean): void;
 }

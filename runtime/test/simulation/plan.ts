@@ -8,6 +8,7 @@ import {
   type FaultProfile,
   narrowNetwork,
 } from "../../src/engine-sim/fault-profile.ts";
+import { readAreaBytesMax } from "../../src/engine-sim/sim-core.ts";
 import { type AnswerKind, type AnswerPlan, Exchange, type RequestPlan } from "./exchange.ts";
 
 /** Where the close is the end, only a reset can break the body. */
@@ -75,6 +76,10 @@ export class RunPlan {
   readonly tunnels: number;
   /** Filters behind the router, too; only where there are some in front. */
   readonly hasUpstreamFilters: boolean;
+  /** What one read of the proxy brings at the most. */
+  readonly readBytesMax: number;
+  /** How many upstreams and tunnels read slowly; for clients there is a feature. */
+  readonly slowShare: number;
 
   constructor(seed: number, dice: Dice) {
     this.seed = seed;
@@ -89,6 +94,8 @@ export class RunPlan {
     const own = new Dice(seed ^ 0x74756e6e);
     this.tunnels = !this.has("filters") && own.chance(0.4) ? own.between(1, 8) : 0;
     this.hasUpstreamFilters = this.has("filters") && own.chance(0.6);
+    this.readBytesMax = own.chance(0.5) ? readAreaBytesMax : own.spread(256, readAreaBytesMax);
+    this.slowShare = own.pick([0, 0.2, 0.6]);
   }
 
   has(feature: Feature): boolean {
@@ -106,7 +113,8 @@ export class RunPlan {
   /** For people. */
   toString(): string {
     const networks = `downstream ${this.downstream}, upstream ${this.upstream}`;
-    return `${networks}, ${this.clients} clients, ${[...this.features].join(" ") || "no features"}`;
+    const reads = `reads of ${this.readBytesMax} bytes, ${this.slowShare} of upstreams slow`;
+    return `${networks}, ${this.clients} clients, ${reads}, ${[...this.features].join(" ") || "no features"}`;
   }
 
   newExchange(id: number, dice: Dice): Exchange {

@@ -7,6 +7,7 @@ import { BodyCheck, bodyBytes, type Exchange } from "./exchange.ts";
 import { fieldOf, type Head, type MessageEvents, MessageReader } from "./message-reader.ts";
 import type { Party } from "./party.ts";
 import { proxyPort } from "./bootstrap-yaml.ts";
+import { SlowReader } from "./slow-reader.ts";
 
 /** What the client does besides sending requests and reading answers. */
 export interface ClientPlan {
@@ -137,7 +138,9 @@ export class SimClient implements IoEvents, MessageEvents {
         if (this.#io === io) this.#endOwn(ending);
       });
     }
-    if (isSlowReader) this.#pauseReading(io as SimIo);
+    if (isSlowReader && io !== null) {
+      new SlowReader(this.#party, this.#dice, this.id, io, () => this.#io === io).start();
+    }
     if (this.#plan.isDeaf) {
       this.#party.later(this.#dice.spread(0, 60), "deaf", this.id, () => {
         if (this.#io === io && io !== null) this.#turnDeaf(io);
@@ -425,18 +428,6 @@ export class SimClient implements IoEvents, MessageEvents {
   }
 
   // ---- The end of a connection.
-
-  #pauseReading(io: SimIo): void {
-    this.#party.later(this.#dice.spread(1, 60), "pause", this.id, () => {
-      if (this.#io !== io) return;
-      io.readDisable(true);
-      this.#party.later(this.#dice.spread(1, 150), "resume", this.id, () => {
-        if (this.#io !== io) return;
-        io.readDisable(false);
-        this.#pauseReading(io);
-      });
-    });
-  }
 
   /** The client's own decision: it hears nothing more, except after a half-close. */
   #endOwn(ending: "reset" | "close" | "half-close"): void {

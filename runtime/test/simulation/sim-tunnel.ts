@@ -88,8 +88,8 @@ export class Tunnel implements IoEvents {
     this.#party = party;
     this.#dice = dice;
     this.way = dice.pick(["raw", "ended", "upgrade", "through"]);
-    this.up = new Flow(dice.spread(0, bytesMax), id * 7919);
-    this.down = new Flow(dice.spread(0, bytesMax), id * 104_729);
+    this.up = new Flow(sizeOf(dice, bytesMax), id * 7919);
+    this.down = new Flow(sizeOf(dice, bytesMax), id * 104_729);
     this.#ending = dice.weighted({
       none: 8,
       "client-reset": 1,
@@ -104,6 +104,7 @@ export class Tunnel implements IoEvents {
   start(): void {
     this.#io = this.#party.connect(tunnelPorts[this.way], this);
     this.#party.later(giveUpMs, "give-up", this.id, () => this.#giveUp());
+    this.#party.readSlowly(this.id, this.#io, () => !this.isDone);
     if (this.#ending === "none") return;
     this.#party.later(this.#dice.spread(1, 400), this.#ending, this.id, () => this.#breakOff());
   }
@@ -299,6 +300,7 @@ class TunnelEnd implements IoEvents {
     if (tunnel.upstream !== null) tunnel.fail("a second connection carries it");
     tunnel.upstream = this;
     this.#tunnel = tunnel;
+    this.#party.readSlowly(tunnel.id, this.#io, () => !this.#isGone);
     this.#sendMore();
     this.#accept(tunnel, Buffer.from(this.#text.slice(idBytes), "latin1"));
   }
@@ -348,6 +350,11 @@ class TunnelEnd implements IoEvents {
     this.#isShut = true;
     this.#io.shutdownWrite();
   }
+}
+
+/** Mostly little, and as much as there may be often enough. */
+function sizeOf(dice: Dice, bytesMax: number): number {
+  return dice.chance(0.4) ? dice.between(bytesMax >> 1, bytesMax) : dice.spread(0, bytesMax);
 }
 
 /** All has arrived, where nothing has disturbed it. */

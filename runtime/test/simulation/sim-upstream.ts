@@ -72,6 +72,7 @@ export class SimUpstream implements ListenEvents {
       this.#closesIdle,
     );
     this.connections.add(connection);
+    this.#party.readSlowly(connection.io.id, connection.io, () => this.connections.has(connection));
     return connection;
   }
 }

@@ -9,7 +9,7 @@ import type { SimIo } from "../../src/engine-sim/sim-io.ts";
 import { SimLoop } from "../../src/engine-sim/sim-loop.ts";
 import { SimNetwork } from "../../src/engine-sim/sim-network.ts";
 import type { SimSocket } from "../../src/engine-sim/sim-socket.ts";
-import type { IoEvents } from "../../src/engine/network-engine.ts";
+import type { IoEvents, IoHandle } from "../../src/engine/network-engine.ts";
 import type { FilterChainFactory } from "../../src/filter/http-filter.ts";
 import type { FromWorker, PrepareMessage } from "../../src/server/protocol.ts";
 import { WorkerServer } from "../../src/server/worker.ts";
@@ -26,10 +26,13 @@ import { RunPlan } from "./plan.ts";
 import { type ClientPlan, SimClient } from "./sim-client.ts";
 import { judgeTunnels, Tunnel, TunnelHost } from "./sim-tunnel.ts";
 import { SimUpstream } from "./sim-upstream.ts";
+import { SlowReader } from "./slow-reader.ts";
 
 const connectOptions = { bindAddress: null, keepAlive: null };
 /** Virtual time in which every client must have come to its end; a byte at a time takes long. */
 const runMsMax = 6 * 3_600_000;
+/** What pipes of these moods carry within some minutes, if it is a byte at a time. */
+const tunnelBytesMax = { calm: 300_000, narrow: 20_000, choppy: 6000, broken: 6000 } as const;
 /** ... and every downstream connection that was left. */
 const restMsMax = 150_000;
 
@@ -72,6 +75,8 @@ export class Simulation implements Party {
   readonly chaos: ChaosContext;
   readonly proxyEngine: SimEngine;
   readonly #dice: Dice;
+  /** Not the run's: requests shall be the same whoever reads slowly. */
+  readonly #slowDice: Dice;
   readonly #configs: ConfigSource;
   readonly #clientEngine: SimEngine;
   readonly #clients: SimClient[];
@@ -85,6 +90,7 @@ export class Simulation implements Party {
     const dice = new Dice(seed);
     this.seed = seed;
     this.#dice = dice;
+    this.#slowDice = new Dice(seed ^ 0x736c6f77);
     this.#configs = configs;
     this.plan = new RunPlan(seed, dice.fork());
     this.loop = new SimLoop(dice.fork());
@@ -109,7 +115,8 @@ export class Simulation implements Party {
       random: new SeededRandom(dice.u32()),
       files: this.log,
       createEngine: (clock) => {
-        proxyEngine = new SimEngine(this.network, this.plan.upstreamProfile, clock);
+        const { upstreamProfile, readBytesMax } = this.plan;
+        proxyEngine = new SimEngine(this.network, upstreamProfile, clock, readBytesMax);
         return proxyEngine;
       },
       nextTurn: (callback) => void this.loop.after(0, "turn", 0, callback),
@@ -182,6 +189,12 @@ export class Simulation implements Party {
 
   noteIdleClose(): void {
     this.idleCloses += 1;
+  }
+
+  readSlowly(subject: number, io: IoHandle, isThere: () => boolean): void {
+    const dice = this.#slowDice;
+    if (!dice.chance(this.plan.slowShare)) return;
+    new SlowReader(this, dice.fork(), subject, io, isThere).start();
   }
 
   // ---- The parts of a run.
@@ -262,9 +275,7 @@ export class Simulation implements Party {
     const dice = new Dice(this.seed ^ 0x74756e6f);
     new TunnelHost(this, dice.fork(), this.#tunnels, false).listen(this.#tunnelEngine(), rawHost);
     new TunnelHost(this, dice.fork(), this.#tunnels, true).listen(this.#tunnelEngine(), tunnelHost);
-    // A pipe that takes a byte at a time needs half a minute for these.
-    const isSlow = plan.downstream !== "calm" || plan.upstream !== "calm";
-    const bytesMax = isSlow ? 1500 : 300_000;
+    const bytesMax = Math.min(tunnelBytesMax[plan.downstream], tunnelBytesMax[plan.upstream]);
     for (let id = 1; id <= plan.tunnels; id += 1) {
       const tunnel = new Tunnel(id, this, dice.fork(), bytesMax);
       this.#tunnels.set(id, tunnel);
