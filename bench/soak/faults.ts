@@ -39,12 +39,15 @@ export class Faults {
   readonly events: Event[] = [];
   readonly #world: World;
   readonly #random: Random;
+  readonly #haste: number;
   #timer: NodeJS.Timeout | null = null;
   #round = 0;
   #loopedAtMs = 0;
 
-  constructor(world: World, seed: number) {
+  /** `haste`: how many times as often as usual. */
+  constructor(world: World, seed: number, haste: number) {
     this.#world = world;
+    this.#haste = haste;
     this.#random = new Random(seed + 1);
   }
 
@@ -63,7 +66,7 @@ export class Faults {
   }
 
   #next(): void {
-    const wait = this.#random.between(EVERY_MS.least, EVERY_MS.most);
+    const wait = this.#random.between(EVERY_MS.least, EVERY_MS.most) / this.#haste;
     this.#timer = setTimeout(() => {
       this.#round += 1;
       this.events.push({ atMs: Date.now(), what: this.#one() });
@@ -72,7 +75,7 @@ export class Faults {
   }
 
   #one(): string {
-    if (Date.now() - this.#loopedAtMs > LOOP_EVERY_MS) {
+    if (Date.now() - this.#loopedAtMs > LOOP_EVERY_MS / this.#haste) {
       this.#loopedAtMs = Date.now();
       this.#world.load.order("loop");
       return "a guest that never returns";

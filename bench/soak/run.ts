@@ -18,10 +18,13 @@ import { Faults } from "./faults.ts";
 import { Load } from "./load.ts";
 import { activeGauges, readStats, slopePerHour, takeSample } from "./samples.ts";
 import type { Sample } from "./samples.ts";
+import { readThreadMemory } from "./thread-memory.ts";
+import type { ThreadMemory } from "./thread-memory.ts";
 import { Upstream } from "./upstreams.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const HEADGATE = process.env["HEADGATE_BIN"] ?? join(ROOT, "runtime/bin/headgate");
+const PROBE = new URL("memory-probe.mjs", import.meta.url).href;
 const SAMPLE_MS = 10_000;
 const DRAIN_S = 10;
 /** Longer than the drain time, the pools' idle time, and the lives of slow requests. */
@@ -33,6 +36,8 @@ const { values: args } = parseArgs({
     seed: { type: "string", default: "1" },
     /** Requests per second that clients aim at. */
     rate: { type: "string", default: "600" },
+    /** More than 1: faults come that many times as often, to find what each of them leaves. */
+    haste: { type: "string", default: "1" },
     /** Leaves the folder with the access log and Headgate's own log. */
     keep: { type: "boolean", default: false },
   },
@@ -65,7 +70,9 @@ class Headgate {
     // A line in memory is lost with its worker: few of them.
     flags.push("--file-flush-interval-msec", "500");
     const drain = ["--drain-time-s", String(DRAIN_S), "--disable-hot-restart"];
-    this.child = spawnOwned([HEADGATE, "-c", `${folder}/envoy.yaml`, ...flags, ...drain]);
+    const probe = [`NODE_OPTIONS=--import=${PROBE}`, `SOAK_MEMORY_FILE=${folder}/memory.jsonl`];
+    const command = [HEADGATE, "-c", `${folder}/envoy.yaml`, ...flags, ...drain];
+    this.child = spawnOwned(["env", ...probe, ...command]);
     for (const stream of [this.child.stdout, this.child.stderr]) {
       stream.setEncoding("utf8").on("data", (text: string) => this.#take(text));
     }
@@ -116,6 +123,13 @@ function counted(names: Iterable<string>): [string, number][] {
   const counts = new Map<string, number>();
   for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
   return [...counts].toSorted((a, b) => b[1] - a[1]);
+}
+
+interface Parties {
+  readonly load: Load;
+  readonly faults: Faults;
+  readonly headgate: Headgate;
+  readonly threads: readonly ThreadMemory[];
 }
 
 interface Run {
@@ -174,7 +188,18 @@ function findings(run: Run, headgate: Headgate, explanation: Explanation): strin
   return found;
 }
 
-function report(run: Run, load: Load, faults: Faults, headgate: Headgate, said: Explanation): void {
+function reportThreads(threads: readonly ThreadMemory[]): void {
+  const rows: [string, string][] = [];
+  for (const { name, heapUsed, heapPhysical, external, live } of threads) {
+    rows.push([`${name}: V8's heap, medians of five minutes, MiB`, heapUsed.join(", ")]);
+    rows.push([`${name}: pages of it`, heapPhysical.join(", ")]);
+    rows.push([`${name}: beside it`, external.join(", ")]);
+    rows.push([`${name}: after garbage was collected`, live.join(", ")]);
+  }
+  table(rows);
+}
+
+function report(run: Run, { load, faults, headgate, threads }: Parties, said: Explanation): void {
   const { base, samples, last, finalStats } = run;
   const late = samples.slice(Math.floor(samples.length / 3));
   const rss = samples.map((one) => one.rssMib);
@@ -197,6 +222,7 @@ function report(run: Run, load: Load, faults: Faults, headgate: Headgate, said: 
     ],
     ["RSS slope, last two thirds", `${slopePerHour(late, (one) => one.rssMib).toFixed(1)} MiB/h`],
     ["anonymous memory slope", `${slopePerHour(late, (one) => one.anonymousMib).toFixed(1)} MiB/h`],
+    ["malloc's share of it", `${slopePerHour(late, (one) => one.mallocMib).toFixed(1)} MiB/h`],
     ["main's heap slope", `${slopePerHour(late, (one) => one.mainHeapMib).toFixed(1)} MiB/h`],
     ["RSS after quiet", mib(last.rssMib)],
     [
@@ -223,6 +249,7 @@ function report(run: Run, load: Load, faults: Faults, headgate: Headgate, said: 
     ["requests left by the client before they were logged", said.abortedWithoutLine],
   ]);
   table(counted(faults.events.map((event) => event.what)));
+  reportThreads(threads);
   table([...said.causes].toSorted((a, b) => b[1] - a[1]));
   table(
     [...said.flags].toSorted((a, b) => b[1] - a[1]).map(([flags, n]) => [`lines with ${flags}`, n]),
@@ -269,7 +296,7 @@ async function main(): Promise<number> {
   console.log(`Headgate ${headgate.pid} in ${folder}, seed ${seed}`);
   const load = new Load([where.ports.main, where.ports.second], Number(args.rate), seed);
   const world = { places: where, upstreams, edsPorts, dns, load, module, headgate: headgate.pid };
-  const faults = new Faults(world, seed);
+  const faults = new Faults(world, seed, Number(args.haste));
   const startedAt = new Date();
   const run = await runLoad(headgate, where, load, faults);
   const exited = new Promise((resolve) => headgate.child.once("exit", resolve));
@@ -278,11 +305,13 @@ async function main(): Promise<number> {
   const deaths = headgate.deaths.map((death) => death.atMs);
   const drainEnds = headgate.reloadsAtMs.map((at) => at + DRAIN_S * 1000);
   const explanation = await explain(load, { deaths, drainEnds }, `${folder}/access.log`);
-  report(run, load, faults, headgate, explanation);
+  const threads = readThreadMemory(`${folder}/memory.jsonl`);
+  const parties = { load, faults, headgate, threads };
+  report(run, parties, explanation);
   const found = findings(run, headgate, explanation);
   for (const line of found.slice(0, 50)) console.log(`FOUND ${line}`);
   if (found.length > 50) console.log(`... and ${found.length - 50} more`);
-  save(startedAt, { run, load, faults, headgate, explanation, found });
+  save(startedAt, parties, { run, explanation, found });
   writeFileSync(`${folder}/headgate.log`, headgate.output);
   if (found.length === 0 && !args.keep) rmSync(folder, { recursive: true, force: true });
   else console.log(`logs are in ${folder}`);
@@ -291,16 +320,9 @@ async function main(): Promise<number> {
 
 function save(
   startedAt: Date,
-  all: {
-    run: Run;
-    load: Load;
-    faults: Faults;
-    headgate: Headgate;
-    explanation: Explanation;
-    found: string[];
-  },
+  { load, faults, headgate, threads }: Parties,
+  { run, explanation, found }: { run: Run; explanation: Explanation; found: string[] },
 ): void {
-  const { run, load, faults, headgate, explanation } = all;
   const folder = join(ROOT, "bench/results");
   mkdirSync(folder, { recursive: true });
   const name = `soak-${startedAt.toISOString().slice(0, 19).replaceAll(":", "-")}.json`;
@@ -312,12 +334,13 @@ function save(
     outcomes: Object.fromEntries(load.outcomes),
     causes: Object.fromEntries(explanation.causes),
     flags: Object.fromEntries(explanation.flags),
-    found: all.found.slice(0, 200),
+    found: found.slice(0, 200),
     gaugesLeft: run.gaugesLeft,
     deaths: headgate.deaths,
     events: faults.events,
     base: run.base,
     last: run.last,
+    threads,
     samples: run.samples,
     finalStats: Object.fromEntries(run.finalStats),
   };

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
+const ARENA_BYTES = 64 * MIB;
 const HOUR_S = 3600;
 
 export interface Sample {
@@ -11,6 +12,8 @@ export interface Sample {
   readonly rssMib: number;
   /** Pages that are the process's own, without files it has mapped. */
   readonly anonymousMib: number;
+  /** What of these malloc has: V8's heaps and code are mapped without it. */
+  readonly mallocMib: number;
   /** The main thread's heap. */
   readonly mainHeapMib: number;
   readonly files: number;
@@ -36,6 +39,20 @@ const ACTIVE = [
 function statusOf(pid: number, field: string): number {
   const status = readFileSync(`/proc/${pid}/status`, "latin1");
   return Number(new RegExp(`^${field}:\\s+(\\d+)`, "m").exec(status)?.[1] ?? 0);
+}
+
+/** The pages of glibc's first heap, and of its arenas, which lie at multiples of 64 MiB. */
+function mallocKib(pid: number): number {
+  let sum = 0;
+  let isMalloc = false;
+  for (const line of readFileSync(`/proc/${pid}/smaps`, "latin1").split("\n")) {
+    const mapping = /^([0-9a-f]+)-[0-9a-f]+ \S+ \S+ \S+ \S+\s*(.*)$/.exec(line);
+    if (mapping !== null) {
+      const isAligned = Number.parseInt(mapping[1] ?? "", 16) % ARENA_BYTES === 0;
+      isMalloc = mapping[2] === "[heap]" || (mapping[2] === "" && isAligned);
+    } else if (isMalloc) sum += Number(/^Anonymous: +(\d+) kB/.exec(line)?.[1] ?? 0);
+  }
+  return sum;
 }
 
 export async function readStats(adminPort: number): Promise<Map<string, number>> {
@@ -85,6 +102,7 @@ export async function takeSample(
     atS: Math.round((Date.now() - startedAtMs) / 1000),
     rssMib: (statusOf(pid, "VmRSS") * KIB) / MIB,
     anonymousMib: (statusOf(pid, "RssAnon") * KIB) / MIB,
+    mallocMib: (mallocKib(pid) * KIB) / MIB,
     mainHeapMib: Number(memory.allocated) / MIB,
     files: readdirSync(`/proc/${pid}/fd`).length,
     threads: statusOf(pid, "Threads"),
