@@ -171,6 +171,27 @@ function resetCases(engine: NetworkEngine): void {
     expect(client.events.log).toEqual(["connect"]);
   });
 
+  test.each([0, 32_000_000])(
+    "a reset behind a FIN that has not left, and %d bytes, lets go of the socket",
+    async (bytes) => {
+      const { client, server } = await connectPair(engine);
+      server.events.keepsText = false;
+      server.io.readDisable(true);
+      if (bytes > 0) client.io.write(Buffer.alloc(bytes));
+      client.io.shutdownWrite();
+      client.io.reset();
+      server.io.readDisable(false);
+      await server.events.until(() => server.events.hasEnded || server.events.isClosed);
+      // Nobody is there any more who would take it: the kernel says so.
+      for (let i = 0; i < 20 && !server.events.isClosed; i += 1) {
+        server.io.writeText("late");
+        await settle(engine);
+      }
+      expect(server.events.isClosed).toBe(true);
+      expect(client.events.log).toEqual(["connect"]);
+    },
+  );
+
   test("a write that fails is reported once, in a later turn, never inside it", async () => {
     const { client, server } = await connectPair(engine);
     // Over loopback the reset has arrived when this returns; our side learns of it by its write.

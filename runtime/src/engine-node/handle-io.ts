@@ -45,6 +45,8 @@ export class HandleIo extends NodeIo implements HandleWriter, HandleOwner {
   readonly rung: HandleRung;
   readonly handle: StreamHandle;
   fd: number = -1;
+  /** FIN is asked for and has not left. */
+  #isShuttingDown: boolean = false;
 
   constructor(rung: HandleRung, handle: StreamHandle, state: IoState, events: IoEvents | null) {
     super(rung.core, state, events);
@@ -88,15 +90,17 @@ export class HandleIo extends NodeIo implements HandleWriter, HandleOwner {
     request.oncomplete = onShutdown;
     request.handle = this.handle;
     const status = this.handle.shutdown(request);
+    this.#isShuttingDown = status === 0;
     // 1: done already; negative: the connection is over, and the read side says so.
     if (status !== 0) process.nextTick(shutdownLater, this);
   }
 
   override destroy(withReset: boolean): void {
     const handle = this.handle;
-    // Only TCP can reset, and not while a FIN waits behind the queue.
-    if (withReset && handle.reset !== undefined && handle.reset() === 0) return;
-    handle.close();
+    // Only TCP can reset, and not while a FIN waits behind the queue: Node takes a handle whose
+    // reset failed for closed, and keeps its socket for ever; its worker could not even end.
+    const mayReset = withReset && !this.#isShuttingDown && handle.reset !== undefined;
+    if (!mayReset || handle.reset?.() !== 0) handle.close();
   }
 
   override queuedBytes(): number {
@@ -138,6 +142,7 @@ export class HandleIo extends NodeIo implements HandleWriter, HandleOwner {
   }
 
   handleShutdown(): void {
+    this.#isShuttingDown = false;
     if (this.state !== IoState.Dead) this.shutdownDone();
   }
 

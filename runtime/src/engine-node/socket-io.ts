@@ -119,8 +119,14 @@ export class SocketIo extends NodeIo {
   override destroy(withReset: boolean): void {
     const socket = this.socket;
     // A socket that still connects would wait for the connection before it resets it.
-    if (!withReset || this.isUnix || socket.connecting || socket.destroyed) socket.destroy();
-    else socket.resetAndDestroy();
+    const mayReset = !this.isUnix && !socket.connecting && !socket.destroyed;
+    if (withReset && mayReset && !this.isShuttingDown) socket.resetAndDestroy();
+    else socket.destroy();
+  }
+
+  /** FIN is asked for and has not left: a reset would fail, and the socket never go. */
+  get isShuttingDown(): boolean {
+    return this.socket.writableEnded && !this.socket.writableFinished;
   }
 
   override queuedBytes(): number {

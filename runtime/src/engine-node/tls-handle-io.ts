@@ -120,7 +120,9 @@ export class TlsHandleIo extends NodeIo implements HandleOwner {
   override destroy(withReset: boolean): void {
     this.#queue.length = 0;
     this.#queueBytes = 0;
-    this.sockets.destroy(withReset);
+    // As HandleIo: a reset while close_notify and FIN leave would fail, and free nothing.
+    const isShuttingDown = this.#isShutdownSent && !this.isShutdownDone;
+    this.sockets.destroy(withReset && !isShuttingDown);
   }
 
   override queuedBytes(): number {

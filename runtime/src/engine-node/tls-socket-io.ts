@@ -55,7 +55,7 @@ export class TlsSocketIo extends SocketIo {
   override drainDone(): void {}
 
   override destroy(withReset: boolean): void {
-    this.sockets.destroy(withReset);
+    this.sockets.destroy(withReset && !this.isShuttingDown);
   }
 
   override queuedBytes(): number {
