@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { afterEach, describe, expect, test } from "vitest";
 import { Clock } from "../../runtime/src/core/clock.ts";
+import type { IoHandle } from "../../runtime/src/engine/network-engine.ts";
 import { CloseReason } from "../../runtime/src/engine/network-engine.ts";
 import {
   createNodeEngine,
@@ -51,15 +52,22 @@ describe.each(["handle", "socket-handle"] as const)("rung %s, writes through han
 });
 
 /** /proc/net/tcp tells which timer a connection has (2 = keep-alive) and when it is due. */
-function keepAliveTimer(port: number): number | null {
-  const local = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+function keepAliveTimer(io: IoHandle): number | null {
+  const local = hexPort(io.localAddress.port);
+  // Others on this machine may have the same port towards somebody else.
+  const remote = hexPort(io.remoteAddress.port);
   for (const line of readFileSync("/proc/net/tcp", "latin1").split("\n")) {
     const fields = line.trim().split(/\s+/);
     const [kind, ticks] = (fields[5] ?? "").split(":");
-    if (fields[1]?.endsWith(local) !== true || fields[3] !== "01") continue;
+    const isIts = fields[1]?.endsWith(local) === true && fields[2]?.endsWith(remote) === true;
+    if (!isIts || fields[3] !== "01") continue;
     return kind === "02" ? Number.parseInt(ticks ?? "", 16) / 100 : null;
   }
   return null;
+}
+
+function hexPort(port: number): string {
+  return `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
 }
 
 function keepAliveCase(engine: NodeEngine): void {
@@ -70,12 +78,11 @@ function keepAliveCase(engine: NodeEngine): void {
     const client = connect(engine, address, { bindAddress: null, keepAlive });
     await listening.events.until(() => listening.events.accepted.length === 1);
     await client.events.until(() => client.events.log.includes("connect"));
-    const { port } = client.io.localAddress;
-    expect(keepAliveTimer(port)).toBeGreaterThan(900);
+    expect(keepAliveTimer(client.io)).toBeGreaterThan(900);
     client.io.setKeepAlive({ ...keepAlive, idleSeconds: 500 });
-    expect(keepAliveTimer(port)).toBeLessThanOrEqual(500);
+    expect(keepAliveTimer(client.io)).toBeLessThanOrEqual(500);
     client.io.setKeepAlive(null);
-    expect(keepAliveTimer(port)).toBe(null);
+    expect(keepAliveTimer(client.io)).toBe(null);
     client.io.reset();
     listening.events.accepted[0]?.io.reset();
     listening.handle.close();
