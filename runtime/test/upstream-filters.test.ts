@@ -157,6 +157,30 @@ test("a guest may do what its capabilities say, behind the router too", async ()
   await headgate.says("add_header_map_value 0 x-up 1 -> 10");
 });
 
+test("a guest's call passes its cluster's filter, even one on the guest's own VM", async () => {
+  const call = "http_call up :method=GET,:path=/call,:authority=call.local  ~ 1000";
+  const plugin = (): object =>
+    scripted(
+      [
+        // The first is the client's request, the second the call, the third the request again.
+        `request_headers#1 ${call}`,
+        "request_headers#1 return 1",
+        "request_headers#2 replace_header_map_value 0 :path /seen",
+        "http_call_response set_effective_context 3",
+        "http_call_response continue_stream 0",
+      ],
+      { root_id: "same" },
+    );
+  const shared = (filter: object): object => {
+    const text = JSON.stringify(filter).replace('"vm_config":{', '"vm_config":{"vm_id":"one",');
+    return JSON.parse(text) as object;
+  };
+  const headgate = await processes.start(filtered([shared(plugin())], [shared(plugin())]));
+  expect((await get(await headgate.listener())).status).toBe(200);
+  expect(await headgate.stat("wasm.envoy.wasm.runtime.v8.active")).toBe(1);
+  await headgate.says("http_call_response(");
+});
+
 test("a module that is not there is named where the cluster names it", async () => {
   const headgate = await processes.run(
     "--mode",

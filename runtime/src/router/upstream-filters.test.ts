@@ -206,7 +206,7 @@ describe("a response", () => {
     world.engine.io(0).receive(`${ANSWER}ok`);
     expect(world.take()).toEqual(["a.dh.", "a.eh"]);
     expect(world.streamInfo.upstreamLastRxMs).toBe(world.clock.nowMs);
-    expect(world.up("rq_active")).toBe(0);
+    expect(world.gauge("cluster.up.upstream_rq_active")).toBe(0);
     world.filter.callbacks.continueEncoding(0);
     expect(world.take()).toEqual(["headers 200", "a.ed(ok).", "a.destroy", "data ok end"]);
     expect(world.up("rq_200")).toBe(1);

@@ -3,7 +3,6 @@
 // needs them, used again.
 import type { Clock } from "../core/clock.ts";
 import type { HeaderMap } from "../core/header-map.ts";
-import { ResponseFlag } from "../core/response-flags.ts";
 import { tellsEndApart } from "../core/stream-info.ts";
 import type { StreamInfo } from "../core/stream-info.ts";
 import { FilterManager } from "../filter/filter-manager.ts";
@@ -14,6 +13,7 @@ import type {
   PooledConnection,
   StreamResetReason,
 } from "../upstream/pool/conn-pool.ts";
+import { replyWithoutHeader } from "../upstream/required-headers.ts";
 import type { UpstreamRequest, UpstreamRequestOwner } from "./upstream-request.ts";
 
 /** What filters may ask of their router. */
@@ -76,9 +76,9 @@ export class UpstreamFilters implements FilterChainEnds, UpstreamRequestOwner {
   // ---- FilterChainEnds: the request leaves the chain towards the connection.
 
   onRequestHeaders(headers: HeaderMap, end: boolean): void {
-    const missing = missingHeader(headers);
-    if (missing === "") this.#request.sendHeaders(end);
-    else this.#manager.sendLocalReply(replyWithout(missing));
+    const reply = replyWithoutHeader(headers);
+    if (reply === null) this.#request.sendHeaders(end);
+    else this.#manager.sendLocalReply(reply);
   }
 
   onRequestData(buffer: Buffer, from: number, to: number, end: boolean): void {
@@ -180,23 +180,4 @@ export class UpstreamFilters implements FilterChainEnds, UpstreamRequestOwner {
     this.#request.finish();
     this.#request.resume();
   }
-}
-
-/** What no request line can be made without; "" = all is there. */
-function missingHeader(headers: HeaderMap): string {
-  const { method } = headers;
-  if (method === null) return ":method";
-  if (method === "CONNECT") return headers.authority === null ? ":authority" : "";
-  return headers.path === null ? ":path" : "";
-}
-
-function replyWithout(name: string): LocalReply {
-  return {
-    status: 503,
-    body: `missing required header: ${name}`,
-    headers: null,
-    grpcStatus: -1,
-    details: `filter_removed_required_request_headers{missing_required_header:_${name}}`,
-    responseFlags: ResponseFlag.DownstreamProtocolError,
-  };
 }

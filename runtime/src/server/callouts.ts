@@ -1,9 +1,9 @@
 // Serves guests' calls to clusters over the same hosts, pools and limits as proxied requests. One
 // per worker; made with it, told by worker-version.ts which clusters come into force next.
 import { Status } from "proxy-wasm-types";
-import { HeaderMap } from "../core/header-map.ts";
+import type { HeaderMap } from "../core/header-map.ts";
 import type { ClusterInfo } from "../core/upstream-info.ts";
-import { AsyncClient, AsyncFailure } from "../upstream/async-client.ts";
+import { AsyncClient, AsyncFailure, replyHeaders } from "../upstream/async-client.ts";
 import type { AsyncCall, AsyncCallbacks } from "../upstream/async-client.ts";
 import type { ClusterManager, PreparedClusters } from "../upstream/cluster-manager.ts";
 import type { UpstreamContext } from "../upstream/upstream-context.ts";
@@ -20,14 +20,24 @@ import type {
 
 export class ClusterCallouts implements Callouts {
   readonly #manager: ClusterManager;
+  readonly #nextTurn: (callback: () => void) => void;
   readonly #client: AsyncClient;
   readonly #context: UpstreamContext;
   /** A version is being prepared: what its plugins call while they start waits for its clusters. */
   #prepared: PreparedClusters | null = null;
   #held: (() => void)[];
 
-  constructor(manager: ClusterManager, context: UpstreamContext) {
+  /** `nextTurn` calls back in the next turn of the event loop. */
+  constructor(
+    manager: ClusterManager,
+    context: UpstreamContext,
+    nextTurn: (callback: () => void) => void,
+  ) {
     this.#manager = manager;
+    this.#nextTurn = (callback): void =>
+      nextTurn(() => {
+        context.engine.runTurn(callback);
+      });
     this.#client = new AsyncClient(manager, context);
     this.#context = context;
     this.#held = [];
@@ -63,6 +73,11 @@ export class ClusterCallouts implements Callouts {
     // A cluster of the next version that has another configuration has no hosts yet.
     if (this.#isPrepared(request.cluster)) {
       this.#held.push(() => call.release(this.#client));
+      return call;
+    }
+    // Its filters may be guests of the very VM that calls: not in the middle of a hostcall.
+    if ((this.#manager.getCluster(request.cluster)?.filters ?? null) !== null) {
+      this.#nextTurn(() => call.release(this.#client));
       return call;
     }
     return call.start(this.#client) ? call : Status.InternalFailure;
@@ -164,11 +179,7 @@ class ClusterCall implements HttpCall, AsyncCallbacks {
       return;
     }
     const body = Buffer.from(message, "latin1");
-    const headers = new HeaderMap();
-    headers.status = status;
-    headers.append("content-length", String(body.length));
-    headers.append("content-type", "text/plain");
-    this.#receiver.onResponse(headers, body, null);
+    this.#receiver.onResponse(replyHeaders(status, body.length, null), body, null);
   }
 }
 

@@ -169,11 +169,12 @@ export class WorkerVersion {
   commit(): void {
     this.#context.runtime.setLayers(this.#snapshot.runtime);
     if (this.#clusters !== null) this.#context.clusterManager.commit(this.#clusters);
+    // Before the calls that wait for their clusters leave.
+    this.#clusterFilters?.commit();
     this.#context.callouts.commit();
     this.#routeSlots.commit();
     this.#secretSlots.commit();
     this.#plugins.commit();
-    this.#clusterFilters?.commit();
     for (const { listener, config, chains, log, before } of this.#listeners) {
       listener.update(config, log);
       replaceChains(listener, before ?? [], chains);

@@ -297,7 +297,7 @@ function createContext(
     http1,
     log,
     clusterManager,
-    callouts: new ClusterCallouts(clusterManager, upstream),
+    callouts: new ClusterCallouts(clusterManager, upstream, surroundings.nextTurn),
     nextConnectionId,
     sinks,
     processTicketKeys: new TicketKeyRing(birth.ticketKeys),

@@ -1,5 +1,7 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { HeaderMap } from "../core/header-map.ts";
+import { FilterHeadersStatus } from "../filter/filter-status.ts";
+import { type FilterScript, ScriptedFilter } from "../filter/testing.ts";
 import { AsyncClient, type AsyncCall, type AsyncCallbacks, AsyncFailure } from "./async-client.ts";
 import { ClusterManager } from "./cluster-manager.ts";
 import { clusterConfig, FakeThread, hostConfig, limits, membership } from "./upstream-for-test.ts";
@@ -24,6 +26,9 @@ class World extends FakeThread implements AsyncCallbacks {
   }
   onFailure(failure: AsyncFailure, message: string): void {
     this.answers.push(`failure ${failure} ${message}`);
+  }
+  up(name: string): number {
+    return this.counter(`cluster.up.upstream_${name}`);
   }
   send(body: string | null = null, cluster = "up"): AsyncCall {
     const headers = new HeaderMap();
@@ -133,4 +138,121 @@ test("a cancelled call says nothing more", () => {
   expect(world.engine.io(0).end).toBe("closed");
   expect(world.answers).toEqual([]);
   expectEmpty(world);
+});
+
+describe("a call to a cluster with filters", () => {
+  const answer = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+
+  /** A world whose cluster has this filter; what it is asked is noted in `events`. */
+  function filtered(script: FilterScript): {
+    readonly world: World;
+    readonly events: string[];
+    readonly filter: () => ScriptedFilter;
+  } {
+    const world = new World();
+    const events: string[] = [];
+    const made: ScriptedFilter[] = [];
+    const createFilters = (): ScriptedFilter[] => {
+      const filter = new ScriptedFilter("a", script, events);
+      made.push(filter);
+      return [filter];
+    };
+    const cluster = world.manager.getCluster("up");
+    if (cluster !== undefined) cluster.filters = { createFilters };
+    return { world, events, filter: () => made.at(-1) as ScriptedFilter };
+  }
+
+  test("passes them both ways, before its connection is there and afterwards", () => {
+    const { world, events } = filtered({
+      decodeHeaders: (_filter, headers) => {
+        headers.append("x-c", "1");
+        return FilterHeadersStatus.Continue;
+      },
+    });
+    for (const at of [0, 1]) {
+      world.send("hello");
+      if (at === 0) world.engine.io(0).connect();
+      expect(world.engine.io(0).sent.split("x-c: 1").length - 1).toBe(at + 1);
+      expect(world.engine.io(0).sent).toMatch(/hello\r\n0\r\n\r\n$/);
+      world.engine.io(0).receive(answer);
+      expect(events.splice(0)).toEqual([
+        "a.dh",
+        "a.dd(hello).",
+        "a.eh",
+        "a.ed(ok)",
+        "a.ed().",
+        "a.destroy",
+      ]);
+    }
+    expect(world.answers).toEqual(["200 ok", "200 ok"]);
+    expect(world.up("rq_200")).toBe(2);
+    expectEmpty(world);
+  });
+
+  test("waits for one that holds it, and goes on; held answers do not hold the connection", () => {
+    const hold = FilterHeadersStatus.StopAllIterationAndBuffer;
+    const { world, filter } = filtered({ decodeHeaders: hold, encodeHeaders: hold });
+    world.send("hello");
+    world.engine.io(0).connect();
+    expect(world.engine.io(0).sent).toBe("");
+    filter().callbacks.continueDecoding(0);
+    expect(world.engine.io(0).sent).toMatch(/hello\r\n0\r\n\r\n$/);
+    world.engine.io(0).receive(answer);
+    expect(world.answers).toEqual([]);
+    expect(world.gauge("cluster.up.upstream_rq_active")).toBe(0);
+    filter().callbacks.continueEncoding(0);
+    expect(world.answers).toEqual(["200 ok"]);
+    expectEmpty(world);
+  });
+
+  test("is answered by one that replies, and nobody is charged", () => {
+    const { world, events } = filtered({
+      decodeHeaders: (filter) => {
+        filter.callbacks.sendLocalReply({
+          status: 403,
+          body: "no",
+          headers: ["x-why", "guest"],
+          grpcStatus: -1,
+          details: "guarded",
+          responseFlags: 0,
+        });
+        return FilterHeadersStatus.StopIteration;
+      },
+    });
+    world.send();
+    expect(world.answers).toEqual(["403 no"]);
+    expect(events).toEqual(["a.dh.", "a.destroy"]);
+    expect(world.up("rq_403")).toBe(0);
+    expect(world.up("rq_cancelled")).toBe(1);
+    expectEmpty(world);
+  });
+
+  test("fails when one breaks it off, or when time is up while it waits", () => {
+    const broken = filtered({});
+    broken.world.send();
+    broken.filter().callbacks.resetStream("enough");
+    expect(broken.world.answers).toEqual([`failure ${AsyncFailure.Interrupted} `]);
+    expectEmpty(broken.world);
+    const hold = FilterHeadersStatus.StopAllIterationAndBuffer;
+    const late = filtered({ encodeHeaders: hold });
+    late.world.send();
+    late.world.engine.io(0).connect();
+    late.world.engine.io(0).receive(answer);
+    late.world.pass(1000);
+    expect(late.world.answers).toEqual([
+      `failure ${AsyncFailure.Timeout} upstream request timeout`,
+    ]);
+    expect(late.events.at(-1)).toBe("a.destroy");
+    expectEmpty(late.world);
+  });
+
+  test("that nobody can take, or that is given up, has filters that are told", () => {
+    const { world, events } = filtered({});
+    world.send();
+    world.engine.io(0).refuse();
+    expect(events.splice(0)).toEqual(["a.dh.", "a.destroy"]);
+    world.send().cancel();
+    expect(events).toEqual(["a.dh.", "a.destroy"]);
+    expectEmpty(world);
+  });
 });

@@ -4,7 +4,9 @@ import { BufferQueue } from "../core/buffer-queue.ts";
 import { HeaderMap } from "../core/header-map.ts";
 import { HeaderId } from "../core/header-names.ts";
 import { TimerEntry } from "../core/timer-wheel.ts";
+import type { LocalReply } from "../filter/http-filter.ts";
 import type { Counter } from "../stats/store.ts";
+import { type AsyncMessage, CallFilters, type CallFiltersOwner } from "./call-filters.ts";
 import type { Cluster } from "./cluster.ts";
 import type { ClusterManager } from "./cluster-manager.ts";
 import type { Host } from "./host.ts";
@@ -12,6 +14,7 @@ import {
   PoolFailureReason,
   type PendingStream,
   type PoolCallbacks,
+  type PooledConnection,
   type RequestEncoder,
   type ResponseDecoder,
   StreamResetReason,
@@ -103,13 +106,10 @@ export class AsyncClient {
   }
 }
 
-interface AsyncMessage {
-  readonly headers: HeaderMap;
-  readonly body: Buffer | null;
-  readonly trailers: HeaderMap | null;
-}
-
-class AsyncRequest extends TimerEntry implements AsyncCall, PoolCallbacks, ResponseDecoder {
+class AsyncRequest
+  extends TimerEntry
+  implements AsyncCall, PoolCallbacks, ResponseDecoder, CallFiltersOwner
+{
   readonly #context: UpstreamContext;
   readonly #message: AsyncMessage;
   readonly #bodyBytesMax: number;
@@ -121,6 +121,10 @@ class AsyncRequest extends TimerEntry implements AsyncCall, PoolCallbacks, Respo
   #host: Host | null = null;
   #pending: PendingStream | null = null;
   #encoder: RequestEncoder | null = null;
+  /** Null = the cluster has none, or the call is over. */
+  #filters: CallFilters | null = null;
+  /** The head is there, and has passed the filters. */
+  #hasAnswer: boolean = false;
   #isDone: boolean = false;
 
   constructor(
@@ -149,8 +153,14 @@ class AsyncRequest extends TimerEntry implements AsyncCall, PoolCallbacks, Respo
     this.#startMs = clock.nowMs;
     if (timeoutMs > 0) timers.schedule(this, clock.nowMs + timeoutMs);
     const options = cluster.transportOptions(this.#message.headers, null);
+    const filters = cluster.filters === null ? [] : cluster.filters.createFilters(null);
+    if (filters.length > 0) {
+      const bytesMax = this.#bodyBytesMax;
+      this.#filters = new CallFilters(this, filters, cluster, host, clock, bytesMax);
+    }
     const pending = cluster.newStream(host, options, this, false, false);
     if (!this.#isDone && this.#encoder === null) this.#pending = pending;
+    this.#filters?.send(this.#message);
   }
 
   cancel(): void {
@@ -175,9 +185,13 @@ class AsyncRequest extends TimerEntry implements AsyncCall, PoolCallbacks, Respo
 
   // ---- PoolCallbacks.
 
-  onPoolReady(encoder: RequestEncoder): void {
+  onPoolReady(encoder: RequestEncoder, _host: Host, connection: PooledConnection): void {
     this.#pending = null;
     this.#encoder = encoder;
+    if (this.#filters !== null) {
+      this.#filters.onReady(encoder, connection);
+      return;
+    }
     const { headers, body, trailers } = this.#message;
     const hasBody = body !== null && body.length > 0;
     encoder.encodeHeaders(headers, !hasBody && trailers === null);
@@ -204,6 +218,27 @@ class AsyncRequest extends TimerEntry implements AsyncCall, PoolCallbacks, Respo
   }
 
   decodeHeaders(headers: HeaderMap, endStream: boolean): void {
+    if (endStream) this.#encoder = null;
+    if (this.#filters === null) this.onFilteredHeaders(headers, endStream);
+    else this.#filters.encodeHeaders(headers, endStream);
+  }
+
+  decodeData(buffer: Buffer, from: number, to: number, endStream: boolean): void {
+    if (endStream) this.#encoder = null;
+    if (this.#filters === null) this.onFilteredData(buffer, from, to, endStream);
+    else this.#filters.encodeData(buffer, from, to, endStream);
+  }
+
+  decodeTrailers(trailers: HeaderMap): void {
+    this.#encoder = null;
+    if (this.#filters === null) this.onFilteredTrailers(trailers);
+    else this.#filters.encodeTrailers(trailers);
+  }
+
+  // ---- CallFiltersOwner.
+
+  onFilteredHeaders(headers: HeaderMap, endStream: boolean): void {
+    this.#hasAnswer = true;
     const isServerError = headers.status >= 500;
     const stats = this.#host?.stats;
     (isServerError ? stats?.rqError : stats?.rqSuccess)?.inc();
@@ -213,7 +248,7 @@ class AsyncRequest extends TimerEntry implements AsyncCall, PoolCallbacks, Respo
     if (endStream) this.#succeed(null);
   }
 
-  decodeData(buffer: Buffer, from: number, to: number, endStream: boolean): void {
+  onFilteredData(buffer: Buffer, from: number, to: number, endStream: boolean): void {
     if (this.#responseBody.length + (to - from) > this.#bodyBytesMax) {
       this.#giveUp(StreamResetReason.LocalReset);
       this.#callbacks.onFailure(AsyncFailure.BodyTooLarge, "response body is too large");
@@ -223,8 +258,24 @@ class AsyncRequest extends TimerEntry implements AsyncCall, PoolCallbacks, Respo
     if (endStream) this.#succeed(null);
   }
 
-  decodeTrailers(trailers: HeaderMap): void {
+  onFilteredTrailers(trailers: HeaderMap): void {
     this.#succeed(trailers);
+  }
+
+  /** As Envoy: an answer like others, but nobody is charged with it. */
+  onFilterReply({ status, body, headers }: LocalReply): void {
+    if (this.#hasAnswer) {
+      this.onFilterReset();
+      return;
+    }
+    this.#giveUp(StreamResetReason.LocalReset);
+    const bytes = Buffer.from(body, "latin1");
+    this.#callbacks.onSuccess(replyHeaders(status, bytes.length, headers), bytes, null);
+  }
+
+  onFilterReset(): void {
+    this.#giveUp(StreamResetReason.LocalReset);
+    this.#callbacks.onFailure(AsyncFailure.Interrupted, "");
   }
 
   onResetStream(reason: StreamResetReason, _failureReason: string): void {
@@ -249,11 +300,6 @@ class AsyncRequest extends TimerEntry implements AsyncCall, PoolCallbacks, Respo
     this.#callbacks.onSuccess(this.#responseHeaders, this.#responseBody.linearize(), trailers);
   }
 
-  /** Its head is there. */
-  get #hasAnswer(): boolean {
-    return this.#responseHeaders.status !== 0;
-  }
-
   #chargeFailure(code: number): void {
     if (this.#hasAnswer) return;
     this.#cluster?.responseStats.charge(code, true);
@@ -273,7 +319,27 @@ class AsyncRequest extends TimerEntry implements AsyncCall, PoolCallbacks, Respo
     this.#pending = null;
     this.#encoder = null;
     this.#context.timers.cancel(this);
+    const filters = this.#filters;
+    this.#filters = null;
+    filters?.destroy();
   }
+}
+
+/** The head of an answer of ours, as Envoy's; `more` are names and values in turn. */
+export function replyHeaders(
+  status: number,
+  bodyBytes: number,
+  more: readonly string[] | null,
+): HeaderMap {
+  const headers = new HeaderMap();
+  headers.status = status;
+  for (let i = 0; more !== null && i < more.length; i += 2) {
+    headers.append(more[i] as string, more[i + 1] as string);
+  }
+  if (bodyBytes === 0) return headers;
+  headers.append("content-length", String(bodyBytes));
+  headers.append("content-type", "text/plain");
+  return headers;
 }
 
 function kindOf(reason: StreamResetReason): AsyncFailure {
