@@ -1,6 +1,10 @@
 import { createHash, generateKeyPairSync, sign } from "node:crypto";
 import { deflateSync } from "node:zlib";
+import { limits } from "proxy-wasm-types";
 import { expect, test } from "vitest";
+import { StreamInfo } from "../core/stream-info.ts";
+import type { Context } from "./context.ts";
+import { foreignFunctions } from "./foreign-functions.ts";
 import { answersOf, scriptedHost } from "./guest-script-for-test.ts";
 import { bytesField, fieldBytes, isMessage, lastNumber } from "./proto-fields.ts";
 
@@ -97,6 +101,16 @@ test("what a stream declares is its own, and does not count", async () => {
   expect(answers).toEqual(["0 [0]", "0", "0", "0 [2]"]);
 });
 
+test("filter state is at most 1 MiB long", async () => {
+  const set = foreignFunctions.get("set_envoy_filter_state");
+  const context = { streamInfo: new StreamInfo(), setFilterState: () => true };
+  const state = (size: number): Buffer =>
+    Buffer.concat([message([1, "envoy.string"]), bytesField(2, Buffer.alloc(size, "x"))]);
+  const answer = (size: number): unknown => set?.(context as unknown as Context, state(size));
+  expect(answer(1 << 20)).toEqual(Buffer.alloc(0));
+  expect(answer((1 << 20) + 1)).toBe(2);
+});
+
 test("filter state that is a number must look like one", async () => {
   const state = (key: string, value: string): string =>
     call("set_envoy_filter_state", message([1, key], [2, value]));
@@ -133,6 +147,16 @@ test("a declared property may be read-only, and is declared once", async () => {
     "  get_property once -> 0 [1]",
   ]);
   host.close();
+});
+
+test("declared properties are so many at most, and their names so long", () => {
+  const declare = foreignFunctions.get("declare_property");
+  const context = { declaredProperties: null } as unknown as Context;
+  const answer = (name: string): unknown => declare?.(context, bytesField(1, Buffer.from(name)));
+  const nothing = Buffer.alloc(0);
+  expect(answer("x".repeat(limits.propertyPathBytesMax + 1))).toBe(2);
+  for (let i = 0; i < 1024; i += 1) expect(answer(`own ${i}`)).toEqual(nothing);
+  expect(answer("one more")).toBe(2);
 });
 
 test("a declared property may stay with the connection", async () => {

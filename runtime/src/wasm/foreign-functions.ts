@@ -77,6 +77,7 @@ function declareProperty(context: Context, args: Buffer): ForeignResult {
   const told = lastNumber(args, DECLARE_SPAN);
   const span = told > PropertySpan.DownstreamConnection ? PropertySpan.FilterChain : told;
   const name = lastField(args, DECLARE_NAME).toString("latin1");
+  if (name.length > limits.propertyPathBytesMax) return Status.BadArgument;
   const property = new DeclaredProperty(lastNumber(args, DECLARE_READONLY) !== 0, span);
   // As in Envoy each context has its own, and those of root contexts count.
   context.declaredProperties ??= new DeclaredProperties();
@@ -90,6 +91,7 @@ function setFilterState(context: Context, args: Buffer): ForeignResult {
   const form = knownState.get(key);
   if (form === undefined || context.streamInfo === null) return Status.NotFound;
   const value = Buffer.from(lastField(args, STATE_VALUE));
+  if (value.length > limits.propertyValueBytesMax) return Status.BadArgument;
   if (!form.test(value.toString("latin1"))) return Status.BadArgument;
   context.setFilterState(key, value, span === PropertySpan.DownstreamConnection);
   return NOTHING;

@@ -65,6 +65,25 @@ test.each(["tick", "http_call_response", "queue_ready"])(
 );
 
 test.each([
+  "grpc_receive_initial_metadata",
+  "grpc_receive",
+  "grpc_receive_trailing_metadata",
+  "grpc_close",
+])("an endless loop in %s is stopped as well", async (callback) => {
+  const host = await scriptedHost(
+    ["configure grpc_stream echo s m", "configure grpc_send 6 ping 1", `${callback} loop`],
+    {
+      policy: METERED,
+      clusters: { echo: { status: 0, headers: { a: "b" }, trailers: { t: "1" } } },
+      failurePolicy: "fail_closed",
+    },
+  );
+  host.tick(50);
+  expect(failureOf(host)).toContain(`out of fuel [fuel] in proxy_on_${callback} of plugin filter`);
+  host.close();
+});
+
+test.each([
   ["new_connection", "after flush"],
   ["downstream_data", "after flush"],
   ["upstream_data", "after flush"],

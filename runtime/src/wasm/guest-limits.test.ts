@@ -131,3 +131,15 @@ test("to ask twice for what comes after the callback is to ask once", async () =
   expect([exchange.status, exchange.text]).toEqual([418, "body0"]);
   host.close();
 });
+
+test("a root context has one timer: another period takes the place of the one before", async () => {
+  const host = await scriptedHost([
+    "configure set_tick_period 1",
+    "configure set_tick_period 20",
+    "configure set_tick_period 10",
+  ]);
+  host.tick(95);
+  const ticks = host.logs.filter(({ message }) => message.startsWith("tick("));
+  expect(ticks.length).toBe(9);
+  host.close();
+});

@@ -1,8 +1,11 @@
 // Guests that mean harm: an error or a limit each time, and the next stream is served.
+import { callbacks, hostcalls } from "proxy-wasm-types";
 import { afterAll, expect, test } from "vitest";
 import { createFilterHost, FilterStartError } from "../../test/harness.ts";
+import { SeededRandom } from "../core/random.ts";
+import { ModuleError } from "../module/module-error.ts";
 import { loadModule } from "../module/module-loader.ts";
-import { constant, guestBuilder, op } from "../module/wasm-builder-for-test.ts";
+import { constant, guestBuilder, op, WasmBuilder } from "../module/wasm-builder-for-test.ts";
 import { scriptedHost } from "./guest-script-for-test.ts";
 
 afterAll(() => globalThis.gc?.());
@@ -71,6 +74,110 @@ test("a guest that logs, defines and answers without end is stopped by its budge
     host.close();
   }
 }, 60_000);
+
+/** A loop in on_request_headers that counts at 900, so that each call has another key or item. */
+function countingLoop(name: string, params: readonly string[], args: readonly number[]): Buffer {
+  const builder = guestBuilder((b) => b.importFunction("env", name, params, ["i32"]));
+  const count = [
+    ...constant(900),
+    ...constant(900),
+    op.i32Load,
+    2,
+    0,
+    ...constant(1),
+    op.i32Add,
+    op.i32Store,
+    2,
+    0,
+  ];
+  const again = [...count, ...args.flatMap(constant), op.call, 0, op.drop];
+  builder.func({
+    params: ["i32", "i32", "i32"],
+    results: ["i32"],
+    code: [0x03, 0x40, ...again, 0x0c, 0, op.end, ...constant(0)],
+    exportAs: "proxy_on_request_headers",
+  });
+  return builder.build();
+}
+
+test("shared data and queues without end end at their limit, and at the budget", async () => {
+  const loops = [
+    countingLoop("proxy_set_shared_data", Array<string>(5).fill("i32"), [900, 4, 0, 60_000, 0]),
+    countingLoop("proxy_register_shared_queue", ["i32", "i32", "i32"], [900, 4, 16]),
+  ];
+  for (const module of loops) {
+    const host = await createFilterHost({ module, failurePolicy: "fail_closed" });
+    expect(host.request().localReply?.details).toBe("wasm_fail_stream");
+    expect(host.stats.counter("wasm.filter.stopped.fuel").value).toBe(1);
+    expect(host.plugin.root?.vm.services.shared.refused).toBeGreaterThan(0);
+    host.close();
+  }
+}, 60_000);
+
+test("random bytes are refused as modules, with or without a head, and so are broken ones", async () => {
+  const random = new SeededRandom(7);
+  const head = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
+  const good = guestBuilder().build();
+  const bytes = (length: number): number[] => Array.from({ length }, () => random.u32() & 255);
+  let loaded = 0;
+  const others: unknown[] = [];
+  for (let i = 0; i < 300; i += 1) {
+    const mutated = Buffer.from(good);
+    mutated[random.u32() % mutated.length] = random.u32() & 255;
+    const cut = mutated.subarray(0, 8 + (i % 90));
+    for (const module of [bytes(200), [...head, ...bytes(200)], cut, mutated]) {
+      try {
+        await loadModule({ inlineBytes: Buffer.from(module) });
+        loaded += 1;
+      } catch (error) {
+        if (!(error instanceof ModuleError)) others.push(error);
+      }
+    }
+  }
+  expect(others).toEqual([]);
+  // A change of a constant or of a name that nobody asks for is no mistake.
+  expect(loaded).toBeLessThan(300);
+});
+
+test.each([0, -1, 1])("a guest calls everything everywhere, each parameter %d", async (value) => {
+  const builder = new WasmBuilder();
+  const rows = hostcalls.map(({ name, params }) => {
+    const types = params.map((param) => param.type);
+    return { types, index: builder.importFunction("env", name, types, ["i32"]) };
+  });
+  // Indexes of one byte.
+  expect(rows.length).toBeLessThan(128);
+  const all = rows.flatMap(({ types, index }) => [
+    ...types.flatMap((type) => (type === "i64" ? [0x42, value & 0x7f] : constant(value))),
+    op.call,
+    index,
+    op.drop,
+  ]);
+  builder.memory(0, 1).export("memory", "memory", 0);
+  builder.func({ exportAs: "proxy_abi_version_0_2_1" });
+  const room = { params: ["i32"], results: ["i32"], exportAs: "malloc" };
+  builder.func({ ...room, code: constant(1024) });
+  for (const { name, params, results, until } of callbacks) {
+    if (until !== null || !/^proxy_on_(?!memory)/.test(name)) continue;
+    const types = params.map((param) => param.type);
+    // Truths and actions: the guest starts, and pauses nothing.
+    const answer = /vm_start|configure|done/.test(name) ? 1 : 0;
+    const code = results.length > 0 ? [...all, ...constant(answer)] : all;
+    builder.func({ params: types, results: [...results], code, exportAs: name });
+  }
+  const clusters = { up: { status: 200 } } as const;
+  const host = await createFilterHost({ module: builder.build(), clusters });
+  for (let i = 0; i < 3; i += 1) {
+    host.request({ method: "POST", body: "abc", trailers: { t: "1" }, upstream: { body: "x" } });
+    const connection = host.connect();
+    connection.clientSends("abc");
+    connection.close(true);
+    host.tick(1000);
+  }
+  expect(host.plugin.root?.vm.failure ?? null).toBeNull();
+  expect(host.contexts).toBeLessThanOrEqual(4);
+  host.close();
+});
 
 test("a module of 64 MB loads when it is good, and is refused when it is larger", async () => {
   const limit = 67_108_864;
