@@ -44,6 +44,7 @@ import { validation } from "./validation.ts";
 import { versions } from "./versions.ts";
 import { WASM_CONFIG_CASES, wasmFaults } from "./wasm-faults.ts";
 import { wasmField } from "./wasm-field.ts";
+import { wasmStreams } from "./wasm-streams.ts";
 import { wasmTcp } from "./wasm-tcp.ts";
 
 /** What is taken and what is refused. */
@@ -96,5 +97,6 @@ export const GROUPS: readonly Group[] = [
   guestProperties,
   wasmField,
   wasmTcp,
+  wasmStreams,
   wasmFaults,
 ];

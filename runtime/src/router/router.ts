@@ -27,6 +27,7 @@ import type { ClusterChoice, Route, RouterCallbacks } from "./route.ts";
 import type { RouterStats } from "./router-stats.ts";
 import { RouterTimers, TimeoutKind, type TimeoutReceiver } from "./router-timers.ts";
 import { takeControlHeaders, TimeoutPlan } from "./timeouts.ts";
+import { replyWithoutHeader } from "../upstream/required-headers.ts";
 import {
   failureDetails,
   failureHeaders,
@@ -346,13 +347,11 @@ export class Router implements UpstreamFiltersOwner, TimeoutReceiver {
     const options = cluster.transportOptions(headers, info.connection);
     const raw = rawStart(route.connect, headers.method, info.connection);
     const filters = cluster.filters ?? this.#context.upstreamFilters;
-    const isFiltered = filters !== null && this.#startFilters(filters, route);
+    const isFiltered = this.#startFilters(filters, headers, route);
     const { isHighPriority } = route;
     this.#upstream.start(cluster, host, options, headers, end, isHighPriority, raw, isFiltered);
-    if (this.#upstream.isWaiting) {
-      // Chosen, though not connected yet: an answer in between is logged with it.
-      info.setUpstreamHost(host);
-    }
+    // Chosen, though not connected yet: an answer in between is logged with it.
+    if (this.#upstream.isWaiting) info.setUpstreamHost(host);
     // As Envoy: the connection is asked for first, but not waited for.
     this.#filters?.decodeHeaders(headers, end);
     if (end) this.#onRequestComplete();
@@ -367,10 +366,12 @@ export class Router implements UpstreamFiltersOwner, TimeoutReceiver {
     this.#reply(503, "no healthy upstream", "no_healthy_upstream", flag, headersToAdd);
   }
 
-  /** False: the route switches all of them off. */
-  #startFilters(factory: FilterChainFactory, route: Route): boolean {
-    const filters = factory.createFilters(route.perFilter);
-    if (filters.length === 0) return false;
+  /** False: there are none. Of a request that cannot be sent an empty chain says what it lacks. */
+  #startFilters(factory: FilterChainFactory | null, headers: HeaderMap, route: Route): boolean {
+    const isSendable = replyWithoutHeader(headers) === null;
+    if (factory === null && isSendable) return false;
+    const filters = factory === null ? [] : factory.createFilters(route.perFilter);
+    if (filters.length === 0 && isSendable) return false;
     const { clock, bufferBytesMax } = this.#context;
     this.#spareFilters ??= new UpstreamFilters(this, this.#upstream, clock);
     this.#filters = this.#spareFilters;
@@ -479,8 +480,7 @@ export class Router implements UpstreamFiltersOwner, TimeoutReceiver {
   }
 
   #charge(status: number, host: Host | null): void {
-    if (!this.#context.config.dynamicStats) return;
-    if (this.#callbacks.streamInfo.healthCheck) return;
+    if (!this.#context.config.dynamicStats || this.#callbacks.streamInfo.healthCheck) return;
     this.#cluster?.responseStats.charge(status, this.#isInternal);
     if (status >= 500 && status < 600) host?.stats.rqError.inc();
   }
