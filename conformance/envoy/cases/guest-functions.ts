@@ -145,6 +145,7 @@ const METRICS: readonly string[] = [
   "get_metric 20",
   "define_metric 3 nothing",
   "define_metric 0",
+  "increment_metric 24 1",
   ...[7, 100, 101, 102].flatMap((id) => [
     `get_metric ${id}`,
     `increment_metric ${id} 1`,

@@ -17,7 +17,7 @@ export interface SharedGauges {
   gauge(name: string): SharedGauge;
 }
 
-const PREFIX = "wasmcustom.";
+const NAMESPACE = "wasmcustom";
 
 /** Ids carry their type in the two low bits, as in Envoy: 4, 8, ... 5, 9, ... 6, 10, ... */
 const ID_STEP = 4;
@@ -45,7 +45,7 @@ export class MetricTable {
 
   /** The new id; 0 when the type is none. Each call gives another id. */
   define(type: number, guestName: string): number {
-    const name = PREFIX + guestName;
+    const name = guestName === "" ? NAMESPACE : `${NAMESPACE}.${guestName}`;
     if (type === MetricType.Counter) {
       return this.#counters.push(this.#stats.counter(name)) * ID_STEP + type;
     }

@@ -17,6 +17,8 @@ import { Vm, type VmOwner, type VmSettings } from "./vm.ts";
 export interface VmStats {
   readonly created: Counter;
   readonly active: Gauge;
+  /** The same, whatever the runtime is called. */
+  readonly count: Gauge;
   readonly reloadSuccess: Counter;
   readonly reloadFailure: Counter;
   readonly reloadBackoff: Counter;
@@ -259,9 +261,16 @@ export class VmSlot implements VmOwner, StandbySlot {
 
   #setVm(vm: Vm | null): void {
     if (this.#vm === vm) return;
-    if (this.#vm === null) this.#stats.active.inc();
+    const { active, count } = this.#stats;
+    if (this.#vm === null) {
+      active.inc();
+      count.inc();
+    }
     this.#vm?.release();
-    if (vm === null) this.#stats.active.dec();
+    if (vm === null) {
+      active.dec();
+      count.dec();
+    }
     this.#vm = vm;
   }
 }

@@ -13,7 +13,9 @@ test("without a vm_id each plugin has a VM of its own", async () => {
   const two = asPlugin(prepare({ name: "two" }));
   expect(one.root?.vm).not.toBe(two.root?.vm);
   expect(stats.gauge("wasm.envoy.wasm.runtime.v8.active").value).toBe(2);
+  expect(stats.gauge("wasm.wasm_vm_count").value).toBe(2);
   host.close();
+  expect(stats.gauge("wasm.wasm_vm_count").value).toBe(0);
   expect(stats.gauge("wasm.envoy.wasm.runtime.v8.active").value).toBe(0);
 });
 

@@ -187,6 +187,7 @@ export class WasmHost {
     return {
       created: stats.counter(`wasm.${runtime}.created`),
       active: stats.gauge(`wasm.${runtime}.active`),
+      count: stats.gauge("wasm.wasm_vm_count"),
       reloadSuccess: stats.counter(`wasm.${config.name}.vm_reload_success`),
       reloadFailure: stats.counter(`wasm.${config.name}.vm_reload_failure`),
       crashLoop: stats.counter(`wasm.${config.name}.vm_crash_loop`),
