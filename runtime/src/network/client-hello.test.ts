@@ -74,6 +74,17 @@ test("refuses one that says it is too long before it comes", () => {
   expect(readClientHello(head, MAX + 1).state).toBe(NeedMore);
 });
 
+test("records of one byte each cost no more than their bytes", () => {
+  // Joining what there is for each record would take minutes.
+  const bytes = Buffer.alloc(65_532);
+  for (let at = 0; at < bytes.length; at += 6) bytes.set([22, 3, 1, 0, 1, 1], at);
+  const head = [1, 0, 62, 128];
+  for (const [i, byte] of head.entries()) bytes[i * 6 + 5] = byte;
+  for (let round = 0; round < 200; round += 1) {
+    expect(readClientHello(bytes, MAX).state).toBe(NeedMore);
+  }
+});
+
 test("comes to an end with whatever bytes", async () => {
   const hello = await helloOf({ servername: "a.example", ALPNProtocols: ["h2"] });
   const random = new SeededRandom(3);

@@ -30,50 +30,63 @@ function outcome(state: number): ClientHello {
   return { state, serverName: "", applicationProtocols: none, message: null };
 }
 
-/** `bytesMax` holds for the message without the heads of its records. */
+/**
+ * `bytesMax` holds for the message without the heads of its records. Of all that has come it is
+ * asked each time that more comes, and a record may have one byte: nothing is allocated before the
+ * message is there.
+ */
 export function readClientHello(bytes: Buffer, bytesMax: number): ClientHello {
-  const parts: Buffer[] = [];
   let gathered = 0;
   let needed = MESSAGE_HEAD_BYTES;
+  let length = 0;
   for (let at = 0; gathered < needed; ) {
-    const head = bytes.subarray(at, at + RECORD_HEAD_BYTES);
-    if (!isRecordHead(head)) return notTls;
-    if (head.length < RECORD_HEAD_BYTES) return needMore;
+    const size = recordBytes(bytes, at);
+    if (size < 0) return notTls;
+    if (size === 0) return needMore;
     const from = at + RECORD_HEAD_BYTES;
-    const end = from + head.readUInt16BE(3);
-    const part = bytes.subarray(from, end);
-    parts.push(part);
-    gathered += part.length;
-    const message = messageBytes(parts, gathered);
-    if (message < 0) return notTls;
-    if (message > bytesMax) return tooLarge;
-    if (message > 0) needed = MESSAGE_HEAD_BYTES + message;
-    if (gathered < needed && bytes.length < end) return needMore;
-    at = end;
+    const to = Math.min(from + size, bytes.length);
+    for (let i = from; i < to && gathered + i - from < MESSAGE_HEAD_BYTES; i += 1) {
+      const byte = bytes[i] as number;
+      if (gathered + i - from > 0) length = length * 256 + byte;
+      else if (byte !== CLIENT_HELLO) return notTls;
+    }
+    gathered += to - from;
+    if (gathered >= MESSAGE_HEAD_BYTES) {
+      if (length === 0) return notTls;
+      if (length > bytesMax) return tooLarge;
+      needed = MESSAGE_HEAD_BYTES + length;
+    }
+    if (gathered < needed && bytes.length < from + size) return needMore;
+    at = from + size;
   }
-  const whole = parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
+  const whole = joinRecords(bytes, gathered);
   const found = parse(new Reader(whole, MESSAGE_HEAD_BYTES, needed));
   if (found.state !== ClientHelloState.Found) return found;
   return { ...found, message: whole.subarray(MESSAGE_HEAD_BYTES, needed) };
 }
 
-/** As far as there are bytes of it. */
-function isRecordHead(head: Buffer): boolean {
-  if (head.length > 0 && head[0] !== HANDSHAKE_RECORD) return false;
-  if (head.length > 1 && head[1] !== 3) return false;
-  if (head.length < RECORD_HEAD_BYTES) return true;
-  const length = head.readUInt16BE(3);
-  return length > 0 && length <= RECORD_BYTES_MAX;
+/** Of the record at `at`, as far as there are bytes of its head: 0 = more are needed, -1 = none. */
+function recordBytes(bytes: Buffer, at: number): number {
+  const count = bytes.length - at;
+  if (count > 0 && bytes[at] !== HANDSHAKE_RECORD) return -1;
+  if (count > 1 && bytes[at + 1] !== 3) return -1;
+  if (count < RECORD_HEAD_BYTES) return 0;
+  const length = bytes.readUInt16BE(at + 3);
+  return length > 0 && length <= RECORD_BYTES_MAX ? length : -1;
 }
 
-/** Length of the message; 0 = not known yet, -1 = it is no ClientHello. */
-function messageBytes(parts: readonly Buffer[], gathered: number): number {
-  const first = parts[0] as Buffer;
-  if (first.length > 0 && first[0] !== CLIENT_HELLO) return -1;
-  if (gathered < MESSAGE_HEAD_BYTES) return 0;
-  const head = first.length >= MESSAGE_HEAD_BYTES ? first : Buffer.concat(parts);
-  const length = head.readUIntBE(1, 3);
-  return length === 0 ? -1 : length;
+/** The first `length` bytes that records carry, all of which are there. */
+function joinRecords(bytes: Buffer, length: number): Buffer {
+  const first = bytes.readUInt16BE(3);
+  if (first >= length) return bytes.subarray(RECORD_HEAD_BYTES, RECORD_HEAD_BYTES + length);
+  const whole = Buffer.allocUnsafe(length);
+  for (let at = 0, done = 0; done < length; ) {
+    const from = at + RECORD_HEAD_BYTES;
+    const end = from + bytes.readUInt16BE(at + 3);
+    done += bytes.copy(whole, done, from, end);
+    at = end;
+  }
+  return whole;
 }
 
 /** Reads fields of `bytes[at..end)`; what does not fit makes it bad, and all later reads empty. */
