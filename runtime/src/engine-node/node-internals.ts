@@ -320,6 +320,8 @@ const IV_BYTES = 16;
 export function useTicketKeys(context: SecureContext, ticketKeys: TicketKeys): void {
   const inner = innerContext(context) as TicketContext;
   if (inner.onticketkeycallback !== undefined) return;
+  // A node:tls without the question: each context has keys of its own, and full handshakes help.
+  if (typeof inner.enableTicketKeyCallback !== "function") return;
   inner.onticketkeycallback = (name, _iv, isMade): TicketAnswer => {
     const first = ticketKeys.keys[0] as TicketKey;
     if (isMade) return [1, first.sign, first.encrypt, first.name, randomBytes(IV_BYTES)];

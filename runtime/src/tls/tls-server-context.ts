@@ -178,7 +178,7 @@ class Contexts {
   readonly #bySet: Map<string, SecureContext>;
   /** What a context may staple: its certificate, where it has no more than one. */
   readonly #onlyOf: Map<SecureContext, TlsCertificateConfig>;
-  /** Of those, read when it is asked for. */
+  /** The same for logs. */
   readonly #presented: Map<SecureContext, X509Certificate>;
 
   constructor(
@@ -227,13 +227,7 @@ class Contexts {
 
   /** Null = one of several. */
   presentedBy(context: SecureContext): X509Certificate | null {
-    const known = this.#presented.get(context);
-    if (known !== undefined) return known;
-    const only = this.#onlyOf.get(context);
-    if (only === undefined) return null;
-    const certificate = new X509Certificate(only.chainPem);
-    this.#presented.set(context, certificate);
-    return certificate;
+    return this.#presented.get(context) ?? null;
   }
 
   /** Its certificates are those that Envoy would choose from. */
@@ -272,7 +266,10 @@ class Contexts {
     const context = makeSecureContext(config, certificates, this.#validation, this.#common);
     this.#bySet.set(key, context);
     const [only] = certificates;
-    if (only !== undefined && set.length === 1) this.#onlyOf.set(context, only);
+    if (only !== undefined && set.length === 1) {
+      this.#onlyOf.set(context, only);
+      this.#presented.set(context, new X509Certificate(only.chainPem));
+    }
     return context;
   }
 
