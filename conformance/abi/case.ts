@@ -134,6 +134,12 @@ export interface Reasons {
   readonly envoy?: string;
 }
 
+/** A plugin behind the first: a guest of its own. */
+export interface OtherPlugin {
+  readonly callbacks: Readonly<Record<string, CallbackScript>>;
+  readonly plugin?: PluginOptions;
+}
+
 /** What happens, and what must come of it, in short. Makes one case for each version. */
 export interface Scene extends Reasons {
   /** What it shows; unique in its row. */
@@ -148,6 +154,8 @@ export interface Scene extends Reasons {
     "allocator" | "allocatorName" | "allocatorCalls" | "wrongSignature"
   >;
   readonly plugin?: PluginOptions;
+  /** Further plugins behind the first, in the order of requests. Needs "plugins". */
+  readonly behind?: readonly OtherPlugin[];
   readonly position?: Position;
   /** One request; laid over REQUEST. */
   readonly request?: Request;
@@ -160,6 +168,8 @@ export interface Scene extends Reasons {
   readonly trace?: readonly string[] | Readonly<Record<AbiVersion, readonly string[]>>;
   /** Which lines of the trace are looked at. */
   readonly of?: RegExp;
+  /** Callbacks of all plugins in their order, by their letters: "a proxy_on_log". */
+  readonly chain?: readonly string[];
   /** These callbacks in this order, others between them. */
   readonly order?: readonly string[];
   /** The host must refuse to start. */

@@ -17,6 +17,7 @@ export function judge(one: Case, seen: Seen): readonly string[] {
   const checks = [
     () => answersHold(one, seen),
     () => traceHolds(one, seen),
+    () => chainHolds(one, seen),
     () => exchangeHolds(scene.exchange, seen),
     () => scene.holds?.(seen),
   ];
@@ -92,6 +93,10 @@ function traceHolds({ scene, version }: Case, seen: Seen): void {
   let at = 0;
   for (const line of found) if (at < order.length && isNamed(line, order[at] as string)) at += 1;
   if (at < order.length) throw new Unmet("callbacks in order", shown(order), shown(found));
+}
+
+function chainHolds({ scene }: Case, { chain }: Seen): void {
+  if (scene.chain !== undefined) same("callbacks of all plugins", chain, scene.chain);
 }
 
 /** A name alone, or a name with its arguments. */

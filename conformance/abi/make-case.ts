@@ -43,13 +43,17 @@ export function makeCase(row: Row, version: AbiVersion, scene: Scene, reasons: R
     scene,
     verdict: scene.verdict ?? reasons.verdict ?? "required",
     spec: scene.spec ?? reasons.spec ?? row.doc,
-    needs: scene.needs ?? [],
+    needs: scene.behind === undefined ? (scene.needs ?? []) : ["plugins", ...(scene.needs ?? [])],
   };
 }
 
 /** Whether a version has all that the guest of a scene calls: hosts refuse other imports. */
-function hasCalls(version: AbiVersion, { calls = [], callbacks: scripts = {} }: Scene): boolean {
-  const more = Object.values(scripts).flatMap((script) => script.calls ?? []);
+function hasCalls(
+  version: AbiVersion,
+  { calls = [], callbacks: scripts = {}, behind = [] }: Scene,
+): boolean {
+  const all = [scripts, ...behind.map((one) => one.callbacks)];
+  const more = all.flatMap((one) => Object.values(one).flatMap((script) => script.calls ?? []));
   return [...calls.map(([one]) => one), ...more].every(({ name }) => {
     const row = findHostcall(name);
     return row === undefined || existsIn(row, version);
@@ -78,6 +82,13 @@ export function guestOf({ version, scene }: Case, tag?: string): GuestOptions {
     ...scene.guest,
     ...(tag === undefined ? {} : { tag }),
   };
+}
+
+/** The guests of plugins behind the first. */
+export function guestsBehind({ version, scene }: Case): readonly GuestOptions[] {
+  return (scene.behind ?? []).map(({ callbacks: scripts }) => {
+    return { version, callbacks: inVersion(version, { ...scripts }) };
+  });
 }
 
 /** The calls stand before those that the callback has already. */

@@ -14,6 +14,7 @@ import { REPORT_END, REPORT_MARK } from "./report-code.ts";
 
 /** One callback, as one instance of a guest told it. */
 export interface Report {
+  readonly guest: Guest;
   /** Tells the instances of a module apart: one for each VM. */
   readonly instance: string;
   readonly callback: GuestCallback;
@@ -53,6 +54,7 @@ function readRecord(instance: string, record: string, guest: Guest): Report {
     numbers.readUInt32LE(4 + 4 * i),
   );
   return {
+    guest,
     instance,
     callback,
     args,

@@ -1,5 +1,5 @@
 // What a host did in a case, in the words that all adapters use.
-import type { Guest } from "./guest.ts";
+import type { Call, Guest } from "./guest.ts";
 import { answersOf, type Report, traceOf } from "./reports.ts";
 
 export type FieldList = readonly (readonly [string, string])[];
@@ -43,6 +43,8 @@ export interface SeenLine {
 export interface Told {
   readonly guest: Guest;
   readonly reports: readonly Report[];
+  /** Of all plugins, where there are several, in the order in which they came. */
+  readonly chain?: readonly Report[];
   readonly exchanges: readonly SeenExchange[];
   readonly connections: readonly SeenConnection[];
   /** Of guests, without reports. */
@@ -65,6 +67,21 @@ export class Seen {
     const reports = ofOneInstance(told.reports);
     this.answers = answersOf(told.guest, reports);
     this.trace = traceOf(renumbered(reports)).filter(isNoRepeatedTick);
+  }
+
+  /** Callbacks of all plugins by the letters of their tags: "a proxy_on_log". */
+  get chain(): readonly string[] {
+    return (this.told.chain ?? []).map(({ guest, callback }) => {
+      return `${guest.tag.slice(-1)} ${callback.name}`;
+    });
+  }
+
+  /** What a call of any plugin answered. */
+  answerOf(one: Call): string | undefined {
+    const found = (this.told.chain ?? this.told.reports).findLast(({ callback }) =>
+      callback.calls.includes(one),
+    );
+    return found?.answers[found.callback.calls.indexOf(one)];
   }
 
   get exchange(): SeenExchange | undefined {

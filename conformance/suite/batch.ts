@@ -19,7 +19,7 @@ import {
 } from "./envoy-config.ts";
 import { HostProcess, page } from "./host-process.ts";
 import { type HostView, NetworkPlayer } from "./network-player.ts";
-import { place, type Placed } from "./placed.ts";
+import { caseOf, place, type Placed } from "./placed.ts";
 import type { LogLevel, NetworkTarget } from "./targets.ts";
 
 export interface Result {
@@ -96,7 +96,7 @@ class BatchRun {
   readonly #target: NetworkTarget;
   readonly #callouts: CalloutServers;
   readonly #lines: Map<string, string[]>;
-  /** The last tag that was seen: guests' own lines do not name theirs. */
+  /** Lines of guests that are no reports. */
   readonly #plain: string[];
   #drained: Set<string>;
   #version: number;
@@ -207,7 +207,9 @@ class BatchRun {
 
   #writeFiles(places: Places, placed: readonly Placed[]): string {
     const { isDynamic } = this.#batch;
-    for (const { tag, guest } of placed) writeFileSync(modulePath(places, tag), guest.bytes);
+    for (const { bytes, tag } of placed.flatMap((one) => [one.guest, ...one.behind])) {
+      writeFileSync(modulePath(places, tag), bytes);
+    }
     if (isDynamic) {
       mkdirSync(dirname(listenersPath(places)));
       writeFileSync(listenersPath(places), listenersText(placed, places, 1));
@@ -224,9 +226,9 @@ class BatchRun {
       return;
     }
     const from = at + REPORT_MARK.length;
-    const tag = line.slice(from, line.indexOf(":", from));
-    const lines = this.#lines.get(tag);
-    if (lines === undefined) this.#lines.set(tag, [line]);
+    const key = caseOf(line.slice(from, line.indexOf(":", from)));
+    const lines = this.#lines.get(key);
+    if (lines === undefined) this.#lines.set(key, [line]);
     else lines.push(line);
   }
 
@@ -234,7 +236,7 @@ class BatchRun {
     return {
       // A prefix names the vm_id, which is the tag.
       linesOf: (tag) => [
-        ...(this.#lines.get(tag) ?? []),
+        ...(this.#lines.get(caseOf(tag)) ?? []),
         ...this.#plain.filter((line) => line.includes(` ${tag}:`)),
       ],
       logLine: this.#target.logLine,

@@ -106,7 +106,7 @@ function listener(one: Placed, places: Places): JsonObject {
   const isNetwork = one.case.scene.position === "network";
   const filters = isNetwork
     ? [networkPlugin(one, places), tcpProxy(tag)]
-    : [manager(tag, routes(one), [httpPlugin(one, places)], places)];
+    : [manager(tag, routes(one), httpPlugins(one, places), places)];
   return { name: tag, address: address(port), filter_chains: [{ filters }] };
 }
 
@@ -154,24 +154,34 @@ function tcpProxy(tag: string): JsonObject {
   return { name: "envoy.filters.network.tcp_proxy", typed_config };
 }
 
-function httpPlugin(one: Placed, places: Places): JsonObject {
-  const typed_config = { "@type": WASM_HTTP, config: pluginConfig(one, places) };
-  return { name: "wasm", typed_config };
+function httpPlugins(one: Placed, places: Places): JsonObject[] {
+  const { scene } = one.case;
+  const plugins = [scene.plugin, ...(scene.behind ?? []).map(({ plugin }) => plugin)];
+  return [one.guest, ...one.behind].map(({ tag }, at) => {
+    const config = pluginConfig(one.tag, tag, plugins[at] ?? {}, places);
+    return { name: `wasm${at}`, typed_config: { "@type": WASM_HTTP, config } };
+  });
 }
 
 function networkPlugin(one: Placed, places: Places): JsonObject {
-  const typed_config = { "@type": WASM_NETWORK, config: pluginConfig(one, places) };
+  const config = pluginConfig(one.tag, one.tag, one.case.scene.plugin ?? {}, places);
+  const typed_config = { "@type": WASM_NETWORK, config };
   return { name: "wasm", typed_config };
 }
 
-function pluginConfig({ tag, case: { scene } }: Placed, places: Places): JsonObject {
-  const plugin: PluginOptions = scene.plugin ?? {};
+/** Plugins of a case have its vm_id, by their modules they are in different VMs. */
+function pluginConfig(
+  vmId: string,
+  tag: string,
+  plugin: PluginOptions,
+  places: Places,
+): JsonObject {
   const { failurePolicy, capabilities, environment } = plugin;
   return {
     name: plugin.name ?? "filter",
     root_id: plugin.rootId ?? "",
     vm_config: {
-      vm_id: (plugin.vmId ?? "$CASE").replaceAll("$CASE", tag),
+      vm_id: (plugin.vmId ?? "$CASE").replaceAll("$CASE", vmId),
       runtime: "envoy.wasm.runtime.v8",
       code: { local: { filename: modulePath(places, tag) } },
       ...text("configuration", plugin.vmConfig),

@@ -130,6 +130,15 @@ export class NetworkPlayer {
     return this.#host.linesOf(tag).flatMap((line) => readReports(line, guest));
   }
 
+  /** Of streams: what VMs on several threads are told besides has no order. */
+  #chain(): readonly Report[] {
+    const { guest, behind, tag } = this.#placed;
+    const guests = [guest, ...behind];
+    return this.#host
+      .linesOf(tag)
+      .flatMap((line) => guests.flatMap((one) => readReports(line, one)));
+  }
+
   async seen(): Promise<Seen> {
     const { tag, guest, case: one } = this.#placed;
     const details = detailsOf(this.#host.accessLog, tag);
@@ -138,6 +147,7 @@ export class NetworkPlayer {
     return new Seen({
       guest,
       reports: this.#reports(),
+      chain: this.#chain(),
       exchanges: this.#results.map((result, at) =>
         seenExchange(result, this.#requestOf(at, requests), details?.[at]),
       ),

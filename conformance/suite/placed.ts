@@ -2,7 +2,7 @@
 import type { Case, Request, Response, Scene, Step } from "../abi/case.ts";
 import { REQUEST } from "../abi/case.ts";
 import { type Guest, makeGuest } from "../abi/guest.ts";
-import { listOf, guestOf } from "../abi/make-case.ts";
+import { guestOf, guestsBehind, listOf } from "../abi/make-case.ts";
 import type { Reply } from "../envoy/case.ts";
 import { freePort } from "../envoy/ports.ts";
 import { UpstreamRecorder } from "../envoy/upstream-recorder.ts";
@@ -12,6 +12,8 @@ export interface Placed {
   /** Unique in a run: names its listener, cluster, file, and what its guest makes. */
   readonly tag: string;
   readonly guest: Guest;
+  /** Of the plugins behind the first. */
+  readonly behind: readonly Guest[];
   /** Where its listener listens. */
   readonly port: number;
   /** Its upstream, which listens. */
@@ -27,7 +29,15 @@ export async function place(one: Case): Promise<Placed> {
   const recorder = await UpstreamRecorder.start({ up: 0 });
   const upstreamPort = recorder.ports["up"] ?? 0;
   const guest = makeGuest(guestOf(one, tag));
-  return { case: one, tag, guest, port: await freePort(), recorder, upstreamPort };
+  const behind = guestsBehind(one).map((options, at) => {
+    return makeGuest({ ...options, tag: `${caseOf(tag)}${"bcd"[at] ?? ""}` });
+  });
+  return { case: one, tag, guest, behind, port: await freePort(), recorder, upstreamPort };
+}
+
+/** What the tags of a case's plugins have in common. */
+export function caseOf(tag: string): string {
+  return tag.slice(0, -1);
 }
 
 /** What happens in a scene. */

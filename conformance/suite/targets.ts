@@ -43,7 +43,7 @@ export function headgate(): NetworkTarget | undefined {
   return {
     name: "headgate",
     version: versionOf(spec),
-    cannot: new Set<Need>(["plugins"]),
+    cannot: new Set<Need>(),
     command: envoyFlags(spec.binary, ["--sigterm-drain-s", "0"]),
     logLine: ENVOY_LINE,
   };
@@ -56,7 +56,7 @@ export function envoy(path?: string): NetworkTarget | undefined {
   return {
     name: "envoy",
     version: versionOf(spec),
-    cannot: new Set<Need>(["plugins"]),
+    cannot: new Set<Need>(),
     command: envoyFlags(spec.binary, []),
     logLine: ENVOY_LINE,
   };
@@ -70,7 +70,7 @@ export function byCommand(name: string, command: string): NetworkTarget {
   return {
     name,
     version: "",
-    cannot: new Set<Need>(["plugins", "trace log", "error log", "drain"]),
+    cannot: new Set<Need>(["trace log", "error log", "drain"]),
     command: ({ configFile }) => command.replaceAll("{config}", configFile),
   };
 }
