@@ -13,6 +13,7 @@ import { calloutCases } from "./cases/callouts.ts";
 import { failureCases } from "./cases/failures.ts";
 import { fieldCases } from "./cases/fields.ts";
 import { plainCases } from "./cases/plain.ts";
+import { positionCases } from "./cases/positions.ts";
 import { severalPluginsCases } from "./cases/several-plugins.ts";
 import { streamCases } from "./cases/streams.ts";
 import { valueCases } from "./cases/values.ts";
@@ -41,6 +42,7 @@ export function allCases(): readonly Case[] {
     ...hostcalls.flatMap(casesOfHostcall),
     ...callbacks.flatMap(casesOfCallback),
     ...severalPluginsCases(),
+    ...positionCases(),
     ...failureCases(),
     ...wasiCases(),
   ];

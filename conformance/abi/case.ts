@@ -58,7 +58,13 @@ export type Step =
   | { readonly drain: true };
 
 /** Where plugins stand. */
-export type Position = "http" | "network";
+export type Position =
+  | "http"
+  | "network"
+  /** An access logger of HTTP streams. */
+  | "log"
+  /** No stream: a plugin of the process. */
+  | "service";
 
 /** What a host must be able to do for a case; adapters say what they cannot. */
 export type Need =
@@ -74,6 +80,10 @@ export type Need =
   | "plugins"
   /** Tell metrics of guests by their names. */
   | "metrics"
+  /** Plugins as access loggers. */
+  | "access logger"
+  /** Plugins of the process. */
+  | "service"
   /** Calls to gRPC services. */
   | "gRPC"
   /** Let time pass while a callout waits. */

@@ -19,7 +19,13 @@ import { isReport, readReports } from "./reports.ts";
 import { ownFields, Seen, type SeenConnection, type SeenExchange } from "./seen.ts";
 
 /** What this adapter cannot do. */
-export const CANNOT: ReadonlySet<Need> = new Set(["plugins", "routes", "callout times"]);
+export const CANNOT: ReadonlySet<Need> = new Set([
+  "plugins",
+  "access logger",
+  "service",
+  "routes",
+  "callout times",
+]);
 
 /** How long a callback is waited for, on the clock of the host. */
 const WAIT_MS_MAX = 5_000;

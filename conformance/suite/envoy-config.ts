@@ -10,6 +10,8 @@ const TYPE = "type.googleapis.com/envoy.extensions";
 const FILTERS = `${TYPE}.filters`;
 const WASM_HTTP = `${FILTERS}.http.wasm.v3.Wasm`;
 const WASM_NETWORK = `${FILTERS}.network.wasm.v3.Wasm`;
+const WASM_LOG = `${TYPE}.access_loggers.wasm.v3.WasmAccessLog`;
+const WASM_SERVICE = `${TYPE}.wasm.v3.WasmService`;
 const FILE_LOG = `${TYPE}.access_loggers.file.v3.FileAccessLog`;
 const HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 const STRING = "type.googleapis.com/google.protobuf.StringValue";
@@ -52,6 +54,9 @@ export function configText(placed: readonly Placed[], places: Places, isDynamic:
       ],
     },
     ...(isDynamic ? { dynamic_resources: { lds_config: listenerSource(places) } } : {}),
+    bootstrap_extensions: placed
+      .filter((one) => one.case.scene.position === "service")
+      .map((one) => service(one, places)),
     admin: { address: address(places.adminPort) },
   };
   return JSON.stringify(bootstrap, null, 1);
@@ -97,16 +102,19 @@ function calloutClusters({ calloutPorts }: Places): JsonObject[] {
 
 function probe({ probePort }: Places): JsonObject {
   const route = { match: { prefix: "/" }, direct_response: { status: 200 } };
-  const hcm = manager("probe", [route], [], null);
+  const hcm = manager("probe", [route], [], []);
   return { name: "probe", address: address(probePort), filter_chains: [{ filters: [hcm] }] };
 }
 
 function listener(one: Placed, places: Places): JsonObject {
   const { tag, port } = one;
-  const isNetwork = one.case.scene.position === "network";
-  const filters = isNetwork
-    ? [networkPlugin(one, places), tcpProxy(tag)]
-    : [manager(tag, routes(one), httpPlugins(one, places), places)];
+  const { position = "http" } = one.case.scene;
+  const plugins = position === "http" ? httpPlugins(one, places) : [];
+  const logs = position === "log" ? [logPlugin(one, places)] : [];
+  const filters =
+    position === "network"
+      ? [networkPlugin(one, places), tcpProxy(tag)]
+      : [manager(tag, routes(one), plugins, [accessLog(tag, places), ...logs])];
   return { name: tag, address: address(port), filter_chains: [{ filters }] };
 }
 
@@ -127,7 +135,7 @@ function manager(
   name: string,
   routesOf: readonly JsonObject[],
   filters: readonly JsonObject[],
-  places: Places | null,
+  logs: readonly JsonObject[],
 ): JsonObject {
   const router = { "@type": ROUTER_TYPE, suppress_envoy_headers: true };
   const config: JsonObject = {
@@ -138,7 +146,7 @@ function manager(
     generate_request_id: false,
     route_config: { virtual_hosts: [{ name: "all", domains: ["*"], routes: routesOf }] },
     http_filters: [...filters, { name: "envoy.filters.http.router", typed_config: router }],
-    ...(places === null ? {} : { access_log: [accessLog(name, places)] }),
+    access_log: logs,
   };
   return { name: "envoy.filters.network.http_connection_manager", typed_config: config };
 }
@@ -167,6 +175,17 @@ function networkPlugin(one: Placed, places: Places): JsonObject {
   const config = pluginConfig(one.tag, one.tag, one.case.scene.plugin ?? {}, places);
   const typed_config = { "@type": WASM_NETWORK, config };
   return { name: "wasm", typed_config };
+}
+
+function logPlugin(one: Placed, places: Places): JsonObject {
+  const config = pluginConfig(one.tag, one.tag, one.case.scene.plugin ?? {}, places);
+  return { name: "envoy.access_loggers.wasm", typed_config: { "@type": WASM_LOG, config } };
+}
+
+function service(one: Placed, places: Places): JsonObject {
+  const config = pluginConfig(one.tag, one.tag, one.case.scene.plugin ?? {}, places);
+  const typed_config = { "@type": WASM_SERVICE, singleton: true, config };
+  return { name: "envoy.bootstrap.wasm", typed_config };
 }
 
 /** Plugins of a case have its vm_id, by their modules they are in different VMs. */
