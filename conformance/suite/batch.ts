@@ -36,6 +36,7 @@ export interface Batch {
   readonly level: LogLevel;
   /** Whether plugins can be taken away. */
   readonly isDynamic: boolean;
+  readonly concurrency: number;
 }
 
 const BATCH_CASES_MAX = 60;
@@ -53,7 +54,7 @@ function delay(ms: number): Promise<void> {
 }
 
 /** Groups cases by what their host must be started with. */
-export function batchesOf(cases: readonly Case[]): readonly Batch[] {
+export function batchesOf(cases: readonly Case[], concurrency: number): readonly Batch[] {
   const groups = new Map<string, Case[]>();
   for (const one of cases) {
     const { needs, scene } = one;
@@ -66,7 +67,8 @@ export function batchesOf(cases: readonly Case[]): readonly Batch[] {
     const pieces: Batch[] = [];
     for (let at = 0; at < group.length; at += BATCH_CASES_MAX) {
       const part = group.slice(at, at + BATCH_CASES_MAX);
-      pieces.push({ cases: part, level: levelOf(first), isDynamic: first.needs.includes("drain") });
+      const isDynamic = first.needs.includes("drain");
+      pieces.push({ cases: part, level: levelOf(first), isDynamic, concurrency });
     }
     return pieces;
   });
@@ -138,10 +140,10 @@ class BatchRun {
     let host: HostProcess | null = null;
     const view = this.#view(places, placed, () => host === null || host.exit === null);
     const players = placed.map((one) => new NetworkPlayer(one, view));
-    const { level } = this.#batch;
+    const { level, concurrency } = this.#batch;
     const started = await HostProcess.start(
       this.#target,
-      { configFile, level, probePort: places.probePort },
+      { configFile, level, concurrency, probePort: places.probePort },
       (line) => this.#note(line),
     );
     try {

@@ -1,7 +1,7 @@
 // The process of a host: started with a configuration, its log read line by line.
 import { type ChildProcess, spawn } from "node:child_process";
 import http from "node:http";
-import type { LogLevel, NetworkTarget } from "./targets.ts";
+import type { Launch, NetworkTarget } from "./targets.ts";
 
 /** Limits for hangs. */
 const START_MS_MAX = 60_000;
@@ -60,7 +60,7 @@ export class HostProcess {
   /** Starts a host and waits until its probe answers; null: it refused, and the text says why. */
   static async start(
     target: NetworkTarget,
-    launch: { readonly configFile: string; readonly level: LogLevel; readonly probePort: number },
+    launch: Launch & { readonly probePort: number },
     onLine: (line: string) => void,
   ): Promise<HostProcess | string> {
     const command = target.command(launch);

@@ -19,6 +19,7 @@ const USAGE = `npm run conformance [-- FLAGS]
   --junit FILE     writes them in the form of JUnit
   --report FILE    writes a page with a column for each host
   --jobs N         processes of a host at the same time, default 2
+  --concurrency N  threads of a host that carry traffic, default 1
   --trace          prints with each failure all that the guest told`;
 
 interface Options {
@@ -29,6 +30,7 @@ interface Options {
   readonly junit: string | undefined;
   readonly report: string | undefined;
   readonly jobs: number;
+  readonly concurrency: number;
   readonly trace: boolean;
 }
 
@@ -43,15 +45,12 @@ function readOptions(args: readonly string[]): Options | string {
       junit: { type: "string" },
       report: { type: "string" },
       jobs: { type: "string", default: "2" },
+      concurrency: { type: "string", default: "1" },
       trace: { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
     },
   });
   if (values.help) return USAGE;
-  const jobs = Number(values.jobs);
-  if (!Number.isInteger(jobs) || jobs < 1) {
-    throw new Error(`--jobs ${values.jobs}: expected a number of processes, 1 or more`);
-  }
   const only = values.only === undefined ? undefined : new RegExp(values.only);
   return {
     targets: values.list ? [] : (values.target?.map(targetOf) ?? found()),
@@ -60,9 +59,16 @@ function readOptions(args: readonly string[]): Options | string {
     json: values.json,
     junit: values.junit,
     report: values.report,
-    jobs,
+    jobs: count("--jobs", values.jobs, "processes"),
+    concurrency: count("--concurrency", values.concurrency, "threads"),
     trace: values.trace,
   };
+}
+
+function count(flag: string, text: string, what: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 1) return value;
+  throw new Error(`${flag} ${text}: expected a number of ${what}, 1 or more`);
 }
 
 function found(): NetworkTarget[] {
@@ -84,7 +90,7 @@ async function main(): Promise<void> {
   const runs: Run[] = [];
   for (const target of options.targets) {
     const progress = new Progress(target.name, options.cases.length);
-    const run = await runTarget(target, options.cases, options.jobs, (one) => progress.note(one));
+    const run = await runTarget(target, options.cases, options, (one) => progress.note(one));
     progress.end();
     runs.push(run);
     for (const one of run.results) {

@@ -13,14 +13,27 @@ export interface Run {
   readonly left: readonly Case[];
 }
 
+export interface RunOptions {
+  /** Processes of a host at the same time. */
+  readonly jobs: number;
+  /** Threads of each. Default 1. */
+  readonly concurrency?: number;
+}
+
+/** Streams that must meet in one VM, which is on one thread. */
+function hasSeveral({ scene }: Case): boolean {
+  return (scene.play ?? []).filter((step) => "request" in step || "connect" in step).length > 1;
+}
+
 /** Plays cases against a host, in the order of the cases. */
 export async function runTarget(
   target: NetworkTarget,
   cases: readonly Case[],
-  jobs: number,
+  { jobs, concurrency = 1 }: RunOptions,
   onResult: (result: Result) => void,
 ): Promise<Run> {
-  const isLeft = (one: Case): boolean => one.needs.some((need) => target.cannot.has(need));
+  const isLeft = (one: Case): boolean =>
+    one.needs.some((need) => target.cannot.has(need)) || (concurrency > 1 && hasSeveral(one));
   const playable = cases.filter((one) => !isLeft(one));
   const callouts = await CalloutServers.start();
   const results = new Map<Case, Result>();
@@ -36,10 +49,10 @@ export async function runTarget(
     };
     await Promise.all(Array.from({ length: jobs }, lane));
   };
-  await playAll(batchesOf(playable), false);
+  await playAll(batchesOf(playable, concurrency), false);
   // A machine that is busy makes what is apart come together: what fails twice has failed.
   const failed = playable.filter((one) => results.get(one)?.problems.length !== 0);
-  await playAll(batchesOf(failed), true);
+  await playAll(batchesOf(failed, concurrency), true);
   await callouts.stop();
   return {
     target: target.name,

@@ -41,7 +41,7 @@ test("some of each chapter hold over the network on Headgate", async () => {
     chapters.add(key);
     return true;
   });
-  const { results, left } = await runTarget(targetOf("headgate"), some, 2, nobody);
+  const { results, left } = await runTarget(targetOf("headgate"), some, { jobs: 2 }, nobody);
   const failed = results.filter((one) => one.problems.length > 0);
   expect(failed.map((one) => [one.case.id, one.problems])).toEqual([]);
   expect(results.length + left.length).toBe(some.length);
@@ -52,20 +52,20 @@ describe("a host of which nothing is known", () => {
 
   test("that ends costs the case that it ends in", async () => {
     const cases = [own("a", ""), own("b", "deadly"), own("c", ""), own("d", "")];
-    const { results } = await runTarget(fake, cases, 1, nobody);
+    const { results } = await runTarget(fake, cases, { jobs: 1 }, nobody);
     const told = results.map((one) => one.problems.map((text) => text.split("\n", 1)[0]));
     expect(told).toEqual([[], ["the host ended with code 3"], [], []]);
   });
 
   test("that takes what it must refuse fails", async () => {
     const one = makeCase(row, "0.2.1", { what: "refused", callbacks: {}, isRefused: true });
-    const { results } = await runTarget(fake, [one], 1, nobody);
+    const { results } = await runTarget(fake, [one], { jobs: 1 }, nobody);
     expect(results[0]?.problems).toEqual(["the host takes a configuration that it must refuse"]);
   });
 
   test("that does not start says why", async () => {
     const refusing = byCommand("refusing", "echo no such flag: {config} >&2; exit 9");
-    const { results } = await runTarget(refusing, [own("a", "")], 1, nobody);
+    const { results } = await runTarget(refusing, [own("a", "")], { jobs: 1 }, nobody);
     expect(results[0]?.problems[0]).toMatch(/the host does not start: ended with code 9\nno such/);
   });
 

@@ -6,6 +6,8 @@ import { findEnvoy, findHeadgate, versionOf } from "../envoy/target.ts";
 export interface Launch {
   readonly configFile: string;
   readonly level: LogLevel;
+  /** Threads that carry traffic. */
+  readonly concurrency: number;
 }
 
 /** Of the guests' log lines. */
@@ -26,8 +28,8 @@ const ENVOY_LINE =
   /\[(trace|debug|info|warning|warn|error|critical)\]\[wasm\].*? wasm log[^:]*: (.*)$/;
 
 function envoyFlags(binary: string, own: readonly string[]): NetworkTarget["command"] {
-  return ({ configFile, level }) => {
-    const flags = ["-c", configFile, "--concurrency", "1", "--disable-hot-restart"];
+  return ({ configFile, level, concurrency }) => {
+    const flags = ["-c", configFile, "--concurrency", String(concurrency), "--disable-hot-restart"];
     flags.push("--log-level", level === "trace" ? "warning" : level);
     if (level === "trace") flags.push("--component-log-level", "wasm:trace");
     flags.push("--file-flush-interval-msec", "10", "--drain-time-s", "1");
