@@ -96,7 +96,7 @@ function allocatorScenes(of: HostcallCase): Scene[] {
   const failing = (["zero", "outside"] as const).map((allocator): Scene => {
     return {
       what: allocator === "zero" ? "an allocator that gives none" : "an allocator that lies",
-      verdict: "envoy",
+      verdict: of.good.name in ENVOY_ALLOCATORS ? "either" : "envoy",
       spec,
       ...noted(ENVOY_ALLOCATORS[of.good.name]),
       ...surrounded(of, [of.good]),

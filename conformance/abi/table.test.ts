@@ -20,6 +20,11 @@ test("every row of the tables has a case in every version, and names are unique"
   expect(new Set(cases.map((one) => one.id)).size).toBe(cases.length);
 });
 
+test("a verdict that follows Envoy has nothing to say against it", () => {
+  const odd = cases.filter((one) => one.verdict === "envoy" && one.scene.envoy !== undefined);
+  expect(odd.map((one) => one.id)).toEqual([]);
+});
+
 describe.each(abiVersions.map((facts) => facts.version))("%s", (version) => {
   const here = cases.filter((one) => one.version === version);
   const playable = here.filter((one) => !one.needs.some((need) => CANNOT.has(need)));

@@ -123,7 +123,9 @@ function sceneOf(name: string, script: Script): Scene {
     what: "what it answers",
     verdict: "envoy",
     calls: script,
-    ...(OTHER_SIGNATURES.has(name) ? { envoy: other, isAlone: true as const } : {}),
+    ...(OTHER_SIGNATURES.has(name)
+      ? { verdict: "required" as const, envoy: other, isAlone: true as const }
+      : {}),
   };
 }
 
