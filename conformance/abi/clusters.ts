@@ -4,10 +4,11 @@ export interface ClusterFacts {
   readonly kind: "http" | "grpc";
   /**
    * What comes. "cut": a response that breaks off, "refuse": there is no host, so that the call fails
-   * at once, "never": nothing.
+   * at once, "never": nothing, "mirror": a body that says what was asked, see `mirrored`.
    */
   readonly answer:
     | "cut"
+    | "mirror"
     | "refuse"
     | "never"
     | {
@@ -26,6 +27,7 @@ export const clusters: Readonly<Record<string, ClusterFacts>> = {
     answer: { status: 201, headers: { a: "b" }, body: "answer", trailers: { t: "1" } },
   },
   plain: { kind: "http", answer: { status: 200, headers: { a: "b" }, body: "xyz" } },
+  mirror: { kind: "http", answer: "mirror" },
   broken: { kind: "http", answer: "cut" },
   refusing: { kind: "http", answer: "refuse" },
   silent: { kind: "http", answer: "never" },
@@ -37,3 +39,15 @@ export const clusters: Readonly<Record<string, ClusterFacts>> = {
   denied: { kind: "grpc", answer: { status: 16, body: "denied" } },
   mute: { kind: "grpc", answer: "never" },
 };
+
+/** What a cluster that mirrors answers: "POST /path authority, x-ask: 1, body: text, t: 1". */
+export function mirrored(
+  method: string,
+  path: string,
+  authority: string,
+  ask: string,
+  body: string,
+  trailer: string,
+): string {
+  return `${method} ${path} ${authority}, x-ask: ${ask}, body: ${body}, t: ${trailer}`;
+}

@@ -12,7 +12,7 @@ import {
 } from "@headgate/runtime/testing";
 import type { Case, Need, Request, Response, Scene, TcpStep } from "./case.ts";
 import { REQUEST } from "./case.ts";
-import { clusters } from "./clusters.ts";
+import { clusters, mirrored } from "./clusters.ts";
 import { type Guest, makeGuest } from "./guest.ts";
 import { guestOf, listOf } from "./make-case.ts";
 import { isReport, readReports } from "./reports.ts";
@@ -77,7 +77,19 @@ function hostOptions({ scene }: Case, guest: Guest): FilterHostOptions {
 }
 
 function clusterAnswer(answer: (typeof clusters)[string]["answer"]): ClusterAnswer {
-  return answer === "cut" ? "reset" : answer;
+  if (answer === "cut") return "reset";
+  if (answer !== "mirror") return answer;
+  return ({ headers, body, trailers }) => ({
+    status: 200,
+    body: mirrored(
+      headers[":method"] ?? "",
+      headers[":path"] ?? "",
+      headers[":authority"] ?? "",
+      headers["x-ask"] ?? "",
+      body.toString(),
+      trailers["t"] ?? "",
+    ),
+  });
 }
 
 class Player {

@@ -2,7 +2,7 @@
 import http from "node:http";
 import http2 from "node:http2";
 import type { AddressInfo, Server, Socket } from "node:net";
-import { type ClusterFacts, clusters } from "../abi/clusters.ts";
+import { type ClusterFacts, clusters, mirrored } from "../abi/clusters.ts";
 
 type Answer = Extract<ClusterFacts["answer"], object>;
 
@@ -52,9 +52,16 @@ export class CalloutServers {
 
 function httpServer({ answer }: ClusterFacts): Server {
   return http.createServer((request, response) => {
-    request.resume();
+    let body = "";
+    request.on("data", (part: Buffer) => {
+      body += part.toString("latin1");
+    });
     request.on("end", () => {
-      if (answer === "cut") {
+      if (answer === "mirror") {
+        const { method = "", url = "", headers, trailers } = request;
+        const ask = String(headers["x-ask"] ?? "");
+        response.end(mirrored(method, url, headers.host ?? "", ask, body, trailers["t"] ?? ""));
+      } else if (answer === "cut") {
         response.writeHead(200, { "content-length": 100 });
         response.write("a part", () => response.destroy());
       } else if (typeof answer === "object") {

@@ -5,6 +5,7 @@ import { same } from "../expect.ts";
 import { call, type CallbackScript, told } from "../guest.ts";
 
 const head = encodePairs([":method", "GET", ":path", "/", ":authority", "a"]);
+const post = encodePairs([":method", "POST", ":path", "/", ":authority", "a"]);
 const TIMEOUT_MAX = 0x7fff_ffff;
 const HTTP = /http_call/;
 const GRPC = /_grpc_/;
@@ -91,6 +92,45 @@ export const calloutCases: HostcallCases = {
         callbacks: { proxy_on_http_call_response: {} },
         of: HTTP,
         trace: [],
+      },
+      {
+        what: "what the cluster is asked",
+        in: "proxy_on_http_call_response",
+        callbacks: {
+          proxy_on_request_headers: {
+            calls: [
+              call(
+                "proxy_http_call",
+                "mirror",
+                encodePairs([":method", "POST", ":path", "/p?q", ":authority", "z", "x-ask", "1"]),
+                "some text",
+                "",
+                1000,
+              ),
+            ],
+          },
+        },
+        calls: [
+          [
+            call("proxy_get_buffer_bytes", 4, 0, 100),
+            "Ok [POST /p?q z, x-ask: 1, body: some text, t: ]",
+          ],
+        ],
+        ...awaiting("proxy_on_http_call_response"),
+      },
+      {
+        what: "trailers where there is no body",
+        envoy: "Never sends trailers.",
+        in: "proxy_on_http_call_response",
+        callbacks: {
+          proxy_on_request_headers: {
+            calls: [call("proxy_http_call", "mirror", post, "", encodePairs(["t", "2"]), 0)],
+          },
+        },
+        calls: [
+          [call("proxy_get_buffer_bytes", 4, 0, 100), "Ok [POST / a, x-ask: , body: , t: 2]"],
+        ],
+        ...awaiting("proxy_on_http_call_response"),
       },
       {
         what: "a request waits for an answer",
