@@ -9,6 +9,8 @@ const birth = workerData as WorkerBirth | ProbeBirth;
 if (birth.kind === "headgate-probe") {
   const { probePlugins } = await import("./probe-thread.ts");
   await probePlugins(birth, (result) => port.postMessage(result));
+  // Only this thread ends. Ended from the outside at this point, V8 has been seen to abort.
+  process.exit(0);
 } else {
   const [{ startBeating }, { PulseMemory }, { WorkerServer }] = await Promise.all([
     import("./beating.ts"),
