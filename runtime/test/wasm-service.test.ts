@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs";
 import { beforeAll, expect, test } from "vitest";
 import { bootstrap, wasmFilter } from "./bootstrap.ts";
 import { compileGuest } from "./guests/compile.ts";
+import { crashableMain } from "./headgate-process.ts";
 import { useProcesses, useUpstream } from "./process-rig.ts";
 
 const processes = useProcesses({ concurrency: 2 });
@@ -41,6 +42,24 @@ test("one for each worker, or one for the process", async () => {
   );
   expect(await headgate.stat("wasmcustom.each_starts")).toBe(2);
   expect(await headgate.stat("wasmcustom.one_starts")).toBe(1);
+});
+
+test("a singleton is started again when its worker dies, and never twice", async () => {
+  const script = [...counted("one"), "configure set_tick_period 20"];
+  const services = [service("one", true, script), service("each", false, counted("each"))];
+  const headgate = await processes.start(config(services), { command: crashableMain });
+  await headgate.says("tick(1)");
+  expect(await headgate.stat("wasmcustom.one_starts")).toBe(1);
+  // The first worker is the first to die.
+  const at = headgate.output.length;
+  headgate.kill("SIGUSR2");
+  await headgate.says(/worker 0 died/, at);
+  await headgate.says("tick(1)", headgate.output.lastIndexOf("worker 0 died"));
+  expect(await headgate.stat("wasmcustom.one_starts")).toBe(2);
+  // Another worker's death is nothing to it.
+  headgate.kill("SIGUSR2");
+  await headgate.waitFor(async () => (await headgate.stat("wasmcustom.each_starts")) === 4);
+  expect(await headgate.stat("wasmcustom.one_starts")).toBe(2);
 });
 
 test("a singleton has no standby: there is to be one of it", async () => {

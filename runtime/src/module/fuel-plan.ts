@@ -64,7 +64,8 @@ const weights: Uint8Array = new Uint8Array(256);
 weights.fill(6, 0x6d, 0x71);
 weights.fill(20, 0x7f, 0x83);
 for (const sqrtOrDivision of [0x91, 0x95, 0x9f, 0xa3]) weights[sqrtOrDivision] = 6;
-weights[op.MemoryGrow] = 200;
+/** Paid where it stands, not by the path: allocators hardly ever come to it. 20 units in all. */
+const GROW_WEIGHT = 19 << PATH_SHIFT;
 
 export const SiteKind = {
   /** A fixed price. */
@@ -285,6 +286,9 @@ class FuelPlanner implements FuelPlan {
         return;
       case op.Misc:
         this.#bulk(at);
+        return;
+      case op.MemoryGrow:
+        this.sites.raise(this.sites.add(at, SiteKind.Check), GROW_WEIGHT);
         return;
       default:
         if (this.#path >= 0) this.#path += weights[opcode] as number;
