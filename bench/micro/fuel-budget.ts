@@ -1,5 +1,5 @@
 // How long the fuel of one callback lasts, which is how long a guest's endless loop can hold up other
-// streams of its worker. Usage: node bench/micro/fuel-budget.ts [--fuel 50000000] [--rounds 7]
+// streams of its worker. Usage: npx node bench/micro/fuel-budget.ts [--fuel 50000000] [--rounds 7]
 import { arch, cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { createFilterHost } from "../../runtime/test/harness.ts";

@@ -64,10 +64,8 @@ test("who ends the thread is refused, and those behind it are probed in another 
 
 test("a thread that says nothing is ended when the time is over", async () => {
   const hanging = { ...plugin, policy: { ...defaultWasmPolicy, startTimeMs: 50 } };
-  const [problem] = await probe(`${ok} parentPort.on("message", () => {})`).run(
-    loaded([hanging]),
-    null,
-  );
+  const code = `${ok} parentPort.on("message", () => {}); parentPort.postMessage("ready")`;
+  const [problem] = await probe(code).run(loaded([hanging]), null);
   expect(problem?.message).toBe(
     "plugin a: its initialisation did not end in 50 ms (start_time_ms), module a.wasm",
   );

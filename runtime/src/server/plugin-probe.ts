@@ -20,13 +20,18 @@ export interface ProbeBirth {
   readonly mark: Int32Array;
 }
 
-/** What the thread says of one plugin after another, in their order. */
+/** "ready" when the thread's code is loaded; then what is to say of each plugin, in their order. */
+export type FromProbe = "ready" | ProbeResult;
+
 export interface ProbeResult {
   /** Why it did not start; empty when it did, or when it began to do what others see. */
   readonly reasons: readonly string[];
   /** What the host had to say, with the guest's functions. */
   readonly lines: readonly string[];
 }
+
+/** For the thread's code, on a machine that has much else to do. */
+const LOAD_TIME_MS = 60_000;
 
 export class PluginProbe {
   readonly #entry: URL;
@@ -120,7 +125,10 @@ class ProbeRun {
     this.#mark = mark;
     let fault = "";
     this.ended = new Promise((resolve) => {
-      thread.on("message", (result: ProbeResult) => this.#add(result));
+      thread.on("message", (message: FromProbe) => {
+        if (message === "ready") this.#waitForNext();
+        else this.#add(message);
+      });
       thread.on("error", (error: Error) => {
         fault = error.message;
       });
@@ -132,7 +140,7 @@ class ProbeRun {
         resolve();
       });
     });
-    thread.on("online", () => this.#waitForNext());
+    this.#wait(LOAD_TIME_MS, "the thread that probes it did not begin");
   }
 
   #add(result: ProbeResult): void {
@@ -142,13 +150,18 @@ class ProbeRun {
   }
 
   #waitForNext(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
     const at = Math.min(this.results.length, this.#plugins.length - 1);
     const { startTimeMs } = (this.#plugins[at] as WasmPluginConfig).policy;
+    this.#wait(startTimeMs ?? 0, null);
+  }
+
+  /** `reason` null: of what the guest runs by then. */
+  #wait(timeMs: number, reason: string | null): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
-      this.#fail(`${this.#callback} did not end in ${startTimeMs} ms (start_time_ms)`);
+      this.#fail(reason ?? `${this.#callback} did not end in ${timeMs} ms (start_time_ms)`);
       void this.#thread.terminate();
-    }, startTimeMs ?? 0);
+    }, timeMs);
   }
 
   /** What the guest runs now. */

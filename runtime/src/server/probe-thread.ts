@@ -7,14 +7,15 @@ import { TimerWheel } from "../core/timer-wheel.ts";
 import { StatsStore } from "../stats/store.ts";
 import { PluginError } from "../wasm/plugin.ts";
 import { WasmHost } from "../wasm/wasm-host.ts";
-import type { ProbeBirth, ProbeResult } from "./plugin-probe.ts";
+import type { FromProbe, ProbeBirth } from "./plugin-probe.ts";
 import { loadWasiProvider, wantsFiles } from "./wasi-library.ts";
 
 export async function probePlugins(
   birth: ProbeBirth,
-  tell: (result: ProbeResult) => void,
+  tell: (message: FromProbe) => void,
 ): Promise<void> {
   const wasiProvider = wantsFiles(birth) ? await loadWasiProvider() : undefined;
+  tell("ready");
   let lines: string[] = [];
   let outwardCall = "";
   const clock = new Clock();
