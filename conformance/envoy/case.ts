@@ -82,6 +82,22 @@ export interface Stream {
   readonly after?: "keep" | "close" | "reset";
 }
 
+/** How the gRPC upstream answers one call, when the client has said all. */
+export interface GrpcReply {
+  readonly pauseMs?: number;
+  readonly metadata?: Readonly<Record<string, string>>;
+  readonly messages?: readonly string[];
+  /** Default 0. */
+  readonly status?: number;
+  /** `grpc-message`. */
+  readonly text?: string;
+  readonly trailers?: Readonly<Record<string, string>>;
+  /** Status and text stand in the head; there is no body. */
+  readonly isTrailersOnly?: true;
+  /** Instead of an answer. */
+  readonly reset?: true;
+}
+
 /** One exchange, or several, against the running configuration of its group. */
 export interface Case {
   /** Unique in all groups: `kebab-case`. Goldens and KNOWN_DIFFERENCES name it. */
@@ -94,6 +110,8 @@ export interface Case {
   readonly replies?: readonly Reply[];
   /** Set when upstreams get bytes instead of HTTP: what they do, in the order of connections. */
   readonly streams?: readonly Stream[];
+  /** Answers of the upstream `grpc`, in order; then the message `ok`. */
+  readonly grpc?: readonly GrpcReply[];
   /** Start each connection 40 ms after the one before, without waiting for its end. */
   readonly parallel?: boolean;
   /** Upstreams are called by the order in which they come: which one is first is chance. */
@@ -162,6 +180,8 @@ export interface Group {
   readonly clusters?: readonly JsonObject[];
   /** Further upstreams by name, `$up:NAME`: null speaks plain TCP. */
   readonly upstreams?: Readonly<Record<string, TlsUpstream | null>>;
+  /** Has an upstream `$up:grpc` that speaks gRPC. */
+  readonly grpc?: true;
   /** Writes the certificates of certificates.ts into `$DIR`. */
   readonly certificates?: true;
   /** Stats that are compared beside `http.` and `cluster.`: the source of a regular expression. */

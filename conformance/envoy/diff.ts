@@ -89,6 +89,16 @@ function streamText(result: CaseResult, at: number): string {
   return `${stream.upstream}${tls}, ${stream.end}\n${stream.bytes}`;
 }
 
+function grpcText(result: CaseResult, at: number): string {
+  const call = result.grpc?.[at];
+  if (call === undefined) return NOTHING;
+  return [
+    `${call.path}${call.isWhole ? "" : ", not whole"}`,
+    ...call.headers,
+    ...call.messages,
+  ].join("\n");
+}
+
 /** All differences of a case, in the order in which they would be looked at. */
 export function diffCase(caseId: string, expected: CaseResult, actual: CaseResult): Difference[] {
   const collector = new Collector(caseId);
@@ -106,6 +116,11 @@ export function diffCase(caseId: string, expected: CaseResult, actual: CaseResul
   for (let i = 0; i < streams; i += 1) {
     const where = `upstream stream ${i + 1}`;
     collector.check("upstream", where, streamText(expected, i), streamText(actual, i));
+  }
+  const calls = Math.max(expected.grpc?.length ?? 0, actual.grpc?.length ?? 0);
+  for (let i = 0; i < calls; i += 1) {
+    const where = `grpc call ${i + 1}`;
+    collector.check("upstream", where, grpcText(expected, i), grpcText(actual, i));
   }
   diffLines(collector, "log", expected.log, actual.log);
   diffLines(collector, "guests", expected.guests ?? [], actual.guests ?? []);

@@ -1,4 +1,5 @@
 // What one case gave, in the form that goldens hold; made by run-group.ts, compared by diff.ts.
+import type { GrpcCall } from "./grpc-upstream.ts";
 import type { Fate } from "./raw-client.ts";
 import type { Framing } from "./wire.ts";
 
@@ -41,6 +42,7 @@ export interface CaseResult {
   readonly connections: readonly NormalConnection[];
   readonly upstream: readonly NormalUpstreamRequest[];
   readonly streams?: readonly NormalStream[];
+  readonly grpc?: readonly GrpcCall[];
   readonly log: readonly string[];
   /** What wasm guests logged, where the group asks for it. */
   readonly guests?: readonly string[];

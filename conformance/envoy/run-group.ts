@@ -6,6 +6,7 @@ import { bootstrapText, fillPlaceholders, logPath, type Places } from "./bootstr
 import type { Case, ConfigCase, Connection, Group } from "./case.ts";
 import { type CertificateSet, certificateSet } from "./certificates.ts";
 import type { DialContext } from "./dial.ts";
+import { type GrpcCall, GrpcUpstream } from "./grpc-upstream.ts";
 import { Normaliser } from "./normalise.ts";
 import { readableGuestLine } from "./guest-lines.ts";
 import { freePort } from "./ports.ts";
@@ -69,13 +70,14 @@ function delay(ms: number): Promise<void> {
 const STREAM_END_MS = 150;
 
 async function choosePlaces(
-  group: Pick<Group, "sites" | "upstreams" | "certificates">,
+  group: Pick<Group, "sites" | "upstreams" | "certificates" | "grpc">,
   folder: string,
 ): Promise<Places> {
   const sitePorts: Record<string, number> = {};
   const upstreamPorts: Record<string, number> = {};
   for (const name of Object.keys(group.sites)) sitePorts[name] = await freePort();
   const upstreams = [...UPSTREAMS, ...Object.keys(group.upstreams ?? {}), "dead"];
+  if (group.grpc === true) upstreams.push("grpc");
   for (const name of upstreams) upstreamPorts[name] = await freePort();
   const certificates = group.certificates === true ? await certificateSet() : null;
   return { adminPort: await freePort(), sitePorts, upstreamPorts, folder, certificates };
@@ -96,6 +98,7 @@ class GroupRunner {
   readonly #group: Group;
   readonly #target: Target;
   readonly #recorder: UpstreamRecorder;
+  readonly #grpc: GrpcUpstream | null;
   readonly #places: Places;
   readonly #options: RunOptions;
   readonly #statNames: RegExp;
@@ -107,12 +110,14 @@ class GroupRunner {
     group: Group,
     target: Target,
     recorder: UpstreamRecorder,
+    grpc: GrpcUpstream | null,
     places: Places,
     options: RunOptions,
   ) {
     this.#group = group;
     this.#target = target;
     this.#recorder = recorder;
+    this.#grpc = grpc;
     this.#places = places;
     this.#options = options;
     this.#statNames = new RegExp(
@@ -125,11 +130,13 @@ class GroupRunner {
   async play(one: Case): Promise<CaseResult> {
     const golden = this.#options.expected?.[one.id];
     this.#recorder.script(one.replies ?? [], one.streams);
+    this.#grpc?.script(one.grpc ?? []);
     if (one.adminPost !== undefined) await this.#target.admin(one.adminPost, "POST");
     const connections = await this.#playConnections(one, golden);
     await this.#recorder.tunnelsEnded();
     const streams = await this.#settledStreams(golden);
     await this.#recorder.closeConnections();
+    this.#grpc?.closeConnections();
     const lines = await this.#readLogs(one, golden?.log.length);
     await this.#waitIdle();
     const guests = this.#group.guests === true ? await this.#readGuests(golden) : undefined;
@@ -150,6 +157,7 @@ class GroupRunner {
         ),
       ),
       ...(streams.length === 0 ? {} : { streams: normalStreams(streams, normaliser) }),
+      ...(this.#grpc === null ? {} : { grpc: normalCalls(this.#grpc.calls(), normaliser) }),
       log: lines.map((line) => normaliser.text(line)),
       ...(guests === undefined
         ? {}
@@ -345,6 +353,13 @@ function normalStreams(streams: readonly UpstreamStream[], normaliser: Normalise
   return streams.map((stream) => ({ ...stream, bytes: normaliser.body(stream.bytes) }));
 }
 
+function normalCalls(calls: readonly GrpcCall[], normaliser: Normaliser): GrpcCall[] {
+  return calls.map((call) => ({
+    ...call,
+    headers: call.headers.map((line) => normaliser.header(line)),
+  }));
+}
+
 function normalMessage(message: Message, normaliser: Normaliser): NormalMessage {
   return {
     start: normaliser.text(message.start),
@@ -363,11 +378,12 @@ export async function runGroup(group: Group, options: RunOptions): Promise<Group
   const folder = mkdtempSync(join(tmpdir(), "headgate-compare-"));
   const places = await choosePlaces(group, folder);
   const { certificates } = places;
-  const { dead: _dead, ...listening } = places.upstreamPorts;
+  const { dead: _dead, grpc: grpcPort, ...listening } = places.upstreamPorts;
   const recorder = await UpstreamRecorder.start(listening, {
     secure: group.upstreams,
     certificates,
   });
+  const grpc = grpcPort === undefined ? null : await GrpcUpstream.start(grpcPort);
   const results: Record<string, CaseResult> = {};
   let target: Target | undefined;
   try {
@@ -378,7 +394,7 @@ export async function runGroup(group: Group, options: RunOptions): Promise<Group
     writeFiles(folder, Object.entries(group.files ?? {}), certificates);
     const more = group.guests === true ? ["--component-log-level", "wasm:info"] : [];
     target = await Target.start(options.spec, file, places.adminPort, more);
-    const runner = new GroupRunner(group, target, recorder, places, options);
+    const runner = new GroupRunner(group, target, recorder, grpc, places, options);
     await runner.start();
     for (const one of cases) results[one.id] = await runner.play(one);
     return { results };
@@ -391,6 +407,7 @@ export async function runGroup(group: Group, options: RunOptions): Promise<Group
   } finally {
     await target?.stop();
     await recorder.stop();
+    await grpc?.stop();
     rmSync(folder, { recursive: true, force: true });
   }
 }

@@ -44,6 +44,7 @@ import { validation } from "./validation.ts";
 import { versions } from "./versions.ts";
 import { WASM_CONFIG_CASES, wasmFaults } from "./wasm-faults.ts";
 import { wasmField } from "./wasm-field.ts";
+import { wasmGrpc } from "./wasm-grpc.ts";
 import { wasmStreams } from "./wasm-streams.ts";
 import { wasmTcp } from "./wasm-tcp.ts";
 
@@ -98,5 +99,6 @@ export const GROUPS: readonly Group[] = [
   wasmField,
   wasmTcp,
   wasmStreams,
+  wasmGrpc,
   wasmFaults,
 ];

@@ -85,7 +85,11 @@ export class ClusterCallouts implements Callouts {
 
   grpcStream(request: GrpcRequest, receiver: GrpcReceiver): GrpcStream | Status {
     const stream = new ClusterGrpcStream(this.#context, request, receiver);
-    const start = (): void => stream.start(this.#manager.getCluster(request.cluster));
+    const start = (): void => {
+      const cluster = this.#manager.getCluster(request.cluster);
+      if (cluster !== undefined) this.#client.countStream();
+      stream.start(cluster);
+    };
     if (this.#isPrepared(request.cluster)) {
       this.#held.push(start);
       stream.isStarted = true;

@@ -72,6 +72,11 @@ export class AsyncClient {
     this.#rqTotal = context.stats.counter("http.async-client.rq_total");
   }
 
+  /** A gRPC call or stream to a cluster that there is counts as a request, too. */
+  countStream(): void {
+    this.#rqTotal.inc();
+  }
+
   /**
    * Sends a request. `headers` must have :method, :path and :authority and belong to the call from
    * now on, as do `body` and `trailers` (null = none). `timeoutMs` from now to the end of the

@@ -8,6 +8,7 @@ import { HeaderMap } from "../../core/header-map.ts";
 import { defaultHttp2Options } from "../../core/http2-options.ts";
 import type { Http2ClientOptions } from "../../core/http2-options.ts";
 import { type ResponseDecoder, StreamResetReason } from "../codec.ts";
+import type { Http2ClientStream } from "./client-stream.ts";
 import { Http2ClientSession, type Http2SessionCallbacks } from "./client-session.ts";
 
 type OnStream = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
@@ -69,8 +70,10 @@ class Client implements Http2SessionCallbacks {
   readonly events: string[] = [];
   readonly closed: Promise<void>;
   readonly settled: Promise<void>;
+  readonly streamEnded: Promise<void>;
   #onClosed: () => void = () => {};
   #onSettled: () => void = () => {};
+  #onStreamEnded: () => void = () => {};
   #turns = 0;
 
   constructor(server: Http2Server, options: Http2ClientOptions) {
@@ -80,6 +83,9 @@ class Client implements Http2SessionCallbacks {
     });
     this.settled = new Promise((resolve) => {
       this.#onSettled = resolve;
+    });
+    this.streamEnded = new Promise((resolve) => {
+      this.#onStreamEnded = resolve;
     });
     const socket = connect((server.address() as AddressInfo).port, "127.0.0.1");
     const turn = (callback: () => void): void => {
@@ -93,6 +99,7 @@ class Client implements Http2SessionCallbacks {
   }
   onStreamEnd(): void {
     this.events.push("stream end");
+    this.#onStreamEnded();
   }
   onSettings(): void {
     this.#onSettled();
@@ -172,6 +179,20 @@ test("a request and its answer: order, repetitions, interim response, body, trai
   expect(Object.keys(seen[0] ?? {})).not.toContain("upgrade");
   expect(client.events).toEqual(["stream end"]);
   expect(client.turns).toBeGreaterThan(3);
+});
+
+test("a stream given up while its end is told is complete", async () => {
+  const client = await start((stream) => {
+    stream.respond({ ":status": 200 }, { waitForTrailers: true });
+    stream.on("wantTrailers", () => stream.sendTrailers({ "x-t": "1" }));
+    stream.end();
+  });
+  const response = new Response();
+  const encoder = client.session.newStream(response) as Http2ClientStream;
+  response.decodeTrailers = (): void => encoder.resetStream(StreamResetReason.LocalReset);
+  encoder.encodeHeaders(get("/"), true);
+  await client.streamEnded;
+  expect(encoder.end).toBe("complete");
 });
 
 test("a body and trailers go up; large ones wait for the peer", async () => {

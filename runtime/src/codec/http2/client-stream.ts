@@ -108,6 +108,11 @@ export class Http2ClientStream implements RequestEncoder {
 
   resetStream(reason: StreamResetReason): void {
     if (this.#decoder === null) return;
+    if (this.#isSent && this.#isAnswered) {
+      // Asked for while the end of the answer is told: there is nothing left to reset.
+      this.#leave();
+      return;
+    }
     this.#reset(
       reason === StreamResetReason.LocalRefusedStreamReset ? Code.RefusedStream : Code.Cancel,
     );
