@@ -162,7 +162,7 @@ const AUTH: readonly Case[] = [
     id: "field-auth-late",
     title: "no answer in time",
     connections: one(get("/a"), "auth"),
-    replies: [{ steps: [{ pauseMs: 500 }] }],
+    replies: [{ steps: [{ pauseMs: 2_500 }] }],
   },
   {
     id: "field-auth-closed",

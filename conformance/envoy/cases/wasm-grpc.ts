@@ -39,7 +39,7 @@ export const wasmGrpc: Group = {
       id: "wasm-grpc-late",
       title: "no answer in time",
       connections: one(get("/check")),
-      grpc: [{ messages: ["allow"], pauseMs: 700 }],
+      grpc: [{ messages: ["allow"], pauseMs: 2_500 }],
     },
     {
       id: "wasm-grpc-reset",

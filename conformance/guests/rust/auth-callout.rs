@@ -11,7 +11,7 @@ proxy_wasm::main! {{
 }}
 
 const CLUSTER: &str = "auth";
-const TIMEOUT: Duration = Duration::from_millis(150);
+const TIMEOUT: Duration = Duration::from_secs(1);
 const BODY_BYTES_MAX: usize = 1024;
 
 struct AuthCallout {

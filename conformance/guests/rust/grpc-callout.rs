@@ -10,7 +10,7 @@ proxy_wasm::main! {{
     proxy_wasm::set_http_context(|_, _| Box::new(GrpcCallout { stream: None, is_decided: false }));
 }}
 
-const TIMEOUT: Duration = Duration::from_millis(300);
+const TIMEOUT: Duration = Duration::from_secs(1);
 const SERVICE: &str = "guests.Authorization";
 
 struct GrpcCallout {

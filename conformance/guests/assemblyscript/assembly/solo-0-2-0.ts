@@ -66,7 +66,7 @@ class Gate extends Context {
       pair(":authority", "gate.local"),
     ];
     const body = String.UTF8.encode(request.get("x-body"));
-    const result = this.root_context.httpCall("auth", headers, body, [], 150, this, onAnswer);
+    const result = this.root_context.httpCall("auth", headers, body, [], 1000, this, onAnswer);
     if (result == WasmResultValues.Ok) return FilterHeadersStatusValues.StopIteration;
     log(LogLevelValues.warn, "gate: no call, " + result.toString());
     return FilterHeadersStatusValues.Continue;
