@@ -1,6 +1,6 @@
 // Wasm filters that routes configure, in a real process: typed_per_filter_config with the filter's own
 // message gives a root context of its own, on the filter's VM.
-import { writeFileSync } from "node:fs";
+import { renameSync, writeFileSync } from "node:fs";
 import { beforeAll, expect, test } from "vitest";
 import { bootstrap, wasmFilter } from "./bootstrap.ts";
 import { compileGuest } from "./guests/compile.ts";
@@ -91,6 +91,70 @@ test("a reload changes the configuration of one route only", async () => {
       return / create\(\d+,3\)/.test(headgate.output);
     })
     .toBe(true);
+});
+
+test("a table of RDS switches filters, and is refused with a filter's own message", async () => {
+  const put = (version: string, perFilter: Readonly<Record<string, object>>): void => {
+    const table = {
+      "@type": "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
+      name: "table",
+      virtual_hosts: [
+        {
+          name: "all",
+          domains: ["*"],
+          routes: Object.entries(perFilter).map(([prefix, typed_per_filter_config]) => ({
+            match: { prefix },
+            route: { cluster: "up" },
+            typed_per_filter_config,
+          })),
+        },
+      ],
+    };
+    const next = processes.scratch.write("next", { version_info: version, resources: [table] });
+    renameSync(next, processes.scratch.path("rds.yaml"));
+  };
+  const switched = (disabled: boolean): object => ({
+    guest: {
+      "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig",
+      disabled,
+      ...(disabled ? {} : { config: {} }),
+    },
+  });
+  const module = processes.scratch.path("guest.wasm");
+  writeFileSync(module, guest);
+  const path_config_source = { path: processes.scratch.path("rds.yaml") };
+  const rds = {
+    route_config_name: "table",
+    config_source: { resource_api_version: "V3", path_config_source },
+  };
+  put("1", { "/": switched(true) });
+  const script = "response_headers add_header_map_value 2 x-seen 1";
+  const headgate = await processes.start({
+    node: { id: "node", cluster: "cluster" },
+    ...bootstrap({
+      upstreamPort: upstream.port,
+      filters: [wasmFilter(module, "guest", script)],
+      hcm: { route_config: undefined, rds },
+    }),
+  });
+  const seen = async (): Promise<string | null> =>
+    (await fetch(`http://${await headgate.listener()}/`)).headers.get("x-seen");
+  const counted = async (what: string, change: () => void): Promise<void> => {
+    const name = `http.main.rds.table.update_${what}`;
+    const before = await headgate.stat(name);
+    change();
+    await headgate.waitFor(async () => (await headgate.stat(name)) > before, what);
+  };
+  expect(await seen()).toBe(null);
+  await counted("success", () => put("2", { "/": switched(false) }));
+  expect(await seen()).toBe("1");
+  await counted("rejected", () => put("3", { "/": routed("first") }));
+  await headgate.says(
+    /rds\.yaml:\d+:\d+: .*typed_per_filter_config.*Wasm in a table of RDS is not implemented/,
+  );
+  expect(await seen()).toBe("1");
+  await counted("success", () => put("4", { "/": switched(true) }));
+  expect(await seen()).toBe(null);
 });
 
 test("what is the VM's cannot be a route's", async () => {

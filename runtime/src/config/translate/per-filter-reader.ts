@@ -28,7 +28,8 @@ export function readPerFilter(
       continue;
     }
     if (typed.typeName !== FILTER_CONFIG) {
-      refuse(t, typed, filters.get(filterName) === "left out");
+      const place = typed.typeName === WASM && variants === null ? " in a table of RDS" : "";
+      refuse(t, typed, filters.get(filterName) === "left out", place);
       continue;
     }
     const isOptional = typed.bool("is_optional", false);
@@ -49,9 +50,10 @@ export function readPerFilter(
   return configs;
 }
 
-function refuse(t: Translation, typed: ConfigNode, isLeftOut: boolean): void {
+/** `place`: where it is not implemented; "" = nowhere. */
+function refuse(t: Translation, typed: ConfigNode, isLeftOut: boolean, place = ""): void {
   typed.acceptRest("reported as a whole");
-  const what = `per-route configuration of type ${typed.typeName}`;
+  const what = `per-route configuration of type ${typed.typeName}${place}`;
   if (isLeftOut) t.warn(typed, `${what} is left out, as the filter is`);
   else t.guarded(typed, what, STRICTER);
 }
