@@ -139,7 +139,7 @@ class GroupRunner {
     this.#grpc?.closeConnections();
     const lines = await this.#readLogs(one, golden?.log.length);
     await this.#waitIdle();
-    const guests = this.#group.guests === true ? await this.#readGuests(golden) : undefined;
+    const guests = this.#group.guests === true ? await this.#readGuests(one, golden) : undefined;
     const normaliser = new Normaliser(this.#places, JSON.stringify(one.connections));
     const fill = (message: Message): NormalMessage => normalMessage(message, normaliser);
     return {
@@ -256,9 +256,9 @@ class GroupRunner {
   }
 
   /** What guests said since the last case; waits for as many lines as the golden has. */
-  async #readGuests(golden: CaseResult | undefined): Promise<readonly string[]> {
+  async #readGuests(one: Case, golden: CaseResult | undefined): Promise<readonly string[]> {
     const { guestLines } = this.#target;
-    const wanted = golden?.guests?.length;
+    const wanted = one.fewerGuestLines === true ? undefined : golden?.guests?.length;
     const until = Date.now() + (wanted === undefined ? LOG_MS_MAX : HANG_MS_MAX);
     let count = guestLines.length;
     let quietSince = Date.now();

@@ -286,6 +286,22 @@ const sites: Record<string, Site> = {
       ],
     },
   },
+  upgrade: {
+    hcm: {
+      http_filters: [
+        router(
+          guest("u", [
+            ...on("request_headers", ["get_header_map_value 0 upgrade"]),
+            ...on("request_body", ["get_buffer_bytes 0 0 100"]),
+            ...on("response_body", ["get_buffer_bytes 1 0 100"]),
+          ]),
+          CODEC,
+        ),
+      ],
+      upgrade_configs: [{ upgrade_type: "websocket" }, { upgrade_type: "CONNECT" }],
+    },
+    ...routes({ ...route("up"), name: "connect", match: { connect_matcher: {} } }, route("up")),
+  },
   rewrite: site(
     [guest("u", on("request_headers", ["get_header_map_value 0 :authority"]))],
     routes(route("named", { auto_host_rewrite: true })),
@@ -304,6 +320,8 @@ const TRAILED = {
     "2\r\nok\r\n0\r\nx-end: 1\r\n\r\n",
   ],
 };
+const SWITCHED =
+  "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
 /** The head, and the body after a while. */
 const LATE_BODY = {
   steps: ["HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n", { pauseMs: 100 }, "late"],
@@ -414,7 +432,15 @@ export const upstreamFilters: Group = {
       connections: one(get("/a"), "pauseresponse"),
       replies: [reply("200 OK", "answer"), reply("200 OK", "call")],
     },
-    plain("hold-body", "a body is held when the connection comes", post("/a", "hello"), "holdbody"),
+    {
+      ...plain(
+        "hold-body",
+        "a body is held when the connection comes",
+        post("/a", "hello"),
+        "holdbody",
+      ),
+      fewerGuestLines: true,
+    },
     plain("pause-reply", "a callout's answer becomes a local reply", get("/a"), "pausereply"),
     plain("pause-timeout", "the route's timeout while a request waits", get("/a"), "pauseforever"),
     plain(
@@ -518,5 +544,53 @@ export const upstreamFilters: Group = {
       connections: one(get("/a"), "callout"),
     },
     plain("rewrite", "the host's name is set behind the filters", get("/a"), "rewrite"),
+    {
+      id: "upf-websocket",
+      fewerGuestLines: true,
+      title: "bytes behind a 101 pass the filters",
+      connections: [
+        {
+          site: "upgrade",
+          send: [
+            get("/chat", "Connection: Upgrade", "Upgrade: websocket"),
+            { awaitText: "\r\n\r\n" },
+            "ping",
+            { awaitText: "pong" },
+            { fin: true },
+          ],
+        },
+      ],
+      replies: [{ tunnel: true, steps: [SWITCHED, { awaitText: "ping" }, "pong"] }],
+    },
+    {
+      id: "upf-websocket-refused",
+      fewerGuestLines: true,
+      title: "an upgrade that the upstream refuses",
+      connections: one(get("/chat", "Connection: Upgrade", "Upgrade: websocket"), "upgrade"),
+      replies: [reply("403 Forbidden", "no")],
+    },
+    {
+      id: "upf-connect",
+      fewerGuestLines: true,
+      title: "bytes of a CONNECT pass the filters",
+      connections: [
+        {
+          site: "upgrade",
+          send: [
+            request("CONNECT a.local:443 HTTP/1.1", "Host: a.local:443"),
+            { awaitText: "\r\n\r\n" },
+            "ping",
+            { awaitText: "pong" },
+          ],
+        },
+      ],
+      replies: [
+        {
+          tunnel: true,
+          steps: ["HTTP/1.1 200 OK\r\n\r\n", { awaitText: "ping" }, "pong"],
+          after: "close",
+        },
+      ],
+    },
   ],
 };
