@@ -139,6 +139,10 @@ test("the cache forgets what was not used for longest, and never keeps a failure
   expect(await loadModule(a, { cache })).toBe(first);
   expect(await loadModule(b, { cache })).not.toBe(second);
 
+  cache.setMax(1);
+  expect(cache.size).toBe(1);
+  expect(await loadModule(a, { cache })).not.toBe(first);
+
   const filename = file("broken.wasm", Buffer.from("nonsense"));
   const empty = new ModuleCache();
   const [error, inline] = await Promise.all([

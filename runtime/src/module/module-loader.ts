@@ -73,7 +73,7 @@ export interface LoadedModule {
 
 /** Compiled modules by digest, so that plugins and reloads with the same code share one. */
 export class ModuleCache {
-  readonly #entriesMax: number;
+  #entriesMax: number;
   readonly #entries: Map<string, Promise<LoadedModule>>;
 
   /** @param entriesMax Modules kept, the least recently used goes first. Default 64. */
@@ -84,6 +84,12 @@ export class ModuleCache {
 
   get size(): number {
     return this.#entries.size;
+  }
+
+  /** From now on so many are kept. */
+  setMax(entriesMax: number): void {
+    this.#entriesMax = entriesMax;
+    this.#shrink();
   }
 
   /** What is kept under this key. */
@@ -105,11 +111,15 @@ export class ModuleCache {
     made.catch(() => {
       if (this.#entries.get(key) === made) this.#entries.delete(key);
     });
-    if (this.#entries.size > this.#entriesMax) {
-      const [oldest] = this.#entries.keys();
-      if (oldest !== undefined) this.#entries.delete(oldest);
-    }
+    this.#shrink();
     return made;
+  }
+
+  #shrink(): void {
+    for (const oldest of this.#entries.keys()) {
+      if (this.#entries.size <= this.#entriesMax) return;
+      this.#entries.delete(oldest);
+    }
   }
 }
 

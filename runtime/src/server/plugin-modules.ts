@@ -45,6 +45,12 @@ interface LoadRun {
   readonly missing: Map<string, MissingModule>;
 }
 
+/**
+ * Modules that are kept, replaced ones among them, or twice as many as are in force: each has its
+ * bytes and its machine code, 100 KiB for a small one.
+ */
+const KEPT_MIN = 8;
+
 /** One per process, so that reloads with the same code compile nothing. */
 export class PluginModuleLoader {
   readonly #cache: ModuleCache;
@@ -55,7 +61,7 @@ export class PluginModuleLoader {
   #absent: ReadonlySet<string>;
 
   constructor(logger: Logger) {
-    this.#cache = new ModuleCache();
+    this.#cache = new ModuleCache(KEPT_MIN);
     this.#logger = logger;
     this.#inForce = new Map();
     this.#absent = new Set();
@@ -112,6 +118,7 @@ export class PluginModuleLoader {
   /** These are in force now. */
   commit(modules: PluginModules): void {
     this.#inForce = modules.byPlugin;
+    this.#cache.setMax(Math.max(KEPT_MIN, 2 * modules.modules.size));
     this.#absent = modules.absent;
   }
 
