@@ -26,6 +26,7 @@ import { paths } from "./paths.ts";
 import { guestFunctions } from "./guest-functions.ts";
 import { guestPhases } from "./guest-phases.ts";
 import { guestProperties } from "./guest-properties.ts";
+import { proxyEdges } from "./proxy-edges.ts";
 import { proxyProtocol } from "./proxy-protocol.ts";
 import { redirects } from "./redirects.ts";
 import { routing } from "./routing.ts";
@@ -95,6 +96,7 @@ export const GROUPS: readonly Group[] = [
   guestPhases,
   mixedConnections,
   upgradeEdges,
+  proxyEdges,
   guestProperties,
   wasmField,
   wasmTcp,

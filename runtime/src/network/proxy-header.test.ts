@@ -40,6 +40,10 @@ test.each<[string, Buffer, string | null]>([
   ["a multicast v6 address", v1("PROXY TCP6 ff02::1 ::1 1 2\r\n"), null],
   ["two spaces", v1("PROXY TCP4  1.2.3.4 5.6.7.8 1 2\r\n"), null],
   ["a word too many", v1("PROXY TCP4 1.2.3.4 5.6.7.8 1 2 3\r\n"), null],
+  ["a blank at the end", v1("PROXY TCP4 1.2.3.4 5.6.7.8 1 2 \r\n"), "1.2.3.4:1 5.6.7.8:2"],
+  ["a word that begins as UNKNOWN", v1("PROXY UNKNOWNS\r\n"), null],
+  ["UNKNOWN of 108 bytes", v1(`PROXY UNKNOWN ${"x".repeat(92)}\r\n`), ""],
+  ["UNKNOWN of 109 bytes", v1(`PROXY UNKNOWN ${"x".repeat(93)}\r\n`), null],
   ["another protocol", v1("PROXY UDP4 1.2.3.4 5.6.7.8 1 2\r\n"), null],
   ["version 2", v2(0x21, 0x11, v4Body), "1.2.3.4:1000 5.6.7.8:2000"],
   ["version 2 of UDP", v2(0x21, 0x12, v4Body), "1.2.3.4:1000 5.6.7.8:2000"],
@@ -80,8 +84,8 @@ test("knows at the first bytes that something is no header", () => {
 
 test("waits for the end of a line no longer than it may be", () => {
   const endless = v1(`PROXY TCP4 ${"1".repeat(200)}`);
-  expect(readProxyHeader(endless.subarray(0, 106)).state).toBe(NeedMore);
-  expect(readProxyHeader(endless.subarray(0, 107)).state).toBe(Malformed);
+  expect(readProxyHeader(endless.subarray(0, 107)).state).toBe(NeedMore);
+  expect(readProxyHeader(endless.subarray(0, 108)).state).toBe(Malformed);
 });
 
 test("reads TLVs, and none that reach beyond the header", () => {

@@ -31,8 +31,8 @@ export interface ProxyHeader {
 
 const V1_SIGNATURE = Buffer.from("PROXY ", "latin1");
 const V2_SIGNATURE = Buffer.from("\r\n\r\n\0\r\nQUIT\n", "latin1");
-/** With its CR LF. */
-const V1_BYTES_MAX = 107;
+/** With its CR LF. The document says 107; Envoy takes one more. */
+const V1_BYTES_MAX = 108;
 const V2_HEAD_BYTES = 16;
 const V4_BYTES = 12;
 const V6_BYTES = 36;
@@ -67,11 +67,12 @@ function readV1(bytes: Buffer): ProxyHeader {
   const end = head.indexOf("\r\n");
   if (end < 0) return bytes.length >= V1_BYTES_MAX ? malformedV1 : needMoreV1;
   const length = end + 2;
-  const line = head.slice(0, end);
+  // As Envoy, blanks at the end are taken.
+  const line = head.slice(0, end).replace(/[ \t]+$/, "");
   const found = { state: ProxyHeaderState.Found, version: 1, length, tlvFrom: length } as const;
-  if (line.startsWith("PROXY UNKNOWN")) return { ...found, source: null, destination: null };
   const words = line.split(" ");
   const family = words[1];
+  if (family === "UNKNOWN") return { ...found, source: null, destination: null };
   if (words.length !== 6 || (family !== "TCP4" && family !== "TCP6")) return malformedV1;
   const isV6 = family === "TCP6";
   const source = addressOf(words[2] as string, isV6, portOf(words[4] as string));
