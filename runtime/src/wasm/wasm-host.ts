@@ -126,9 +126,9 @@ export class WasmHost {
     return this.#plugins.size;
   }
 
-  /** VMs that are dead and wait for their back-off. */
-  get awaitedReloads(): number {
-    let count = 0;
+  /** Timers of VMs that are dead and wait for their back-off, and the one that makes standbys. */
+  get timerCount(): number {
+    let count = this.#standbyQueue.isScheduled ? 1 : 0;
     for (const slot of this.#slots.values()) if (slot.awaitsReload) count += 1;
     return count;
   }

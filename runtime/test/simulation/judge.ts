@@ -42,16 +42,19 @@ export function judge(run: Simulation): void {
 
 /**
  * No stream is active: a timer that is left is a connection's, which has one at the most, or brings
- * back a VM that has trapped.
+ * back a VM that has trapped, or makes its standby.
  */
 export function judgeTimers(run: Simulation): void {
   // A connect that its client has given up may have come meanwhile.
   if (run.stat("http.main.downstream_cx_active") > 0) return;
   const { timers, wasmHost } = run.worker.contextForTest;
   const { openConnections } = run.proxyEngine.core;
-  const reloads = wasmHost?.awaitedReloads ?? 0;
-  if (timers.size > openConnections + reloads)
-    run.fail(`${timers.size} timers for ${openConnections} connections, ${reloads} VMs`, undefined);
+  const ofVms = wasmHost?.timerCount ?? 0;
+  if (timers.size > openConnections + ofVms)
+    run.fail(
+      `${timers.size} timers for ${openConnections} connections, ${ofVms} of VMs`,
+      undefined,
+    );
 }
 
 /** The configuration is gone, the worker has stopped. */
