@@ -37,6 +37,8 @@ export interface Batch {
   /** Whether plugins can be taken away. */
   readonly isDynamic: boolean;
   readonly concurrency: number;
+  /** How much longer than usual everything is waited for. */
+  readonly patience: number;
 }
 
 const BATCH_CASES_MAX = 60;
@@ -54,7 +56,10 @@ function delay(ms: number): Promise<void> {
 }
 
 /** Groups cases by what their host must be started with. */
-export function batchesOf(cases: readonly Case[], concurrency: number): readonly Batch[] {
+export function batchesOf(
+  cases: readonly Case[],
+  options: Pick<Batch, "concurrency" | "patience">,
+): readonly Batch[] {
   const groups = new Map<string, Case[]>();
   for (const one of cases) {
     const { needs, scene } = one;
@@ -68,7 +73,7 @@ export function batchesOf(cases: readonly Case[], concurrency: number): readonly
     for (let at = 0; at < group.length; at += BATCH_CASES_MAX) {
       const part = group.slice(at, at + BATCH_CASES_MAX);
       const isDynamic = first.needs.includes("drain");
-      pieces.push({ cases: part, level: levelOf(first), isDynamic, concurrency });
+      pieces.push({ cases: part, level: levelOf(first), isDynamic, ...options });
     }
     return pieces;
   });
@@ -139,8 +144,8 @@ class BatchRun {
     const configFile = this.#writeFiles(places, placed);
     let host: HostProcess | null = null;
     const view = this.#view(places, placed, () => host === null || host.exit === null);
-    const players = placed.map((one) => new NetworkPlayer(one, view));
-    const { level, concurrency } = this.#batch;
+    const { level, concurrency, patience } = this.#batch;
+    const players = placed.map((one) => new NetworkPlayer(one, view, patience));
     const started = await HostProcess.start(
       this.#target,
       { configFile, level, concurrency, probePort: places.probePort },
@@ -190,7 +195,8 @@ class BatchRun {
           return;
         }
         const one = (placed[at] as Placed).case;
-        const result = await playOne(one, players[at] as NetworkPlayer, host);
+        const player = players[at] as NetworkPlayer;
+        const result = await playOne(one, player, host, this.#batch.patience);
         if (result !== null) onResult(result);
         else suspects.push(one);
       }
@@ -265,10 +271,11 @@ async function playOne(
   one: Case,
   player: NetworkPlayer,
   host: HostProcess,
+  patience: number,
 ): Promise<Result | null> {
   const from = Date.now();
   await player.play();
-  const until = Date.now() + JUDGE_MS_MAX;
+  const until = Date.now() + JUDGE_MS_MAX * patience;
   for (;;) {
     const first = judge(one, await player.seen());
     if (first.length === 0) await delay(QUIET_MS);

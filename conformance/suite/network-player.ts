@@ -54,6 +54,7 @@ export class NetworkPlayer {
   readonly #placed: Placed;
   readonly #scene: Scene;
   readonly #host: HostView;
+  readonly #patience: number;
   readonly #recorder: UpstreamRecorder;
   /** Responses that are waited for, or were. */
   readonly #responses: Promise<ConnectionResult>[];
@@ -62,12 +63,13 @@ export class NetworkPlayer {
   readonly #firstRequests: number[];
   readonly #connections: TcpClient[];
 
-  constructor(placed: Placed, host: HostView) {
+  constructor(placed: Placed, host: HostView, patience: number) {
     const { recorder } = placed;
     const isNetwork = placed.case.scene.position === "network";
     this.#placed = placed;
     this.#scene = placed.case.scene;
     this.#host = host;
+    this.#patience = patience;
     this.#recorder = recorder;
     this.#responses = [];
     this.#results = [];
@@ -98,7 +100,7 @@ export class NetworkPlayer {
   async #send(pieces: readonly string[]): Promise<void> {
     const at = this.#results.push(undefined) - 1;
     this.#firstRequests.push(this.#recorder.requests().length);
-    const waits = { responseMs: RESPONSE_MS_MAX, closeMs: 0 };
+    const waits = { responseMs: RESPONSE_MS_MAX * this.#patience, closeMs: 0 };
     const send = apart(pieces, (count) => this.#pieceSeen("proxy_on_request_body", count));
     const response = playConnection(this.#placed.port, { send }, waits);
     this.#responses.push(response);
@@ -114,7 +116,7 @@ export class NetworkPlayer {
 
   /** Of each instance for itself: a host may run a plugin on several threads. */
   async #until(name: string, times: number, limitMs: number = UNTIL_MS_MAX): Promise<void> {
-    const until = Date.now() + limitMs;
+    const until = Date.now() + limitMs * this.#patience;
     while (Date.now() < until && this.#host.isRunning()) {
       const counts = new Map<string, number>();
       for (const { instance, callback } of this.#reports()) {

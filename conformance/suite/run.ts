@@ -20,6 +20,9 @@ export interface RunOptions {
   readonly concurrency?: number;
 }
 
+/** For the second try of what failed. */
+const PATIENCE = 4;
+
 /** Streams that must meet in one VM, which is on one thread. */
 function hasSeveral({ scene }: Case): boolean {
   return (scene.play ?? []).filter((step) => "request" in step || "connect" in step).length > 1;
@@ -49,10 +52,10 @@ export async function runTarget(
     };
     await Promise.all(Array.from({ length: jobs }, lane));
   };
-  await playAll(batchesOf(playable, concurrency), false);
+  await playAll(batchesOf(playable, { concurrency, patience: 1 }), false);
   // A machine that is busy makes what is apart come together: what fails twice has failed.
   const failed = playable.filter((one) => results.get(one)?.problems.length !== 0);
-  await playAll(batchesOf(failed, concurrency), true);
+  await playAll(batchesOf(failed, { concurrency, patience: PATIENCE }), true);
   await callouts.stop();
   return {
     target: target.name,
