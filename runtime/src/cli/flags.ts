@@ -230,6 +230,18 @@ export const flags: readonly Flag[] = [
     help: "YAML file that says what wasm plugins may use: fuel, memory, limits",
   },
   {
+    name: "wasm-trace",
+    type: "string",
+    status: "headgate",
+    help: "name of a wasm plugin whose callbacks and hostcalls are logged at info",
+  },
+  {
+    name: "wasm-trace-every",
+    type: "uint",
+    status: "headgate",
+    help: "with --wasm-trace: only of one stream in so many, default 1",
+  },
+  {
     name: "sigterm-drain-s",
     type: "uint",
     status: "headgate",

@@ -69,6 +69,8 @@ function optionsOf(line: CommandLine, workerEntry: URL): ServerOptions {
     rejectUnknownDynamicFields: line.values.has("reject-unknown-dynamic-fields"),
     watchConfig: line.values.has("watch-config"),
     wasmPolicyPath: text("wasm-policy"),
+    wasmTrace: text("wasm-trace"),
+    wasmTraceEvery: Math.max(1, number("wasm-trace-every", 1)),
     watchModules: line.values.has("watch-modules"),
     ignoreUnsupported: line.values.has("ignore-unsupported"),
     wasmStructAsJson: line.values.has("wasm-struct-as-json"),

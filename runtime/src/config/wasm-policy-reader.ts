@@ -7,6 +7,7 @@
 //     start_time_ms: 30000   # or off: the start is not tried in a thread of its own
 //     standby: on            # or off, or always
 //     files: off             # or on: WASI's, in memory; needs the package @wasmer/wasi
+//     trace: off             # or on: calls are logged; or of one stream in so many
 //     limits: {callouts_pending: 1024, log_lines_per_second: 1000}
 //   plugins:
 //     NAME:                  # PluginConfig.name, or the filter's name
@@ -43,6 +44,7 @@ const limitFields: Readonly<Record<string, keyof WasmLimits>> = {
   callouts_pending: "calloutsPending",
   callout_bytes: "calloutBytes",
   log_lines_per_second: "logLinesPerSecond",
+  trace_lines_per_second: "traceLinesPerSecond",
   metrics: "metrics",
   body_bytes: "bodyBytes",
   header_bytes: "headerBytes",
@@ -110,6 +112,7 @@ class PolicyReader {
       "start_time_ms",
       "standby",
       "files",
+      "trace",
       "limits",
     ]);
     const pages = map.get("memory_pages");
@@ -126,6 +129,7 @@ class PolicyReader {
       ),
       standby: this.#standby(map.get("standby"), [...path, "standby"], base.standby),
       hasFiles: this.#switch(map.get("files"), [...path, "files"], base.hasFiles),
+      traceEvery: this.#trace(map.get("trace"), [...path, "trace"], base.traceEvery),
       limits: this.#limits(map.get("limits"), [...path, "limits"], base.limits),
     };
   }
@@ -171,6 +175,13 @@ class PolicyReader {
     if (value === false || value === "off") return false;
     this.#wrong(path, `found ${describeRaw(value)}, expected on or off`);
     return base;
+  }
+
+  #trace(value: RawValue | undefined, path: Path, base: number): number {
+    if (value === undefined) return base;
+    if (value === true || value === "on") return 1;
+    if (value === false || value === "off") return 0;
+    return this.#number(value, path, LIMIT_MAX, base);
   }
 
   #limits(value: RawValue | undefined, path: Path, base: WasmLimits): WasmLimits {

@@ -19,6 +19,8 @@ export interface WasmLimits {
   readonly calloutBytes: number;
   /** Lines that a VM may log in a second; more are dropped. Default 10000. */
   readonly logLinesPerSecond: number;
+  /** Lines of a VM's trace in a second; more are dropped, and counted. Default 1000. */
+  readonly traceLinesPerSecond: number;
   /** Metrics that a VM may define. Default 10000. */
   readonly metrics: number;
   /** Bytes of a body after a guest has changed it. Default 64 MiB. */
@@ -56,6 +58,8 @@ export interface WasmPolicy {
   readonly standby: StandbyPolicy;
   /** Whether WASI's functions give it files, which are in memory. Default false, as in Envoy. */
   readonly hasFiles: boolean;
+  /** The calls of one in so many streams are logged, with all of the root context; 0 = of none. */
+  readonly traceEvery: number;
   readonly limits: WasmLimits;
 }
 
@@ -79,10 +83,12 @@ export const defaultWasmPolicy: WasmPolicy = {
   startTimeMs: 30_000,
   standby: "on",
   hasFiles: false,
+  traceEvery: 0,
   limits: {
     calloutsPending: 1024,
     calloutBytes: 64 * MIB,
     logLinesPerSecond: 10_000,
+    traceLinesPerSecond: 1000,
     metrics: 10_000,
     bodyBytes: 64 * MIB,
     headerBytes: MIB,
@@ -99,4 +105,10 @@ export const defaultWasmPolicies: WasmPolicies = {
 
 export function policyOf(policies: WasmPolicies, plugin: string): WasmPolicy {
   return policies.byPlugin.get(plugin) ?? policies.byDefault;
+}
+
+/** The same with the calls of one more plugin logged. */
+export function withTrace(policies: WasmPolicies, plugin: string, every: number): WasmPolicies {
+  const policy = { ...policyOf(policies, plugin), traceEvery: every };
+  return { ...policies, byPlugin: new Map([...policies.byPlugin, [plugin, policy]]) };
 }

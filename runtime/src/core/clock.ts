@@ -35,6 +35,11 @@ export class Clock {
     this.nowMs = this.#source.monotonicMs();
   }
 
+  /** Monotonic milliseconds now, not at the start of the turn: for times within one. */
+  preciseMs(): number {
+    return this.#source.monotonicMs();
+  }
+
   /** Milliseconds since the epoch, derived from the turn's time. */
   epochMs(): number {
     return this.#epochOffsetMs + this.nowMs;

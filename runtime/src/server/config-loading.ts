@@ -4,13 +4,13 @@ import type { LoadedBootstrap } from "../config/bootstrap-loader.ts";
 import type { TranslatedBootstrap } from "../config/translate/translate-bootstrap.ts";
 import type { PositionIndex } from "../config/position-index.ts";
 import type { Schema } from "../config/schema.ts";
-import { defaultWasmPolicies } from "../config/wasm-policy.ts";
+import { defaultWasmPolicies, withTrace } from "../config/wasm-policy.ts";
 import type { WasmPolicies } from "../config/wasm-policy.ts";
 import type { ServerOptions } from "./options.ts";
 
 export interface LoadedConfig extends TranslatedBootstrap {
   readonly loaded: LoadedBootstrap;
-  /** Of --wasm-policy. */
+  /** Of --wasm-policy and --wasm-trace. */
   readonly wasmPolicies: WasmPolicies;
 }
 
@@ -41,13 +41,16 @@ export async function loadConfig(
     ignoreUnsupported: options.ignoreUnsupported,
     wasmStructAsJson: options.wasmStructAsJson,
   });
-  return { ...translated, loaded, wasmPolicies: await loadWasmPolicies(options.wasmPolicyPath) };
+  return { ...translated, loaded, wasmPolicies: await loadWasmPolicies(options) };
 }
 
-async function loadWasmPolicies(path: string): Promise<WasmPolicies> {
-  if (path === "") return defaultWasmPolicies;
-  const { readWasmPolicies } = await import("../config/wasm-policy-reader.ts");
-  return readWasmPolicies(path);
+async function loadWasmPolicies(options: ServerOptions): Promise<WasmPolicies> {
+  const { wasmPolicyPath, wasmTrace, wasmTraceEvery } = options;
+  const policies =
+    wasmPolicyPath === ""
+      ? defaultWasmPolicies
+      : (await import("../config/wasm-policy-reader.ts")).readWasmPolicies(wasmPolicyPath);
+  return wasmTrace === "" ? policies : withTrace(policies, wasmTrace, wasmTraceEvery);
 }
 
 /** `file:line:col: path: message` for what a later stage found at a path (a module, an address). */

@@ -54,6 +54,10 @@ export interface ServerOptions {
   readonly watchModules: boolean;
   /** What guests may use; "" = the defaults for all. */
   readonly wasmPolicyPath: string;
+  /** The plugin whose calls are logged; "" = what its policy says. */
+  readonly wasmTrace: string;
+  /** Of one stream in so many; at least 1. */
+  readonly wasmTraceEvery: number;
   /** Unknown fields in resources of xDS are errors. Default false: warnings. */
   readonly rejectUnknownDynamicFields: boolean;
   readonly logLevel: LogLevel;

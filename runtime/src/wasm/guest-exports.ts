@@ -1,5 +1,6 @@
 // The functions of one instance that the host calls, looked up once; null = no need to call.
 import { findCallback } from "proxy-wasm-types";
+import type { CallTrace } from "./call-trace.ts";
 import type { CompiledModule } from "./compiled-module.ts";
 import { markFunction } from "./guest-mark.ts";
 
@@ -58,12 +59,17 @@ export class GuestExports {
     instance: WebAssembly.Instance,
     module: CompiledModule,
     allowed: ReadonlySet<string> | null,
+    trace: CallTrace | null,
   ) {
-    const plain = (name: string): GuestFunction | null => {
+    const untraced = (name: string): GuestFunction | null => {
       const found = instance.exports[name];
       if (typeof found !== "function") return null;
       markFunction(found as GuestFunction, name);
       return found as GuestFunction;
+    };
+    const plain = (name: string): GuestFunction | null => {
+      const found = untraced(name);
+      return found === null || trace === null ? found : trace.callback(name, found);
     };
     const callback = (name: string): GuestFunction | null => {
       if (allowed !== null && !allowed.has(name)) return null;
@@ -72,10 +78,12 @@ export class GuestExports {
       // A constant that is the default answer, or an answer that nobody uses, needs no call.
       const hasAnswer = (findCallback(name, module.abiVersion)?.results.length ?? 0) > 0;
       const byDefault = truths.has(name) ? TRUE : CONTINUE;
-      if (constant !== undefined && (!hasAnswer || constant === byDefault)) return null;
+      const isSkipped = trace === null && constant !== undefined;
+      if (isSkipped && (!hasAnswer || constant === byDefault)) return null;
       return plain(name);
     };
-    this.malloc = plain("malloc") ?? plain("proxy_on_memory_allocate");
+    // Runs inside of hostcalls, for most of them.
+    this.malloc = untraced("malloc") ?? untraced("proxy_on_memory_allocate");
     this.start = module.startExport === null ? null : plain(module.startExport);
     this.initialize = plain("_initialize");
     this.main = plain("main");

@@ -12,6 +12,7 @@ const words: Readonly<Record<keyof WasmLimits, string>> = {
   calloutsPending: "callouts_pending",
   calloutBytes: "callout_bytes",
   logLinesPerSecond: "log_lines_per_second",
+  traceLinesPerSecond: "trace_lines_per_second",
   metrics: "metrics",
   bodyBytes: "body_bytes",
   headerBytes: "header_bytes",

@@ -5,6 +5,7 @@ import { LogLevel } from "../core/logger.ts";
 import type { LocalReply } from "../filter/http-filter.ts";
 import type { WasmPolicy } from "../config/wasm-policy.ts";
 import type { AbiVersion } from "proxy-wasm-types";
+import { CallTrace } from "./call-trace.ts";
 import type { CodeMap } from "./code-map.ts";
 import type { CompiledModule } from "./compiled-module.ts";
 import { ContextTable } from "./context-table.ts";
@@ -81,6 +82,8 @@ export class Vm implements Allocator {
   readonly metrics: MetricTable;
   readonly log: GuestLog;
   readonly limits: GuestLimits;
+  /** Null = nobody wants to see the calls. */
+  readonly trace: CallTrace | null;
   /** Null = the guest has none, or they are gone with it. */
   files: WasiFiles | null = null;
   /** Changes once, when a standby takes over. */
@@ -122,6 +125,8 @@ export class Vm implements Allocator {
     this.metrics = new MetricTable(services.stats, services.gauges);
     this.log = log;
     this.limits = new GuestLimits(settings.policy.limits, services.clock, services.stats, log);
+    const { traceEvery } = settings.policy;
+    this.trace = traceEvery === 0 ? null : new CallTrace(this, traceEvery);
     this.owner = owner;
     this.#mark = services.mark;
     this.#codeMap = module.codeMap;
@@ -347,6 +352,7 @@ export class Vm implements Allocator {
         instance,
         module,
         allowed.length === 0 ? null : new Set(allowed),
+        this.trace,
       );
       if (module.fuelExport !== null) {
         this.#swapFuel = instance.exports[module.fuelExport] as (fuel: number) => number;

@@ -1,0 +1,130 @@
+// The live trace: what its lines say, which streams have them, and that there are not too many.
+import { encodePairs, findHostcall, type Hostcall } from "proxy-wasm-types";
+import { expect, test } from "vitest";
+import { defaultWasmPolicy, type WasmPolicy } from "../config/wasm-policy.ts";
+import { argumentsText } from "./call-text.ts";
+import { type FilterHost, scriptedHost } from "./guest-script-for-test.ts";
+import { GuestMemory } from "./memory.ts";
+
+const MARK = "wasm trace ";
+
+function policy(traceEvery: number, traceLinesPerSecond = 10_000): WasmPolicy {
+  const limits = { ...defaultWasmPolicy.limits, traceLinesPerSecond };
+  return { ...defaultWasmPolicy, traceEvery, limits, standby: "off" };
+}
+
+function linesOf({ logs }: FilterHost): string[] {
+  const traced = logs.filter(({ message }) => message.startsWith(MARK));
+  return traced.map(({ message }) => message.slice(MARK.length));
+}
+
+/** Without what the script says of itself. */
+function callsOf(host: FilterHost): string[] {
+  return linesOf(host).filter((line) => !line.includes("proxy_log("));
+}
+
+test("each call is a line with names, texts, status, results and time", async () => {
+  const lines = [
+    "get_header_map_value 0 x-a",
+    "get_header_map_value 0 x-none",
+    "get_header_map_pairs 0",
+    "get_property request%00path",
+    "set_header_map_pairs 0 a=1",
+    "define_metric 1 seen",
+    "get_buffer_bytes 99 0 5",
+  ];
+  const host = await scriptedHost(
+    lines.map((line) => `request_headers ${line}`),
+    { policy: policy(1) },
+  );
+  host.request({ path: "/a", headers: { "x-a": 'o"\xe9' } });
+  const calls = callsOf(host);
+  const from = calls.findIndex((line) => line.startsWith("filter 2: proxy_on_request_headers("));
+  const headers = String.raw`":method": "GET", ":scheme": "http", "x-a": "o\"\xe9"`;
+  expect(calls.slice(from, from + 9)).toEqual([
+    "filter 2: proxy_on_request_headers(context_id=2, num_headers=5, end_of_stream=true)",
+    String.raw`filter 2:   proxy_get_header_map_value(map_id=HttpRequestHeaders, key="x-a") -> Ok, value="o\"\xe9", 0 us`,
+    'filter 2:   proxy_get_header_map_value(map_id=HttpRequestHeaders, key="x-none") -> NotFound, 0 us',
+    `filter 2:   proxy_get_header_map_pairs(map_id=HttpRequestHeaders) -> Ok, map=[":authority": "example.com", ":path": "/a", ${headers}], 0 us`,
+    'filter 2:   proxy_get_property(path="request.path") -> Ok, value="/a", 0 us',
+    'filter 2:   proxy_set_header_map_pairs(map_id=HttpRequestHeaders, map=["a": "1"]) -> Ok, 0 us',
+    'filter 2:   proxy_define_metric(metric_type=Gauge, name="seen") -> Ok, metric_id=5, 0 us',
+    "filter 2:   proxy_get_buffer_bytes(buffer_id=99, offset=0, max_size=5) -> BadArgument, 0 us",
+    "filter 2: proxy_on_request_headers -> Continue, 0 us",
+  ]);
+  expect(calls.slice(0, 3)).toEqual([
+    "inline: _initialize()",
+    "inline: _initialize -> returned, 0 us",
+    "filter 1: proxy_on_context_create(context_id=1, parent_context_id=0)",
+  ]);
+  host.close();
+  expect(callsOf(host).slice(-2)).toEqual([
+    "filter 1: proxy_on_delete(context_id=1)",
+    "filter 1: proxy_on_delete -> returned, 0 us",
+  ]);
+});
+
+test("one stream in so many is traced, the root context always", async () => {
+  const host = await scriptedHost([], { policy: policy(3) });
+  for (let i = 0; i < 6; i += 1) host.request();
+  host.tick(1000);
+  host.close();
+  const contexts = new Set(callsOf(host).map((line) => line.split(":")[0]));
+  expect([...contexts]).toEqual(["inline", "filter 1", "filter 3", "filter 6"]);
+});
+
+test("a call that stops the guest is shown, and so is the callback that it was in", async () => {
+  const host = await scriptedHost(["request_headers proc_exit 3"], { policy: policy(1) });
+  host.request();
+  expect(callsOf(host).slice(-3)).toEqual([
+    "filter 2: proxy_on_request_headers(context_id=2, num_headers=4, end_of_stream=true)",
+    "filter 2:   proc_exit(code=3) -> the guest is stopped, 0 us",
+    "filter 2: proxy_on_request_headers -> the guest is stopped, 0 us",
+  ]);
+  host.close();
+});
+
+test("lines of a trace are limited for each second, and what is left out is told", async () => {
+  const host = await scriptedHost([], { policy: policy(1, 15) });
+  for (let i = 0; i < 10; i += 1) host.request();
+  expect(linesOf(host).length).toBe(15);
+  const left = host.stats.counter("wasm.filter.limit.trace_lines_per_second").value;
+  expect(left).toBeGreaterThan(50);
+  host.tick(1000);
+  host.request();
+  expect(linesOf(host)[15]).toContain(`: ${left} lines were left out`);
+  expect(linesOf(host).length).toBe(15 + 1 + 15);
+  host.close();
+});
+
+test("a VM that is not traced has its functions as they are", async () => {
+  const host = await scriptedHost([], { policy: policy(0) });
+  host.request();
+  expect(linesOf(host)).toEqual([]);
+  const vm = host.plugin.root?.vm;
+  expect(vm?.trace).toBeNull();
+  // An export of a module is a native function with a number for a name.
+  expect(vm?.exports.onRequestHeaders?.name).toMatch(/^\d+$/);
+  host.close();
+});
+
+test("long values and maps are cut, and pointers outside of the memory are told", () => {
+  const memory = new GuestMemory();
+  memory.attach(new WebAssembly.Memory({ initial: 1 }), null);
+  const shown = (name: string, pointer: number, size: number): string => {
+    const { params } = findHostcall(name) as Hostcall;
+    return argumentsText(memory, params, [0, pointer, size]);
+  };
+  memory.writeBytes(16, Buffer.alloc(1000, "x"));
+  expect(shown("proxy_log", 16, 1000)).toBe(
+    `log_level=Trace, message="${"x".repeat(256)}" and 744 bytes`,
+  );
+  expect(shown("proxy_log", 65_530, 10)).toBe(
+    "log_level=Trace, message=(10 bytes at 65530, outside of the memory)",
+  );
+  const pairs = encodePairs(Array.from({ length: 140 }, (_, i) => `n${i}`));
+  memory.writeBytes(4096, pairs);
+  expect(shown("proxy_set_header_map_pairs", 4096, pairs.length)).toMatch(
+    /^map_id=HttpRequestHeaders, map=\["n0": "n1", .*"n126": "n127"\] and 6 more$/,
+  );
+});

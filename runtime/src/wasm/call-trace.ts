@@ -1,0 +1,118 @@
+// The live trace of a plugin: a line for each callback and hostcall with arguments, answer and
+// time. A VM whose policy wants it wraps its functions here when its instance is made; others know
+// nothing of it.
+import { findCallback, findHostcall, wasiFunctions, type Param } from "proxy-wasm-types";
+import { LogLevel } from "../core/logger.ts";
+import {
+  answerText,
+  argumentsText,
+  type CallArgument,
+  errnoText,
+  outcomeText,
+  statusText,
+} from "./call-text.ts";
+import type { GuestFunction } from "./guest-exports.ts";
+import { markFunction } from "./guest-mark.ts";
+import type { HostFunction } from "./hostcalls/guard.ts";
+import type { Vm } from "./vm.ts";
+
+type AnyFunction = (...args: CallArgument[]) => number | void;
+
+const WINDOW_MS = 1000;
+
+export class CallTrace {
+  readonly #vm: Vm;
+  /** Streams whose context's id is a multiple of it are traced. */
+  readonly #every: number;
+  #windowStartMs: number = 0;
+  #lines: number = 0;
+  #leftOut: number = 0;
+
+  constructor(vm: Vm, every: number) {
+    this.#vm = vm;
+    this.#every = every;
+    this.#windowStartMs = vm.services.clock.nowMs;
+  }
+
+  /** The export, with a line before and after. */
+  callback(name: string, inner: GuestFunction): GuestFunction {
+    const params = findCallback(name, this.#vm.abiVersion)?.params ?? [];
+    const hasAnswer = (findCallback(name, this.#vm.abiVersion)?.results.length ?? 0) > 0;
+    const traced: GuestFunction = (a, b, c, d, e) => {
+      if (!this.#isChosen) return inner(a, b, c, d, e);
+      this.#write(`${name}(${argumentsText(this.#vm.memory, params, [a, b, c, d, e])})`);
+      const startMs = this.#nowMs();
+      let outcome = "the guest is stopped";
+      try {
+        const answer = inner(a, b, c, d, e);
+        outcome = hasAnswer ? answerText(name, Number(answer)) : "returned";
+        return answer;
+      } finally {
+        this.#write(`${name} -> ${outcome}, ${this.#microseconds(startMs)}`);
+      }
+    };
+    markFunction(traced, name);
+    return traced;
+  }
+
+  /** The implementation, with a line after it. To stand inside of the guard, which catches all. */
+  hostcall(name: string, implementation: HostFunction): HostFunction {
+    const row = findHostcall(name) ?? wasiFunctions.find((one) => one.name === name);
+    const params: readonly Param[] = row?.params ?? [];
+    const statusOf = findHostcall(name) === undefined ? errnoText : statusText;
+    const inner = implementation as AnyFunction;
+    const traced: AnyFunction = (...args) => {
+      if (!this.#isChosen) return inner(...args);
+      const { memory } = this.#vm;
+      // Before the call: its answer may lie where its arguments lay.
+      const given = `${name}(${argumentsText(memory, params, args)})`;
+      const startMs = this.#nowMs();
+      let outcome = "the guest is stopped";
+      try {
+        const status = inner(...args);
+        const told = typeof status === "number" ? statusOf(status) : "returned";
+        outcome = status === 0 ? told + outcomeText(memory, params, args) : told;
+        return status;
+      } finally {
+        this.#write(`  ${given} -> ${outcome}, ${this.#microseconds(startMs)}`);
+      }
+    };
+    // The guard drops arguments from the sixth on when a function does not say that it has them.
+    Object.defineProperty(traced, "length", { value: params.length });
+    return traced as HostFunction;
+  }
+
+  /** Whether the running callback is to be shown: of a root context, it always is. */
+  get #isChosen(): boolean {
+    if (!this.#vm.log.wants(LogLevel.Info)) return false;
+    const context = this.#vm.current;
+    if (context === null || context.root === context) return true;
+    return context.id % this.#every === 0;
+  }
+
+  #nowMs(): number {
+    return this.#vm.services.clock.preciseMs();
+  }
+
+  #microseconds(startMs: number): string {
+    return `${Math.round((this.#nowMs() - startMs) * 1000)} us`;
+  }
+
+  #write(text: string): void {
+    const { log, limits, settings, services, current } = this.#vm;
+    const { nowMs } = services.clock;
+    const who = current === null ? settings.moduleName : `${current.plugin.name} ${current.id}`;
+    if (nowMs - this.#windowStartMs >= WINDOW_MS) {
+      this.#windowStartMs = nowMs;
+      this.#lines = 0;
+      if (this.#leftOut > 0) {
+        log.host(LogLevel.Info, `wasm trace ${who}: ${this.#leftOut} lines were left out`);
+      }
+      this.#leftOut = 0;
+    }
+    this.#lines += 1;
+    if (limits.allows("traceLinesPerSecond", this.#lines, current?.plugin ?? null)) {
+      log.host(LogLevel.Info, `wasm trace ${who}: ${text}`);
+    } else this.#leftOut += 1;
+  }
+}
