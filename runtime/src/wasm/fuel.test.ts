@@ -1,8 +1,9 @@
 // The budget of each way into a guest: who runs on is stopped there, by a trap that names it.
 import { expect, test } from "vitest";
-import { FilterStartError, type TcpExchange } from "../../test/harness.ts";
+import { createFilterHost, FilterStartError, type TcpExchange } from "../../test/harness.ts";
 import { defaultWasmPolicy } from "../config/wasm-policy.ts";
 import type { FuelBudgets, WasmPolicy } from "../config/wasm-policy.ts";
+import { constant, guestBuilder, op, WasmBuilder } from "../module/wasm-builder-for-test.ts";
 import { type FilterHost, scriptedHost } from "./guest-script-for-test.ts";
 
 const SMALL: FuelBudgets = { callback: 100_000, configure: 1_000_000, start: 1_000_000 };
@@ -141,20 +142,54 @@ test.each([
   host.close();
 });
 
-test.each(["vm_start", "configure", "root_create"])(
+test.each(["vm_start", "configure"])(
   "an endless loop in %s refuses the plugin, after a budget of its own",
   async (callback) => {
-    const script = callback === "root_create" ? [] : [`${callback} loop`];
-    // The script is read in vm_start: a guest that loops before cannot be told to.
-    const made = scriptedHost(script, { policy: METERED });
-    if (callback === "root_create") {
-      (await made).close();
-      return;
-    }
+    const made = scriptedHost([`${callback} loop`], { policy: METERED });
     await expect(made).rejects.toThrow(FilterStartError);
     await expect(made).rejects.toThrow("out of fuel");
   },
 );
+
+// Before the script is read, and where it cannot be asked.
+test.each([
+  ["proxy_on_context_create", ["i32", "i32"], []],
+  ["main", ["i32", "i32"], ["i32"]],
+  ["_start", [], []],
+])("an endless loop in %s refuses the plugin, too", async (name, params, results) => {
+  const builder = guestBuilder();
+  if (name === "main") builder.func({ exportAs: "_initialize" });
+  const code = [0x03, 0x40, 0x0c, 0, op.end, ...results.flatMap(() => constant(0))];
+  builder.func({ params, results, code, exportAs: name });
+  const made = createFilterHost({ module: builder.build(), policy: METERED });
+  await expect(made).rejects.toThrow(FilterStartError);
+  await expect(made).rejects.toThrow(`out of fuel [fuel] in ${name}`);
+});
+
+test("an endless loop in the allocator is stopped within the hostcall that wants it", async () => {
+  const builder = new WasmBuilder();
+  const value = ["i32", "i32", "i32", "i32", "i32"];
+  builder.importFunction("env", "proxy_get_header_map_value", value, ["i32"]);
+  builder.func({ exportAs: "proxy_abi_version_0_2_1" });
+  builder
+    .memory(0, 1)
+    .export("memory", "memory", 0)
+    .data(16, [...Buffer.from(":path")]);
+  const code = [0x03, 0x40, 0x0c, 0, op.end, ...constant(0)];
+  builder.func({ params: ["i32"], results: ["i32"], code, exportAs: "malloc" });
+  const ask = [...[0, 16, 5, 0, 4].flatMap(constant), op.call, 0, op.drop, ...constant(0)];
+  const params = ["i32", "i32", "i32"];
+  builder.func({ params, results: ["i32"], code: ask, exportAs: "proxy_on_request_headers" });
+  const host = await createFilterHost({
+    module: builder.build(),
+    policy: METERED,
+    failurePolicy: "fail_closed",
+  });
+  expect(host.request().localReply?.details).toBe("wasm_fail_stream");
+  expect(failureOf(host)).toContain("out of fuel [fuel] in ");
+  expect(host.stats.counter("wasm.filter.stopped.fuel").value).toBe(1);
+  host.close();
+});
 
 test("what a stream uses is counted, and each callback has all of the budget", async () => {
   const host = await scriptedHost(["request_headers get_header_map_pairs 0"], { policy: METERED });
