@@ -52,16 +52,31 @@ const knownState: ReadonlyMap<string, RegExp> = new Map([
 
 const hashes: ReadonlySet<string> = new Set(["sha1", "sha224", "sha256", "sha384", "sha512"]);
 
-function compress(_context: Context, args: Buffer): ForeignResult {
-  return deflateSync(args);
+/** About the nanoseconds that these take: 50 us to set zlib up, and then by the byte. */
+const ZLIB_FUEL = 50_000;
+const DEFLATED_BYTE_FUEL = 32;
+const INFLATED_BYTE_FUEL = 2;
+/** A curve takes up to 3 ms, RSA as the cube of its key. */
+const SIGNATURE_FUEL = 1_000_000;
+const KEY_CUBE_FUEL = 1 / 2048;
+
+function compress(context: Context, args: Buffer): ForeignResult {
+  const isPaid = context.root.vm.affords(ZLIB_FUEL + args.length * DEFLATED_BYTE_FUEL);
+  return isPaid ? deflateSync(args) : Status.InternalFailure;
 }
 
 /** An incomplete stream is refused, and so is one that grows beyond what a guest may be given. */
-function uncompress(_context: Context, args: Buffer): ForeignResult {
+function uncompress(context: Context, args: Buffer): ForeignResult {
+  const maxOutputLength = limits.foreignResultBytesMax;
+  const { vm } = context.root;
+  if (!vm.affords(ZLIB_FUEL)) return Status.InternalFailure;
   try {
-    const maxOutputLength = limits.foreignResultBytesMax;
-    return inflateSync(args, { maxOutputLength, finishFlush: constants.Z_FINISH });
+    const result = inflateSync(args, { maxOutputLength, finishFlush: constants.Z_FINISH });
+    vm.charge(result.length * INFLATED_BYTE_FUEL);
+    return result;
   } catch {
+    // How far it came nobody tells: at most a thousand times its size.
+    vm.charge(Math.min(args.length * 1000, maxOutputLength) * INFLATED_BYTE_FUEL);
     return Status.SerializationFailure;
   }
 }
@@ -97,12 +112,18 @@ function setFilterState(context: Context, args: Buffer): ForeignResult {
   return NOTHING;
 }
 
+function affordsKey(context: Context, key: Buffer): boolean {
+  return context.root.vm.affords(SIGNATURE_FUEL + key.length ** 3 * KEY_CUBE_FUEL);
+}
+
 /** A signature that is not the text's is no error of the call: the result says so. */
-function verifySignature(_context: Context, args: Buffer): ForeignResult {
+function verifySignature(context: Context, args: Buffer): ForeignResult {
   if (args.length === 0 || !isMessage(args)) return Status.BadArgument;
   const hash = lastField(args, VERIFY_HASH).toString("latin1");
   if (!hashes.has(hash)) return verdict(`${hash} is not supported.`);
-  const key = publicKey(lastField(args, VERIFY_KEY));
+  const der = lastField(args, VERIFY_KEY);
+  if (!affordsKey(context, der)) return Status.InternalFailure;
+  const key = publicKey(der);
   if (key === null) return verdict("Failed to initialize digest verify.");
   const [text, signature] = [lastField(args, VERIFY_TEXT), lastField(args, VERIFY_SIGNATURE)];
   try {
@@ -128,12 +149,14 @@ function verdict(error: string): Buffer {
 }
 
 /** A key in DER, as Envoy's `sign` takes it. */
-function signText(_context: Context, args: Buffer): ForeignResult {
+function signText(context: Context, args: Buffer): ForeignResult {
   if (args.length === 0 || !isMessage(args)) return Status.BadArgument;
   const refusal = (error: string): Buffer => bytesField(SIGNED_ERROR, Buffer.from(error));
   const hash = lastField(args, SIGN_HASH).toString("latin1");
   if (!hashes.has(hash)) return refusal(`${hash} is not supported.`);
-  const key = privateKey(lastField(args, SIGN_KEY));
+  const der = lastField(args, SIGN_KEY);
+  if (!affordsKey(context, der)) return Status.InternalFailure;
+  const key = privateKey(der);
   if (key === null) {
     return refusal("Invalid key type: private key required for signing operation.");
   }

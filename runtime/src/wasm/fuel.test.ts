@@ -1,4 +1,5 @@
 // The budget of each way into a guest: who runs on is stopped there, by a trap that names it.
+import { deflateSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { createFilterHost, FilterStartError, type TcpExchange } from "../../test/harness.ts";
 import { defaultWasmPolicy } from "../config/wasm-policy.ts";
@@ -233,6 +234,29 @@ test("work of the host for the guest is paid for", async () => {
   );
   host.close();
 });
+
+test.each(["compress", "uncompress", "sign", "verify_signature"])(
+  "%s is paid for by what it takes",
+  async (name) => {
+    const zeros = deflateSync(Buffer.alloc(50_000));
+    // A hash and a key, which need not be good to be looked at.
+    const message = Buffer.from("\n\x06sha256\x12\x03key");
+    const bytes = name === "uncompress" ? zeros : message;
+    const escaped = [...bytes].map((byte) => `%${byte.toString(16).padStart(2, "0")}`).join("");
+    const ask = (called: string): string =>
+      `request_headers call_foreign_function ${called} ${escaped}`;
+    // Saying it takes less than half of this budget.
+    const fuel = { ...SMALL, callback: 100_000 };
+    const policy = { ...METERED, fuel };
+    const poor = await scriptedHost([ask("nobody"), ask(name), ask(name)], { policy });
+    poor.request();
+    expect(failureOf(poor)).toContain("out of fuel [fuel] in proxy_on_request_headers");
+    poor.close();
+    const rich = await scriptedHost([ask("nobody"), ask("nobody"), ask("nobody")], { policy });
+    expect(rich.request().status).toBe(200);
+    rich.close();
+  },
+);
 
 test("a guest that is not metered has no price, and a policy may say so", async () => {
   const host = await scriptedHost([], { policy: { ...defaultWasmPolicy, fuel: null } });

@@ -209,6 +209,15 @@ export class Vm implements Allocator {
     if (swap !== null) swap(swap(0) - fuel);
   }
 
+  /** Charges it, and says whether it was there: what takes long is not begun without. */
+  affords(fuel: number): boolean {
+    this.charge(fuel);
+    const swap = this.#swapFuel;
+    const left = swap === null ? 0 : swap(0);
+    if (swap !== null) swap(left);
+    return left >= 0;
+  }
+
   /** A guest's message; `level` is one of the ABI's. Lines above the limit are dropped. */
   logLine(level: number, text: string): void {
     this.charge(LOG_LINE_FUEL);
