@@ -12,6 +12,7 @@ import type { CalloutServers } from "./callout-servers.ts";
 import {
   accessLogPath,
   configText,
+  DEFAULT_PLUGIN_NAME,
   listenersPath,
   listenersText,
   modulePath,
@@ -28,6 +29,8 @@ export interface Result {
   readonly problems: readonly string[];
   readonly seen: Seen | null;
   readonly ms: number;
+  /** The host's own trace of the calls, where it was asked for one. */
+  readonly trace?: readonly string[];
 }
 
 /** Cases that may share a process, and how it is started. */
@@ -39,6 +42,8 @@ export interface Batch {
   readonly concurrency: number;
   /** How much longer than usual everything is waited for. */
   readonly patience: number;
+  /** The plugin whose calls the host logs. */
+  readonly tracePlugin?: string;
 }
 
 const BATCH_CASES_MAX = 60;
@@ -98,7 +103,25 @@ export async function playBatch(
   for (const half of halves) await playBatch(half, target, callouts, onResult);
 }
 
+/** Plays a case once more, alone, for what the host's own trace says of it. */
+export async function hostTraceOf(
+  one: Case,
+  target: NetworkTarget,
+  callouts: CalloutServers,
+  concurrency: number,
+): Promise<readonly string[]> {
+  const tracePlugin = one.scene.plugin?.name ?? DEFAULT_PLUGIN_NAME;
+  const isDynamic = one.needs.includes("drain");
+  const level = levelOf(one);
+  const batch = { cases: [one], level, isDynamic, concurrency, patience: 1, tracePlugin };
+  const run = new BatchRun(batch, target, callouts);
+  await run.play(() => undefined);
+  return run.trace;
+}
+
 class BatchRun {
+  /** Lines of the host's own trace, without those of reports. */
+  readonly trace: string[];
   readonly #batch: Batch;
   readonly #target: NetworkTarget;
   readonly #callouts: CalloutServers;
@@ -109,6 +132,7 @@ class BatchRun {
   #version: number;
 
   constructor(batch: Batch, target: NetworkTarget, callouts: CalloutServers) {
+    this.trace = [];
     this.#batch = batch;
     this.#target = target;
     this.#callouts = callouts;
@@ -144,11 +168,11 @@ class BatchRun {
     const configFile = this.#writeFiles(places, placed);
     let host: HostProcess | null = null;
     const view = this.#view(places, placed, () => host === null || host.exit === null);
-    const { level, concurrency, patience } = this.#batch;
+    const { level, concurrency, patience, tracePlugin } = this.#batch;
     const players = placed.map((one) => new NetworkPlayer(one, view, patience));
     const started = await HostProcess.start(
       this.#target,
-      { configFile, level, concurrency, probePort: places.probePort },
+      { configFile, level, concurrency, tracePlugin, probePort: places.probePort },
       (line) => this.#note(line),
     );
     try {
@@ -228,6 +252,11 @@ class BatchRun {
   }
 
   #note(line: string): void {
+    const traced = this.#target.traceLine?.exec(line)?.[1];
+    if (traced !== undefined) {
+      if (!traced.includes(REPORT_MARK)) this.trace.push(traced);
+      return;
+    }
     const at = line.indexOf(REPORT_MARK);
     if (at < 0) {
       if (this.#target.logLine?.test(line) === true) this.#plain.push(line);

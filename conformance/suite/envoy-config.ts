@@ -188,6 +188,9 @@ function service(one: Placed, places: Places): JsonObject {
   return { name: "envoy.bootstrap.wasm", typed_config };
 }
 
+/** Of plugins whose cases give them no name. */
+export const DEFAULT_PLUGIN_NAME = "filter";
+
 /** Plugins of a case have its vm_id, by their modules they are in different VMs. */
 function pluginConfig(
   vmId: string,
@@ -197,7 +200,7 @@ function pluginConfig(
 ): JsonObject {
   const { failurePolicy, capabilities, environment } = plugin;
   return {
-    name: plugin.name ?? "filter",
+    name: plugin.name ?? DEFAULT_PLUGIN_NAME,
     root_id: plugin.rootId ?? "",
     vm_config: {
       vm_id: (plugin.vmId ?? "$CASE").replaceAll("$CASE", vmId),

@@ -20,7 +20,7 @@ const USAGE = `npm run conformance [-- FLAGS]
   --report FILE    writes a page with a column for each host
   --jobs N         processes of a host at the same time, default 2
   --concurrency N  threads of a host that carry traffic, default 1
-  --trace          prints with each failure all that the guest told`;
+  --trace          prints with each failure all that the guest told, and the host's own trace`;
 
 interface Options {
   readonly targets: readonly NetworkTarget[];

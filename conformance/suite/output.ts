@@ -33,7 +33,8 @@ export class Progress {
 }
 
 /** All that helps to understand a failure. */
-export function failureText({ case: one, problems, seen }: Result, withTrace: boolean): string {
+export function failureText(result: Result, withTrace: boolean): string {
+  const { case: one, problems, seen, trace = [] } = result;
   const lines = [`FAILED ${one.id} (${one.verdict})`, ...problems.map((text) => `  ${text}`)];
   lines.push(`  specification: ${one.spec}`);
   if (one.scene.envoy !== undefined) lines.push(`  Envoy 1.40: ${one.scene.envoy}`);
@@ -46,6 +47,8 @@ export function failureText({ case: one, problems, seen }: Result, withTrace: bo
   }
   for (const exchange of seen.told.exchanges) lines.push(`  ${JSON.stringify(exchange)}`);
   for (const connection of seen.told.connections) lines.push(`  ${JSON.stringify(connection)}`);
+  if (trace.length > 0) lines.push("  the host's own trace, of another try:");
+  for (const line of trace) lines.push(`    ${line}`);
   return lines.join("\n");
 }
 

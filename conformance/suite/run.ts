@@ -1,6 +1,6 @@
 // A run of the suite against one host.
 import type { Case } from "../abi/case.ts";
-import { type Batch, batchesOf, playBatch, type Result } from "./batch.ts";
+import { type Batch, batchesOf, hostTraceOf, playBatch, type Result } from "./batch.ts";
 import { CalloutServers } from "./callout-servers.ts";
 import type { NetworkTarget } from "./targets.ts";
 
@@ -18,10 +18,14 @@ export interface RunOptions {
   readonly jobs: number;
   /** Threads of each. Default 1. */
   readonly concurrency?: number;
+  /** Whether the host's own trace of cases that fail is wanted, where it has one. Default false. */
+  readonly trace?: boolean;
 }
 
 /** For the second try of what failed. */
 const PATIENCE = 4;
+/** Failures for which a host is asked for its trace: each is a process more. */
+const TRACED_MAX = 20;
 
 /** Streams that must meet in one VM, which is on one thread. */
 function hasSeveral({ scene }: Case): boolean {
@@ -32,7 +36,7 @@ function hasSeveral({ scene }: Case): boolean {
 export async function runTarget(
   target: NetworkTarget,
   cases: readonly Case[],
-  { jobs, concurrency = 1 }: RunOptions,
+  { jobs, concurrency = 1, trace = false }: RunOptions,
   onResult: (result: Result) => void,
 ): Promise<Run> {
   const isLeft = (one: Case): boolean =>
@@ -56,6 +60,13 @@ export async function runTarget(
   // A machine that is busy makes what is apart come together: what fails twice has failed.
   const failed = playable.filter((one) => results.get(one)?.problems.length !== 0);
   await playAll(batchesOf(failed, { concurrency, patience: PATIENCE }), true);
+  const isTraced = trace && target.traceLine !== undefined;
+  for (const one of isTraced ? failed.slice(0, TRACED_MAX) : []) {
+    const result = results.get(one) as Result;
+    if (result.problems.length === 0) continue;
+    const lines = await hostTraceOf(one, target, callouts, concurrency);
+    results.set(one, { ...result, trace: lines });
+  }
   await callouts.stop();
   return {
     target: target.name,

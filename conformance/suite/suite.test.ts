@@ -7,7 +7,11 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { allCases } from "../abi/all-cases.ts";
 import type { Case } from "../abi/case.ts";
+import { call } from "../abi/guest.ts";
 import { makeCase } from "../abi/make-case.ts";
+import { REPORT_MARK } from "../abi/report-code.ts";
+import type { Result } from "./batch.ts";
+import { failureText } from "./output.ts";
 import { runTarget } from "./run.ts";
 import { byCommand, targetOf } from "./targets.ts";
 
@@ -45,6 +49,25 @@ test("some of each chapter hold over the network on Headgate", async () => {
   const failed = results.filter((one) => one.problems.length > 0);
   expect(failed.map((one) => [one.case.id, one.problems])).toEqual([]);
   expect(results.length + left.length).toBe(some.length);
+});
+
+test("a case that fails on Headgate is shown with Headgate's own trace", async () => {
+  const one = makeCase(row, "0.2.1", {
+    what: "fails",
+    callbacks: { proxy_on_configure: {} },
+    calls: [[call("proxy_get_header_map_value", 0, "x-a"), "NotFound"]],
+    plugin: { config: "abc" },
+  });
+  const options = { jobs: 1, trace: true };
+  const { results } = await runTarget(targetOf("headgate"), [one], options, nobody);
+  const text = failureText(results[0] as Result, true);
+  expect(text).toContain("expected NotFound");
+  expect(text).toMatch(
+    /filter 1: proxy_on_configure\(plugin_context_id=1, plugin_configuration_size=3\)/,
+  );
+  expect(text).toMatch(/map_id=HttpRequestHeaders, key="x-a"\) -> Ok, value="1", \d+ us/);
+  expect(text).toMatch(/filter 2: proxy_on_request_headers -> Continue, \d+ us/);
+  expect(text).not.toContain(REPORT_MARK);
 });
 
 describe("a host of which nothing is known", () => {

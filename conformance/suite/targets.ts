@@ -8,6 +8,8 @@ export interface Launch {
   readonly level: LogLevel;
   /** Threads that carry traffic. */
   readonly concurrency: number;
+  /** The plugin whose calls the host shall log; undefined = none. */
+  readonly tracePlugin?: string | undefined;
 }
 
 /** Of the guests' log lines. */
@@ -21,13 +23,20 @@ export interface NetworkTarget {
   readonly command: (launch: Launch) => readonly string[] | string;
   /** Guests' lines of the host's log, where the adapter knows how they look. */
   readonly logLine?: RegExp;
+  /** Lines of its own trace of a plugin; undefined = it has none, and is not asked for one. */
+  readonly traceLine?: RegExp;
 }
 
 /** "[level][wasm] … wasm log NAME ROOT VM: MESSAGE", as Envoy and Headgate write it. */
 const ENVOY_LINE =
   /\[(trace|debug|info|warning|warn|error|critical)\]\[wasm\].*? wasm log[^:]*: (.*)$/;
 
-function envoyFlags(binary: string, own: readonly string[]): NetworkTarget["command"] {
+/** As Headgate's --wasm-trace writes it. */
+const TRACE_LINE = /\[wasm\].*? wasm trace (.*)$/;
+
+type Flags = (launch: Launch) => readonly string[];
+
+function envoyFlags(binary: string, own: readonly string[]): Flags {
   return ({ configFile, level, concurrency }) => {
     const flags = ["-c", configFile, "--concurrency", String(concurrency), "--disable-hot-restart"];
     flags.push("--log-level", level === "trace" ? "warning" : level);
@@ -35,6 +44,16 @@ function envoyFlags(binary: string, own: readonly string[]): NetworkTarget["comm
     flags.push("--file-flush-interval-msec", "10", "--drain-time-s", "1");
     flags.push("--drain-strategy", "immediate");
     return [binary, ...flags, ...own];
+  };
+}
+
+function headgateFlags(binary: string): Flags {
+  const usual = envoyFlags(binary, ["--sigterm-drain-s", "0"]);
+  return (launch) => {
+    const { tracePlugin, level } = launch;
+    if (tracePlugin === undefined) return usual(launch);
+    const levels = level === "trace" ? [] : ["--component-log-level", "wasm:info"];
+    return [...usual(launch), ...levels, "--wasm-trace", tracePlugin];
   };
 }
 
@@ -46,8 +65,9 @@ export function headgate(): NetworkTarget | undefined {
     name: "headgate",
     version: versionOf(spec),
     cannot: new Set<Need>(),
-    command: envoyFlags(spec.binary, ["--sigterm-drain-s", "0"]),
+    command: headgateFlags(spec.binary),
     logLine: ENVOY_LINE,
+    traceLine: TRACE_LINE,
   };
 }
 
