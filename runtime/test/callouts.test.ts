@@ -126,15 +126,15 @@ test("a dead, a slow and a broken auth server are answers, too", async () => {
 test("the cluster's circuit breakers hold for guests", async () => {
   const thresholds = [{ max_requests: 1, max_connections: 1, max_pending_requests: 1 }];
   const headgate = await start(auth.port, { circuit_breakers: { thresholds } });
-  const first = ask(headgate, "wait");
+  const first = ask(headgate, "wait", "/patient");
   await headgate.waitFor(() => waiting.length === 1, "the first call");
   // One more may wait for the connection; the third one is refused.
-  const second = ask(headgate, "ann");
+  const second = ask(headgate, "ann", "/patient");
   await headgate.waitFor(
     async () => (await headgate.stat("cluster.auth.upstream_rq_pending_active")) === 1,
     "the second call",
   );
-  expect(await ask(headgate, "bob")).toBe("503 no call: 10");
+  expect(await ask(headgate, "bob", "/patient")).toBe("503 no call: 10");
   expect(await headgate.stat("cluster.auth.upstream_rq_pending_overflow")).toBe(1);
   waiting[0]?.writeHead(200, { "x-auth-id": "late" }).end();
   expect(await first).toBe("200 hello late");
@@ -164,8 +164,8 @@ test.each([
     transport_socket: { name: "tls", typed_config },
     typed_extension_protocol_options: { [HTTP_OPTIONS]: options },
   });
-  expect(await ask(headgate, "ann")).toBe(`200 hello ann-${version}-auth.test`);
-  expect(await ask(headgate, "bob")).toBe(`200 hello bob-${version}-auth.test`);
+  expect(await ask(headgate, "ann", "/patient")).toBe(`200 hello ann-${version}-auth.test`);
+  expect(await ask(headgate, "bob", "/patient")).toBe(`200 hello bob-${version}-auth.test`);
   // The second call took the connection of the first one.
   expect(await headgate.stat("cluster.auth.ssl.handshake")).toBe(1);
   expect(await headgate.stat("cluster.auth.upstream_rq_200")).toBe(2);
