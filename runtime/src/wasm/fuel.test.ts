@@ -41,6 +41,7 @@ test.each([
     ),
   );
   expect(host.stats.counter("wasm.filter.stopped.fuel").value).toBe(1);
+  expect(host.stats.counter("wasm.filter.fuel_used").value).toBeGreaterThan(SMALL.callback);
   host.close();
 });
 

@@ -327,8 +327,10 @@ export class Vm implements Allocator {
   }
 
   #fail(entry: GuestFunction | null): void {
-    const failure = this.#classify(this.failure as VmFailure, this.#placeOf(entry));
+    const place = this.#placeOf(entry);
+    const failure = this.#classify(this.failure as VmFailure, place);
     this.failure = failure;
+    if (place.fuelUsed !== null) this.current?.root.fuelUsed.add(place.fuelUsed);
     this.#deferred.length = 0;
     this.release();
     this.current = null;
