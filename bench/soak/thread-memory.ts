@@ -1,6 +1,7 @@
 // What memory-probe.mjs has written, summed up: medians of five minutes for the main thread and
 // for each worker's place. A worker that died is replaced in its place and begins anew.
 import { readFileSync } from "node:fs";
+import { median } from "../arithmetic.ts";
 
 const MIB = 1024 * 1024;
 const WINDOW_MS = 5 * 60_000;
@@ -22,11 +23,6 @@ export interface ThreadMemory {
   readonly external: readonly number[];
   /** Right after garbage was collected. */
   readonly live: readonly number[];
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[sorted.length >> 1] ?? 0;
 }
 
 function inMib(bytes: number): number {

@@ -221,3 +221,11 @@ export interface Case {
 
 /** The stream of scenes that say nothing else. */
 export const REQUEST: Request = { path: "/a?b=c", headers: { "x-a": "1" } };
+
+/** A stream with everything, in both directions. */
+export const EVERYTHING = {
+  method: "POST",
+  body: "request",
+  trailers: { t: "1" },
+  upstream: { body: "response", trailers: { t: "1" } },
+} as const;

@@ -1,7 +1,7 @@
 // Scenes that the tables give by themselves: broken pointers, failing allocators, each callback, exports
 // with other signatures, calls before the module is ready.
 import { type Callback, encodePairs, type Hostcall } from "proxy-wasm-types";
-import type { HostcallCase, Scene } from "./case.ts";
+import { EVERYTHING, type HostcallCase, type Scene } from "./case.ts";
 import { same } from "./expect.ts";
 import { type Call, call, type CallbackScript, END, replacing } from "./guest.ts";
 import { joined } from "./make-case.ts";
@@ -9,14 +9,6 @@ import { phaseColumns, phases } from "./phases.ts";
 import type { Seen } from "./seen.ts";
 
 const HEADERS = "proxy_on_request_headers";
-
-/** A stream with everything. */
-const everything = {
-  method: "POST",
-  body: "request",
-  trailers: { t: "1" },
-  upstream: { body: "response", trailers: { t: "1" } },
-} as const;
 
 /** Addresses that no four bytes fit behind. */
 const outside = [END, END - 3, -1];
@@ -31,7 +23,7 @@ function surrounded(of: HostcallCase, calls: readonly Call[]): Omit<Scene, "what
   const { in: name = HEADERS, callbacks: more, before = [], plugin, needs } = of;
   return {
     callbacks: joined(more, name, [...before, ...calls]),
-    request: everything,
+    request: EVERYTHING,
     play: [{ request: {} }, { until: name }],
     ...(plugin === undefined ? {} : { plugin }),
     ...(needs === undefined ? {} : { needs }),
@@ -141,7 +133,7 @@ export function scenesOfPhases(row: Hostcall, of: HostcallCase): readonly Scene[
       spec: "Which callbacks a call may be made in it says of few.",
       ...exceptions(row.name, name),
       callbacks: scripts,
-      request: everything,
+      request: EVERYTHING,
       play: [{ request: {} }, { until: name }],
       ...(plugin === undefined ? {} : { plugin }),
       ...(needs === undefined ? {} : { needs }),
@@ -236,7 +228,7 @@ export function scenesOfCallback(row: Callback): readonly Scene[] {
 export const absence: Scene = {
   what: "a guest without any callback lets everything pass",
   callbacks: {},
-  request: everything,
+  request: EVERYTHING,
   exchange: { status: 200, body: "response", upstream: { body: "request", trailers: { t: "1" } } },
 };
 

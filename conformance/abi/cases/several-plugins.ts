@@ -1,5 +1,5 @@
 // Several plugins in one chain: their order, what one sees of what another did, what they share.
-import type { Case, Scene } from "../case.ts";
+import { type Case, EVERYTHING, type Scene } from "../case.ts";
 import { same } from "../expect.ts";
 import { call, told } from "../guest.ts";
 import { makeCases, type Row } from "../make-case.ts";
@@ -22,13 +22,6 @@ const queue = call("proxy_register_shared_queue", "queue");
 const found = call("proxy_resolve_shared_queue", "", "queue");
 const dequeued = call("proxy_dequeue_shared_queue", told(queue));
 
-const everything = {
-  method: "POST",
-  body: "request",
-  trailers: { t: "1" },
-  upstream: { body: "response", trailers: { t: "1" } },
-} as const;
-
 const all = {
   proxy_on_request_headers: {},
   proxy_on_request_body: {},
@@ -47,7 +40,7 @@ const scenes: readonly Scene[] = [
     what: "requests go through them in their order, responses backwards",
     callbacks: all,
     behind: [{ callbacks: all }],
-    request: everything,
+    request: EVERYTHING,
     chain: [
       ...requests.flatMap((name) => [`a ${name}`, `b ${name}`]),
       ...responses.flatMap((name) => [`b ${name}`, `a ${name}`]),
@@ -94,7 +87,7 @@ const scenes: readonly Scene[] = [
       proxy_on_request_body: { calls: [call("proxy_set_buffer_bytes", 0, 0, 100, "other")] },
     },
     behind: [{ callbacks: { proxy_on_request_body: { calls: [readsBody] } } }],
-    request: everything,
+    request: EVERYTHING,
     exchange: { upstream: { body: "other" } },
     holds: (seen) => same("the second reads", seen.answerOf(readsBody), "Ok [other]"),
   },
@@ -218,7 +211,7 @@ const scenes: readonly Scene[] = [
     plugin: { failurePolicy: "open" },
     callbacks: { proxy_on_request_trailers: { traps: true } },
     behind: [{ callbacks: { proxy_on_request_headers: {} } }],
-    play: [{ request: everything }, { request: { method: "GET" } }],
+    play: [{ request: EVERYTHING }, { request: { method: "GET" } }],
     exchange: { status: 200 },
     holds: ({ chain }) => same("the second", chain.at(-1), "b proxy_on_request_headers"),
   },

@@ -1,6 +1,7 @@
 // The probe's thread from the outside: what comes of threads that end, and who is probed at all.
 import { expect, test } from "vitest";
 import type { Snapshot, WasmPluginConfig } from "../config/snapshot.ts";
+import { plainPlugin } from "../config/wasm-plugin-for-test.ts";
 import { defaultWasmPolicy } from "../config/wasm-policy.ts";
 import { silentLogger } from "../core/logger.ts";
 import type { CompiledModule } from "../wasm/compiled-module.ts";
@@ -8,22 +9,10 @@ import { PluginProbe } from "./plugin-probe.ts";
 import type { PluginModules } from "./plugin-modules.ts";
 
 const plugin: WasmPluginConfig = {
+  ...plainPlugin,
   name: "a",
-  rootId: "",
-  vmId: "",
-  runtime: "",
-  vmConfiguration: new Uint8Array(0),
-  pluginConfiguration: new Uint8Array(0),
-  environment: [],
-  failurePolicy: "unspecified",
-  failOpenLegacy: false,
-  reloadBackoffBaseMs: 1000,
-  reloadBackoffMaxMs: 10_000,
-  allowedCapabilities: [],
-  allowOnHeadersStopIteration: false,
-  code: { filename: "a.wasm", watchedDirectory: "", inlineBytes: null, sha256: "", remote: null },
+  code: { ...plainPlugin.code, filename: "a.wasm" },
   where: "path.a",
-  policy: defaultWasmPolicy,
   moduleKey: "k",
 };
 

@@ -153,7 +153,11 @@ function textAt(
   return typeof value === "string" ? value : "";
 }
 
-function hostConfigOf({ address, port }: SocketAddress): HostConfig {
+/** A host of which nothing but the address is known. */
+export function hostConfigOf({
+  address,
+  port,
+}: Pick<SocketAddress, "address" | "port">): HostConfig {
   return {
     address: { kind: "ip", address, port, ipv4Compat: false, pipeMode: 0 },
     additionalAddresses: [],

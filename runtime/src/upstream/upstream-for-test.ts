@@ -20,6 +20,7 @@ import {
 } from "../engine/network-engine.ts";
 import { StatKind, StatsStore } from "../stats/store.ts";
 import { breakerMemory, openBreakerMemory } from "./circuit-breaker.ts";
+import { hostConfigOf } from "./original-destination.ts";
 import type { UpstreamContext } from "./upstream-context.ts";
 import { UpstreamTransport } from "./upstream-transport.ts";
 
@@ -106,21 +107,7 @@ export function limits(
 }
 
 export function hostConfig(port: number, overrides: Partial<HostConfig> = {}): HostConfig {
-  return {
-    address: { kind: "ip", address: "127.0.0.1", port, ipv4Compat: false, pipeMode: 0 },
-    additionalAddresses: [],
-    hostname: "",
-    weight: 1,
-    priority: 0,
-    health: "healthy",
-    transportSocketMatch: {},
-    region: "",
-    zone: "",
-    subZone: "",
-    metadata: null,
-    localityMetadata: null,
-    ...overrides,
-  };
+  return { ...hostConfigOf({ address: "127.0.0.1", port }), ...overrides };
 }
 
 export function membership(cluster: string, hosts: readonly HostConfig[]): ClusterMembership {

@@ -4,7 +4,7 @@ import { FakeTime } from "../../test/fake-time.ts";
 import { compileGuest } from "../../test/guests/compile.ts";
 import { LogRecorder } from "../../test/log-recorder.ts";
 import type { WasmPluginConfig } from "../config/snapshot.ts";
-import { defaultWasmPolicy } from "../config/wasm-policy.ts";
+import { plainPlugin } from "../config/wasm-plugin-for-test.ts";
 import { Clock } from "../core/clock.ts";
 import { SeededRandom } from "../core/random.ts";
 import { TimerWheel } from "../core/timer-wheel.ts";
@@ -13,25 +13,7 @@ import { StatsStore } from "../stats/store.ts";
 import { Plugin, PluginError } from "./plugin.ts";
 import { WasmHost } from "./wasm-host.ts";
 
-const BASE: WasmPluginConfig = {
-  name: "one",
-  rootId: "",
-  vmId: "",
-  runtime: "",
-  vmConfiguration: new Uint8Array(0),
-  pluginConfiguration: new Uint8Array(0),
-  environment: [],
-  failurePolicy: "fail_closed",
-  failOpenLegacy: false,
-  reloadBackoffBaseMs: 1000,
-  reloadBackoffMaxMs: 10_000,
-  allowedCapabilities: [],
-  allowOnHeadersStopIteration: false,
-  code: { filename: "", watchedDirectory: "", inlineBytes: null, sha256: "", remote: null },
-  where: "test",
-  policy: defaultWasmPolicy,
-  moduleKey: "",
-};
+const BASE: WasmPluginConfig = { ...plainPlugin, name: "one", failurePolicy: "fail_closed" };
 
 export async function wasmHostRig(script: string): Promise<{
   prepare: (changes: Partial<WasmPluginConfig>) => Plugin | PluginError;
