@@ -1,5 +1,6 @@
 // Another .wasm file in the place of a plugin's module, in a real process: streams that began with the
 // old one end with it, new ones get the new one, and a bad one changes nothing.
+import { createHash } from "node:crypto";
 import { renameSync, writeFileSync } from "node:fs";
 import { beforeAll, expect, test } from "vitest";
 import { bootstrap, wasmFilter } from "./bootstrap.ts";
@@ -49,6 +50,23 @@ async function moduleSeen(target: string, path = "/"): Promise<string | null> {
   return answer.headers.get("x-module");
 }
 
+interface Version {
+  readonly name: string;
+  readonly sha256: string;
+  readonly state: string;
+  readonly stats: Readonly<Record<string, number>>;
+}
+
+/** Of the plugin "guest", as /wasm/plugins tells. */
+async function versions(headgate: HeadgateProcess): Promise<readonly Version[]> {
+  const page = JSON.parse(await headgate.admin("/wasm/plugins")) as {
+    plugins: readonly { name: string; versions: readonly Version[] }[];
+  };
+  return page.plugins.find(({ name }) => name === "guest")?.versions ?? [];
+}
+
+const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
+
 /** Puts a module, and waits for what becomes of it. Answers where its output begins. */
 async function change(
   headgate: HeadgateProcess,
@@ -76,6 +94,12 @@ test("streams that began with the old module end with it; then it is told to end
   // The worker without streams has ended its old VM; the other one has not.
   const ended = (): number => headgate.output.split("deleted module-A").length - 1;
   await headgate.waitFor(() => ended() === 1, "the end of one VM");
+  const [now, before] = await versions(headgate);
+  expect(now).toMatchObject({ state: "primary", sha256: sha256(moduleOf("B")) });
+  expect(now?.name).toBe(sha256(moduleOf("B")).slice(0, 12));
+  expect(now?.stats).toMatchObject({ streams: 20, streams_active: 0, responses_5xx: 0 });
+  expect(before).toMatchObject({ state: "previous", sha256: sha256(moduleOf("A")) });
+  expect(before?.stats).toMatchObject({ streams: 1, streams_active: 1, streams_done: 0 });
   upstream.held[0]?.end("late");
   expect(await old).toBe("module-A");
   await headgate.waitFor(() => ended() === 2, "the end of both VMs");

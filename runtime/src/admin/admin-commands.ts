@@ -349,6 +349,16 @@ export const adminCommands: readonly AdminCommand[] = [
   },
 ];
 
+/** Those that Envoy does not have. They stand on the home page; /help is Envoy's to the byte. */
+export const ownCommands: readonly AdminCommand[] = [
+  {
+    path: "/wasm/plugins",
+    help: "print wasm plugins, their versions, and what each has done",
+    mutates: false,
+    parameters: [],
+  },
+];
+
 /** The list of /help, which also follows "invalid path. ". */
 export function helpText(): string {
   let out = "admin commands are:\n";

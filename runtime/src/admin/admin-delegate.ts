@@ -32,6 +32,8 @@ export interface AdminDelegate {
   runtime(): readonly RuntimeLayer[];
   /** /runtime_modify: sets keys, or removes those whose text is empty; "" or what is wrong. */
   modifyRuntime(pairs: readonly (readonly [string, string])[]): string;
+  /** Wasm plugins by name, each with its versions. */
+  wasmPlugins(): JsonObject;
   resetCounters(): void;
   reopenLogs(): void;
   /** Ends the process gracefully; the answer has been sent. */

@@ -10,14 +10,17 @@ import { homePage } from "./home-page.ts";
 import { logging } from "./logging-handler.ts";
 import { runtimeModify, runtimePage } from "./runtime-handlers.ts";
 import { recentLookups, StatsPages } from "./stats-handlers.ts";
+import { wasmPage } from "./wasm-handlers.ts";
 
 type Handler = (request: AdminRequest) => AdminResponse | Promise<AdminResponse>;
 
 export class AdminHandlers {
   readonly #handlers: ReadonlyMap<string, Handler>;
   readonly #mutating: ReadonlySet<string>;
+  readonly #delegate: AdminDelegate;
 
   constructor(delegate: AdminDelegate) {
+    this.#delegate = delegate;
     this.#handlers = new Map(Object.entries(handlersOf(delegate)));
     this.#mutating = new Set(adminCommands.filter((c) => c.mutates).map((c) => c.path));
   }
@@ -29,7 +32,10 @@ export class AdminHandlers {
 
   handle(request: AdminRequest): AdminResponse | Promise<AdminResponse> {
     const handler = this.#handlers.get(request.path);
-    if (handler === undefined) return textResponse(`invalid path. ${helpText()}`, 404);
+    if (handler === undefined) {
+      const page = wasmPage(request, this.#delegate);
+      return page ?? textResponse(`invalid path. ${helpText()}`, 404);
+    }
     if (request.method !== "POST" && this.#mutating.has(request.path)) {
       return textResponse(`Method ${request.method} not allowed, POST required.`, 405);
     }

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { LogLevel, silentLogger } from "../core/logger.ts";
 import type { RuntimeLayer, RuntimeValue } from "../core/runtime.ts";
 import { StatsAggregate } from "../stats/aggregate.ts";
-import { adminCommands } from "./admin-commands.ts";
+import { adminCommands, ownCommands } from "./admin-commands.ts";
 import type { AdminDelegate, DrainOptions, ServerStateName } from "./admin-delegate.ts";
 import { AdminHandlers } from "./admin-handlers.ts";
 import { createAdminServer } from "./admin-server.ts";
@@ -113,6 +113,9 @@ class FakeProcess implements AdminDelegate {
   modifyRuntime(pairs: readonly (readonly [string, string])[]): string {
     this.calls.push(`runtime ${JSON.stringify(pairs)}`);
     return this.layers.length > 0 ? "" : "No admin layer specified";
+  }
+  wasmPlugins(): ReturnType<AdminDelegate["wasmPlugins"]> {
+    return { plugins: [{ name: "guest" }] };
   }
   resetCounters(): void {
     this.stats.resetCounters();
@@ -443,6 +446,12 @@ test("the dump's resource, mask and name_regex choose as in Envoy", async () => 
   });
 });
 
+test("wasm plugins have a page", async () => {
+  const { status, body } = await call("GET", "/wasm/plugins");
+  expect([status, JSON.parse(body)]).toEqual([200, fake.wasmPlugins()]);
+  expect((await call("GET", "/wasm/plugins/guest/nothing")).status).toBe(404);
+});
+
 test("log levels are listed and changed, all or none of a request", async () => {
   expect(await answerOf("POST", "/logging")).toBe(
     "200 active loggers:\n  admin: info\n  http: error\n\n",
@@ -559,7 +568,7 @@ test("the home page shows the state and every command, with nothing unescaped", 
   fake.serverInfo = () => ({ version: "<b>&", state: "LIVE", uptime_current_epoch: "3s" });
   const { headers, body } = await call("GET", "/?x=1");
   expect(headers["content-type"]).toBe("text/html; charset=UTF-8");
-  const links = adminCommands
+  const links = [...adminCommands, ...ownCommands]
     .filter(({ path }) => path !== "/")
     .map(({ path, mutates }) => (mutates ? `form="${path}"` : `href="${path}"`));
   expect(links.filter((link) => !body.includes(link))).toEqual([]);

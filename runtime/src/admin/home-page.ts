@@ -1,5 +1,5 @@
 // The admin interface's home page: state of the process and all commands, ready to be used by hand.
-import { adminCommands } from "./admin-commands.ts";
+import { adminCommands, ownCommands } from "./admin-commands.ts";
 import type { AdminCommand, AdminParameter } from "./admin-commands.ts";
 import type { AdminDelegate, JsonValue } from "./admin-delegate.ts";
 import type { AdminResponse } from "./admin-request.ts";
@@ -47,7 +47,7 @@ export function homePage(delegate: AdminDelegate): AdminResponse {
 <span class="fact">up ${textOf(info["uptime_current_epoch"])}</span>
 </header>
 <table>
-${adminCommands
+${[...adminCommands, ...ownCommands]
   .filter((command) => command.path !== "/")
   .map(row)
   .join("\n")}

@@ -390,8 +390,21 @@ export interface WasmPluginConfig {
   readonly policy: WasmPolicy;
   /** The loaded module's key, filled in by the main thread; see module/. */
   readonly moduleKey: string;
+  /** What is served with that module; filled in with it. Absent = there is no module. */
+  readonly version?: PluginVersionConfig | undefined;
   /** Why the probe found that it cannot be started: no worker tries. Absent = it can. */
   readonly refusal?: string | undefined;
+}
+
+/** One version of a plugin: a module, and the configuration that was pushed with it. */
+export interface PluginVersionConfig {
+  /** config/version-name.ts. */
+  readonly name: string;
+  readonly moduleKey: string;
+  /** Bytes for on_configure in the place of the plugin's own; null = the plugin's own. */
+  readonly configuration: Uint8Array | null;
+  /** What the version does, in all workers; see wasm/version-counts.ts. */
+  readonly counts: SharedArrayBuffer;
 }
 
 /** Code that the main thread fetches. */

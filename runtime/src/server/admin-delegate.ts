@@ -20,6 +20,7 @@ import type { StatsAggregate } from "../stats/aggregate.ts";
 import { addressText, toSocketAddress } from "../upstream/addresses.ts";
 import type { Held } from "./desired-state.ts";
 import { configDump } from "./dump.ts";
+import { pluginsPage } from "./plugin-page.ts";
 import type { Server } from "./server.ts";
 import { serverInfo } from "./server-info.ts";
 
@@ -100,6 +101,10 @@ export class ServerAdmin implements AdminDelegate {
 
   modifyRuntime(pairs: readonly (readonly [string, string])[]): string {
     return this.#server.runtime.modify(pairs);
+  }
+
+  wasmPlugins(): JsonObject {
+    return pluginsPage(this.#server.updates.applier?.registry.plugins ?? []);
   }
 
   resetCounters(): void {

@@ -67,7 +67,7 @@ export function chainPluginsOf(chain: FilterChainConfig): Set<number> {
 }
 
 function keyOf(owner: string, config: WasmPluginConfig): string {
-  const { moduleKey: _sha256, variantOf, code, ...all } = config;
+  const { moduleKey: _sha256, version: _version, variantOf, code, ...all } = config;
   const rest = variantOf === undefined ? all : { ...all, isVariant: true };
   const { inlineBytes } = code;
   const inline = inlineBytes === null ? "" : createHash("sha256").update(inlineBytes).digest("hex");

@@ -84,7 +84,7 @@ export class PluginProbe {
     );
     const birth: ProbeBirth = {
       kind: "headgate-probe",
-      plugins: plugins.map(withoutVariant),
+      plugins: plugins.map(asProbed),
       modules: wanted,
       node,
       mark,
@@ -103,9 +103,12 @@ export class PluginProbe {
   }
 }
 
-/** It is probed as a plugin of its own: its root context is what is new. */
-function withoutVariant(plugin: WasmPluginConfig): WasmPluginConfig {
-  const { variantOf: _base, ...own } = plugin;
+/**
+ * A variant is probed as a plugin of its own: its root context is what is new. What happens in the
+ * probe is not counted.
+ */
+function asProbed(plugin: WasmPluginConfig): WasmPluginConfig {
+  const { variantOf: _base, version: _version, ...own } = plugin;
   return own;
 }
 

@@ -452,6 +452,7 @@ export class Server {
           releaseThread(memory, clustersMax, index);
           this.#overload.release(index);
           this.#guests.release(index);
+          this.#updates.applier?.registry.releaseThread(index);
         },
         onGuests: (message) => this.#guests.onMessage(message),
       },

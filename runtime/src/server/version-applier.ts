@@ -27,6 +27,7 @@ import { ModuleWatches } from "./module-watches.ts";
 import { PluginModuleLoader } from "./plugin-modules.ts";
 import type { PluginModules } from "./plugin-modules.ts";
 import { PluginProbe } from "./plugin-probe.ts";
+import { PluginRegistry } from "./plugin-registry.ts";
 import type { ProcessLog } from "./process-log.ts";
 import type { ListenerAddress, VersionChange } from "./protocol.ts";
 import { rdsNeeds, RdsTables } from "./rds-tables.ts";
@@ -67,6 +68,7 @@ export class VersionApplier {
   readonly rds: RdsTables;
   readonly eds: EdsAssignments;
   readonly tlsSecrets: TlsSecrets;
+  readonly registry: PluginRegistry;
   readonly #options: VersionApplierOptions;
   readonly #modules: PluginModuleLoader;
   readonly #probe: PluginProbe;
@@ -88,6 +90,7 @@ export class VersionApplier {
     const { concurrency, drainTimeMs, ignoreUnsupported } = options.options;
     this.#options = options;
     this.#modules = new PluginModuleLoader(log.logger("wasm"));
+    this.registry = new PluginRegistry(concurrency);
     this.#probe = new PluginProbe(options.options.workerEntry, log.logger("wasm"));
     this.#indexes = new SharedIndexes(options.clustersMax);
     this.#listenerIndexes = new SharedIndexes(listenersMax);
@@ -193,7 +196,8 @@ export class VersionApplier {
     }
     const snapshot = await this.#assemble(next);
     if (!("version" in snapshot)) return snapshot;
-    const modules = await this.#loadModules(next, snapshot, reread);
+    const loaded = await this.#loadModules(next, snapshot, reread);
+    const modules = this.registry.dress(loaded);
     if (modules.problems.length > 0) {
       return modules.problems.map((p) => problemIn(next, positions, p.path, p.message));
     }
@@ -219,7 +223,8 @@ export class VersionApplier {
       this.membership.abort(prepared);
       return problems.map((problem) => located(next, positions, problem));
     }
-    this.#modules.commit(modules);
+    this.#modules.commit(loaded);
+    this.registry.commit(modules);
     mainStats.setClusters(snapshot.clusters, this.membership.current());
     this.#listenerStats.count(this.#state?.listeners ?? [], next.listeners);
     this.#setInForce(snapshot.version, modules.snapshot, modules);

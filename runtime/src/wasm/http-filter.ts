@@ -39,6 +39,7 @@ export const WANTS_ALL = 63;
 export class WasmHttpFilter extends StreamContext implements HttpFilter {
   readonly wants: number;
   readonly #owner: StreamOwner;
+  readonly #startMs: number;
   /** The guest knows the context. */
   #isCreated: boolean = false;
   #isFailureTold: boolean = false;
@@ -47,6 +48,8 @@ export class WasmHttpFilter extends StreamContext implements HttpFilter {
     super(root);
     this.wants = wants;
     this.#owner = owner;
+    this.#startMs = root.vm.services.clock.nowMs;
+    root.plugin.counts.onStream();
   }
 
   attach(callbacks: HttpFilterCallbacks, position: number): void {
@@ -226,6 +229,8 @@ export class WasmHttpFilter extends StreamContext implements HttpFilter {
       vm.contexts.remove(this);
       this.#isCreated = false;
     }
+    const code = this.callbacks?.streamInfo.responseCode ?? 0;
+    this.plugin.counts.onStreamDone(vm.services.clock.nowMs - this.#startMs, code);
     this.callbacks = null;
     this.#forget();
     this.#owner.onStreamDestroyed(this.root);

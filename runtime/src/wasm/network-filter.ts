@@ -36,6 +36,7 @@ export class WasmNetworkFilter extends Context implements PassingNetworkFilter {
     this.#owner = owner;
     this.#info = new StreamInfo();
     this.#info.reset(callbacks.info, callbacks.info.connectionId, root.vm.services.clock.nowMs);
+    root.plugin.counts.onStream();
   }
 
   // ---- PassingNetworkFilter.
@@ -94,6 +95,7 @@ export class WasmNetworkFilter extends Context implements PassingNetworkFilter {
       vm.contexts.remove(this);
       this.#isCreated = false;
     }
+    this.plugin.counts.onStreamDone(vm.services.clock.nowMs - this.#info.startMs, 0);
     this.#owner.onStreamDestroyed(this.#root);
   }
 

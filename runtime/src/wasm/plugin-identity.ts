@@ -1,11 +1,16 @@
 // Who a plugin is, as guests, logs and properties are told; made once per plugin.
 import type { WasmPluginConfig } from "../config/snapshot.ts";
 import { pluginMark } from "./guest-mark.ts";
+import { VersionCounts } from "./version-counts.ts";
 
 export class PluginIdentity {
   readonly name: string;
   readonly rootId: string;
   readonly vmId: string;
+  /** The short name of module and configuration; "" = it was given none. */
+  readonly version: string;
+  /** What this version does in this thread. */
+  readonly counts: VersionCounts;
   /** Of the name, for the watchdog. */
   readonly mark: number;
   /** Bytes of on_configure. */
@@ -19,10 +24,13 @@ export class PluginIdentity {
   /** The same for messages of the root context: without the name. */
   readonly rootLogPrefix: string;
 
-  constructor(config: WasmPluginConfig) {
+  /** `thread`: whose row of the counts. */
+  constructor(config: WasmPluginConfig, thread: number) {
     this.name = config.name;
     this.rootId = config.rootId;
     this.vmId = config.vmId;
+    this.version = config.version?.name ?? "";
+    this.counts = new VersionCounts(config.version?.counts ?? null, thread);
     this.mark = pluginMark(config.name);
     this.configuration = config.pluginConfiguration;
     this.allowOnHeadersStopIteration = config.allowOnHeadersStopIteration;

@@ -40,12 +40,22 @@ export class Plugin implements StreamOwner, RootOwner {
   #isFinished: boolean = false;
 
   /** `onOver` comes once, when a plugin that drains or was closed has told its guest all. */
-  constructor(config: WasmPluginConfig, slot: VmSlot, onOver: (plugin: Plugin) => void) {
+  constructor(
+    config: WasmPluginConfig,
+    slot: VmSlot,
+    thread: number,
+    onOver: (plugin: Plugin) => void,
+  ) {
     this.name = config.name;
     this.config = config;
-    this.#identity = new PluginIdentity(config);
+    this.#identity = new PluginIdentity(config, thread);
     this.slot = slot;
     this.#onOver = onOver;
+  }
+
+  /** What it counts, and its version's name. */
+  get identity(): PluginIdentity {
+    return this.#identity;
   }
 
   /** Starts and configures the plugin on a VM, and serves from it: the reason why not, or null. */

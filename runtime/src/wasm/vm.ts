@@ -201,6 +201,8 @@ export class Vm implements Allocator {
     const root = this.current?.root;
     if (root === undefined) return;
     root.fuelUsed.add(used);
+    // What starts and ticks take says nothing about the cost of a stream.
+    if (this.current !== root) root.plugin.counts.addFuel(used);
     if (used > this.#budget / 2) root.noteHighUse(used, this.#budget);
   }
 
@@ -330,7 +332,11 @@ export class Vm implements Allocator {
     const place = this.#placeOf(entry);
     const failure = this.#classify(this.failure as VmFailure, place);
     this.failure = failure;
-    if (place.fuelUsed !== null) this.current?.root.fuelUsed.add(place.fuelUsed);
+    if (place.fuelUsed !== null && this.current !== null) {
+      this.current.root.fuelUsed.add(place.fuelUsed);
+      if (this.current !== this.current.root) this.current.plugin.counts.addFuel(place.fuelUsed);
+    }
+    this.current?.plugin.counts.onStopped(failure.stop === "fuel");
     this.#deferred.length = 0;
     this.release();
     this.current = null;

@@ -53,6 +53,7 @@ export class WasmHost {
   readonly #slots: Map<string, VmSlot>;
   /** Until their guests have been told all: some take their time to answer on_done. */
   readonly #plugins: Set<Plugin>;
+  readonly #thread: number;
   #lastSlot: number = 0;
   readonly #standbyQueue: StandbyQueue;
   readonly #forget: (slot: VmSlot) => void;
@@ -82,6 +83,7 @@ export class WasmHost {
       onOutwardCall: context.onOutwardCall ?? ((): boolean => true),
       trap: createTrap(),
     };
+    this.#thread = context.workerIndex;
     keepFrames();
     this.#log = new GuestLog(context.logger.logger("wasm"));
     this.#slots = new Map();
@@ -108,7 +110,7 @@ export class WasmHost {
     const key = base === null ? this.#keyOf(config, module) : base.slot.key;
     const known = base === null ? this.#slots.get(key) : base.slot;
     const slot = known ?? this.#makeSlot(key, config, module);
-    const plugin = new Plugin(config, slot, this.#forgetPlugin);
+    const plugin = new Plugin(config, slot, this.#thread, this.#forgetPlugin);
     this.#log.startCapture();
     const reason = slot.add(plugin);
     const lines = this.#log.stopCapture();

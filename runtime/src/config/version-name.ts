@@ -1,0 +1,16 @@
+// The short name of a plugin's version, the same in logs, stats, the admin interface and headers.
+
+/** Of 48 bits: two modules of one plugin do not meet by chance. */
+const MODULE_DIGITS = 12;
+/** Told apart are only configurations that were pushed with the same module. */
+const CONFIGURATION_DIGITS = 4;
+
+/**
+ * The first digits of the module's sha256 (lower-case hex). A configuration that came with the
+ * module adds its own: "1f2e3d4c5b6a-9f8e".
+ */
+export function versionName(moduleSha256: string, configurationSha256: string | null): string {
+  const module = moduleSha256.slice(0, MODULE_DIGITS);
+  if (configurationSha256 === null) return module;
+  return `${module}-${configurationSha256.slice(0, CONFIGURATION_DIGITS)}`;
+}

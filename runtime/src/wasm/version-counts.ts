@@ -1,0 +1,145 @@
+// What one version of a plugin does, counted by each thread in its own row of shared memory: the
+// main thread compares versions without asking, and nothing is left of one that is forgotten.
+
+const Cell = {
+  Streams: 0,
+  Active: 1,
+  Done: 2,
+  Errors: 3,
+  StoppedFuel: 4,
+  StoppedOther: 5,
+  Fuel: 6,
+  DurationMs: 7,
+} as const;
+
+/** Durations by powers of the square root of two, from a tenth of a millisecond to a day. */
+const BUCKETS = 60;
+const BUCKET_FIRST_MS = 0.1;
+const BUCKETS_PER_DOUBLE = 2;
+const CELLS = Object.keys(Cell).length + BUCKETS;
+const BUCKETS_AT = CELLS - BUCKETS;
+
+/** Sums over all threads. */
+export interface VersionTotals {
+  /** Streams that began on it: HTTP streams, and connections of network filters. */
+  readonly streams: number;
+  /** Those that are there now. */
+  readonly active: number;
+  readonly done: number;
+  /** Those that ended with a response of 5xx, whoever made it. */
+  readonly errors: number;
+  /** Guests that were stopped because their fuel was used up, and for any other reason. */
+  readonly stoppedFuel: number;
+  readonly stoppedOther: number;
+  readonly fuel: number;
+  /** Of all that are done together. */
+  readonly durationMs: number;
+  /** How many took how long; `quantileMs` reads it. */
+  readonly durations: readonly number[];
+}
+
+/** Memory for the counts of one version in `threads` threads. */
+export function versionCountsMemory(threads: number): SharedArrayBuffer {
+  return new SharedArrayBuffer(threads * CELLS * Float64Array.BYTES_PER_ELEMENT);
+}
+
+/** One thread's row. */
+export class VersionCounts {
+  readonly #cells: Float64Array;
+
+  /** `memory` null: of nobody's interest, as in a probe. */
+  constructor(memory: SharedArrayBuffer | null, thread: number) {
+    const row = memory ?? versionCountsMemory(1);
+    const at = memory === null ? 0 : thread * CELLS * Float64Array.BYTES_PER_ELEMENT;
+    this.#cells = new Float64Array(row, at, CELLS);
+  }
+
+  onStream(): void {
+    this.#add(Cell.Streams, 1);
+    this.#add(Cell.Active, 1);
+  }
+
+  onStreamDone(durationMs: number, responseCode: number): void {
+    this.#add(Cell.Active, -1);
+    this.#add(Cell.Done, 1);
+    if (responseCode >= 500) this.#add(Cell.Errors, 1);
+    this.#add(Cell.DurationMs, durationMs);
+    this.#add(BUCKETS_AT + bucketOf(durationMs), 1);
+  }
+
+  onStopped(isFuel: boolean): void {
+    this.#add(isFuel ? Cell.StoppedFuel : Cell.StoppedOther, 1);
+  }
+
+  addFuel(fuel: number): void {
+    this.#add(Cell.Fuel, fuel);
+  }
+
+  #add(cell: number, amount: number): void {
+    this.#cells[cell] = (this.#cells[cell] as number) + amount;
+  }
+}
+
+/** The thread died with its streams: its successor has none yet. */
+export function releaseVersionCounts(memory: SharedArrayBuffer, thread: number): void {
+  new Float64Array(memory)[thread * CELLS + Cell.Active] = 0;
+}
+
+/** Sums of all rows; other threads write meanwhile. */
+export function readVersionCounts(memory: SharedArrayBuffer): VersionTotals {
+  const cells = new Float64Array(memory);
+  const sums = new Float64Array(CELLS);
+  for (let i = 0; i < cells.length; i += 1) {
+    sums[i % CELLS] = (sums[i % CELLS] as number) + (cells[i] as number);
+  }
+  const sum = (cell: number): number => sums[cell] as number;
+  return {
+    streams: sum(Cell.Streams),
+    active: sum(Cell.Active),
+    done: sum(Cell.Done),
+    errors: sum(Cell.Errors),
+    stoppedFuel: sum(Cell.StoppedFuel),
+    stoppedOther: sum(Cell.StoppedOther),
+    fuel: sum(Cell.Fuel),
+    durationMs: sum(Cell.DurationMs),
+    durations: [...sums.subarray(BUCKETS_AT)],
+  };
+}
+
+/** What came between two readings of the same version. */
+export function totalsSince(now: VersionTotals, before: VersionTotals): VersionTotals {
+  return {
+    streams: now.streams - before.streams,
+    active: now.active,
+    done: now.done - before.done,
+    errors: now.errors - before.errors,
+    stoppedFuel: now.stoppedFuel - before.stoppedFuel,
+    stoppedOther: now.stoppedOther - before.stoppedOther,
+    fuel: now.fuel - before.fuel,
+    durationMs: now.durationMs - before.durationMs,
+    durations: now.durations.map((count, at) => count - (before.durations[at] ?? 0)),
+  };
+}
+
+/** The middle of the bucket in which that share (0 to 1) of streams is reached; 0 without any. */
+export function quantileMs({ durations }: VersionTotals, share: number): number {
+  let count = 0;
+  for (const inBucket of durations) count += inBucket;
+  let left = count * share;
+  for (const [bucket, inBucket] of durations.entries()) {
+    left -= inBucket;
+    if (inBucket > 0 && left <= 0) return bucket === 0 ? 0 : middleOf(bucket);
+  }
+  return 0;
+}
+
+/** Bucket 0 has what is below the first bound. */
+function bucketOf(durationMs: number): number {
+  if (durationMs < BUCKET_FIRST_MS) return 0;
+  const doubles = Math.log2(durationMs / BUCKET_FIRST_MS);
+  return Math.min(BUCKETS - 1, 1 + Math.floor(doubles * BUCKETS_PER_DOUBLE));
+}
+
+function middleOf(bucket: number): number {
+  return BUCKET_FIRST_MS * 2 ** ((bucket - 0.5) / BUCKETS_PER_DOUBLE);
+}
