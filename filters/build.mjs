@@ -109,6 +109,7 @@ function hashOf(folder, mode) {
     ...sourcesIn(join(folder, "assembly")),
     ...sourcesIn(join(sdk, "assembly")),
     ...sourcesIn(join(sdk, "exports")),
+    ...sourcesIn(join(sdk, "kit")),
     ...sourcesIn(join(root, "filters", "_common", "assembly")),
     join(sdk, "index.ts"),
     join(sdk, "asconfig.json"),
