@@ -15,6 +15,8 @@ export interface Guest {
   readonly abi: "0.1.0" | "0.2.0" | "0.2.1";
   readonly does: string;
   readonly sources: readonly string[];
+  /** The version of DWARF of its line table; undefined = it has none. */
+  readonly lines?: 4 | 5;
 }
 
 /** What the manifest says of a committed module. */
@@ -42,6 +44,19 @@ function rust(name: string, does: string): Guest {
   return { name: `rust-${name}`, toolchain: "rust", abi: "0.2.1", does, sources };
 }
 
+/** The same, not optimised to the last, with its line table. */
+function withLines(guest: Guest, lines: 4 | 5): Guest {
+  return {
+    ...guest,
+    name: `${guest.name}-dwarf${lines}`,
+    lines,
+    does: `${guest.does}; DWARF ${lines}`,
+  };
+}
+
+const trapping = c("trapping", "is stopped in the way that a header names");
+const faulty = rust("faulty", "panics in the phase that a header names");
+
 const GO_SOURCES = [
   "go/go.mod",
   ...["exports", "hostcalls", "imports"].map((name) => `go/proxywasm/${name}.go`),
@@ -53,10 +68,13 @@ export const GUESTS: readonly Guest[] = [
   c("metrics", "counters, a gauge and a histogram about requests"),
   c("redirect", "answers by itself: health, redirect to HTTPS, 403"),
   c("tcp-guard", "a TCP filter that wants a greeting and marks what comes back"),
+  withLines(trapping, 4),
+  withLines(trapping, 5),
   rust("access-log", "an access logger: one line of JSON per request"),
   rust("auth-callout", "asks an HTTP service about each request"),
   rust("body-rewrite", "takes words out of responses, changes requests chunk by chunk"),
-  rust("faulty", "panics in the phase that a header names"),
+  faulty,
+  withLines(faulty, 4),
   rust("grpc-callout", "asks a gRPC service by a call or a stream"),
   rust("header-edit", "adds, replaces and removes headers, rewrites the path"),
   rust("rate-limit", "counts by key in shared data, by compare-and-swap"),

@@ -1,10 +1,18 @@
 // How each toolchain makes a module; used by build.ts. A toolchain that is not there says what is missing.
 import { spawnSync } from "node:child_process";
-import { copyFileSync, existsSync, globSync, mkdirSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  readFileSync,
+  writeFileSync,
+} from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { FOLDER, type Guest, type Toolchain } from "./guests.ts";
+import { keepLineTables } from "./line-tables.ts";
 
 const CACHE = fileURLToPath(new URL("../../node_modules/.cache/headgate-guests/", import.meta.url));
 const COMMAND_MS_MAX = 900_000;
@@ -68,24 +76,47 @@ function scratch(name: string): string {
   return folder;
 }
 
-const CLANG = [
-  ..."--target=wasm32 -std=c11 -Oz -Wall -Wextra -Werror -ffreestanding -nostdlib".split(" "),
-  ..."-Wl,--no-entry -Wl,--strip-all".split(" "),
-];
+/** What the optimiser would do moves code away from its lines. */
+const KEEP_LINES = "all custom sections but .debug_line, .debug_line_str and name are left out";
+
+function putLineTables(from: string, to: string): void {
+  writeFileSync(to, keepLineTables(readFileSync(from)));
+}
+
+const CLANG = "--target=wasm32 -std=c11 -Wall -Wextra -Werror -ffreestanding -nostdlib".split(" ");
+const CLANG_SMALL = [...CLANG, ..."-Oz -Wl,--no-entry -Wl,--strip-all".split(" ")];
+/** Linked apart: clang would have the optimiser of its path lose the lines. */
+const CLANG_LINES = [...CLANG, ..."-O1 -fdebug-compilation-dir=. -c".split(" ")];
+
+function cRecipe({ lines }: Guest): readonly string[] {
+  if (lines === undefined)
+    return [`clang ${CLANG_SMALL.join(" ")} -o $OUT $SOURCES`, OPTIMISE_LINE];
+  const compile = `clang ${CLANG_LINES.join(" ")} -gdwarf-${lines} -o $OUT.o $SOURCES`;
+  return [compile, "wasm-ld --no-entry -o $OUT $OUT.o", KEEP_LINES];
+}
+
+function buildC({ name, sources, lines }: Guest, out: string): void {
+  const source = sources[0] ?? "";
+  const raw = join(scratch("c"), `${name}.wasm`);
+  if (lines === undefined) {
+    run("clang", [...CLANG_SMALL, "-o", raw, source], FOLDER);
+    optimise(raw, out);
+    return;
+  }
+  const relative = `-fdebug-prefix-map=${FOLDER.slice(0, -1)}=.`;
+  run("clang", [...CLANG_LINES, `-gdwarf-${lines}`, relative, "-o", `${raw}.o`, source], FOLDER);
+  run("wasm-ld", ["--no-entry", "-o", raw, `${raw}.o`], FOLDER);
+  putLineTables(raw, out);
+}
 
 function findC(): Found {
   const clang = versionIn(capture("clang", ["--version"]));
   const lld = versionIn(capture("wasm-ld", ["--version"]));
   if (clang === undefined || lld === undefined) return "clang and wasm-ld (Debian: clang lld)";
-  const source = (guest: Guest): string => guest.sources[0] ?? "";
   return {
     versions: [`clang ${clang}`, `wasm-ld ${lld}`, optimiserVersion()],
-    recipe: () => [`clang ${CLANG.join(" ")} -o $OUT $SOURCES`, OPTIMISE_LINE],
-    build: (guest, out) => {
-      const raw = join(scratch("c"), `${guest.name}.wasm`);
-      run("clang", [...CLANG, "-o", raw, source(guest)], FOLDER);
-      optimise(raw, out);
-    },
+    recipe: cRecipe,
+    build: buildC,
   };
 }
 
@@ -103,6 +134,17 @@ function findRustc(): { readonly path: string; readonly hasStd: boolean } | unde
   }
   return undefined;
 }
+
+/** The source's name. */
+function rustExample({ sources }: Guest): string {
+  return /([\w-]+)\.rs$/.exec(sources[0] ?? "")?.[1] ?? "";
+}
+
+/** Not in Cargo.toml: it is a source of all of them. */
+const RUST_LINES = {
+  CARGO_PROFILE_RELEASE_DEBUG: "line-tables-only",
+  CARGO_PROFILE_RELEASE_STRIP: "none",
+};
 
 function findRust(): Found {
   const rustc = findRustc();
@@ -128,21 +170,28 @@ function findRust(): Found {
       `wasm-ld ${lld}`,
       optimiserVersion(),
     ],
-    recipe: (guest) => [
-      `RUSTC_BOOTSTRAP=1 RUSTFLAGS="--remap-path-prefix=..." cargo ${args.join(" ")} --example ${guest.name.slice(5)}`,
-      OPTIMISE_LINE,
-    ],
+    recipe: (guest) => {
+      const lines = guest.lines === undefined ? {} : RUST_LINES;
+      const settings = Object.entries(lines).map(([name, value]) => ` ${name}=${value}`);
+      const env = `RUSTC_BOOTSTRAP=1 RUSTFLAGS="--remap-path-prefix=..."${settings.join("")}`;
+      const command = `${env} cargo ${args.join(" ")} --example ${rustExample(guest)}`;
+      return [command, guest.lines === undefined ? OPTIMISE_LINE : KEEP_LINES];
+    },
     build: (guest, out) => {
-      const name = guest.name.slice("rust-".length);
-      run("cargo", [...args, "--example", name], join(FOLDER, "rust"), {
+      const example = rustExample(guest);
+      const folder = guest.lines === undefined ? target : `${target}-lines`;
+      run("cargo", [...args, "--example", example], join(FOLDER, "rust"), {
+        ...(guest.lines === undefined ? {} : RUST_LINES),
         RUSTC: rustc.path,
         RUSTC_BOOTSTRAP: "1",
         RUSTFLAGS: remap.map((path) => `--remap-path-prefix=${path}=.`).join(" "),
-        CARGO_TARGET_DIR: target,
+        CARGO_TARGET_DIR: folder,
         CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER: "wasm-ld",
       });
-      const made = `${RUST_TARGET}/release/examples/${name.replaceAll("-", "_")}.wasm`;
-      optimise(join(target, made), out);
+      const file = example.replaceAll("-", "_");
+      const made = join(folder, `${RUST_TARGET}/release/examples/${file}.wasm`);
+      if (guest.lines === undefined) optimise(made, out);
+      else putLineTables(made, out);
     },
   };
 }
