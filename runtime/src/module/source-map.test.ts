@@ -1,6 +1,6 @@
 // Source maps of wasm modules: one line of segments whose columns are offsets.
 import { expect, test } from "vitest";
-import { SourceMap, SourceMapError } from "./source-map.ts";
+import { SourceMap, SourcesError } from "./source-map.ts";
 
 const DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -70,6 +70,6 @@ test.each([
   [mapOf([], { mappings: "ggggggggA" }), /mappings are damaged at 7/],
   [mapOf([[1, 2, 0, 0]]), /mappings name source 2, found 2/],
 ])("what is no source map is refused: %s", (text, reason) => {
-  expect(() => new SourceMap(text)).toThrow(SourceMapError);
+  expect(() => new SourceMap(text)).toThrow(SourcesError);
   expect(() => new SourceMap(text)).toThrow(reason);
 });

@@ -17,9 +17,9 @@ export interface SourcePlaces {
   placeOf(offset: number, from: number): SourcePlace | null;
 }
 
-/** Not a source map, and why. */
-export class SourceMapError extends Error {
-  override readonly name = "SourceMapError";
+/** What should tell a module's sources is no good, and why. */
+export class SourcesError extends Error {
+  override readonly name = "SourcesError";
 }
 
 const DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -34,7 +34,7 @@ export class SourceMap implements SourcePlaces {
   /** Segments that have a source, FIELDS numbers each, ascending by offset. */
   readonly #segments: Int32Array;
 
-  /** Throws SourceMapError. */
+  /** Throws SourcesError. */
   constructor(text: string) {
     const { sources, mappings } = parse(text);
     this.#sources = sources;
@@ -72,12 +72,12 @@ function parse(text: string): MapFields {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw new SourceMapError((error as Error).message);
+    throw new SourcesError((error as Error).message);
   }
   const { version, sources, mappings } = (value ?? {}) as Record<string, unknown>;
-  if (version !== 3) throw new SourceMapError(`found version ${String(version)}, expected 3`);
-  if (!Array.isArray(sources)) throw new SourceMapError("sources are missing");
-  if (typeof mappings !== "string") throw new SourceMapError("mappings are missing");
+  if (version !== 3) throw new SourcesError(`found version ${String(version)}, expected 3`);
+  if (!Array.isArray(sources)) throw new SourcesError("sources are missing");
+  if (typeof mappings !== "string") throw new SourcesError("mappings are missing");
   return { sources: sources.map(String), mappings };
 }
 
@@ -101,7 +101,7 @@ function decode(mappings: string, sources: number): Int32Array {
       continue;
     }
     const digit = code < 128 ? (values[code] as number) : -1;
-    if (digit < 0 || shift > 30) throw new SourceMapError(`mappings are damaged at ${i}`);
+    if (digit < 0 || shift > 30) throw new SourcesError(`mappings are damaged at ${i}`);
     number += (digit & 31) * 2 ** shift;
     shift += 5;
     if (digit >= 32) continue;
@@ -118,5 +118,5 @@ function decode(mappings: string, sources: number): Int32Array {
 function checked(segment: readonly number[], sources: number): readonly number[] {
   const [, source = -1] = segment;
   if (source >= 0 && source < sources) return segment;
-  throw new SourceMapError(`mappings name source ${source}, found ${sources}`);
+  throw new SourcesError(`mappings name source ${source}, found ${sources}`);
 }

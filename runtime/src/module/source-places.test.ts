@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { readModuleSources } from "./source-places.ts";
-import { SourceMapError } from "./source-map.ts";
+import { SourcesError } from "./source-map.ts";
 import { constant, guestBuilder, op } from "./wasm-builder-for-test.ts";
 import { readModule } from "./wasm-sections.ts";
 
@@ -83,7 +83,7 @@ test("nothing is fetched, and without a map nothing is told", async () => {
 test("a bad map is named", async () => {
   const file = join(folder, "d.wasm");
   writeFileSync(`${file}.map`, "{}");
-  await expect(readModuleSources(guest(null), file)).rejects.toThrow(SourceMapError);
+  await expect(readModuleSources(guest(null), file)).rejects.toThrow(SourcesError);
   await expect(readModuleSources(guest(null), file)).rejects.toThrow(
     `${file}.map: found version undefined, expected 3`,
   );
