@@ -141,7 +141,7 @@ function rustExample({ sources }: Guest): string {
 }
 
 /** Not in Cargo.toml: it is a source of all of them. */
-const RUST_LINES = {
+const RUST_LINES: Readonly<Record<string, string>> = {
   CARGO_PROFILE_RELEASE_DEBUG: "line-tables-only",
   CARGO_PROFILE_RELEASE_STRIP: "none",
 };

@@ -34,14 +34,11 @@ export interface AdminDelegate {
   modifyRuntime(pairs: readonly (readonly [string, string])[]): string;
   /** Wasm plugins by name, each with its versions. */
   wasmPlugins(): JsonObject;
+  /** Reports of its guests that were stopped; null = there is no plugin of that name. */
+  wasmTraps(plugin: string): JsonObject | null;
   resetCounters(): void;
   reopenLogs(): void;
   /** Ends the process gracefully; the answer has been sent. */
-  /** Every plugin, and whose of its calls are logged. */
-  wasmTraces(): readonly WasmTrace[];
-  /** `every` and `header` as they came, "" = not said. Answers what is wrong, "" = done. */
-  traceWasm(plugin: string, every: string, header: string): string;
-  untraceWasm(plugin: string): string;
   quit(): void;
 }
 
@@ -65,14 +62,6 @@ export interface AdminListener {
   readonly name: string;
   /** The first is the listener's address, others are additional ones. */
   readonly addresses: readonly AdminAddress[];
-}
-
-export interface WasmTrace {
-  readonly plugin: string;
-  /** "off", or of which streams, in words. */
-  readonly trace: string;
-  /** By traceWasm or untraceWasm; otherwise its policy says so. */
-  readonly isSwitched: boolean;
 }
 
 export interface AdminCircuitBreaker {

@@ -3,7 +3,6 @@
 import { jsonResponse, textResponse } from "./admin-request.ts";
 import type { AdminRequest, AdminResponse } from "./admin-request.ts";
 import type { AdminDelegate } from "./admin-delegate.ts";
-import { wasmTrace } from "./trace-handler.ts";
 
 /** What is asked of one plugin: `/wasm/plugins/{name}/{what}`. */
 interface PluginPage {
@@ -15,14 +14,21 @@ interface PluginPage {
   ): AdminResponse | Promise<AdminResponse>;
 }
 
-const pages: Readonly<Record<string, PluginPage>> = {};
+const pages: Readonly<Record<string, PluginPage>> = {
+  traps: {
+    method: "GET",
+    handle(_request, delegate, plugin) {
+      const traps = delegate.wasmTraps(plugin);
+      return traps === null ? textResponse(`no plugin ${plugin}\n`, 404) : jsonResponse(traps);
+    },
+  },
+};
 
 /** Null: the path is none of these. */
 export function wasmPage(
   request: AdminRequest,
   delegate: AdminDelegate,
 ): AdminResponse | Promise<AdminResponse> | null {
-  if (request.path === "/wasm/trace") return wasmTrace(request, delegate);
   if (request.path === "/wasm/plugins") return jsonResponse(delegate.wasmPlugins());
   const match = /^\/wasm\/plugins\/([^/]+)\/([a-z_]+)$/.exec(request.path);
   if (match === null) return null;

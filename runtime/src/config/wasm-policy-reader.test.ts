@@ -72,7 +72,7 @@ plugins:
 `;
   expect(problemsOf(text)).toEqual([
     'p.yaml:2:3: default.fule: unknown field (did you mean "fuel"?), ' +
-      "expected fuel, memory_pages, start_time_ms, standby, files, trace, limits",
+      "expected fuel, memory_pages, start_time_ms, standby, files, trace, debug_file, limits",
     "p.yaml:3:17: default.memory_pages: found 70000, expected a whole number from 1 to 65536",
     "p.yaml:4:21: default.limits.metrics: found 0, expected a whole number from 1 to 2147483647",
     'p.yaml:4:36: default.limits.body_bytes: found "lots", ' +
@@ -92,25 +92,4 @@ test("a file that is not there is named", () => {
   expect(() => readWasmPolicies("/nowhere/p.yaml")).toThrow(
     "/nowhere/p.yaml: cannot be read: no such file",
   );
-});
-
-test("a trace is of every stream, of one in so many, of those with a header", () => {
-  const text = `plugins:
-  on: {trace: on}
-  tenth: {trace: 10}
-  both: {trace: {every: 10, header: "x-debug: 1"}}
-  named: {trace: {header: X-Debug}}`;
-  const policies = parseWasmPolicies(text, "p.yaml");
-  const traceOf = (plugin: string): unknown => policyOf(policies, plugin).trace;
-  expect(["on", "tenth", "both", "named", "other"].map(traceOf)).toEqual([
-    { every: 1, header: "", value: null },
-    { every: 10, header: "", value: null },
-    { every: 10, header: "x-debug", value: "1" },
-    { every: 1, header: "x-debug", value: null },
-    null,
-  ]);
-  expect(problemsOf('default: {trace: {header: "x y", other: 1}}')).toEqual([
-    expect.stringContaining("p.yaml:1:34: default.trace.other: "),
-    expect.stringContaining('default.trace.header: found "x y", expected the name of a request'),
-  ]);
 });

@@ -1,5 +1,5 @@
-// The head of a unit of DWARF's line table: how its program is coded, and its files. Versions 2 to 5.
-// Used by debug-lines.ts.
+// The head of a unit of DWARF's line table: how its program is coded, and its files. Versions 2 to
+// 5. Used by debug-lines.ts.
 import { ByteReader, WasmFormatError } from "./byte-reader.ts";
 
 /** Where DWARF keeps texts, as far as a line table asks for them. */
@@ -108,7 +108,7 @@ export function readAddedFile(reader: ByteReader): string {
   return zeroText(reader);
 }
 
-/** Folder 0 is where the compiler ran: what is said from there on is short, and tells nothing else. */
+/** Folder 0 is where the compiler ran: names from there on are short, and tell nothing else. */
 function newFiles(reader: ByteReader, texts: DebugTexts): string[] {
   const folders = readList(reader, texts).map(({ path }) => path);
   folders[0] = "";

@@ -1,5 +1,5 @@
-// Reads DWARF's line table (.debug_line, versions 2 to 5): clang, Rust and TinyGo write it. Parsed in
-// the main thread after a trap. Used by source-places.ts.
+// Reads DWARF's line table (.debug_line, versions 2 to 5): clang, Rust and TinyGo write it. Parsed
+// in the main thread after a trap. Used by source-places.ts.
 import { WasmFormatError } from "./byte-reader.ts";
 import type { ByteReader } from "./byte-reader.ts";
 import {

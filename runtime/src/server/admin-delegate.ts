@@ -11,7 +11,6 @@ import type {
   HealthFlag,
   JsonObject,
   ServerStateName,
-  WasmTrace,
 } from "../admin/admin-delegate.ts";
 import type { HostConfig } from "../config/snapshot.ts";
 import type { ClusterResource } from "../config/translate/assemble-snapshot.ts";
@@ -23,6 +22,7 @@ import type { Held } from "./desired-state.ts";
 import { configDump } from "./dump.ts";
 import { pluginsPage } from "./plugin-page.ts";
 import type { Server } from "./server.ts";
+import { trapsPage } from "./trap-page.ts";
 import { serverInfo } from "./server-info.ts";
 
 export class ServerAdmin implements AdminDelegate {
@@ -107,16 +107,12 @@ export class ServerAdmin implements AdminDelegate {
   wasmPlugins(): JsonObject {
     return pluginsPage(this.#server.updates.applier?.registry.plugins ?? []);
   }
-  wasmTraces(): readonly WasmTrace[] {
-    return this.#server.traces.list();
-  }
 
-  traceWasm(plugin: string, every: string, header: string): string {
-    return this.#server.traces.switchOn(plugin, every, header);
-  }
-
-  untraceWasm(plugin: string): string {
-    return this.#server.traces.switchOff(plugin);
+  wasmTraps(plugin: string): JsonObject | null {
+    const traps = this.#server.traps.of(plugin);
+    const known = this.#server.updates.applier?.registry.plugins ?? [];
+    if (traps === null && !known.some(({ name }) => name === plugin)) return null;
+    return trapsPage(plugin, traps);
   }
 
   resetCounters(): void {

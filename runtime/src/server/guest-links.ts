@@ -1,16 +1,14 @@
 // What guests of all threads share, and what is told to main of them, as one worker has it. Used by
 // worker.ts.
 import type { StatDefinition } from "../stats/store.ts";
-import type { GuestTrap } from "../wasm/guest-frames.ts";
+import type { GuestTrap } from "../wasm/trap-report.ts";
 import { ProcessGauges } from "../wasm/shared-gauges.ts";
 import { SharedStore } from "../wasm/shared-store.ts";
-import type { FromWorker, GuestTraceRules, WorkerBirth } from "./protocol.ts";
+import type { FromWorker, WorkerBirth } from "./protocol.ts";
 
 export class GuestLinks {
   readonly store: SharedStore;
   readonly gauges: ProcessGauges;
-  /** What the admin interface's switch says: for the host, when it is made. */
-  traces: GuestTraceRules;
   readonly #index: number;
   readonly #send: (message: FromWorker) => void;
   readonly #nextTurn: (callback: () => void) => void;
@@ -25,7 +23,6 @@ export class GuestLinks {
     this.#send = send;
     this.#nextTurn = nextTurn;
     this.#definitions = [];
-    this.traces = new Map();
     this.store = new SharedStore({
       memory: birth.guestStoreMemory,
       thread: birth.index,

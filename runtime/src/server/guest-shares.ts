@@ -2,7 +2,7 @@
 // stats, messages to consumers of queues in other threads, and the end of a thread. server.ts.
 import type { StatsAggregate, StatsSource } from "../stats/aggregate.ts";
 import type { StatDefinition } from "../stats/store.ts";
-import type { GuestTrap } from "../wasm/guest-frames.ts";
+import type { GuestTrap } from "../wasm/trap-report.ts";
 import { sharedGaugesMemory } from "../wasm/shared-gauges.ts";
 import { releaseSharedStore, SharedStore, sharedStoreMemory } from "../wasm/shared-store.ts";
 import type { FromGuests, ToWorker, WorkerBirth } from "./protocol.ts";

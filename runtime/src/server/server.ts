@@ -34,8 +34,8 @@ import { RuntimeControl } from "./runtime-control.ts";
 import { reportStart } from "./start-report.ts";
 import type { TakeoverHost } from "./takeover-offer.ts";
 import { Takeover } from "./takeover.ts";
-import { TraceControl } from "./trace-control.ts";
-import { TrapPlaces } from "./trap-places.ts";
+import { TrapDesk } from "./trap-desk.ts";
+import type { ModuleFinder } from "./trap-places.ts";
 import { ThreadWatch } from "./thread-watch.ts";
 import { TicketKeyRotation } from "./ticket-key-rotation.ts";
 import { WorkerPool } from "./worker-pool.ts";
@@ -60,8 +60,6 @@ export class Server {
   readonly #updates: ConfigUpdates;
   readonly #mainStats: MainStats;
   readonly runtime: RuntimeControl;
-  /** Of wasm plugins' calls. */
-  readonly traces: TraceControl;
   /** Of the living workers, by the pool's id. */
   readonly #sources: Map<number, StatsSource>;
   #admin: AdminServer | null = null;
@@ -73,6 +71,8 @@ export class Server {
   readonly #overload: OverloadControl;
   readonly #ticketKeys: TicketKeyRotation;
   readonly #guests: GuestShares;
+  /** Reports of guests that were stopped. */
+  readonly traps: TrapDesk;
   #threadWatch: ThreadWatch | null = null;
   /** Of the admin interface's access logs; null = it has none. */
   #sinks: FileSinks | null = null;
@@ -119,14 +119,13 @@ export class Server {
       broadcast: (message) => this.#pool.broadcast(message),
     });
     this.#ticketKeys = new TicketKeyRotation((message) => this.#pool.broadcast(message));
-    const traps = new TrapPlaces(log.logger("wasm"), (key) =>
-      this.#updates.applier?.findModule(key),
-    );
+    const findModule: ModuleFinder = (key) => this.#updates.applier?.findModule(key);
+    this.traps = new TrapDesk(log.logger("wasm"), this.stats.store, findModule);
     this.#guests = new GuestShares(
       this.stats,
       options.concurrency,
       (message) => this.#pool.broadcast(message),
-      (trap) => void traps.report(trap),
+      (trap) => void this.traps.take(trap),
     );
     this.#requestQuit = (): void => {};
     this.quit = new Promise((resolve) => {
@@ -139,10 +138,6 @@ export class Server {
     const warn = (text: string): void => log.logger("upstream").log(LogLevel.Warning, text);
     this.#mainStats = new MainStats(this.stats, options, memory, clustersMax, state, warn);
     this.runtime = new RuntimeControl(this.#mainStats.server, (m) => this.#pool.broadcast(m));
-    this.traces = new TraceControl({
-      plugins: () => this.#updates.applier?.plugins ?? [],
-      broadcast: (message) => this.#pool.broadcast(message),
-    });
     this.#updates = new ConfigUpdates({
       options,
       log,
@@ -283,7 +278,6 @@ export class Server {
       messages: [
         this.#ticketKeys.message,
         runtime,
-        this.traces.message(),
         ...levels,
         ...this.#drains.messages(),
         ...this.#overload.messages,
@@ -321,7 +315,6 @@ export class Server {
       workers: concurrency,
       ms,
     });
-    this.#checkTrace();
     this.#mainStats.server.setEpoch(this.restartEpoch);
     await this.#takeover.complete(this.#takeoverHost(config), (connections) =>
       this.#mainStats.server.setParentConnections(connections),
@@ -329,12 +322,6 @@ export class Server {
     // The start took several times of the memory that is kept; once, and before there is much to
     // look through: 10 ms in each thread (RATIONALE, "What is the overload manager's heap?").
     this.#overload.shrinkHeaps();
-  }
-
-  #checkTrace(): void {
-    const { wasmTrace } = this.options;
-    const problem = wasmTrace === "" ? "" : this.traces.unknown(wasmTrace);
-    if (problem !== "") this.#logger.log(LogLevel.Warning, `--wasm-trace: ${problem}`);
   }
 
   #watchThreads(config: LoadedConfig): void {

@@ -1,8 +1,7 @@
 // The live trace of a plugin: a line for each callback and hostcall with arguments, answer and
-// time. A VM of which that is wanted puts these functions in the place of its own, and takes them
-// out again: without a trace there is nothing of it in anybody's way.
-import { findCallback, findHostcall, MapType, wasiFunctions, type Param } from "proxy-wasm-types";
-import type { TraceRule } from "../config/trace-rule.ts";
+// time. A VM whose policy wants it wraps its functions here when its instance is made; others know
+// nothing of it.
+import { findCallback, findHostcall, wasiFunctions, type Param } from "proxy-wasm-types";
 import { LogLevel } from "../core/logger.ts";
 import {
   answerText,
@@ -12,7 +11,6 @@ import {
   outcomeText,
   statusText,
 } from "./call-text.ts";
-import type { Context } from "./context.ts";
 import type { GuestFunction } from "./guest-exports.ts";
 import { markFunction } from "./guest-mark.ts";
 import type { HostFunction } from "./hostcalls/guard.ts";
@@ -24,15 +22,15 @@ const WINDOW_MS = 1000;
 
 export class CallTrace {
   readonly #vm: Vm;
-  /** Streams that were asked about: a guest may change the headers that chose them. */
-  readonly #chosen: WeakMap<Context, boolean>;
+  /** Streams whose context's id is a multiple of it are traced. */
+  readonly #every: number;
   #windowStartMs: number = 0;
   #lines: number = 0;
   #leftOut: number = 0;
 
-  constructor(vm: Vm) {
+  constructor(vm: Vm, every: number) {
     this.#vm = vm;
-    this.#chosen = new WeakMap();
+    this.#every = every;
     this.#windowStartMs = vm.services.clock.nowMs;
   }
 
@@ -79,28 +77,17 @@ export class CallTrace {
         this.#write(`  ${given} -> ${outcome}, ${this.#microseconds(startMs)}`);
       }
     };
+    // The guard drops arguments from the sixth on when a function does not say that it has them.
+    Object.defineProperty(traced, "length", { value: params.length });
     return traced as HostFunction;
   }
 
   /** Whether the running callback is to be shown: of a root context, it always is. */
   get #isChosen(): boolean {
     if (!this.#vm.log.wants(LogLevel.Info)) return false;
-    const { current: context, services, settings } = this.#vm;
-    if (context === null) return true;
-    const rule = services.traces.ruleOf(context.plugin.name, settings.policy);
-    if (rule === null) return false;
-    if (context.root === context) return true;
-    if (context.id % rule.every !== 0) return false;
-    return rule.header === "" || this.#hasHeader(context, rule);
-  }
-
-  #hasHeader(context: Context, { header, value }: TraceRule): boolean {
-    const known = this.#chosen.get(context);
-    if (known !== undefined) return known;
-    const found = context.streamMap(MapType.HttpRequestHeaders)?.get(header);
-    const isChosen = found !== undefined && (value === null || found === value);
-    this.#chosen.set(context, isChosen);
-    return isChosen;
+    const context = this.#vm.current;
+    if (context === null || context.root === context) return true;
+    return context.id % this.#every === 0;
   }
 
   #nowMs(): number {

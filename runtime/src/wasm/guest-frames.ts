@@ -12,15 +12,6 @@ export interface GuestFrame {
   readonly offset: number;
 }
 
-/** What is told of a guest that was stopped, for whoever knows its sources. */
-export interface GuestTrap {
-  readonly plugin: string;
-  readonly moduleKey: string;
-  /** As in the log. */
-  readonly moduleName: string;
-  readonly frames: readonly GuestFrame[];
-}
-
 /** Frames that a line of the log has. Rust's panics take eight before they come to the guest. */
 const FRAMES_MAX = 20;
 /** Ours stand in between and below; V8 keeps 10 by default. */

@@ -1,5 +1,6 @@
 // Why a VM stopped for good; made by vm.ts, told to the failure policy, to stats and to the log.
 import { frameText, type GuestFrame } from "./guest-frames.ts";
+import type { TrapStream } from "./trap-report.ts";
 
 /** What stopped a guest; last word of the counters `wasm.<plugin>.stopped.<kind>`. */
 export type StopKind =
@@ -20,6 +21,12 @@ export type StopKind =
 export interface StopPlace {
   /** "" when the VM was being made. */
   readonly plugin: string;
+  /** Of the plugin; "" with it. */
+  readonly version: string;
+  /** Of the context; 0 = none. */
+  readonly contextId: number;
+  /** Null = the context is of none. */
+  readonly stream: TrapStream | null;
   /** Name of the callback; "" = the initialisation, or not known. */
   readonly callback: string;
   /** Null = not metered. */

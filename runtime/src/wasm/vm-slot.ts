@@ -1,5 +1,6 @@
 // Where plugins that share a VM find it: holds it, notes its failure, makes the next one.
 import { LogLevel } from "../core/logger.ts";
+import { versionName } from "../config/version-name.ts";
 import { TimerEntry } from "../core/timer-wheel.ts";
 import type { Counter, Gauge } from "../stats/store.ts";
 import type { CompiledModule } from "./compiled-module.ts";
@@ -9,6 +10,7 @@ import type { Plugin } from "./plugin.ts";
 import type { RootContext } from "./root-context.ts";
 import type { StandbyQueue } from "./standby-queue.ts";
 import { type ReadyStandby, Standby, type StandbySlot, type StandbyStats } from "./standby.ts";
+import type { GuestTrap } from "./trap-report.ts";
 import { VmFailure } from "./vm-failure.ts";
 import type { VmServices } from "./vm-services.ts";
 import { Vm, type VmOwner, type VmSettings } from "./vm.ts";
@@ -116,7 +118,6 @@ export class VmSlot implements VmOwner, StandbySlot {
   add(plugin: Plugin): string | null {
     const vm = this.isAlive ? (this.#vm as Vm) : this.#make();
     if (vm.failure !== null) return vm.failure.summary;
-    if (this.#isTraced(plugin.name) && vm.trace === null) this.#trace(vm, true);
     const reason = plugin.startOn(vm);
     if (reason !== null) return reason;
     this.#setVm(vm);
@@ -134,24 +135,6 @@ export class VmSlot implements VmOwner, StandbySlot {
     this.#services.timers.cancel(this.#reload);
     this.#setVm(null);
     this.#onEmpty(this);
-  }
-
-  /** The switch was turned; a standby that waits follows when it serves. */
-  onTracesChanged(): void {
-    if (this.#vm !== null)
-      this.#trace(
-        this.#vm,
-        this.#plugins.some(({ name }) => this.#isTraced(name)),
-      );
-  }
-
-  #isTraced(plugin: string): boolean {
-    return this.#services.traces.ruleOf(plugin, this.#settings.policy) !== null;
-  }
-
-  #trace(vm: Vm, isTraced: boolean): void {
-    vm.setTraced(isTraced);
-    for (const plugin of this.#plugins) plugin.onExportsChanged();
   }
 
   /** One of the plugins gets no new streams any more, and so needs no standby. */
@@ -185,7 +168,6 @@ export class VmSlot implements VmOwner, StandbySlot {
     this.#log.writeHeld(lines);
     // The standby is made anew when a plugin comes or drains, so it has them all.
     for (const plugin of this.plugins) plugin.adopt(roots.get(plugin) as RootContext);
-    this.onTracesChanged();
     this.#onReloaded();
   }
 
@@ -247,7 +229,7 @@ export class VmSlot implements VmOwner, StandbySlot {
     this.#log.host(LogLevel.Error, `${what}: next try in ${seconds} s`);
   }
 
-  onVmFailure(_vm: Vm, failure: VmFailure): void {
+  onVmFailure(vm: Vm, failure: VmFailure): void {
     this.#waitForReload();
     this.#log.host(
       LogLevel.Error,
@@ -255,12 +237,33 @@ export class VmSlot implements VmOwner, StandbySlot {
     );
     const plugin = failure.place?.plugin || (this.#plugins[0]?.name ?? this.#settings.vmId);
     this.#services.stats.counter(`wasm.${plugin}.stopped.${failure.stop}`).inc();
-    const { frames } = failure;
-    const { moduleName } = this.#settings;
-    this.#services.onTrap?.({ plugin, moduleKey: this.#module.key, moduleName, frames });
+    this.#services.onTrap?.(this.#trapOf(vm, failure, plugin));
     // A copy: those that drain are over now, and leave.
     for (const plugin of this.#plugins.slice()) plugin.onVmFailure();
     if (this.#standby.isReady && this.#backoff.isDue) this.reloadWhenDue();
+  }
+
+  #trapOf(vm: Vm, failure: VmFailure, plugin: string): GuestTrap {
+    const { place, stop, reason, frames } = failure;
+    const { moduleName, policy } = this.#settings;
+    return {
+      plugin,
+      version: place?.version || versionName(this.#module.sha256, null),
+      moduleKey: this.#module.key,
+      moduleName,
+      debugFile: policy.debugFile,
+      stop,
+      reason,
+      callback: place?.callback ?? "",
+      contextId: place?.contextId ?? 0,
+      stream: place?.stream ?? null,
+      fuelUsed: place?.fuelUsed ?? null,
+      fuelBudget: place?.budget ?? 0,
+      pages: place?.pages ?? 0,
+      pagesMax: policy.memoryPagesMax,
+      lastWords: vm.lastWords.text,
+      frames,
+    };
   }
 
   onOutwardCall(name: string): boolean {

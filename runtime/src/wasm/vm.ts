@@ -4,8 +4,9 @@ import { assert } from "../core/assert.ts";
 import { LogLevel } from "../core/logger.ts";
 import type { LocalReply } from "../filter/http-filter.ts";
 import type { WasmPolicy } from "../config/wasm-policy.ts";
-import type { AbiVersion } from "proxy-wasm-types";
+import { type AbiVersion, MapType } from "proxy-wasm-types";
 import { CallTrace } from "./call-trace.ts";
+import type { CodeMap } from "./code-map.ts";
 import type { CompiledModule } from "./compiled-module.ts";
 import { ContextTable } from "./context-table.ts";
 import type { Context, DeferredKind } from "./context.ts";
@@ -13,12 +14,14 @@ import { GuestExports, type GuestFunction } from "./guest-exports.ts";
 import { GuestLimits } from "./guest-limits.ts";
 import type { GuestLog } from "./guest-log.ts";
 import { callbackName, INITIALISATION_MARK } from "./guest-mark.ts";
-import type { HostcallGate } from "./hostcalls/guard.ts";
 import { createImports } from "./hostcalls/index.ts";
+import { LastWords } from "./last-words.ts";
 import { GuestMemory } from "./memory.ts";
 import { Phase } from "./phase.ts";
 import { MetricTable } from "./metrics.ts";
 import { framesOf } from "./guest-frames.ts";
+import { requestShape } from "./request-shape.ts";
+import type { TrapStream } from "./trap-report.ts";
 import { VmFailure } from "./vm-failure.ts";
 import type { WasiFiles } from "./wasi-provider.ts";
 import type { StopKind, StopPlace } from "./vm-failure.ts";
@@ -28,8 +31,6 @@ import type { VmServices } from "./vm-services.ts";
 export interface VmSettings {
   /** Of the code, for logs; of the first plugin, if several have the same code. */
   readonly moduleName: string;
-  /** The plugin that it is made for; others may join. */
-  readonly firstPlugin: string;
   readonly vmId: string;
   readonly vmConfiguration: Uint8Array;
   /** KEY and value. */
@@ -58,6 +59,17 @@ const PAGE_BYTES = 65_536;
 /** What a line of the log takes of the host's time, in nanoseconds. */
 const LOG_LINE_FUEL = 2000;
 
+function streamOf(context: Context): TrapStream | null {
+  const info = context.streamInfo;
+  const headers = context.streamMap(MapType.HttpRequestHeaders);
+  if (info === null) return null;
+  return {
+    streamId: info.streamId,
+    requestId: headers?.get("x-request-id") ?? "",
+    request: headers === null ? null : requestShape(headers),
+  };
+}
+
 class DeferredAction {
   readonly context: Context;
   readonly kind: DeferredKind;
@@ -84,17 +96,15 @@ export class Vm implements Allocator {
   readonly metrics: MetricTable;
   readonly log: GuestLog;
   readonly limits: GuestLimits;
+  readonly lastWords: LastWords;
   /** Null = nobody wants to see the calls. */
-  trace: CallTrace | null;
-  /** What the guest imports that does something; each calls what the trace wants it to call. */
-  readonly gates: HostcallGate[];
+  readonly trace: CallTrace | null;
   /** Null = the guest has none, or they are gone with it. */
   files: WasiFiles | null = null;
   /** Changes once, when a standby takes over. */
   owner: VmOwner;
   readonly #mark: Int32Array;
-  readonly #module: CompiledModule;
-  #instance: WebAssembly.Instance | null = null;
+  readonly #codeMap: CodeMap;
   #exports: GuestExports | null = null;
   /** The context of the running callback; null = the guest does not run. */
   current: Context | null = null;
@@ -130,12 +140,12 @@ export class Vm implements Allocator {
     this.metrics = new MetricTable(services.stats, services.gauges);
     this.log = log;
     this.limits = new GuestLimits(settings.policy.limits, services.clock, services.stats, log);
-    const rule = services.traces.ruleOf(settings.firstPlugin, settings.policy);
-    this.trace = rule === null ? null : new CallTrace(this);
-    this.gates = [];
+    this.lastWords = new LastWords();
+    const { traceEvery } = settings.policy;
+    this.trace = traceEvery === 0 ? null : new CallTrace(this, traceEvery);
     this.owner = owner;
     this.#mark = services.mark;
-    this.#module = module;
+    this.#codeMap = module.codeMap;
     this.phase = Phase.Initialize;
     this.#deferred = [];
     this.#budget = settings.policy.fuel?.start ?? 0;
@@ -150,15 +160,6 @@ export class Vm implements Allocator {
     this.phase = isConfiguring ? Phase.Start : Phase.Run;
     const { fuel } = this.settings.policy;
     if (fuel !== null) this.#budget = isConfiguring ? fuel.configure : fuel.callback;
-  }
-
-  /** From now on calls are logged, or not. Between callbacks only. */
-  setTraced(isTraced: boolean): void {
-    if (this.failure !== null || (!isTraced && this.trace === null)) return;
-    // A new one, whatever was: streams are chosen anew.
-    this.trace = isTraced ? new CallTrace(this) : null;
-    for (const gate of this.gates) gate.follow(this.trace);
-    this.#lookUpExports();
   }
 
   get exports(): GuestExports {
@@ -235,9 +236,15 @@ export class Vm implements Allocator {
     return left >= 0;
   }
 
+  /** Whether a line of this level is of any use. */
+  wantsLine(level: number): boolean {
+    return level >= LogLevel.Error || this.log.wants(level);
+  }
+
   /** A guest's message; `level` is one of the ABI's. Lines above the limit are dropped. */
   logLine(level: number, text: string): void {
     this.charge(LOG_LINE_FUEL);
+    if (level >= LogLevel.Error) this.lastWords.add(text);
     const context = this.effective;
     if (!this.limits.allowsLine(context?.plugin ?? null)) return;
     this.log.write(level, context?.logPrefix ?? this.settings.vmId, text);
@@ -314,9 +321,9 @@ export class Vm implements Allocator {
     // What a hostcall noted before it made the trap says more than the trap does.
     if (known === null) {
       const stop = isTrap ? "trap" : isGuests ? "stack" : "host";
-      this.failure = new VmFailure(message, stop, framesOf(error as Error, this.#module.codeMap));
+      this.failure = new VmFailure(message, stop, framesOf(error as Error, this.#codeMap));
     } else if (isGuests && known.frames.length === 0) {
-      const frames = framesOf(error as Error, this.#module.codeMap);
+      const frames = framesOf(error as Error, this.#codeMap);
       this.failure = new VmFailure(known.reason, known.stop, frames);
     }
   }
@@ -324,8 +331,12 @@ export class Vm implements Allocator {
   /** Where the guest was: `entry` null = nowhere yet. */
   #placeOf(entry: GuestFunction | null): StopPlace {
     const left = this.#swapFuel === null ? null : this.#swapFuel(0);
+    const { current } = this;
     return {
-      plugin: this.current?.plugin.name ?? "",
+      plugin: current?.plugin.name ?? "",
+      version: current?.plugin.version ?? "",
+      contextId: current?.id ?? 0,
+      stream: current === null || current === current.root ? null : streamOf(current),
       callback: callbackName(entry?.mark ?? 0),
       fuelUsed: left === null ? null : this.#budget - left,
       budget: this.#budget,
@@ -379,8 +390,13 @@ export class Vm implements Allocator {
         module.module,
         createImports(this, module, provided),
       );
-      this.#instance = instance;
-      this.#lookUpExports();
+      const allowed = this.settings.allowedCapabilities;
+      this.#exports = new GuestExports(
+        instance,
+        module,
+        allowed.length === 0 ? null : new Set(allowed),
+        this.trace,
+      );
       if (module.fuelExport !== null) {
         this.#swapFuel = instance.exports[module.fuelExport] as (fuel: number) => number;
       }
@@ -393,13 +409,6 @@ export class Vm implements Allocator {
       else this.#noteError(error);
       this.#fail(null);
     }
-  }
-
-  #lookUpExports(): void {
-    const allowed = this.settings.allowedCapabilities;
-    const names = allowed.length === 0 ? null : new Set(allowed);
-    const instance = this.#instance as WebAssembly.Instance;
-    this.#exports = new GuestExports(instance, this.#module, names, this.trace);
   }
 
   /** False when the policy wants files that nobody provides. */

@@ -1,7 +1,6 @@
 // Callbacks of HTTP streams: export those whose hooks the filter overrides, and no other. The host
 // asks what is exported, and each callback that is not there saves a call per stream.
-import { Action, StreamType } from "../abi";
-import { beginHook, endHook, leave } from "../hook";
+import { Action } from "../abi";
 import {
   requestBody,
   requestHeaders,
@@ -10,7 +9,7 @@ import {
   responseHeaders,
   responseTrailers,
 } from "../http";
-import { enterCallback } from "../memory";
+import { enterCallback, leaveCallback } from "../memory";
 import { findHttp } from "../registry";
 
 export function proxy_on_request_headers(
@@ -21,11 +20,8 @@ export function proxy_on_request_headers(
   enterCallback();
   const filter = findHttp(contextId);
   let action = Action.Continue;
-  if (filter !== null) {
-    beginHook(filter, StreamType.HttpRequest);
-    action = endHook(filter, filter.onRequestHeaders(requestHeaders, endOfStream));
-  }
-  leave();
+  if (filter !== null) action = filter.onRequestHeaders(requestHeaders, endOfStream);
+  leaveCallback();
   return action;
 }
 
@@ -33,11 +29,8 @@ export function proxy_on_request_body(contextId: u32, size: u32, endOfStream: bo
   enterCallback();
   const filter = findHttp(contextId);
   let action = Action.Continue;
-  if (filter !== null) {
-    beginHook(filter, StreamType.HttpRequest);
-    action = endHook(filter, filter.onRequestBody(requestBody.show(size), endOfStream));
-  }
-  leave();
+  if (filter !== null) action = filter.onRequestBody(requestBody.show(size), endOfStream);
+  leaveCallback();
   return action;
 }
 
@@ -45,11 +38,8 @@ export function proxy_on_request_trailers(contextId: u32, trailerCount: u32): Ac
   enterCallback();
   const filter = findHttp(contextId);
   let action = Action.Continue;
-  if (filter !== null) {
-    beginHook(filter, StreamType.HttpRequest);
-    action = endHook(filter, filter.onRequestTrailers(requestTrailers));
-  }
-  leave();
+  if (filter !== null) action = filter.onRequestTrailers(requestTrailers);
+  leaveCallback();
   return action;
 }
 
@@ -61,11 +51,8 @@ export function proxy_on_response_headers(
   enterCallback();
   const filter = findHttp(contextId);
   let action = Action.Continue;
-  if (filter !== null) {
-    beginHook(filter, StreamType.HttpResponse);
-    action = endHook(filter, filter.onResponseHeaders(responseHeaders, endOfStream));
-  }
-  leave();
+  if (filter !== null) action = filter.onResponseHeaders(responseHeaders, endOfStream);
+  leaveCallback();
   return action;
 }
 
@@ -73,11 +60,8 @@ export function proxy_on_response_body(contextId: u32, size: u32, endOfStream: b
   enterCallback();
   const filter = findHttp(contextId);
   let action = Action.Continue;
-  if (filter !== null) {
-    beginHook(filter, StreamType.HttpResponse);
-    action = endHook(filter, filter.onResponseBody(responseBody.show(size), endOfStream));
-  }
-  leave();
+  if (filter !== null) action = filter.onResponseBody(responseBody.show(size), endOfStream);
+  leaveCallback();
   return action;
 }
 
@@ -85,10 +69,7 @@ export function proxy_on_response_trailers(contextId: u32, trailerCount: u32): A
   enterCallback();
   const filter = findHttp(contextId);
   let action = Action.Continue;
-  if (filter !== null) {
-    beginHook(filter, StreamType.HttpResponse);
-    action = endHook(filter, filter.onResponseTrailers(responseTrailers));
-  }
-  leave();
+  if (filter !== null) action = filter.onResponseTrailers(responseTrailers);
+  leaveCallback();
   return action;
 }

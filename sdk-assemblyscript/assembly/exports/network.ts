@@ -1,8 +1,7 @@
 // Callbacks of TCP connections: export those whose hooks the filter overrides, and no other.
-import { Action, BufferType, PeerType, StreamType } from "../abi";
+import { Action, BufferType, PeerType } from "../abi";
 import { Body } from "../body";
-import { beginHook, endHook, leave } from "../hook";
-import { enterCallback } from "../memory";
+import { enterCallback, leaveCallback } from "../memory";
 import { findNetwork } from "../registry";
 
 const downstream: Body = new Body(BufferType.DownstreamData);
@@ -12,11 +11,8 @@ export function proxy_on_new_connection(contextId: u32): Action {
   enterCallback();
   const filter = findNetwork(contextId);
   let action = Action.Continue;
-  if (filter !== null) {
-    beginHook(filter, StreamType.Downstream);
-    action = endHook(filter, filter.onNewConnection());
-  }
-  leave();
+  if (filter !== null) action = filter.onNewConnection();
+  leaveCallback();
   return action;
 }
 
@@ -24,11 +20,8 @@ export function proxy_on_downstream_data(contextId: u32, size: u32, endOfStream:
   enterCallback();
   const filter = findNetwork(contextId);
   let action = Action.Continue;
-  if (filter !== null) {
-    beginHook(filter, StreamType.Downstream);
-    action = endHook(filter, filter.onDownstreamData(downstream.show(size), endOfStream));
-  }
-  leave();
+  if (filter !== null) action = filter.onDownstreamData(downstream.show(size), endOfStream);
+  leaveCallback();
   return action;
 }
 
@@ -36,11 +29,8 @@ export function proxy_on_upstream_data(contextId: u32, size: u32, endOfStream: b
   enterCallback();
   const filter = findNetwork(contextId);
   let action = Action.Continue;
-  if (filter !== null) {
-    beginHook(filter, StreamType.Upstream);
-    action = endHook(filter, filter.onUpstreamData(upstream.show(size), endOfStream));
-  }
-  leave();
+  if (filter !== null) action = filter.onUpstreamData(upstream.show(size), endOfStream);
+  leaveCallback();
   return action;
 }
 
@@ -48,12 +38,12 @@ export function proxy_on_downstream_connection_close(contextId: u32, peer: PeerT
   enterCallback();
   const filter = findNetwork(contextId);
   if (filter !== null) filter.onDownstreamClose(peer);
-  leave();
+  leaveCallback();
 }
 
 export function proxy_on_upstream_connection_close(contextId: u32, peer: PeerType): void {
   enterCallback();
   const filter = findNetwork(contextId);
   if (filter !== null) filter.onUpstreamClose(peer);
-  leave();
+  leaveCallback();
 }

@@ -1,9 +1,7 @@
 // Callbacks of plugins, and those that end a context: export what the plugin or filter overrides.
 import { BufferType, GrpcStatus } from "../abi";
 import { Configuration } from "../configuration";
-import { leave, OVER } from "../hook";
-import { answerHttpCall } from "../http-call";
-import { enterCallback } from "../memory";
+import { enterCallback, leaveCallback } from "../memory";
 import { findContext, findPlugin } from "../registry";
 
 export function proxy_on_vm_start(contextId: u32, configurationSize: u32): bool {
@@ -11,7 +9,7 @@ export function proxy_on_vm_start(contextId: u32, configurationSize: u32): bool 
   const plugin = findPlugin(contextId);
   const source = new Configuration(BufferType.VmConfiguration, configurationSize);
   const isStarted = plugin !== null && plugin.onVmStart(source) && source.accept();
-  leave();
+  leaveCallback();
   return isStarted;
 }
 
@@ -19,14 +17,14 @@ export function proxy_on_tick(contextId: u32): void {
   enterCallback();
   const plugin = findPlugin(contextId);
   if (plugin !== null) plugin.onTick();
-  leave();
+  leaveCallback();
 }
 
 export function proxy_on_queue_ready(contextId: u32, queueId: u32): void {
   enterCallback();
   const plugin = findPlugin(contextId);
   if (plugin !== null) plugin.onQueueReady(queueId);
-  leave();
+  leaveCallback();
 }
 
 export function proxy_on_http_call_response(
@@ -37,11 +35,9 @@ export function proxy_on_http_call_response(
   trailerCount: u32,
 ): void {
   enterCallback();
-  if (!answerHttpCall(callId, headerCount, bodySize)) {
-    const plugin = findPlugin(contextId);
-    if (plugin !== null) plugin.onHttpCallResponse(callId, headerCount, bodySize, trailerCount);
-  }
-  leave();
+  const plugin = findPlugin(contextId);
+  if (plugin !== null) plugin.onHttpCallResponse(callId, headerCount, bodySize, trailerCount);
+  leaveCallback();
 }
 
 export function proxy_on_grpc_receive_initial_metadata(
@@ -52,14 +48,14 @@ export function proxy_on_grpc_receive_initial_metadata(
   enterCallback();
   const plugin = findPlugin(contextId);
   if (plugin !== null) plugin.onGrpcReceiveInitialMetadata(callId, entryCount);
-  leave();
+  leaveCallback();
 }
 
 export function proxy_on_grpc_receive(contextId: u32, callId: u32, messageSize: u32): void {
   enterCallback();
   const plugin = findPlugin(contextId);
   if (plugin !== null) plugin.onGrpcReceive(callId, messageSize);
-  leave();
+  leaveCallback();
 }
 
 export function proxy_on_grpc_receive_trailing_metadata(
@@ -70,14 +66,14 @@ export function proxy_on_grpc_receive_trailing_metadata(
   enterCallback();
   const plugin = findPlugin(contextId);
   if (plugin !== null) plugin.onGrpcReceiveTrailingMetadata(callId, entryCount);
-  leave();
+  leaveCallback();
 }
 
 export function proxy_on_grpc_close(contextId: u32, callId: u32, status: GrpcStatus): void {
   enterCallback();
   const plugin = findPlugin(contextId);
   if (plugin !== null) plugin.onGrpcClose(callId, status);
-  leave();
+  leaveCallback();
 }
 
 export function proxy_on_foreign_function(
@@ -88,24 +84,20 @@ export function proxy_on_foreign_function(
   enterCallback();
   const plugin = findPlugin(contextId);
   if (plugin !== null) plugin.onForeignFunction(functionId, argumentsSize);
-  leave();
+  leaveCallback();
 }
 
 export function proxy_on_done(contextId: u32): bool {
   enterCallback();
   const context = findContext(contextId);
-  if (context !== null) context.state |= OVER;
   const isDone = context === null || context.onDone();
-  leave();
+  leaveCallback();
   return isDone;
 }
 
 export function proxy_on_log(contextId: u32): void {
   enterCallback();
   const context = findContext(contextId);
-  if (context !== null) {
-    context.state |= OVER;
-    context.onLog();
-  }
-  leave();
+  if (context !== null) context.onLog();
+  leaveCallback();
 }

@@ -16,7 +16,7 @@ export function loggingHostcalls(vm: Vm): HostcallTable {
       const at = pointer >>> 0;
       const length = size >>> 0;
       if (!memory.contains(at, length)) return Status.InvalidMemoryAccess;
-      if (!vm.log.wants(level)) return Status.Ok;
+      if (!vm.wantsLine(level)) return Status.Ok;
       vm.logLine(level, memory.readUtf8(at, Math.min(length, limits.logMessageBytesMax)));
       return Status.Ok;
     },

@@ -74,7 +74,7 @@ function outputCalls(vm: Vm): HostcallTable {
     let text = Buffer.concat(parts).toString("utf8");
     if (text.endsWith("\n")) text = text.slice(0, -1);
     const level = fd === 1 ? LogLevel.Info : LogLevel.Error;
-    if (written > 0 && vm.log.wants(level)) vm.logLine(level, text);
+    if (written > 0 && vm.wantsLine(level)) vm.logLine(level, text);
     return wrote(memory.writeU32(outWritten, written));
   }
 

@@ -1,2 +1,0 @@
-// The door to assembly/kit/regex.ts.
-export * from "../assembly/kit/regex";
