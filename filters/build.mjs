@@ -44,6 +44,11 @@ const CALLBACK_OF_HOOK = {
   onUpstreamClose: "proxy_on_upstream_connection_close",
 };
 
+/** Hostcalls whose answers come in callbacks of their own: without one the answer is never heard. */
+const CALLBACKS_OF_HOSTCALL = {
+  proxy_http_call: ["proxy_on_http_call_response"],
+};
+
 /**
  * Builds the filter in `folder` (its `assembly/index.ts`) into `build/<name>.wasm` and a source map
  * beside it. The name is that of `targets.release.outFile` in the folder's asconfig.json, else the
@@ -109,6 +114,7 @@ function hashOf(folder, mode) {
     ...sourcesIn(join(folder, "assembly")),
     ...sourcesIn(join(sdk, "assembly")),
     ...sourcesIn(join(sdk, "exports")),
+    ...sourcesIn(join(sdk, "kit")),
     ...sourcesIn(join(root, "filters", "_common", "assembly")),
     join(sdk, "index.ts"),
     join(sdk, "asconfig.json"),
@@ -181,6 +187,15 @@ function check(name, folder, bytes) {
   const exported = new Set(WebAssembly.Module.exports(module).map((entry) => entry.name));
   if (!exported.has("proxy_abi_version_0_2_1")) {
     throw new Error(noBase(name));
+  }
+  for (const { name: hostcall } of WebAssembly.Module.imports(module)) {
+    const wanted = Object.hasOwn(CALLBACKS_OF_HOSTCALL, hostcall)
+      ? CALLBACKS_OF_HOSTCALL[hostcall]
+      : [];
+    for (const callback of wanted) {
+      if (exported.has(callback)) continue;
+      throw new Error(`${name}: calls ${hostcall}, but ${callback} is not exported`);
+    }
   }
   for (const file of sourcesIn(join(folder, "assembly"))) {
     const methods = readFileSync(file, "utf8").matchAll(/^[ \t]+(?:override[ \t]+)?(on\w+)\(/gm);

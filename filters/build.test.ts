@@ -63,6 +63,14 @@ test.each([
     /index\.ts overrides onRequestHeaders, but proxy_on_request_headers is not exported/,
   ],
   [
+    "a call whose answer nobody would hear",
+    SOURCE.replace(
+      "return Action.Continue",
+      'return this.call("c").send(this, () => Action.Pause)',
+    ),
+    /calls proxy_http_call, but proxy_on_http_call_response is not exported/,
+  ],
+  [
     "functions that no proxy provides",
     SOURCE.replace('"1"', "Math.random().toString()"),
     /imports what no proxy provides: env\.seed/,

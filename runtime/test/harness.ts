@@ -1,5 +1,6 @@
 // Runs one wasm filter through the real filter manager and VM, without sockets and on a fake clock: for
 // tests of filters and of the host. Exported as @headgate/runtime/testing.
+import type { TraceRule } from "../src/config/trace-rule.ts";
 import { defaultWasmPolicy } from "../src/config/wasm-policy.ts";
 import type { WasmPolicy } from "../src/config/wasm-policy.ts";
 import type { WasmPluginConfig } from "../src/config/snapshot.ts";
@@ -224,6 +225,11 @@ export class FilterHost {
   /** The plugin, for tests of the host itself. */
   get plugin(): Plugin {
     return this.#plugin;
+  }
+
+  /** From now on logs the plugin's calls, or not, as the admin interface's switch does. */
+  trace(rule: TraceRule | null): void {
+    this.#host.setTraces(new Map([[this.#plugin.name, rule]]));
   }
 
   /** Ends open streams, then the plugin: the guest gets on_done and on_delete. */

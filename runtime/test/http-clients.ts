@@ -79,9 +79,10 @@ export class KeptConnection {
   }
 
   /** The next answer; fails when the connection ends before it is whole. */
-  async ask(path = "/"): Promise<Answer> {
+  async ask(path = "/", fields: Readonly<Record<string, string>> = {}): Promise<Answer> {
     this.#text = "";
-    this.socket.write(`GET ${path} HTTP/1.1\r\nhost: a\r\n\r\n`);
+    const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);
+    this.socket.write(`GET ${path} HTTP/1.1\r\nhost: a\r\n${lines.join("")}\r\n`);
     for (;;) {
       const answer = parseAnswer(this.#text);
       if (answer !== null) return answer;
@@ -98,10 +99,14 @@ export class KeptConnection {
 }
 
 /** One request on a connection of its own. */
-export async function get(target: string, path = "/"): Promise<Answer> {
+export async function get(
+  target: string,
+  path = "/",
+  fields: Readonly<Record<string, string>> = {},
+): Promise<Answer> {
   const client = new KeptConnection(target);
   try {
-    return await client.ask(path);
+    return await client.ask(path, fields);
   } finally {
     client.destroy();
   }

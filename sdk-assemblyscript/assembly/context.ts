@@ -5,7 +5,6 @@ import {
   GrpcStatus,
   PeerType,
   proxy_close_stream,
-  proxy_continue_stream,
   proxy_done,
   proxy_set_tick_period_milliseconds,
   StreamType,
@@ -13,9 +12,14 @@ import {
 import { Body } from "./body";
 import { Configuration } from "./configuration";
 import { HeaderMap, RequestHeaders, ResponseHeaders } from "./headers";
+import { OVER, resumeStream } from "./hook";
 import { HttpRequest, HttpResponse, request, response } from "./http";
+import { HttpCall } from "./http-call";
+import { Entry } from "./id-table";
 import { sendLocalReply } from "./local-reply";
+import { log } from "./log";
 import { isOk } from "./results";
+import { decimal } from "./text";
 import { encodedLength, encodeUtf8 } from "./utf8";
 
 export enum ContextKind {
@@ -25,13 +29,25 @@ export enum ContextKind {
 }
 
 /** What all contexts share. */
-export abstract class Context {
-  /** The host's number for this context; 0 until the host has announced it. */
-  contextId: u32 = 0;
+export abstract class Context extends Entry {
   /** Set by who makes the context, so that no subclass needs a constructor. */
   kind: ContextKind = ContextKind.Plugin;
-  /** Owned by context-table.ts: the address of another context. */
-  nextInBucket: usize = 0;
+  /** Owned by hook.ts: what is held, whether it was answered, whether it is over. */
+  state: u32 = 0;
+
+  /** The host's number for this context; 0 until the host has announced it. */
+  get contextId(): u32 {
+    return this.id;
+  }
+
+  /**
+   * Begins an HTTP request to a cluster of the proxy's configuration:
+   * `return this.call("auth").get("/check").send(this, (self, res) => ...)`. Needs the export
+   * proxy_on_http_call_response.
+   */
+  call(cluster: string): HttpCall {
+    return new HttpCall(this.id, cluster);
+  }
 
   /** The context is about to end. A stream ends whatever the answer; see Plugin for plugins. */
   onDone(): bool {
@@ -61,8 +77,13 @@ export abstract class PluginContext extends Context {
   /** An item arrived in a queue that this plugin has registered. */
   onQueueReady(queueId: u32): void {}
 
-  /** An HTTP call ended; `headerCount` 0 means that it failed. */
-  onHttpCallResponse(callId: u32, headerCount: u32, bodySize: u32, trailerCount: u32): void {}
+  /**
+   * An answer came for a call that was not made with `call`: late, or made on the bare ABI;
+   * `headerCount` 0 means that it failed. Without this hook it is ignored, with a warning.
+   */
+  onHttpCallResponse(callId: u32, headerCount: u32, bodySize: u32, trailerCount: u32): void {
+    log.warn("answer ignored: nobody waits for call " + decimal(callId));
+  }
 
   onGrpcReceiveInitialMetadata(callId: u32, entryCount: u32): void {}
 
@@ -189,7 +210,7 @@ export abstract class HttpContext extends Context {
     grpcStatus: i32 = -1,
   ): Action {
     const start = encodeUtf8(body);
-    sendLocalReply(status, start, encodedLength(), headers, grpcStatus, details);
+    sendLocalReply(this, status, start, encodedLength(), headers, grpcStatus, details);
     return Action.Pause;
   }
 
@@ -201,23 +222,26 @@ export abstract class HttpContext extends Context {
     details: string = "",
     grpcStatus: i32 = -1,
   ): Action {
-    sendLocalReply(status, body.dataStart, body.length, headers, grpcStatus, details);
+    sendLocalReply(this, status, body.dataStart, body.length, headers, grpcStatus, details);
     return Action.Pause;
   }
 
-  /** Resumes a request that a hook has paused; its maps and body are out of reach from here on. */
+  /**
+   * Resumes a request that a hook has paused; its maps and body are out of reach from here on. False,
+   * and nothing happens, when it is not paused. In the hook itself return `Action.Continue` instead.
+   */
   continueRequest(): bool {
-    return isOk(proxy_continue_stream(StreamType.HttpRequest));
+    return resumeStream(this, StreamType.HttpRequest);
   }
 
-  /** Resumes a response that a hook has paused; its maps and body are out of reach from here on. */
+  /** The same for a response. */
   continueResponse(): bool {
-    return isOk(proxy_continue_stream(StreamType.HttpResponse));
+    return resumeStream(this, StreamType.HttpResponse);
   }
 
-  /** Resets the stream. */
+  /** Resets the stream, after the hook that runs. Nothing happens, and false, when it is over. */
   reset(): bool {
-    return isOk(proxy_close_stream(StreamType.HttpRequest));
+    return (this.state & OVER) == 0 && isOk(proxy_close_stream(StreamType.HttpRequest));
   }
 }
 
@@ -264,7 +288,7 @@ export abstract class NetworkContext extends Context {
 
   /** Resumes what a hook has paused. */
   continueDownstream(): bool {
-    return isOk(proxy_continue_stream(StreamType.Downstream));
+    return resumeStream(this, StreamType.Downstream);
   }
 
   /** Closes the connection to downstream. */

@@ -208,8 +208,8 @@ export class RequestHeaders extends HeaderMap {
 
 /** The response's headers. */
 export class ResponseHeaders extends HeaderMap {
-  constructor() {
-    super(MapType.HttpResponseHeaders);
+  constructor(type: MapType = MapType.HttpResponseHeaders) {
+    super(type);
   }
 
   /** Status code; 0 when it is absent or not a number. */

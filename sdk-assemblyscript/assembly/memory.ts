@@ -42,6 +42,11 @@ export function leaveCallback(): void {
   next = block == 0 ? 0 : block + HEADER_BYTES;
 }
 
+/** 1 in a callback; more when the host has entered again from a hostcall; 0 in none. */
+export function callbackDepth(): i32 {
+  return depth;
+}
+
 /** Changes whenever an outermost callback has returned: what was cached from the host is stale. */
 export function callbackTurn(): u32 {
   return turn;

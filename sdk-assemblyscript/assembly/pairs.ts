@@ -71,10 +71,16 @@ export class PairsReader {
 }
 
 let pairsBytes: u32 = 0;
+let isLeftOut: bool = false;
 
 /** Length of what encodePairs made last. */
 export function encodedPairsLength(): u32 {
   return pairsBytes;
+}
+
+/** Whether encodePairs has left out an entry the last time. */
+export function isPairLeftOut(): bool {
+  return isLeftOut;
 }
 
 /**
@@ -86,10 +92,12 @@ export function encodePairs(flat: string[]): usize {
   const kept = scratch(entries * 16);
   let count: u32 = 0;
   let bytes: u64 = 4;
+  isLeftOut = (flat.length & 1) != 0;
   for (let i = 0; i < entries; i++) {
     const name = encodeName(flat[i * 2]);
     const value = encodeValue(flat[i * 2 + 1]);
     if (name == 0 || value == 0) {
+      isLeftOut = true;
       log.warn("header left out: unusable name, or a line break in the value");
       continue;
     }

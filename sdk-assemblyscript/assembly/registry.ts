@@ -11,7 +11,7 @@ import {
   Plugin,
   PluginContext,
 } from "./context";
-import { addContext, getContext, removeContext } from "./context-table";
+import { contexts } from "./contexts";
 import { log } from "./log";
 import { isOk, OUT, OUT_SIZE, resultLength, resultStart } from "./results";
 import { decimal } from "./text";
@@ -97,23 +97,23 @@ export function registerPlugin(rootId: string, make: () => PluginContext): void 
 /** The host announces a context: a plugin when it has no parent, else a stream of that plugin. */
 export function createContext(id: u32, parentId: u32): void {
   // Envoy announces a plugin again when it starts the same one anew. Context 0 is the VM.
-  if (id == 0 || getContext(id) !== null) return;
+  if (id == 0 || contexts.get(id) != 0) return;
   const context = parentId == 0 ? createPlugin() : createStream(parentId);
   if (context === null) return;
-  context.contextId = id;
-  addContext(context);
+  context.id = id;
+  contexts.add(changetype<usize>(context));
 }
 
 export function deleteContext(id: u32): void {
-  const context = getContext(id);
+  const context = find(id);
   if (context === null) return;
   context.onDelete();
-  removeContext(id);
+  contexts.take(id);
 }
 
 /** The context; null, with a line in the log, when there is none: late events are normal. */
 export function findContext(id: u32): Context | null {
-  const context = getContext(id);
+  const context = find(id);
   if (context === null) ignore(id);
   return context;
 }
@@ -130,8 +130,12 @@ export function findNetwork(id: u32): NetworkContext | null {
   return changetype<NetworkContext | null>(findKind(id, ContextKind.Network));
 }
 
+function find(id: u32): Context | null {
+  return changetype<Context | null>(contexts.get(id));
+}
+
 function findKind(id: u32, kind: ContextKind): Context | null {
-  const context = getContext(id);
+  const context = find(id);
   if (context !== null && context.kind == kind) return context;
   ignore(id);
   return null;

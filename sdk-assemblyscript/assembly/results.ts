@@ -2,7 +2,7 @@
 import { Status } from "./abi";
 import { decodeUtf8 } from "./utf8";
 
-/** Two words that hostcalls with a result fill in; read at once, so one pair serves all. */
+/** Words that hostcalls with results fill in; read at once, so one set serves all. */
 export const OUT: usize = memory.data(16, 8);
 export const OUT_SIZE: usize = OUT + 4;
 

@@ -2,6 +2,7 @@
 // order of callbacks, TCP, calls of any export. Maps and buffers are plain arrays.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { hostcalls } from "proxy-wasm-types";
 import { buildFilter } from "../../filters/build.mjs";
 
 type Callback = (...args: (number | bigint)[]) => number | bigint | undefined;
@@ -71,7 +72,8 @@ export class MiniHost {
 
   constructor(module: WebAssembly.Module) {
     const env: Record<string, Hostcall> = {};
-    for (const [name, call] of Object.entries(this.#hostcalls())) {
+    const unimplemented = Object.fromEntries(hostcalls.map(({ name }) => [name, () => 12]));
+    for (const [name, call] of Object.entries({ ...unimplemented, ...this.#hostcalls() })) {
       env[name] = (...args) => {
         if (name !== "proxy_log" && name !== "proxy_get_log_level") this.calls.push(name);
         const hook = this.onHostcall;

@@ -357,6 +357,21 @@ export const ownCommands: readonly AdminCommand[] = [
     mutates: false,
     parameters: [],
   },
+  {
+    path: "/wasm/trace",
+    help: "query/change whose calls are logged, of wasm plugins",
+    mutates: true,
+    parameters: [
+      { name: "plugin", help: "Name of the plugin", oneOf: "" },
+      { name: "every", help: "Only one stream in so many", oneOf: "" },
+      {
+        name: "header",
+        help: "Only streams whose request has this header: <name> or <name>: <value>",
+        oneOf: "",
+      },
+      { name: "off", help: "Log nothing more", oneOf: "" },
+    ],
+  },
 ];
 
 /** The list of /help, which also follows "invalid path. ". */

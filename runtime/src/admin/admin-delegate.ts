@@ -39,6 +39,11 @@ export interface AdminDelegate {
   resetCounters(): void;
   reopenLogs(): void;
   /** Ends the process gracefully; the answer has been sent. */
+  /** Every plugin, and whose of its calls are logged. */
+  wasmTraces(): readonly WasmTrace[];
+  /** `every` and `header` as they came, "" = not said. Answers what is wrong, "" = done. */
+  traceWasm(plugin: string, every: string, header: string): string;
+  untraceWasm(plugin: string): string;
   quit(): void;
 }
 
@@ -62,6 +67,14 @@ export interface AdminListener {
   readonly name: string;
   /** The first is the listener's address, others are additional ones. */
   readonly addresses: readonly AdminAddress[];
+}
+
+export interface WasmTrace {
+  readonly plugin: string;
+  /** "off", or of which streams, in words. */
+  readonly trace: string;
+  /** By traceWasm or untraceWasm; otherwise its policy says so. */
+  readonly isSwitched: boolean;
 }
 
 export interface AdminCircuitBreaker {

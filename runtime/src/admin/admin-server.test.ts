@@ -117,6 +117,20 @@ class FakeProcess implements AdminDelegate {
   wasmPlugins(): ReturnType<AdminDelegate["wasmPlugins"]> {
     return { plugins: [{ name: "guest" }] };
   }
+  wasmTraces(): ReturnType<AdminDelegate["wasmTraces"]> {
+    return [
+      { plugin: "a", trace: "off", isSwitched: false },
+      { plugin: "b", trace: "every stream", isSwitched: true },
+    ];
+  }
+  traceWasm(plugin: string, every: string, header: string): string {
+    this.calls.push(`trace ${plugin} ${every} ${header}`);
+    return plugin === "a" ? "" : `no wasm plugin has the name "${plugin}"`;
+  }
+  untraceWasm(plugin: string): string {
+    this.calls.push(`untrace ${plugin}`);
+    return "";
+  }
   wasmTraps(plugin: string): ReturnType<AdminDelegate["wasmTraps"]> {
     return plugin === "a guest" ? { plugin, reports: [] } : null;
   }
@@ -581,6 +595,27 @@ test("the home page shows the state and every command, with nothing unescaped", 
   expect(links.filter((link) => !body.includes(link))).toEqual([]);
   expect(body).toContain("&lt;b&gt;&amp;");
   expect(body).not.toContain("<b>");
+});
+
+test("whose calls are logged is shown by GET and switched by POST", async () => {
+  const list = "traced wasm plugins:\n  a: off\n  b: every stream (switched here)\n";
+  expect(await answerOf("GET", "/wasm/trace")).toBe(`200 ${list}`);
+  expect(await answerOf("POST", "/wasm/trace?plugin=a&every=&header=x:%201")).toBe(`200 ${list}`);
+  expect(await answerOf("POST", "/wasm/trace?plugin=b&off")).toBe(`200 ${list}`);
+  expect(await answerOf("GET", "/wasm/trace?plugin=a")).toBe(`405 ${post("GET").slice(4)}`);
+  expect(fake.calls).toEqual(["trace a  x: 1", "untrace b"]);
+  const refusals: readonly (readonly [string, string])[] = [
+    ["plugin=c", 'no wasm plugin has the name "c"'],
+    ["every=2", "expected the name of a plugin"],
+    ["plugin=a&off&every=2", "found off beside every or header, expected one of them"],
+    ["plugin=a&evry=2", "unknown parameter evry"],
+  ];
+  for (const [query, problem] of refusals) {
+    const answer = await answerOf("POST", `/wasm/trace?${query}`);
+    expect(answer.split("\n")[0]).toBe(`400 error: ${problem}`);
+  }
+  fake.levels.set("wasm", LogLevel.Warning);
+  expect(await answerOf("GET", "/wasm/trace")).toContain("the logger wasm does not show info");
 });
 
 test("a fault of a handler is 500, and the next request is served", async () => {

@@ -99,6 +99,7 @@ const flags: ReadonlySet<string> = new Set([
   "graceful",
   "skip_exit",
   "inboundonly",
+  "off",
 ]);
 
 /** HTML pages of stats are not served here. */

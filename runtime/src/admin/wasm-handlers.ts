@@ -3,6 +3,7 @@
 import { jsonResponse, textResponse } from "./admin-request.ts";
 import type { AdminRequest, AdminResponse } from "./admin-request.ts";
 import type { AdminDelegate } from "./admin-delegate.ts";
+import { wasmTrace } from "./trace-handler.ts";
 
 /** What is asked of one plugin: `/wasm/plugins/{name}/{what}`. */
 interface PluginPage {
@@ -29,6 +30,7 @@ export function wasmPage(
   request: AdminRequest,
   delegate: AdminDelegate,
 ): AdminResponse | Promise<AdminResponse> | null {
+  if (request.path === "/wasm/trace") return wasmTrace(request, delegate);
   if (request.path === "/wasm/plugins") return jsonResponse(delegate.wasmPlugins());
   const match = /^\/wasm\/plugins\/([^/]+)\/([a-z_]+)$/.exec(request.path);
   if (match === null) return null;

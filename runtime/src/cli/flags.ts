@@ -242,6 +242,12 @@ export const flags: readonly Flag[] = [
     help: "with --wasm-trace: only of one stream in so many, default 1",
   },
   {
+    name: "wasm-trace-header",
+    type: "string",
+    status: "headgate",
+    help: "with --wasm-trace: only of streams whose request has this header: NAME or NAME: VALUE",
+  },
+  {
     name: "sigterm-drain-s",
     type: "uint",
     status: "headgate",

@@ -3,6 +3,12 @@
 import { randomInt } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import {
+  TRACE_ALL,
+  type TraceRule,
+  withTraceEvery,
+  withTraceHeader,
+} from "../config/trace-rule.ts";
 import { LogLevel } from "../core/logger.ts";
 import {
   DEFAULT_PROCESS_LOG_FORMAT,
@@ -70,7 +76,7 @@ function optionsOf(line: CommandLine, workerEntry: URL): ServerOptions {
     watchConfig: line.values.has("watch-config"),
     wasmPolicyPath: text("wasm-policy"),
     wasmTrace: text("wasm-trace"),
-    wasmTraceEvery: Math.max(1, number("wasm-trace-every", 1)),
+    wasmTraceRule: traceRule(line),
     watchModules: line.values.has("watch-modules"),
     ignoreUnsupported: line.values.has("ignore-unsupported"),
     wasmStructAsJson: line.values.has("wasm-struct-as-json"),
@@ -91,6 +97,22 @@ function optionsOf(line: CommandLine, workerEntry: URL): ServerOptions {
     mode: modeOf(text("mode", "serve")),
     workerEntry,
   };
+}
+
+function traceRule({ values }: CommandLine): TraceRule {
+  const only = ["wasm-trace-every", "wasm-trace-header"].find((name) => values.has(name));
+  if (only !== undefined && !values.has("wasm-trace")) {
+    throw new UsageError(`--${only}: expected --wasm-trace with the name of a plugin beside it`);
+  }
+  let rule: TraceRule = TRACE_ALL;
+  const every = withTraceEvery(rule, values.get("wasm-trace-every") ?? "1");
+  if (typeof every === "string") throw new UsageError(`--wasm-trace-every: ${every}`);
+  rule = every;
+  const text = values.get("wasm-trace-header");
+  if (text === undefined) return rule;
+  const header = withTraceHeader(rule, text);
+  if (typeof header === "string") throw new UsageError(`--wasm-trace-header: ${header}`);
+  return header;
 }
 
 /** An explicit base id or epoch says that there is a process to follow. */

@@ -93,3 +93,24 @@ test("a file that is not there is named", () => {
     "/nowhere/p.yaml: cannot be read: no such file",
   );
 });
+
+test("a trace is of every stream, of one in so many, of those with a header", () => {
+  const text = `plugins:
+  on: {trace: on}
+  tenth: {trace: 10}
+  both: {trace: {every: 10, header: "x-debug: 1"}}
+  named: {trace: {header: X-Debug}}`;
+  const policies = parseWasmPolicies(text, "p.yaml");
+  const traceOf = (plugin: string): unknown => policyOf(policies, plugin).trace;
+  expect(["on", "tenth", "both", "named", "other"].map(traceOf)).toEqual([
+    { every: 1, header: "", value: null },
+    { every: 10, header: "", value: null },
+    { every: 10, header: "x-debug", value: "1" },
+    { every: 1, header: "x-debug", value: null },
+    null,
+  ]);
+  expect(problemsOf('default: {trace: {header: "x y", other: 1}}')).toEqual([
+    expect.stringContaining("p.yaml:1:34: default.trace.other: "),
+    expect.stringContaining('default.trace.header: found "x y", expected the name of a request'),
+  ]);
+});

@@ -7,7 +7,7 @@
 //     start_time_ms: 30000   # or off: the start is not tried in a thread of its own
 //     standby: on            # or off, or always
 //     files: off             # or on: WASI's, in memory; needs the package @wasmer/wasi
-//     trace: off             # or on: calls are logged; or of one stream in so many
+//     trace: off             # or on: calls are logged; or a number, or {every, header}
 //     debug_file: auth.debug.wasm    # tells lines of a module that was stripped
 //     limits: {callouts_pending: 1024, log_lines_per_second: 1000}
 //   plugins:
@@ -18,6 +18,7 @@ import { ConfigErrors } from "./config-error.ts";
 import type { ConfigProblem } from "./config-error.ts";
 import { didYouMean } from "./did-you-mean.ts";
 import { describeRaw, isRawMap } from "./raw-words.ts";
+import { TRACE_ALL, type TraceRule, withTraceHeader } from "./trace-rule.ts";
 import { defaultWasmPolicy } from "./wasm-policy.ts";
 import type {
   FuelBudgets,
@@ -131,7 +132,7 @@ class PolicyReader {
       ),
       standby: this.#standby(map.get("standby"), [...path, "standby"], base.standby),
       hasFiles: this.#switch(map.get("files"), [...path, "files"], base.hasFiles),
-      traceEvery: this.#trace(map.get("trace"), [...path, "trace"], base.traceEvery),
+      trace: this.#trace(map.get("trace"), [...path, "trace"], base.trace),
       debugFile: this.#path(map.get("debug_file"), [...path, "debug_file"], base.debugFile),
       limits: this.#limits(map.get("limits"), [...path, "limits"], base.limits),
     };
@@ -180,11 +181,23 @@ class PolicyReader {
     return base;
   }
 
-  #trace(value: RawValue | undefined, path: Path, base: number): number {
+  #trace(value: RawValue | undefined, path: Path, base: TraceRule | null): TraceRule | null {
     if (value === undefined) return base;
-    if (value === true || value === "on") return 1;
-    if (value === false || value === "off") return 0;
-    return this.#number(value, path, LIMIT_MAX, base);
+    if (value === true || value === "on") return TRACE_ALL;
+    if (value === false || value === "off") return null;
+    if (!isRawMap(value)) return { ...TRACE_ALL, every: this.#number(value, path, LIMIT_MAX, 1) };
+    const map = this.#map(value, path, ["every", "header"]);
+    const every = map.get("every");
+    const rule =
+      every === undefined
+        ? TRACE_ALL
+        : { ...TRACE_ALL, every: this.#number(every, [...path, "every"], LIMIT_MAX, 1) };
+    const header = map.get("header");
+    if (header === undefined) return rule;
+    const made = withTraceHeader(rule, typeof header === "string" ? header : "");
+    if (typeof made !== "string") return made;
+    this.#wrong([...path, "header"], made);
+    return rule;
   }
 
   #path(value: RawValue | undefined, path: Path, base: string): string {

@@ -1,5 +1,6 @@
 // What guests may use of the host: plain data for workers. Made by wasm-policy-reader.ts from the
 // file of --wasm-policy; a plugin that nobody names has the defaults.
+import type { TraceRule } from "./trace-rule.ts";
 
 /** Units of fuel, about a nanosecond each, that one entry into the guest may use. */
 export interface FuelBudgets {
@@ -58,8 +59,8 @@ export interface WasmPolicy {
   readonly standby: StandbyPolicy;
   /** Whether WASI's functions give it files, which are in memory. Default false, as in Envoy. */
   readonly hasFiles: boolean;
-  /** The calls of one in so many streams are logged, with all of the root context; 0 = of none. */
-  readonly traceEvery: number;
+  /** Whose calls are logged; null = nobody's. */
+  readonly trace: TraceRule | null;
   /**
    * The module with the debug sections that were stripped from it, for reports of traps; its code
    * must be the same. "" = none.
@@ -88,7 +89,7 @@ export const defaultWasmPolicy: WasmPolicy = {
   startTimeMs: 30_000,
   standby: "on",
   hasFiles: false,
-  traceEvery: 0,
+  trace: null,
   debugFile: "",
   limits: {
     calloutsPending: 1024,
@@ -114,7 +115,7 @@ export function policyOf(policies: WasmPolicies, plugin: string): WasmPolicy {
 }
 
 /** The same with the calls of one more plugin logged. */
-export function withTrace(policies: WasmPolicies, plugin: string, every: number): WasmPolicies {
-  const policy = { ...policyOf(policies, plugin), traceEvery: every };
+export function withTrace(policies: WasmPolicies, plugin: string, trace: TraceRule): WasmPolicies {
+  const policy = { ...policyOf(policies, plugin), trace };
   return { ...policies, byPlugin: new Map([...policies.byPlugin, [plugin, policy]]) };
 }

@@ -11,6 +11,7 @@ import type {
   HealthFlag,
   JsonObject,
   ServerStateName,
+  WasmTrace,
 } from "../admin/admin-delegate.ts";
 import type { HostConfig } from "../config/snapshot.ts";
 import type { ClusterResource } from "../config/translate/assemble-snapshot.ts";
@@ -106,6 +107,17 @@ export class ServerAdmin implements AdminDelegate {
 
   wasmPlugins(): JsonObject {
     return pluginsPage(this.#server.updates.applier?.registry.plugins ?? []);
+  }
+  wasmTraces(): readonly WasmTrace[] {
+    return this.#server.traces.list();
+  }
+
+  traceWasm(plugin: string, every: string, header: string): string {
+    return this.#server.traces.switchOn(plugin, every, header);
+  }
+
+  untraceWasm(plugin: string): string {
+    return this.#server.traces.switchOff(plugin);
   }
 
   wasmTraps(plugin: string): JsonObject | null {

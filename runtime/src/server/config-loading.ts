@@ -45,12 +45,12 @@ export async function loadConfig(
 }
 
 async function loadWasmPolicies(options: ServerOptions): Promise<WasmPolicies> {
-  const { wasmPolicyPath, wasmTrace, wasmTraceEvery } = options;
+  const { wasmPolicyPath, wasmTrace, wasmTraceRule } = options;
   const policies =
     wasmPolicyPath === ""
       ? defaultWasmPolicies
       : (await import("../config/wasm-policy-reader.ts")).readWasmPolicies(wasmPolicyPath);
-  return wasmTrace === "" ? policies : withTrace(policies, wasmTrace, wasmTraceEvery);
+  return wasmTrace === "" ? policies : withTrace(policies, wasmTrace, wasmTraceRule);
 }
 
 /** `file:line:col: path: message` for what a later stage found at a path (a module, an address). */

@@ -4,11 +4,13 @@ import type { StatDefinition } from "../stats/store.ts";
 import type { GuestTrap } from "../wasm/trap-report.ts";
 import { ProcessGauges } from "../wasm/shared-gauges.ts";
 import { SharedStore } from "../wasm/shared-store.ts";
-import type { FromWorker, WorkerBirth } from "./protocol.ts";
+import type { FromWorker, GuestTraceRules, WorkerBirth } from "./protocol.ts";
 
 export class GuestLinks {
   readonly store: SharedStore;
   readonly gauges: ProcessGauges;
+  /** What the admin interface's switch says: for the host, when it is made. */
+  traces: GuestTraceRules;
   readonly #index: number;
   readonly #send: (message: FromWorker) => void;
   readonly #nextTurn: (callback: () => void) => void;
@@ -23,6 +25,7 @@ export class GuestLinks {
     this.#send = send;
     this.#nextTurn = nextTurn;
     this.#definitions = [];
+    this.traces = new Map();
     this.store = new SharedStore({
       memory: birth.guestStoreMemory,
       thread: birth.index,

@@ -1,5 +1,6 @@
 // What a server is started with; made by cli/ from the command line, or by code that embeds
 // Headgate.
+import type { TraceRule } from "../config/trace-rule.ts";
 import type { LogLevel } from "../core/logger.ts";
 
 /** How this process and others on the same host follow one another. */
@@ -56,8 +57,8 @@ export interface ServerOptions {
   readonly wasmPolicyPath: string;
   /** The plugin whose calls are logged; "" = what its policy says. */
   readonly wasmTrace: string;
-  /** Of one stream in so many; at least 1. */
-  readonly wasmTraceEvery: number;
+  /** Of which of its streams. */
+  readonly wasmTraceRule: TraceRule;
   /** Unknown fields in resources of xDS are errors. Default false: warnings. */
   readonly rejectUnknownDynamicFields: boolean;
   readonly logLevel: LogLevel;

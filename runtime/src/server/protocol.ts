@@ -6,6 +6,7 @@ import type {
   DynamicSecret,
   Snapshot,
 } from "../config/snapshot.ts";
+import type { TraceRule } from "../config/trace-rule.ts";
 import type { LogLevel } from "../core/logger.ts";
 import type { RuntimeValue } from "../core/runtime.ts";
 import type { OverloadLevels } from "../overload/overload-manager.ts";
@@ -97,6 +98,9 @@ export function changeMessage(
   return { type: "prepare_routes", version, ...change, hostname };
 }
 
+/** By the plugins' names; null = not traced. */
+export type GuestTraceRules = ReadonlyMap<string, TraceRule | null>;
+
 export type ToWorker =
   | PrepareMessage
   | PrepareRoutesMessage
@@ -127,6 +131,8 @@ export type ToWorker =
   | { readonly type: "queue_wake"; readonly thread: number; readonly token: number }
   /** The process's keys have changed: all of them, the one that makes tickets first. */
   | { readonly type: "ticket_keys"; readonly keys: readonly Uint8Array[] }
+  /** Whose calls are logged, besides what policies say: all rules of the admin's switch. */
+  | { readonly type: "guest_traces"; readonly rules: GuestTraceRules }
   | { readonly type: "shrink_heap" }
   | { readonly type: "log_level"; readonly component: string | null; readonly level: LogLevel }
   | { readonly type: "reopen_logs" };

@@ -34,6 +34,7 @@ import { RuntimeControl } from "./runtime-control.ts";
 import { reportStart } from "./start-report.ts";
 import type { TakeoverHost } from "./takeover-offer.ts";
 import { Takeover } from "./takeover.ts";
+import { TraceControl } from "./trace-control.ts";
 import { TrapDesk } from "./trap-desk.ts";
 import type { ModuleFinder } from "./trap-places.ts";
 import { ThreadWatch } from "./thread-watch.ts";
@@ -60,6 +61,8 @@ export class Server {
   readonly #updates: ConfigUpdates;
   readonly #mainStats: MainStats;
   readonly runtime: RuntimeControl;
+  /** Of wasm plugins' calls. */
+  readonly traces: TraceControl;
   /** Of the living workers, by the pool's id. */
   readonly #sources: Map<number, StatsSource>;
   #admin: AdminServer | null = null;
@@ -138,6 +141,10 @@ export class Server {
     const warn = (text: string): void => log.logger("upstream").log(LogLevel.Warning, text);
     this.#mainStats = new MainStats(this.stats, options, memory, clustersMax, state, warn);
     this.runtime = new RuntimeControl(this.#mainStats.server, (m) => this.#pool.broadcast(m));
+    this.traces = new TraceControl({
+      plugins: () => this.#updates.applier?.plugins ?? [],
+      broadcast: (message) => this.#pool.broadcast(message),
+    });
     this.#updates = new ConfigUpdates({
       options,
       log,
@@ -278,6 +285,7 @@ export class Server {
       messages: [
         this.#ticketKeys.message,
         runtime,
+        this.traces.message(),
         ...levels,
         ...this.#drains.messages(),
         ...this.#overload.messages,
@@ -315,6 +323,7 @@ export class Server {
       workers: concurrency,
       ms,
     });
+    this.#checkTrace();
     this.#mainStats.server.setEpoch(this.restartEpoch);
     await this.#takeover.complete(this.#takeoverHost(config), (connections) =>
       this.#mainStats.server.setParentConnections(connections),
@@ -322,6 +331,12 @@ export class Server {
     // The start took several times of the memory that is kept; once, and before there is much to
     // look through: 10 ms in each thread (RATIONALE, "What is the overload manager's heap?").
     this.#overload.shrinkHeaps();
+  }
+
+  #checkTrace(): void {
+    const { wasmTrace } = this.options;
+    const problem = wasmTrace === "" ? "" : this.traces.unknown(wasmTrace);
+    if (problem !== "") this.#logger.log(LogLevel.Warning, `--wasm-trace: ${problem}`);
   }
 
   #watchThreads(config: LoadedConfig): void {

@@ -11,6 +11,7 @@ import type {
   DynamicSecret,
   ListenerConfig,
   Snapshot,
+  WasmPluginConfig,
 } from "../config/snapshot.ts";
 import type { LoadedModule } from "../module/module-loader.ts";
 import type { StatsAggregate } from "../stats/aggregate.ts";
@@ -142,6 +143,11 @@ export class VersionApplier {
   /** A module that was loaded for this version or one before, as long as it is kept. */
   findModule(key: string): Promise<LoadedModule> | undefined {
     return this.#modules.find(key);
+  }
+
+  /** Those in force. */
+  get plugins(): readonly WasmPluginConfig[] {
+    return this.#snapshot?.plugins ?? [];
   }
 
   /** Counts the versions that were in force. */

@@ -47,7 +47,7 @@ export class WorkerPlugins {
   prepare(problems: string[]): void {
     const context = this.#context;
     const { clock, timers, random, stats, log } = context;
-    this.#context.wasmHost ??= new WasmHost({
+    context.wasmHost ??= new WasmHost({
       clock,
       timers,
       random,
@@ -63,6 +63,7 @@ export class WorkerPlugins {
       get wasiProvider(): WasiProvider | string | undefined {
         return context.wasiProvider ?? undefined;
       },
+      traces: context.guests.traces,
     });
     for (const [index, key] of pluginKeys(this.#snapshot)) {
       if (!this.#runsHere(index)) continue;

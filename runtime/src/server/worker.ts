@@ -133,6 +133,10 @@ export class WorkerServer {
       case "queue_wake":
         this.#context.guests.onWake(message.thread, message.token);
         return;
+      case "guest_traces":
+        this.#context.guests.traces = message.rules;
+        this.#context.wasmHost?.setTraces(message.rules);
+        return;
       case "shrink_heap":
         shrinkHeap();
         return;

@@ -1,16 +1,21 @@
 // The live trace: what its lines say, which streams have them, and that there are not too many.
 import { encodePairs, findHostcall, type Hostcall } from "proxy-wasm-types";
 import { expect, test } from "vitest";
+import { createFilterHost } from "../../test/harness.ts";
+import { TRACE_ALL, withTraceHeader } from "../config/trace-rule.ts";
 import { defaultWasmPolicy, type WasmPolicy } from "../config/wasm-policy.ts";
 import { argumentsText } from "./call-text.ts";
 import { type FilterHost, scriptedHost } from "./guest-script-for-test.ts";
+import { constant, guestBuilder } from "../module/wasm-builder-for-test.ts";
 import { GuestMemory } from "./memory.ts";
+import type { Vm } from "./vm.ts";
 
 const MARK = "wasm trace ";
 
-function policy(traceEvery: number, traceLinesPerSecond = 10_000): WasmPolicy {
+function policy(every: number, traceLinesPerSecond = 10_000): WasmPolicy {
   const limits = { ...defaultWasmPolicy.limits, traceLinesPerSecond };
-  return { ...defaultWasmPolicy, traceEvery, limits, standby: "off" };
+  const trace = every === 0 ? null : { ...TRACE_ALL, every };
+  return { ...defaultWasmPolicy, trace, limits, standby: "off" };
 }
 
 function linesOf({ logs }: FilterHost): string[] {
@@ -127,4 +132,88 @@ test("long values and maps are cut, and pointers outside of the memory are told"
   expect(shown("proxy_set_header_map_pairs", 4096, pairs.length)).toMatch(
     /^map_id=HttpRequestHeaders, map=\["n0": "n1", .*"n126": "n127"\] and 6 more$/,
   );
+});
+
+test("the streams whose request has a header are traced, whatever the guest does to it", async () => {
+  const lines = ["request_headers remove_header_map_value 0 x-debug"];
+  const host = await scriptedHost(lines, { policy: policy(0) });
+  host.trace({ every: 1, header: "x-debug", value: "1" });
+  host.request();
+  host.request({ headers: { "x-debug": "2" } });
+  host.request({ headers: { "x-debug": "1" } });
+  const ofStreams = callsOf(host).filter((line) => line.startsWith("filter "));
+  expect(new Set(ofStreams.map((line) => line.split(":")[0]))).toEqual(new Set(["filter 4"]));
+  expect(ofStreams[0]).toContain("filter 4: proxy_on_context_create(");
+  expect(ofStreams.at(-1)).toContain("filter 4: proxy_on_delete -> returned");
+  host.trace({ every: 1, header: "x-debug", value: null });
+  host.request({ headers: { "x-debug": "2" } });
+  expect(callsOf(host).at(-1)).toContain("filter 5: proxy_on_delete -> returned");
+  host.close();
+});
+
+test("the switch leaves the guest and its streams as they are, and nothing of it behind", async () => {
+  const host = await scriptedHost([], { policy: policy(0) });
+  const vm = host.plugin.root?.vm as Vm;
+  const own = vm.exports.onRequestHeaders;
+  const targets = vm.gates.map((gate) => gate.target);
+  const stream = host.request({ upstream: "never" });
+  host.trace(TRACE_ALL);
+  expect(vm.gates.some((gate, at) => gate.target === targets[at])).toBe(false);
+  stream.abort();
+  expect(callsOf(host)[0]).toBe("filter 2: proxy_on_log(context_id=2)");
+  host.trace(null);
+  const count = linesOf(host).length;
+  host.request();
+  expect(linesOf(host).length).toBe(count);
+  expect(host.plugin.root?.vm).toBe(vm);
+  expect(vm.trace).toBeNull();
+  expect(vm.exports.onRequestHeaders).toBe(own);
+  expect(vm.gates.every((gate, at) => gate.target === targets[at])).toBe(true);
+  host.close();
+});
+
+test("callbacks that do nothing are not called, but shown by a trace", async () => {
+  const builder = guestBuilder();
+  const params = ["i32", "i32", "i32"];
+  const name = "proxy_on_response_headers";
+  builder.func({ params, results: ["i32"], code: constant(0), exportAs: name });
+  const host = await createFilterHost({ module: builder.build() });
+  host.request();
+  host.trace(TRACE_ALL);
+  host.request();
+  host.trace(null);
+  host.request();
+  expect(callsOf(host).map((line) => line.split("(")[0])).toEqual([
+    `filter 3: ${name}`,
+    expect.stringContaining(`filter 3: ${name} -> Continue`),
+  ]);
+  host.close();
+});
+
+test("the switch stands above the policy, and the next VM follows it", async () => {
+  const lines = ["request_headers#1 trap", "request_headers get_status"];
+  const host = await scriptedHost(lines, { policy: policy(1), failurePolicy: "fail_reload" });
+  host.trace(null);
+  const before = linesOf(host).length;
+  host.request();
+  host.tick(2000);
+  expect(linesOf(host).length).toBe(before);
+  host.trace(TRACE_ALL);
+  host.request();
+  host.tick(2000);
+  host.request();
+  const roots = callsOf(host).slice(before);
+  expect(roots.filter((line) => line.includes("proxy_on_vm_start(")).length).toBe(1);
+  host.close();
+});
+
+test.each([
+  ["x-debug", { every: 1, header: "x-debug", value: null }],
+  ["X-Debug: a: b ", { every: 1, header: "x-debug", value: "a: b" }],
+  [":path: /a", { every: 1, header: ":path", value: "/a" }],
+  ["", 'found "", expected the name of a request header, or "name: value"'],
+  [":status", 'found ":status", expected the name of a request header, or "name: value"'],
+  ["x y: 1", 'found "x y: 1", expected the name of a request header, or "name: value"'],
+])("a header to trace by: %j", (text, expected) => {
+  expect(withTraceHeader(TRACE_ALL, text)).toEqual(expected);
 });

@@ -1,7 +1,8 @@
 // The live trace of a plugin: a line for each callback and hostcall with arguments, answer and
-// time. A VM whose policy wants it wraps its functions here when its instance is made; others know
-// nothing of it.
-import { findCallback, findHostcall, wasiFunctions, type Param } from "proxy-wasm-types";
+// time. A VM of which that is wanted puts these functions in the place of its own, and takes them
+// out again: without a trace there is nothing of it in anybody's way.
+import { findCallback, findHostcall, MapType, wasiFunctions, type Param } from "proxy-wasm-types";
+import type { TraceRule } from "../config/trace-rule.ts";
 import { LogLevel } from "../core/logger.ts";
 import {
   answerText,
@@ -11,6 +12,7 @@ import {
   outcomeText,
   statusText,
 } from "./call-text.ts";
+import type { Context } from "./context.ts";
 import type { GuestFunction } from "./guest-exports.ts";
 import { markFunction } from "./guest-mark.ts";
 import type { HostFunction } from "./hostcalls/guard.ts";
@@ -22,15 +24,15 @@ const WINDOW_MS = 1000;
 
 export class CallTrace {
   readonly #vm: Vm;
-  /** Streams whose context's id is a multiple of it are traced. */
-  readonly #every: number;
+  /** Streams that were asked about: a guest may change the headers that chose them. */
+  readonly #chosen: WeakMap<Context, boolean>;
   #windowStartMs: number = 0;
   #lines: number = 0;
   #leftOut: number = 0;
 
-  constructor(vm: Vm, every: number) {
+  constructor(vm: Vm) {
     this.#vm = vm;
-    this.#every = every;
+    this.#chosen = new WeakMap();
     this.#windowStartMs = vm.services.clock.nowMs;
   }
 
@@ -77,17 +79,28 @@ export class CallTrace {
         this.#write(`  ${given} -> ${outcome}, ${this.#microseconds(startMs)}`);
       }
     };
-    // The guard drops arguments from the sixth on when a function does not say that it has them.
-    Object.defineProperty(traced, "length", { value: params.length });
     return traced as HostFunction;
   }
 
   /** Whether the running callback is to be shown: of a root context, it always is. */
   get #isChosen(): boolean {
     if (!this.#vm.log.wants(LogLevel.Info)) return false;
-    const context = this.#vm.current;
-    if (context === null || context.root === context) return true;
-    return context.id % this.#every === 0;
+    const { current: context, services, settings } = this.#vm;
+    if (context === null) return true;
+    const rule = services.traces.ruleOf(context.plugin.name, settings.policy);
+    if (rule === null) return false;
+    if (context.root === context) return true;
+    if (context.id % rule.every !== 0) return false;
+    return rule.header === "" || this.#hasHeader(context, rule);
+  }
+
+  #hasHeader(context: Context, { header, value }: TraceRule): boolean {
+    const known = this.#chosen.get(context);
+    if (known !== undefined) return known;
+    const found = context.streamMap(MapType.HttpRequestHeaders)?.get(header);
+    const isChosen = found !== undefined && (value === null || found === value);
+    this.#chosen.set(context, isChosen);
+    return isChosen;
   }
 
   #nowMs(): number {

@@ -104,6 +104,11 @@ export class Plugin implements StreamOwner, RootOwner {
     return new WasmNetworkFilter(root, callbacks, this);
   }
 
+  /** Its VM has other functions now: see Vm.setTraced. */
+  onExportsChanged(): void {
+    if (this.#root !== null) this.#wants = wantsOf(this.#root.vm.exports);
+  }
+
   onStreamDestroyed(root: RootContext): void {
     if (root !== this.#root) return;
     this.#streams -= 1;

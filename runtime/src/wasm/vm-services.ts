@@ -5,6 +5,7 @@ import type { TimerWheel } from "../core/timer-wheel.ts";
 import type { NodeConfig } from "../config/snapshot.ts";
 import type { StatsStore } from "../stats/store.ts";
 import type { Callouts } from "./callout.ts";
+import type { GuestTraces } from "./guest-traces.ts";
 import type { SharedGauges } from "./metrics.ts";
 import type { SharedStore } from "./shared-store.ts";
 import type { GuestTrap } from "./trap-report.ts";
@@ -28,6 +29,8 @@ export interface VmServices {
   readonly onOutwardCall: (name: string) => boolean;
   /** Cells that say which guest runs, for the watchdog; see guest-mark.ts. */
   readonly mark: Int32Array;
+  /** Whose calls are logged, besides what policies say. */
+  readonly traces: GuestTraces;
   /** Traps: an import of the guest that calls it stops the guest for good. Never returns. */
   readonly trap: () => void;
 }

@@ -118,6 +118,7 @@ export class VmSlot implements VmOwner, StandbySlot {
   add(plugin: Plugin): string | null {
     const vm = this.isAlive ? (this.#vm as Vm) : this.#make();
     if (vm.failure !== null) return vm.failure.summary;
+    if (this.#isTraced(plugin.name) && vm.trace === null) this.#trace(vm, true);
     const reason = plugin.startOn(vm);
     if (reason !== null) return reason;
     this.#setVm(vm);
@@ -135,6 +136,24 @@ export class VmSlot implements VmOwner, StandbySlot {
     this.#services.timers.cancel(this.#reload);
     this.#setVm(null);
     this.#onEmpty(this);
+  }
+
+  /** The switch was turned; a standby that waits follows when it serves. */
+  onTracesChanged(): void {
+    if (this.#vm !== null)
+      this.#trace(
+        this.#vm,
+        this.#plugins.some(({ name }) => this.#isTraced(name)),
+      );
+  }
+
+  #isTraced(plugin: string): boolean {
+    return this.#services.traces.ruleOf(plugin, this.#settings.policy) !== null;
+  }
+
+  #trace(vm: Vm, isTraced: boolean): void {
+    vm.setTraced(isTraced);
+    for (const plugin of this.#plugins) plugin.onExportsChanged();
   }
 
   /** One of the plugins gets no new streams any more, and so needs no standby. */
@@ -168,6 +187,7 @@ export class VmSlot implements VmOwner, StandbySlot {
     this.#log.writeHeld(lines);
     // The standby is made anew when a plugin comes or drains, so it has them all.
     for (const plugin of this.plugins) plugin.adopt(roots.get(plugin) as RootContext);
+    this.onTracesChanged();
     this.#onReloaded();
   }
 

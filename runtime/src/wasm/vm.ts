@@ -6,7 +6,6 @@ import type { LocalReply } from "../filter/http-filter.ts";
 import type { WasmPolicy } from "../config/wasm-policy.ts";
 import { type AbiVersion, MapType } from "proxy-wasm-types";
 import { CallTrace } from "./call-trace.ts";
-import type { CodeMap } from "./code-map.ts";
 import type { CompiledModule } from "./compiled-module.ts";
 import { ContextTable } from "./context-table.ts";
 import type { Context, DeferredKind } from "./context.ts";
@@ -14,6 +13,7 @@ import { GuestExports, type GuestFunction } from "./guest-exports.ts";
 import { GuestLimits } from "./guest-limits.ts";
 import type { GuestLog } from "./guest-log.ts";
 import { callbackName, INITIALISATION_MARK } from "./guest-mark.ts";
+import type { HostcallGate } from "./hostcalls/guard.ts";
 import { createImports } from "./hostcalls/index.ts";
 import { LastWords } from "./last-words.ts";
 import { GuestMemory } from "./memory.ts";
@@ -31,6 +31,8 @@ import type { VmServices } from "./vm-services.ts";
 export interface VmSettings {
   /** Of the code, for logs; of the first plugin, if several have the same code. */
   readonly moduleName: string;
+  /** The plugin that it is made for; others may join. */
+  readonly firstPlugin: string;
   readonly vmId: string;
   readonly vmConfiguration: Uint8Array;
   /** KEY and value. */
@@ -98,13 +100,16 @@ export class Vm implements Allocator {
   readonly limits: GuestLimits;
   readonly lastWords: LastWords;
   /** Null = nobody wants to see the calls. */
-  readonly trace: CallTrace | null;
+  trace: CallTrace | null;
+  /** What the guest imports that does something; each calls what the trace wants it to call. */
+  readonly gates: HostcallGate[];
   /** Null = the guest has none, or they are gone with it. */
   files: WasiFiles | null = null;
   /** Changes once, when a standby takes over. */
   owner: VmOwner;
   readonly #mark: Int32Array;
-  readonly #codeMap: CodeMap;
+  readonly #module: CompiledModule;
+  #instance: WebAssembly.Instance | null = null;
   #exports: GuestExports | null = null;
   /** The context of the running callback; null = the guest does not run. */
   current: Context | null = null;
@@ -141,11 +146,12 @@ export class Vm implements Allocator {
     this.log = log;
     this.limits = new GuestLimits(settings.policy.limits, services.clock, services.stats, log);
     this.lastWords = new LastWords();
-    const { traceEvery } = settings.policy;
-    this.trace = traceEvery === 0 ? null : new CallTrace(this, traceEvery);
+    const rule = services.traces.ruleOf(settings.firstPlugin, settings.policy);
+    this.trace = rule === null ? null : new CallTrace(this);
+    this.gates = [];
     this.owner = owner;
     this.#mark = services.mark;
-    this.#codeMap = module.codeMap;
+    this.#module = module;
     this.phase = Phase.Initialize;
     this.#deferred = [];
     this.#budget = settings.policy.fuel?.start ?? 0;
@@ -160,6 +166,15 @@ export class Vm implements Allocator {
     this.phase = isConfiguring ? Phase.Start : Phase.Run;
     const { fuel } = this.settings.policy;
     if (fuel !== null) this.#budget = isConfiguring ? fuel.configure : fuel.callback;
+  }
+
+  /** From now on calls are logged, or not. Between callbacks only. */
+  setTraced(isTraced: boolean): void {
+    if (this.failure !== null || (!isTraced && this.trace === null)) return;
+    // A new one, whatever was: streams are chosen anew.
+    this.trace = isTraced ? new CallTrace(this) : null;
+    for (const gate of this.gates) gate.follow(this.trace);
+    this.#lookUpExports();
   }
 
   get exports(): GuestExports {
@@ -321,9 +336,9 @@ export class Vm implements Allocator {
     // What a hostcall noted before it made the trap says more than the trap does.
     if (known === null) {
       const stop = isTrap ? "trap" : isGuests ? "stack" : "host";
-      this.failure = new VmFailure(message, stop, framesOf(error as Error, this.#codeMap));
+      this.failure = new VmFailure(message, stop, framesOf(error as Error, this.#module.codeMap));
     } else if (isGuests && known.frames.length === 0) {
-      const frames = framesOf(error as Error, this.#codeMap);
+      const frames = framesOf(error as Error, this.#module.codeMap);
       this.failure = new VmFailure(known.reason, known.stop, frames);
     }
   }
@@ -390,13 +405,8 @@ export class Vm implements Allocator {
         module.module,
         createImports(this, module, provided),
       );
-      const allowed = this.settings.allowedCapabilities;
-      this.#exports = new GuestExports(
-        instance,
-        module,
-        allowed.length === 0 ? null : new Set(allowed),
-        this.trace,
-      );
+      this.#instance = instance;
+      this.#lookUpExports();
       if (module.fuelExport !== null) {
         this.#swapFuel = instance.exports[module.fuelExport] as (fuel: number) => number;
       }
@@ -409,6 +419,13 @@ export class Vm implements Allocator {
       else this.#noteError(error);
       this.#fail(null);
     }
+  }
+
+  #lookUpExports(): void {
+    const allowed = this.settings.allowedCapabilities;
+    const names = allowed.length === 0 ? null : new Set(allowed);
+    const instance = this.#instance as WebAssembly.Instance;
+    this.#exports = new GuestExports(instance, this.#module, names, this.trace);
   }
 
   /** False when the policy wants files that nobody provides. */

@@ -5,6 +5,7 @@ import type { Random } from "../core/random.ts";
 import type { TimerWheel } from "../core/timer-wheel.ts";
 import { codeName } from "../config/code-name.ts";
 import type { NodeConfig, WasmPluginConfig } from "../config/snapshot.ts";
+import type { TraceRule } from "../config/trace-rule.ts";
 import type { StatsStore } from "../stats/store.ts";
 import type { Callouts } from "./callout.ts";
 import type { CompiledModule } from "./compiled-module.ts";
@@ -12,6 +13,7 @@ import { ReloadBackoff } from "./failure-policy.ts";
 import { GuestLog } from "./guest-log.ts";
 import { keepFrames } from "./guest-frames.ts";
 import { GUEST_MARK_CELLS } from "./guest-mark.ts";
+import { GuestTraces } from "./guest-traces.ts";
 import type { SharedGauges } from "./metrics.ts";
 import { Plugin, PluginError } from "./plugin.ts";
 import { SharedStore, sharedStoreMemory } from "./shared-store.ts";
@@ -42,6 +44,8 @@ export interface WasmHostContext {
   readonly wasiProvider?: WasiProvider | string | undefined;
   /** Whether a start may do what others see. Default: it may. */
   readonly onOutwardCall?: (name: string) => boolean;
+  /** See setTraces. Default: none. */
+  readonly traces?: ReadonlyMap<string, TraceRule | null>;
   /** Shared cells of this thread, for the watchdog. Default: cells that nobody reads. */
   readonly guestMark?: Int32Array;
 }
@@ -82,10 +86,12 @@ export class WasmHost {
       mark: context.guestMark ?? new Int32Array(GUEST_MARK_CELLS),
       onTrap: context.onTrap ?? null,
       onOutwardCall: context.onOutwardCall ?? ((): boolean => true),
+      traces: new GuestTraces(),
       trap: createTrap(),
     };
     this.#thread = context.workerIndex;
     keepFrames();
+    if (context.traces !== undefined) this.#services.traces.rules = context.traces;
     this.#log = new GuestLog(context.logger.logger("wasm"));
     this.#slots = new Map();
     this.#plugins = new Set();
@@ -122,6 +128,12 @@ export class WasmHost {
     this.#slots.set(key, slot);
     this.#plugins.add(plugin);
     return plugin;
+  }
+
+  /** Whose calls are logged now, by the plugins' names; null = not, whatever policies say. */
+  setTraces(rules: ReadonlyMap<string, TraceRule | null>): void {
+    this.#services.traces.rules = rules;
+    for (const slot of this.#slots.values()) slot.onTracesChanged();
   }
 
   /** Plugins whose guests have not been told all yet. */
@@ -163,6 +175,7 @@ export class WasmHost {
     const settings = {
       vmId: config.vmId,
       moduleName: codeName(config.code),
+      firstPlugin: config.name,
       vmConfiguration: config.vmConfiguration,
       environment: config.environment,
       allowedCapabilities: config.allowedCapabilities,

@@ -1,7 +1,8 @@
 // Callbacks that every filter exports: write `export * from ".../exports/base"` in the entry file.
 import { BufferType } from "../abi";
 import { Configuration } from "../configuration";
-import { enterCallback, leaveCallback, scratch } from "../memory";
+import { leave } from "../hook";
+import { enterCallback, scratch } from "../memory";
 import { createContext, deleteContext, findPlugin } from "../registry";
 import "../abort";
 
@@ -16,7 +17,7 @@ export function malloc(size: u32): usize {
 export function proxy_on_context_create(contextId: u32, parentContextId: u32): void {
   enterCallback();
   createContext(contextId, parentContextId);
-  leaveCallback();
+  leave();
 }
 
 export function proxy_on_configure(contextId: u32, configurationSize: u32): bool {
@@ -24,12 +25,12 @@ export function proxy_on_configure(contextId: u32, configurationSize: u32): bool
   const plugin = findPlugin(contextId);
   const source = new Configuration(BufferType.PluginConfiguration, configurationSize);
   const isAccepted = plugin !== null && plugin.acceptConfiguration(source);
-  leaveCallback();
+  leave();
   return isAccepted;
 }
 
 export function proxy_on_delete(contextId: u32): void {
   enterCallback();
   deleteContext(contextId);
-  leaveCallback();
+  leave();
 }

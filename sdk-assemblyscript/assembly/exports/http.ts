@@ -1,6 +1,7 @@
 // Callbacks of HTTP streams: export those whose hooks the filter overrides, and no other. The host
 // asks what is exported, and each callback that is not there saves a call per stream.
-import { Action } from "../abi";
+import { Action, StreamType } from "../abi";
+import { beginHook, endHook, leave } from "../hook";
 import {
   requestBody,
   requestHeaders,
@@ -9,7 +10,7 @@ import {
   responseHeaders,
   responseTrailers,
 } from "../http";
-import { enterCallback, leaveCallback } from "../memory";
+import { enterCallback } from "../memory";
 import { findHttp } from "../registry";
 
 export function proxy_on_request_headers(
@@ -20,8 +21,11 @@ export function proxy_on_request_headers(
   enterCallback();
   const filter = findHttp(contextId);
   let action = Action.Continue;
-  if (filter !== null) action = filter.onRequestHeaders(requestHeaders, endOfStream);
-  leaveCallback();
+  if (filter !== null) {
+    beginHook(filter, StreamType.HttpRequest);
+    action = endHook(filter, filter.onRequestHeaders(requestHeaders, endOfStream));
+  }
+  leave();
   return action;
 }
 
@@ -29,8 +33,11 @@ export function proxy_on_request_body(contextId: u32, size: u32, endOfStream: bo
   enterCallback();
   const filter = findHttp(contextId);
   let action = Action.Continue;
-  if (filter !== null) action = filter.onRequestBody(requestBody.show(size), endOfStream);
-  leaveCallback();
+  if (filter !== null) {
+    beginHook(filter, StreamType.HttpRequest);
+    action = endHook(filter, filter.onRequestBody(requestBody.show(size), endOfStream));
+  }
+  leave();
   return action;
 }
 
@@ -38,8 +45,11 @@ export function proxy_on_request_trailers(contextId: u32, trailerCount: u32): Ac
   enterCallback();
   const filter = findHttp(contextId);
   let action = Action.Continue;
-  if (filter !== null) action = filter.onRequestTrailers(requestTrailers);
-  leaveCallback();
+  if (filter !== null) {
+    beginHook(filter, StreamType.HttpRequest);
+    action = endHook(filter, filter.onRequestTrailers(requestTrailers));
+  }
+  leave();
   return action;
 }
 
@@ -51,8 +61,11 @@ export function proxy_on_response_headers(
   enterCallback();
   const filter = findHttp(contextId);
   let action = Action.Continue;
-  if (filter !== null) action = filter.onResponseHeaders(responseHeaders, endOfStream);
-  leaveCallback();
+  if (filter !== null) {
+    beginHook(filter, StreamType.HttpResponse);
+    action = endHook(filter, filter.onResponseHeaders(responseHeaders, endOfStream));
+  }
+  leave();
   return action;
 }
 
@@ -60,8 +73,11 @@ export function proxy_on_response_body(contextId: u32, size: u32, endOfStream: b
   enterCallback();
   const filter = findHttp(contextId);
   let action = Action.Continue;
-  if (filter !== null) action = filter.onResponseBody(responseBody.show(size), endOfStream);
-  leaveCallback();
+  if (filter !== null) {
+    beginHook(filter, StreamType.HttpResponse);
+    action = endHook(filter, filter.onResponseBody(responseBody.show(size), endOfStream));
+  }
+  leave();
   return action;
 }
 
@@ -69,7 +85,10 @@ export function proxy_on_response_trailers(contextId: u32, trailerCount: u32): A
   enterCallback();
   const filter = findHttp(contextId);
   let action = Action.Continue;
-  if (filter !== null) action = filter.onResponseTrailers(responseTrailers);
-  leaveCallback();
+  if (filter !== null) {
+    beginHook(filter, StreamType.HttpResponse);
+    action = endHook(filter, filter.onResponseTrailers(responseTrailers));
+  }
+  leave();
   return action;
 }

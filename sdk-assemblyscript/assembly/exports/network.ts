@@ -1,7 +1,8 @@
 // Callbacks of TCP connections: export those whose hooks the filter overrides, and no other.
-import { Action, BufferType, PeerType } from "../abi";
+import { Action, BufferType, PeerType, StreamType } from "../abi";
 import { Body } from "../body";
-import { enterCallback, leaveCallback } from "../memory";
+import { beginHook, endHook, leave } from "../hook";
+import { enterCallback } from "../memory";
 import { findNetwork } from "../registry";
 
 const downstream: Body = new Body(BufferType.DownstreamData);
@@ -11,8 +12,11 @@ export function proxy_on_new_connection(contextId: u32): Action {
   enterCallback();
   const filter = findNetwork(contextId);
   let action = Action.Continue;
-  if (filter !== null) action = filter.onNewConnection();
-  leaveCallback();
+  if (filter !== null) {
+    beginHook(filter, StreamType.Downstream);
+    action = endHook(filter, filter.onNewConnection());
+  }
+  leave();
   return action;
 }
 
@@ -20,8 +24,11 @@ export function proxy_on_downstream_data(contextId: u32, size: u32, endOfStream:
   enterCallback();
   const filter = findNetwork(contextId);
   let action = Action.Continue;
-  if (filter !== null) action = filter.onDownstreamData(downstream.show(size), endOfStream);
-  leaveCallback();
+  if (filter !== null) {
+    beginHook(filter, StreamType.Downstream);
+    action = endHook(filter, filter.onDownstreamData(downstream.show(size), endOfStream));
+  }
+  leave();
   return action;
 }
 
@@ -29,8 +36,11 @@ export function proxy_on_upstream_data(contextId: u32, size: u32, endOfStream: b
   enterCallback();
   const filter = findNetwork(contextId);
   let action = Action.Continue;
-  if (filter !== null) action = filter.onUpstreamData(upstream.show(size), endOfStream);
-  leaveCallback();
+  if (filter !== null) {
+    beginHook(filter, StreamType.Upstream);
+    action = endHook(filter, filter.onUpstreamData(upstream.show(size), endOfStream));
+  }
+  leave();
   return action;
 }
 
@@ -38,12 +48,12 @@ export function proxy_on_downstream_connection_close(contextId: u32, peer: PeerT
   enterCallback();
   const filter = findNetwork(contextId);
   if (filter !== null) filter.onDownstreamClose(peer);
-  leaveCallback();
+  leave();
 }
 
 export function proxy_on_upstream_connection_close(contextId: u32, peer: PeerType): void {
   enterCallback();
   const filter = findNetwork(contextId);
   if (filter !== null) filter.onUpstreamClose(peer);
-  leaveCallback();
+  leave();
 }

@@ -1,7 +1,9 @@
 // Callbacks of plugins, and those that end a context: export what the plugin or filter overrides.
 import { BufferType, GrpcStatus } from "../abi";
 import { Configuration } from "../configuration";
-import { enterCallback, leaveCallback } from "../memory";
+import { leave, OVER } from "../hook";
+import { answerHttpCall } from "../http-call";
+import { enterCallback } from "../memory";
 import { findContext, findPlugin } from "../registry";
 
 export function proxy_on_vm_start(contextId: u32, configurationSize: u32): bool {
@@ -9,7 +11,7 @@ export function proxy_on_vm_start(contextId: u32, configurationSize: u32): bool 
   const plugin = findPlugin(contextId);
   const source = new Configuration(BufferType.VmConfiguration, configurationSize);
   const isStarted = plugin !== null && plugin.onVmStart(source) && source.accept();
-  leaveCallback();
+  leave();
   return isStarted;
 }
 
@@ -17,14 +19,14 @@ export function proxy_on_tick(contextId: u32): void {
   enterCallback();
   const plugin = findPlugin(contextId);
   if (plugin !== null) plugin.onTick();
-  leaveCallback();
+  leave();
 }
 
 export function proxy_on_queue_ready(contextId: u32, queueId: u32): void {
   enterCallback();
   const plugin = findPlugin(contextId);
   if (plugin !== null) plugin.onQueueReady(queueId);
-  leaveCallback();
+  leave();
 }
 
 export function proxy_on_http_call_response(
@@ -35,9 +37,11 @@ export function proxy_on_http_call_response(
   trailerCount: u32,
 ): void {
   enterCallback();
-  const plugin = findPlugin(contextId);
-  if (plugin !== null) plugin.onHttpCallResponse(callId, headerCount, bodySize, trailerCount);
-  leaveCallback();
+  if (!answerHttpCall(callId, headerCount, bodySize)) {
+    const plugin = findPlugin(contextId);
+    if (plugin !== null) plugin.onHttpCallResponse(callId, headerCount, bodySize, trailerCount);
+  }
+  leave();
 }
 
 export function proxy_on_grpc_receive_initial_metadata(
@@ -48,14 +52,14 @@ export function proxy_on_grpc_receive_initial_metadata(
   enterCallback();
   const plugin = findPlugin(contextId);
   if (plugin !== null) plugin.onGrpcReceiveInitialMetadata(callId, entryCount);
-  leaveCallback();
+  leave();
 }
 
 export function proxy_on_grpc_receive(contextId: u32, callId: u32, messageSize: u32): void {
   enterCallback();
   const plugin = findPlugin(contextId);
   if (plugin !== null) plugin.onGrpcReceive(callId, messageSize);
-  leaveCallback();
+  leave();
 }
 
 export function proxy_on_grpc_receive_trailing_metadata(
@@ -66,14 +70,14 @@ export function proxy_on_grpc_receive_trailing_metadata(
   enterCallback();
   const plugin = findPlugin(contextId);
   if (plugin !== null) plugin.onGrpcReceiveTrailingMetadata(callId, entryCount);
-  leaveCallback();
+  leave();
 }
 
 export function proxy_on_grpc_close(contextId: u32, callId: u32, status: GrpcStatus): void {
   enterCallback();
   const plugin = findPlugin(contextId);
   if (plugin !== null) plugin.onGrpcClose(callId, status);
-  leaveCallback();
+  leave();
 }
 
 export function proxy_on_foreign_function(
@@ -84,20 +88,24 @@ export function proxy_on_foreign_function(
   enterCallback();
   const plugin = findPlugin(contextId);
   if (plugin !== null) plugin.onForeignFunction(functionId, argumentsSize);
-  leaveCallback();
+  leave();
 }
 
 export function proxy_on_done(contextId: u32): bool {
   enterCallback();
   const context = findContext(contextId);
+  if (context !== null) context.state |= OVER;
   const isDone = context === null || context.onDone();
-  leaveCallback();
+  leave();
   return isDone;
 }
 
 export function proxy_on_log(contextId: u32): void {
   enterCallback();
   const context = findContext(contextId);
-  if (context !== null) context.onLog();
-  leaveCallback();
+  if (context !== null) {
+    context.state |= OVER;
+    context.onLog();
+  }
+  leave();
 }

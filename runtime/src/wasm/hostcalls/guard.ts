@@ -1,5 +1,6 @@
 // The call boundary from guest to host: every import that does something is wrapped here.
-import type { HostcallName } from "proxy-wasm-types";
+import { findHostcall, type HostcallName, wasiFunctions } from "proxy-wasm-types";
+import type { CallTrace } from "../call-trace.ts";
 import { Phase } from "../phase.ts";
 import type { Vm } from "../vm.ts";
 
@@ -31,6 +32,30 @@ const outward: ReadonlySet<string> = new Set<HostcallName>([
   "proxy_get_metric",
 ]);
 
+/** What an import of one instance calls: its implementation, or the trace around it. */
+export class HostcallGate {
+  readonly #name: string;
+  readonly #implementation: HostFunction;
+  target: HostFunction;
+
+  constructor(name: string, implementation: HostFunction) {
+    this.#name = name;
+    this.#implementation = implementation;
+    this.target = implementation;
+  }
+
+  follow(trace: CallTrace | null): void {
+    const implementation = this.#implementation;
+    this.target = trace === null ? implementation : trace.hostcall(this.#name, implementation);
+  }
+
+  /** Most go a way without an array. */
+  get isShort(): boolean {
+    const row = findHostcall(this.#name) ?? wasiFunctions.find(({ name }) => name === this.#name);
+    return Math.max(row?.params.length ?? 0, this.#implementation.length) <= 5;
+  }
+}
+
 /**
  * The function that the guest gets: refuses phases that are not allowed, and lets no error out.
  * Up to five parameters, all that streams need, go a way without an array.
@@ -41,6 +66,9 @@ export function guardHostcall(
   hostcall: HostFunction,
   allowed: AllowedPhases,
 ): HostFunction {
+  const gate = new HostcallGate(name, hostcall);
+  gate.follow(vm.trace);
+  vm.gates.push(gate);
   const isOutward = outward.has(name);
   const isRefused = (): boolean => {
     if (vm.phase === Phase.Start) {
@@ -49,12 +77,11 @@ export function guardHostcall(
     }
     return vm.phase === Phase.Initialize ? !allowed.initialize : !allowed.allocate;
   };
-  if (hostcall.length <= 5) {
-    const short = hostcall as Five;
+  if (gate.isShort) {
     return (a: number, b: number, c: number, d: number, e: number) => {
       if (vm.phase !== Phase.Run && isRefused()) return vm.refuseHostcall(name);
       try {
-        return short(a, b, c, d, e);
+        return (gate.target as Five)(a, b, c, d, e);
       } catch (error) {
         return vm.stopByError(error);
       }
@@ -63,7 +90,7 @@ export function guardHostcall(
   return (...args: never[]) => {
     if (vm.phase !== Phase.Run && isRefused()) return vm.refuseHostcall(name);
     try {
-      return hostcall(...args);
+      return gate.target(...args);
     } catch (error) {
       return vm.stopByError(error);
     }

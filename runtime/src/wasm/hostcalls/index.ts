@@ -74,7 +74,7 @@ function envHostcalls(vm: Vm): Record<string, unknown> {
   for (const { name } of hostcalls) {
     const phases = findHostcall(name)?.phases ?? [];
     const implementation = isAllowed(vm, name) ? all[name] : restricted(vm, name);
-    imports[name] = guardHostcall(vm, name, traced(vm, name, implementation as HostFunction), {
+    imports[name] = guardHostcall(vm, name, implementation as HostFunction, {
       initialize: phases.includes("initialize"),
       allocate: phases.includes("allocate"),
     });
@@ -89,16 +89,12 @@ function wasiImports(vm: Vm): Record<string, unknown> {
   const imports: Record<string, unknown> = {};
   for (const { name } of wasiFunctions) {
     const implementation = isAllowed(vm, name) ? all[name] : restrictedWasi(vm, name);
-    imports[name] = guardHostcall(vm, name, traced(vm, name, implementation as HostFunction), {
+    imports[name] = guardHostcall(vm, name, implementation as HostFunction, {
       initialize: true,
       allocate: wasiOfAllocators.includes(name),
     });
   }
   return imports;
-}
-
-function traced(vm: Vm, name: string, implementation: HostFunction): HostFunction {
-  return vm.trace === null ? implementation : vm.trace.hostcall(name, implementation);
 }
 
 /** Two functions of old emscripten; they touch nothing, so nothing guards them. */

@@ -218,9 +218,8 @@ class ProbeStream extends HttpFilter<Config> {
     trailers.remove("x-trailer");
     trailers.add("x-many", "last");
     const isReset = trailers.has("x-reset");
-    this.continueResponse();
-    // The maps of a stream that was told to go on are out of reach.
-    output.setText(trailers.has("x-many").toString());
+    // Nobody holds it: that must not reach the host.
+    output.setText(this.continueResponse().toString() + trailers.has("x-many").toString());
     if (isReset) this.reset();
     return Action.Continue;
   }

@@ -1,0 +1,2 @@
+// The door to assembly/kit/regex.ts.
+export * from "../assembly/kit/regex";
