@@ -1,0 +1,2 @@
+// The door to assembly/kit/bytes.ts.
+export * from "../assembly/kit/bytes";

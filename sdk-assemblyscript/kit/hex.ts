@@ -1,0 +1,2 @@
+// The door to assembly/kit/hex.ts.
+export * from "../assembly/kit/hex";

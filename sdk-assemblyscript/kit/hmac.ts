@@ -1,0 +1,2 @@
+// The door to assembly/kit/hmac.ts.
+export * from "../assembly/kit/hmac";

@@ -1,0 +1,2 @@
+// The door to assembly/kit/percent.ts.
+export * from "../assembly/kit/percent";

@@ -1,0 +1,2 @@
+// The door to assembly/kit/sha256.ts.
+export * from "../assembly/kit/sha256";
