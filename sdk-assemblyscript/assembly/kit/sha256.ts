@@ -60,20 +60,32 @@ function takeBlock(state: usize, block: usize): void {
   let f = load<u32>(state, 20);
   let g = load<u32>(state, 24);
   let h = load<u32>(state, 28);
-  for (let i: usize = 0; i < 256; i += 4) {
-    const mixed = rotr<u32>(e, 6) ^ rotr<u32>(e, 11) ^ rotr<u32>(e, 25);
-    const chosen = g ^ (e & (f ^ g));
-    const one = h + mixed + chosen + load<u32>(constants + i) + load<u32>(words + i);
-    const other = rotr<u32>(a, 2) ^ rotr<u32>(a, 13) ^ rotr<u32>(a, 22);
-    const most = (a & b) | (c & (a | b));
-    h = g;
-    g = f;
-    f = e;
-    e = d + one;
-    d = c;
-    c = b;
-    b = a;
-    a = one + other + most;
+  // Eight rounds at a time, so that no value has to be moved from name to name.
+  for (let i: usize = 0; i < 256; i += 32) {
+    h += mixLow(e, f, g) + load<u32>(constants + i) + load<u32>(words + i);
+    d += h;
+    h += mixHigh(a, b, c);
+    g += mixLow(d, e, f) + load<u32>(constants + i, 4) + load<u32>(words + i, 4);
+    c += g;
+    g += mixHigh(h, a, b);
+    f += mixLow(c, d, e) + load<u32>(constants + i, 8) + load<u32>(words + i, 8);
+    b += f;
+    f += mixHigh(g, h, a);
+    e += mixLow(b, c, d) + load<u32>(constants + i, 12) + load<u32>(words + i, 12);
+    a += e;
+    e += mixHigh(f, g, h);
+    d += mixLow(a, b, c) + load<u32>(constants + i, 16) + load<u32>(words + i, 16);
+    h += d;
+    d += mixHigh(e, f, g);
+    c += mixLow(h, a, b) + load<u32>(constants + i, 20) + load<u32>(words + i, 20);
+    g += c;
+    c += mixHigh(d, e, f);
+    b += mixLow(g, h, a) + load<u32>(constants + i, 24) + load<u32>(words + i, 24);
+    f += b;
+    b += mixHigh(c, d, e);
+    a += mixLow(f, g, h) + load<u32>(constants + i, 28) + load<u32>(words + i, 28);
+    e += a;
+    a += mixHigh(b, c, d);
   }
   store<u32>(state, load<u32>(state) + a);
   store<u32>(state, load<u32>(state, 4) + b, 4);
@@ -83,4 +95,16 @@ function takeBlock(state: usize, block: usize): void {
   store<u32>(state, load<u32>(state, 20) + f, 20);
   store<u32>(state, load<u32>(state, 24) + g, 24);
   store<u32>(state, load<u32>(state, 28) + h, 28);
+}
+
+// @ts-ignore: decorator
+@inline
+function mixLow(e: u32, f: u32, g: u32): u32 {
+  return (rotr<u32>(e, 6) ^ rotr<u32>(e, 11) ^ rotr<u32>(e, 25)) + (g ^ (e & (f ^ g)));
+}
+
+// @ts-ignore: decorator
+@inline
+function mixHigh(a: u32, b: u32, c: u32): u32 {
+  return (rotr<u32>(a, 2) ^ rotr<u32>(a, 13) ^ rotr<u32>(a, 22)) + ((a & b) | (c & (a | b)));
 }

@@ -6,6 +6,7 @@ export * from "@headgate/sdk-assemblyscript/exports/base";
 export * from "./encodings";
 export { begin } from "./exchange";
 export * from "./hashes";
+export * from "./signatures";
 
 let regex: Regex | null = null;
 

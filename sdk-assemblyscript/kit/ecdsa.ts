@@ -1,0 +1,2 @@
+// The door to assembly/kit/ecdsa.ts.
+export * from "../assembly/kit/ecdsa";

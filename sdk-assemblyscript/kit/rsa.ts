@@ -1,0 +1,2 @@
+// The door to assembly/kit/rsa.ts.
+export * from "../assembly/kit/rsa";
