@@ -1,5 +1,11 @@
 // The part of a body, or of a TCP connection's bytes, that a callback shows; hooks get it.
-import { BufferType, proxy_get_buffer_bytes, proxy_set_buffer_bytes } from "./abi";
+import {
+  BufferType,
+  proxy_get_buffer_bytes,
+  proxy_get_buffer_status,
+  proxy_set_buffer_bytes,
+} from "./abi";
+import { callbackTurn } from "./memory";
 import { isOk, OUT, OUT_SIZE, resultBytes, resultText } from "./results";
 import { encodedLength, encodeUtf8 } from "./utf8";
 
@@ -12,11 +18,17 @@ const ALL: u32 = 0xffffffff;
  */
 export class Body {
   private size: u32 = 0;
+  /** The callback whose size that is: the object serves all streams. */
+  private turn: u32 = 0;
 
   constructor(private readonly type: BufferType) {}
 
-  /** Bytes that can be read now. */
+  /** Bytes that can be read now; 0 when nothing is readable. */
   get length(): u32 {
+    if (this.turn != callbackTurn()) {
+      const isThere = isOk(proxy_get_buffer_status(this.type, OUT, OUT_SIZE));
+      this.show(isThere ? load<u32>(OUT) : 0);
+    }
     return this.size;
   }
 
@@ -54,12 +66,12 @@ export class Body {
 
   /** Puts bytes behind what is there. */
   append(bytes: Uint8Array): bool {
-    return this.grow(this.size, bytes.dataStart, bytes.length);
+    return this.grow(this.length, bytes.dataStart, bytes.length);
   }
 
   appendText(text: string): bool {
     const start = encodeUtf8(text);
-    return start != 0 && this.grow(this.size, start, encodedLength());
+    return start != 0 && this.grow(this.length, start, encodedLength());
   }
 
   /** Drops all of it: nothing of this chunk goes on. */
@@ -70,6 +82,7 @@ export class Body {
   /** Called by the callbacks, which know the size. */
   show(size: u32): this {
     this.size = size;
+    this.turn = callbackTurn();
     return this;
   }
 
@@ -79,14 +92,15 @@ export class Body {
 
   private replaceFrom(start: usize, length: u32): bool {
     if (!isOk(proxy_set_buffer_bytes(this.type, 0, ALL, start, length))) return false;
-    this.size = length;
+    this.show(length);
     return true;
   }
 
   private grow(at: u32, start: usize, length: u32): bool {
+    const before = this.length;
     // Length 0 at 0 means "insert before"; a start at the end means "append".
     if (!isOk(proxy_set_buffer_bytes(this.type, at, 0, start, length))) return false;
-    this.size += length;
+    this.show(before + length);
     return true;
   }
 }

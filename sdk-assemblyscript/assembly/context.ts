@@ -74,7 +74,7 @@ export abstract class PluginContext extends Context {
   /** The period given to setTick has passed. */
   onTick(): void {}
 
-  /** An item arrived in a queue that this plugin has registered. */
+  /** An item arrived in a queue that this plugin has opened: pop until it is empty. */
   onQueueReady(queueId: u32): void {}
 
   /**
@@ -93,7 +93,7 @@ export abstract class PluginContext extends Context {
 
   onGrpcClose(callId: u32, status: GrpcStatus): void {}
 
-  /** Another part of the host calls this plugin. */
+  /** Another part of the host calls this plugin; `foreignArguments()` has what it gave along. */
   onForeignFunction(functionId: u32, argumentsSize: u32): void {}
 
   /** Asks for onTick each `periodMs` milliseconds; 0 stops it. */

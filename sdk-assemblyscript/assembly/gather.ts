@@ -1,8 +1,8 @@
 // Several HTTP calls at a time whose answers are looked at together.
 import { Action } from "./abi";
+import { utf8Text } from "./bytes";
 import { CallFailure, HttpCall, HttpCallResponse } from "./http-call";
 import { HeaderPair } from "./pairs";
-import { decodeUtf8 } from "./utf8";
 import { asciiLower } from "./text";
 
 /** One of the answers, copied: it stays readable. */
@@ -39,7 +39,7 @@ export class GatheredResponse {
 
   /** The body as UTF-8 text. */
   text(): string {
-    return decodeUtf8(this.body.dataStart, this.body.length);
+    return utf8Text(this.body);
   }
 }
 

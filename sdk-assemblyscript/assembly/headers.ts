@@ -3,6 +3,7 @@ import {
   MapType,
   proxy_add_header_map_value,
   proxy_get_header_map_pairs,
+  proxy_get_header_map_size,
   proxy_get_header_map_value,
   proxy_remove_header_map_value,
   proxy_replace_header_map_value,
@@ -99,6 +100,11 @@ export class HeaderMap {
   /** Number of entries, a name with two values counted twice. Reads the whole map. */
   get length(): i32 {
     return this.read().count;
+  }
+
+  /** Bytes of all names and values; 0 when the host does not tell, as Envoy for answers of calls. */
+  get byteSize(): u32 {
+    return isOk(proxy_get_header_map_size(this.type, OUT)) ? load<u32>(OUT) : 0;
   }
 
   /** The entry at `index`, null behind the end. Reads the whole map: for a loop take `pairs`. */

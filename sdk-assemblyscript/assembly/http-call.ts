@@ -2,12 +2,13 @@
 // The answer comes to a callback; the callback in exports/plugin.ts brings it here.
 import { Action, BufferType, MapType, proxy_get_status, proxy_http_call } from "./abi";
 import { Body } from "./body";
+import { utf8Bytes } from "./bytes";
 import { HeaderMap, ResponseHeaders } from "./headers";
 import { IdTable } from "./id-table";
 import { log } from "./log";
 import { encodedPairsLength, encodePairs, isPairLeftOut } from "./pairs";
 import { failLater, PendingCall, pendingCallsMax } from "./pending-call";
-import { copyBytes, isOk, lastStatus, OUT, resultText } from "./results";
+import { isOk, lastStatus, OUT, resultText } from "./results";
 import { decimal } from "./text";
 import { encodedLength, encodeUtf8 } from "./utf8";
 
@@ -195,8 +196,7 @@ export class HttpCall {
 
   /** The body as UTF-8. */
   text(body: string): this {
-    const start = encodeUtf8(body);
-    return this.bytes(copyBytes(start, encodedLength()));
+    return this.bytes(utf8Bytes(body));
   }
 
   /** Milliseconds until it fails, from 1 on; 5000 when nothing is said. */

@@ -1,6 +1,7 @@
 // Logging through the host, called by authors and by the SDK itself.
 import { LogLevel, proxy_get_log_level, proxy_log } from "./abi";
 import { callbackTurn } from "./memory";
+import { logValue } from "./log-value";
 import { encodedLength, encodeUtf8 } from "./utf8";
 import { OUT } from "./results";
 
@@ -47,6 +48,21 @@ export namespace log {
 
   export function critical(message: string): void {
     write(LogLevel.Critical, message);
+  }
+
+  /**
+   * A line for machines: the message, then ` name=value` for each pair of the flat list, [name, value,
+   * ...]. A value with a space, `=`, a quotation mark or a control character is quoted, and those are
+   * escaped, so that no value can end the line or make up another pair. Nothing is built when the
+   * level is off.
+   */
+  export function kv(wanted: LogLevel, message: string, pairs: string[]): void {
+    if (!enabled(wanted)) return;
+    let line = message;
+    for (let i = 0; i + 1 < pairs.length; i += 2) {
+      line += " " + logValue(pairs[i]) + "=" + logValue(pairs[i + 1]);
+    }
+    write(wanted, line);
   }
 
   function write(wanted: LogLevel, message: string): void {

@@ -1,5 +1,6 @@
 // Attributes of the host: of the connection, the route, the node, the plugin.
 import { proxy_get_property, proxy_set_property } from "./abi";
+import { HeaderPair, PairsReader } from "./pairs";
 import { isOk, OUT, OUT_SIZE, resultBytes, resultLength, resultStart, resultText } from "./results";
 import { encodedLength, encodeUtf8 } from "./utf8";
 
@@ -39,6 +40,24 @@ export class Property {
 
   bool(fallback: bool = false): bool {
     return this.find() && resultLength() == 1 ? load<u8>(resultStart()) != 0 : fallback;
+  }
+
+  /** The entries of a map, `["request", "headers"]` for instance; empty when there is none. */
+  pairs(): HeaderPair[] {
+    const all: HeaderPair[] = [];
+    if (!this.find()) return all;
+    const reader = new PairsReader(resultStart(), resultLength());
+    while (reader.next()) all.push(new HeaderPair(reader.name(), reader.value()));
+    return all;
+  }
+
+  /** The elements of a list, as text; empty when there is none. */
+  list(): string[] {
+    const all: string[] = [];
+    if (!this.find()) return all;
+    const reader = new PairsReader(resultStart(), resultLength());
+    while (reader.next()) all.push(reader.name());
+    return all;
   }
 
   /** Keeps a value with the stream. Hosts read it back reliably only for a path of one segment. */
