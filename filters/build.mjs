@@ -37,12 +37,17 @@ const CALLBACK_OF_HOOK = {
   onResponseHeaders: "proxy_on_response_headers",
   onResponseBody: "proxy_on_response_body",
   onResponseTrailers: "proxy_on_response_trailers",
+  onFullRequestBody: "proxy_on_request_body",
+  onFullResponseBody: "proxy_on_response_body",
   onNewConnection: "proxy_on_new_connection",
   onDownstreamData: "proxy_on_downstream_data",
   onUpstreamData: "proxy_on_upstream_data",
   onDownstreamClose: "proxy_on_downstream_connection_close",
   onUpstreamClose: "proxy_on_upstream_connection_close",
 };
+
+/** Hooks that only the callbacks of exports/bodies call. */
+const WHOLE_BODY_HOOKS = ["onFullRequestBody", "onFullResponseBody"];
 
 /** Hostcalls whose answers come in callbacks of their own: without one the answer is never heard. */
 const CALLBACKS_OF_HOSTCALL = {
@@ -197,6 +202,7 @@ function check(name, folder, bytes) {
       throw new Error(`${name}: calls ${hostcall}, but ${callback} is not exported`);
     }
   }
+  const entry = readFileSync(join(folder, "assembly", "index.ts"), "utf8");
   for (const file of sourcesIn(join(folder, "assembly"))) {
     const methods = readFileSync(file, "utf8").matchAll(/^[ \t]+(?:override[ \t]+)?(on\w+)\(/gm);
     for (const [, hook] of methods) {
@@ -204,6 +210,9 @@ function check(name, folder, bytes) {
       if (callback !== undefined && !exported.has(callback)) {
         const place = relative(folder, file);
         throw new Error(`${name}: ${place} overrides ${hook}, but ${callback} is not exported`);
+      }
+      if (WHOLE_BODY_HOOKS.includes(hook) && !entry.includes("/exports/bodies")) {
+        throw new Error(`${name}: ${hook} needs the callbacks of .../exports/bodies`);
       }
     }
   }

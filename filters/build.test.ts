@@ -71,6 +71,17 @@ test.each([
     /calls proxy_http_call, but proxy_on_http_call_response is not exported/,
   ],
   [
+    "a whole body that nobody would collect",
+    SOURCE.replace("{ proxy_on_request_headers }", "{ proxy_on_request_body }")
+      .replace(
+        "onRequestHeaders(headers: RequestHeaders, endOfStream: bool)",
+        "onFullRequestBody(headers: Body)",
+      )
+      .replace('headers.set("x-version", "1");', "")
+      .replace("RequestHeaders", "Body"),
+    /onFullRequestBody needs the callbacks of \.\.\.\/exports\/bodies/,
+  ],
+  [
     "functions that no proxy provides",
     SOURCE.replace('"1"', "Math.random().toString()"),
     /imports what no proxy provides: env\.seed/,

@@ -171,28 +171,107 @@ export abstract class HttpContext extends Context {
     return response;
   }
 
+  /**
+   * The request begins. `Action.Continue` lets it go on, with its headers as they are now;
+   * `Action.Pause` stops it, and its body, until `continueRequest`, the answer of a call, or `respond`.
+   * `endOfStream`: there is no body and there are no trailers.
+   */
   onRequestHeaders(headers: RequestHeaders, endOfStream: bool): Action {
     return Action.Continue;
   }
 
-  /** Pause buffers: the next call then shows all that came so far. */
+  /**
+   * A piece of the body came. `Action.Continue` sends it on; `Action.Pause` keeps it in the proxy, and
+   * the next call shows all that came so far. The last piece may be empty, and when trailers follow,
+   * no piece is the last: their hook is the end then.
+   */
   onRequestBody(body: Body, endOfStream: bool): Action {
     return Action.Continue;
   }
 
+  /**
+   * Bytes of a request's body that onFullRequestBody takes; 0, the default: it is not collected.
+   * Asked after onRequestHeaders, and then for each piece.
+   */
+  requestBodyMax(): u32 {
+    return 0;
+  }
+
+  /**
+   * The whole body, when requestBodyMax is not 0 and there is one. The headers have gone on before it,
+   * unless their hook has paused and the plugin has allow_on_headers_stop_iteration. `Action.Continue` sends it on as it
+   * is now; `Action.Pause` keeps it until the request is resumed, and skips onRequestTrailers. Needs
+   * the callbacks of the request from `exports/bodies`. While it is collected onRequestBody is
+   * not called. The proxy keeps the bytes: a limit of its own (Envoy: per_connection_buffer_limit_bytes,
+   * 1 MiB) answers 413 before this one does when it is smaller.
+   */
+  onFullRequestBody(body: Body): Action {
+    return Action.Continue;
+  }
+
+  /**
+   * Whether onFullRequestBody never changes the number of bytes. False, the default, takes
+   * content-length away, because the headers go on before the body is there: over HTTP/1 the body is
+   * then sent in chunks.
+   */
+  keepsRequestLength(): bool {
+    return false;
+  }
+
+  /**
+   * The body has more bytes than requestBodyMax, told by content-length already in the hook of the
+   * headers. The default answers 413. `Action.Continue` lets it pass uncollected.
+   */
+  onRequestBodyTooLarge(): Action {
+    return this.respond(413, "request body too large", null, "request_body_too_large");
+  }
+
+  /** The request ends with trailers. `Action.Pause` keeps them, and what was kept before. */
   onRequestTrailers(trailers: HeaderMap): Action {
     return Action.Continue;
   }
 
+  /**
+   * The response begins: of an upstream, or of the proxy itself, such as that of `respond`. Else as
+   * onRequestHeaders, with continueResponse. What is needed of the request must have been kept: its
+   * headers read as absent here.
+   */
   onResponseHeaders(headers: ResponseHeaders, endOfStream: bool): Action {
     return Action.Continue;
   }
 
-  /** Pause buffers: the next call then shows all that came so far. */
+  /** As onRequestBody. */
   onResponseBody(body: Body, endOfStream: bool): Action {
     return Action.Continue;
   }
 
+  /** As requestBodyMax. */
+  responseBodyMax(): u32 {
+    return 0;
+  }
+
+  /**
+   * As onFullRequestBody. What the proxy's own limit cuts off (Envoy: of the listener's buffer, 1 MiB)
+   * ends the response in the middle, because its headers are out.
+   */
+  onFullResponseBody(body: Body): Action {
+    return Action.Continue;
+  }
+
+  /** As keepsRequestLength. */
+  keepsResponseLength(): bool {
+    return false;
+  }
+
+  /**
+   * As onRequestBodyTooLarge. The default answers 500; when the headers are out, because there was no
+   * content-length, the host resets the stream instead.
+   */
+  onResponseBodyTooLarge(): Action {
+    return this.respond(500, "response body too large", null, "response_body_too_large");
+  }
+
+  /** As onRequestTrailers. */
   onResponseTrailers(trailers: HeaderMap): Action {
     return Action.Continue;
   }
