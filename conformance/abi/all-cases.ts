@@ -7,15 +7,18 @@ import {
   type Hostcall,
   hostcalls,
 } from "proxy-wasm-types";
-import { callbackCases } from "./callback-cases.ts";
 import type { Case, HostcallCase } from "./case.ts";
+import { calloutCallbacks } from "./cases/callout-callbacks.ts";
 import { calloutCases } from "./cases/callouts.ts";
 import { failureCases } from "./cases/failures.ts";
 import { fieldCases } from "./cases/fields.ts";
+import { httpCallbacks } from "./cases/http-callbacks.ts";
+import { lifecycleCallbacks } from "./cases/lifecycle-callbacks.ts";
 import { plainCases } from "./cases/plain.ts";
 import { positionCases } from "./cases/positions.ts";
 import { severalPluginsCases } from "./cases/several-plugins.ts";
 import { streamCases } from "./cases/streams.ts";
+import { tcpCallbacks } from "./cases/tcp-callbacks.ts";
 import { valueCases } from "./cases/values.ts";
 import { wasiCases } from "./cases/wasi.ts";
 import {
@@ -26,7 +29,7 @@ import {
   scenesOfStart,
   unknownHere,
 } from "./generated-scenes.ts";
-import { makeCase, makeCases } from "./make-case.ts";
+import { makeCase, makeCases, type Scenes } from "./make-case.ts";
 
 export const hostcallCases: Readonly<Record<string, HostcallCase>> = {
   ...plainCases,
@@ -34,6 +37,13 @@ export const hostcallCases: Readonly<Record<string, HostcallCase>> = {
   ...streamCases,
   ...calloutCases,
   ...valueCases,
+};
+
+export const callbackCases: Readonly<Record<string, Scenes>> = {
+  ...lifecycleCallbacks,
+  ...httpCallbacks,
+  ...tcpCallbacks,
+  ...calloutCallbacks,
 };
 
 /** In the order of the tables, then WASI. */
