@@ -88,6 +88,8 @@ export type Need =
   | "gRPC"
   /** Let time pass while a callout waits. */
   | "callout times"
+  /** Carry streams on several threads. */
+  | "threads"
   /** Choose a route by a header, x-route: see routes in ../suite/. */
   | "routes"
   /** Give bodies to a guest whose headers wait. */

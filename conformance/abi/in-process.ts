@@ -25,6 +25,7 @@ export const CANNOT: ReadonlySet<Need> = new Set([
   "service",
   "routes",
   "callout times",
+  "threads",
 ]);
 
 /** How long a callback is waited for, on the clock of the host. */

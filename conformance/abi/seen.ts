@@ -76,6 +76,19 @@ export class Seen {
     });
   }
 
+  /** Streams of one plugin came to several of its instances. */
+  get isApart(): boolean {
+    const seen = new Map<Guest, string>();
+    for (const report of this.told.chain ?? this.told.reports) {
+      if (!isOfStream(report)) continue;
+      const { guest, instance } = report;
+      const before = seen.get(guest);
+      if (before !== undefined && before !== instance) return true;
+      seen.set(guest, instance);
+    }
+    return false;
+  }
+
   /** What a call of any plugin answered. */
   answerOf(one: Call): string | undefined {
     const found = (this.told.chain ?? this.told.reports).findLast(({ callback }) =>
@@ -105,14 +118,19 @@ function isNoRepeatedTick(line: string, at: number, all: readonly string[]): boo
 const ROOT = /^proxy_(on_(vm_start|configure|tick|queue_ready|http_call_response|grpc_)|validate_)/;
 const STREAM = /^proxy_on_(request|response|log|new_connection|downstream|upstream)/;
 
+function isOfStream({ callback: { name }, args }: Report): boolean {
+  return name === "proxy_on_context_create" ? args[1] !== 0 : STREAM.test(name);
+}
+
 /**
  * A host may run a plugin in more than one VM: on its main thread as well, as a canary. The one that
  * counts is the one with the most callbacks of streams; of those, the last that started.
  */
 function ofOneInstance(reports: readonly Report[]): readonly Report[] {
   const counts = new Map<string, number>();
-  for (const { instance, callback } of reports) {
-    counts.set(instance, (counts.get(instance) ?? 0) + (STREAM.test(callback.name) ? 1 : 0));
+  for (const report of reports) {
+    const { instance } = report;
+    counts.set(instance, (counts.get(instance) ?? 0) + (isOfStream(report) ? 1 : 0));
   }
   const most = Math.max(...counts.values());
   const chosen = [...counts.keys()].findLast((instance) => counts.get(instance) === most);

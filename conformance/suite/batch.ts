@@ -29,6 +29,10 @@ export interface Result {
   readonly problems: readonly string[];
   readonly seen: Seen | null;
   readonly ms: number;
+  /** Streams of one plugin came to several VMs: to several threads, or one after the other. */
+  readonly isApart: boolean;
+  /** Of the first try, where there was a second one. */
+  readonly firstProblems?: readonly string[];
   /** The host's own trace of the calls, where it was asked for one. */
   readonly trace?: readonly string[];
 }
@@ -47,6 +51,8 @@ export interface Batch {
 }
 
 const BATCH_CASES_MAX = 60;
+/** Of hosts whose cases need several. */
+const THREADS = 2;
 /** Cases that are played at a time. */
 const LANES = 12;
 /** For what has not come when the moves are over. */
@@ -69,7 +75,9 @@ export function batchesOf(
   for (const one of cases) {
     const { needs, scene } = one;
     const isAlone = scene.isRefused === true || scene.isAlone === true;
-    const key = [levelOf(one), needs.includes("drain"), isAlone ? one.id : ""].join();
+    const hasThreads = needs.includes("threads");
+    const alone = isAlone ? one.id : "";
+    const key = [levelOf(one), needs.includes("drain"), hasThreads, alone].join();
     groups.set(key, [...(groups.get(key) ?? []), one]);
   }
   return [...groups.values()].flatMap((group) => {
@@ -78,7 +86,11 @@ export function batchesOf(
     for (let at = 0; at < group.length; at += BATCH_CASES_MAX) {
       const part = group.slice(at, at + BATCH_CASES_MAX);
       const isDynamic = first.needs.includes("drain");
-      pieces.push({ cases: part, level: levelOf(first), isDynamic, ...options });
+      const concurrency = first.needs.includes("threads")
+        ? Math.max(THREADS, options.concurrency)
+        : options.concurrency;
+      const level = levelOf(first);
+      pieces.push({ cases: part, level, isDynamic, ...options, concurrency });
     }
     return pieces;
   });
@@ -197,7 +209,8 @@ class BatchRun {
     if (cases.length === 1 && only !== undefined) {
       const nothing = { exchanges: [], connections: [], logs: [], metrics: new Map() };
       const seen = new Seen({ guest: only.guest, reports: [], ...nothing, refusal });
-      onResult({ case: only.case, problems: judge(only.case, seen), seen, ms: 0 });
+      const problems = judge(only.case, seen);
+      onResult({ case: only.case, problems, seen, ms: 0, isApart: false });
       return [];
     }
     const half = Math.ceil(cases.length / 2);
@@ -231,7 +244,7 @@ class BatchRun {
       const [only] = suspects as [Case];
       const problems = [`the host ${host.exit ?? "ended"}\n${host.tail}`];
       const seen = (await players[0]?.seen()) ?? null;
-      onResult({ case: only, problems, seen, ms: 0 });
+      onResult({ case: only, problems, seen, ms: 0, isApart: false });
       return [];
     }
     return [...suspects.map((one) => [one]), ...(rest.length === 0 ? [] : [rest])];
@@ -312,7 +325,8 @@ async function playOne(
     const problems = judge(one, seen);
     if (host.exit !== null) return null;
     if (problems.length === 0 || Date.now() > until) {
-      return { case: one, problems, seen, ms: Date.now() - from };
+      const { isApart } = seen;
+      return { case: one, problems, seen, ms: Date.now() - from, isApart };
     }
     await delay(20);
   }

@@ -1,5 +1,5 @@
 // Results in the form that CI systems read.
-import type { Run } from "./run.ts";
+import { isFlaky, type Run } from "./run.ts";
 
 export function junitText(runs: readonly Run[]): string {
   const suites = runs.map(({ target, results, left }) => {
@@ -7,6 +7,10 @@ export function junitText(runs: readonly Run[]): string {
     const cases = results.map((one) => {
       const seconds = (one.ms / 1000).toFixed(3);
       const head = `<testcase name="${escaped(one.case.id)}" classname="${one.case.chapter}" time="${seconds}"`;
+      if (isFlaky(one)) {
+        const text = escaped((one.firstProblems ?? []).join("\n"));
+        return `  ${head}><flakyFailure message="failed in the first try">${text}</flakyFailure></testcase>`;
+      }
       if (one.problems.length === 0) return `  ${head}/>`;
       return `  ${head}><failure>${escaped(one.problems.join("\n"))}</failure></testcase>`;
     });

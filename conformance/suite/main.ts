@@ -4,9 +4,9 @@ import { parseArgs } from "node:util";
 import { allCases } from "../abi/all-cases.ts";
 import type { Case } from "../abi/case.ts";
 import { junitText } from "./junit.ts";
-import { failureText, Progress, tableText } from "./output.ts";
+import { failureText, jsonText, Progress, tableText } from "./output.ts";
 import { reportText } from "./report.ts";
-import { type Run, runTarget } from "./run.ts";
+import { isFlaky, type Run, runTarget } from "./run.ts";
 import { envoy, headgate, type NetworkTarget, targetOf } from "./targets.ts";
 
 const USAGE = `npm run conformance [-- FLAGS]
@@ -107,23 +107,9 @@ async function main(): Promise<void> {
   }
   for (const { target, results } of runs) {
     const held = results.filter((one) => one.problems.length === 0).length;
-    console.log(`${target}: ${held} of ${results.length}`);
+    const flaky = results.filter(isFlaky).length;
+    console.log(`${target}: ${held} of ${results.length}${flaky > 0 ? `, ${flaky} flaky` : ""}`);
   }
-}
-
-function jsonText(runs: readonly Run[]): string {
-  const plain = runs.map(({ target, version, results, left }) => ({
-    target,
-    version,
-    cases: results.map((one) => ({
-      id: one.case.id,
-      verdict: one.case.verdict,
-      holds: one.problems.length === 0,
-      ...(one.problems.length === 0 ? {} : { problems: one.problems }),
-    })),
-    left: left.map((one) => one.id),
-  }));
-  return `${JSON.stringify(plain, null, 1)}\n`;
 }
 
 await main().catch((error: unknown) => {

@@ -1,7 +1,8 @@
 // What a run prints: how far it is, failures with what was seen, a table by chapter.
 import type { Chapter } from "proxy-wasm-types";
 import type { Result } from "./batch.ts";
-import type { Run } from "./run.ts";
+import { isFlaky, type Run } from "./run.ts";
+import { shortened } from "./report.ts";
 
 /** A line on a terminal that is written again and again. */
 export class Progress {
@@ -63,5 +64,32 @@ export function tableText({ target, version, results, left }: Run): string {
     ([chapter, [held, all]]) => `  ${chapter.padEnd(22)} ${String(held).padStart(5)} of ${all}`,
   );
   const not = left.length === 0 ? [] : [`  not played: ${left.length}, which the adapter cannot`];
-  return [`${target} ${version}`.trim(), ...rows, ...not].join("\n");
+  return [`${target} ${version}`.trim(), ...rows, ...not, ...flakyLines(results)].join("\n");
+}
+
+/** What held in the second try only: it counts as held, and is never silent. */
+function flakyLines(results: readonly Result[]): string[] {
+  const flaky = results.filter(isFlaky);
+  if (flaky.length === 0) return [];
+  const names = flaky.map(({ case: one, firstProblems = [] }) => {
+    return `    ${one.id}: ${shortened(firstProblems[0] ?? "")}`;
+  });
+  return [`  flaky: ${flaky.length}, which held in the second try only`, ...names];
+}
+
+/** Results for programs. */
+export function jsonText(runs: readonly Run[]): string {
+  const plain = runs.map(({ target, version, results, left }) => ({
+    target,
+    version,
+    cases: results.map((one) => ({
+      id: one.case.id,
+      verdict: one.case.verdict,
+      holds: one.problems.length === 0,
+      ...(one.problems.length === 0 ? {} : { problems: one.problems }),
+      ...(isFlaky(one) ? { flaky: true, firstProblems: one.firstProblems } : {}),
+    })),
+    left: left.map((one) => one.id),
+  }));
+  return `${JSON.stringify(plain, null, 1)}\n`;
 }

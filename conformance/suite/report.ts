@@ -2,7 +2,7 @@
 // does not.
 import type { Case } from "../abi/case.ts";
 import type { Result } from "./batch.ts";
-import type { Run } from "./run.ts";
+import { isFlaky, type Run } from "./run.ts";
 
 const HEAD = `# What the proxy-wasm conformance suite found
 
@@ -16,21 +16,35 @@ neither is followed by all; \`extension\`: none of the two asks for it. "not pla
 export function reportText(runs: readonly Run[], date: string): string {
   const hosts = runs.map(({ target, version, results, left }) => {
     const held = results.filter(holds).length;
-    return [target, version, String(held), String(results.length), String(left.length)];
+    const flaky = results.filter(isFlaky).length;
+    return [target, version, held, results.length, flaky, left.length].map(String);
   });
   return [
     HEAD,
     `Run on ${date}.\n`,
-    table(["host", "version", "holds", "of", "not played"], hosts),
+    table(["host", "version", "holds", "of", "of these flaky", "not played"], hosts),
     "## Chapters\n",
     countsTable(runs, "chapter", (one) => one.chapter),
     "## Verdicts\n",
     countsTable(runs, "verdict", (one) => one.verdict),
     "## Rows of the tables\n",
     countsTable(runs, "row", (one) => `\`${one.row}\``),
+    ...flakyText(runs),
     "## Cases that a host does not hold\n",
     ...differencesOf(runs),
   ].join("\n");
+}
+
+/** What held in the second try only. */
+function flakyText(runs: readonly Run[]): string[] {
+  const lines = runs.flatMap(({ target, results }) =>
+    results.filter(isFlaky).map(({ case: one, firstProblems: [first = ""] = [] }) => {
+      return `- ${target}: ${one.id}: \`${shortened(first)}\``;
+    }),
+  );
+  return lines.length === 0
+    ? []
+    : ["## Flaky: held in the second try only\n", `${lines.join("\n")}\n`];
 }
 
 function holds({ problems }: Result): boolean {
@@ -91,9 +105,12 @@ function differenceText(name: string, cases: readonly Case[], runs: readonly Run
 
 const PROBLEM_CHARACTERS_MAX = 200;
 
-/** The first line, without what differs from run to run. */
-function shortened(problem: string): string {
-  const [line = ""] = problem.split("\n");
-  const text = line.replaceAll("`", "'").replace(/\bc\d{5}a\b/g, "$CASE");
+/** On one line, without what differs from run to run: what a host printed is left out. */
+export function shortened(problem: string): string {
+  const [first = ""] = problem.split("\n", 1);
+  const text = (problem.startsWith("the host ") ? first : problem)
+    .replaceAll(/\s*\n\s*/g, " ")
+    .replaceAll("`", "'")
+    .replace(/\bc\d{5}a\b/g, "$CASE");
   return text.length > PROBLEM_CHARACTERS_MAX ? `${text.slice(0, PROBLEM_CHARACTERS_MAX)}…` : text;
 }

@@ -11,8 +11,10 @@ import { call } from "../abi/guest.ts";
 import { makeCase } from "../abi/make-case.ts";
 import { REPORT_MARK } from "../abi/report-code.ts";
 import type { Result } from "./batch.ts";
-import { failureText } from "./output.ts";
-import { runTarget } from "./run.ts";
+import { junitText } from "./junit.ts";
+import { failureText, jsonText, tableText } from "./output.ts";
+import { reportText } from "./report.ts";
+import { isFlaky, runTarget } from "./run.ts";
 import { byCommand, targetOf } from "./targets.ts";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
@@ -80,6 +82,22 @@ describe("a host of which nothing is known", () => {
     expect(told).toEqual([[], ["the host ended with code 3"], [], []]);
   });
 
+  test("that holds in the second try only is told to be flaky", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "conformance-flaky-"));
+    const cases = [own("u", `unsteady ${folder}/was-here`)];
+    const run = await runTarget(fake, cases, { jobs: 1 }, nobody);
+    rmSync(folder, { recursive: true });
+    expect(run.results.map(isFlaky)).toEqual([true]);
+    const first = "0.2.1/own/u: the host ended with code 3";
+    expect(tableText(run)).toContain(`  flaky: 1, which held in the second try only\n    ${first}`);
+    expect(JSON.parse(jsonText([run]))[0].cases[0]).toMatchObject({ holds: true, flaky: true });
+    expect(junitText([run])).toContain('<flakyFailure message="failed in the first try">the host');
+    expect(reportText([run], "today")).toContain("| fake |  | 1 | 1 | 1 | 0 |");
+    expect(reportText([run], "today")).toContain(
+      "- fake: 0.2.1/own/u: `the host ended with code 3`",
+    );
+  });
+
   test("that takes what it must refuse fails", async () => {
     const one = makeCase(row, "0.2.1", { what: "refused", callbacks: {}, isRefused: true });
     const { results } = await runTarget(fake, [one], { jobs: 1 }, nobody);
@@ -142,7 +160,7 @@ describe("the packed command, outside of the repository", () => {
     const [first] = JSON.parse(read("r.json")) as [{ target: string; cases: unknown[] }];
     expect([first.target, first.cases.length]).toEqual(["fake", 3]);
     expect(read("r.xml")).toContain('<testsuite name="fake" tests="3" failures="3" skipped="0">');
-    expect(read("r.md")).toContain("| fake |  | 0 | 3 | 0 |");
+    expect(read("r.md")).toContain("| fake |  | 0 | 3 | 0 | 0 |");
   });
 
   test("says what is wrong with its flags", () => {
