@@ -1,5 +1,6 @@
-// `npm pack -w conformance`: writes dist/conformance.mjs, the suite in one file that needs nothing but Node.js.
-import { chmod, copyFile, rm } from "node:fs/promises";
+// `npm pack -w conformance`: writes dist/conformance.mjs, the suite in one file that needs nothing but Node.js
+// and the modules of toolchains beside it.
+import { chmod, copyFile, cp, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -23,4 +24,6 @@ await build({
   },
 });
 await chmod(outfile, 0o755);
+// Where guests.ts looks for them.
+await cp(join(here, "guests/wasm"), join(folder, "wasm"), { recursive: true });
 await copyFile(join(here, "suite/README.md"), join(folder, "README.md"));

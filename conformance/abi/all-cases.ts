@@ -19,6 +19,7 @@ import { positionCases } from "./cases/positions.ts";
 import { severalPluginsCases } from "./cases/several-plugins.ts";
 import { streamCases } from "./cases/streams.ts";
 import { tcpCallbacks } from "./cases/tcp-callbacks.ts";
+import { toolchainCases } from "./cases/toolchains.ts";
 import { valueCases } from "./cases/values.ts";
 import { wasiCases } from "./cases/wasi.ts";
 import {
@@ -46,7 +47,7 @@ export const callbackCases: Readonly<Record<string, Scenes>> = {
   ...calloutCallbacks,
 };
 
-/** In the order of the tables, then WASI. */
+/** In the order of the tables, then WASI and the guests of toolchains. */
 export function allCases(): readonly Case[] {
   return [
     ...hostcalls.flatMap(casesOfHostcall),
@@ -55,6 +56,7 @@ export function allCases(): readonly Case[] {
     ...positionCases(),
     ...failureCases(),
     ...wasiCases(),
+    ...toolchainCases(),
   ];
 }
 

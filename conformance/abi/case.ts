@@ -39,7 +39,8 @@ export interface Request {
 /** Moves of both ends of a connection that is no HTTP, each seen before the next is made. */
 export type TcpStep =
   | { readonly client: string }
-  | { readonly server: string }
+  /** When the server has got `after`; default: all that the client sent. */
+  | { readonly server: string; readonly after?: string }
   | "client ends"
   | "server ends"
   /** Both ends of its connection are gone. */
@@ -66,6 +67,9 @@ export type Position =
   /** No stream: a plugin of the process. */
   | "service";
 
+/** Of the ABI's tables, or of the suite's own. */
+export type CaseChapter = Chapter | "toolchains" | "extensions";
+
 /** What a host must be able to do for a case; adapters say what they cannot. */
 export type Need =
   /** Log the lowest level of guests. */
@@ -88,6 +92,8 @@ export type Need =
   | "gRPC"
   /** Let time pass while a callout waits. */
   | "callout times"
+  /** Stop a guest that does not come back. */
+  | "fuel"
   /** Carry streams on several threads. */
   | "threads"
   /** Choose a route by a header, x-route: see routes in ../suite/. */
@@ -165,6 +171,8 @@ export interface Scene extends Reasons {
     GuestOptions,
     "allocator" | "allocatorName" | "allocatorCalls" | "wrongSignature"
   >;
+  /** Instead of a guest that is made for it: one of ../guests, which tells nothing. */
+  readonly module?: string;
   readonly plugin?: PluginOptions;
   /** Further plugins behind the first, in the order of requests. Needs "plugins". */
   readonly behind?: readonly OtherPlugin[];
@@ -214,7 +222,7 @@ export interface Case {
   readonly id: string;
   readonly version: AbiVersion;
   readonly row: string;
-  readonly chapter: Chapter;
+  readonly chapter: CaseChapter;
   readonly scene: Scene;
   readonly verdict: Verdict;
   readonly spec: string;

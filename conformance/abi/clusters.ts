@@ -4,10 +4,12 @@ export interface ClusterFacts {
   readonly kind: "http" | "grpc";
   /**
    * What comes. "cut": a response that breaks off, "refuse": there is no host, so that the call fails
-   * at once, "never": nothing, "mirror": a body that says what was asked, see `mirrored`.
+   * at once, "never": nothing, "mirror": a body that says what was asked, see `mirrored`, "judge": see
+   * `judged`.
    */
   readonly answer:
     | "cut"
+    | "judge"
     | "mirror"
     | "refuse"
     | "never"
@@ -27,6 +29,7 @@ export const clusters: Readonly<Record<string, ClusterFacts>> = {
     answer: { status: 201, headers: { a: "b" }, body: "answer", trailers: { t: "1" } },
   },
   plain: { kind: "http", answer: { status: 200, headers: { a: "b" }, body: "xyz" } },
+  auth: { kind: "http", answer: "judge" },
   mirror: { kind: "http", answer: "mirror" },
   broken: { kind: "http", answer: "cut" },
   refusing: { kind: "http", answer: "refuse" },
@@ -50,4 +53,14 @@ export function mirrored(
   trailer: string,
 ): string {
   return `${method} ${path} ${authority}, x-ask: ${ask}, body: ${body}, t: ${trailer}`;
+}
+
+/** What a cluster that judges answers: whoever is good, or whatever is open. */
+export function judged(
+  path: string,
+  authorization: string,
+): { status: number; headers: Readonly<Record<string, string>>; body: string } {
+  return authorization === "good" || path.startsWith("/gate/open")
+    ? { status: 200, headers: { "x-auth-user": "ann", "x-gate": "open" }, body: "welcome" }
+    : { status: 401, headers: { "www-authenticate": "Basic" }, body: "who?" };
 }

@@ -113,7 +113,7 @@ const EVENTS: Readonly<Record<string, CallbackScript>> = {
   [HEADERS]: {
     calls: [
       call("proxy_set_tick_period_milliseconds", 10),
-      call("proxy_http_call", "plain", head, "", "", 1000),
+      call("proxy_http_call", "plain", head, "", "", 20_000),
     ],
   },
   proxy_on_tick: { calls: [call("proxy_set_tick_period_milliseconds", 0)] },

@@ -12,8 +12,8 @@ import {
 } from "@headgate/runtime/testing";
 import type { Case, Need, Request, Response, Scene, TcpStep } from "./case.ts";
 import { REQUEST } from "./case.ts";
-import { clusters, mirrored } from "./clusters.ts";
-import { type Guest, makeGuest } from "./guest.ts";
+import { clusters, judged, mirrored } from "./clusters.ts";
+import type { Guest } from "./guest.ts";
 import { guestOf, listOf } from "./make-case.ts";
 import { isReport, readReports } from "./reports.ts";
 import { ownFields, Seen, type SeenConnection, type SeenExchange } from "./seen.ts";
@@ -38,7 +38,7 @@ export interface Options {
 
 /** Plays a case and tells what the host did. */
 export async function playHere(one: Case, options: Options = {}): Promise<Seen> {
-  const guest = makeGuest(guestOf(one));
+  const guest = guestOf(one);
   const create = options.createHost ?? createFilterHost;
   const made = await create(hostOptions(one, guest)).catch((error: unknown) => {
     if (error instanceof FilterStartError || isModuleError(error)) return error as Error;
@@ -79,6 +79,9 @@ function hostOptions({ scene }: Case, guest: Guest): FilterHostOptions {
 
 function clusterAnswer(answer: (typeof clusters)[string]["answer"]): ClusterAnswer {
   if (answer === "cut") return "reset";
+  if (answer === "judge") {
+    return ({ headers }) => judged(headers[":path"] ?? "", headers["authorization"] ?? "");
+  }
   if (answer !== "mirror") return answer;
   return ({ headers, body, trailers }) => ({
     status: 200,

@@ -3,13 +3,20 @@ import {
   type AbiVersion,
   abiVersions,
   callbacks,
-  type Chapter,
   existsIn,
   findHostcall,
   type VersionRange,
 } from "proxy-wasm-types";
-import type { Case, Fields, Reasons, Scene } from "./case.ts";
-import type { Call, CallbackScript, GuestOptions } from "./guest.ts";
+import { readGuest } from "../guests/guests.ts";
+import type { Case, CaseChapter, Fields, Reasons, Scene } from "./case.ts";
+import {
+  type Call,
+  type CallbackScript,
+  DEFAULT_TAG,
+  type Guest,
+  type GuestOptions,
+  makeGuest,
+} from "./guest.ts";
 import type { FieldList } from "./seen.ts";
 
 const HEADERS = "proxy_on_request_headers";
@@ -18,11 +25,13 @@ const HEADERS = "proxy_on_request_headers";
 export type Scenes = readonly Scene[] | ((version: AbiVersion) => readonly Scene[]);
 
 /** A row of a table, or what stands for one. */
-export interface Row extends VersionRange {
+export interface NamedRow {
   readonly name: string;
-  readonly chapter: Chapter;
+  readonly chapter: CaseChapter;
   readonly doc: string;
 }
+
+export interface Row extends NamedRow, VersionRange {}
 
 export function makeCases(row: Row, scenes: Scenes, reasons: Reasons = {}): Case[] {
   return abiVersions.flatMap(({ version }) => {
@@ -34,7 +43,12 @@ export function makeCases(row: Row, scenes: Scenes, reasons: Reasons = {}): Case
   });
 }
 
-export function makeCase(row: Row, version: AbiVersion, scene: Scene, reasons: Reasons = {}): Case {
+export function makeCase(
+  row: NamedRow,
+  version: AbiVersion,
+  scene: Scene,
+  reasons: Reasons = {},
+): Case {
   return {
     id: `${version}/${row.name}/${slug(scene.what)}`,
     version,
@@ -69,7 +83,13 @@ function slug(title: string): string {
 }
 
 /** The guest of a case. */
-export function guestOf({ version, scene }: Case, tag?: string): GuestOptions {
+export function guestOf(one: Case, tag: string = DEFAULT_TAG): Guest {
+  const { module } = one.scene;
+  if (module === undefined) return makeGuest(guestOptions(one, tag));
+  return { tag, bytes: readGuest(module), callbacks: [], calls: [] };
+}
+
+function guestOptions({ version, scene }: Case, tag: string): GuestOptions {
   const name = scene.in ?? HEADERS;
   const calls = (scene.calls ?? []).map(([one]) => one);
   const made =
@@ -80,7 +100,7 @@ export function guestOf({ version, scene }: Case, tag?: string): GuestOptions {
     version,
     callbacks: inVersion(version, made),
     ...scene.guest,
-    ...(tag === undefined ? {} : { tag }),
+    tag,
   };
 }
 

@@ -291,7 +291,7 @@ class BatchRun {
       ],
       logLine: this.#target.logLine,
       accessLog: accessLogPath(places),
-      metrics: (tag) => metricsOf(places.adminPort, tag),
+      metrics: (prefix) => metricsOf(places.adminPort, prefix),
       drain: ({ tag }) => this.#drain(tag, places, placed),
       isRunning,
     };
@@ -333,8 +333,8 @@ async function playOne(
 }
 
 /** Guests' metrics as Envoy's admin page tells them. */
-async function metricsOf(adminPort: number, tag: string): Promise<ReadonlyMap<string, number>> {
-  const text = (await page(adminPort, `/stats?filter=wasmcustom.${tag}`)) ?? "";
+async function metricsOf(adminPort: number, prefix: string): Promise<ReadonlyMap<string, number>> {
+  const text = (await page(adminPort, `/stats?filter=wasmcustom.${prefix}`)) ?? "";
   const found = new Map<string, number>();
   for (const line of text.split("\n")) {
     const [, name = "", value = ""] = /^wasmcustom\.(\S+): (\d+)$/.exec(line) ?? [];

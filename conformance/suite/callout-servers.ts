@@ -2,7 +2,7 @@
 import http from "node:http";
 import http2 from "node:http2";
 import type { AddressInfo, Server, Socket } from "node:net";
-import { type ClusterFacts, clusters, mirrored } from "../abi/clusters.ts";
+import { type ClusterFacts, clusters, judged, mirrored } from "../abi/clusters.ts";
 
 type Answer = Extract<ClusterFacts["answer"], object>;
 
@@ -61,6 +61,10 @@ function httpServer({ answer }: ClusterFacts): Server {
         const { method = "", url = "", headers, trailers } = request;
         const ask = String(headers["x-ask"] ?? "");
         response.end(mirrored(method, url, headers.host ?? "", ask, body, trailers["t"] ?? ""));
+      } else if (answer === "judge") {
+        const { url = "", headers } = request;
+        const { status, headers: own, body: text } = judged(url, headers.authorization ?? "");
+        response.writeHead(status, own).end(text);
       } else if (answer === "cut") {
         response.writeHead(200, { "content-length": 100 });
         response.write("a part", () => response.destroy());

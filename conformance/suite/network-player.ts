@@ -45,7 +45,8 @@ export interface HostView {
   readonly linesOf: (tag: string) => readonly string[];
   readonly logLine: RegExp | undefined;
   readonly accessLog: string;
-  readonly metrics: (tag: string) => Promise<ReadonlyMap<string, number>>;
+  /** Those whose names begin so. */
+  readonly metrics: (prefix: string) => Promise<ReadonlyMap<string, number>>;
   readonly drain: (placed: Placed) => void;
   readonly isRunning: () => boolean;
 }
@@ -145,7 +146,9 @@ export class NetworkPlayer {
     const { tag, guest, case: one } = this.#placed;
     const details = detailsOf(this.#host.accessLog, tag);
     const requests = this.#recorder.requests();
-    const metrics = one.needs.includes("metrics") ? await this.#host.metrics(tag) : new Map();
+    // Modules do not have the tag in the names of theirs.
+    const prefix = one.scene.module === undefined ? tag : "";
+    const metrics = one.needs.includes("metrics") ? await this.#host.metrics(prefix) : new Map();
     return new Seen({
       guest,
       reports: this.#reports(),
@@ -208,7 +211,8 @@ export class NetworkPlayer {
         else if (move === "client leaves") continue;
         else if ("client" in move) sent += move.client;
         else {
-          if (pieces === 0 && sent !== "") steps.push({ awaitText: sent });
+          const awaited = move.after ?? sent;
+          if (pieces === 0 && awaited !== "") steps.push({ awaitText: awaited });
           const before = pieces;
           if (before > 0) {
             steps.push({ awaitOther: () => this.#pieceSeen("proxy_on_upstream_data", before) });

@@ -1,5 +1,5 @@
 // What a run prints: how far it is, failures with what was seen, a table by chapter.
-import type { Chapter } from "proxy-wasm-types";
+import type { CaseChapter } from "../abi/case.ts";
 import type { Result } from "./batch.ts";
 import { isFlaky, type Run } from "./run.ts";
 import { shortened } from "./report.ts";
@@ -55,7 +55,7 @@ export function failureText(result: Result, withTrace: boolean): string {
 
 /** Chapters with how many of their cases hold. */
 export function tableText({ target, version, results, left }: Run): string {
-  const chapters = new Map<Chapter, [number, number]>();
+  const chapters = new Map<CaseChapter, [number, number]>();
   for (const { case: one, problems } of results) {
     const [held, all] = chapters.get(one.chapter) ?? [0, 0];
     chapters.set(one.chapter, [held + (problems.length === 0 ? 1 : 0), all + 1]);

@@ -28,7 +28,7 @@ export async function place(one: Case): Promise<Placed> {
   const tag = `c${String(nextNumber).padStart(5, "0")}a`;
   const recorder = await UpstreamRecorder.start({ up: 0 });
   const upstreamPort = recorder.ports["up"] ?? 0;
-  const guest = makeGuest(guestOf(one, tag));
+  const guest = guestOf(one, tag);
   const behind = guestsBehind(one).map((options, at) => {
     return makeGuest({ ...options, tag: `${caseOf(tag)}${"bcd"[at] ?? ""}` });
   });

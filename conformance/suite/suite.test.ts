@@ -163,6 +163,13 @@ describe("the packed command, outside of the repository", () => {
     expect(read("r.md")).toContain("| fake |  | 0 | 3 | 0 | 0 |");
   });
 
+  test("has the modules of toolchains", () => {
+    const target = `fake='${process.execPath}' '${here}fake-host.mjs' {config}`;
+    const { text } = run("--target", target, "--only", "rust-header-edit/leaves");
+    expect(text).toContain("0.2.1/rust-header-edit/leaves-the-body");
+    expect(text.trimEnd().split("\n").at(-1)).toBe("fake: 0 of 1");
+  });
+
   test("says what is wrong with its flags", () => {
     expect(run("--jobs", "many")).toEqual({
       status: 2,

@@ -78,7 +78,7 @@ export function envoy(path?: string): NetworkTarget | undefined {
   return {
     name: "envoy",
     version: versionOf(spec),
-    cannot: new Set<Need>(),
+    cannot: new Set<Need>(["fuel"]),
     command: envoyFlags(spec.binary, []),
     logLine: ENVOY_LINE,
   };
@@ -92,7 +92,7 @@ export function byCommand(name: string, command: string): NetworkTarget {
   return {
     name,
     version: "",
-    cannot: new Set<Need>(["trace log", "error log", "drain"]),
+    cannot: new Set<Need>(["trace log", "error log", "drain", "fuel"]),
     command: ({ configFile }) => command.replaceAll("{config}", configFile),
   };
 }

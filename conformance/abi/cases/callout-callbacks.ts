@@ -39,7 +39,9 @@ export const calloutCallbacks: Readonly<Record<string, Scenes>> = {
     {
       what: "on the root context: token, headers, bytes, trailers",
       callbacks: {
-        proxy_on_request_headers: { calls: [call("proxy_http_call", "plain", head, "", "", 1000)] },
+        proxy_on_request_headers: {
+          calls: [call("proxy_http_call", "plain", head, "", "", 20_000)],
+        },
         proxy_on_http_call_response: {},
       },
       play: [{ request: {} }, { until: "proxy_on_http_call_response" }],
@@ -50,7 +52,7 @@ export const calloutCallbacks: Readonly<Record<string, Scenes>> = {
       what: "zeros for a call that fails",
       callbacks: {
         proxy_on_request_headers: {
-          calls: [call("proxy_http_call", "broken", head, "", "", 1000)],
+          calls: [call("proxy_http_call", "broken", head, "", "", 20_000)],
         },
         proxy_on_http_call_response: {},
       },
@@ -96,7 +98,7 @@ export const calloutCallbacks: Readonly<Record<string, Scenes>> = {
       needs: ["gRPC"],
       callbacks: {
         proxy_on_request_headers: {
-          calls: [call("proxy_grpc_call", "echo", "s", "m", "", "unary", 1000)],
+          calls: [call("proxy_grpc_call", "echo", "s", "m", "", "unary", 20_000)],
         },
         proxy_on_grpc_receive: { calls: [call("proxy_get_buffer_bytes", 5, 0, 9)] },
       },
@@ -148,7 +150,7 @@ export const calloutCallbacks: Readonly<Record<string, Scenes>> = {
       needs: ["gRPC"],
       callbacks: {
         proxy_on_request_headers: {
-          calls: [call("proxy_grpc_call", "denied", "s", "m", "", "unary", 1000)],
+          calls: [call("proxy_grpc_call", "denied", "s", "m", "", "unary", 20_000)],
         },
         proxy_on_grpc_receive: {},
         proxy_on_grpc_close: { calls: [call("proxy_get_status")] },

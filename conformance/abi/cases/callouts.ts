@@ -21,16 +21,16 @@ const grpcCallbacks = {
 const needs = ["gRPC"] as const;
 const mute = call("proxy_grpc_stream", "mute", "s", "m", "");
 const otherMute = call("proxy_grpc_stream", "mute", "s", "m", "");
-const pings = [call("proxy_grpc_call", "echo", "s", "m", "", "ping", 1000)];
+const pings = [call("proxy_grpc_call", "echo", "s", "m", "", "ping", 20_000)];
 const stream = call("proxy_grpc_stream", "echo", "s", "m", encodePairs(["a", "b"]));
 const late = call("proxy_grpc_stream", "echo", "s", "m", "");
 const failing = call("proxy_grpc_stream", "failing", "s", "m", "");
-const cancelled = call("proxy_grpc_call", "echo", "s", "m", "", "ping", 1000);
+const cancelled = call("proxy_grpc_call", "echo", "s", "m", "", "ping", 20_000);
 const cancelledStream = call("proxy_grpc_stream", "echo", "s", "m", "");
-const closed = call("proxy_grpc_call", "echo", "s", "m", "", "ping", 1000);
+const closed = call("proxy_grpc_call", "echo", "s", "m", "", "ping", 20_000);
 
 /** A call whose answer ends the request that waits for it. */
-function asked(cluster: string, timeoutMs: number = 1000): Record<string, CallbackScript> {
+function asked(cluster: string, timeoutMs: number = 20_000): Record<string, CallbackScript> {
   return {
     proxy_on_request_headers: {
       answer: 1,
@@ -51,7 +51,7 @@ export const calloutCases: HostcallCases = {
       {
         what: "a token, and the answer on the root context",
         calls: [
-          [call("proxy_http_call", "up", head, "body", encodePairs(["x", "y"]), 1000), "Ok #"],
+          [call("proxy_http_call", "up", head, "body", encodePairs(["x", "y"]), 20_000), "Ok #"],
           [call("proxy_http_call", "up", head, "", "", 0), "Ok #"],
           [call("proxy_http_call", "up", head, "", "", TIMEOUT_MAX), "Ok #"],
         ],
@@ -171,7 +171,9 @@ export const calloutCases: HostcallCases = {
         what: "the answer's maps and body are there in its callback only",
         in: "proxy_on_http_call_response",
         callbacks: {
-          proxy_on_request_headers: { calls: [call("proxy_http_call", "up", head, "", "", 1000)] },
+          proxy_on_request_headers: {
+            calls: [call("proxy_http_call", "up", head, "", "", 20_000)],
+          },
         },
         calls: [
           [call("proxy_get_header_map_value", 6, ":status"), "Ok [201]"],
@@ -197,7 +199,7 @@ export const calloutCases: HostcallCases = {
         what: "a token; the message of a good answer, or the status of another",
         calls: [
           [
-            call("proxy_grpc_call", "echo", "s", "m", encodePairs(["a", "b"]), "ping", 1000),
+            call("proxy_grpc_call", "echo", "s", "m", encodePairs(["a", "b"]), "ping", 20_000),
             "Ok #",
           ],
           [call("proxy_grpc_call", "failing", "s", "m", "", "x", 0), "Ok #"],
@@ -433,7 +435,7 @@ export const calloutCases: HostcallCases = {
     in: "proxy_on_http_call_response",
     callbacks: {
       proxy_on_request_headers: {
-        calls: [call("proxy_http_call", "broken", head, "", "", 1000)],
+        calls: [call("proxy_http_call", "broken", head, "", "", 20_000)],
       },
     },
     scenes: [
@@ -444,7 +446,7 @@ export const calloutCases: HostcallCases = {
         in: "proxy_on_http_call_response",
         callbacks: {
           proxy_on_request_headers: {
-            calls: [call("proxy_http_call", "broken", head, "", "", 1000)],
+            calls: [call("proxy_http_call", "broken", head, "", "", 20_000)],
           },
         },
         calls: [[call("proxy_get_status"), "Ok 11 [reset]"]],
@@ -457,7 +459,7 @@ export const calloutCases: HostcallCases = {
         needs,
         callbacks: {
           proxy_on_request_headers: {
-            calls: [call("proxy_grpc_call", "failing", "s", "m", "", "", 1000)],
+            calls: [call("proxy_grpc_call", "failing", "s", "m", "", "", 20_000)],
           },
           proxy_on_grpc_close: { calls: [call("proxy_get_status")] },
         },

@@ -182,7 +182,7 @@ export const plainCases: HostcallCases = {
         callbacks: {
           proxy_on_done: {
             answer: 0,
-            calls: [call("proxy_http_call", "plain", head, "", "", 1000)],
+            calls: [call("proxy_http_call", "plain", head, "", "", 20_000)],
           },
           proxy_on_http_call_response: { calls: [call("proxy_done")] },
           proxy_on_delete: {},

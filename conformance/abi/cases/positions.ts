@@ -100,7 +100,7 @@ const services: readonly Scene[] = [
       proxy_on_tick: {
         calls: [
           call("proxy_set_tick_period_milliseconds", 0),
-          call("proxy_http_call", "plain", head, "", "", 1000),
+          call("proxy_http_call", "plain", head, "", "", 20_000),
         ],
       },
       proxy_on_http_call_response: { calls: [call("proxy_get_buffer_bytes", 4, 0, 100)] },
