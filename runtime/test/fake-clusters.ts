@@ -14,7 +14,7 @@ import type {
 import { bufferOf, type BodyInput, fillMap, type HeaderInput, recordOf } from "./message.ts";
 
 /** What a guest sent to a cluster. */
-export interface CalloutRequest {
+export interface ClusterRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer;
   readonly trailers: Readonly<Record<string, string>>;
@@ -34,7 +34,7 @@ export type ClusterAnswer =
   | "reset"
   | "refuse"
   | "never"
-  | ((request: CalloutRequest) => CalloutResponse | "reset" | "never");
+  | ((request: ClusterRequest) => CalloutResponse | "reset" | "never");
 
 interface Waiting {
   readonly answer: Exclude<ClusterAnswer, "refuse">;
@@ -144,7 +144,7 @@ function answerGrpc(
   receiver.onClose(answer.status, Buffer.concat(bufferOf(answer.body)).toString());
 }
 
-function factsOf(request: HttpCallRequest): CalloutRequest {
+function factsOf(request: HttpCallRequest): ClusterRequest {
   return {
     headers: recordOf(request.headers),
     body: request.body,

@@ -10,14 +10,18 @@ interface Ticker {
 
 /** Wall time begins at 2026-01-01T00:00:00Z. */
 const EPOCH_START_MS = 1_767_225_600_000;
+const MONOTONIC_START_MS = 1000;
 
 export class FakeTime implements TimeSource, TickSource {
   readonly #tickers: Set<Ticker>;
+  readonly #epochStartMs: number;
   #nowMs: number;
 
-  constructor() {
+  /** `epochMs` is what the wall clock shows at first. */
+  constructor(epochMs: number = EPOCH_START_MS + MONOTONIC_START_MS) {
     this.#tickers = new Set();
-    this.#nowMs = 1000;
+    this.#epochStartMs = epochMs - MONOTONIC_START_MS;
+    this.#nowMs = MONOTONIC_START_MS;
   }
 
   monotonicMs(): number {
@@ -25,7 +29,7 @@ export class FakeTime implements TimeSource, TickSource {
   }
 
   epochMs(): number {
-    return EPOCH_START_MS + this.#nowMs;
+    return this.#epochStartMs + this.#nowMs;
   }
 
   start(intervalMs: number, tick: () => void): () => void {

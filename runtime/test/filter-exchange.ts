@@ -26,6 +26,8 @@ export interface UpstreamResponse {
   /** Default: none. Pieces come one after another. */
   readonly body?: BodyInput;
   readonly trailers?: HeaderInput;
+  /** More is to come, by sendResponseData or endResponse. Default false. */
+  readonly isOpen?: boolean;
 }
 
 /** What the upstream gets. */
@@ -48,7 +50,11 @@ export interface FilterRequest {
   readonly headers?: HeaderInput;
   readonly body?: BodyInput;
   readonly trailers?: HeaderInput;
-  /** Default: 200 without a body. "never": no answer comes. */
+  /** More is to come, by sendData or endRequest. Default false. */
+  readonly isOpen?: boolean;
+  /** What the downstream speaks. Default "http1". */
+  readonly protocol?: "http1" | "http2";
+  /** Default: 200 without a body. "never": no answer comes, unless by respond. */
   readonly upstream?:
     | UpstreamResponse
     | "never"
@@ -66,6 +72,16 @@ export interface LocalReplyFacts {
 }
 
 const EMPTY: Buffer = Buffer.alloc(0);
+
+/** As the router answers for an upstream that closes its connection without a word. */
+const UPSTREAM_RESET: LocalReply = {
+  status: 503,
+  body: "upstream connect error or disconnect/reset before headers. reset reason: connection termination",
+  headers: null,
+  grpcStatus: -1,
+  details: "upstream_reset_before_response_started{connection_termination}",
+  responseFlags: 0,
+};
 
 /** Live: its fields follow what happens. Fields of what has not come are empty, `status` is 0. */
 export class FilterExchange implements FilterChainEnds {
@@ -97,6 +113,8 @@ export class FilterExchange implements FilterChainEnds {
   #isAnswered: boolean;
   #isResponseComplete: boolean;
   #isHead: boolean;
+  /** The upstream's answer has begun to come in. */
+  isResponseGiven: boolean;
   isOver: boolean;
 
   constructor(
@@ -131,11 +149,12 @@ export class FilterExchange implements FilterChainEnds {
     this.#isAnswered = false;
     this.#isResponseComplete = false;
     this.#isHead = request.method === "HEAD";
+    this.isResponseGiven = false;
     this.isOver = false;
     const peer = addressOf(request.remoteAddress ?? "127.0.0.1:50000");
     const connection = new ConnectionInfo(1, peer, addressOf("127.0.0.1:10000"), clock.nowMs);
     this.info.reset(connection, streamId, clock.nowMs);
-    this.info.protocol = Protocol.Http11;
+    this.info.protocol = request.protocol === "http2" ? Protocol.Http2 : Protocol.Http11;
     Object.assign(this.info, request.info ?? {});
   }
 
@@ -165,15 +184,47 @@ export class FilterExchange implements FilterChainEnds {
     fillMap(headers, this.#request.headers);
     const pieces = bufferOf(this.#request.body);
     const trailers = mapOf(this.#request.trailers);
+    const endsPlainly = trailers === null && this.#request.isOpen !== true;
     this.#manager.reset(this.#filters, this, this.info, this.#bufferBytesMax);
-    this.#manager.decodeHeaders(headers, pieces.length === 0 && trailers === null);
+    this.#manager.decodeHeaders(headers, pieces.length === 0 && endsPlainly);
     for (const [i, piece] of pieces.entries()) {
-      if (this.#isResponseComplete || this.reset !== null) return;
-      const isEnd = i === pieces.length - 1 && trailers === null;
-      this.info.bytesReceived += piece.length;
-      this.#manager.decodeData(piece, 0, piece.length, isEnd);
+      this.#decodeData(piece, i === pieces.length - 1 && endsPlainly);
     }
     if (trailers !== null) this.#manager.decodeTrailers(trailers);
+  }
+
+  #decodeData(piece: Buffer, end: boolean): void {
+    if (this.#isResponseComplete || this.reset !== null) return;
+    this.info.bytesReceived += piece.length;
+    this.#manager.decodeData(piece, 0, piece.length, end);
+  }
+
+  /** Of a request that is open. */
+  sendData(piece: string | Uint8Array): void {
+    this.#decodeData(Buffer.from(piece as Uint8Array), false);
+  }
+
+  endRequest(trailers?: HeaderInput): void {
+    if (trailers === undefined) this.#decodeData(EMPTY, true);
+    else this.#manager.decodeTrailers(mapOf(trailers) as HeaderMap);
+  }
+
+  /** A filter holds what has come of the request. */
+  get isRequestHeld(): boolean {
+    return this.#filters.some((_, at) => this.#manager.isDecodingStopped(at));
+  }
+
+  /** A filter holds what has come of the response. */
+  get isResponseHeld(): boolean {
+    return this.#filters.some((_, at) => this.#manager.isEncodingStopped(at));
+  }
+
+  get isRequestComplete(): boolean {
+    return this.#isRequestComplete;
+  }
+
+  get isResponseComplete(): boolean {
+    return this.#isResponseComplete;
   }
 
   /** Does what is due from outside; whether it did something. */
@@ -188,7 +239,7 @@ export class FilterExchange implements FilterChainEnds {
     const given = this.#request.upstream ?? {};
     const seen = this.upstreamRequest as UpstreamRequest;
     const response = typeof given === "function" ? given(seen) : given;
-    if (response !== "never") this.#answer(response);
+    if (response !== "never") this.respond(response);
     return true;
   }
 
@@ -207,7 +258,10 @@ export class FilterExchange implements FilterChainEnds {
     this.#logsTo = this.#allLogs.length;
   }
 
-  #answer(response: UpstreamResponse): void {
+  /** The upstream answers. What comes after an answer of a filter's own is not read any more. */
+  respond(response: UpstreamResponse): void {
+    this.#isAnswered = true;
+    this.isResponseGiven = true;
     this.info.upstreamProtocol = Protocol.Http11;
     this.info.upstreamHost = "127.0.0.1:8080";
     this.info.upstreamFirstRxMs = this.#clock.nowMs;
@@ -218,15 +272,41 @@ export class FilterExchange implements FilterChainEnds {
     fillMap(headers, response.headers);
     const pieces = this.#isHead ? [] : bufferOf(response.body);
     const trailers = mapOf(response.trailers);
-    this.#manager.encodeHeaders(headers, pieces.length === 0 && trailers === null);
+    const endsPlainly = trailers === null && response.isOpen !== true;
+    this.#manager.encodeHeaders(headers, pieces.length === 0 && endsPlainly);
     for (const [i, piece] of pieces.entries()) {
-      // After an answer of ours nothing of the upstream's is read any more.
-      if (this.localReply !== null || this.reset !== null) return;
-      const isEnd = i === pieces.length - 1 && trailers === null;
-      this.#manager.encodeData(piece, 0, piece.length, isEnd);
+      this.#encodeData(piece, i === pieces.length - 1 && endsPlainly);
     }
+    if (trailers !== null) this.#encodeTrailers(trailers);
+  }
+
+  #encodeData(piece: Buffer, end: boolean): void {
     if (this.localReply !== null || this.reset !== null) return;
-    if (trailers !== null) this.#manager.encodeTrailers(trailers);
+    this.#manager.encodeData(piece, 0, piece.length, end);
+  }
+
+  #encodeTrailers(trailers: HeaderMap): void {
+    if (this.localReply !== null || this.reset !== null) return;
+    this.#manager.encodeTrailers(trailers);
+  }
+
+  /** Of a response that is open. */
+  sendResponseData(piece: string | Uint8Array): void {
+    this.#encodeData(Buffer.from(piece as Uint8Array), false);
+  }
+
+  endResponse(trailers?: HeaderInput): void {
+    if (trailers === undefined) this.#encodeData(EMPTY, true);
+    else this.#encodeTrailers(mapOf(trailers) as HeaderMap);
+  }
+
+  /** The upstream breaks off: before its answer the proxy answers, later the stream is reset. */
+  breakOff(): void {
+    this.#isAnswered = true;
+    this.isResponseGiven = true;
+    if (this.#manager.areResponseHeadersOut) {
+      this.onFilterReset("upstream_reset_after_response_started{connection_termination}");
+    } else this.#manager.sendLocalReply(UPSTREAM_RESET);
   }
 
   // ---- FilterChainEnds: towards the upstream.

@@ -1,5 +1,5 @@
-// Runs one wasm filter through the real filter manager and VM, without sockets and on a fake clock: for
-// tests of filters and of the host. Exported as @headgate/runtime/testing.
+// Runs wasm filters through the real filter manager and VM, without sockets and on a fake clock: for
+// tests of the host, and under what authors of filters use (../testing).
 import type { TraceRule } from "../src/config/trace-rule.ts";
 import { defaultWasmPolicy } from "../src/config/wasm-policy.ts";
 import type { WasmPolicy } from "../src/config/wasm-policy.ts";
@@ -11,20 +11,26 @@ import { TimerWheel } from "../src/core/timer-wheel.ts";
 import type { HttpFilter } from "../src/filter/http-filter.ts";
 import type { PassingFilterCallbacks, PassingNetworkFilter } from "../src/filter/network-filter.ts";
 import { LocalReplyWriter } from "../src/hcm/local-reply.ts";
-import { loadModule, ModuleCache } from "../src/module/module-loader.ts";
+import { type LoadedModule, loadModule, ModuleCache } from "../src/module/module-loader.ts";
 import { StatKind, StatsStore } from "../src/stats/store.ts";
+import type { CallObserver } from "../src/wasm/call-observer.ts";
+import type { Callouts } from "../src/wasm/callout.ts";
 import type { CompiledModule } from "../src/wasm/compiled-module.ts";
+import type { SharedGauges } from "../src/wasm/metrics.ts";
 import { Plugin } from "../src/wasm/plugin.ts";
+import type { SharedStore } from "../src/wasm/shared-store.ts";
+import type { GuestTrap } from "../src/wasm/trap-report.ts";
+import type { Vm } from "../src/wasm/vm.ts";
 import { loadWasiProvider } from "../src/server/wasi-library.ts";
 import type { WasiProvider } from "../src/wasm/wasi-provider.ts";
 import { WasmHost } from "../src/wasm/wasm-host.ts";
 import { FakeClusters, type ClusterAnswer } from "./fake-clusters.ts";
 import { FakeTime } from "./fake-time.ts";
 import { FilterExchange, type FilterRequest } from "./filter-exchange.ts";
-import { TcpExchange } from "./tcp-exchange.ts";
+import { type TcpAddresses, TcpExchange } from "./tcp-exchange.ts";
 import { type LogLine, LogRecorder } from "./log-recorder.ts";
 
-export type { CalloutRequest, ClusterAnswer } from "./fake-clusters.ts";
+export type { ClusterAnswer, ClusterRequest } from "./fake-clusters.ts";
 export type {
   BodyInput,
   FilterExchange,
@@ -41,9 +47,8 @@ export { structBytes } from "./message.ts";
 /** What the filter gets as configuration: objects become JSON text. */
 export type ConfigInput = string | Uint8Array | object;
 
-export interface FilterHostOptions {
-  /** The module's bytes or its path. */
-  readonly module: Uint8Array | string;
+/** What one plugin is told by its configuration. */
+export interface PluginOptions {
   /** For proxy_on_configure. Default: empty. */
   readonly config?: ConfigInput;
   /** For proxy_on_vm_start. Default: empty. */
@@ -63,6 +68,12 @@ export interface FilterHostOptions {
   /** Default: all. */
   readonly allowedCapabilities?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
+  /** Default: that of a plugin which --wasm-policy does not name. */
+  readonly policy?: WasmPolicy;
+}
+
+/** What the host itself is told. */
+export interface RigOptions {
   /** Clusters that proxy_http_call can reach. Default: none. */
   readonly clusters?: Readonly<Record<string, ClusterAnswer>>;
   /** Bytes that stopped filters may collect. Default 1 MiB. */
@@ -71,10 +82,39 @@ export interface FilterHostOptions {
   readonly copies?: number;
   /** The lowest level that is logged. Default "trace". */
   readonly logLevel?: LogLine["level"];
-  /** Default: that of a plugin which --wasm-policy does not name. */
-  readonly policy?: WasmPolicy;
   /** Seed of the random numbers. Default 1. */
   readonly seed?: number;
+}
+
+export interface FilterHostOptions extends PluginOptions, RigOptions {
+  /** The module's bytes or its path. */
+  readonly module: Uint8Array | string;
+}
+
+/** A plugin's place in the chain. */
+export interface ChainedPlugin {
+  readonly options: PluginOptions;
+  readonly module: CompiledModule;
+  /** Requests do not pass it. Default false. */
+  readonly isService?: boolean;
+}
+
+/** Answers calls after the guest has returned. */
+export interface AnsweringCallouts extends Callouts {
+  /** Whether a call was answered. */
+  answerNext(): boolean;
+}
+
+/** What a host is given, which would otherwise have its own. */
+export interface RigParts {
+  readonly time?: FakeTime;
+  readonly callouts?: AnsweringCallouts;
+  readonly shared?: SharedStore;
+  readonly gauges?: SharedGauges;
+  readonly workerIndex?: number;
+  readonly observe?: (vm: Vm) => CallObserver;
+  readonly onTrap?: (trap: GuestTrap) => void;
+  readonly wasiProvider?: WasiProvider | string | undefined;
 }
 
 /** The filter refused to start; `reasons` has what failed and what the guest logged. */
@@ -100,15 +140,27 @@ const modules: ModuleCache = new ModuleCache();
 
 /** Loads the module, starts and configures the filter. Throws FilterStartError, or ModuleError. */
 export async function createFilterHost(options: FilterHostOptions): Promise<FilterHost> {
-  const source =
-    typeof options.module === "string"
-      ? { filename: options.module }
-      : { inlineBytes: options.module };
-  const { fuel, memoryPagesMax } = options.policy ?? defaultWasmPolicy;
-  const isMetered = fuel !== null;
-  const module = await loadModule(source, { cache: modules, isMetered, memoryPagesMax });
-  const wasiProvider = options.policy?.hasFiles === true ? await loadWasiProvider() : undefined;
-  return new FilterHost(options, module, wasiProvider);
+  const module = await loadForPlugin(options.module, options);
+  const wasiProvider = await wasiProviderOf([options]);
+  return new FilterHost(options, [{ options, module }], { wasiProvider });
+}
+
+/** The module, prepared as the plugin's policy wants it. Throws ModuleError. */
+export function loadForPlugin(
+  module: Uint8Array | string,
+  { policy }: PluginOptions,
+): Promise<LoadedModule> {
+  const source = typeof module === "string" ? { filename: module } : { inlineBytes: module };
+  const { fuel, memoryPagesMax } = policy ?? defaultWasmPolicy;
+  return loadModule(source, { cache: modules, isMetered: fuel !== null, memoryPagesMax });
+}
+
+/** Loaded only when a policy wants files. */
+export async function wasiProviderOf(
+  plugins: readonly PluginOptions[],
+): Promise<WasiProvider | string | undefined> {
+  const isWanted = plugins.some(({ policy }) => policy?.hasFiles === true);
+  return isWanted ? await loadWasiProvider() : undefined;
 }
 
 export class FilterHost {
@@ -116,31 +168,30 @@ export class FilterHost {
   readonly logs: LogLine[];
   readonly metrics: FilterMetrics;
   readonly stats: StatsStore;
-  readonly #options: FilterHostOptions;
+  readonly #options: RigOptions;
   readonly #time: FakeTime;
   readonly #clock: Clock;
   readonly #timers: TimerWheel;
-  readonly #clusters: FakeClusters;
+  readonly #callouts: AnsweringCallouts;
   readonly #localReplies: LocalReplyWriter;
   readonly #host: WasmHost;
-  readonly #plugin: Plugin;
+  readonly #plugins: Plugin[];
+  /** Those that requests pass. */
+  readonly #filters: Plugin[];
   readonly #open: Set<FilterExchange>;
   #streams: number;
 
-  constructor(
-    options: FilterHostOptions,
-    module: CompiledModule,
-    wasiProvider?: WasiProvider | string,
-  ) {
+  /** Throws FilterStartError. */
+  constructor(options: RigOptions, plugins: readonly ChainedPlugin[], parts: RigParts = {}) {
     const recorder = new LogRecorder(options.logLevel);
     this.logs = recorder.lines;
     this.stats = new StatsStore({ slotsMax: 1 << 16 });
     this.metrics = new StatMetrics(this.stats);
     this.#options = options;
-    this.#time = new FakeTime();
+    this.#time = parts.time ?? new FakeTime();
     this.#clock = new Clock(this.#time);
     this.#timers = new TimerWheel(this.#clock, (turn) => this.#turn(turn), this.#time);
-    this.#clusters = new FakeClusters(options.clusters ?? {});
+    this.#callouts = parts.callouts ?? new FakeClusters(options.clusters ?? {});
     const random = new SeededRandom(options.seed ?? 1);
     this.#localReplies = new LocalReplyWriter(null, {
       clock: this.#clock,
@@ -150,6 +201,7 @@ export class FilterHost {
     });
     this.#open = new Set();
     this.#streams = 0;
+    const { time: _time, callouts: _callouts, workerIndex, ...rest } = parts;
     this.#host = new WasmHost({
       clock: this.#clock,
       timers: this.#timers,
@@ -157,14 +209,21 @@ export class FilterHost {
       stats: this.stats,
       logger: recorder,
       node: NODE,
-      workerIndex: 0,
-      callouts: this.#clusters,
-      wasiProvider,
+      workerIndex: workerIndex ?? 0,
+      callouts: this.#callouts,
+      ...rest,
     });
-    const plugin = this.#host.preparePlugin(configOf(options, module), module);
-    if (!(plugin instanceof Plugin)) throw new FilterStartError(plugin.reasons);
-    this.#plugin = plugin;
-    this.#settle();
+    this.#filters = [];
+    this.#plugins = plugins.map(({ options: of, module, isService }) => {
+      const plugin = this.#host.preparePlugin(configOf(of, module), module);
+      if (!(plugin instanceof Plugin)) {
+        this.close();
+        throw new FilterStartError(plugin.reasons);
+      }
+      if (isService !== true) this.#filters.push(plugin);
+      return plugin;
+    });
+    this.settle();
   }
 
   /**
@@ -172,12 +231,26 @@ export class FilterHost {
    * a stream that the filter holds goes on with tick().
    */
   request(request: FilterRequest = {}): FilterExchange {
-    this.#streams += 1;
+    const exchange = this.open(request, this.createFilters());
+    this.settle();
+    return exchange;
+  }
+
+  /** The chain of one stream. */
+  createFilters(): HttpFilter[] {
     const filters: HttpFilter[] = [];
     for (let i = 0; i < (this.#options.copies ?? 1); i += 1) {
-      const filter = this.#plugin.createHttpFilter();
-      if (filter !== null) filters.push(filter);
+      for (const plugin of this.#filters) {
+        const filter = plugin.createHttpFilter();
+        if (filter !== null) filters.push(filter);
+      }
     }
+    return filters;
+  }
+
+  /** The same as request, but nothing of what follows from outside comes yet: settle() brings it. */
+  open(request: FilterRequest, filters: readonly HttpFilter[]): FilterExchange {
+    this.#streams += 1;
     const exchange = new FilterExchange(
       request,
       filters,
@@ -189,53 +262,80 @@ export class FilterHost {
     );
     this.#open.add(exchange);
     exchange.start();
-    this.#settle();
     return exchange;
   }
 
-  /** A connection through the plugin as a network filter, in front of a terminal one. */
-  connect(): TcpExchange {
+  /** A connection through the plugins as network filters, in front of a terminal one. */
+  connect(addresses: TcpAddresses = {}): TcpExchange {
     this.#streams += 1;
-    const factory = {
+    const factories = this.#filters.map((plugin) => ({
       createFilter: (callbacks: PassingFilterCallbacks): PassingNetworkFilter => {
-        const filter = this.#plugin.createNetworkFilter(callbacks);
+        const filter = plugin.createNetworkFilter(callbacks);
         if (filter === null) throw new Error("the filter's VM is dead, and lets connections pass");
         return filter;
       },
-    };
-    return new TcpExchange(factory, this.#streams, this.#clock.nowMs, () => this.#settle());
+    }));
+    const { nowMs } = this.#clock;
+    const settle = (): void => this.settle();
+    return new TcpExchange(factories, this.#streams, nowMs, settle, addresses);
   }
 
   /** Lets time pass: ticks of the filter, in steps of the timer wheel. */
   tick(ms: number): void {
-    this.#time.advance(ms, () => this.#settle());
-    this.#settle();
+    this.#time.advance(ms, () => this.settle());
+    this.settle();
   }
 
-  /** Contexts that the guest knows, its root context among them. */
+  /** Contexts that the guests know, their root contexts among them. */
   get contexts(): number {
-    return this.#plugin.root?.vm.contexts.size ?? 0;
+    return this.#sum((vm) => vm.contexts.size);
   }
 
-  /** Bytes of the guest's memory. */
+  /** Bytes of the guests' memories. */
   get guestMemoryBytes(): number {
-    return this.#plugin.root?.vm.memory.size ?? 0;
+    return this.#sum((vm) => vm.memory.size);
   }
 
-  /** The plugin, for tests of the host itself. */
+  #sum(number: (vm: Vm) => number): number {
+    const vms = new Set(this.#plugins.map((plugin) => plugin.root?.vm));
+    let sum = 0;
+    for (const vm of vms) if (vm !== undefined) sum += number(vm);
+    return sum;
+  }
+
+  /** In the chain's order. */
+  get plugins(): readonly Plugin[] {
+    return this.#plugins;
+  }
+
+  /** The first plugin, for tests of the host itself. */
   get plugin(): Plugin {
-    return this.#plugin;
+    return this.#plugins[0] as Plugin;
   }
 
   /** From now on logs the plugin's calls, or not, as the admin interface's switch does. */
   trace(rule: TraceRule | null): void {
-    this.#host.setTraces(new Map([[this.#plugin.name, rule]]));
+    this.#host.setTraces(new Map([[this.plugin.name, rule]]));
   }
 
-  /** Ends open streams, then the plugin: the guest gets on_done and on_delete. */
-  close(): void {
+  /** Of the host's timers. */
+  get clock(): Clock {
+    return this.#clock;
+  }
+
+  get timers(): TimerWheel {
+    return this.#timers;
+  }
+
+  /** The downstreams of all open streams go away. */
+  endStreams(): void {
     for (const exchange of this.#open) exchange.abort();
     this.#open.clear();
+  }
+
+  /** Ends open streams, then the plugins: the guests get on_done and on_delete. */
+  close(): void {
+    this.endStreams();
     this.#host.close();
     this.#timers.stop();
   }
@@ -246,10 +346,10 @@ export class FilterHost {
   }
 
   /** What would come from sockets: answers of upstreams and of callouts, until nothing moves. */
-  #settle(): void {
+  settle(): void {
     let isMoving = true;
     while (isMoving) {
-      isMoving = this.#clusters.answerNext();
+      isMoving = this.#callouts.answerNext();
       for (const exchange of this.#open) {
         if (exchange.pump()) isMoving = true;
         if (exchange.isOver) this.#open.delete(exchange);
@@ -267,7 +367,7 @@ const NODE = {
   serialized: new Uint8Array(0),
 };
 
-function configOf(options: FilterHostOptions, module: CompiledModule): WasmPluginConfig {
+function configOf(options: PluginOptions, module: CompiledModule): WasmPluginConfig {
   return {
     name: options.name ?? "filter",
     rootId: options.rootId ?? "",

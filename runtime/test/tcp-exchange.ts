@@ -9,6 +9,15 @@ import type {
 import { NetworkFilterChain } from "../src/network/network-filter-manager.ts";
 import { addressOf } from "./message.ts";
 
+export interface TcpAddresses {
+  /** "ip:port" of the peer. Default "127.0.0.1:50000". */
+  readonly remoteAddress?: string;
+  /** Default "127.0.0.1:10000". */
+  readonly localAddress?: string;
+  /** SNI. Default "". */
+  readonly serverName?: string;
+}
+
 /** Live: its fields follow what happens. Stands for the connection and for the terminal filter. */
 export class TcpExchange implements NetworkFilterCallbacks, NetworkIo {
   readonly info: ConnectionInfo;
@@ -20,33 +29,54 @@ export class TcpExchange implements NetworkFilterCallbacks, NetworkIo {
   toClient: string;
   /** How a filter closed the connection; null = it did not. */
   closed: "after flush" | "now" | null;
+  /** The bytes alone. */
+  serverBytes: Buffer;
+  clientBytes: Buffer;
+  isServerEnded: boolean;
+  isClientEnded: boolean;
+  /** The filters let the connection through to the server. */
+  isConnected: boolean;
   readonly #filter: NetworkFilter;
   readonly #settle: () => void;
   /** What the terminal filter writes through; there before its first event. */
   #server: NetworkIo | null;
   #isOver: boolean;
 
-  constructor(factory: PassingFilterFactory, id: number, nowMs: number, settle: () => void) {
-    const peer = addressOf("127.0.0.1:50000");
-    this.info = new ConnectionInfo(id, peer, addressOf("127.0.0.1:10000"), nowMs);
+  constructor(
+    factories: readonly PassingFilterFactory[],
+    id: number,
+    nowMs: number,
+    settle: () => void,
+    { remoteAddress, localAddress, serverName }: TcpAddresses = {},
+  ) {
+    const peer = addressOf(remoteAddress ?? "127.0.0.1:50000");
+    const own = addressOf(localAddress ?? "127.0.0.1:10000");
+    this.info = new ConnectionInfo(id, peer, own, nowMs);
+    this.info.requestedServerName = serverName ?? "";
     this.writeQueueBytes = 0;
     this.toServer = "";
     this.toClient = "";
     this.closed = null;
+    this.serverBytes = Buffer.alloc(0);
+    this.clientBytes = Buffer.alloc(0);
+    this.isServerEnded = false;
+    this.isClientEnded = false;
+    this.isConnected = false;
     this.#settle = settle;
     this.#server = null;
     this.#isOver = false;
     const terminal = {
       createFilter: (callbacks: NetworkFilterCallbacks) => this.#terminal(callbacks),
     };
-    this.#filter = new NetworkFilterChain([factory], terminal, 1 << 20).createFilter(this);
+    this.#filter = new NetworkFilterChain(factories, terminal, 1 << 20).createFilter(this);
     this.#play(() => this.#filter.onNewConnection());
   }
 
   // ---- What a test does.
 
-  clientSends(text: string): void {
-    const bytes = Buffer.from(text, "latin1");
+  /** Text is one byte a character. */
+  clientSends(data: string | Uint8Array): void {
+    const bytes = bytesOf(data);
     this.#play(() => this.#filter.onData(bytes, bytes.length));
   }
 
@@ -54,8 +84,9 @@ export class TcpExchange implements NetworkFilterCallbacks, NetworkIo {
     this.#play(() => this.#filter.onEnd());
   }
 
-  serverSends(text: string): void {
-    this.#play(() => this.#server?.writeText(text));
+  serverSends(data: string | Uint8Array): void {
+    const bytes = bytesOf(data);
+    this.#play(() => this.#server?.write(bytes));
   }
 
   serverEnds(): void {
@@ -82,19 +113,24 @@ export class TcpExchange implements NetworkFilterCallbacks, NetworkIo {
   #terminal(callbacks: NetworkFilterCallbacks): NetworkFilter {
     this.#server = callbacks.io;
     return {
-      onNewConnection: () => this.#toServer("(new)"),
-      onData: (buffer, length) => this.#toServer(buffer.toString("latin1", 0, length)),
-      onEnd: () => this.#toServer("(end)"),
+      onNewConnection: () => {
+        this.isConnected = true;
+        this.toServer += "(new)";
+      },
+      onData: (buffer, length) => {
+        this.serverBytes = Buffer.concat([this.serverBytes, buffer.subarray(0, length)]);
+        this.toServer += buffer.toString("latin1", 0, length);
+      },
+      onEnd: () => {
+        this.isServerEnded = true;
+        this.toServer += "(end)";
+      },
       onWritable: () => {},
       onClose: () => {},
       onDelayedCloseTimeout: () => {},
       onTimeoutsChanged: () => {},
       onShutdown: () => {},
     };
-  }
-
-  #toServer(text: string): void {
-    this.toServer += text;
   }
 
   // ---- NetworkFilterCallbacks and NetworkIo, for the chain.
@@ -104,13 +140,13 @@ export class TcpExchange implements NetworkFilterCallbacks, NetworkIo {
   }
 
   write(bytes: Buffer): boolean {
+    this.clientBytes = Buffer.concat([this.clientBytes, bytes]);
     this.toClient += bytes.toString("latin1");
     return true;
   }
 
   writeText(text: string): boolean {
-    this.toClient += text;
-    return true;
+    return this.write(Buffer.from(text, "latin1"));
   }
 
   writeLent(buffer: Buffer, from: number, to: number): boolean {
@@ -120,6 +156,7 @@ export class TcpExchange implements NetworkFilterCallbacks, NetworkIo {
   readDisable(): void {}
 
   shutdownWrite(): void {
+    this.isClientEnded = true;
     this.toClient += "(end)";
   }
 
@@ -138,4 +175,8 @@ export class TcpExchange implements NetworkFilterCallbacks, NetworkIo {
   closeNow(): void {
     this.closed ??= "now";
   }
+}
+
+function bytesOf(data: string | Uint8Array): Buffer {
+  return typeof data === "string" ? Buffer.from(data, "latin1") : Buffer.from(data);
 }

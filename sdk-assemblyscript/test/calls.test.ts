@@ -1,6 +1,6 @@
 // HTTP calls of filters and plugins, in the proxy's own wasm host: answers, failures, resumption.
 import {
-  type CalloutRequest,
+  type ClusterRequest,
   createFilterHost,
   type FilterExchange,
   type FilterHost,
@@ -10,7 +10,7 @@ import { guestPath } from "./mini-host.ts";
 
 let module: string;
 let host: FilterHost | undefined;
-let seen: CalloutRequest[];
+let seen: ClusterRequest[];
 
 beforeAll(async () => {
   module = await guestPath("calls", "debug");
@@ -28,7 +28,7 @@ const madeUp = (body: string): [string, string][] => [
 
 /** A host with clusters that answer as real ones do; `auth` by its function. */
 async function start(
-  auth: (request: CalloutRequest) => ReturnType<typeof answer> = () => answer("ok"),
+  auth: (request: ClusterRequest) => ReturnType<typeof answer> = () => answer("ok"),
   options: Partial<Parameters<typeof createFilterHost>[0]> = {},
 ): Promise<FilterHost> {
   seen = [];

@@ -211,4 +211,9 @@ export class Histogram {
   get count(): number {
     return this.#values[this.#slot] as number;
   }
+
+  /** Of all values. */
+  get sum(): number {
+    return this.#values[this.#slot + 1] as number;
+  }
 }

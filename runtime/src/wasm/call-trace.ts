@@ -12,6 +12,7 @@ import {
   outcomeText,
   statusText,
 } from "./call-text.ts";
+import type { CallObserver } from "./call-observer.ts";
 import type { Context } from "./context.ts";
 import type { GuestFunction } from "./guest-exports.ts";
 import { markFunction } from "./guest-mark.ts";
@@ -22,7 +23,7 @@ type AnyFunction = (...args: CallArgument[]) => number | void;
 
 const WINDOW_MS = 1000;
 
-export class CallTrace {
+export class CallTrace implements CallObserver {
   readonly #vm: Vm;
   /** Streams that were asked about: a guest may change the headers that chose them. */
   readonly #chosen: WeakMap<Context, boolean>;

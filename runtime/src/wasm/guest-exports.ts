@@ -1,6 +1,6 @@
 // The functions of one instance that the host calls, looked up once; null = no need to call.
 import { findCallback } from "proxy-wasm-types";
-import type { CallTrace } from "./call-trace.ts";
+import type { CallObserver } from "./call-observer.ts";
 import type { CompiledModule } from "./compiled-module.ts";
 import { markFunction } from "./guest-mark.ts";
 
@@ -54,12 +54,15 @@ export class GuestExports {
   readonly onLog: GuestFunction | null;
   readonly onDelete: GuestFunction | null;
 
-  /** `allowed` null = every callback; otherwise the names that may be called. */
+  /**
+   * `allowed` null = every callback; otherwise the names that may be called. The last of `observers`
+   * is the outermost.
+   */
   constructor(
     instance: WebAssembly.Instance,
     module: CompiledModule,
     allowed: ReadonlySet<string> | null,
-    trace: CallTrace | null,
+    observers: readonly CallObserver[],
   ) {
     const untraced = (name: string): GuestFunction | null => {
       const found = instance.exports[name];
@@ -69,7 +72,8 @@ export class GuestExports {
     };
     const plain = (name: string): GuestFunction | null => {
       const found = untraced(name);
-      return found === null || trace === null ? found : trace.callback(name, found);
+      if (found === null) return null;
+      return observers.reduce((inner, observer) => observer.callback(name, inner), found);
     };
     const callback = (name: string): GuestFunction | null => {
       if (allowed !== null && !allowed.has(name)) return null;
@@ -78,7 +82,7 @@ export class GuestExports {
       // A constant that is the default answer, or an answer that nobody uses, needs no call.
       const hasAnswer = (findCallback(name, module.abiVersion)?.results.length ?? 0) > 0;
       const byDefault = truths.has(name) ? TRUE : CONTINUE;
-      const isSkipped = trace === null && constant !== undefined;
+      const isSkipped = observers.length === 0 && constant !== undefined;
       if (isSkipped && (!hasAnswer || constant === byDefault)) return null;
       return plain(name);
     };

@@ -4,11 +4,13 @@ import type { Random } from "../core/random.ts";
 import type { TimerWheel } from "../core/timer-wheel.ts";
 import type { NodeConfig } from "../config/snapshot.ts";
 import type { StatsStore } from "../stats/store.ts";
+import type { CallObserver } from "./call-observer.ts";
 import type { Callouts } from "./callout.ts";
 import type { GuestTraces } from "./guest-traces.ts";
 import type { SharedGauges } from "./metrics.ts";
 import type { SharedStore } from "./shared-store.ts";
 import type { GuestTrap } from "./trap-report.ts";
+import type { Vm } from "./vm.ts";
 import type { WasiProvider } from "./wasi-provider.ts";
 
 export interface VmServices {
@@ -23,6 +25,8 @@ export interface VmServices {
   readonly shared: SharedStore;
   /** A guest was stopped, and that is logged; null = nobody wants to know. */
   readonly onTrap: ((trap: GuestTrap) => void) | null;
+  /** Who sees the calls of a VM; null = nobody. */
+  readonly observe: ((vm: Vm) => CallObserver) | null;
   /** Files for guests whose policy has them; a text = why there are none. */
   readonly wasiProvider: WasiProvider | string;
   /** A start is about to do what others see: whether it may. */

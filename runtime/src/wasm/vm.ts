@@ -5,6 +5,7 @@ import { LogLevel } from "../core/logger.ts";
 import type { LocalReply } from "../filter/http-filter.ts";
 import type { WasmPolicy } from "../config/wasm-policy.ts";
 import { type AbiVersion, MapType } from "proxy-wasm-types";
+import type { CallObserver } from "./call-observer.ts";
 import { CallTrace } from "./call-trace.ts";
 import type { CompiledModule } from "./compiled-module.ts";
 import { ContextTable } from "./context-table.ts";
@@ -19,7 +20,7 @@ import { LastWords } from "./last-words.ts";
 import { GuestMemory } from "./memory.ts";
 import { Phase } from "./phase.ts";
 import { MetricTable } from "./metrics.ts";
-import { framesOf } from "./guest-frames.ts";
+import { framesOf, type GuestFrame } from "./guest-frames.ts";
 import { requestShape } from "./request-shape.ts";
 import type { TrapStream } from "./trap-report.ts";
 import { VmFailure } from "./vm-failure.ts";
@@ -99,6 +100,8 @@ export class Vm implements Allocator {
   readonly log: GuestLog;
   readonly limits: GuestLimits;
   readonly lastWords: LastWords;
+  /** Sees the calls as long as the VM lives; null = nobody does. */
+  readonly observer: CallObserver | null;
   /** Null = nobody wants to see the calls. */
   trace: CallTrace | null;
   /** What the guest imports that does something; each calls what the trace wants it to call. */
@@ -148,6 +151,7 @@ export class Vm implements Allocator {
     this.lastWords = new LastWords();
     const rule = services.traces.ruleOf(settings.firstPlugin, settings.policy);
     this.trace = rule === null ? null : new CallTrace(this);
+    this.observer = services.observe?.(this) ?? null;
     this.gates = [];
     this.owner = owner;
     this.#mark = services.mark;
@@ -226,6 +230,11 @@ export class Vm implements Allocator {
     }
     this.#fail(callback);
     return 0;
+  }
+
+  /** Where in the guest an error was made, by a hostcall of it for instance; innermost first. */
+  framesOf(error: Error): GuestFrame[] {
+    return framesOf(error, this.#module.codeMap);
   }
 
   #noteFuel(used: number): void {
@@ -336,9 +345,9 @@ export class Vm implements Allocator {
     // What a hostcall noted before it made the trap says more than the trap does.
     if (known === null) {
       const stop = isTrap ? "trap" : isGuests ? "stack" : "host";
-      this.failure = new VmFailure(message, stop, framesOf(error as Error, this.#module.codeMap));
+      this.failure = new VmFailure(message, stop, this.framesOf(error as Error));
     } else if (isGuests && known.frames.length === 0) {
-      const frames = framesOf(error as Error, this.#module.codeMap);
+      const frames = this.framesOf(error as Error);
       this.failure = new VmFailure(known.reason, known.stop, frames);
     }
   }
@@ -425,7 +434,8 @@ export class Vm implements Allocator {
     const allowed = this.settings.allowedCapabilities;
     const names = allowed.length === 0 ? null : new Set(allowed);
     const instance = this.#instance as WebAssembly.Instance;
-    this.#exports = new GuestExports(instance, this.#module, names, this.trace);
+    const observers = [this.observer, this.trace].filter((one) => one !== null);
+    this.#exports = new GuestExports(instance, this.#module, names, observers);
   }
 
   /** False when the policy wants files that nobody provides. */

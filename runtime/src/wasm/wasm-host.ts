@@ -7,6 +7,7 @@ import { codeName } from "../config/code-name.ts";
 import type { NodeConfig, WasmPluginConfig } from "../config/snapshot.ts";
 import type { TraceRule } from "../config/trace-rule.ts";
 import type { StatsStore } from "../stats/store.ts";
+import type { CallObserver } from "./call-observer.ts";
 import type { Callouts } from "./callout.ts";
 import type { CompiledModule } from "./compiled-module.ts";
 import { ReloadBackoff } from "./failure-policy.ts";
@@ -21,6 +22,7 @@ import { StandbyQueue } from "./standby-queue.ts";
 import type { GuestTrap } from "./trap-report.ts";
 import type { WasiProvider } from "./wasi-provider.ts";
 import { createTrap, type VmServices } from "./vm-services.ts";
+import type { Vm } from "./vm.ts";
 import { VmSlot, type VmSlotTimes, type VmStats } from "./vm-slot.ts";
 
 export interface WasmHostContext {
@@ -40,6 +42,8 @@ export interface WasmHostContext {
   readonly shared?: SharedStore;
   /** Told of guests that were stopped. Default: nobody. */
   readonly onTrap?: (trap: GuestTrap) => void;
+  /** For tests: sees the calls of each VM. Default: nobody does. */
+  readonly observe?: (vm: Vm) => CallObserver;
   /** Files for guests whose policy has them, or why there are none. Default: not loaded. */
   readonly wasiProvider?: WasiProvider | string | undefined;
   /** Whether a start may do what others see. Default: it may. */
@@ -85,6 +89,7 @@ export class WasmHost {
       },
       mark: context.guestMark ?? new Int32Array(GUEST_MARK_CELLS),
       onTrap: context.onTrap ?? null,
+      observe: context.observe ?? null,
       onOutwardCall: context.onOutwardCall ?? ((): boolean => true),
       traces: new GuestTraces(),
       trap: createTrap(),

@@ -66,7 +66,7 @@ export function guardHostcall(
   hostcall: HostFunction,
   allowed: AllowedPhases,
 ): HostFunction {
-  const gate = new HostcallGate(name, hostcall);
+  const gate = new HostcallGate(name, vm.observer?.hostcall(name, hostcall) ?? hostcall);
   gate.follow(vm.trace);
   vm.gates.push(gate);
   const isOutward = outward.has(name);
