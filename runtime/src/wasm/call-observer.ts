@@ -1,5 +1,5 @@
-// The contract of whatever sees the calls between one guest and its host without the guest's notice:
-// the live trace, and the checks of tests. Without one nothing is wrapped.
+// The contract of whatever sees the calls between a guest and its host: the live trace, and the
+// checks of tests. Without one nothing is wrapped.
 import type { GuestFunction } from "./guest-exports.ts";
 import type { HostFunction } from "./hostcalls/guard.ts";
 

@@ -55,7 +55,7 @@ export class GuestExports {
   readonly onDelete: GuestFunction | null;
 
   /**
-   * `allowed` null = every callback; otherwise the names that may be called. The last of `observers`
+   * `allowed` null = every callback; otherwise the names that may be called. Of `observers` the last
    * is the outermost.
    */
   constructor(
