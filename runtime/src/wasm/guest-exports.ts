@@ -55,8 +55,8 @@ export class GuestExports {
   readonly onDelete: GuestFunction | null;
 
   /**
-   * `allowed` null = every callback; otherwise the names that may be called. Of `observers` the last
-   * is the outermost.
+   * `allowed` null = every callback; otherwise the names that may be called. The last observer is
+   * the outermost.
    */
   constructor(
     instance: WebAssembly.Instance,
