@@ -1,10 +1,11 @@
 // A configured document: the tape, the bytes it points into, and what its reading finds wrong.
 import { Configuration, ReadingCheck } from "./configuration";
+import { doubleOf } from "./decimal-double";
 import { isJsonNumber } from "./json";
 import { isWholeDouble, isWholeText } from "./numbers";
-import { nodeEnd, nodeKind, nodeLength, nodeOffset, NODE_BYTES, NodeKind } from "./tape";
+import { findMember, nodeEnd, nodeKind, nodeLength, nodeOffset, NODE_BYTES, NodeKind } from "./tape";
 import { decimal } from "./text";
-import { decodeUtf8, encodedLength, encodeUtf8 } from "./utf8";
+import { decodeUtf8 } from "./utf8";
 
 /** In a node's kind: the member was asked for, or the object was handed out. */
 const READ: u32 = 0x100;
@@ -52,23 +53,12 @@ export class ConfigDocument extends ReadingCheck {
 
   double(node: u32): f64 {
     if (this.kind(node) == NodeKind.Double) return load<f64>(this.start(node));
-    return F64.parseFloat(this.text(node));
+    return doubleOf(this.start(node), nodeLength(this.tape(), node));
   }
 
   /** The value of a member; 0 when the object does not have it. */
   member(object: u32, name: string): u32 {
-    const wanted = encodeUtf8(name);
-    const length = encodedLength();
-    const tape = this.tape();
-    const end = this.end(object);
-    let at = object + 1;
-    while (at < end) {
-      if (nodeLength(tape, at) == length && memory.compare(this.start(at), wanted, length) == 0) {
-        return at + 1;
-      }
-      at = this.end(at + 1);
-    }
-    return 0;
+    return findMember(this.tape(), changetype<usize>(this.bytes), object, name);
   }
 
   /** Marks an object as handed out, or a member as asked for. */

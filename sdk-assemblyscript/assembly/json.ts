@@ -1,5 +1,14 @@
 // A strict JSON reader (RFC 8259) from bytes to a tape: never traps, tells where the text is wrong.
-import { beginTape, closeNode, isRepeated, isTapeFull, lastNode, NodeKind, pushNode } from "./tape";
+import {
+  beginTape,
+  closeNode,
+  closeObject,
+  isRepeated,
+  isTapeFull,
+  lastNode,
+  NodeKind,
+  pushNode,
+} from "./tape";
 import { isUtf8, storeUtf8 } from "./utf8";
 
 const DEPTH_MAX: i32 = 64;
@@ -66,8 +75,8 @@ function readObject(depth: i32): bool {
     } while (take(0x2c));
     if (!take(0x7d)) return fail("expected a comma or a closing brace", object);
   }
-  closeNode(object);
-  return true;
+  const twice = closeObject(object);
+  return twice == 0 || fail("appears twice", twice);
 }
 
 function readArray(depth: i32): bool {

@@ -1,5 +1,6 @@
 // The whole number that the text of a JSON number stands for, exactly, without going through a
 // double.
+import { exponent } from "./decimal-double";
 
 let whole: i64 = 0;
 let shifted: u64 = 0;
@@ -60,17 +61,4 @@ function shift(digits: u64, count: i32): bool {
     shifted *= 10;
   }
   return true;
-}
-
-/** The exponent that begins at `start`, cut to what no number survives; 0 when there is none. */
-function exponent(start: usize, stop: usize): i32 {
-  if (start >= stop) return 0;
-  const sign = load<u8>(start, 1);
-  let at = sign == 0x2b || sign == 0x2d ? start + 2 : start + 1;
-  let value: i32 = 0;
-  while (at < stop) {
-    if (value < 1000000) value = value * 10 + load<u8>(at) - 0x30;
-    at++;
-  }
-  return sign == 0x2d ? 0 - value : value;
 }

@@ -1,6 +1,15 @@
 // A serialised google.protobuf.Struct, written to a tape: Envoy hands a configuration of that type
 // over in this form. Strict, so that JSON text is never mistaken for one.
-import { beginTape, closeNode, isRepeated, isTapeFull, lastNode, NodeKind, pushNode } from "./tape";
+import {
+  beginTape,
+  closeNode,
+  closeObject,
+  isRepeated,
+  isTapeFull,
+  lastNode,
+  NodeKind,
+  pushNode,
+} from "./tape";
 import { isUtf8 } from "./utf8";
 
 const DEPTH_MAX: i32 = 64;
@@ -33,8 +42,7 @@ function readObject(stop: usize, depth: i32): bool {
     const end = readPart(FIELDS, stop);
     if (end == 0 || !readMember(object, end, depth)) return false;
   }
-  closeNode(object);
-  return true;
+  return closeObject(object) == 0;
 }
 
 /** One entry of the map: first the key, then the value, as every serialiser writes them. */

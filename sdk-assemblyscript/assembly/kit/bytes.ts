@@ -1,4 +1,5 @@
 // Text and bytes, and comparing what nobody may find out by the time it takes.
+import { copyBytes } from "../results";
 import { decodeUtf8, encodedLength, encodeUtf8, isUtf8 } from "../utf8";
 
 /** The text as UTF-8, a lone surrogate as U+FFFD. */
@@ -15,13 +16,6 @@ export function utf8Text(bytes: Uint8Array): string {
 /** UTF-8 as text; null when it is broken somewhere. */
 export function utf8TextStrictly(bytes: Uint8Array): string | null {
   return isUtf8(bytes.dataStart, bytes.length) ? utf8Text(bytes) : null;
-}
-
-/** A copy of memory as an array of its own. */
-export function copyBytes(start: usize, length: u32): Uint8Array {
-  const copy = new Uint8Array(length);
-  memory.copy(copy.dataStart, start, length);
-  return copy;
 }
 
 /**

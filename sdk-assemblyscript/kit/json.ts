@@ -1,0 +1,2 @@
+// The door to assembly/kit/json.ts.
+export * from "../assembly/kit/json";
