@@ -36,6 +36,12 @@ export interface AdminDelegate {
   wasmPlugins(): JsonObject;
   /** Reports of its guests that were stopped; null = there is no plugin of that name. */
   wasmTraps(plugin: string): JsonObject | null;
+  /** Another version of a plugin; the answer comes when all workers have it, or none. */
+  pushWasm(plugin: string, push: WasmPush): Promise<WasmAnswer>;
+  /** `version` "" = the canary. */
+  promoteWasm(plugin: string, version: string): Promise<WasmAnswer>;
+  /** `version` "" = the canary goes, or the version before the one that serves comes back. */
+  rollBackWasm(plugin: string, version: string): Promise<WasmAnswer>;
   resetCounters(): void;
   reopenLogs(): void;
   /** Ends the process gracefully; the answer has been sent. */
@@ -45,6 +51,36 @@ export interface AdminDelegate {
   traceWasm(plugin: string, every: string, header: string): string;
   untraceWasm(plugin: string): string;
   quit(): void;
+}
+
+/** A version that comes by the admin interface. */
+export interface WasmPush {
+  /** Null = the module that serves. */
+  readonly module: Uint8Array | null;
+  /** Bytes for on_configure; null = those in force. */
+  readonly configuration: Uint8Array | null;
+  /** Null = all new streams are its. */
+  readonly canary: WasmCanary | null;
+}
+
+export interface WasmCanary {
+  readonly share: {
+    /** Of ten thousand streams. */
+    readonly perTenThousand: number;
+    /** Streams with that header only; `value` null = any. Null = by the share. */
+    readonly match: { readonly header: string; readonly value: string | null } | null;
+    readonly sticky:
+      | { readonly kind: "stream" }
+      | { readonly kind: "client" }
+      | { readonly kind: "header"; readonly header: string };
+  };
+  /** It takes all streams when its window has passed well. */
+  readonly isPromoted: boolean;
+}
+
+export interface WasmAnswer {
+  readonly status: number;
+  readonly page: JsonObject;
 }
 
 export interface DrainOptions {

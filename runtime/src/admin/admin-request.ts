@@ -7,6 +7,9 @@ export interface AdminRequest {
   readonly path: string;
   /** Parameters in their order, percent-decoded; of a name that repeats the first counts. */
   readonly parameters: readonly (readonly [string, string])[];
+  /** "" = not said. */
+  readonly contentType: string;
+  readonly body: Buffer;
 }
 
 export interface AdminResponse {
@@ -32,12 +35,20 @@ export function jsonResponse(value: JsonValue): AdminResponse {
   };
 }
 
-/** `form` is a body of type application/x-www-form-urlencoded, "" without one. */
-export function parseAdminRequest(method: string, target: string, form: string): AdminRequest {
+/** Parameters are those of the target, and of a body of application/x-www-form-urlencoded. */
+export function parseAdminRequest(
+  method: string,
+  target: string,
+  contentType: string,
+  body: Buffer,
+): AdminRequest {
+  const isForm = /^application\/x-www-form-urlencoded\b/i.test(contentType);
+  const form = isForm ? body.toString("latin1") : "";
   const mark = target.indexOf("?");
   const path = mark < 0 ? target : target.slice(0, mark);
   const query = mark < 0 ? "" : target.slice(mark + 1);
-  return { method, path, parameters: [...parseParameters(query), ...parseParameters(form)] };
+  const parameters = [...parseParameters(query), ...parseParameters(form)];
+  return { method, path, parameters, contentType, body };
 }
 
 /** Value of a parameter, "" when it stands without one; undefined when it is not there. */

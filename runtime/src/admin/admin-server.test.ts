@@ -8,10 +8,16 @@ import { LogLevel, silentLogger } from "../core/logger.ts";
 import type { RuntimeLayer, RuntimeValue } from "../core/runtime.ts";
 import { StatsAggregate } from "../stats/aggregate.ts";
 import { adminCommands, ownCommands } from "./admin-commands.ts";
-import type { AdminDelegate, DrainOptions, ServerStateName } from "./admin-delegate.ts";
+import type {
+  AdminDelegate,
+  DrainOptions,
+  ServerStateName,
+  WasmAnswer,
+  WasmPush,
+} from "./admin-delegate.ts";
 import { AdminHandlers } from "./admin-handlers.ts";
 import { createAdminServer } from "./admin-server.ts";
-import type { AdminServer } from "./admin-server.ts";
+import type { AdminServer, AdminServerOptions } from "./admin-server.ts";
 
 const help = readFileSync(new URL("./fixtures/envoy-help.txt", import.meta.url), "utf8");
 
@@ -134,6 +140,20 @@ class FakeProcess implements AdminDelegate {
   wasmTraps(plugin: string): ReturnType<AdminDelegate["wasmTraps"]> {
     return plugin === "a guest" ? { plugin, reports: [] } : null;
   }
+  pushWasm(plugin: string, { module, configuration, canary }: WasmPush): Promise<WasmAnswer> {
+    const text = (bytes: Uint8Array | null): string | null =>
+      bytes === null ? null : Buffer.from(bytes).toString("latin1");
+    this.calls.push(`push ${JSON.stringify([plugin, text(module), text(configuration), canary])}`);
+    return Promise.resolve({ status: module?.length === 3 ? 422 : 200, page: { plugin } });
+  }
+  promoteWasm(plugin: string, version: string): Promise<WasmAnswer> {
+    this.calls.push(`promote ${plugin} ${version}`);
+    return Promise.resolve({ status: 200, page: { plugin } });
+  }
+  rollBackWasm(plugin: string, version: string): Promise<WasmAnswer> {
+    this.calls.push(`rollback ${plugin} ${version}`);
+    return Promise.resolve({ status: 409, page: { plugin } });
+  }
   resetCounters(): void {
     this.stats.resetCounters();
     this.calls.push("reset");
@@ -152,14 +172,18 @@ let server: AdminServer;
 let port: number;
 let lines: string[];
 
+const options: AdminServerOptions = {
+  address: { address: "127.0.0.1", port: 0 },
+  accessLogs: [{ write: (line): void => void lines.push(line) }],
+  logger: silentLogger,
+  wasmAccess: { from: "local", token: "" },
+  pushBytesMax: 200_000,
+};
+
 beforeEach(async () => {
   fake = new FakeProcess();
   lines = [];
-  server = createAdminServer(fake, {
-    address: { address: "127.0.0.1", port: 0 },
-    accessLogs: [{ write: (line): void => void lines.push(line) }],
-    logger: silentLogger,
-  });
+  server = createAdminServer(fake, options);
   port = (await server.listen()).port ?? 0;
 });
 
@@ -473,6 +497,107 @@ test("wasm plugins have a page", async () => {
   expect((await call("POST", "/wasm/plugins/a%20guest/traps")).status).toBe(405);
 });
 
+const share = (more: object): object => ({ perTenThousand: 0, match: null, ...more });
+
+test.each<[string, string, Call, string]>([
+  ["a module", "a%20b/module", { body: "module" }, '["a b","module",null,null]'],
+  ["a configuration", "g/configuration", { body: "{}" }, '["g",null,"{}",null]'],
+  [
+    "both",
+    "g/module",
+    {
+      headers: { "content-type": 'multipart/form-data; boundary="b"' },
+      body:
+        '--b\r\nContent-Disposition: form-data; name="module"; filename="a.wasm"\r\n\r\nbytes' +
+        '\r\n--b\r\ncontent-disposition: form-data; name="configuration"\r\n\r\n\r\n--b--\r\n',
+    },
+    '["g","bytes","",null]',
+  ],
+])("%s is pushed", async (_, path, request, expected) => {
+  expect((await call("POST", `/wasm/plugins/${path}`, request)).status).toBe(200);
+  expect(fake.calls).toEqual([`push ${expected}`]);
+});
+
+test.each<[string, object]>([
+  ["canary=10%25", { share: share({ perTenThousand: 1000, sticky: { kind: "stream" } }) }],
+  [
+    "canary=0.5&sticky=header:X-User&promote=auto",
+    {
+      share: share({ perTenThousand: 50, sticky: { kind: "header", header: "x-user" } }),
+      isPromoted: true,
+    },
+  ],
+  [
+    "canary_header=X-Canary=a=b&sticky=client",
+    { share: share({ match: { header: "x-canary", value: "a=b" }, sticky: { kind: "client" } }) },
+  ],
+])("a canary of ?%s", async (query, expected) => {
+  expect((await call("POST", `/wasm/plugins/g/module?${query}`, { body: "m" })).status).toBe(200);
+  const [plugin, module, configuration, canary] = JSON.parse(
+    (fake.calls[0] ?? "").replace("push ", ""),
+  ) as unknown[];
+  expect([plugin, module, configuration]).toEqual(["g", "m", null]);
+  expect(canary).toEqual({ isPromoted: false, ...expected });
+});
+
+test.each<[string, Call, string]>([
+  ["module", {}, "found no module, expected its bytes as the body or as the part module"],
+  ["module?canary=0", { body: "m" }, 'canary: found "0", expected a percentage from 0.01 to 100'],
+  ["module?canary=101", { body: "m" }, 'canary: found "101", expected a percentage'],
+  ["module?promote=auto", { body: "m" }, "promote and sticky are of a canary"],
+  ["module?canary=1&sticky=me", { body: "m" }, 'sticky: found "me", expected client or header'],
+  ["module?canary=1&canary_header=a", { body: "m" }, "found canary and canary_header"],
+  ["module?canary_header=a%20b", { body: "m" }, "canary_header: found"],
+  ["module?nope=1", { body: "m" }, "unknown parameter nope, expected canary"],
+  [
+    "module",
+    { headers: { "content-type": "multipart/form-data; boundary=b" }, body: "--b\r\nx\r\n\r\ny" },
+    "the body ends within a part",
+  ],
+  [
+    "module",
+    { headers: { "content-type": "multipart/form-data" }, body: "--b" },
+    "the content type names no boundary",
+  ],
+])("a push of %s %j says what is wrong", async (path, request, expected) => {
+  const { status, body } = await call("POST", `/wasm/plugins/g/${path}`, request);
+  expect(status).toBe(400);
+  expect((JSON.parse(body) as { problems: string[] }).problems[0]).toContain(expected);
+  expect(fake.calls).toEqual([]);
+});
+
+test("what a push came to is its status, and large bodies are refused", async () => {
+  const push = (body: string): Promise<Answer> => call("POST", "/wasm/plugins/g/module", { body });
+  expect((await push("bad")).status).toBe(422);
+  expect((await push("x".repeat(200_000))).status).toBe(200);
+  expect((await push("x".repeat(200_001))).status).toBe(413);
+  expect((await call("POST", "/wasm/plugins/g/promote?version=v")).status).toBe(200);
+  expect((await call("POST", "/wasm/plugins/g/rollback")).status).toBe(409);
+  expect(fake.calls.slice(2)).toEqual(["promote g v", "rollback g "]);
+  expect((await call("GET", "/wasm/plugins/g/module")).status).toBe(405);
+});
+
+test("only who may changes plugins, and is told before the body is read", async () => {
+  const push = async (headers: Call["headers"]): Promise<number> => {
+    const path = "/wasm/plugins/g/module";
+    return (await call("POST", path, { body: "module", ...(headers && { headers }) })).status;
+  };
+  expect(await push({ origin: "http://127.0.0.1" })).toBe(403);
+  const access = [
+    [{ from: "off", token: "" }, undefined, 403],
+    [{ from: "any", token: "secret-12" }, undefined, 401],
+    [{ from: "any", token: "secret-12" }, { authorization: "Bearer secret-13" }, 401],
+    [{ from: "local", token: "secret-12" }, { authorization: "Bearer secret-12" }, 200],
+  ] as const;
+  for (const [wasmAccess, headers, status] of access) {
+    await server.close();
+    server = createAdminServer(fake, { ...options, wasmAccess });
+    port = (await server.listen()).port ?? 0;
+    expect(await push(headers)).toBe(status);
+  }
+  expect(fake.calls).toHaveLength(1);
+});
+
 test("log levels are listed and changed, all or none of a request", async () => {
   expect(await answerOf("POST", "/logging")).toBe(
     "200 active loggers:\n  admin: info\n  http: error\n\n",
@@ -652,6 +777,8 @@ test("an address in use is an error of listen", async () => {
     address: { address: "127.0.0.1", port },
     accessLogs: [],
     logger: silentLogger,
+    wasmAccess: { from: "off", token: "" },
+    pushBytesMax: 1,
   });
   await expect(second.listen()).rejects.toThrow("EADDRINUSE");
 });

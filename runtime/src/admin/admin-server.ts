@@ -11,6 +11,9 @@ import type { AdminAddress, AdminDelegate } from "./admin-delegate.ts";
 import { AdminHandlers } from "./admin-handlers.ts";
 import { parseAdminRequest, textResponse } from "./admin-request.ts";
 import type { AdminResponse } from "./admin-request.ts";
+import { refuseWasmWrite } from "./wasm-access.ts";
+import type { WasmAccessOptions } from "./wasm-access.ts";
+import { isWasmWrite } from "./wasm-handlers.ts";
 import { AdminStats } from "./admin-stats.ts";
 
 /** Where lines of the admin's access log go; access-log's FileSink is one. */
@@ -22,6 +25,10 @@ export interface AdminServerOptions {
   /** Port 0 = any free one. */
   readonly address: AdminAddress;
   readonly accessLogs: readonly LineSink[];
+  /** Who may change plugins. */
+  readonly wasmAccess: WasmAccessOptions;
+  /** Bytes of a request that brings a module; larger ones are answered with 413. */
+  readonly pushBytesMax: number;
   readonly logger: Logger;
 }
 
@@ -36,6 +43,8 @@ export interface AdminServer {
 const TARGET_BYTES_MAX = 16 * 1024;
 /** Larger bodies are answered with 413. */
 const BODY_BYTES_MAX = 64 * 1024;
+/** Modules that are taken in at a time; others wait. */
+const PUSHES_MAX = 2;
 const HEADERS_BYTES_MAX = 60 * 1024;
 /** Smaller pages are not worth compressing. */
 const GZIP_BYTES_MIN = 4096;
@@ -61,6 +70,9 @@ class NodeAdminServer implements AdminServer {
   readonly #handlers: AdminHandlers;
   readonly #stats: AdminStats;
   readonly #server: Server;
+  /** Modules that are read now, and requests that wait for that. */
+  #pushes: number = 0;
+  readonly #waiting: (() => void)[] = [];
 
   constructor(delegate: AdminDelegate, options: AdminServerOptions) {
     this.#options = options;
@@ -112,9 +124,15 @@ class NodeAdminServer implements AdminServer {
     let answer: AdminResponse;
     let sent = 0;
     try {
-      const form = await readBody(request);
-      received = form?.length ?? 0;
-      answer = await this.#answer(request, form);
+      const refusal = this.#refuse(request);
+      if (refusal === null) {
+        const body = await this.#read(request);
+        received = body?.length ?? 0;
+        answer = await this.#answer(request, body);
+      } else {
+        request.resume();
+        answer = refusal;
+      }
       sent = await send(request, response, answer);
     } catch (error) {
       // A client that leaves in the middle of its body is nothing to talk about.
@@ -131,15 +149,38 @@ class NodeAdminServer implements AdminServer {
     if (answer.afterwards !== undefined) response.once("close", answer.afterwards);
   }
 
+  /** Before its body is read. */
+  #refuse(request: IncomingMessage): AdminResponse | null {
+    if (!isWasmWrite(request.method ?? "GET", request.url ?? "/")) return null;
+    const { wasmAccess } = this.#options;
+    return refuseWasmWrite(wasmAccess, request.socket.remoteAddress, request.headers);
+  }
+
+  /** Modules are large: not many are taken in at a time. */
+  async #read(request: IncomingMessage): Promise<Buffer | null> {
+    if (!isWasmWrite(request.method ?? "GET", request.url ?? "/")) {
+      return await readBody(request, BODY_BYTES_MAX);
+    }
+    while (this.#pushes >= PUSHES_MAX) {
+      await new Promise<void>((resolve) => {
+        this.#waiting.push(resolve);
+      });
+    }
+    this.#pushes += 1;
+    try {
+      return await readBody(request, this.#options.pushBytesMax);
+    } finally {
+      this.#pushes -= 1;
+      this.#waiting.shift()?.();
+    }
+  }
+
   #answer(request: IncomingMessage, body: Buffer | null): AdminResponse | Promise<AdminResponse> {
     const target = request.url ?? "/";
     if (body === null) return textResponse("request body is too large\n", 413);
     if (target.length > TARGET_BYTES_MAX) return textResponse("request target is too long\n", 414);
-    const isForm = /^application\/x-www-form-urlencoded\b/i.test(
-      request.headers["content-type"] ?? "",
-    );
-    const form = isForm ? body.toString("latin1") : "";
-    return this.#handlers.handle(parseAdminRequest(request.method ?? "GET", target, form));
+    const type = request.headers["content-type"] ?? "";
+    return this.#handlers.handle(parseAdminRequest(request.method ?? "GET", target, type, body));
   }
 
   #log(level: LogLevel, message: string): void {
@@ -166,13 +207,13 @@ class NodeAdminServer implements AdminServer {
 }
 
 /** The body; null when it is larger than allowed (the rest is read and thrown away). */
-async function readBody(request: IncomingMessage): Promise<Buffer | null> {
+async function readBody(request: IncomingMessage, bytesMax: number): Promise<Buffer | null> {
   const chunks: Buffer[] = [];
   let size = 0;
   const body: AsyncIterable<Buffer> = request.iterator({ destroyOnReturn: false });
   for await (const chunk of body) {
     size += chunk.length;
-    if (size > BODY_BYTES_MAX) {
+    if (size > bytesMax) {
       request.resume();
       return null;
     }
@@ -203,7 +244,7 @@ async function send(
     response.setHeader("vary", "accept-encoding");
   }
   response.setHeader("content-length", body.length);
-  if (answer.status === 413) {
+  if (answer.status === 413 || !request.complete) {
     response.setHeader("connection", "close");
     response.shouldKeepAlive = false;
   }

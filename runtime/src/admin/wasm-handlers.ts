@@ -1,9 +1,10 @@
 // Pages about wasm plugins, which Envoy does not have: /wasm/plugins, and what is under the name of
 // one plugin.
-import { jsonResponse, textResponse } from "./admin-request.ts";
+import { jsonResponse, parameter, textResponse } from "./admin-request.ts";
 import type { AdminRequest, AdminResponse } from "./admin-request.ts";
-import type { AdminDelegate } from "./admin-delegate.ts";
+import type { AdminDelegate, WasmAnswer } from "./admin-delegate.ts";
 import { wasmTrace } from "./trace-handler.ts";
+import { readPush } from "./wasm-push-request.ts";
 
 /** What is asked of one plugin: `/wasm/plugins/{name}/{what}`. */
 interface PluginPage {
@@ -15,6 +16,8 @@ interface PluginPage {
   ): AdminResponse | Promise<AdminResponse>;
 }
 
+const ONE_PLUGIN = /^\/wasm\/plugins\/([^/]+)\/([a-z_]+)$/;
+
 const pages: Readonly<Record<string, PluginPage>> = {
   traps: {
     method: "GET",
@@ -23,7 +26,34 @@ const pages: Readonly<Record<string, PluginPage>> = {
       return traps === null ? textResponse(`no plugin ${plugin}\n`, 404) : jsonResponse(traps);
     },
   },
+  module: {
+    method: "POST",
+    handle: (request, delegate, plugin) => push(request, delegate, plugin, "module"),
+  },
+  configuration: {
+    method: "POST",
+    handle: (request, delegate, plugin) => push(request, delegate, plugin, "configuration"),
+  },
+  promote: {
+    method: "POST",
+    async handle(request, delegate, plugin) {
+      return page(await delegate.promoteWasm(plugin, parameter(request, "version") ?? ""));
+    },
+  },
+  rollback: {
+    method: "POST",
+    async handle(request, delegate, plugin) {
+      return page(await delegate.rollBackWasm(plugin, parameter(request, "version") ?? ""));
+    },
+  },
 };
+
+/** A request that changes a plugin: it is for those who may, and its body may be a module. */
+export function isWasmWrite(method: string, target: string): boolean {
+  if (method !== "POST") return false;
+  const path = target.replace(/\?.*$/s, "");
+  return pages[ONE_PLUGIN.exec(path)?.[2] ?? ""]?.method === "POST";
+}
 
 /** Null: the path is none of these. */
 export function wasmPage(
@@ -32,17 +62,34 @@ export function wasmPage(
 ): AdminResponse | Promise<AdminResponse> | null {
   if (request.path === "/wasm/trace") return wasmTrace(request, delegate);
   if (request.path === "/wasm/plugins") return jsonResponse(delegate.wasmPlugins());
-  const match = /^\/wasm\/plugins\/([^/]+)\/([a-z_]+)$/.exec(request.path);
+  const match = ONE_PLUGIN.exec(request.path);
   if (match === null) return null;
-  const page = pages[match[2] as string];
-  if (page === undefined) return null;
+  const known = pages[match[2] as string];
+  if (known === undefined) return null;
   const plugin = decodedName(match[1] as string);
   if (plugin === null) return textResponse("the plugin's name is no percent-encoded UTF-8\n", 400);
-  if (request.method !== page.method) {
-    const text = `Method ${request.method} not allowed, ${page.method} required.`;
+  if (request.method !== known.method) {
+    const text = `Method ${request.method} not allowed, ${known.method} required.`;
     return textResponse(text, 405);
   }
-  return page.handle(request, delegate, plugin);
+  return known.handle(request, delegate, plugin);
+}
+
+async function push(
+  request: AdminRequest,
+  delegate: AdminDelegate,
+  plugin: string,
+  kind: "module" | "configuration",
+): Promise<AdminResponse> {
+  const wanted = readPush(request, kind);
+  if (typeof wanted === "string") {
+    return page({ status: 400, page: { plugin, problems: [wanted] } });
+  }
+  return page(await delegate.pushWasm(plugin, wanted));
+}
+
+function page({ status, page: json }: WasmAnswer): AdminResponse {
+  return { ...jsonResponse(json), status };
 }
 
 function decodedName(text: string): string | null {

@@ -224,6 +224,19 @@ export const flags: readonly Flag[] = [
     help: "load plugins' local .wasm files again when they have changed",
   },
   {
+    name: "wasm-push",
+    type: "string",
+    status: "headgate",
+    values: ["off", "local", "any"],
+    help: "who may change plugins by the admin interface: local (default, loopback), off, any",
+  },
+  {
+    name: "wasm-push-token-file",
+    type: "string",
+    status: "headgate",
+    help: "file with the token that who changes plugins must show; default: none",
+  },
+  {
     name: "wasm-policy",
     type: "string",
     status: "headgate",

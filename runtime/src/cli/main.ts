@@ -1,7 +1,7 @@
 // The command line's entry: parses flags, then serves, validates, or says what is wrong. Exit
-// codes: 0 done, 1 wrong configuration or a failed start, 2 wrong use.
+// codes: 0 done, 1 wrong configuration or a failed start, 2 wrong use, 3 nobody answers.
 import { randomInt } from "node:crypto";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import {
   TRACE_ALL,
@@ -20,11 +20,27 @@ import { VERSION } from "../server/version.ts";
 import { helpText, parseCommandLine, UsageError } from "./args.ts";
 import type { CommandLine } from "./args.ts";
 
+/** First words that are no flags, but commands of their own. */
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  filter: () => import("./filter/index.ts"),
+};
+
+interface Command {
+  run(argv: readonly string[]): Promise<number>;
+}
+
 /** Runs the command line; resolves with the exit code, after `serve` when the server has ended. */
 export async function main(argv: readonly string[], workerEntry: URL): Promise<number> {
   try {
+    const [first = "", ...rest] = argv;
+    const command = Object.hasOwn(commands, first) ? commands[first] : undefined;
+    if (command !== undefined) return await (await command()).run(rest);
     return await run(parseCommandLine(argv), workerEntry);
   } catch (error) {
+    if (error instanceof Error && error.name === "UnreachableError") {
+      process.stderr.write(`headgate: ${error.message}\n`);
+      return 3;
+    }
     if (!(error instanceof UsageError)) throw error;
     process.stderr.write(`headgate: ${error.message}\nTry headgate --help\n`);
     return 2;
@@ -74,6 +90,8 @@ function optionsOf(line: CommandLine, workerEntry: URL): ServerOptions {
       line.values.has("allow-unknown-static-fields") || line.values.has("allow-unknown-fields"),
     rejectUnknownDynamicFields: line.values.has("reject-unknown-dynamic-fields"),
     watchConfig: line.values.has("watch-config"),
+    wasmPush: pushOf(text("wasm-push", "local")),
+    wasmPushToken: readToken(text("wasm-push-token-file")),
     wasmPolicyPath: text("wasm-policy"),
     wasmTrace: text("wasm-trace"),
     wasmTraceRule: traceRule(line),
@@ -147,6 +165,26 @@ function takeoverMode(
   if (!isServing || values.has("disable-hot-restart")) return "off";
   if (restartEpoch > 0) return values.has("skip-hot-restart-on-no-parent") ? "take" : "require";
   return values.has("base-id") && !isDynamic ? "take" : "offer";
+}
+
+function pushOf(text: string): ServerOptions["wasmPush"] {
+  return text === "off" || text === "any" ? text : "local";
+}
+
+/** An empty token would let everybody in. */
+function readToken(path: string): string {
+  if (path === "") return "";
+  let token = "";
+  try {
+    token = readFileSync(path, "utf8").trim();
+  } catch (error) {
+    throw new UsageError(`--wasm-push-token-file ${path}: ${(error as Error).message}`);
+  }
+  if (!/^[\x21-\x7e]{8,512}$/.test(token)) {
+    const expected = "expected one line of 8 to 512 visible characters";
+    throw new UsageError(`--wasm-push-token-file ${path}: found no token, ${expected}`);
+  }
+  return token;
 }
 
 function modeOf(text: string): ServerOptions["mode"] {

@@ -392,13 +392,15 @@ export interface WasmPluginConfig {
   readonly moduleKey: string;
   /** What is served with that module; filled in with it. Absent = there is no module. */
   readonly version?: PluginVersionConfig | undefined;
+  /** Versions that are tried beside it; filled in like it. Absent = none. */
+  readonly candidates?: readonly CandidateConfig[] | undefined;
   /** Why the probe found that it cannot be started: no worker tries. Absent = it can. */
   readonly refusal?: string | undefined;
 }
 
 /** One version of a plugin: a module, and the configuration that was pushed with it. */
 export interface PluginVersionConfig {
-  /** config/version-name.ts. */
+  /** config/plugin-version.ts. */
   readonly name: string;
   readonly moduleKey: string;
   /** Bytes for on_configure in the place of the plugin's own; null = the plugin's own. */
@@ -406,6 +408,29 @@ export interface PluginVersionConfig {
   /** What the version does, in all workers; see wasm/version-counts.ts. */
   readonly counts: SharedArrayBuffer;
 }
+
+/** A version that is tried: some streams are its, the others the plugin's own version's. */
+export interface CandidateConfig extends PluginVersionConfig {
+  readonly role: "canary";
+  readonly share: ShareConfig;
+  /** Why the probe found that it cannot be started. Absent = it can. */
+  readonly refusal?: string | undefined;
+}
+
+/** Which streams are a canary's. */
+export interface ShareConfig {
+  /** Of ten thousand streams. */
+  readonly perTenThousand: number;
+  /** Streams with that header (and that value; null = any) and no others. Null = by the share. */
+  readonly match: { readonly header: string; readonly value: string | null } | null;
+  /** Whose streams stay together: those of a client's address, or of one value of a header. */
+  readonly sticky: StickyKey;
+}
+
+export type StickyKey =
+  | { readonly kind: "stream" }
+  | { readonly kind: "client" }
+  | { readonly kind: "header"; readonly header: string };
 
 /** Code that the main thread fetches. */
 export interface WasmRemoteCode {

@@ -9,6 +9,8 @@
 //     files: off             # or on: WASI's, in memory; needs the package @wasmer/wasi
 //     trace: off             # or on: calls are logged; or a number, or {every, header}
 //     debug_file: auth.debug.wasm    # tells lines of a module that was stripped
+//     canary: {window_ms: 60000, streams_min: 50, fuel_ratio: 1.5}
+//     version_header: x-wasm-version
 //     limits: {callouts_pending: 1024, log_lines_per_second: 1000}
 //   plugins:
 //     NAME:                  # PluginConfig.name, or the filter's name
@@ -21,6 +23,7 @@ import { describeRaw, isRawMap } from "./raw-words.ts";
 import { TRACE_ALL, type TraceRule, withTraceHeader } from "./trace-rule.ts";
 import { defaultWasmPolicy } from "./wasm-policy.ts";
 import type {
+  CanaryBounds,
   FuelBudgets,
   StandbyPolicy,
   WasmLimits,
@@ -54,6 +57,25 @@ const limitFields: Readonly<Record<string, keyof WasmLimits>> = {
   file_bytes: "fileBytes",
   open_files: "openFiles",
 };
+
+const canaryFields: Readonly<Record<string, keyof CanaryBounds>> = {
+  window_ms: "windowMs",
+  streams_min: "streamsMin",
+  stops_percent: "stopsPercent",
+  errors_percent: "errorsPercent",
+  latency_ratio: "latencyRatio",
+  fuel_ratio: "fuelRatio",
+};
+/** Those that are no whole numbers. */
+const canaryRatios: ReadonlySet<string> = new Set([
+  "stops_percent",
+  "errors_percent",
+  "latency_ratio",
+  "fuel_ratio",
+]);
+const RATIO_MAX = 1000;
+/** RFC 9110, 5.6.2, in lower case. */
+const HEADER_NAME = /^[a-z0-9!#$%&'*+.^_`|~-]{1,128}$/;
 
 type Path = readonly string[];
 
@@ -116,6 +138,8 @@ class PolicyReader {
       "files",
       "trace",
       "debug_file",
+      "canary",
+      "version_header",
       "limits",
     ]);
     const pages = map.get("memory_pages");
@@ -134,6 +158,12 @@ class PolicyReader {
       hasFiles: this.#switch(map.get("files"), [...path, "files"], base.hasFiles),
       trace: this.#trace(map.get("trace"), [...path, "trace"], base.trace),
       debugFile: this.#path(map.get("debug_file"), [...path, "debug_file"], base.debugFile),
+      canary: this.#canary(map.get("canary"), [...path, "canary"], base.canary),
+      versionHeader: this.#header(
+        map.get("version_header"),
+        [...path, "version_header"],
+        base.versionHeader,
+      ),
       limits: this.#limits(map.get("limits"), [...path, "limits"], base.limits),
     };
   }
@@ -204,6 +234,34 @@ class PolicyReader {
     if (value === undefined) return base;
     if (typeof value === "string" && value !== "") return value;
     this.#wrong(path, `found ${describeRaw(value)}, expected the path of a file`);
+    return base;
+  }
+
+  #canary(value: RawValue | undefined, path: Path, base: CanaryBounds): CanaryBounds {
+    if (value === undefined) return base;
+    const bounds = { ...base };
+    for (const [name, raw] of this.#map(value, path, Object.keys(canaryFields))) {
+      const field = canaryFields[name];
+      if (field === undefined) continue;
+      bounds[field] = canaryRatios.has(name)
+        ? this.#ratio(raw, [...path, name], bounds[field])
+        : this.#number(raw, [...path, name], LIMIT_MAX, bounds[field]);
+    }
+    return bounds;
+  }
+
+  #ratio(raw: RawValue, path: Path, fallback: number): number {
+    if (typeof raw === "number" && raw >= 0 && raw <= RATIO_MAX) return raw;
+    this.#wrong(path, `found ${describeRaw(raw)}, expected a number from 0 to ${RATIO_MAX}`);
+    return fallback;
+  }
+
+  #header(value: RawValue | undefined, path: Path, base: string): string {
+    if (value === undefined) return base;
+    if (value === false || value === "off") return "";
+    const name = typeof value === "string" ? value.toLowerCase() : "";
+    if (HEADER_NAME.test(name)) return name;
+    this.#wrong(path, `found ${describeRaw(value)}, expected the name of a header`);
     return base;
   }
 

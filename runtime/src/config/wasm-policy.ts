@@ -45,6 +45,22 @@ export interface WasmLimits {
  */
 export type StandbyPolicy = "on" | "off" | "always";
 
+/** When a canary goes back by itself. */
+export interface CanaryBounds {
+  /** How long it is watched before it may pass. Default a minute. */
+  readonly windowMs: number;
+  /** Streams of either version under which ratios say nothing. Default 50. */
+  readonly streamsMin: number;
+  /** Stops of its guest, in percent of its streams, above the primary's. Default 1. */
+  readonly stopsPercent: number;
+  /** Responses of 5xx, in percent of its streams, above the primary's. Default 5. */
+  readonly errorsPercent: number;
+  /** What nine of ten streams stay under, as a multiple of the primary's. Default 2. */
+  readonly latencyRatio: number;
+  /** Fuel of a stream, as a multiple of the primary's. Default 1.5. */
+  readonly fuelRatio: number;
+}
+
 export interface WasmPolicy {
   /** Null: the guest is not metered, and runs for as long as it likes. */
   readonly fuel: FuelBudgets | null;
@@ -66,6 +82,9 @@ export interface WasmPolicy {
    * must be the same. "" = none.
    */
   readonly debugFile: string;
+  readonly canary: CanaryBounds;
+  /** Response header that names plugin and version, in lower case; "" = none. Default none. */
+  readonly versionHeader: string;
   readonly limits: WasmLimits;
 }
 
@@ -91,6 +110,15 @@ export const defaultWasmPolicy: WasmPolicy = {
   hasFiles: false,
   trace: null,
   debugFile: "",
+  canary: {
+    windowMs: 60_000,
+    streamsMin: 50,
+    stopsPercent: 1,
+    errorsPercent: 5,
+    latencyRatio: 2,
+    fuelRatio: 1.5,
+  },
+  versionHeader: "",
   limits: {
     calloutsPending: 1024,
     calloutBytes: 64 * MIB,

@@ -114,9 +114,14 @@ export interface FilterOverride {
 export interface FilterChainFactory {
   /**
    * In decode order; the array may be shared only when it is empty. `overrides` is the route's word
-   * by filter name, null when it has none: disabled filters are left out.
+   * by filter name, null when it has none: disabled filters are left out. `headers` null: the
+   * stream ends before it has any.
    */
-  createFilters(overrides: ReadonlyMap<string, FilterOverride> | null): readonly HttpFilter[];
+  createFilters(
+    overrides: ReadonlyMap<string, FilterOverride> | null,
+    info: StreamInfo,
+    headers: HeaderMap | null,
+  ): readonly HttpFilter[];
 }
 
 /** Both ends of a chain: requests leave it towards the router, responses towards the codec. */

@@ -456,7 +456,8 @@ export class ActiveStream
     if (this.#isChainStarted) return;
     this.#isChainStarted = true;
     const { bufferBytesMax, filters } = this.#context;
-    const chain = filters.createFilters(this.#route?.perFilter ?? null);
+    const perFilter = this.#route?.perFilter ?? null;
+    const chain = filters.createFilters(perFilter, this.streamInfo, this.#requestHeaders);
     this.#filters.reset(chain, this, this.streamInfo, bufferBytesMax);
   }
 

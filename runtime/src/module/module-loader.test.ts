@@ -92,7 +92,7 @@ test("reading can be called off", async () => {
 });
 
 test("remote code is told by its address", async () => {
-  const source = { remoteUri: "https://example.com/filter.wasm", bytes: guest };
+  const source = { name: "https://example.com/filter.wasm", bytes: guest };
   expect((await loadModule(source, { sha256: guestSha256 })).sha256).toBe(guestSha256);
   const error = await refusal(source, { sha256: "0".repeat(64) });
   expect(error.message).toMatch(/^https:\/\/example.com\/filter.wasm: found sha256 /);

@@ -13,12 +13,12 @@ import { ModuleError } from "./module-error.ts";
 import { rewriteModule } from "./rewriter.ts";
 import type { RewrittenModule } from "./rewriter.ts";
 
-/** Where a module's bytes are, as `VmConfig.code` says it. */
+/** Where a module's bytes are, as `VmConfig.code` says it, or bytes that came another way. */
 export type ModuleSource =
   | { readonly filename: string }
   | { readonly inlineBytes: Uint8Array }
   | { readonly inlineString: string }
-  | { readonly remoteUri: string; readonly bytes: Uint8Array };
+  | { readonly name: string; readonly bytes: Uint8Array };
 
 export interface ModuleLoadOptions {
   /** The digest the bytes must have, in hex, as in `code.remote.sha256`. Default: any. */
@@ -231,7 +231,7 @@ async function compile(name: string, bytes: Uint8Array): Promise<WebAssembly.Mod
 
 function nameOf(source: ModuleSource): string {
   if ("filename" in source) return source.filename;
-  return "remoteUri" in source ? source.remoteUri : "inline code";
+  return "name" in source ? source.name : "inline code";
 }
 
 async function readSource(
@@ -241,7 +241,7 @@ async function readSource(
 ): Promise<Uint8Array> {
   const bytesMax = options.bytesMax ?? limits.moduleBytesMax;
   if ("filename" in source) return await readModuleFile(source.filename, bytesMax, options.signal);
-  if ("remoteUri" in source) {
+  if ("name" in source) {
     checkSize(name, source.bytes.length, bytesMax);
     return source.bytes;
   }

@@ -370,12 +370,12 @@ export class Router implements UpstreamFiltersOwner, TimeoutReceiver {
   #startFilters(factory: FilterChainFactory | null, headers: HeaderMap, route: Route): boolean {
     const isSendable = replyWithoutHeader(headers) === null;
     if (factory === null && isSendable) return false;
-    const filters = factory === null ? [] : factory.createFilters(route.perFilter);
+    const info = this.#callbacks.streamInfo;
+    const filters = factory === null ? [] : factory.createFilters(route.perFilter, info, headers);
     if (filters.length === 0 && isSendable) return false;
     const { clock, bufferBytesMax } = this.#context;
-    this.#spareFilters ??= new UpstreamFilters(this, this.#upstream, clock);
-    this.#filters = this.#spareFilters;
-    this.#filters.start(filters, this.#callbacks.streamInfo, bufferBytesMax);
+    this.#filters = this.#spareFilters ??= new UpstreamFilters(this, this.#upstream, clock);
+    this.#filters.start(filters, info, bufferBytesMax);
     return true;
   }
 

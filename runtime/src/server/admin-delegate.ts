@@ -11,6 +11,8 @@ import type {
   HealthFlag,
   JsonObject,
   ServerStateName,
+  WasmAnswer,
+  WasmPush,
   WasmTrace,
 } from "../admin/admin-delegate.ts";
 import type { HostConfig } from "../config/snapshot.ts";
@@ -21,7 +23,6 @@ import type { StatsAggregate } from "../stats/aggregate.ts";
 import { addressText, toSocketAddress } from "../upstream/addresses.ts";
 import type { Held } from "./desired-state.ts";
 import { configDump } from "./dump.ts";
-import { pluginsPage } from "./plugin-page.ts";
 import type { Server } from "./server.ts";
 import { trapsPage } from "./trap-page.ts";
 import { serverInfo } from "./server-info.ts";
@@ -106,7 +107,19 @@ export class ServerAdmin implements AdminDelegate {
   }
 
   wasmPlugins(): JsonObject {
-    return pluginsPage(this.#server.updates.applier?.registry.plugins ?? []);
+    return this.#server.updates.rollouts.page();
+  }
+
+  pushWasm(plugin: string, push: WasmPush): Promise<WasmAnswer> {
+    return this.#server.updates.rollouts.push(plugin, push);
+  }
+
+  promoteWasm(plugin: string, version: string): Promise<WasmAnswer> {
+    return this.#server.updates.rollouts.promote(plugin, version);
+  }
+
+  rollBackWasm(plugin: string, version: string): Promise<WasmAnswer> {
+    return this.#server.updates.rollouts.rollBack(plugin, version);
   }
   wasmTraces(): readonly WasmTrace[] {
     return this.#server.traces.list();

@@ -23,6 +23,7 @@ import {
 import type { DesiredState } from "./desired-state.ts";
 import { changedFixedSettings } from "./fixed-settings.ts";
 import type { Membership } from "./memberships.ts";
+import { PluginRollouts } from "./plugin-rollouts.ts";
 import { RejectedListeners } from "./rejected-listeners.ts";
 import { ReloadStats } from "./reload-stats.ts";
 import { VersionApplier } from "./version-applier.ts";
@@ -39,6 +40,8 @@ export interface ConfigUpdatesOptions
 
 export class ConfigUpdates {
   readonly rejectedListeners: RejectedListeners;
+  /** Versions of plugins that come by the admin interface. */
+  readonly rollouts: PluginRollouts;
   readonly #options: ConfigUpdatesOptions;
   readonly #logger: Logger;
   readonly #reloadStats: ReloadStats;
@@ -59,6 +62,12 @@ export class ConfigUpdates {
     this.#reloadStats = new ReloadStats(options.stats.store, "server.reload");
     this.#moduleStats = new ReloadStats(options.stats.store, "wasm.module_update");
     this.#queue = Promise.resolve();
+    this.rollouts = new PluginRollouts({
+      logger: options.log.logger("wasm"),
+      stats: options.stats.store,
+      applier: () => this.#applier,
+      enqueue: (change) => this.#run(change),
+    });
   }
 
   /** What is in force; null before the start. */
@@ -161,6 +170,7 @@ export class ConfigUpdates {
   close(): void {
     this.#isClosed = true;
     this.#watcher?.close();
+    this.rollouts.close();
     this.#lds?.close();
     this.#cds?.close();
     this.#applier?.close();

@@ -1,6 +1,8 @@
 // Makes the HTTP filter chain of each stream from named slots: a slot holds a plugin's handle, so
 // that a swap is a change of the handle. The one place that knows that filters are wasm plugins.
 import type { HttpFilterConfig, HttpFilterVariant } from "../config/snapshot.ts";
+import type { HeaderMap } from "../core/header-map.ts";
+import type { StreamInfo } from "../core/stream-info.ts";
 import type { FilterChainFactory, FilterOverride, HttpFilter } from "../filter/http-filter.ts";
 import type { PluginHandle } from "./plugin-handle.ts";
 
@@ -35,7 +37,11 @@ export class FilterFactory implements FilterChainFactory {
     );
   }
 
-  createFilters(overrides: ReadonlyMap<string, FilterOverride> | null): readonly HttpFilter[] {
+  createFilters(
+    overrides: ReadonlyMap<string, FilterOverride> | null,
+    info: StreamInfo,
+    headers: HeaderMap | null,
+  ): readonly HttpFilter[] {
     const slots = this.#slots;
     if (slots.length === 0) return NO_FILTERS;
     const filters: HttpFilter[] = [];
@@ -46,7 +52,7 @@ export class FilterFactory implements FilterChainFactory {
       // Null: the plugin's VM is dead and its policy lets streams pass.
       const variant = override?.variant;
       const plugin = variant === undefined ? slot.plugin : this.#variants[variant];
-      const filter = (plugin ?? slot.plugin).createHttpFilter();
+      const filter = (plugin ?? slot.plugin).createHttpFilter(info, headers);
       if (filter !== null) filters.push(filter);
     }
     return filters;

@@ -53,6 +53,10 @@ export interface ServerOptions {
   readonly watchConfig: boolean;
   /** Files of plugins' modules are watched. Default false. */
   readonly watchModules: boolean;
+  /** Who may change plugins by the admin interface. Default "local". */
+  readonly wasmPush: "off" | "local" | "any";
+  /** What they must show; "" = nothing. */
+  readonly wasmPushToken: string;
   /** What guests may use; "" = the defaults for all. */
   readonly wasmPolicyPath: string;
   /** The plugin whose calls are logged; "" = what its policy says. */

@@ -1,59 +1,110 @@
-// A plugin as filter chains hold it: its module may be replaced while chains stay. New streams go
-// to the plugin of the day; the one before ends with its last stream. Used by worker-version.ts.
+// A plugin as filter chains hold it: its versions may change while chains stay. New streams go to
+// the versions of the day; one that was replaced ends with its last stream. Used by
+// worker-version.ts.
 import type { HeaderMap } from "../core/header-map.ts";
+import { remoteIpOf } from "../core/stream-info.ts";
 import type { StreamInfo } from "../core/stream-info.ts";
 import type { AccessLogger } from "../filter/access-logger.ts";
 import type { HttpFilter } from "../filter/http-filter.ts";
 import type { PassingFilterCallbacks, PassingNetworkFilter } from "../filter/network-filter.ts";
 import type { AbsentPlugin } from "../wasm/absent-plugin.ts";
 import type { Plugin } from "../wasm/plugin.ts";
+import type { VersionChoice } from "../wasm/version-choice.ts";
+
+/** One version of the plugin, as it runs. */
+export interface RunningVersion {
+  /** plugin-key.ts. */
+  readonly id: string;
+  readonly plugin: Plugin | AbsentPlugin;
+}
+
+/** A version that some streams are tried on. */
+export interface RunningCanary extends RunningVersion {
+  readonly choice: VersionChoice;
+}
+
+export interface RunningVersions {
+  readonly primary: RunningVersion;
+  readonly canaries: readonly RunningCanary[];
+}
 
 export class PluginHandle {
   readonly key: string;
-  #plugin: Plugin | AbsentPlugin;
-  #logger: AccessLogger | null = null;
+  #versions: RunningVersions;
+  #primary: Plugin | AbsentPlugin;
+  /** Null = all streams are the primary's, which is what costs nothing. */
+  #canaries: readonly RunningCanary[] | null;
+  /** Of the loggers that were asked for. */
+  readonly #loggers: Map<Plugin | AbsentPlugin, AccessLogger>;
   /** Chains that hold it. */
   #holders: number = 0;
 
-  constructor(key: string, plugin: Plugin | AbsentPlugin) {
+  constructor(key: string, versions: RunningVersions) {
     this.key = key;
-    this.#plugin = plugin;
+    this.#versions = versions;
+    this.#primary = versions.primary.plugin;
+    this.#canaries = versions.canaries.length === 0 ? null : versions.canaries;
+    this.#loggers = new Map();
   }
 
-  get plugin(): Plugin | AbsentPlugin {
-    return this.#plugin;
-  }
-
-  get moduleKey(): string {
-    return this.#plugin.config.moduleKey;
+  get versions(): RunningVersions {
+    return this.#versions;
   }
 
   /** The filter of one stream; null = the stream goes without it. */
-  createHttpFilter(): HttpFilter | null {
-    return this.#plugin.createHttpFilter();
+  createHttpFilter(info: StreamInfo, headers: HeaderMap | null): HttpFilter | null {
+    return this.#ofStream(info, headers).createHttpFilter();
   }
 
   /** The filter of one connection; null = the connection goes without it. */
   createNetworkFilter(callbacks: PassingFilterCallbacks): PassingNetworkFilter | null {
-    return this.#plugin.createNetworkFilter(callbacks);
+    const { connectionId, remoteIp } = callbacks.info;
+    return this.#choose(connectionId, remoteIp, null).createNetworkFilter(callbacks);
   }
 
   createAccessLogger(): AccessLogger {
     return new HandleLogger(this);
   }
 
-  /** For the loggers: the plugin of the day's own. */
-  get logger(): AccessLogger {
-    this.#logger ??= this.#plugin.createAccessLogger();
-    return this.#logger;
+  /** For the loggers: that of the stream's version. */
+  loggerOf(info: StreamInfo, headers: HeaderMap | null): AccessLogger {
+    const plugin = this.#ofStream(info, headers);
+    const known = this.#loggers.get(plugin);
+    if (known !== undefined) return known;
+    const made = plugin.createAccessLogger();
+    this.#loggers.set(plugin, made);
+    return made;
   }
 
-  /** New streams go to `plugin`; the one before ends with its last stream. */
-  replace(plugin: Plugin | AbsentPlugin): void {
-    const old = this.#plugin;
-    this.#plugin = plugin;
-    this.#logger = null;
-    old.drain();
+  #ofStream(info: StreamInfo, headers: HeaderMap | null): Plugin | AbsentPlugin {
+    if (this.#canaries === null) return this.#primary;
+    return this.#choose(info.streamId, remoteIpOf(info), headers);
+  }
+
+  #choose(id: number, clientIp: string, headers: HeaderMap | null): Plugin | AbsentPlugin {
+    const canaries = this.#canaries;
+    if (canaries === null) return this.#primary;
+    for (let i = 0; i < canaries.length; i += 1) {
+      const { choice, plugin } = canaries[i] as RunningCanary;
+      if (choice.isCanarys(id, clientIp, headers)) return plugin;
+    }
+    return this.#primary;
+  }
+
+  /** New streams go to `next`; versions that are not in it end with their last streams. */
+  replace(next: RunningVersions): void {
+    const before = this.#versions;
+    this.#versions = next;
+    this.#primary = next.primary.plugin;
+    this.#canaries = next.canaries.length === 0 ? null : next.canaries;
+    this.#loggers.clear();
+    const kept = new Set(pluginsOf(next));
+    for (const plugin of pluginsOf(before)) if (!kept.has(plugin)) plugin.drain();
+  }
+
+  /** Its version of the configuration is in force: ticks and items of queues come from now on. */
+  begin(): void {
+    for (const plugin of pluginsOf(this.#versions)) plugin.begin();
   }
 
   hold(): void {
@@ -67,8 +118,13 @@ export class PluginHandle {
   }
 
   endIfUnheld(): void {
-    if (this.#holders === 0) this.#plugin.drain();
+    if (this.#holders > 0) return;
+    for (const plugin of pluginsOf(this.#versions)) plugin.drain();
   }
+}
+
+export function pluginsOf({ primary, canaries }: RunningVersions): (Plugin | AbsentPlugin)[] {
+  return [primary.plugin, ...canaries.map(({ plugin }) => plugin)];
 }
 
 class HandleLogger implements AccessLogger {
@@ -84,6 +140,7 @@ class HandleLogger implements AccessLogger {
     responseHeaders: HeaderMap | null,
     responseTrailers: HeaderMap | null,
   ): void {
-    this.#handle.logger.log(info, requestHeaders, responseHeaders, responseTrailers);
+    const logger = this.#handle.loggerOf(info, requestHeaders);
+    logger.log(info, requestHeaders, responseHeaders, responseTrailers);
   }
 }

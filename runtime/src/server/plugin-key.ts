@@ -9,6 +9,7 @@ import type {
   Snapshot,
   WasmPluginConfig,
 } from "../config/snapshot.ts";
+import { asVersion } from "../config/plugin-version.ts";
 import { plainText } from "./fingerprint.ts";
 
 /**
@@ -39,6 +40,30 @@ export function pluginKeys(snapshot: Snapshot): Map<number, string> {
   return keys;
 }
 
+/** A version of a plugin that runs. */
+export interface RunnablePlugin {
+  /** As it is to be started. */
+  readonly config: WasmPluginConfig;
+  /** The same as long as nothing of it is new. */
+  readonly id: string;
+}
+
+/** By the plugins' indexes: its own version, then the candidates. */
+export function runnablePlugins(snapshot: Snapshot): readonly (readonly RunnablePlugin[])[] {
+  const keys = pluginKeys(snapshot);
+  return snapshot.plugins.map((plugin, index) => {
+    const key = keys.get(index) ?? "";
+    const tried = plugin.candidates ?? [];
+    const all = [asVersion(plugin), ...tried.map((one) => asVersion(plugin, one))];
+    return all.map((config) => ({ config, id: `${key} ${versionIdOf(config)}` }));
+  });
+}
+
+/** Of one plugin: another one for everything that needs another VM or root context. */
+export function versionIdOf({ moduleKey, version }: WasmPluginConfig): string {
+  return `${version?.name ?? ""} ${moduleKey}`;
+}
+
 /** Indexes of the plugins that its filters and access loggers name, each once. */
 export function pluginsOf(listener: ListenerConfig): Set<number> {
   const plugins = new Set<number>();
@@ -67,7 +92,14 @@ export function chainPluginsOf(chain: FilterChainConfig): Set<number> {
 }
 
 function keyOf(owner: string, config: WasmPluginConfig): string {
-  const { moduleKey: _sha256, version: _version, variantOf, code, ...all } = config;
+  const {
+    code,
+    variantOf,
+    moduleKey: _key,
+    version: _version,
+    candidates: _tried,
+    ...all
+  } = config;
   const rest = variantOf === undefined ? all : { ...all, isVariant: true };
   const { inlineBytes } = code;
   const inline = inlineBytes === null ? "" : createHash("sha256").update(inlineBytes).digest("hex");

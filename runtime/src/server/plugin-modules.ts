@@ -110,6 +110,18 @@ export class PluginModuleLoader {
     return { snapshot: { ...snapshot, plugins }, modules, byPlugin, problems, absent, missing };
   }
 
+  /** Bytes that did not come by the configuration. Throws ModuleError. */
+  async loadBytes(name: string, bytes: Uint8Array, policy: WasmPolicy): Promise<LoadedModule> {
+    return await loadModule(
+      { name, bytes },
+      {
+        cache: this.#cache,
+        isMetered: policy.fuel !== null,
+        memoryPagesMax: policy.memoryPagesMax,
+      },
+    );
+  }
+
   /** By its key, as long as it is kept. */
   find(key: string): Promise<LoadedModule> | undefined {
     return this.#cache.find(key);
@@ -141,7 +153,7 @@ export class PluginModuleLoader {
       if (remote !== null) {
         const bytes = await this.#fetch(plugin, mayAsk, run);
         if (bytes === null) return this.#withoutModule(plugin, key, run);
-        source = { remoteUri: shownUri(remote.uri), bytes };
+        source = { name: shownUri(remote.uri), bytes };
       }
       return await loadModule(source, {
         cache: this.#cache,
@@ -183,17 +195,6 @@ export class PluginModuleLoader {
     run.absent.add(key);
     return null;
   }
-}
-
-/** For each plugin of a snapshot by its index: the same when nothing of it is new. */
-export function pluginVersions(snapshot: Snapshot): Map<number, string> {
-  const keys = pluginKeys(snapshot);
-  return new Map(
-    snapshot.plugins.map(({ moduleKey }, index) => [
-      index,
-      `${keys.get(index) ?? ""} ${moduleKey}`,
-    ]),
-  );
 }
 
 /** Where its code comes from, how, and what it has to be. */

@@ -1,25 +1,49 @@
 // GET /wasm/plugins: the versions of all plugins as the admin interface shows them.
 import type { JsonObject } from "../admin/admin-delegate.ts";
 import { quantileMs, readVersionCounts } from "../wasm/version-counts.ts";
-import type { PluginVersion, PluginVersions } from "./plugin-registry.ts";
+import type { PluginVersion, PluginVersions, Trial } from "./plugin-registry.ts";
 
-export function pluginsPage(plugins: readonly PluginVersions[]): JsonObject {
-  return { plugins: plugins.map(pluginJson) };
+/** `eventsOf` tells what became of a plugin's versions, newest first. */
+export function pluginsPage(
+  plugins: readonly PluginVersions[],
+  eventsOf: (plugin: string) => readonly JsonObject[],
+): JsonObject {
+  return { plugins: plugins.map((plugin) => pluginJson(plugin, eventsOf(plugin.name))) };
 }
 
-function pluginJson({ name, where, versions }: PluginVersions): JsonObject {
-  return { name, where, versions: versions.map(versionJson) };
+function pluginJson(
+  { name, where, versions }: PluginVersions,
+  events: readonly JsonObject[],
+): JsonObject {
+  const canary = versions.find(({ state }) => state === "canary");
+  const tried = canary?.trial?.share.perTenThousand ?? 0;
+  return { name, where, versions: versions.map((one) => versionJson(one, tried)), events };
 }
 
-function versionJson(version: PluginVersion): JsonObject {
+function versionJson(version: PluginVersion, tried: number): JsonObject {
+  const shares = { primary: 10_000 - tried, canary: tried, previous: 0 };
+  const { trial, configuration } = version;
   return {
     name: version.name,
     state: version.state,
-    share_percent: version.state === "primary" ? 100 : 0,
+    share_percent: shares[version.state] / 100,
+    ...(trial === null ? {} : trialJson(trial)),
     sha256: version.sha256,
     source: version.source,
+    configuration: configuration === null ? "configured" : `pushed, ${configuration.length} bytes`,
     since: new Date(version.sinceMs).toISOString(),
     stats: statsJson(version.counts),
+  };
+}
+
+function trialJson({ share, isPromoted, bounds }: Trial): JsonObject {
+  const { match, sticky } = share;
+  const header = match === null ? "" : `${match.header}${match.value === null ? "" : "="}`;
+  return {
+    ...(match === null ? {} : { streams_with_header: `${header}${match.value ?? ""}` }),
+    sticky: sticky.kind === "header" ? `header:${sticky.header}` : sticky.kind,
+    window_ms: bounds.windowMs,
+    after_window: isPromoted ? "promoted" : "stays",
   };
 }
 

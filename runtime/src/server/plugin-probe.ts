@@ -7,7 +7,8 @@ import { LogLevel } from "../core/logger.ts";
 import type { Logger } from "../core/logger.ts";
 import type { CompiledModule } from "../wasm/compiled-module.ts";
 import { callbackName, GUEST_MARK_CELLS } from "../wasm/guest-mark.ts";
-import { type PluginModules, type PluginProblem, pluginVersions } from "./plugin-modules.ts";
+import { type RunnablePlugin, runnablePlugins } from "./plugin-key.ts";
+import type { PluginModules, PluginProblem } from "./plugin-modules.ts";
 
 /** What the probe's thread is born with (workerData). */
 export interface ProbeBirth {
@@ -53,14 +54,15 @@ export class PluginProbe {
 
   /** The snapshot with a refusal for each plugin that is new and cannot be started. */
   async probe(loaded: PluginModules, inForce: PluginModules | null): Promise<Snapshot> {
-    const known = new Set(inForce === null ? [] : pluginVersions(inForce.snapshot).values());
-    const versions = pluginVersions(loaded.snapshot);
-    const plugins = loaded.snapshot.plugins.filter(
-      (plugin, index) =>
-        plugin.policy.startTimeMs !== null &&
-        loaded.modules.has(plugin.moduleKey) &&
-        !known.has(versions.get(index) ?? ""),
-    );
+    const before = inForce === null ? [] : runnablePlugins(inForce.snapshot).flat();
+    const known = new Set(before.map(({ id }) => id));
+    const versions = runnablePlugins(loaded.snapshot);
+    const isNew = ({ config, id }: RunnablePlugin): boolean =>
+      config.policy.startTimeMs !== null && loaded.modules.has(config.moduleKey) && !known.has(id);
+    const plugins = versions
+      .flat()
+      .filter(isNew)
+      .map(({ config }) => config);
     const refusals = new Map<WasmPluginConfig, string>();
     // One that ends the thread is refused, and those behind it want another thread.
     for (let at = 0; at < plugins.length; ) {
@@ -68,7 +70,11 @@ export class PluginProbe {
     }
     const { snapshot } = loaded;
     if (refusals.size === 0) return snapshot;
-    const marked = snapshot.plugins.map((one) => ({ ...one, refusal: refusals.get(one) }));
+    const marked = snapshot.plugins.map((plugin, index): WasmPluginConfig => {
+      const [own, ...tried] = (versions[index] ?? []).map(({ config }) => refusals.get(config));
+      const candidates = plugin.candidates?.map((one, at) => ({ ...one, refusal: tried[at] }));
+      return { ...plugin, refusal: own, candidates };
+    });
     return { ...snapshot, plugins: marked };
   }
 

@@ -1,6 +1,7 @@
 // The main thread's composition root: configuration -> modules -> hosts -> workers -> admin, in
 // this order; then it lives until serve.ts stops it.
 import { writeFileSync } from "node:fs";
+import { limits } from "proxy-wasm-types";
 import { performance } from "node:perf_hooks";
 import { FileSinks, FileStats } from "../access-log/file-sink.ts";
 import type { FileSink } from "../access-log/file-sink.ts";
@@ -46,6 +47,9 @@ import type { CatchUp } from "./worker-pool.ts";
 export class StartError extends Error {
   override readonly name = "StartError";
 }
+
+/** What comes with a module: its configuration, and the borders of both. */
+const PUSH_EXTRA_BYTES = 1024 * 1024;
 
 export type ServerState = "PRE_INITIALIZING" | "INITIALIZING" | "LIVE" | "DRAINING";
 
@@ -401,6 +405,8 @@ export class Server {
     const admin = createAdminServer(new ServerAdmin(this), {
       address: { address: address.address, port: isPipe ? null : address.port },
       accessLogs: this.#adminSinks(accessLogPaths),
+      wasmAccess: { from: this.options.wasmPush, token: this.options.wasmPushToken },
+      pushBytesMax: limits.moduleBytesMax + PUSH_EXTRA_BYTES,
       logger,
     });
     let text: string;

@@ -7,6 +7,7 @@ import { assembleSnapshot } from "../config/translate/assemble-snapshot.ts";
 import type { ListenerResource } from "../config/translate/assemble-snapshot.ts";
 import { listenersMax } from "../config/sizes.ts";
 import type {
+  CandidateConfig,
   DynamicRouteTable,
   DynamicSecret,
   ListenerConfig,
@@ -18,6 +19,7 @@ import type { StatsAggregate } from "../stats/aggregate.ts";
 import type { SubscriptionContext } from "../xds/file-subscription.ts";
 import { placeOf, problemAt } from "./config-loading.ts";
 import type { DesiredState, Held } from "./desired-state.ts";
+import { plainText } from "./fingerprint.ts";
 import { EdsAssignments } from "./eds-assignments.ts";
 import { ListenerManagerStats } from "./listener-manager-stats.ts";
 import type { MainStats } from "./main-stats.ts";
@@ -29,10 +31,12 @@ import { PluginModuleLoader } from "./plugin-modules.ts";
 import type { PluginModules } from "./plugin-modules.ts";
 import { PluginProbe } from "./plugin-probe.ts";
 import { PluginRegistry } from "./plugin-registry.ts";
+import type { DressedModules } from "./plugin-registry.ts";
 import type { ProcessLog } from "./process-log.ts";
 import type { ListenerAddress, VersionChange } from "./protocol.ts";
 import { rdsNeeds, RdsTables } from "./rds-tables.ts";
 import type { RuntimeControl } from "./runtime-control.ts";
+import type { Rollouts } from "./rollouts.ts";
 import { SharedIndexes } from "./shared-indexes.ts";
 import { TlsSecrets } from "./tls-secrets.ts";
 import type { WorkerPool } from "./worker-pool.ts";
@@ -58,6 +62,8 @@ export interface ApplyStateOptions {
   readonly reread?: "all" | ReadonlySet<string>;
   /** Where the listeners that came by LDS stand. Default: as before. */
   readonly lds?: PositionIndex;
+  /** What serves in the place of configured modules. Default: as before. */
+  readonly rollouts?: Rollouts;
   /** Part of the start: ports of the process before are taken over. Default false. */
   readonly isStart?: boolean;
 }
@@ -189,12 +195,12 @@ export class VersionApplier {
 
   async #tryApply(
     next: DesiredState,
-    { reread = NO_FILES, lds, isStart = false }: ApplyStateOptions,
+    { reread = NO_FILES, lds, rollouts, isStart = false }: ApplyStateOptions,
   ): Promise<readonly string[]> {
     const { pool, mainStats, runtime, inherited } = this.#options;
     const positions = lds ?? this.#lds;
     const isSame = isSameState(this.#state, next);
-    if (reread !== "all" && reread.size === 0 && isSame) {
+    if (reread !== "all" && reread.size === 0 && rollouts === undefined && isSame) {
       // Nothing for the workers; only versions and places in files may have moved.
       this.#lds = positions;
       this.#state = next;
@@ -203,11 +209,14 @@ export class VersionApplier {
     const snapshot = await this.#assemble(next);
     if (!("version" in snapshot)) return snapshot;
     const loaded = await this.#loadModules(next, snapshot, reread);
-    const modules = this.registry.dress(loaded);
+    const modules = await this.#dress(loaded, rollouts);
     if (modules.problems.length > 0) {
       return modules.problems.map((p) => problemIn(next, positions, p.path, p.message));
     }
-    if (isSame && hasSameModules(this.#snapshot, modules.snapshot)) return [];
+    if (isSame && hasSameModules(this.#snapshot, modules.snapshot)) {
+      this.registry.commit(modules);
+      return [];
+    }
     // With refusals it never comes into force, but a worker finds what else is wrong with it.
     const probed = await this.#probe.probe(modules, this.#loaded);
     const assignments = this.eds.memberships(next.clusters.map(({ resource }) => resource));
@@ -237,6 +246,14 @@ export class VersionApplier {
     this.#lds = positions;
     this.#state = next;
     return [];
+  }
+
+  async #dress(loaded: PluginModules, rollouts = this.registry.rollouts): Promise<DressedModules> {
+    return await this.registry.dress(
+      loaded,
+      rollouts,
+      async (name, bytes, policy) => await this.#modules.loadBytes(name, bytes, policy),
+    );
   }
 
   /** Code that is remote comes over the clusters of the version that wants it. */
@@ -353,7 +370,13 @@ function isSameState(state: DesiredState | null, next: DesiredState): boolean {
 }
 
 function hasSameModules(before: Snapshot | null, next: Snapshot): boolean {
-  return next.plugins.every((p, at) => p.moduleKey === before?.plugins[at]?.moduleKey);
+  const versions = (plugin: WasmPluginConfig | undefined): string =>
+    plainText([plugin?.moduleKey, plugin?.version?.name, plugin?.candidates?.map(triedAs)]);
+  return next.plugins.every((plugin, at) => versions(plugin) === versions(before?.plugins[at]));
+}
+
+function triedAs({ name, moduleKey, role, share }: CandidateConfig): readonly unknown[] {
+  return [name, moduleKey, role, share];
 }
 
 function isSameList(before: readonly Held<unknown>[], next: readonly Held<unknown>[]): boolean {

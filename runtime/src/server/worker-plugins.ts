@@ -1,20 +1,23 @@
 // The wasm plugins of one version in one worker: those that stay from the version before, new ones,
 // those that get another module, and the services that run without traffic. worker-version.ts.
 import type { Snapshot, WasmPluginConfig } from "../config/snapshot.ts";
+import { asVersion } from "../config/plugin-version.ts";
 import type { CompiledModule } from "../wasm/compiled-module.ts";
 import { AbsentPlugin } from "../wasm/absent-plugin.ts";
 import { PluginError } from "../wasm/plugin.ts";
 import type { Plugin } from "../wasm/plugin.ts";
+import { VersionChoice } from "../wasm/version-choice.ts";
 import type { WasiProvider } from "../wasm/wasi-provider.ts";
 import { WasmHost } from "../wasm/wasm-host.ts";
 import { PluginHandle } from "./plugin-handle.ts";
-import { pluginKeys } from "./plugin-key.ts";
+import type { RunningCanary, RunningVersion, RunningVersions } from "./plugin-handle.ts";
+import { pluginKeys, versionIdOf } from "./plugin-key.ts";
 import type { WorkerContext } from "./worker-version.ts";
 
-/** A module that commit gives to a plugin which the version before has, too. */
+/** Versions that commit gives to a plugin which the version before has, too. */
 interface PreparedSwap {
   readonly handle: PluginHandle;
-  readonly plugin: Plugin | AbsentPlugin;
+  readonly next: RunningVersions;
 }
 
 export class WorkerPlugins {
@@ -27,6 +30,8 @@ export class WorkerPlugins {
   /** By their index in the snapshot. */
   readonly #byIndex: Map<number, PluginHandle>;
   readonly #swaps: PreparedSwap[];
+  /** For this version; they end with an abort. */
+  readonly #made: (Plugin | AbsentPlugin)[];
 
   constructor(
     context: WorkerContext,
@@ -42,6 +47,7 @@ export class WorkerPlugins {
     this.#byKey = new Map();
     this.#byIndex = new Map();
     this.#swaps = [];
+    this.#made = [];
   }
 
   prepare(problems: string[]): void {
@@ -83,16 +89,41 @@ export class WorkerPlugins {
     return this.#snapshot.services.some((one) => one.plugin === index && one.isSingleton);
   }
 
-  /** A plugin that the version before has, too, stays; with another module it is made anew. */
+  /** A plugin that the version before has, too, stays, and with it those of its versions. */
   #preparePlugin(key: string, index: number, problems: string[]): PluginHandle | null {
     const config = this.#snapshot.plugins[index] as WasmPluginConfig;
     const handle = this.#previous?.find(key) ?? null;
-    if (handle !== null && handle.moduleKey === config.moduleKey) return handle;
+    const before = handle?.versions ?? null;
+    const primary = this.#prepareVersion(asVersion(config), index, before, problems);
+    if (primary === null) return null;
+    const canaries: RunningCanary[] = [];
+    for (const candidate of config.candidates ?? []) {
+      const tried = asVersion(config, candidate);
+      const running = this.#prepareVersion(tried, index, before, problems);
+      if (running === null) continue;
+      canaries.push({ ...running, choice: new VersionChoice(candidate) });
+    }
+    const next = { primary, canaries };
+    if (handle === null) return new PluginHandle(key, next);
+    this.#swaps.push({ handle, next });
+    return handle;
+  }
+
+  /** One that runs is taken over, whatever it was: a canary becomes the primary as it is. */
+  #prepareVersion(
+    config: WasmPluginConfig,
+    index: number,
+    before: RunningVersions | null,
+    problems: string[],
+  ): RunningVersion | null {
+    const id = versionIdOf(config);
+    const all = before === null ? [] : [before.primary, ...before.canaries];
+    const known = all.find((one) => one.id === id);
+    if (known !== undefined) return { id, plugin: known.plugin };
     const plugin = this.#makePlugin(config, index, problems);
     if (plugin === null) return null;
-    if (handle === null) return new PluginHandle(key, plugin);
-    this.#swaps.push({ handle, plugin });
-    return handle;
+    this.#made.push(plugin);
+    return { id, plugin };
   }
 
   #makePlugin(
@@ -114,18 +145,23 @@ export class WorkerPlugins {
     const plugin = (this.#context.wasmHost as WasmHost).preparePlugin(
       this.#isSingleton(index) ? withoutStandby(config) : config,
       module,
-      config.variantOf === undefined ? null : this.#pluginAt(config.variantOf),
+      config.variantOf === undefined ? null : this.#baseOf(config, config.variantOf),
+      false,
     );
     if (!(plugin instanceof PluginError)) return plugin;
     problems.push(`${config.where}: plugin ${config.name}: ${plugin.reasons.join("; ")}`);
     return null;
   }
 
-  /** As it will be after commit: it was prepared before its variants. */
-  #pluginAt(index: number): Plugin | null {
+  /** The plugin whose VM a variant is on, as it will be after commit: it was prepared before. */
+  #baseOf(variant: WasmPluginConfig, index: number): Plugin | null {
     const handle = this.#byIndex.get(index);
     const swap = this.#swaps.find((one) => one.handle === handle);
-    const plugin = swap?.plugin ?? handle?.plugin ?? null;
+    const versions = swap?.next ?? handle?.versions ?? null;
+    if (versions === null) return null;
+    const id = versionIdOf(variant);
+    const same = [versions.primary, ...versions.canaries].find((one) => one.id === id);
+    const { plugin } = same ?? versions.primary;
     return plugin instanceof AbsentPlugin ? null : plugin;
   }
 
@@ -140,8 +176,11 @@ export class WorkerPlugins {
   }
 
   commit(): void {
-    for (const { handle, plugin } of this.#swaps.splice(0)) handle.replace(plugin);
+    for (const { handle, next } of this.#swaps.splice(0)) handle.replace(next);
+    this.#made.length = 0;
     for (const handle of this.#services()) handle.hold();
+    // After those that were replaced have ended: no tick comes twice.
+    for (const handle of this.#byIndex.values()) handle.begin();
     this.#previous = null;
   }
 
@@ -151,11 +190,9 @@ export class WorkerPlugins {
   }
 
   abort(): void {
-    for (const { plugin } of this.#swaps.splice(0)) plugin.drain();
-    // New ones that no chain holds.
-    for (const [key, handle] of this.#byKey) {
-      if (this.#previous?.find(key) !== handle) handle.endIfUnheld();
-    }
+    this.#swaps.length = 0;
+    // New ones, which no stream has seen.
+    for (const plugin of this.#made.splice(0)) plugin.drain();
   }
 
   #services(): PluginHandle[] {

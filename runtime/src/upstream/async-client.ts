@@ -3,8 +3,9 @@
 import { BufferQueue } from "../core/buffer-queue.ts";
 import { HeaderMap } from "../core/header-map.ts";
 import { HeaderId } from "../core/header-names.ts";
+import { StreamInfo } from "../core/stream-info.ts";
 import { TimerEntry } from "../core/timer-wheel.ts";
-import type { LocalReply } from "../filter/http-filter.ts";
+import type { FilterChainFactory, LocalReply } from "../filter/http-filter.ts";
 import type { Counter } from "../stats/store.ts";
 import { type AsyncMessage, CallFilters, type CallFiltersOwner } from "./call-filters.ts";
 import type { Cluster } from "./cluster.ts";
@@ -158,14 +159,20 @@ class AsyncRequest
     this.#startMs = clock.nowMs;
     if (timeoutMs > 0) timers.schedule(this, clock.nowMs + timeoutMs);
     const options = cluster.transportOptions(this.#message.headers, null);
-    const filters = cluster.filters === null ? [] : cluster.filters.createFilters(null);
-    if (filters.length > 0) {
-      const bytesMax = this.#bodyBytesMax;
-      this.#filters = new CallFilters(this, filters, cluster, host, clock, bytesMax);
-    }
+    if (cluster.filters !== null) this.#startFilters(cluster.filters, cluster, host);
     const pending = cluster.newStream(host, options, this, false, false);
     if (!this.#isDone && this.#encoder === null) this.#pending = pending;
     this.#filters?.send(this.#message);
+  }
+
+  #startFilters(factory: FilterChainFactory, cluster: Cluster, host: Host): void {
+    const { clock, random } = this.#context;
+    const info = new StreamInfo();
+    info.streamId = random.u32();
+    const filters = factory.createFilters(null, info, this.#message.headers);
+    if (filters.length === 0) return;
+    const bytesMax = this.#bodyBytesMax;
+    this.#filters = new CallFilters(this, filters, info, cluster, host, clock, bytesMax);
   }
 
   cancel(): void {

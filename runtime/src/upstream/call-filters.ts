@@ -4,7 +4,7 @@
 import { BufferQueue } from "../core/buffer-queue.ts";
 import type { Clock } from "../core/clock.ts";
 import type { HeaderMap } from "../core/header-map.ts";
-import { StreamInfo, tellsEndApart } from "../core/stream-info.ts";
+import { type StreamInfo, tellsEndApart } from "../core/stream-info.ts";
 import { FilterManager } from "../filter/filter-manager.ts";
 import type { FilterChainEnds, HttpFilter, LocalReply } from "../filter/http-filter.ts";
 import type { Cluster } from "./cluster.ts";
@@ -48,6 +48,7 @@ export class CallFilters implements FilterChainEnds {
   constructor(
     owner: CallFiltersOwner,
     filters: readonly HttpFilter[],
+    info: StreamInfo,
     cluster: Cluster,
     host: Host,
     clock: Clock,
@@ -55,7 +56,7 @@ export class CallFilters implements FilterChainEnds {
   ) {
     this.#owner = owner;
     this.#manager = new FilterManager(true);
-    this.#info = new StreamInfo();
+    this.#info = info;
     this.#clock = clock;
     this.#held = new BufferQueue();
     this.#info.startMs = clock.nowMs;

@@ -31,6 +31,8 @@ export class AbsentPlugin {
     return SILENT_LOGGER;
   }
 
+  begin(): void {}
+
   /** Nobody is to be told. */
   drain(): void {}
 }

@@ -133,7 +133,8 @@ export class WasmHttpFilter extends StreamContext implements HttpFilter {
   // ---- The response.
 
   encodeHeaders(headers: HeaderMap, end: boolean): FilterHeadersStatus {
-    const { vm } = this;
+    const { vm, plugin } = this;
+    if (plugin.versionHeader !== "") headers.append(plugin.versionHeader, plugin.versionText);
     if (!this.#isCreated) return FilterHeadersStatus.Continue;
     if (vm.failure !== null) return this.#failHeaders();
     const callback = vm.exports.onResponseHeaders;

@@ -9,6 +9,10 @@ export class PluginIdentity {
   readonly vmId: string;
   /** The short name of module and configuration; "" = it was given none. */
   readonly version: string;
+  /** Response header that names plugin and version; "" = none does. */
+  readonly versionHeader: string;
+  /** What it says. */
+  readonly versionText: string;
   /** What this version does in this thread. */
   readonly counts: VersionCounts;
   /** Of the name, for the watchdog. */
@@ -30,6 +34,8 @@ export class PluginIdentity {
     this.rootId = config.rootId;
     this.vmId = config.vmId;
     this.version = config.version?.name ?? "";
+    this.versionHeader = this.version === "" ? "" : config.policy.versionHeader;
+    this.versionText = `${config.name}=${this.version}`;
     this.counts = new VersionCounts(config.version?.counts ?? null, thread);
     this.mark = pluginMark(config.name);
     this.configuration = config.pluginConfiguration;

@@ -3,7 +3,7 @@ import type { WasmPluginConfig } from "../config/snapshot.ts";
 import type { HeaderMap } from "../core/header-map.ts";
 import type { StreamInfo } from "../core/stream-info.ts";
 import type { AccessLogger } from "../filter/access-logger.ts";
-import type { HttpFilter } from "../filter/http-filter.ts";
+import { FilterWants, type HttpFilter } from "../filter/http-filter.ts";
 import type { PassingFilterCallbacks, PassingNetworkFilter } from "../filter/network-filter.ts";
 import { isSkippedWhenDead } from "./failure-policy.ts";
 import { type StreamOwner, WANTS_ALL, WasmHttpFilter, wantsOf } from "./http-filter.ts";
@@ -36,6 +36,7 @@ export class Plugin implements StreamOwner, RootOwner {
   /** Streams that hold `#root`. Those of an older root need nothing from us. */
   #streams: number = 0;
   #wants: number = WANTS_ALL;
+  #hasBegun: boolean = false;
   #isDraining: boolean = false;
   #isFinished: boolean = false;
 
@@ -60,10 +61,17 @@ export class Plugin implements StreamOwner, RootOwner {
 
   /** Starts and configures the plugin on a VM, and serves from it: the reason why not, or null. */
   startOn(vm: Vm): string | null {
-    const root = this.startRoot(vm, false);
+    const root = this.startRoot(vm, !this.#hasBegun);
     if (typeof root === "string") return root;
     this.adopt(root);
     return null;
+  }
+
+  /** What it is part of is in force: from now on there are ticks and items of queues. */
+  begin(): void {
+    if (this.#hasBegun) return;
+    this.#hasBegun = true;
+    this.#root?.beginEvents();
   }
 
   /** A root context that is started and configured, or why not. One `isStandby` has no events. */
@@ -82,7 +90,8 @@ export class Plugin implements StreamOwner, RootOwner {
     this.#root = root;
     this.#streams = 0;
     this.#wants = wantsOf(root.vm.exports);
-    root.beginEvents();
+    if (this.#identity.versionHeader !== "") this.#wants |= FilterWants.EncodeHeaders;
+    if (this.#hasBegun) root.beginEvents();
   }
 
   /** The filter of one stream; null = the stream goes without it, because its VM is dead. */

@@ -1,6 +1,6 @@
 // Where plugins that share a VM find it: holds it, notes its failure, makes the next one.
 import { LogLevel } from "../core/logger.ts";
-import { versionName } from "../config/version-name.ts";
+import { versionName } from "../config/plugin-version.ts";
 import { TimerEntry } from "../core/timer-wheel.ts";
 import type { Counter, Gauge } from "../stats/store.ts";
 import type { CompiledModule } from "./compiled-module.ts";

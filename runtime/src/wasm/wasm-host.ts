@@ -112,17 +112,19 @@ export class WasmHost {
   /**
    * Starts and configures a plugin, on a VM of its own or on one that it shares (same non-empty
    * vm_id, configuration and code), or on that of `base`. Runs the guest; nothing is left behind
-   * when it refuses.
+   * when it refuses. One that is not in force yet has no ticks before its `begin`.
    */
   preparePlugin(
     config: WasmPluginConfig,
     module: CompiledModule,
     base: Plugin | null = null,
+    isInForce = true,
   ): Plugin | PluginError {
     const key = base === null ? this.#keyOf(config, module) : base.slot.key;
     const known = base === null ? this.#slots.get(key) : base.slot;
     const slot = known ?? this.#makeSlot(key, config, module);
     const plugin = new Plugin(config, slot, this.#thread, this.#forgetPlugin);
+    if (isInForce) plugin.begin();
     this.#log.startCapture();
     const reason = slot.add(plugin);
     const lines = this.#log.stopCapture();

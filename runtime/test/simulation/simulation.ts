@@ -407,12 +407,12 @@ export class Simulation implements Party {
     if (!this.plan.has("filters")) return filters;
     const dice = this.#dice.fork();
     return {
-      createFilters: (overrides) => {
+      createFilters: (overrides, info, headers) => {
         const own = Array.from(
           { length: dice.below(4) },
           () => new ChaosFilter(this.chaos, dice.fork(), false),
         );
-        return [...own, ...filters.createFilters(overrides)];
+        return [...own, ...filters.createFilters(overrides, info, headers)];
       },
     };
   }
@@ -422,12 +422,12 @@ export class Simulation implements Party {
     // Dice of their own: runs without them are what they were.
     const dice = new Dice(this.plan.seed ^ 0x75706673);
     return {
-      createFilters: (overrides) => {
+      createFilters: (overrides, info, headers) => {
         const own = Array.from(
           { length: dice.below(4) },
           () => new ChaosFilter(this.chaos, dice.fork(), true),
         );
-        return [...own, ...(filters?.createFilters(overrides) ?? [])];
+        return [...own, ...(filters?.createFilters(overrides, info, headers) ?? [])];
       },
     };
   }

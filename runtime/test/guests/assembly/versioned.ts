@@ -1,6 +1,8 @@
 // A guest that names its module in each response and in the log when a context ends; for tests that
 // put another module in its place. The name stands as bytes in the module, so that a test makes
-// another version by changing them. A version "X" refuses its configuration.
+// another version by changing them. Some versions are no good: "X" refuses its configuration, "c"
+// traps in it, "l" loops in its start, "m" wants 200 MB there, "t" traps on each twentieth response,
+// "s" takes many times as much fuel for one.
 
 // @ts-ignore: decorator
 @external("env", "proxy_log")
@@ -21,6 +23,17 @@ const deleted: usize = memory.data<u8>([
 const responseHeaders: u32 = 2;
 const logInfo: u32 = 2;
 
+function letter(): u32 {
+  return load<u8>(version + 7);
+}
+
+let burnt: u32 = 0;
+
+/** Some thousand units of fuel. */
+function burn(): void {
+  for (let i: u32 = 0; i < 5000; i++) burnt = burnt * 31 + i;
+}
+
 /** The root context, which on_delete names last. */
 let root: u32 = 0;
 
@@ -39,14 +52,22 @@ export function proxy_on_context_create(id: u32, parent: u32): void {
 }
 
 export function proxy_on_vm_start(_id: u32, _size: u32): i32 {
+  if (letter() == 0x6c) while (true) burn();
+  if (letter() == 0x6d && memory.grow(3200) < 0) unreachable();
   return 1;
 }
 
 export function proxy_on_configure(_id: u32, _size: u32): i32 {
-  return load<u8>(version + 7) == 0x58 ? 0 : 1;
+  if (letter() == 0x63) unreachable();
+  return letter() == 0x58 ? 0 : 1;
 }
 
+let responses: u32 = 0;
+
 export function proxy_on_response_headers(_id: u32, _count: u32, _end: u32): i32 {
+  responses += 1;
+  if (letter() == 0x74 && responses % 20 == 0) unreachable();
+  if (letter() == 0x73) burn();
   proxy_add_header_map_value(responseHeaders, name, 8, version, versionSize);
   return 0;
 }

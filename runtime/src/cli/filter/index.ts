@@ -1,0 +1,61 @@
+// `headgate filter COMMAND`: one file for each command, loaded when it is asked for.
+import { UsageError } from "../args.ts";
+
+export interface FilterCommand {
+  /** The text of --help, with examples. */
+  readonly help: string;
+  /** Resolves with the exit code. Throws UsageError. */
+  run(argv: readonly string[]): Promise<number>;
+}
+
+interface Entry {
+  readonly summary: string;
+  load(): Promise<{ readonly command: FilterCommand }>;
+}
+
+/** In the order of the help text. */
+const commands: Readonly<Record<string, Entry>> = {
+  push: {
+    summary: "puts a module into a running process, for all streams or as a canary",
+    load: () => import("./push.ts"),
+  },
+  promote: {
+    summary: "gives a canary all streams",
+    load: () => import("./promote.ts"),
+  },
+  rollback: {
+    summary: "ends a canary, or goes back to the version before",
+    load: () => import("./rollback.ts"),
+  },
+  versions: {
+    summary: "lists the versions of a process' plugins and what they do",
+    load: () => import("./versions.ts"),
+  },
+};
+
+export async function run(argv: readonly string[]): Promise<number> {
+  const [name = "", ...rest] = argv;
+  if (name === "" || name === "--help" || name === "-h" || name === "help") {
+    process.stdout.write(helpText());
+    return name === "" ? 2 : 0;
+  }
+  const entry = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (entry === undefined) {
+    const names = Object.keys(commands).join(", ");
+    throw new UsageError(`unknown command "filter ${name}", expected one of ${names}`);
+  }
+  const { command } = await entry.load();
+  if (rest.includes("--help") || rest.includes("-h")) {
+    process.stdout.write(command.help);
+    return 0;
+  }
+  return await command.run(rest);
+}
+
+function helpText(): string {
+  const lines = Object.entries(commands).map(([name, { summary }]) => {
+    return `  ${name.padEnd(10)} ${summary}`;
+  });
+  const more = "headgate filter COMMAND --help tells more";
+  return `usage: headgate filter COMMAND [flags]\n\n${lines.join("\n")}\n\n${more}\n`;
+}

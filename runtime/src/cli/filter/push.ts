@@ -1,0 +1,165 @@
+// `headgate filter push`: a module or a configuration for a plugin of a running process.
+import { randomUUID } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
+import { UsageError } from "../args.ts";
+import {
+  ADMIN_HELP,
+  AdminClient,
+  type AdminAnswer,
+  adminFlags,
+  ExitCode,
+  needed,
+  parseFlags,
+  pluginPath,
+  readInput,
+  readTokenFile,
+  report,
+} from "./admin-client.ts";
+import type { FilterCommand } from "./index.ts";
+import { readPlugins } from "./plugin-versions.ts";
+
+const help = `usage: headgate filter push [FILE.wasm] --admin URL --plugin NAME [flags]
+
+The module is checked, compiled and tried in the process, and takes over for new streams in all
+workers at once; streams that are there end on the module before. A bad one changes nothing.
+
+  --config FILE        bytes for the plugin's configuration; without FILE.wasm: for the module
+                       that serves
+  --canary PERCENT     only that share of streams goes to it: 10%, 0.5%
+  --canary-header H    only streams with the header H, or H=VALUE
+  --sticky KEY         with --canary: who is a canary stays one; KEY is client (the address) or
+                       header:NAME
+  --promote            the canary takes all streams when its window has passed well
+  --wait               exits when every worker serves the version: with --promote, when the canary
+                       was promoted (0) or rolled back (1)
+  --timeout SECONDS    for --wait, default 600
+${ADMIN_HELP}
+examples:
+  headgate filter push filter.wasm --admin http://127.0.0.1:9901 --plugin auth
+  headgate filter push filter.wasm --admin unix:/run/headgate.sock --plugin auth \\
+    --canary 10% --promote --wait
+  headgate filter push --config auth.json --admin 127.0.0.1:9901 --plugin auth
+`;
+
+const flags = {
+  ...adminFlags,
+  config: { type: "string" },
+  canary: { type: "string" },
+  "canary-header": { type: "string" },
+  sticky: { type: "string" },
+  promote: { type: "boolean" },
+  wait: { type: "boolean" },
+  timeout: { type: "string" },
+} as const;
+
+const POLL_MS = 300;
+
+interface PushPlan {
+  readonly client: AdminClient;
+  readonly plugin: string;
+  readonly path: string;
+  readonly body: Buffer;
+  readonly contentType: string;
+  readonly isJson: boolean;
+  /** Milliseconds to wait for a verdict; 0 = it is not waited for. */
+  readonly waitMs: number;
+}
+
+export const command: FilterCommand = {
+  help,
+  async run(argv) {
+    const plan = planOf(argv);
+    const answer = await plan.client.send("POST", plan.path, plan.body, plan.contentType);
+    const code = report(answer, plan.isJson, doneText(answer, plan.plugin));
+    if (code !== ExitCode.Done || plan.waitMs === 0) return code;
+    return await waitForVerdict(plan, String(answer.json?.["version"]));
+  },
+};
+
+function planOf(argv: readonly string[]): PushPlan {
+  const { values, positionals } = parseFlags(argv, flags);
+  const [file, ...more] = positionals;
+  if (more.length > 0) throw new UsageError(`expected one file, found ${positionals.join(" ")}`);
+  const module = file === undefined ? null : readInput(file, "module");
+  const { config } = values;
+  const configuration = config === undefined ? null : readInput(config, "--config");
+  if (module === null && configuration === null) throw new UsageError("expected FILE or --config");
+  const isCanary = values.canary !== undefined || values["canary-header"] !== undefined;
+  if (!isCanary && (values.promote === true || values.sticky !== undefined)) {
+    throw new UsageError("--promote and --sticky are of a canary: expected --canary too");
+  }
+  const query = new URLSearchParams();
+  if (values.canary !== undefined) query.set("canary", values.canary);
+  if (values["canary-header"] !== undefined) query.set("canary_header", values["canary-header"]);
+  if (values.sticky !== undefined) query.set("sticky", values.sticky);
+  if (values.promote === true) query.set("promote", "auto");
+  const plugin = needed(values.plugin, "plugin");
+  const { body, contentType } = bodyOf(module, configuration);
+  const token = readTokenFile(values["token-file"]);
+  const waits = values.wait === true && values.promote === true;
+  return {
+    client: new AdminClient(needed(values.admin, "admin"), token),
+    plugin,
+    path: pluginPath(plugin, module === null ? "configuration" : "module", query),
+    body,
+    contentType,
+    isJson: values.json === true,
+    waitMs: waits ? timeoutMs(values.timeout) : 0,
+  };
+}
+
+function timeoutMs(text: string | undefined): number {
+  const seconds = Number(text ?? "600");
+  if (seconds > 0 && seconds <= 86_400) return seconds * 1000;
+  throw new UsageError(`--timeout: found ${text}, expected seconds from 1 to 86400`);
+}
+
+/** The module as it is, or with a configuration as multipart/form-data. */
+function bodyOf(
+  module: Buffer | null,
+  configuration: Buffer | null,
+): { body: Buffer; contentType: string } {
+  if (module === null || configuration === null) {
+    const contentType = module === null ? "application/octet-stream" : "application/wasm";
+    return { body: module ?? (configuration as Buffer), contentType };
+  }
+  const boundary = `headgate-${randomUUID()}`;
+  const part = (name: string, content: Buffer): Buffer[] => [
+    Buffer.from(`--${boundary}\r\ncontent-disposition: form-data; name="${name}"\r\n\r\n`),
+    content,
+    Buffer.from("\r\n"),
+  ];
+  const parts = [...part("module", module), ...part("configuration", configuration)];
+  const body = Buffer.concat([...parts, Buffer.from(`--${boundary}--\r\n`)]);
+  return { body, contentType: `multipart/form-data; boundary=${boundary}` };
+}
+
+function doneText({ json }: AdminAnswer, plugin: string): string {
+  const version = String(json?.["version"]);
+  const state = json?.["state"];
+  if (state === "same") return `plugin ${plugin}: version ${version} serves already`;
+  const replaced = json?.["replaced"];
+  const before = typeof replaced === "string" ? replaced : "no module";
+  const what =
+    state === "canary"
+      ? `version ${version} is tried beside ${before}`
+      : `version ${version} serves all new streams in place of ${before}`;
+  const findings = json?.["findings"] as { readonly warnings?: readonly string[] } | undefined;
+  const warnings = (findings?.warnings ?? []).map((text) => `\nwarning: ${text}`).join("");
+  return `plugin ${plugin}: ${what}${warnings}`;
+}
+
+/** A canary becomes the primary, or is gone. */
+async function waitForVerdict(plan: PushPlan, version: string): Promise<number> {
+  const { client, plugin, waitMs } = plan;
+  for (const endMs = Date.now() + waitMs; Date.now() < endMs; await delay(POLL_MS)) {
+    const found = (await readPlugins(client)).find(({ name }) => name === plugin);
+    const state = found?.versions.find(({ name }) => name === version)?.state ?? "gone";
+    if (state === "canary") continue;
+    const why = found?.events.find((event) => event.version === version)?.what ?? state;
+    if (!plan.isJson) process.stdout.write(`plugin ${plugin}: version ${version} ${why}\n`);
+    return state === "primary" ? ExitCode.Done : ExitCode.Refused;
+  }
+  process.stderr.write(`headgate: version ${version} is tried still after ${waitMs / 1000} s\n`);
+  return ExitCode.Unreachable;
+}

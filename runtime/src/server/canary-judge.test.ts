@@ -1,0 +1,68 @@
+import { describe, expect, test } from "vitest";
+import { defaultWasmPolicy } from "../config/wasm-policy.ts";
+import { readVersionCounts, VersionCounts, versionCountsMemory } from "../wasm/version-counts.ts";
+import type { VersionTotals } from "../wasm/version-counts.ts";
+import { judgeCanary, type Verdict } from "./canary-judge.ts";
+
+/** What a version has done; streams of `ms` each. */
+interface Done {
+  readonly streams: number;
+  readonly stops?: number;
+  readonly errors?: number;
+  readonly fuel?: number;
+  readonly ms?: number;
+}
+
+function totals({ streams, stops = 0, errors = 0, fuel = 100, ms = 10 }: Done): VersionTotals {
+  const memory = versionCountsMemory(1);
+  const counts = new VersionCounts(memory, 0);
+  for (let i = 0; i < streams; i += 1) {
+    counts.onStream();
+    counts.addFuel(fuel);
+    if (i < stops) counts.onStopped(false);
+    counts.onStreamDone(ms, i < errors ? 503 : 200);
+  }
+  return readVersionCounts(memory);
+}
+
+function judge(canary: Done, primary: Done, elapsedMs = 1000): Verdict {
+  const trial = { canary: totals(canary), primary: totals(primary), elapsedMs };
+  return judgeCanary(trial, defaultWasmPolicy.canary);
+}
+
+const usual: Done = { streams: 1000 };
+
+test("a good one waits for its window, and for enough streams", () => {
+  expect(judge({ streams: 100 }, usual).kind).toBe("wait");
+  expect(judge({ streams: 49 }, usual, 3_600_000).kind).toBe("wait");
+  expect(judge({ streams: 50 }, usual, 60_000)).toEqual({ kind: "pass", reason: "" });
+});
+
+test.each<[string, Done, RegExp]>([
+  [
+    "stops",
+    { streams: 60, stops: 3 },
+    /stopped 3 times .* in 60 streams: 5 %, expected at most 1 %/,
+  ],
+  ["5xx", { streams: 50, errors: 5 }, /5 of its 50 streams ended with 5xx: 10 %/],
+  ["latency", { streams: 50, ms: 40 }, /nine of ten of its streams took up to/],
+  ["fuel", { streams: 50, fuel: 200 }, /use 200 fuel each, expected at most 150 \(100 of the/],
+])("it is rolled back at once for its %s", (_, canary, reason) => {
+  const verdict = judge(canary, usual);
+  expect(verdict.kind).toBe("rollback");
+  expect(verdict.reason).toMatch(reason);
+});
+
+describe("it stays", () => {
+  test.each<[string, Done, Done]>([
+    ["for one trap or two", { streams: 20, stops: 2 }, usual],
+    ["when the primary is as bad", { streams: 100, stops: 5 }, { streams: 1000, stops: 50 }],
+    ["when the upstream fails for both", { streams: 100, errors: 50 }, { ...usual, errors: 500 }],
+    ["when it is a bit slower", { streams: 100, ms: 14 }, usual],
+    ["when both are so fast that a ratio is noise", { streams: 100, ms: 3 }, { ...usual, ms: 0.2 }],
+    ["when nothing is there to compare with", { streams: 100, ms: 900 }, { streams: 10 }],
+    ["when guests are not metered", { streams: 100, fuel: 0 }, { ...usual, fuel: 0 }],
+  ])("%s", (_, canary, primary) => {
+    expect(judge(canary, primary)).toEqual({ kind: "wait", reason: "" });
+  });
+});

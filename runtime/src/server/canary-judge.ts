@@ -1,0 +1,95 @@
+// Whether a canary is worse than the version beside it: a decision about numbers, and nothing else.
+// Asked every second by plugin-rollouts.ts.
+import type { CanaryBounds } from "../config/wasm-policy.ts";
+import { quantileMs, type VersionTotals } from "../wasm/version-counts.ts";
+
+/** What both versions did since the window began. */
+export interface CanaryTrial {
+  readonly canary: VersionTotals;
+  readonly primary: VersionTotals;
+  readonly elapsedMs: number;
+}
+
+/**
+ * "wait": the window is not over, or too few streams came. "rollback": a bound is exceeded, which
+ * needs no window to end. "pass": a whole window went well.
+ */
+export interface Verdict {
+  readonly kind: "wait" | "rollback" | "pass";
+  /** What was found and what was expected; "" where nothing is wrong. */
+  readonly reason: string;
+}
+
+/** One trap may be chance. */
+const STOPS_MIN = 3;
+const ERRORS_MIN = 5;
+/** Less is noise of a busy machine, whatever its ratio. */
+const LATENCY_MIN_MS = 5;
+const LATENCY_QUANTILE = 0.9;
+
+export function judgeCanary(trial: CanaryTrial, bounds: CanaryBounds): Verdict {
+  const reason =
+    stopsFault(trial, bounds) ||
+    errorsFault(trial, bounds) ||
+    latencyFault(trial, bounds) ||
+    fuelFault(trial, bounds);
+  if (reason !== "") return { kind: "rollback", reason };
+  const isOver = trial.elapsedMs >= bounds.windowMs && trial.canary.done >= bounds.streamsMin;
+  return { kind: isOver ? "pass" : "wait", reason: "" };
+}
+
+function stopsFault({ canary, primary }: CanaryTrial, bounds: CanaryBounds): string {
+  const stops = canary.stoppedFuel + canary.stoppedOther;
+  const found = percentOf(stops, canary.streams);
+  const usual = percentOf(primary.stoppedFuel + primary.stoppedOther, primary.streams);
+  if (stops < STOPS_MIN || found <= usual + bounds.stopsPercent) return "";
+  const kinds = `${canary.stoppedFuel} for fuel, ${canary.stoppedOther} otherwise`;
+  const what = `its guest was stopped ${stops} times (${kinds}) in ${canary.streams} streams`;
+  return `${what}: ${text(found)} %, ${expected(usual, bounds.stopsPercent)}`;
+}
+
+function errorsFault({ canary, primary }: CanaryTrial, bounds: CanaryBounds): string {
+  if (canary.done < bounds.streamsMin || canary.errors < ERRORS_MIN) return "";
+  const found = percentOf(canary.errors, canary.done);
+  const usual = percentOf(primary.errors, primary.done);
+  if (found <= usual + bounds.errorsPercent) return "";
+  const what = `${canary.errors} of its ${canary.done} streams ended with 5xx`;
+  return `${what}: ${text(found)} %, ${expected(usual, bounds.errorsPercent)}`;
+}
+
+function latencyFault(trial: CanaryTrial, bounds: CanaryBounds): string {
+  if (!canCompare(trial, bounds)) return "";
+  const found = quantileMs(trial.canary, LATENCY_QUANTILE);
+  const usual = quantileMs(trial.primary, LATENCY_QUANTILE);
+  const max = Math.max(usual * bounds.latencyRatio, usual + LATENCY_MIN_MS);
+  if (found <= max) return "";
+  const what = `nine of ten of its streams took up to ${text(found)} ms`;
+  return `${what}, expected at most ${text(max)} (${text(usual)} of the primary's)`;
+}
+
+function fuelFault(trial: CanaryTrial, bounds: CanaryBounds): string {
+  if (!canCompare(trial, bounds)) return "";
+  const found = trial.canary.fuel / trial.canary.streams;
+  const usual = trial.primary.fuel / trial.primary.streams;
+  // Guests that are not metered use none.
+  if (usual === 0 || found <= usual * bounds.fuelRatio) return "";
+  const what = `its streams use ${text(found)} fuel each`;
+  const max = `expected at most ${text(usual * bounds.fuelRatio)}`;
+  return `${what}, ${max} (${text(usual)} of the primary's)`;
+}
+
+function canCompare({ canary, primary }: CanaryTrial, { streamsMin }: CanaryBounds): boolean {
+  return canary.done >= streamsMin && primary.done >= streamsMin;
+}
+
+function expected(usual: number, points: number): string {
+  return `expected at most ${text(usual + points)} % (${text(usual)} % of the primary's)`;
+}
+
+function percentOf(part: number, all: number): number {
+  return all === 0 ? 0 : (part / all) * 100;
+}
+
+function text(value: number): string {
+  return value >= 100 ? String(Math.round(value)) : String(Number(value.toPrecision(3)));
+}

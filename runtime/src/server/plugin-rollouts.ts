@@ -1,0 +1,246 @@
+// What operators ask of plugins' versions: push, promote, roll back; and what a canary's own
+// numbers ask. Each is a change of the configuration like others, one at a time. Made by
+// config-updates.ts.
+import type { JsonObject, WasmAnswer, WasmPush } from "../admin/admin-delegate.ts";
+import { LogLevel } from "../core/logger.ts";
+import type { Logger } from "../core/logger.ts";
+import type { StatsStore } from "../stats/store.ts";
+import { CanaryWatch } from "./canary-watch.ts";
+import { pluginsPage } from "./plugin-page.ts";
+import type { PluginVersions } from "./plugin-registry.ts";
+import { ReloadStats } from "./reload-stats.ts";
+import { type Rollout, storedVersion, withRollout } from "./rollouts.ts";
+import type { VersionApplier } from "./version-applier.ts";
+
+export interface PluginRolloutsOptions {
+  readonly logger: Logger;
+  readonly stats: StatsStore;
+  /** Null before the start. */
+  readonly applier: () => VersionApplier | null;
+  /** When its turn comes among other changes. */
+  readonly enqueue: <T>(change: () => Promise<T>) => Promise<T>;
+}
+
+/** What became of a version. */
+interface RolloutEvent {
+  readonly at: string;
+  readonly version: string;
+  readonly what: string;
+}
+
+/** Of each plugin, newest first. */
+const EVENTS_MAX = 20;
+
+export class PluginRollouts {
+  readonly #options: PluginRolloutsOptions;
+  readonly #stats: ReloadStats;
+  readonly #events: Map<string, readonly RolloutEvent[]>;
+  readonly #watch: CanaryWatch;
+
+  constructor(options: PluginRolloutsOptions) {
+    this.#options = options;
+    this.#stats = new ReloadStats(options.stats, "wasm.push");
+    this.#events = new Map();
+    this.#watch = new CanaryWatch({
+      plugins: () => options.applier()?.registry.plugins ?? [],
+      rollBack: (plugin, version, reason) => {
+        this.#start(() => this.#rollBack(plugin, version, `rolled back by itself: ${reason}`));
+      },
+      promote: (plugin, version, reason) => {
+        this.#start(() => this.#promote(plugin, version, `promoted by itself: ${reason}`));
+      },
+    });
+  }
+
+  close(): void {
+    this.#watch.close();
+  }
+
+  /** For /wasm/plugins. */
+  page(): JsonObject {
+    const plugins = this.#options.applier()?.registry.plugins ?? [];
+    return pluginsPage(plugins, (plugin) =>
+      (this.#events.get(plugin) ?? []).map(({ at, version, what }) => ({ at, version, what })),
+    );
+  }
+
+  push(plugin: string, push: WasmPush): Promise<WasmAnswer> {
+    return this.#options.enqueue(() => this.#push(plugin, push));
+  }
+
+  /** `version` "" = whichever is tried. */
+  promote(plugin: string, version: string): Promise<WasmAnswer> {
+    return this.#options.enqueue(() => this.#promote(plugin, version, "promoted"));
+  }
+
+  /** `version` "" = the canary, or else the version before the one that serves. */
+  rollBack(plugin: string, version: string): Promise<WasmAnswer> {
+    return this.#options.enqueue(() => this.#rollBack(plugin, version, "rolled back"));
+  }
+
+  async #push(plugin: string, { module, configuration, canary }: WasmPush): Promise<WasmAnswer> {
+    this.#stats.attempt.inc();
+    const known = this.#find(plugin);
+    if ("status" in known) return this.#refused(known);
+    const primary = known.versions.find(({ state }) => state === "primary");
+    const bytes = module ?? primary?.bytes;
+    if (bytes === undefined) {
+      return this.#refused(problem(409, plugin, "it has no module yet: push one"));
+    }
+    // A module alone replaces the module, and nothing else of what was pushed.
+    const settings = configuration ?? primary?.configuration ?? null;
+    const source = module === null ? (primary?.source ?? "") : "push";
+    const version = storedVersion(bytes, settings, source);
+    if (version.name === primary?.name) return answer(plugin, version.name, { state: "same" });
+    const before = this.#rolloutOf(known);
+    const next: Rollout =
+      canary === null
+        ? { ...before, primary: version, canary: null }
+        : { ...before, canary: { version, ...canary } };
+    const what = canary === null ? "serves" : "is tried";
+    const problems = await this.#apply(plugin, next);
+    if (problems.length > 0) {
+      const refused = `plugin ${plugin}: version ${version.name} refused, nothing changed`;
+      this.#options.logger.log(LogLevel.Error, `${refused}: ${problems.join("; ")}`);
+      return this.#refused({ status: 422, page: { plugin, version: version.name, problems } });
+    }
+    this.#stats.onSuccess();
+    this.#note(plugin, version.name, `pushed, ${what}`);
+    const state = canary === null ? "primary" : "canary";
+    const findings = await this.#findings(plugin, version.name);
+    return answer(plugin, version.name, { state, replaced: primary?.name ?? null, ...findings });
+  }
+
+  async #promote(plugin: string, version: string, what: string): Promise<WasmAnswer> {
+    const known = this.#find(plugin);
+    if ("status" in known) return known;
+    const before = this.#rolloutOf(known);
+    const { canary } = before;
+    if (canary === null || (version !== "" && canary.version.name !== version)) {
+      const name = version === "" ? "no version" : `version ${version} is not`;
+      return problem(409, plugin, `${name}${version === "" ? " is" : ""} tried as a canary`);
+    }
+    const next = { ...before, primary: canary.version, canary: null };
+    const problems = await this.#apply(plugin, next);
+    if (problems.length > 0) return refusal(plugin, canary.version.name, problems);
+    this.#note(plugin, canary.version.name, what);
+    return answer(plugin, canary.version.name, { state: "primary" });
+  }
+
+  async #rollBack(plugin: string, version: string, what: string): Promise<WasmAnswer> {
+    const known = this.#find(plugin);
+    if ("status" in known) return known;
+    const before = this.#rolloutOf(known);
+    const tried = before.canary?.version.name ?? "";
+    const isCanarys = tried !== "" && (version === "" || version === tried);
+    if (isCanarys) return await this.#endCanary(plugin, before, tried, what);
+    const target = known.versions.find(
+      ({ name, state }) => state === "previous" && (version === "" || name === version),
+    );
+    if (target === undefined) {
+      const wanted = version === "" ? "no version" : `no version ${version}`;
+      return problem(409, plugin, `${wanted} is there to go back to`);
+    }
+    const isConfigured = target.configuration === null && known.configured.has(target.sha256);
+    const next = { ...before, primary: isConfigured ? null : target, canary: null };
+    const problems = await this.#apply(plugin, next);
+    if (problems.length > 0) return refusal(plugin, target.name, problems);
+    this.#note(plugin, target.name, `${what}: serves again`);
+    return answer(plugin, target.name, { state: "primary" });
+  }
+
+  async #endCanary(
+    plugin: string,
+    before: Rollout,
+    version: string,
+    what: string,
+  ): Promise<WasmAnswer> {
+    const problems = await this.#apply(plugin, { ...before, canary: null });
+    if (problems.length > 0) return refusal(plugin, version, problems);
+    this.#options.stats.counter(`wasm.${plugin}.canary_rolled_back`).inc();
+    this.#note(plugin, version, what);
+    return answer(plugin, version, { state: "previous" });
+  }
+
+  async #apply(plugin: string, rollout: Rollout): Promise<readonly string[]> {
+    const applier = this.#options.applier();
+    const state = applier?.state ?? null;
+    if (applier === null || state === null) return ["no configuration is in force yet"];
+    const rollouts = withRollout(applier.registry.rollouts, plugin, rollout);
+    const problems = await applier.apply(state, { rollouts });
+    if (problems.length === 0) this.#watch.follow();
+    return [...new Set(problems)];
+  }
+
+  /** One plugin, or several of one name that are the same. */
+  #find(plugin: string): PluginVersions | WasmAnswer {
+    const registry = this.#options.applier()?.registry;
+    const known = registry?.find(plugin);
+    if (known === undefined) {
+      const names = (registry?.plugins ?? []).map(({ name }) => name);
+      const there = names.length === 0 ? "there is none" : `there are ${names.join(", ")}`;
+      return problem(404, plugin, `no plugin has that name: ${there}`);
+    }
+    if (known.configured.size <= 1) return known;
+    const places = known.where.join(", ");
+    const text = `plugins of that name have different modules: give each a name (${places})`;
+    return problem(409, plugin, text);
+  }
+
+  #rolloutOf({ name, configured }: PluginVersions): Rollout {
+    const known = this.#options.applier()?.registry.rollouts.get(name);
+    if (known !== undefined) return known;
+    return { configured: [...configured][0] ?? "", primary: null, canary: null };
+  }
+
+  /** What `inspect` would tell of the module. */
+  async #findings(plugin: string, version: string): Promise<JsonObject> {
+    const applier = this.#options.applier();
+    const versions = applier?.registry.find(plugin)?.versions ?? [];
+    const key = versions.find(({ name }) => name === version)?.moduleKey ?? "";
+    const module = await applier?.findModule(key);
+    if (module === undefined) return {};
+    const { abiVersion, memoryPages, producers, warnings } = module;
+    const { minimum, maximum } = memoryPages;
+    const findings = { abi: abiVersion, memory_pages: { minimum, maximum }, producers, warnings };
+    return { findings };
+  }
+
+  #note(plugin: string, version: string, what: string): void {
+    const event = { at: new Date().toISOString(), version, what };
+    const before = this.#events.get(plugin) ?? [];
+    this.#events.set(plugin, [event, ...before].slice(0, EVENTS_MAX));
+    this.#options.logger.log(LogLevel.Info, `plugin ${plugin}: version ${version} ${what}`);
+  }
+
+  #refused(refusal: WasmAnswer): WasmAnswer {
+    this.#stats.rejected.inc();
+    return refusal;
+  }
+
+  /** From the watch: nobody waits for the answer. */
+  #start(change: () => Promise<WasmAnswer>): void {
+    this.#options.enqueue(change).then(
+      ({ status, page }) => {
+        if (status === 200) return;
+        this.#options.logger.log(LogLevel.Error, `a canary stays: ${JSON.stringify(page)}`);
+      },
+      (error: unknown) => {
+        const text = error instanceof Error ? error.stack : String(error);
+        this.#options.logger.log(LogLevel.Critical, `a canary stays by a fault of ours: ${text}`);
+      },
+    );
+  }
+}
+
+function answer(plugin: string, version: string, more: JsonObject): WasmAnswer {
+  return { status: 200, page: { plugin, version, ...more } };
+}
+
+function problem(status: number, plugin: string, text: string): WasmAnswer {
+  return { status, page: { plugin, problems: [text] } };
+}
+
+function refusal(plugin: string, version: string, problems: readonly string[]): WasmAnswer {
+  return { status: 422, page: { plugin, version, problems } };
+}
