@@ -52,6 +52,13 @@ const WHOLE_BODY_HOOKS = ["onFullRequestBody", "onFullResponseBody"];
 /** Hostcalls whose answers come in callbacks of their own: without one the answer is never heard. */
 const CALLBACKS_OF_HOSTCALL = {
   proxy_http_call: ["proxy_on_http_call_response"],
+  proxy_grpc_call: ["proxy_on_grpc_receive", "proxy_on_grpc_close"],
+  proxy_grpc_stream: [
+    "proxy_on_grpc_receive_initial_metadata",
+    "proxy_on_grpc_receive",
+    "proxy_on_grpc_receive_trailing_metadata",
+    "proxy_on_grpc_close",
+  ],
 };
 
 /**

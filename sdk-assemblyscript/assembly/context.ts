@@ -11,6 +11,7 @@ import {
 } from "./abi";
 import { Body } from "./body";
 import { Configuration } from "./configuration";
+import { GrpcCall } from "./grpc-call";
 import { HeaderMap, RequestHeaders, ResponseHeaders } from "./headers";
 import { OVER, resumeStream } from "./hook";
 import { HttpRequest, HttpResponse, request, response } from "./http";
@@ -34,6 +35,8 @@ export abstract class Context extends Entry {
   kind: ContextKind = ContextKind.Plugin;
   /** Owned by hook.ts: what is held, whether it was answered, whether it is over. */
   state: u32 = 0;
+  /** Owned by grpc-pending.ts: address of the first of its calls. */
+  grpcCalls: usize = 0;
 
   /** The host's number for this context; 0 until the host has announced it. */
   get contextId(): u32 {
@@ -47,6 +50,15 @@ export abstract class Context extends Entry {
    */
   call(cluster: string): HttpCall {
     return new HttpCall(this.id, cluster);
+  }
+
+  /**
+   * Begins gRPC to a cluster, a service by its full name:
+   * `this.grpc("users", "pkg.Users", "Get").send(bytes, this, (self, response) => ...)`. Needs the
+   * callbacks proxy_on_grpc_receive and proxy_on_grpc_close, for streams the two of metadata as well.
+   */
+  grpc(cluster: string, service: string, method: string): GrpcCall {
+    return new GrpcCall(this.id, cluster, service, method);
   }
 
   /** The context is about to end. A stream ends whatever the answer; see Plugin for plugins. */
@@ -85,13 +97,21 @@ export abstract class PluginContext extends Context {
     log.warn("answer ignored: nobody waits for call " + decimal(callId));
   }
 
+  /** As onHttpCallResponse, for what was not begun with `grpc`. */
   onGrpcReceiveInitialMetadata(callId: u32, entryCount: u32): void {}
 
-  onGrpcReceive(callId: u32, messageSize: u32): void {}
+  /** As onHttpCallResponse, for what was not begun with `grpc`. */
+  onGrpcReceive(callId: u32, messageSize: u32): void {
+    log.warn("message ignored: nobody waits for gRPC call " + decimal(callId));
+  }
 
+  /** As onHttpCallResponse, for what was not begun with `grpc`. */
   onGrpcReceiveTrailingMetadata(callId: u32, entryCount: u32): void {}
 
-  onGrpcClose(callId: u32, status: GrpcStatus): void {}
+  /** As onHttpCallResponse, for what was not begun with `grpc`. */
+  onGrpcClose(callId: u32, status: GrpcStatus): void {
+    log.warn("end ignored: nobody waits for gRPC call " + decimal(callId));
+  }
 
   /** Another part of the host calls this plugin; `foreignArguments()` has what it gave along. */
   onForeignFunction(functionId: u32, argumentsSize: u32): void {}

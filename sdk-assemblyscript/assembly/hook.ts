@@ -18,6 +18,19 @@ let direction: i32 = NO_STREAM;
 /** Runs what must wait until no hook is on the stack; null = nothing waits. */
 let afterwards: (() => void) | null = null;
 
+let cleanup: ((context: Context) => void) | null = null;
+
+/** `work` is called for each context that ends with `grpcCalls`. */
+export function setCleanup(work: (context: Context) => void): void {
+  cleanup = work;
+}
+
+/** Called when a context ends. */
+export function cleanUp(context: Context): void {
+  const work = cleanup;
+  if (work !== null && context.grpcCalls != 0) work(context);
+}
+
 /** Called by a callback before the hook of a stream. */
 export function beginHook(context: Context, stream: StreamType): void {
   running = context.id;

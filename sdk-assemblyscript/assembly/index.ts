@@ -9,6 +9,7 @@ export { Configuration } from "./configuration";
 export { HttpFilter, NetworkFilter, Plugin } from "./context";
 export { callForeign, foreignArguments } from "./foreign";
 export { Gather, GatheredResponse } from "./gather";
+export { GrpcCall, GrpcResponse, GrpcStream } from "./grpc-call";
 export { HeaderMap, RequestHeaders, ResponseHeaders } from "./headers";
 export { HttpRequest, HttpResponse } from "./http";
 export { CallFailure, HttpCall, HttpCallResponse } from "./http-call";

@@ -44,17 +44,18 @@ export abstract class PendingCall extends Entry {
   /** Calls the author's callback. */
   protected abstract run(): Action;
 
-  /** The answer is there: calls back as the context that has sent the call. */
-  complete(): void {
+  /** The answer is there: calls back as the context that has sent the call; false when it is gone. */
+  complete(): bool {
     const context = actAs(this.contextId);
     if (context === null) {
       log.debug("answer ignored: its stream is gone");
-      return;
+      return false;
     }
     answered = this;
     const action = this.run();
     answered = null;
     if (action == Action.Continue) resumeStream(context, this.direction);
+    return true;
   }
 }
 

@@ -12,6 +12,7 @@ import {
   PluginContext,
 } from "./context";
 import { contexts } from "./contexts";
+import { cleanUp } from "./hook";
 import { log } from "./log";
 import { isOk, OUT, OUT_SIZE, resultLength, resultStart } from "./results";
 import { decimal } from "./text";
@@ -108,6 +109,7 @@ export function deleteContext(id: u32): void {
   const context = find(id);
   if (context === null) return;
   context.onDelete();
+  cleanUp(context);
   contexts.take(id);
 }
 

@@ -60,8 +60,14 @@ export class MiniHost {
   readonly calls: string[] = [];
   readonly continued: number[] = [];
   readonly closed: number[] = [];
+  /** gRPC calls and streams as the guest has made them; their tokens are 5, 6, ... */
+  readonly grpc: string[] = [];
+  /** What was done with them: `send 5 text false`, `cancel 5`, `close 5`. */
+  readonly grpcActions: string[] = [];
   logLevel = 0;
   tickMs = 0;
+  /** A context that the host does not know any more. */
+  gone = 0;
   reply: LocalReply | undefined = undefined;
   /** What every map reads as in its serialised form, when set. */
   rawPairs: Uint8Array | undefined = undefined;
@@ -179,6 +185,8 @@ export class MiniHost {
       proxy_continue_stream: (type) => (this.continued.push(type ?? -1), OK),
       proxy_close_stream: (type) => (this.closed.push(type ?? -1), OK),
       proxy_send_local_response: (...args) => this.#localReply(args),
+      proxy_set_effective_context: (context) => (context === this.gone ? BAD_ARGUMENT : OK),
+      ...this.#grpcCalls(),
       ...this.#mapCalls(),
       ...this.#bufferCalls(),
       ...this.#metricCalls(),
@@ -196,6 +204,35 @@ export class MiniHost {
       grpcStatus,
     };
     return OK;
+  }
+
+  #grpcCalls(): Record<string, Hostcall> {
+    const call = (args: number[]): number => {
+      const out = args.pop() ?? 0;
+      const texts: string[] = [];
+      for (let i = 0; i + 1 < args.length; i += 2) {
+        if (i !== 6) texts.push(this.#utf8(args[i] ?? 0, args[i + 1] ?? 0));
+        else texts.push(JSON.stringify(decodePairs(this.bytes(args[6] ?? 0, args[7] ?? 0))));
+      }
+      if (args.length % 2 === 1) texts.push(String(args.at(-1)));
+      if (texts[0]?.includes("nowhere")) return BAD_ARGUMENT;
+      this.grpc.push(texts.join(" "));
+      this.#writeU32(out, 4 + this.grpc.length);
+      return OK;
+    };
+    const act = (text: string): number => (this.grpcActions.push(text), OK);
+    return {
+      proxy_grpc_call: (...args) => call(args),
+      proxy_grpc_stream: (...args) => call(args),
+      proxy_grpc_send: (id = 0, at = 0, size = 0, end = 0) =>
+        act(`send ${id} ${this.#utf8(at, size)} ${end === 1}`),
+      proxy_grpc_cancel: (id = 0) => act(`cancel ${id}`),
+      proxy_grpc_close: (id = 0) => act(`close ${id}`),
+      proxy_get_status: (code = 0, out = 0, outSize = 0) => {
+        this.#writeU32(code, 5);
+        return this.#give(Buffer.from("no such user"), out, outSize);
+      },
+    };
   }
 
   #mapCalls(): Record<string, Hostcall> {

@@ -1,6 +1,7 @@
 // Callbacks of plugins, and those that end a context: export what the plugin or filter overrides.
 import { BufferType, GrpcStatus } from "../abi";
 import { Configuration } from "../configuration";
+import { GrpcEvent, tellGrpc } from "../grpc-pending";
 import { leave, OVER } from "../hook";
 import { answerHttpCall } from "../http-call";
 import { enterCallback } from "../memory";
@@ -50,15 +51,19 @@ export function proxy_on_grpc_receive_initial_metadata(
   entryCount: u32,
 ): void {
   enterCallback();
-  const plugin = findPlugin(contextId);
-  if (plugin !== null) plugin.onGrpcReceiveInitialMetadata(callId, entryCount);
+  if (!tellGrpc(callId, GrpcEvent.InitialMetadata, GrpcStatus.Ok, 0)) {
+    const plugin = findPlugin(contextId);
+    if (plugin !== null) plugin.onGrpcReceiveInitialMetadata(callId, entryCount);
+  }
   leave();
 }
 
 export function proxy_on_grpc_receive(contextId: u32, callId: u32, messageSize: u32): void {
   enterCallback();
-  const plugin = findPlugin(contextId);
-  if (plugin !== null) plugin.onGrpcReceive(callId, messageSize);
+  if (!tellGrpc(callId, GrpcEvent.Message, GrpcStatus.Ok, messageSize)) {
+    const plugin = findPlugin(contextId);
+    if (plugin !== null) plugin.onGrpcReceive(callId, messageSize);
+  }
   leave();
 }
 
@@ -68,15 +73,19 @@ export function proxy_on_grpc_receive_trailing_metadata(
   entryCount: u32,
 ): void {
   enterCallback();
-  const plugin = findPlugin(contextId);
-  if (plugin !== null) plugin.onGrpcReceiveTrailingMetadata(callId, entryCount);
+  if (!tellGrpc(callId, GrpcEvent.TrailingMetadata, GrpcStatus.Ok, 0)) {
+    const plugin = findPlugin(contextId);
+    if (plugin !== null) plugin.onGrpcReceiveTrailingMetadata(callId, entryCount);
+  }
   leave();
 }
 
 export function proxy_on_grpc_close(contextId: u32, callId: u32, status: GrpcStatus): void {
   enterCallback();
-  const plugin = findPlugin(contextId);
-  if (plugin !== null) plugin.onGrpcClose(callId, status);
+  if (!tellGrpc(callId, GrpcEvent.Close, status, 0)) {
+    const plugin = findPlugin(contextId);
+    if (plugin !== null) plugin.onGrpcClose(callId, status);
+  }
   leave();
 }
 
