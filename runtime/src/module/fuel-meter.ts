@@ -1,9 +1,10 @@
 // Writes the code section of a module with its fuel checks; called by rewriter.ts.
 //
 // A check is `fuel = fuel - price; if (fuel < 0) unreachable`. A trap is what no guest can catch.
-// The counter is a global behind all of the module's own, so that no index changes; a function
-// behind all others, `swap(f64) -> f64`, sets it and answers with what was in it (4.6 ns, a tenth
-// of the price of a WebAssembly.Global).
+// The counter is a global behind all of the module's own, so that no index changes. Two functions
+// behind all others set it and answer with what was in it (4.6 ns, a tenth of the price of a
+// WebAssembly.Global): `swap(f64) -> f64`, and `refill(i32) -> i32`, which is for budgets that fit,
+// as those of callbacks do: small integers come and go without a number on the heap.
 import { ByteWriter, leb, signedLeb } from "./byte-writer.ts";
 import { CodeMapWriter } from "./code-map-writer.ts";
 import { planFuel, SiteKind } from "./fuel-plan.ts";
@@ -26,10 +27,12 @@ const op = {
   i64ShiftRight: 0x88,
   i64ExtendUnsigned: 0xad,
   f64ConvertI64: 0xb9,
+  i64ExtendSigned: 0xac,
   misc: 0xfc,
 } as const;
-/** i64.trunc_sat_f64_s, behind the prefix. */
+/** i64.trunc_sat_f64_s and i32.trunc_sat_f64_s, behind the prefix. */
 const TRUNCATE_SATURATED = 6;
+const TRUNCATE_SATURATED_I32 = 2;
 const NO_RESULT = 0x40;
 const I32 = 0x7f;
 const I64 = 0x7e;
@@ -41,13 +44,13 @@ const BULK_SHIFT = 9;
 
 /** What a metered module gets at the ends of its sections. */
 export interface FuelParts {
-  /** Contents of the code section, with the function `swap` as its last. */
+  /** Contents of the code section, with the functions `swap` and `refill` as its last. */
   readonly code: Uint8Array;
   /** Entries for the type, function and global sections. */
-  readonly type: Uint8Array;
-  readonly declaration: Uint8Array;
+  readonly types: readonly Uint8Array[];
+  readonly declarations: readonly Uint8Array[];
   readonly global: Uint8Array;
-  /** Index of `swap`. */
+  /** Index of `swap`; that of `refill` follows. */
   readonly swapFunction: number;
   /** Where the old code stands in `code`, counted from its beginning. */
   readonly map: CodeMapWriter;
@@ -57,8 +60,8 @@ export function meterFuel(bytes: Uint8Array, structure: ModuleStructure): FuelPa
   const writer = new MeteredCode(bytes, structure, planFuel(bytes, structure));
   return {
     code: writer.write(),
-    type: Uint8Array.of(FUNCTION_TYPE, 1, F64, 1, F64),
-    declaration: leb(structure.typeCount),
+    types: [F64, I32].map((type) => Uint8Array.of(FUNCTION_TYPE, 1, type, 1, type)),
+    declarations: [leb(structure.typeCount), leb(structure.typeCount + 1)],
     // 0: a host that forgets to give fuel gets a trap, not a guest without end.
     global: Uint8Array.of(I64, MUTABLE, op.i64Const, 0, op.end),
     swapFunction: structure.functions.length,
@@ -95,11 +98,12 @@ class MeteredCode {
 
   write(): Uint8Array {
     const out = this.#out;
-    out.u32(this.#bodies.length + 1);
+    out.u32(this.#bodies.length + 2);
     for (let i = 0; i < this.#bodies.length; i += 1) this.#writeBody(i);
-    const swap = this.#swapBody();
-    out.u32(swap.length);
-    out.put(swap);
+    for (const added of [this.#swapBody(), this.#refillBody()]) {
+      out.u32(added.length);
+      out.put(added);
+    }
     return out.bytes;
   }
 
@@ -107,6 +111,14 @@ class MeteredCode {
   #swapBody(): Uint8Array {
     const before = [op.globalGet, ...this.#fuel, op.f64ConvertI64];
     const after = [op.localGet, 0, op.misc, TRUNCATE_SATURATED, op.globalSet, ...this.#fuel];
+    return Uint8Array.from([0, ...before, ...after, op.end]);
+  }
+
+  /** The same in 32 bits: a counter beyond them comes as the least or the most of them. */
+  #refillBody(): Uint8Array {
+    const old = [op.globalGet, ...this.#fuel, op.f64ConvertI64];
+    const before = [...old, op.misc, TRUNCATE_SATURATED_I32];
+    const after = [op.localGet, 0, op.i64ExtendSigned, op.globalSet, ...this.#fuel];
     return Uint8Array.from([0, ...before, ...after, op.end]);
   }
 

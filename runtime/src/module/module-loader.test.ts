@@ -42,6 +42,7 @@ test("a file and inline bytes give the same module", async () => {
     memoryImport: null,
     memoryPages: { minimum: 1, maximum: 2048 },
     fuelExport: "headgate_fuel",
+    refillExport: "headgate_refill",
     exportsNames: ["proxy_abi_version_0_2_1", "memory", "malloc"],
   });
   expect(new WebAssembly.Instance(fromFile.module).exports["memory"]).toBeDefined();
@@ -304,6 +305,18 @@ test("what AssemblyScript compiles loads, its top-level code included", async ()
   (exports[loaded.fuelExport as string] as (fuel: number) => number)(1e6);
   (exports["headgate_start"] as () => void)();
   expect((exports["third"] as () => number)()).toBe(9);
+});
+
+test("refill does what swap does, within 32 bits", async () => {
+  const loaded = await loadModule({ inlineBytes: guestBuilder().build() });
+  const { exports } = new WebAssembly.Instance(loaded.module);
+  const swap = exports[loaded.fuelExport as string] as (fuel: number) => number;
+  const refill = exports[loaded.refillExport as string] as (fuel: number) => number;
+  expect([swap(7), refill(5), swap(-3), refill(0x7fffffff), swap(1e12)]).toEqual([
+    0, 7, 5, -3, 0x7fffffff,
+  ]);
+  // What does not fit is the most or the least: a budget that is used up stays so.
+  expect([refill(1), swap(-1e12), refill(1), refill(0)]).toEqual([0x7fffffff, 1, -0x80000000, 1]);
 });
 
 test("fuel and the cap of memory are what was asked for, and part of the key", async () => {

@@ -53,6 +53,8 @@ export interface LoadedModule {
   readonly startExport: string | null;
   /** The export that sets the fuel and tells what was left; null = the guest is not metered. */
   readonly fuelExport: string | null;
+  /** The same in small integers. */
+  readonly refillExport: string | null;
   /** From addresses of the code that runs to those of `bytes`. */
   readonly codeMap: CodeMap;
   /** Names of the module's own exports, in its order. */

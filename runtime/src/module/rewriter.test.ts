@@ -45,6 +45,7 @@ test("a module without need of changes comes back as the very same bytes", () =>
     startExport: null,
     memoryExport: "memory",
     fuelExport: null,
+    refillExport: null,
     codeMap: sameCode,
   });
   expect(rewritten.bytes).toBe(bytes);

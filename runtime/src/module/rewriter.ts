@@ -30,6 +30,8 @@ export interface RewrittenModule {
   readonly memoryExport: string;
   /** The export `swap(f64) -> f64` that sets the fuel and tells what was left; null = unmetered. */
   readonly fuelExport: string | null;
+  /** The same as `refill(i32) -> i32`. */
+  readonly refillExport: string | null;
   /** From addresses of the new code to those of the old one. */
   readonly codeMap: CodeMap;
 }
@@ -73,13 +75,16 @@ export function rewriteModule(
   }
   const isMetered = options.isMetered === true && structure.bodies.length > 0;
   const fuelExport = isMetered ? freeName(structure, "headgate_fuel") : null;
+  const refillExport = isMetered ? freeName(structure, "headgate_refill") : null;
   let map: CodeMapWriter | null = null;
-  if (fuelExport !== null) {
+  if (fuelExport !== null && refillExport !== null) {
     const metered = meter(bytes, structure, edits);
+    const index = metered.swapFunction;
     map = metered.map;
-    added.push({ name: fuelExport, kind: KIND_FUNCTION, index: metered.swapFunction });
+    added.push({ name: fuelExport, kind: KIND_FUNCTION, index });
+    added.push({ name: refillExport, kind: KIND_FUNCTION, index: index + 1 });
   }
-  const names = { startExport, memoryExport: memoryName, fuelExport };
+  const names = { startExport, memoryExport: memoryName, fuelExport, refillExport };
   if (added.length > 0) {
     const entries = added.map((entry) => {
       const name = Buffer.from(entry.name);
@@ -108,8 +113,8 @@ function codeMapOf(
 /** Meters all code. */
 function meter(bytes: Uint8Array, structure: ModuleStructure, edits: SectionEdits): FuelParts {
   const parts = meterFuel(bytes, structure);
-  edits.set(SectionId.Type, append(bytes, structure, SectionId.Type, [parts.type]));
-  edits.set(SectionId.Function, append(bytes, structure, SectionId.Function, [parts.declaration]));
+  edits.set(SectionId.Type, append(bytes, structure, SectionId.Type, parts.types));
+  edits.set(SectionId.Function, append(bytes, structure, SectionId.Function, parts.declarations));
   edits.set(SectionId.Global, append(bytes, structure, SectionId.Global, [parts.global]));
   edits.set(SectionId.Code, parts.code);
   return parts;

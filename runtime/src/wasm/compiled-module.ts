@@ -16,6 +16,8 @@ export interface CompiledModule {
   readonly startExport: string | null;
   /** Private export `swap(fuel)` that tells what was left; null = the guest is not metered. */
   readonly fuelExport: string | null;
+  /** Private export `refill(fuel)`, the same for fuel of less than 2^31. */
+  readonly refillExport: string | null;
   /** From addresses of this code to those of the module as it came. */
   readonly codeMap: CodeMap;
   /** The export that is the guest's memory. */

@@ -19,6 +19,11 @@ export interface StreamOwner {
   onStreamDestroyed(root: RootContext): void;
 }
 
+/** Who made the filter, and may take it for another stream. */
+export interface HttpFilterOwner extends StreamOwner {
+  onFilterFree(filter: WasmHttpFilter): void;
+}
+
 /**
  * What the chain need not call. Request headers are always wanted: with them the guest's context
  * begins, and without them the response's callbacks are left out.
@@ -38,18 +43,22 @@ export const WANTS_ALL = 63;
 
 export class WasmHttpFilter extends StreamContext implements HttpFilter {
   readonly wants: number;
-  readonly #owner: StreamOwner;
-  readonly #startMs: number;
+  readonly #owner: HttpFilterOwner;
+  #startMs: number = 0;
   /** The guest knows the context. */
   #isCreated: boolean = false;
   #isFailureTold: boolean = false;
 
-  constructor(root: RootContext, wants: number, owner: StreamOwner) {
+  constructor(root: RootContext, wants: number, owner: HttpFilterOwner) {
     super(root);
     this.wants = wants;
     this.#owner = owner;
-    this.#startMs = root.vm.services.clock.nowMs;
-    root.plugin.counts.onStream();
+  }
+
+  /** Before each stream. */
+  begin(): void {
+    this.#startMs = this.vm.services.clock.nowMs;
+    this.plugin.counts.onStream();
   }
 
   attach(callbacks: HttpFilterCallbacks, position: number): void {
@@ -218,6 +227,7 @@ export class WasmHttpFilter extends StreamContext implements HttpFilter {
     this.logging = false;
   }
 
+  /** Once for each stream. */
   onDestroy(): void {
     const { vm } = this;
     if (this.#isCreated) {
@@ -232,9 +242,12 @@ export class WasmHttpFilter extends StreamContext implements HttpFilter {
     }
     const code = this.callbacks?.streamInfo.responseCode ?? 0;
     this.plugin.counts.onStreamDone(vm.services.clock.nowMs - this.#startMs, code);
-    this.callbacks = null;
     this.#forget();
-    this.#owner.onStreamDestroyed(this.root);
+    this.#isFailureTold = false;
+    this.becomeFree();
+    const owner = this.#owner;
+    owner.onStreamDestroyed(this.root);
+    owner.onFilterFree(this);
   }
 
   // ---- Private parts.

@@ -83,6 +83,23 @@ test("values with CR, LF or NUL are refused, other bytes are kept", () => {
   expect(memory.readValue(0, 0)).toBe("");
 });
 
+test("a kept value is used only for the very same bytes", () => {
+  const { memory, wasm } = create();
+  for (const text of ["abc", "abd", "ab", "abcd", "x".repeat(64), "y".repeat(65)]) {
+    for (let again = 0; again < 2; again += 1) {
+      put(wasm, 32, text);
+      expect(memory.readValue(32, text.length)).toBe(text);
+    }
+    put(wasm, 32, "\n");
+    expect(memory.readValue(32, text.length)).toBe(null);
+  }
+  // Addresses that share a place.
+  for (let at = 0; at < 4096; at += 16) put(wasm, at, `value-${at}`.padEnd(16));
+  for (let at = 0; at < 4096; at += 16) {
+    expect(memory.readValue(at, 16)?.trimEnd()).toBe(`value-${at}`);
+  }
+});
+
 test("a result is allocated in the guest, and nothing is allocated for an empty one", () => {
   const sizes: number[] = [];
   const { memory } = create((size) => {

@@ -38,6 +38,9 @@ export function hasLineBreak(text: string): boolean {
 }
 
 const KEYS = 256;
+const VALUES = 64;
+/** Longer values rarely come again, and are kept for as long as the VM lives. */
+const KEPT_VALUE_BYTES_MAX = 64;
 /** Longer keys are rare, and hashing them is not for free. */
 const KEY_BYTES_MAX = 64;
 /** Up to here a loop over characters is taken instead of the call into Buffer. */
@@ -56,6 +59,8 @@ export class GuestMemory {
   readonly #keys: GuestKey[];
   /** The same by their last address. */
   readonly #keysByPlace: GuestKey[];
+  /** Values by their last address; each has been looked at and is fit for a header. */
+  readonly #valuesByPlace: string[];
 
   constructor() {
     this.#bytes = new Uint8Array(0);
@@ -63,6 +68,7 @@ export class GuestMemory {
     const none = new GuestKey("");
     this.#keys = Array.from({ length: KEYS }, () => none);
     this.#keysByPlace = Array.from({ length: KEYS }, () => none);
+    this.#valuesByPlace = Array.from({ length: VALUES }, () => "");
   }
 
   /** The instance is there. Before, every range but the empty one at 0 is outside. */
@@ -113,8 +119,22 @@ export class GuestMemory {
     return copy;
   }
 
-  /** The text of a value, or null when CR, LF or NUL stand in it. The range must be inside. */
+  /**
+   * The text of a value, or null when CR, LF or NUL stand in it. The range must be inside. Many
+   * guests write the same value from the same place each time: to compare it takes a third of the
+   * time that to make the text anew does (some 30 against 100 ns).
+   */
   readValue(pointer: number, size: number): string | null {
+    if (size > KEPT_VALUE_BYTES_MAX) return this.#readNewValue(pointer, size);
+    const place = (pointer ^ (pointer >>> 6)) & (VALUES - 1);
+    const usual = this.#valuesByPlace[place] as string;
+    if (this.#isSame(usual, pointer, size)) return usual;
+    const value = this.#readNewValue(pointer, size);
+    if (value !== null) this.#valuesByPlace[place] = value;
+    return value;
+  }
+
+  #readNewValue(pointer: number, size: number): string | null {
     const bytes = this.#bytes;
     const end = pointer + size;
     for (let i = pointer; i < end; i += 1) {

@@ -6,7 +6,7 @@ import type { AccessLogger } from "../filter/access-logger.ts";
 import { FilterWants, type HttpFilter } from "../filter/http-filter.ts";
 import type { PassingFilterCallbacks, PassingNetworkFilter } from "../filter/network-filter.ts";
 import { isSkippedWhenDead } from "./failure-policy.ts";
-import { type StreamOwner, WANTS_ALL, WasmHttpFilter, wantsOf } from "./http-filter.ts";
+import { type HttpFilterOwner, WANTS_ALL, WasmHttpFilter, wantsOf } from "./http-filter.ts";
 import { WasmNetworkFilter } from "./network-filter.ts";
 import { PluginIdentity } from "./plugin-identity.ts";
 import { RootContext, type RootOwner } from "./root-context.ts";
@@ -25,7 +25,14 @@ export class PluginError {
   }
 }
 
-export class Plugin implements StreamOwner, RootOwner {
+/**
+ * Filters that wait for their next stream; of more streams at once they are made anew. A new object
+ * is not only made: each store of it into the VM and its tables, which are old, goes through the
+ * garbage collector's write barrier. 0.1 us of 1.05 for a filter and its stream.
+ */
+const FREE_FILTERS_MAX = 128;
+
+export class Plugin implements HttpFilterOwner, RootOwner {
   readonly name: string;
   readonly config: WasmPluginConfig;
   readonly #identity: PluginIdentity;
@@ -37,6 +44,8 @@ export class Plugin implements StreamOwner, RootOwner {
   #streams: number = 0;
   #wants: number = WANTS_ALL;
   #hasBegun: boolean = false;
+  /** Of `#root`; the last one used is the first one taken. */
+  #free: WasmHttpFilter[];
   #isDraining: boolean = false;
   #isFinished: boolean = false;
 
@@ -52,6 +61,7 @@ export class Plugin implements StreamOwner, RootOwner {
     this.#identity = new PluginIdentity(config, thread);
     this.slot = slot;
     this.#onOver = onOver;
+    this.#free = [];
   }
 
   /** What it counts, and its version's name. */
@@ -89,6 +99,7 @@ export class Plugin implements StreamOwner, RootOwner {
     root.owner = this;
     this.#root = root;
     this.#streams = 0;
+    this.#free = [];
     this.#wants = wantsOf(root.vm.exports);
     if (this.#identity.versionHeader !== "") this.#wants |= FilterWants.EncodeHeaders;
     if (this.#hasBegun) root.beginEvents();
@@ -101,7 +112,18 @@ export class Plugin implements StreamOwner, RootOwner {
     if (root === null) return null;
     if (!isAlive && isSkippedWhenDead(this.config)) return null;
     this.#streams += 1;
-    return new WasmHttpFilter(root, isAlive ? this.#wants : WANTS_ALL, this);
+    const free = isAlive ? this.#free.pop() : undefined;
+    const filter = free ?? new WasmHttpFilter(root, isAlive ? this.#wants : WANTS_ALL, this);
+    filter.begin();
+    return filter;
+  }
+
+  onFilterFree(filter: WasmHttpFilter): void {
+    const { failure, trace, observer } = filter.vm;
+    const isCurrent = filter.root === this.#root && filter.wants === this.#wants;
+    // Onlookers tell streams apart by their contexts.
+    const isUsable = isCurrent && failure === null && trace === null && observer === null;
+    if (isUsable && this.#free.length < FREE_FILTERS_MAX) this.#free.push(filter);
   }
 
   /** The filter of one connection; null = it goes without it, because its VM is dead. */
@@ -116,6 +138,7 @@ export class Plugin implements StreamOwner, RootOwner {
   /** Its VM has other functions now: see Vm.setTraced. */
   onExportsChanged(): void {
     if (this.#root !== null) this.#wants = wantsOf(this.#root.vm.exports);
+    this.#free = [];
   }
 
   onStreamDestroyed(root: RootContext): void {

@@ -41,6 +41,23 @@ export abstract class StreamContext extends Context {
     this.#root = root;
   }
 
+  /** As new, but for maps and bodies: its stream is over. */
+  protected becomeFree(): void {
+    this.callbacks = null;
+    this.isRequestEnd = false;
+    this.isResponseEnd = false;
+    this.isBufferingRequest = false;
+    this.isBufferingResponse = false;
+    this.areRequestHeadersHeld = false;
+    this.areResponseHeadersHeld = false;
+    this.isReplied = false;
+    this.isOver = false;
+    this.isRouteStale = false;
+    this.declaredProperties = null;
+    // What was asked for under the old id and is not done yet is never done.
+    this.id = 0;
+  }
+
   override get root(): RootContext {
     return this.#root;
   }

@@ -10,6 +10,7 @@ import { CallTrace } from "./call-trace.ts";
 import type { CompiledModule } from "./compiled-module.ts";
 import { ContextTable } from "./context-table.ts";
 import type { Context, DeferredKind } from "./context.ts";
+import { FuelTank } from "./fuel-tank.ts";
 import { GuestExports, type GuestFunction } from "./guest-exports.ts";
 import { GuestLimits } from "./guest-limits.ts";
 import type { GuestLog } from "./guest-log.ts";
@@ -75,11 +76,14 @@ function streamOf(context: Context): TrapStream | null {
 
 class DeferredAction {
   readonly context: Context;
+  /** A context serves one stream after another, under new ids. */
+  readonly contextId: number;
   readonly kind: DeferredKind;
   readonly reply: LocalReply | null;
 
   constructor(context: Context, kind: DeferredKind, reply: LocalReply | null) {
     this.context = context;
+    this.contextId = context.id;
     this.kind = kind;
     this.reply = reply;
   }
@@ -122,10 +126,8 @@ export class Vm implements Allocator {
   failure: VmFailure | null = null;
   /** A local reply was asked for in this callback: its answer does not count. */
   isIterationStopped: boolean = false;
-  /** Fuel that the next entry into the guest gets. */
-  #budget: number = 0;
-  /** Sets the guest's fuel and answers with what was left; null = it is not metered. */
-  #swapFuel: ((fuel: number) => number) | null = null;
+  /** Null = the guest is not metered. */
+  #fuel: FuelTank | null = null;
   /** An error of ours that stopped the guest: thrown on when the guest is left. */
   #hostError: unknown = null;
   #deferred: DeferredAction[];
@@ -158,18 +160,17 @@ export class Vm implements Allocator {
     this.#module = module;
     this.phase = Phase.Initialize;
     this.#deferred = [];
-    this.#budget = settings.policy.fuel?.start ?? 0;
     this.#instantiate(module);
     if (this.failure === null) this.#initialize();
-    this.phase = Phase.Run;
-    this.#budget = settings.policy.fuel?.callback ?? 0;
+    this.setConfiguring(false);
   }
 
   /** The callbacks that follow start and configure a plugin, or do no more. */
   setConfiguring(isConfiguring: boolean): void {
     this.phase = isConfiguring ? Phase.Start : Phase.Run;
     const { fuel } = this.settings.policy;
-    if (fuel !== null) this.#budget = isConfiguring ? fuel.configure : fuel.callback;
+    if (fuel === null || this.#fuel === null) return;
+    this.#fuel.budget = isConfiguring ? fuel.configure : fuel.callback;
   }
 
   /** From now on calls are logged, or not. Between callbacks only. */
@@ -216,13 +217,12 @@ export class Vm implements Allocator {
 
   /** The one `try` around a guest. */
   #enter(callback: GuestFunction, a: number, b: number, c: number, d: number, e: number): number {
-    const swap = this.#swapFuel;
-    if (swap !== null) swap(this.#budget);
+    const fuel = this.#fuel;
     try {
       const answer = callback(a, b, c, d, e) as number;
       // A guest may have swallowed what stopped it, at the end of its stack.
       if (this.failure === null) {
-        if (swap !== null) this.#noteFuel(this.#budget - swap(0));
+        if (fuel !== null) this.#noteFuel(fuel.settle(), fuel.budget);
         return answer | 0;
       }
     } catch (error) {
@@ -237,27 +237,23 @@ export class Vm implements Allocator {
     return framesOf(error, this.#module.codeMap);
   }
 
-  #noteFuel(used: number): void {
+  #noteFuel(used: number, budget: number): void {
     const root = this.current?.root;
     if (root === undefined) return;
     root.fuelUsed.add(used);
     // What starts and ticks take says nothing about the cost of a stream.
     if (this.current !== root) root.plugin.counts.addFuel(used);
-    if (used > this.#budget / 2) root.noteHighUse(used, this.#budget);
+    if (used > budget / 2) root.noteHighUse(used, budget);
   }
 
   charge(fuel: number): void {
-    const swap = this.#swapFuel;
-    if (swap !== null) swap(swap(0) - fuel);
+    this.#fuel?.take(fuel);
   }
 
   /** Charges it, and says whether it was there: what takes long is not begun without. */
   affords(fuel: number): boolean {
     this.charge(fuel);
-    const swap = this.#swapFuel;
-    const left = swap === null ? 0 : swap(0);
-    if (swap !== null) swap(left);
-    return left >= 0;
+    return this.#fuel === null || this.#fuel.left >= 0;
   }
 
   /** Whether a line of this level is of any use. */
@@ -289,7 +285,9 @@ export class Vm implements Allocator {
     const actions = this.#deferred;
     // A new array: what is done now may enter the guest again, which defers anew.
     this.#deferred = [];
-    for (const action of actions) action.context.runDeferred(action.kind, action.reply);
+    for (const { context, contextId, kind, reply } of actions) {
+      if (context.id === contextId) context.runDeferred(kind, reply);
+    }
   }
 
   /** The guest's allocator, from within a hostcall. */
@@ -354,7 +352,7 @@ export class Vm implements Allocator {
 
   /** Where the guest was: `entry` null = nowhere yet. */
   #placeOf(entry: GuestFunction | null): StopPlace {
-    const left = this.#swapFuel === null ? null : this.#swapFuel(0);
+    const fuel = this.#fuel;
     const { current } = this;
     return {
       plugin: current?.plugin.name ?? "",
@@ -362,8 +360,8 @@ export class Vm implements Allocator {
       contextId: current?.id ?? 0,
       stream: current === null || current === current.root ? null : streamOf(current),
       callback: callbackName(entry?.mark ?? 0),
-      fuelUsed: left === null ? null : this.#budget - left,
-      budget: this.#budget,
+      fuelUsed: fuel === null ? null : fuel.budget - fuel.left,
+      budget: fuel?.budget ?? 0,
       pages: this.memory.size / PAGE_BYTES,
     };
   }
@@ -416,9 +414,7 @@ export class Vm implements Allocator {
       );
       this.#instance = instance;
       this.#lookUpExports();
-      if (module.fuelExport !== null) {
-        this.#swapFuel = instance.exports[module.fuelExport] as (fuel: number) => number;
-      }
+      this.#fuel = this.#tankOf(instance, module);
       const memory = provided ?? (instance.exports[module.memoryExport] as WebAssembly.Memory);
       this.memory.attach(memory, this);
       this.files?.bind(instance);
@@ -436,6 +432,14 @@ export class Vm implements Allocator {
     const instance = this.#instance as WebAssembly.Instance;
     const observers = [this.observer, this.trace].filter((one) => one !== null);
     this.#exports = new GuestExports(instance, this.#module, names, observers);
+  }
+
+  #tankOf({ exports }: WebAssembly.Instance, module: CompiledModule): FuelTank | null {
+    const { fuelExport, refillExport } = module;
+    if (fuelExport === null || refillExport === null) return null;
+    type Swap = (fuel: number) => number;
+    const budget = this.settings.policy.fuel?.start ?? 0;
+    return new FuelTank(exports[fuelExport] as Swap, exports[refillExport] as Swap, budget);
   }
 
   /** False when the policy wants files that nobody provides. */

@@ -53,6 +53,14 @@ function addEntry(map: HeaderMap, id: number, name: string, value: string): void
   else map.set(name, `${before},${value}`);
 }
 
+/** A look-up of the id less than HeaderMap.replace needs, for what it is known to be no use. */
+function replaceEntry(map: HeaderMap, key: GuestKey, value: string): void {
+  const { id, name } = key;
+  const isPseudo = name.charCodeAt(0) === COLON || id === HeaderId.Host;
+  if (isPseudo) map.replace(name, value);
+  else map.replaceById(id, name, value);
+}
+
 /** Maps are lists: who makes one long pays for each look at it, some 8 ns for an entry. */
 function chargeScan(vm: Vm, map: HeaderMap): void {
   const { size } = map;
@@ -203,7 +211,7 @@ function changingHostcalls(vm: Vm): HostcallTable {
     chargeScan(vm, map);
     const bytes = keySize + valueSize;
     if (!vm.limits.allowsEntry(map, bytes, context.plugin)) return Status.BadArgument;
-    if (isReplace) map.replace(key.name, value);
+    if (isReplace) replaceEntry(map, key, value);
     else addEntry(map, key.id, key.name, value);
     context.onMapChanged(type);
     return Status.Ok;
