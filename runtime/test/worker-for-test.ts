@@ -36,7 +36,7 @@ export function newBirth(): WorkerBirth {
     listenersMax,
     pulseMemory: PulseMemory.create(1).memory,
     guestStoreMemory: sharedStoreMemory(),
-    guestGaugesMemory: sharedGaugesMemory(),
+    guestGaugesMemory: sharedGaugesMemory(1),
     drain,
     fileFlushIntervalMs,
     ticketKeys: [new Uint8Array(80)],

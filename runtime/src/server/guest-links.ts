@@ -34,6 +34,7 @@ export class GuestLinks {
     this.gauges = new ProcessGauges({
       memory: birth.guestGaugesMemory,
       store: this.store,
+      thread: birth.index,
       onDefine: (definition) => this.#onDefine(definition),
     });
   }

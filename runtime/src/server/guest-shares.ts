@@ -30,7 +30,7 @@ export class GuestShares {
     this.#stats = stats;
     this.#broadcast = broadcast;
     this.#storeMemory = sharedStoreMemory();
-    this.#gaugesMemory = sharedGaugesMemory();
+    this.#gaugesMemory = sharedGaugesMemory(workers);
     this.#gauges = stats.addSource(this.#gaugesMemory);
     this.#known = new Set();
     this.#store = new SharedStore({ memory: this.#storeMemory, thread: workers });

@@ -9,12 +9,20 @@ export interface SharedGauge {
   add(offset: number): void;
 }
 
+/** A guests' counter: what all threads have added. */
+export interface SharedCounter {
+  readonly value: number;
+  add(amount: number): void;
+}
+
 /**
  * Gauges by name, shared by the process: server/ serves it from shared memory. A StatsStore serves
  * it for a process of one thread.
  */
 export interface SharedGauges {
   gauge(name: string): SharedGauge;
+  /** `own`: this thread's stat, which is added to as well. */
+  counter(name: string, own: Counter): SharedCounter;
 }
 
 const NAMESPACE = "wasmcustom";
@@ -26,7 +34,7 @@ const ID_STEP = 4;
 export class MetricTable {
   readonly #stats: StatsStore;
   readonly #sharedGauges: SharedGauges;
-  readonly #counters: Counter[];
+  readonly #counters: SharedCounter[];
   readonly #gauges: SharedGauge[];
   readonly #histograms: Histogram[];
 
@@ -47,7 +55,8 @@ export class MetricTable {
   define(type: number, guestName: string): number {
     const name = guestName === "" ? NAMESPACE : `${NAMESPACE}.${guestName}`;
     if (type === MetricType.Counter) {
-      return this.#counters.push(this.#stats.counter(name)) * ID_STEP + type;
+      const counter = this.#sharedGauges.counter(name, this.#stats.counter(name));
+      return this.#counters.push(counter) * ID_STEP + type;
     }
     if (type === MetricType.Gauge) {
       return this.#gauges.push(this.#sharedGauges.gauge(name)) * ID_STEP + type;
