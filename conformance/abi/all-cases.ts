@@ -10,6 +10,7 @@ import {
 import type { Case, HostcallCase } from "./case.ts";
 import { calloutCallbacks } from "./cases/callout-callbacks.ts";
 import { calloutCases } from "./cases/callouts.ts";
+import { extensionCases } from "./cases/extensions.ts";
 import { failureCases } from "./cases/failures.ts";
 import { fieldCases } from "./cases/fields.ts";
 import { httpCallbacks } from "./cases/http-callbacks.ts";
@@ -19,6 +20,7 @@ import { positionCases } from "./cases/positions.ts";
 import { severalPluginsCases } from "./cases/several-plugins.ts";
 import { streamCases } from "./cases/streams.ts";
 import { tcpCallbacks } from "./cases/tcp-callbacks.ts";
+import { threadCases } from "./cases/threads.ts";
 import { toolchainCases } from "./cases/toolchains.ts";
 import { valueCases } from "./cases/values.ts";
 import { wasiCases } from "./cases/wasi.ts";
@@ -47,7 +49,7 @@ export const callbackCases: Readonly<Record<string, Scenes>> = {
   ...calloutCallbacks,
 };
 
-/** In the order of the tables, then WASI and the guests of toolchains. */
+/** In the order of the tables, then WASI, threads, extensions and the guests of toolchains. */
 export function allCases(): readonly Case[] {
   return [
     ...hostcalls.flatMap(casesOfHostcall),
@@ -56,6 +58,8 @@ export function allCases(): readonly Case[] {
     ...positionCases(),
     ...failureCases(),
     ...wasiCases(),
+    ...threadCases(),
+    ...extensionCases(),
     ...toolchainCases(),
   ];
 }

@@ -65,7 +65,9 @@ export type Position =
   /** An access logger of HTTP streams. */
   | "log"
   /** No stream: a plugin of the process. */
-  | "service";
+  | "service"
+  /** Between the router and the upstream. */
+  | "upstream";
 
 /** Of the ABI's tables, or of the suite's own. */
 export type CaseChapter = Chapter | "toolchains" | "extensions";
@@ -92,6 +94,12 @@ export type Need =
   | "gRPC"
   /** Let time pass while a callout waits. */
   | "callout times"
+  /** Bound what a plugin may use: see Limits. */
+  | "limits"
+  /** Another configuration of a plugin for a route. */
+  | "route configuration"
+  /** Plugins behind the router. */
+  | "upstream filters"
   /** Stop a guest that does not come back. */
   | "fuel"
   /** Carry streams on several threads. */
@@ -103,7 +111,25 @@ export type Need =
 
 export type Policy = "closed" | "open" | "reload";
 
+/** The most that a plugin may use; undefined = what the host likes. */
+export interface Limits {
+  readonly calloutsPending?: number;
+  readonly calloutBytes?: number;
+  readonly metrics?: number;
+  readonly bodyBytes?: number;
+  readonly headerBytes?: number;
+  readonly streamProperties?: number;
+  /** Of 64 KiB. */
+  readonly memoryPages?: number;
+  /** Of on_configure, in nanoseconds or so. */
+  readonly configureFuel?: number;
+  /** Of a callback of a stream. */
+  readonly callbackFuel?: number;
+}
+
 export interface PluginOptions {
+  /** Of hosts that can bound something; a case about it needs "limits". */
+  readonly limits?: Limits;
   /** Default "filter". */
   readonly name?: string;
   readonly rootId?: string;
@@ -174,6 +200,8 @@ export interface Scene extends Reasons {
   /** Instead of a guest that is made for it: one of ../guests, which tells nothing. */
   readonly module?: string;
   readonly plugin?: PluginOptions;
+  /** Of requests whose x-route is "second". Needs "routes" and "route configuration". */
+  readonly routeConfig?: Pick<PluginOptions, "config" | "rootId">;
   /** Further plugins behind the first, in the order of requests. Needs "plugins". */
   readonly behind?: readonly OtherPlugin[];
   readonly position?: Position;

@@ -63,6 +63,8 @@ export interface CallbackScript {
   readonly calls?: readonly Call[];
   /** It ends by a trap, after its report. */
   readonly traps?: true;
+  /** It does not end, after its report. */
+  readonly loops?: true;
 }
 
 export interface GuestOptions {
@@ -102,6 +104,8 @@ const HEAP = 131_072;
 
 const I64_CONST = 0x42;
 const SUBTRACT = 0x6b;
+/** loop, br 0, end */
+const ENDLESS = [0x03, 0x40, 0x0c, 0x00, 0x0b];
 export const DEFAULT_TAG = "c00000a";
 /** Hostcalls that are refused while these run: their report comes with the next one. */
 const INITIALISING = new Set(["_initialize", "_start", "main", "__main_void"]);
@@ -227,6 +231,7 @@ class GuestMaker {
     code.push(...this.#reportOf(name, index, params.length, first));
     const byDefault = row.whenAbsent === "true" ? 1 : 0;
     if (script.traps === true) code.push(op.unreachable);
+    else if (script.loops === true) code.push(...ENDLESS, op.unreachable);
     else if (row.results.length > 0) code.push(...constant(script.answer ?? byDefault));
     const isWrong = name === wrongSignature;
     this.#builder.func({

@@ -10,7 +10,8 @@ import {
   FilterStartError,
   type TcpExchange,
 } from "@headgate/runtime/testing";
-import type { Case, Need, Request, Response, Scene, TcpStep } from "./case.ts";
+import { defaultWasmPolicy, type WasmPolicy } from "../../runtime/src/config/wasm-policy.ts";
+import type { Case, Limits, Need, Request, Response, Scene, TcpStep } from "./case.ts";
 import { REQUEST } from "./case.ts";
 import { clusters, judged, mirrored } from "./clusters.ts";
 import type { Guest } from "./guest.ts";
@@ -26,6 +27,8 @@ export const CANNOT: ReadonlySet<Need> = new Set([
   "routes",
   "callout times",
   "threads",
+  "route configuration",
+  "upstream filters",
 ]);
 
 /** How long a callback is waited for, on the clock of the host. */
@@ -62,10 +65,11 @@ function refused(guest: Guest, error: Error): Seen {
 
 function hostOptions({ scene }: Case, guest: Guest): FilterHostOptions {
   const { plugin = {}, needs } = scene;
-  const { failurePolicy, capabilities, stopIteration, vmId, ...same } = plugin;
+  const { failurePolicy, capabilities, stopIteration, vmId, limits = {}, ...same } = plugin;
   return {
     ...same,
     module: guest.bytes,
+    policy: policyOf(limits),
     vmId: (vmId ?? "$CASE").replaceAll("$CASE", guest.tag),
     clusters: Object.fromEntries(
       Object.entries(clusters).map(([name, { answer }]) => [name, clusterAnswer(answer)]),
@@ -74,6 +78,20 @@ function hostOptions({ scene }: Case, guest: Guest): FilterHostOptions {
     logLevel: needs?.includes("error log") === true ? "error" : "trace",
     ...(failurePolicy === undefined ? {} : { failurePolicy: `fail_${failurePolicy}` as const }),
     ...(capabilities === undefined ? {} : { allowedCapabilities: capabilities }),
+  };
+}
+
+function policyOf({ memoryPages, configureFuel, callbackFuel, ...limits }: Limits): WasmPolicy {
+  const { fuel, memoryPagesMax } = defaultWasmPolicy;
+  return {
+    ...defaultWasmPolicy,
+    memoryPagesMax: memoryPages ?? memoryPagesMax,
+    fuel: fuel && {
+      ...fuel,
+      configure: configureFuel ?? fuel.configure,
+      callback: callbackFuel ?? fuel.callback,
+    },
+    limits: { ...defaultWasmPolicy.limits, ...limits },
   };
 }
 

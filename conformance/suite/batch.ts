@@ -184,7 +184,14 @@ class BatchRun {
     const players = placed.map((one) => new NetworkPlayer(one, view, patience));
     const started = await HostProcess.start(
       this.#target,
-      { configFile, level, concurrency, tracePlugin, probePort: places.probePort },
+      {
+        configFile,
+        level,
+        concurrency,
+        tracePlugin,
+        limitsFile: this.#writeLimits(places, placed),
+        probePort: places.probePort,
+      },
       (line) => this.#note(line),
     );
     try {
@@ -261,6 +268,20 @@ class BatchRun {
     }
     const file = join(places.folder, "config.yaml");
     writeFileSync(file, configText(placed, places, isDynamic));
+    return file;
+  }
+
+  /** Undefined = no case has any, or the host knows none. */
+  #writeLimits(places: Places, placed: readonly Placed[]): string | undefined {
+    const limits = new Map(
+      placed.flatMap((one) => {
+        const own = one.case.scene.plugin?.limits;
+        return own === undefined ? [] : [[one.tag, own] as const];
+      }),
+    );
+    if (limits.size === 0 || this.#target.limitsText === undefined) return undefined;
+    const file = join(places.folder, "limits.yaml");
+    writeFileSync(file, this.#target.limitsText(limits));
     return file;
   }
 

@@ -14,6 +14,10 @@ const WASM_LOG = `${TYPE}.access_loggers.wasm.v3.WasmAccessLog`;
 const WASM_SERVICE = `${TYPE}.wasm.v3.WasmService`;
 const FILE_LOG = `${TYPE}.access_loggers.file.v3.FileAccessLog`;
 const HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+const CODEC: JsonObject = {
+  name: "envoy.filters.http.upstream_codec",
+  typed_config: { "@type": `${FILTERS}.http.upstream_codec.v3.UpstreamCodec` },
+};
 const STRING = "type.googleapis.com/google.protobuf.StringValue";
 
 /** Where a run keeps its files, and where its servers listen. */
@@ -110,16 +114,18 @@ function listener(one: Placed, places: Places): JsonObject {
   const { tag, port } = one;
   const { position = "http" } = one.case.scene;
   const plugins = position === "http" ? httpPlugins(one, places) : [];
+  const behind = position === "upstream" ? httpPlugins(one, places) : [];
   const logs = position === "log" ? [logPlugin(one, places)] : [];
   const filters =
     position === "network"
       ? [networkPlugin(one, places), tcpProxy(tag)]
-      : [manager(tag, routes(one), plugins, [accessLog(tag, places), ...logs])];
+      : [manager(tag, routes(one), plugins, [accessLog(tag, places), ...logs], behind)];
   return { name: tag, address: address(port), filter_chains: [{ filters }] };
 }
 
 /** A request whose x-route is "second" gets a header that says so. */
-function routes({ tag, case: { needs } }: Placed): JsonObject[] {
+function routes({ tag, case: { needs, scene } }: Placed): JsonObject[] {
+  const { routeConfig } = scene;
   const all: JsonObject = { match: { prefix: "/" }, route: { cluster: tag } };
   if (!needs.includes("routes")) return [all];
   const match = { name: "x-route", string_match: { exact: "second" } };
@@ -127,8 +133,18 @@ function routes({ tag, case: { needs } }: Placed): JsonObject[] {
     match: { prefix: "/", headers: [match] },
     route: { cluster: tag },
     request_headers_to_add: [{ header: { key: "x-chosen", value: "second" } }],
+    ...(routeConfig === undefined ? {} : { typed_per_filter_config: perFilter(routeConfig) }),
   };
   return [chosen, all];
+}
+
+/** Of the first plugin, by its filter's name. */
+function perFilter({ config, rootId }: PluginOptions): JsonObject {
+  const own = {
+    ...(rootId === undefined ? {} : { root_id: rootId }),
+    ...text("configuration", config),
+  };
+  return { wasm0: { "@type": WASM_HTTP, config: own } };
 }
 
 function manager(
@@ -136,8 +152,13 @@ function manager(
   routesOf: readonly JsonObject[],
   filters: readonly JsonObject[],
   logs: readonly JsonObject[],
+  upstreamFilters: readonly JsonObject[] = [],
 ): JsonObject {
-  const router = { "@type": ROUTER_TYPE, suppress_envoy_headers: true };
+  const router = {
+    "@type": ROUTER_TYPE,
+    suppress_envoy_headers: true,
+    ...(upstreamFilters.length === 0 ? {} : { upstream_http_filters: [...upstreamFilters, CODEC] }),
+  };
   const config: JsonObject = {
     "@type": HCM_TYPE,
     stat_prefix: name,
@@ -200,7 +221,8 @@ function pluginConfig(
 ): JsonObject {
   const { failurePolicy, capabilities, environment } = plugin;
   return {
-    name: plugin.name ?? DEFAULT_PLUGIN_NAME,
+    // Limits go by names.
+    name: plugin.limits === undefined ? (plugin.name ?? DEFAULT_PLUGIN_NAME) : tag,
     root_id: plugin.rootId ?? "",
     vm_config: {
       vm_id: (plugin.vmId ?? "$CASE").replaceAll("$CASE", vmId),

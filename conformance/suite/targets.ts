@@ -1,5 +1,5 @@
 // The hosts that a run can be made against, and how each is started.
-import type { Need } from "../abi/case.ts";
+import type { Limits, Need } from "../abi/case.ts";
 import { findEnvoy, findHeadgate, versionOf } from "../envoy/target.ts";
 
 /** What the process of a batch is started for. */
@@ -10,6 +10,8 @@ export interface Launch {
   readonly concurrency: number;
   /** The plugin whose calls the host shall log; undefined = none. */
   readonly tracePlugin?: string | undefined;
+  /** What `limitsText` made; undefined = no plugin has limits. */
+  readonly limitsFile?: string | undefined;
 }
 
 /** Of the guests' log lines. */
@@ -23,6 +25,8 @@ export interface NetworkTarget {
   readonly command: (launch: Launch) => readonly string[] | string;
   /** Guests' lines of the host's log, where the adapter knows how they look. */
   readonly logLine?: RegExp;
+  /** A file that bounds what plugins may use, by their names. */
+  readonly limitsText?: (plugins: ReadonlyMap<string, Limits>) => string;
   /** Lines of its own trace of a plugin; undefined = it has none, and is not asked for one. */
   readonly traceLine?: RegExp;
 }
@@ -50,11 +54,29 @@ function envoyFlags(binary: string, own: readonly string[]): Flags {
 function headgateFlags(binary: string): Flags {
   const usual = envoyFlags(binary, ["--sigterm-drain-s", "0"]);
   return (launch) => {
-    const { tracePlugin, level } = launch;
-    if (tracePlugin === undefined) return usual(launch);
+    const { tracePlugin, level, limitsFile } = launch;
+    const limits = limitsFile === undefined ? [] : ["--wasm-policy", limitsFile];
+    if (tracePlugin === undefined) return [...usual(launch), ...limits];
     const levels = level === "trace" ? [] : ["--component-log-level", "wasm:info"];
-    return [...usual(launch), ...levels, "--wasm-trace", tracePlugin];
+    return [...usual(launch), ...limits, ...levels, "--wasm-trace", tracePlugin];
   };
+}
+
+/** The file of Headgate's --wasm-policy. */
+function headgatePolicy(plugins: ReadonlyMap<string, Limits>): string {
+  const policies = [...plugins].map(([name, one]) => {
+    const { memoryPages, configureFuel, callbackFuel, ...limits } = one;
+    const words = Object.entries(limits).map(([word, value]) => {
+      return [word.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), value];
+    });
+    const pages = memoryPages === undefined ? {} : { memory_pages: memoryPages };
+    const configure = configureFuel === undefined ? {} : { configure: configureFuel };
+    const callback = callbackFuel === undefined ? {} : { callback: callbackFuel };
+    const fuel = { ...configure, ...callback };
+    const own = { limits: Object.fromEntries(words), ...pages };
+    return [name, Object.keys(fuel).length === 0 ? own : { ...own, fuel }];
+  });
+  return JSON.stringify({ plugins: Object.fromEntries(policies) });
 }
 
 /** Headgate, where it is found. */
@@ -68,6 +90,7 @@ export function headgate(): NetworkTarget | undefined {
     command: headgateFlags(spec.binary),
     logLine: ENVOY_LINE,
     traceLine: TRACE_LINE,
+    limitsText: headgatePolicy,
   };
 }
 
@@ -78,7 +101,7 @@ export function envoy(path?: string): NetworkTarget | undefined {
   return {
     name: "envoy",
     version: versionOf(spec),
-    cannot: new Set<Need>(["fuel"]),
+    cannot: new Set<Need>(["fuel", "limits", "route configuration"]),
     command: envoyFlags(spec.binary, []),
     logLine: ENVOY_LINE,
   };
@@ -92,7 +115,15 @@ export function byCommand(name: string, command: string): NetworkTarget {
   return {
     name,
     version: "",
-    cannot: new Set<Need>(["trace log", "error log", "drain", "fuel"]),
+    cannot: new Set<Need>([
+      "trace log",
+      "error log",
+      "drain",
+      "fuel",
+      "limits",
+      "route configuration",
+      "threads",
+    ]),
     command: ({ configFile }) => command.replaceAll("{config}", configFile),
   };
 }
