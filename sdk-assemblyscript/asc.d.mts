@@ -9,7 +9,12 @@ export interface AscTurn {
 }
 
 /** Arguments as on asc's command line; resolves with what it said, or rejects with AscError. */
-export type Asc = (args: readonly string[], cwd: string) => Promise<string>;
+export type Asc = (
+  args: readonly string[],
+  cwd: string,
+  /** Added to the environment. */
+  env?: Readonly<Record<string, string>>,
+) => Promise<string>;
 
 /** What `work` resolved with; null when `isMade` was true, without any work. */
 export function withCompiler<T>(turn: AscTurn, work: (asc: Asc) => Promise<T>): Promise<T | null>;

@@ -3,10 +3,11 @@
 // here. Plain JavaScript: it runs before anything else.
 import { spawn } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const modules = fileURLToPath(new URL("../node_modules", import.meta.url));
+const compiler = dirname(fileURLToPath(import.meta.resolve("assemblyscript/package.json")));
+const modules = dirname(compiler);
 const locks = join(modules, ".cache", "headgate-asc");
 /** Two compilers at a time: each takes a core and 200 MB. */
 const PARALLEL_MAX = 2;
@@ -18,14 +19,14 @@ const POLL_MS = 50;
  * Runs `work(asc)` when it is our turn, and resolves with its result; with null, and without
  * `work`, when `isMade()` is true, because another process made the same while we waited. `target`
  * names what is made, its path for instance: under one name nobody else works at the same time.
- * `asc(args, cwd)` resolves with what the compiler said, "" when it was content, or rejects with an
- * AscError.
+ * `asc(args, cwd, env)` resolves with what the compiler said, "" when it was content, or rejects with
+ * an AscError; `env` is added to the environment.
  */
 export async function withCompiler({ target, isMade, timeMaxMs = TIME_MAX_MS }, work) {
   if (isMade()) return null;
   const free = await takeSlot(target);
   try {
-    return isMade() ? null : await work((args, cwd) => compile(args, cwd, timeMaxMs));
+    return isMade() ? null : await work((args, cwd, env) => compile(args, cwd, env, timeMaxMs));
   } finally {
     free();
   }
@@ -89,12 +90,14 @@ function holderOf(file) {
   }
 }
 
-function compile(args, cwd, timeMaxMs) {
-  const asc = join(modules, "assemblyscript", "bin", "asc.js");
+function compile(args, cwd, env, timeMaxMs) {
+  const asc = join(compiler, "bin", "asc.js");
   // With this flag asc runs in the very process; without it starts another, which a kill misses.
   const own = ["--enable-source-maps", asc, ...args];
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, own, { cwd, stdio: ["ignore", "pipe", "pipe"] });
+    const environment = Object.assign({}, process.env, env);
+    const options = { cwd, env: environment, stdio: ["ignore", "pipe", "pipe"] };
+    const child = spawn(process.execPath, own, options);
     const kill = () => child.kill("SIGKILL");
     process.once("exit", kill);
     let isLate = false;

@@ -8,6 +8,7 @@ import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { buildFilter } from "../../filters/build.mjs";
+import { formatDiagnostics } from "../../sdk-assemblyscript/build.mjs";
 import { startUpstream } from "./upstream.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -35,7 +36,7 @@ try {
 
 async function main() {
   const built = await buildFilter(here);
-  if (built.warnings !== "") console.error(built.warnings);
+  if (built.warnings.length > 0) console.error(formatDiagnostics(built.warnings));
   if (!built.isCached) console.log("The filter was built: examples/quickstart/build/hello.wasm");
   await checkPort(LISTENER_PORT, "the listener");
   await checkPort(ADMIN_PORT, "admin");

@@ -2,13 +2,16 @@
 import { Configuration, ReadingCheck } from "./configuration";
 import { doubleOf } from "./decimal-double";
 import { isJsonNumber } from "./json";
-import { isWholeDouble, isWholeText } from "./numbers";
+import { isUnsignedDouble, isUnsignedText, isWholeDouble, isWholeText } from "./numbers";
 import { findMember, nodeEnd, nodeKind, nodeLength, nodeOffset, NODE_BYTES, NodeKind } from "./tape";
 import { decimal } from "./text";
+import { isDuration, isSize } from "./units";
 import { decodeUtf8 } from "./utf8";
 
 /** In a node's kind: the member was asked for, or the object was handed out. */
 const READ: u32 = 0x100;
+/** Messages must not show the value. */
+const HIDDEN: u32 = 0x200;
 const KIND: u32 = 0xff;
 
 /** Nodes are indexes into the tape; 0 is the document itself. */
@@ -19,6 +22,11 @@ export class ConfigDocument extends ReadingCheck {
     private readonly nodes: StaticArray<u32>,
   ) {
     super();
+  }
+
+  /** Errors of the whole configuration so far. */
+  get errorCount(): i32 {
+    return this.owner.errorCount;
   }
 
   kind(node: u32): NodeKind {
@@ -42,6 +50,35 @@ export class ConfigDocument extends ReadingCheck {
     return kind == NodeKind.Number && isWholeText(this.start(node), nodeLength(this.tape(), node));
   }
 
+  /** As `isWhole`, for numbers without a sign; `wholeValue` then has the bits of one. */
+  isUnsigned(node: u32): bool {
+    const kind = this.kind(node);
+    if (kind == NodeKind.Double) return isUnsignedDouble(load<f64>(this.start(node)));
+    return (
+      kind == NodeKind.Number && isUnsignedText(this.start(node), nodeLength(this.tape(), node))
+    );
+  }
+
+  /** Whether a string is a duration or a size; `unitValue` of units.ts then has it. */
+  isDuration(node: u32): bool {
+    if (this.kind(node) != NodeKind.String) return false;
+    return isDuration(this.start(node), nodeLength(this.tape(), node));
+  }
+
+  isSize(node: u32): bool {
+    if (this.kind(node) != NodeKind.String) return false;
+    return isSize(this.start(node), nodeLength(this.tape(), node));
+  }
+
+  /** How many code points a string has. */
+  characters(node: u32): u32 {
+    const start = this.start(node);
+    const stop = start + nodeLength(this.tape(), node);
+    let count: u32 = 0;
+    for (let at = start; at < stop; at++) if ((load<u8>(at) & 0xc0) != 0x80) count++;
+    return count;
+  }
+
   /** Whether a value can be read as a double: a number, or a string that holds just one. */
   isDouble(node: u32): bool {
     const kind = this.kind(node);
@@ -63,8 +100,13 @@ export class ConfigDocument extends ReadingCheck {
 
   /** Marks an object as handed out, or a member as asked for. */
   markRead(node: u32): void {
-    const address = this.tape() + node * NODE_BYTES;
-    store<u32>(address, load<u32>(address) | READ);
+    this.mark(node, READ);
+  }
+
+  /** Messages about the value, and about all inside of it, show nothing of it. */
+  hide(node: u32): void {
+    const end = this.end(node);
+    for (let at = node; at < end; at++) this.mark(at, HIDDEN);
   }
 
   /** JSON pointer (RFC 6901) of a value, or of a member's name; "" is the document. */
@@ -134,6 +176,7 @@ export class ConfigDocument extends ReadingCheck {
       case NodeKind.True:
         return "true";
       case NodeKind.Number:
+        if ((nodeKind(this.tape(), node) & HIDDEN) != 0) return "a number";
         return this.text(node);
       case NodeKind.Double:
         return "a number";
@@ -144,6 +187,11 @@ export class ConfigDocument extends ReadingCheck {
       default:
         return "an object";
     }
+  }
+
+  private mark(node: u32, bit: u32): void {
+    const address = this.tape() + node * NODE_BYTES;
+    store<u32>(address, load<u32>(address) | bit);
   }
 
   private tape(): usize {

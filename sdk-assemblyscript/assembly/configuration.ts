@@ -54,6 +54,13 @@ export class Configuration {
    * Each call reads anew; members are checked against the last one only.
    */
   json(): ConfigObject {
+    const document = this.readDocument();
+    this.check = document;
+    return new ConfigObject(document, 0);
+  }
+
+  /** As `json`, for code of the transform. */
+  readDocument(): ConfigDocument {
     const length = this.size();
     const copy = new StaticArray<u8>(length);
     const start = changetype<usize>(copy);
@@ -69,9 +76,7 @@ export class Configuration {
       beginTape(start);
       closeNode(pushNode(NodeKind.Object, start, 0));
     }
-    const document = new ConfigDocument(this, copy, takeTape());
-    this.check = document;
-    return new ConfigObject(document, 0);
+    return new ConfigDocument(this, copy, takeTape());
   }
 
   /** Adds an error, logged at once; `pointer` as `/routes/0/prefix`, "" for the whole. */

@@ -140,8 +140,13 @@ export abstract class PluginContext extends Context {
 export abstract class Plugin<C> extends PluginContext {
   private current: C | null = null;
 
-  /** Makes the configuration; null, or any error in `source`, refuses it and logs the errors. */
-  abstract configure(source: Configuration): C | null;
+  /**
+   * Makes the configuration; null, or any error in `source`, refuses it and logs the errors. A
+   * @plugin class needs none: its @config class is read for it.
+   */
+  configure(source: Configuration): C | null {
+    return null;
+  }
 
   /** A filter for a new HTTP stream; null (the default) lets the stream pass unseen. */
   createHttpFilter(): HttpFilter<C> | null {

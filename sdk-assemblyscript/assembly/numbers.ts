@@ -4,6 +4,7 @@ import { exponent } from "./decimal-double";
 
 let whole: i64 = 0;
 let shifted: u64 = 0;
+let magnitude: u64 = 0;
 
 /** What the last call that answered true found. */
 export function wholeValue(): i64 {
@@ -18,11 +19,34 @@ export function isWholeDouble(double: f64): bool {
   return <f64>whole == double;
 }
 
+/** As isWholeDouble, of 64 bits without a sign: `wholeValue` has the bits of one. */
+export function isUnsignedDouble(double: f64): bool {
+  if (!(double >= 0 && double < 18446744073709551616.0)) return false;
+  const number = <u64>double;
+  whole = <i64>number;
+  return <f64>number == double;
+}
+
 /** Of a number's text, whose grammar was checked: `1.50e2` is 150. False as isWholeDouble. */
 export function isWholeText(start: usize, length: u32): bool {
-  const stop = start + length;
+  if (!readMagnitude(start, start + length)) return false;
   const isNegative = load<u8>(start) == 0x2d;
-  let at = isNegative ? start + 1 : start;
+  if (magnitude > (isNegative ? 0x8000000000000000 : 0x7fffffffffffffff)) return false;
+  whole = isNegative ? 0 - <i64>magnitude : <i64>magnitude;
+  return true;
+}
+
+/** As isWholeText, of 64 bits without a sign: `wholeValue` has the bits of one. */
+export function isUnsignedText(start: usize, length: u32): bool {
+  if (!readMagnitude(start, start + length)) return false;
+  if (magnitude != 0 && load<u8>(start) == 0x2d) return false;
+  whole = <i64>magnitude;
+  return true;
+}
+
+/** The number without its sign; false for a fraction and for what does not fit in 64 bits. */
+function readMagnitude(start: usize, stop: usize): bool {
+  let at = load<u8>(start) == 0x2d ? start + 1 : start;
   let digits: u64 = 0;
   let scale: i32 = 0;
   let isFraction = false;
@@ -39,14 +63,14 @@ export function isWholeText(start: usize, length: u32): bool {
     if (byte == 0x30) continue;
     if (!shift(digits, held)) return false;
     digits = shifted + (byte - 0x30);
+    if (digits < shifted) return false;
     held = 0;
   }
-  whole = 0;
+  magnitude = 0;
   if (digits == 0) return true;
   scale += held + exponent(at, stop);
-  const most: u64 = isNegative ? 0x8000000000000000 : 0x7fffffffffffffff;
-  if (scale < 0 || !shift(digits, scale) || shifted > most) return false;
-  whole = isNegative ? 0 - <i64>shifted : <i64>shifted;
+  if (scale < 0 || !shift(digits, scale)) return false;
+  magnitude = shifted;
   return true;
 }
 
@@ -56,8 +80,7 @@ function shift(digits: u64, count: i32): bool {
   // Zero stays zero, however many zeros follow.
   if (digits == 0) return true;
   for (let i = 0; i < count; i++) {
-    // Room is left for another digit.
-    if (shifted > (u64.MAX_VALUE - 9) / 10) return false;
+    if (shifted > u64.MAX_VALUE / 10) return false;
     shifted *= 10;
   }
   return true;

@@ -2,6 +2,7 @@
 // said.
 import { beforeAll, beforeEach, expect, test } from "vitest";
 import { compileGuest, MiniHost } from "./mini-host.ts";
+import { field, type Json, struct, value } from "./struct-for-test.ts";
 
 let module: WebAssembly.Module;
 let host: MiniHost;
@@ -13,8 +14,6 @@ beforeAll(async () => {
 beforeEach(() => {
   host = new MiniHost(module);
 });
-
-type Json = null | boolean | number | string | readonly Json[] | { readonly [name: string]: Json };
 
 const FULL = {
   name: "n",
@@ -28,40 +27,6 @@ const FULL = {
   map: { x: "1", "ÿ😀": "2" },
 };
 const FULL_SUMMARY = "n|12|-5|2.5|false|/nestedd|1|2|-3|deny /a|allow /b|x=1|ÿ😀=2";
-
-function varint(value: number): Buffer {
-  const bytes: number[] = [];
-  let rest = value;
-  while (rest > 127) {
-    bytes.push((rest & 127) | 128);
-    rest >>>= 7;
-  }
-  return Buffer.from([...bytes, rest]);
-}
-
-const field = (number: number, bytes: Uint8Array): Buffer =>
-  Buffer.concat([varint(number * 8 + 2), varint(bytes.length), bytes]);
-
-function value(json: Json): Buffer {
-  if (json === null) return Buffer.from([8, 0]);
-  if (typeof json === "number") {
-    return Buffer.concat([Buffer.from([17]), Buffer.from(new Float64Array([json]).buffer)]);
-  }
-  if (typeof json === "string") return field(3, Buffer.from(json));
-  if (typeof json === "boolean") return Buffer.from([32, json ? 1 : 0]);
-  if (Array.isArray(json)) {
-    return field(6, Buffer.concat(json.map((element: Json) => field(1, value(element)))));
-  }
-  return field(5, struct(json as { [name: string]: Json }));
-}
-
-/** A google.protobuf.Struct as every serialiser writes it. */
-function struct(json: { readonly [name: string]: Json }): Buffer {
-  const entries = Object.entries(json).map(([name, member]) =>
-    field(1, Buffer.concat([field(1, Buffer.from(name)), field(2, value(member))])),
-  );
-  return Buffer.concat(entries);
-}
 
 const errors = (): string[] =>
   host.logs.filter((line) => line.startsWith("4 ")).map((line) => line.slice(2));

@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { hostcalls } from "proxy-wasm-types";
-import { buildFilter } from "../../filters/build.mjs";
+import { buildFilter } from "../build.mjs";
 
 type Callback = (...args: (number | bigint)[]) => number | bigint | undefined;
 type Hostcall = (...args: number[]) => number;

@@ -1,6 +1,6 @@
 // The compiled modules themselves: what they import and export, their size, memory and traps.
 import { beforeAll, expect, test } from "vitest";
-import { strippedSize } from "../../filters/build.mjs";
+import { strippedSize } from "../build.mjs";
 import { BufferId, compileGuest, MiniHost, readGuest } from "./mini-host.ts";
 
 let header: Uint8Array;

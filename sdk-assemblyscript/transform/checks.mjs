@@ -1,0 +1,107 @@
+// Refuses, at the author's line, what asc compiles wrongly or says badly: endless for loops, and
+// functions that use what is around them.
+import { constantOf, eachChild, Flag, FUNCTIONS, isUsers, Kind, report } from "./syntax.mjs";
+
+/** Checks all files of the author's. */
+export function checkSources(parser) {
+  for (const source of parser.sources) {
+    if (!isUsers(source)) continue;
+    for (const statement of source.statements) new Scopes(parser).visit(statement);
+  }
+}
+
+/** Names that are in scope while a tree is walked. Only functions' own: globals may be used. */
+class Scopes {
+  #parser;
+  /** From the outermost: { names, function }; the last is where the walk is. */
+  #scopes = [];
+  #function = null;
+
+  constructor(parser) {
+    this.#parser = parser;
+  }
+
+  visit(node) {
+    if (FUNCTIONS.has(node.kind)) return this.#visitFunction(node);
+    if (node.kind === Kind.For && node.condition === null) {
+      report(
+        this.#parser,
+        node,
+        "a for loop without a condition is compiled wrongly: write while (true)",
+      );
+    }
+    if (node.kind === Kind.NamedType || node.kind === Kind.FunctionType) return;
+    if (node.kind === Kind.Identifier) return this.#use(node);
+    if (node.kind === Kind.This) return this.#useThis(node);
+    if (node.kind === Kind.PropertyAccess) return this.visit(node.expression);
+    const opens = node.kind === Kind.Block || node.kind === Kind.For || node.kind === Kind.Switch;
+    if (opens) this.#scopes.push({ names: new Map(), function: this.#function });
+    this.#declare(node);
+    this.#visitChildren(node);
+    if (opens) this.#scopes.pop();
+  }
+
+  #visitChildren(node) {
+    eachChild(node, (child) => {
+      // A name that is declared, or of a member, is no use of it.
+      const isName = child === node.name || node.names?.includes(child) === true;
+      if (!isName && !node.decorators?.includes(child)) this.visit(child);
+    });
+  }
+
+  #visitFunction(node) {
+    // An expression's declaration is the function itself.
+    const declaration = node.kind === Kind.Function ? node.declaration : node;
+    const outer = this.#function;
+    this.#function = { isExpression: node.kind === Kind.Function, outer };
+    const names = new Map();
+    for (const parameter of declaration.signature.parameters) {
+      names.set(parameter.name.text, parameter);
+    }
+    this.#scopes.push({ names, function: this.#function });
+    if (declaration.body !== null) this.visit(declaration.body);
+    this.#scopes.pop();
+    this.#function = outer;
+  }
+
+  /** Names of a block count in all of it. */
+  #declare(node) {
+    const scope = this.#scopes.at(-1);
+    if (scope === undefined) return;
+    eachChild(node, (child) => {
+      const isStatement = child.kind === Kind.Variable;
+      for (const one of isStatement ? child.declarations : []) scope.names.set(one.name.text, one);
+      if (child.kind === Kind.FunctionDeclaration) scope.names.set(child.name.text, child);
+    });
+  }
+
+  #use(node) {
+    const scope = this.#scopes.findLast(({ names }) => names.has(node.text));
+    if (scope === undefined || scope.function === this.#function) return;
+    const declared = scope.names.get(node.text);
+    // asc puts the value of such a constant in the place of its name.
+    const isConst =
+      declared.kind === Kind.VariableDeclaration && (declared.flags & Flag.Const) !== 0;
+    if (
+      isConst &&
+      declared.initializer !== null &&
+      constantOf(declared.initializer) !== undefined
+    ) {
+      return;
+    }
+    report(
+      this.#parser,
+      node,
+      `a function cannot use ${node.text} of the one around it: pass it as an argument, or keep it in a field`,
+    );
+  }
+
+  #useThis(node) {
+    if (this.#function?.isExpression !== true) return;
+    report(
+      this.#parser,
+      node,
+      "a function cannot use this of the one around it: take the object as an argument, (self, ...) =>",
+    );
+  }
+}

@@ -1,0 +1,195 @@
+// The transform of asc that makes filters of decorated classes. asconfig.json names it; asc calls
+// afterParse when all files are read, and afterCompile before it optimises.
+import { checkSources } from "./checks.mjs";
+import { Configs } from "./config.mjs";
+import { initialOf, readingOf, READER_IMPORT } from "./decode.mjs";
+import {
+  callbacksOf,
+  exportsFor,
+  Filters,
+  importsOf,
+  membersOfPlugin,
+  registrationOf,
+} from "./filters.mjs";
+import {
+  calledName,
+  CallGraph,
+  foreignImports,
+  providedImports,
+  topLevelHostcalls,
+  uselessCallbacks,
+} from "./module.mjs";
+import { Names } from "./names.mjs";
+import { schemaFile } from "./schema-file.mjs";
+import { schemaText } from "./schema.mjs";
+import { checkHooks } from "./signatures.mjs";
+import {
+  decoratorOf,
+  entryOf,
+  FUNCTIONS,
+  isUsers,
+  Kind,
+  parseInto,
+  report,
+  textOf,
+  walk,
+} from "./syntax.mjs";
+
+export default class HeadgateTransform {
+  /** Callbacks of overridden hooks; null when there is no decorated class. */
+  #callbacks = null;
+  #schema = null;
+
+  afterParse(parser) {
+    const names = new Names(parser);
+    const configs = new Configs(parser, names);
+    const filters = new Filters(parser, names, configs);
+    for (const { declaration } of filters.all) checkHooks(parser, names, declaration);
+    checkSources(parser);
+    // What is refused is not worth writing code for.
+    if (parser.diagnostics.some(isError)) return;
+    writeConfigs(parser, configs);
+    if (filters.all.length === 0) return;
+    writeFilters(parser, filters);
+    this.#callbacks = callbacksOf(filters.all);
+    this.#schema = schemaText(filters.all, configs);
+    const entry = entryOf(parser);
+    entry.statements.push(...parseInto(parser, entry, exportsFor(this.#callbacks)));
+  }
+
+  async afterCompile(module) {
+    const graph = new CallGraph(module.emitText());
+    // asc has put it there.
+    const { program } = this;
+    for (const source of program.sources.filter(isUsers)) refuseHostcalls(program, graph, source);
+    const entry = entryOf(program);
+    for (const name of foreignImports(graph)) refuseImport(program, entry, name);
+    if (this.#callbacks === null) return;
+    for (const name of uselessCallbacks(graph, this.#callbacks)) module.removeExport(name);
+    const file = schemaFile(this.baseDir);
+    if (file !== null && this.#schema !== null)
+      await this.writeFile(file, this.#schema, this.baseDir);
+  }
+}
+
+function isError(diagnostic) {
+  // asc's DiagnosticCategory.Error.
+  return diagnostic.category === 3;
+}
+
+function writeConfigs(parser, configs) {
+  const imported = new Set();
+  for (const model of configs.all) {
+    const { source, declaration } = model;
+    if (!imported.has(source))
+      source.statements.unshift(...parseInto(parser, source, READER_IMPORT));
+    imported.add(source);
+    addMembers(parser, declaration, readingOf(model));
+    for (const field of model.fields) addInitialiser(parser, source, field);
+  }
+}
+
+function addMembers(parser, declaration, text) {
+  const [made] = parseInto(parser, declaration.range.source, `class Made {${text}}`);
+  declaration.members.push(...made.members);
+}
+
+function addInitialiser(parser, source, field) {
+  const text = field.declaration.initializer === null ? initialOf(field) : undefined;
+  if (text === undefined) return;
+  const [made] = parseInto(parser, source, `class Made { made: i32 = ${text}; }`);
+  field.declaration.initializer = made.members[0].initializer;
+}
+
+function writeFilters(parser, filters) {
+  const imported = new Set();
+  for (const one of filters.all) {
+    const { declaration } = one;
+    const { source } = declaration.range;
+    if (one.base === "Plugin") {
+      addMembers(parser, declaration, membersOfPlugin(one, filters.filters));
+    }
+    const text = importsOf(one, filters.filters) + registrationOf(one);
+    source.statements.push(...parseInto(parser, source, text));
+    imported.add(source);
+  }
+  for (const source of imported) {
+    const isThere = source.statements.some(
+      (statement) => statement.namespaceName?.text === "__headgate",
+    );
+    if (!isThere) source.statements.unshift(...parseInto(parser, source, READER_IMPORT));
+  }
+}
+
+/** The host's functions are not there yet when a module starts. */
+function refuseHostcalls(program, graph, source) {
+  const provided = providedImports();
+  const found = topLevelHostcalls(graph, source.internalPath).filter(({ hostcall }) =>
+    // Others are refused wherever they are.
+    provided.has(hostcall),
+  );
+  if (found.length === 0) return;
+  const places = topLevelNames(source);
+  for (const { target, hostcall } of found) {
+    const at = places.findIndex(({ text }) => text === calledName(target));
+    const [place] = at < 0 ? [topOf(source)] : places.splice(at, 1);
+    const message = `this calls the host at top level (${hostcall}): no proxy is ready for it then`;
+    report(program, place, message);
+  }
+}
+
+/** Names that code at the top level of a file uses, in their order. */
+function topLevelNames(source) {
+  const names = [];
+  const visit = (node) => {
+    if (FUNCTIONS.has(node.kind)) return false;
+    if (node.kind === Kind.Identifier) names.push(node);
+    return true;
+  };
+  for (const statement of source.statements) {
+    // Imports name things, too, and do nothing.
+    if (statement.kind !== Kind.Import && statement.kind !== Kind.Export) walk(statement, visit);
+  }
+  return names;
+}
+
+/** What brings an import along, as authors write it. */
+const ORIGIN = {
+  "env.seed": /^Math\.random$/,
+  "env.Date.now": /^Date\.now$/,
+  "env.trace": /^trace$/,
+};
+
+/** At the places that bring it along, else at the top of the entry file. */
+function refuseImport(program, entry, name) {
+  const [, first] = name.split(".");
+  const pattern = ORIGIN[name] ?? new RegExp(`^${first}\\.|^${first}$`);
+  const message = `no proxy provides ${name}`;
+  let isFound = false;
+  for (const source of program.sources.filter(isUsers)) {
+    for (const statement of source.statements) {
+      walk(statement, (node) => {
+        const isNamed = node.kind === Kind.PropertyAccess || node.kind === Kind.Identifier;
+        const isUse = isNamed && pattern.test(textOf(node));
+        if (!isUse && !declaresImport(node, name)) return true;
+        isFound = true;
+        report(program, node, message);
+        return false;
+      });
+    }
+  }
+  if (!isFound) report(program, topOf(entry), message);
+}
+
+/** Whether a function without a body stands for that import. */
+function declaresImport(node, name) {
+  if (node.kind !== Kind.FunctionDeclaration || node.body !== null) return false;
+  const [own = node.name] = decoratorOf(node, "external")?.args?.slice(-1) ?? [];
+  return name.endsWith(`.${own.value ?? own.text}`);
+}
+
+function topOf(source) {
+  const range = new source.range.constructor(0, 1);
+  range.source = source;
+  return { range };
+}
