@@ -169,6 +169,12 @@ export class FilterExchange implements FilterChainEnds {
     return this.logs.filter((line) => line.isGuests).map((line) => line.message);
   }
 
+  /** Method and path as they came. */
+  get requestLine(): string {
+    const { method = "GET", path = "/" } = this.#request;
+    return `${method} ${path}`;
+  }
+
   get text(): string {
     return this.body.toString("utf8");
   }

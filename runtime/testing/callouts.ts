@@ -165,39 +165,12 @@ export class ExpectedCallout {
   }
 
   get text(): string {
-    const parts = Object.entries(this.#match).map(([name, value]) => {
-      if (name !== "headers") return `${name} ${shown(value)}`;
-      const headers = Object.entries(value as object);
-      return headers.map(([header, one]) => `header ${header}: ${shown(one)}`).join(", ");
-    });
-    return `cluster ${this.cluster}${parts.length === 0 ? "" : ` with ${parts.join(", ")}`}`;
+    return matchText(this.cluster, this.#match);
   }
 
   /** What is not as expected, one line each; [] = all is. */
   differences(found: CalloutRequest): string[] {
-    const lines: string[] = [];
-    const check = (
-      name: string,
-      value: string | undefined,
-      wanted: TextMatch | undefined,
-    ): void => {
-      if (wanted === undefined || matchesText(value, wanted)) return;
-      lines.push(`${name}: expected ${shown(wanted)}, found ${shown(value)}`);
-    };
-    const { method, path, authority, headers, body, timeoutMs } = this.#match;
-    check("method", found.method, method);
-    check("path", found.path, path);
-    check("authority", found.authority, authority);
-    for (const [name, wanted] of Object.entries(headers ?? {})) {
-      check(`header ${name}`, found.headers[name.toLowerCase()], wanted);
-    }
-    if (body !== undefined && !matchesBody(found.body, body)) {
-      lines.push(`body: expected ${shown(body)}, found ${shown(found.text)}`);
-    }
-    if (timeoutMs !== undefined && timeoutMs !== found.timeoutMs) {
-      lines.push(`timeoutMs: expected ${timeoutMs}, found ${found.timeoutMs}`);
-    }
-    return lines;
+    return differencesOf(this.#match, found);
   }
 
   take(call: WaitingCall, nowMs: number): void {
@@ -436,4 +409,37 @@ function requestOf(given: HttpCallRequest): CalloutRequest {
 /** "GET /check (auth.test)". */
 export function requestText({ method, path, authority }: CalloutRequest): string {
   return `${method} ${path}${authority === "" ? "" : ` (${authority})`}`;
+}
+
+/** "cluster auth with path "/check"". */
+export function matchText(cluster: string, match: CalloutMatch): string {
+  const parts = Object.entries(match).map(([name, value]) => {
+    if (name !== "headers") return `${name} ${shown(value)}`;
+    const headers = Object.entries(value as object);
+    return headers.map(([header, one]) => `header ${header}: ${shown(one)}`).join(", ");
+  });
+  return `cluster ${cluster}${parts.length === 0 ? "" : ` with ${parts.join(", ")}`}`;
+}
+
+/** What is not as it should be, one line each; [] = all is. */
+export function differencesOf(match: CalloutMatch, found: CalloutRequest): string[] {
+  const lines: string[] = [];
+  const check = (name: string, value: string | undefined, wanted: TextMatch | undefined): void => {
+    if (wanted === undefined || matchesText(value, wanted)) return;
+    lines.push(`${name}: expected ${shown(wanted)}, found ${shown(value)}`);
+  };
+  const { method, path, authority, headers, body, timeoutMs } = match;
+  check("method", found.method, method);
+  check("path", found.path, path);
+  check("authority", found.authority, authority);
+  for (const [name, wanted] of Object.entries(headers ?? {})) {
+    check(`header ${name}`, found.headers[name.toLowerCase()], wanted);
+  }
+  if (body !== undefined && !matchesBody(found.body, body)) {
+    lines.push(`body: expected ${shown(body)}, found ${shown(found.text)}`);
+  }
+  if (timeoutMs !== undefined && timeoutMs !== found.timeoutMs) {
+    lines.push(`timeoutMs: expected ${timeoutMs}, found ${found.timeoutMs}`);
+  }
+  return lines;
 }

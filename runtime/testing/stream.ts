@@ -110,6 +110,11 @@ export class TestStream {
     this.#owner = owner;
   }
 
+  /** "GET /orders", as the downstream asked. */
+  get requestLine(): string {
+    return this.#exchange.requestLine;
+  }
+
   // ---- What came of it.
 
   /** What callbacks of the stream have answered, in order; of several plugins one after another. */
