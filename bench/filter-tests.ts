@@ -1,5 +1,5 @@
 // How long an author waits for ten tests of a filter: vitest's whole run, from its start to its end,
-// with nothing compiled (cold) and with the filter at hand (warm). `node bench/filter-tests.ts`, on a
+// with nothing compiled (cold) and with the filter at hand (warm). `npx node bench/filter-tests.ts`, on a
 // machine that does nothing else; CPU time tells what it would have been on a busy one.
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
