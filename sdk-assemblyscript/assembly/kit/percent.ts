@@ -43,7 +43,9 @@ export function storePercent(
   let out = target;
   for (let i: u32 = 0; i < length; i++) {
     const byte: u32 = load<u8>(start + i);
-    if (isUnreserved(byte) || (byte < 0x80 && isKept(byte, kept))) {
+    // Forms have it the other way round with the tilde and the star.
+    const isPlain = isForm && byte == 0x7e ? false : isUnreserved(byte);
+    if (isPlain || (byte < 0x80 && isKept(byte, kept))) {
       store<u8>(out++, byte);
     } else if (isForm && byte == 0x20) {
       store<u8>(out++, 0x2b);

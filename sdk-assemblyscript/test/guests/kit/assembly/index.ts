@@ -7,7 +7,9 @@ export * from "./documents";
 export * from "./encodings";
 export { begin } from "./exchange";
 export * from "./hashes";
+export * from "./messages";
 export * from "./signatures";
+export * from "./web";
 
 let regex: Regex | null = null;
 

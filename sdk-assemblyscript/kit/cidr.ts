@@ -1,0 +1,2 @@
+// The door to assembly/kit/cidr.ts.
+export * from "../assembly/kit/cidr";

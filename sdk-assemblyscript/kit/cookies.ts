@@ -1,0 +1,2 @@
+// The door to assembly/kit/cookies.ts.
+export * from "../assembly/kit/cookies";

@@ -1,0 +1,2 @@
+// The door to assembly/kit/protobuf.ts.
+export * from "../assembly/kit/protobuf";

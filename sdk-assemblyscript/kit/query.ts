@@ -1,0 +1,2 @@
+// The door to assembly/kit/query.ts.
+export * from "../assembly/kit/query";

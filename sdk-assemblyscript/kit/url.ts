@@ -1,0 +1,2 @@
+// The door to assembly/kit/url.ts.
+export * from "../assembly/kit/url";
