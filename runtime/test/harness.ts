@@ -3,6 +3,7 @@
 import type { TraceRule } from "../src/config/trace-rule.ts";
 import { defaultWasmPolicy } from "../src/config/wasm-policy.ts";
 import type { WasmPolicy } from "../src/config/wasm-policy.ts";
+import { versionName } from "../src/config/plugin-version.ts";
 import type { WasmPluginConfig } from "../src/config/snapshot.ts";
 import { Clock } from "../src/core/clock.ts";
 import { SeededRandom } from "../src/core/random.ts";
@@ -23,6 +24,8 @@ import type { GuestTrap } from "../src/wasm/trap-report.ts";
 import type { Vm } from "../src/wasm/vm.ts";
 import { loadWasiProvider } from "../src/server/wasi-library.ts";
 import type { WasiProvider } from "../src/wasm/wasi-provider.ts";
+import { type CostTotals } from "../src/wasm/call-costs.ts";
+import { readVersionCounts, versionCountsMemory } from "../src/wasm/version-counts.ts";
 import { WasmHost } from "../src/wasm/wasm-host.ts";
 import { FakeClusters, type ClusterAnswer } from "./fake-clusters.ts";
 import { FakeTime } from "./fake-time.ts";
@@ -308,6 +311,12 @@ export class FilterHost {
     return this.#plugins;
   }
 
+  /** What callbacks of the first plugin have cost. */
+  get costs(): CostTotals {
+    const { version } = this.plugin.config;
+    return readVersionCounts(version?.counts ?? versionCountsMemory(1)).costs;
+  }
+
   /** The first plugin, for tests of the host itself. */
   get plugin(): Plugin {
     return this.#plugins[0] as Plugin;
@@ -386,6 +395,12 @@ function configOf(options: PluginOptions, module: CompiledModule): WasmPluginCon
     where: "test",
     policy: options.policy ?? defaultWasmPolicy,
     moduleKey: module.key,
+    version: {
+      name: versionName(module.sha256, null),
+      moduleKey: module.key,
+      configuration: null,
+      counts: versionCountsMemory(1),
+    },
   };
 }
 

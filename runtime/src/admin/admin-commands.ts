@@ -352,6 +352,12 @@ export const adminCommands: readonly AdminCommand[] = [
 /** Those that Envoy does not have. They stand on the home page; /help is Envoy's to the byte. */
 export const ownCommands: readonly AdminCommand[] = [
   {
+    path: "/wasm/costs",
+    help: "print what wasm plugins have cost, by version and callback",
+    mutates: false,
+    parameters: [],
+  },
+  {
     path: "/wasm/plugins",
     help: "print wasm plugins, their versions, and what each has done",
     mutates: false,

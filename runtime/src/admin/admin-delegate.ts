@@ -34,6 +34,8 @@ export interface AdminDelegate {
   modifyRuntime(pairs: readonly (readonly [string, string])[]): string;
   /** Wasm plugins by name, each with its versions. */
   wasmPlugins(): JsonObject;
+  /** What plugins have cost so far. */
+  wasmCosts(): JsonObject;
   /** Reports of its guests that were stopped; null = there is no plugin of that name. */
   wasmTraps(plugin: string): JsonObject | null;
   /** Another version of a plugin; the answer comes when all workers have it, or none. */

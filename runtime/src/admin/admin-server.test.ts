@@ -137,6 +137,9 @@ class FakeProcess implements AdminDelegate {
     this.calls.push(`untrace ${plugin}`);
     return "";
   }
+  wasmCosts(): ReturnType<AdminDelegate["wasmCosts"]> {
+    return { workers_cpu_us: 2, plugins: [] };
+  }
   wasmTraps(plugin: string): ReturnType<AdminDelegate["wasmTraps"]> {
     return plugin === "a guest" ? { plugin, reports: [] } : null;
   }
@@ -491,6 +494,8 @@ test("wasm plugins have a page", async () => {
   const { status, body } = await call("GET", "/wasm/plugins");
   expect([status, JSON.parse(body)]).toEqual([200, fake.wasmPlugins()]);
   expect((await call("GET", "/wasm/plugins/guest/nothing")).status).toBe(404);
+  const costs = await call("GET", "/wasm/costs");
+  expect([costs.status, JSON.parse(costs.body)]).toEqual([200, fake.wasmCosts()]);
   const traps = await call("GET", "/wasm/plugins/a%20guest/traps");
   expect([traps.status, JSON.parse(traps.body)]).toEqual([200, fake.wasmTraps("a guest")]);
   expect(await answerOf("GET", "/wasm/plugins/b/traps")).toBe("404 no plugin b\n");

@@ -62,6 +62,7 @@ export function wasmPage(
 ): AdminResponse | Promise<AdminResponse> | null {
   if (request.path === "/wasm/trace") return wasmTrace(request, delegate);
   if (request.path === "/wasm/plugins") return jsonResponse(delegate.wasmPlugins());
+  if (request.path === "/wasm/costs") return jsonResponse(delegate.wasmCosts());
   const match = ONE_PLUGIN.exec(request.path);
   if (match === null) return null;
   const known = pages[match[2] as string];

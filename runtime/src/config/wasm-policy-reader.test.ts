@@ -72,8 +72,8 @@ plugins:
 `;
   expect(problemsOf(text)).toEqual([
     'p.yaml:2:3: default.fule: unknown field (did you mean "fuel"?), ' +
-      "expected fuel, memory_pages, start_time_ms, standby, files, trace, debug_file, canary, " +
-      "version_header, limits",
+      "expected fuel, memory_pages, start_time_ms, standby, files, trace, timing, debug_file, " +
+      "canary, version_header, limits",
     "p.yaml:3:17: default.memory_pages: found 70000, expected a whole number from 1 to 65536",
     "p.yaml:4:21: default.limits.metrics: found 0, expected a whole number from 1 to 2147483647",
     'p.yaml:4:36: default.limits.body_bytes: found "lots", ' +

@@ -8,6 +8,7 @@
 //     standby: on            # or off, or always
 //     files: off             # or on: WASI's, in memory; needs the package @wasmer/wasi
 //     trace: off             # or on: calls are logged; or a number, or {every, header}
+//     timing: 64             # of one stream in so many the time is taken, or off
 //     debug_file: auth.debug.wasm    # tells lines of a module that was stripped
 //     canary: {window_ms: 60000, streams_min: 50, fuel_ratio: 1.5}
 //     version_header: x-wasm-version
@@ -38,6 +39,7 @@ const FUEL_MAX = 2 ** 53 - 1;
 /** What 32-bit memories have at most: 4 GiB. */
 const PAGES_MAX = 65_536;
 const LIMIT_MAX = 2 ** 31 - 1;
+const TIMING_MAX = 1_000_000;
 
 const fuelFields: Readonly<Record<string, keyof FuelBudgets>> = {
   callback: "callback",
@@ -137,6 +139,7 @@ class PolicyReader {
       "standby",
       "files",
       "trace",
+      "timing",
       "debug_file",
       "canary",
       "version_header",
@@ -157,6 +160,7 @@ class PolicyReader {
       standby: this.#standby(map.get("standby"), [...path, "standby"], base.standby),
       hasFiles: this.#switch(map.get("files"), [...path, "files"], base.hasFiles),
       trace: this.#trace(map.get("trace"), [...path, "trace"], base.trace),
+      timeEvery: this.#timing(map.get("timing"), [...path, "timing"], base.timeEvery),
       debugFile: this.#path(map.get("debug_file"), [...path, "debug_file"], base.debugFile),
       canary: this.#canary(map.get("canary"), [...path, "canary"], base.canary),
       versionHeader: this.#header(
@@ -228,6 +232,13 @@ class PolicyReader {
     if (typeof made !== "string") return made;
     this.#wrong([...path, "header"], made);
     return rule;
+  }
+
+  #timing(value: RawValue | undefined, path: Path, base: number): number {
+    if (value === undefined) return base;
+    if (value === true || value === "on") return defaultWasmPolicy.timeEvery;
+    if (value === false || value === "off") return 0;
+    return this.#number(value, path, TIMING_MAX, base);
   }
 
   #path(value: RawValue | undefined, path: Path, base: string): string {

@@ -78,6 +78,11 @@ export interface WasmPolicy {
   /** Whose calls are logged; null = nobody's. */
   readonly trace: TraceRule | null;
   /**
+   * The callbacks of one in so many streams are timed, and those of the root context; 0 = none.
+   * Default 64.
+   */
+  readonly timeEvery: number;
+  /**
    * The module with the debug sections that were stripped from it, for reports of traps; its code
    * must be the same. "" = none.
    */
@@ -109,6 +114,7 @@ export const defaultWasmPolicy: WasmPolicy = {
   standby: "on",
   hasFiles: false,
   trace: null,
+  timeEvery: 64,
   debugFile: "",
   canary: {
     windowMs: 60_000,

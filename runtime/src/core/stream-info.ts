@@ -1,6 +1,7 @@
 // What is known about one stream: written by the rooms it walks through, read by access logs,
 // stats, header formatters and guests' properties.
 import type { BytesSource } from "./bytes-meter.ts";
+import type { GuestCost } from "./guest-cost.ts";
 import type { ConnectionInfo } from "./connection-info.ts";
 import type { TlsInfo } from "./tls-info.ts";
 import type { ClusterInfo, UpstreamHostInfo } from "./upstream-info.ts";
@@ -100,6 +101,8 @@ export class StreamInfo {
   dynamicMetadata: Map<string, Map<string, unknown>> | null = null;
   /** Filter state by key (wasm.<path> for guests' properties); null = none was ever set. */
   filterState: Map<string, Uint8Array> | null = null;
+  /** What wasm filters of the stream cost, the last one first; null = it has none. */
+  guestCost: GuestCost | null = null;
 
   /** The host was chosen. */
   setUpstreamHost(host: UpstreamHostInfo): void {
@@ -154,6 +157,7 @@ export class StreamInfo {
     this.forwardedIp = "";
     this.dynamicMetadata = null;
     this.filterState = null;
+    this.guestCost = null;
   }
 }
 

@@ -22,8 +22,10 @@ import type { RuntimeLayer } from "../core/runtime.ts";
 import type { StatsAggregate } from "../stats/aggregate.ts";
 import { addressText, toSocketAddress } from "../upstream/addresses.ts";
 import type { Held } from "./desired-state.ts";
+import { costsPage } from "./cost-page.ts";
 import { configDump } from "./dump.ts";
 import type { Server } from "./server.ts";
+import { WORKERS_CPU_STAT } from "./worker-cpu.ts";
 import { trapsPage } from "./trap-page.ts";
 import { serverInfo } from "./server-info.ts";
 
@@ -131,6 +133,11 @@ export class ServerAdmin implements AdminDelegate {
 
   untraceWasm(plugin: string): string {
     return this.#server.traces.switchOff(plugin);
+  }
+
+  wasmCosts(): JsonObject {
+    const plugins = this.#server.updates.applier?.registry.plugins ?? [];
+    return costsPage(plugins, this.#server.stats.value(WORKERS_CPU_STAT), performance.now());
   }
 
   wasmTraps(plugin: string): JsonObject | null {

@@ -35,6 +35,7 @@ import { RuntimeControl } from "./runtime-control.ts";
 import { reportStart } from "./start-report.ts";
 import type { TakeoverHost } from "./takeover-offer.ts";
 import { Takeover } from "./takeover.ts";
+import { CostStats } from "./cost-stats.ts";
 import { TraceControl } from "./trace-control.ts";
 import { TrapDesk } from "./trap-desk.ts";
 import type { ModuleFinder } from "./trap-places.ts";
@@ -134,6 +135,7 @@ export class Server {
       (message) => this.#pool.broadcast(message),
       (trap) => void this.traps.take(trap),
     );
+    this.stats.addProvider(new CostStats(() => this.#updates.applier?.registry.plugins ?? []));
     this.#requestQuit = (): void => {};
     this.quit = new Promise((resolve) => {
       this.#requestQuit = resolve;

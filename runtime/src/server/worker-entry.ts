@@ -12,15 +12,18 @@ if (birth.kind === "headgate-probe") {
   // Only this thread ends. Ended from the outside at this point, V8 has been seen to abort.
   process.exit(0);
 } else {
-  const [{ startBeating }, { PulseMemory }, { WorkerServer }] = await Promise.all([
-    import("./beating.ts"),
-    import("./pulse.ts"),
-    import("./worker.ts"),
-  ]);
+  const [{ startBeating }, { PulseMemory }, { WorkerServer }, { startCountingCpu }] =
+    await Promise.all([
+      import("./beating.ts"),
+      import("./pulse.ts"),
+      import("./worker.ts"),
+      import("./worker-cpu.ts"),
+    ]);
   // In a worker process.abort() is not to be had.
   startBeating(new PulseMemory(birth.pulseMemory), birth.index, () => {
     process.kill(process.pid, "SIGABRT");
   });
   const server = new WorkerServer(birth, (message: FromWorker) => port.postMessage(message));
+  startCountingCpu(server.stats);
   port.on("message", (message: ToWorker) => server.onMessage(message));
 }

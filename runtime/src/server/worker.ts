@@ -77,6 +77,10 @@ export class WorkerServer {
     this.#send({ type: "online", statsMemory: stats.memory, engine });
   }
 
+  get stats(): StatsStore {
+    return this.#context.stats;
+  }
+
   /** What is in it, for those who count what is left. */
   get contextForTest(): WorkerContext {
     return this.#context;

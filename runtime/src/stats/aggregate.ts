@@ -6,6 +6,13 @@ import type { HistogramSlots } from "./histogram.ts";
 import { StatKind, StatsStore } from "./store.ts";
 import type { StatDefinition } from "./store.ts";
 
+/** Stats that are made when they are asked for: their names come and go. */
+export interface StatsProvider {
+  scalars(): readonly ScalarStat[];
+  /** Counters stand at 0 from now on. */
+  resetCounters(): void;
+}
+
 /** Names that begin so are for `/clusters` only: "@host.<cluster>|<address>|<counter>". */
 const HIDDEN_MARK = "@";
 
@@ -67,6 +74,7 @@ export class StatsAggregate {
   readonly #histograms: Map<string, HistogramEntry>;
   readonly #textReadouts: Map<string, string>;
   readonly #wideGauges: Map<string, bigint>;
+  readonly #providers: StatsProvider[];
   #sortedScalars: ScalarEntry[] | null = null;
   #sortedHistograms: HistogramEntry[] | null = null;
 
@@ -75,6 +83,7 @@ export class StatsAggregate {
     this.#histograms = new Map();
     this.#textReadouts = new Map();
     this.#wideGauges = new Map();
+    this.#providers = [];
     let own: StatsSource | null = null;
     this.store = new StatsStore({
       ...(slotsMax === undefined ? {} : { slotsMax }),
@@ -89,6 +98,11 @@ export class StatsAggregate {
   /** A worker is there; its stats follow by define(). */
   addSource(memory: SharedArrayBuffer): StatsSource {
     return { values: new Float64Array(memory) };
+  }
+
+  /** What it says is among counters and gauges. */
+  addProvider(provider: StatsProvider): void {
+    this.#providers.push(provider);
   }
 
   /** Stats that the thread of `source` made. Slots outside its memory are a fault of ours. */
@@ -147,12 +161,15 @@ export class StatsAggregate {
   /** Counters and gauges together, sorted by name as bytes; without hidden ones. */
   scalars(): ScalarStat[] {
     this.#sortedScalars ??= sortedVisible(this.#scalars);
-    return this.#sortedScalars.map((entry) => {
+    const kept = this.#sortedScalars.map((entry): ScalarStat => {
       const value = sumOf(entry);
       if (value !== 0) entry.isUsed = true;
       const wide = this.#wideGauges.get(entry.name) ?? null;
       return { name: entry.name, kind: entry.kind, value, wide, isUsed: entry.isUsed };
     });
+    const provided = this.#providers.flatMap((provider) => provider.scalars());
+    if (provided.length === 0) return kept;
+    return kept.concat(provided).sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
   /** Sorted by name. The arrays are the caller's to read, until the next flush. */
@@ -167,6 +184,7 @@ export class StatsAggregate {
 
   /** All counters stand at 0. Values in shared memory are written by their owners only. */
   resetCounters(): void {
+    for (const provider of this.#providers) provider.resetCounters();
     for (const entry of this.#scalars.values()) {
       if (entry.kind !== StatKind.Counter || entry.name.startsWith(HIDDEN_MARK)) continue;
       const value = sumOf(entry);

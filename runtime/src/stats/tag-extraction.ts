@@ -25,6 +25,8 @@ const VALUE = "[^.]+";
 const ADDRESS = "(?:\\d{1,3}(?:\\.\\d{1,3}){3}_\\d+|\\[[a-fA-F_\\d]+(?:\\.\\d{1,3}){0,3}\\]_\\d+)";
 const LISTENER = `listener\\.(?:${ADDRESS}|${VALUE})`;
 const CIPHER = "[\\w-]+";
+/** Of a plugin: config/version-name.ts. */
+const VERSION = "[0-9a-f]{12}(?:-[0-9a-f]{4})?";
 const CONFIG_NAME = "[\\w.-]+";
 
 function regex(tag: string, prefix: string, source: string): Extractor {
@@ -118,6 +120,10 @@ const extractors: readonly Extractor[] = [
     `^proxy_proto\\.((?:${VALUE}\\.)?versions\\.v(\\d)\\.)\\w+$`,
   ),
   regex("proxy_protocol_prefix", "proxy_proto", `^proxy_proto\\.(?!versions\\.)((${VALUE})\\.).+$`),
+  // Headgate's own.
+  regex("wasm_plugin", "wasm_cost", `^wasm_cost\\.((.+)\\.)${VERSION}\\.(?:\\w+\\.)?\\w+$`),
+  regex("wasm_version", "wasm_cost", `^wasm_cost\\..+\\.((${VERSION})\\.)(?:\\w+\\.)?\\w+$`),
+  regex("wasm_callback", "wasm_cost", `^wasm_cost\\..+\\.${VERSION}\\.((\\w+)\\.)\\w+$`),
   regex("xds_resource_name", "sds", `^sds\\.((${VALUE})\\.).+`),
 ];
 

@@ -1,6 +1,7 @@
 // What hostcalls act on, a root or a stream context, with the answers of one that has nothing.
 import { Status } from "proxy-wasm-types";
 import type { BufferQueue } from "../core/buffer-queue.ts";
+import type { GuestCost } from "../core/guest-cost.ts";
 import type { HeaderMap } from "../core/header-map.ts";
 import type { StreamInfo } from "../core/stream-info.ts";
 import type { LocalReply } from "../filter/http-filter.ts";
@@ -21,7 +22,7 @@ export const DeferredKind = {
 } as const;
 export type DeferredKind = (typeof DeferredKind)[keyof typeof DeferredKind];
 
-export abstract class Context {
+export abstract class Context implements GuestCost {
   readonly vm: Vm;
   readonly plugin: PluginIdentity;
   /** Of the VM, never used twice; 0 = the guest does not know this context. */
@@ -33,9 +34,57 @@ export abstract class Context {
   /** Request headers changed in the running callback of this context. */
   isRouteStale: boolean = false;
 
+  // What callbacks of this context have cost.
+  fuel: number = 0;
+  timeNs: number = -1;
+  hostcalls: number = 0;
+  bytesCopied: number = 0;
+  callouts: number = 0;
+  nextCost: GuestCost | null = null;
+  /** Its callbacks are timed, for so many streams; 0 = they are not. */
+  timedFor: number = 0;
+
   constructor(vm: Vm, plugin: PluginIdentity) {
     this.vm = vm;
     this.plugin = plugin;
+  }
+
+  get pluginName(): string {
+    return this.plugin.name;
+  }
+
+  /** The context waits for another stream. */
+  protected resetCost(): void {
+    this.fuel = 0;
+    this.timeNs = -1;
+    this.hostcalls = 0;
+    this.bytesCopied = 0;
+    this.callouts = 0;
+    this.nextCost = null;
+  }
+
+  /** Of a callback that has returned, or was stopped; `ns` counts when it was timed. */
+  noteCost(
+    mark: number,
+    fuel: number,
+    ns: number,
+    hostcalls: number,
+    bytes: number,
+    callouts: number,
+  ): void {
+    const { timedFor } = this;
+    this.fuel += fuel;
+    this.hostcalls += hostcalls;
+    this.bytesCopied += bytes;
+    this.callouts += callouts;
+    const { costs } = this.plugin.counts;
+    if (timedFor === 0) {
+      costs.add(mark, fuel, 0, hostcalls, bytes, callouts);
+      return;
+    }
+    this.timeNs = Math.max(0, this.timeNs) + ns;
+    costs.add(mark, fuel, ns * timedFor, hostcalls, bytes, callouts);
+    if (this.root.owner !== null) costs.setPages(this.vm.memory.pages);
   }
 
   /** The root context that owns this one, or itself. */

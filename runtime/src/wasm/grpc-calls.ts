@@ -80,6 +80,7 @@ export class GrpcCalls {
     if (typeof stream === "number") return -stream;
     pending.stream = stream;
     this.#pending.set(token, pending);
+    vm.callouts += 1;
     limits.calloutsPending += 1;
     limits.calloutBytes += bytes;
     if (message !== null) stream.send(message, true);

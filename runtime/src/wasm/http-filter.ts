@@ -58,6 +58,7 @@ export class WasmHttpFilter extends StreamContext implements HttpFilter {
   /** Before each stream. */
   begin(): void {
     this.#startMs = this.vm.services.clock.nowMs;
+    this.timedFor = this.vm.sampler.choose();
     this.plugin.counts.onStream();
   }
 
@@ -241,6 +242,7 @@ export class WasmHttpFilter extends StreamContext implements HttpFilter {
       this.#isCreated = false;
     }
     const code = this.callbacks?.streamInfo.responseCode ?? 0;
+    this.#untellCost();
     this.plugin.counts.onStreamDone(vm.services.clock.nowMs - this.#startMs, code);
     this.#forget();
     this.#isFailureTold = false;
@@ -265,9 +267,29 @@ export class WasmHttpFilter extends StreamContext implements HttpFilter {
     const { vm } = this;
     if (this.#isCreated || vm.failure !== null) return;
     this.#isCreated = true;
+    this.#tellCost();
     vm.contexts.add(this);
     const callback = vm.exports.onContextCreate;
     if (callback !== null) vm.call(this, callback, this.id, this.root.id, 0, 0, 0);
+  }
+
+  /** For the access log. */
+  #tellCost(): void {
+    const info = this.streamInfo;
+    if (info === null) return;
+    this.nextCost = info.guestCost;
+    info.guestCost = this;
+  }
+
+  /** The next stream of this filter may begin while the access log of this one is to be written. */
+  #untellCost(): void {
+    const info = this.streamInfo;
+    if (info === null) return;
+    if (info.guestCost === this) info.guestCost = this.nextCost;
+    for (let one = info.guestCost; one !== null; one = one.nextCost) {
+      if (one.nextCost === this) one.nextCost = this.nextCost;
+    }
+    this.resetCost();
   }
 
   /** Whether the guest asked for a local reply in the callback that has just returned. */

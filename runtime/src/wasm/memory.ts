@@ -37,6 +37,7 @@ export function hasLineBreak(text: string): boolean {
   return false;
 }
 
+const PAGE_BYTES = 65_536;
 const KEYS = 256;
 const VALUES = 64;
 /** Longer values rarely come again, and are kept for as long as the VM lives. */
@@ -51,6 +52,8 @@ const FREE_BYTES_MAX = 1024;
 const MOVED_BYTES_SHIFT = 3;
 
 export class GuestMemory {
+  /** Bytes that were copied in or out since the VM looked last. */
+  moved: number = 0;
   #memory: WebAssembly.Memory | null = null;
   #bytes: Uint8Array;
   #buffer: Latin1Buffer;
@@ -95,24 +98,32 @@ export class GuestMemory {
     return this.bytes.byteLength;
   }
 
+  /** The same in pages of 64 KiB. */
+  get pages(): number {
+    return this.size / PAGE_BYTES;
+  }
+
   contains(pointer: number, size: number): boolean {
     return pointer + size <= this.bytes.byteLength;
   }
 
   /** The range must be inside. */
   readText(pointer: number, size: number): string {
+    this.moved += size;
     if (size > FREE_BYTES_MAX) this.#chargeMove(size);
     return this.#buffer.latin1Slice(pointer, pointer + size);
   }
 
   /** The range must be inside. */
   readUtf8(pointer: number, size: number): string {
+    this.moved += size;
     if (size > FREE_BYTES_MAX) this.#chargeMove(size);
     return this.#buffer.toString("utf8", pointer, pointer + size);
   }
 
   /** A copy; the range must be inside. */
   readBytes(pointer: number, size: number): Buffer {
+    this.moved += size;
     if (size > FREE_BYTES_MAX) this.#chargeMove(size);
     const copy = Buffer.allocUnsafe(size);
     copy.set(this.#bytes.subarray(pointer, pointer + size));
@@ -125,6 +136,7 @@ export class GuestMemory {
    * time that to make the text anew does (some 30 against 100 ns).
    */
   readValue(pointer: number, size: number): string | null {
+    this.moved += size;
     if (size > KEPT_VALUE_BYTES_MAX) return this.#readNewValue(pointer, size);
     const place = (pointer ^ (pointer >>> 6)) & (VALUES - 1);
     const usual = this.#valuesByPlace[place] as string;
@@ -150,6 +162,7 @@ export class GuestMemory {
    */
   readKey(pointer: number, size: number): GuestKey {
     if (size > KEY_BYTES_MAX) return new GuestKey(this.readText(pointer, size));
+    this.moved += size;
     const place = (pointer ^ (pointer >>> 8)) & (KEYS - 1);
     const usual = this.#keysByPlace[place] as GuestKey;
     if (this.#isSame(usual.raw, pointer, size)) return usual;
@@ -235,6 +248,7 @@ export class GuestMemory {
   returnText(text: string, outPointer: number, outSize: number): boolean {
     if (!this.contains(outPointer, 4) || !this.contains(outSize, 4)) return false;
     const size = text.length;
+    this.moved += size;
     let pointer = 0;
     if (size > 0) {
       pointer = this.allocate(size);
@@ -259,6 +273,7 @@ export class GuestMemory {
   /** As returnText, but the caller writes the bytes at the returned address; -1 = bad pointer. */
   returnRoom(size: number, outPointer: number, outSize: number): number {
     if (!this.contains(outPointer, 4) || !this.contains(outSize, 4)) return -1;
+    this.moved += size;
     const pointer = size > 0 ? this.allocate(size) : 0;
     if (size > 0 && pointer === 0) return -1;
     this.writeU32(outPointer, pointer);

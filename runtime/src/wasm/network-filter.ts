@@ -36,6 +36,7 @@ export class WasmNetworkFilter extends Context implements PassingNetworkFilter {
     this.#owner = owner;
     this.#info = new StreamInfo();
     this.#info.reset(callbacks.info, callbacks.info.connectionId, root.vm.services.clock.nowMs);
+    this.timedFor = root.vm.sampler.choose();
     root.plugin.counts.onStream();
   }
 

@@ -97,6 +97,7 @@ export class Plugin implements HttpFilterOwner, RootOwner {
   /** Serves from that root context, and no more from the one before. */
   adopt(root: RootContext): void {
     root.owner = this;
+    this.#identity.counts.costs.setPages(root.vm.memory.pages);
     this.#root = root;
     this.#streams = 0;
     this.#free = [];

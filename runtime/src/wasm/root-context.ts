@@ -70,6 +70,7 @@ export class RootContext extends Context implements AccessLogger, QueueConsumer 
   constructor(vm: Vm, plugin: PluginIdentity) {
     super(vm, plugin);
     this.fuelUsed = vm.services.stats.counter(`wasm.${plugin.name}.fuel_used`);
+    this.timedFor = vm.settings.policy.timeEvery === 0 ? 0 : 1;
     this.grpc = new GrpcCalls(this);
     this.#calls = new Map();
     this.#tick = new TickTimer(this);
@@ -261,6 +262,7 @@ export class RootContext extends Context implements AccessLogger, QueueConsumer 
     if (typeof started === "number") return -started;
     pending.call = started;
     this.#calls.set(token, pending);
+    this.vm.callouts += 1;
     this.vm.limits.calloutsPending += 1;
     this.vm.limits.calloutBytes += bytes;
     return token;

@@ -1,7 +1,9 @@
 // What a worker tells of a guest that was stopped: the main thread knows its sources and keeps the
 // reports. Plain data.
+import { MapType } from "proxy-wasm-types";
+import type { Context } from "./context.ts";
 import type { GuestFrame } from "./guest-frames.ts";
-import type { RequestShape } from "./request-shape.ts";
+import { type RequestShape, requestShape } from "./request-shape.ts";
 import type { StopKind } from "./vm-failure.ts";
 
 /** The stream that a guest was stopped in. */
@@ -40,4 +42,16 @@ export interface GuestTrap {
   readonly lastWords: string;
   /** Innermost first. */
   readonly frames: readonly GuestFrame[];
+}
+
+/** Of a context that is not a root; null = of none. */
+export function trapStreamOf(context: Context): TrapStream | null {
+  const info = context.streamInfo;
+  const headers = context.streamMap(MapType.HttpRequestHeaders);
+  if (info === null) return null;
+  return {
+    streamId: info.streamId,
+    requestId: headers?.get("x-request-id") ?? "",
+    request: headers === null ? null : requestShape(headers),
+  };
 }

@@ -1,5 +1,6 @@
 // What one version of a plugin does, counted by each thread in its own row of shared memory: the
 // main thread compares versions without asking, and nothing is left of one that is forgotten.
+import { CallCosts, COST_CELLS, type CostTotals, readCosts } from "./call-costs.ts";
 
 const Cell = {
   Streams: 0,
@@ -16,8 +17,9 @@ const Cell = {
 const BUCKETS = 60;
 const BUCKET_FIRST_MS = 0.1;
 const BUCKETS_PER_DOUBLE = 2;
-const CELLS = Object.keys(Cell).length + BUCKETS;
-const BUCKETS_AT = CELLS - BUCKETS;
+const BUCKETS_AT = Object.keys(Cell).length;
+const COSTS_AT = BUCKETS_AT + BUCKETS;
+const CELLS = COSTS_AT + COST_CELLS;
 
 /** Sums over all threads. */
 export interface VersionTotals {
@@ -36,6 +38,7 @@ export interface VersionTotals {
   readonly durationMs: number;
   /** How many took how long; `quantileMs` reads it. */
   readonly durations: readonly number[];
+  readonly costs: CostTotals;
 }
 
 /** Memory for the counts of one version in `threads` threads. */
@@ -46,12 +49,14 @@ export function versionCountsMemory(threads: number): SharedArrayBuffer {
 /** One thread's row. */
 export class VersionCounts {
   readonly #cells: Float64Array;
+  readonly costs: CallCosts;
 
   /** `memory` null: of nobody's interest, as in a probe. */
   constructor(memory: SharedArrayBuffer | null, thread: number) {
     const row = memory ?? versionCountsMemory(1);
     const at = memory === null ? 0 : thread * CELLS * Float64Array.BYTES_PER_ELEMENT;
     this.#cells = new Float64Array(row, at, CELLS);
+    this.costs = new CallCosts(this.#cells.subarray(COSTS_AT));
   }
 
   onStream(): void {
@@ -102,7 +107,8 @@ export function readVersionCounts(memory: SharedArrayBuffer): VersionTotals {
     stoppedOther: sum(Cell.StoppedOther),
     fuel: sum(Cell.Fuel),
     durationMs: sum(Cell.DurationMs),
-    durations: [...sums.subarray(BUCKETS_AT)],
+    durations: [...sums.subarray(BUCKETS_AT, COSTS_AT)],
+    costs: readCosts(sums.subarray(COSTS_AT)),
   };
 }
 
@@ -118,6 +124,7 @@ export function totalsSince(now: VersionTotals, before: VersionTotals): VersionT
     fuel: now.fuel - before.fuel,
     durationMs: now.durationMs - before.durationMs,
     durations: now.durations.map((count, at) => count - (before.durations[at] ?? 0)),
+    costs: now.costs,
   };
 }
 

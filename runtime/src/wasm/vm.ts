@@ -4,12 +4,13 @@ import { assert } from "../core/assert.ts";
 import { LogLevel } from "../core/logger.ts";
 import type { LocalReply } from "../filter/http-filter.ts";
 import type { WasmPolicy } from "../config/wasm-policy.ts";
-import { type AbiVersion, MapType } from "proxy-wasm-types";
+import type { AbiVersion } from "proxy-wasm-types";
 import type { CallObserver } from "./call-observer.ts";
 import { CallTrace } from "./call-trace.ts";
 import type { CompiledModule } from "./compiled-module.ts";
 import { ContextTable } from "./context-table.ts";
 import type { Context, DeferredKind } from "./context.ts";
+import { DeferredAction } from "./deferred-action.ts";
 import { FuelTank } from "./fuel-tank.ts";
 import { GuestExports, type GuestFunction } from "./guest-exports.ts";
 import { GuestLimits } from "./guest-limits.ts";
@@ -22,8 +23,8 @@ import { GuestMemory } from "./memory.ts";
 import { Phase } from "./phase.ts";
 import { MetricTable } from "./metrics.ts";
 import { framesOf, type GuestFrame } from "./guest-frames.ts";
-import { requestShape } from "./request-shape.ts";
-import type { TrapStream } from "./trap-report.ts";
+import { StreamSampler } from "./stream-sampler.ts";
+import { trapStreamOf } from "./trap-report.ts";
 import { VmFailure } from "./vm-failure.ts";
 import type { WasiFiles } from "./wasi-provider.ts";
 import type { StopKind, StopPlace } from "./vm-failure.ts";
@@ -59,35 +60,9 @@ export interface VmOwner {
   onOutwardCall(name: string): boolean;
 }
 
-const PAGE_BYTES = 65_536;
+const NS_PER_MS = 1_000_000;
 /** What a line of the log takes of the host's time, in nanoseconds. */
 const LOG_LINE_FUEL = 2000;
-
-function streamOf(context: Context): TrapStream | null {
-  const info = context.streamInfo;
-  const headers = context.streamMap(MapType.HttpRequestHeaders);
-  if (info === null) return null;
-  return {
-    streamId: info.streamId,
-    requestId: headers?.get("x-request-id") ?? "",
-    request: headers === null ? null : requestShape(headers),
-  };
-}
-
-class DeferredAction {
-  readonly context: Context;
-  /** A context serves one stream after another, under new ids. */
-  readonly contextId: number;
-  readonly kind: DeferredKind;
-  readonly reply: LocalReply | null;
-
-  constructor(context: Context, kind: DeferredKind, reply: LocalReply | null) {
-    this.context = context;
-    this.contextId = context.id;
-    this.kind = kind;
-    this.reply = reply;
-  }
-}
 
 /**
  * No JavaScript exception crosses a guest, whose catch_all could swallow it: a hostcall that must
@@ -106,6 +81,8 @@ export class Vm implements Allocator {
   readonly lastWords: LastWords;
   /** Sees the calls as long as the VM lives; null = nobody does. */
   readonly observer: CallObserver | null;
+  /** Which streams are timed. */
+  readonly sampler: StreamSampler;
   /** Null = nobody wants to see the calls. */
   trace: CallTrace | null;
   /** What the guest imports that does something; each calls what the trace wants it to call. */
@@ -131,6 +108,11 @@ export class Vm implements Allocator {
   /** An error of ours that stopped the guest: thrown on when the guest is left. */
   #hostError: unknown = null;
   #deferred: DeferredAction[];
+  /** Fuel of the callback that has returned or was stopped. */
+  #used: number = 0;
+  /** Hostcalls and callouts of the running callback. */
+  hostcalls: number = 0;
+  callouts: number = 0;
   #lastCallToken: number = 0;
   #lastGrpcCallToken: number = 1;
   #lastGrpcStreamToken: number = 2;
@@ -151,6 +133,7 @@ export class Vm implements Allocator {
     this.log = log;
     this.limits = new GuestLimits(settings.policy.limits, services.clock, services.stats, log);
     this.lastWords = new LastWords();
+    this.sampler = new StreamSampler(settings.policy.timeEvery);
     const rule = services.traces.ruleOf(settings.firstPlugin, settings.policy);
     this.trace = rule === null ? null : new CallTrace(this);
     this.observer = services.observe?.(this) ?? null;
@@ -206,13 +189,26 @@ export class Vm implements Allocator {
     const mark = this.#mark;
     mark[1] = callback.mark as number;
     mark[0] = context.plugin.mark;
+    const isTimed = context.timedFor !== 0;
+    const startMs = isTimed ? this.services.clock.preciseMs() : 0;
     const answer = this.#enter(callback, a, b, c, d, e);
+    const ns = isTimed ? (this.services.clock.preciseMs() - startMs) * NS_PER_MS : 0;
     mark[0] = 0;
     this.current = null;
     this.effective = null;
+    const { hostcalls, callouts, memory } = this;
+    context.noteCost(callback.mark as number, this.#used, ns, hostcalls, memory.moved, callouts);
+    this.#forgetCost();
     if (context.isRouteStale) context.flushRoute();
     if (this.#deferred.length > 0) this.#runDeferred();
     return answer;
+  }
+
+  #forgetCost(): void {
+    this.#used = 0;
+    this.hostcalls = 0;
+    this.callouts = 0;
+    this.memory.moved = 0;
   }
 
   /** The one `try` around a guest. */
@@ -240,6 +236,7 @@ export class Vm implements Allocator {
   #noteFuel(used: number, budget: number): void {
     const root = this.current?.root;
     if (root === undefined) return;
+    this.#used = used;
     root.fuelUsed.add(used);
     // What starts and ticks take says nothing about the cost of a stream.
     if (this.current !== root) root.plugin.counts.addFuel(used);
@@ -358,11 +355,11 @@ export class Vm implements Allocator {
       plugin: current?.plugin.name ?? "",
       version: current?.plugin.version ?? "",
       contextId: current?.id ?? 0,
-      stream: current === null || current === current.root ? null : streamOf(current),
+      stream: current === null || current === current.root ? null : trapStreamOf(current),
       callback: callbackName(entry?.mark ?? 0),
       fuelUsed: fuel === null ? null : fuel.budget - fuel.left,
       budget: fuel?.budget ?? 0,
-      pages: this.memory.size / PAGE_BYTES,
+      pages: this.memory.pages,
     };
   }
 
@@ -381,6 +378,7 @@ export class Vm implements Allocator {
     const failure = this.#classify(this.failure as VmFailure, place);
     this.failure = failure;
     if (place.fuelUsed !== null && this.current !== null) {
+      this.#used = place.fuelUsed;
       this.current.root.fuelUsed.add(place.fuelUsed);
       if (this.current !== this.current.root) this.current.plugin.counts.addFuel(place.fuelUsed);
     }
@@ -479,6 +477,7 @@ export class Vm implements Allocator {
     this.#mark[1] = entry.mark as number;
     this.#mark[0] = INITIALISATION_MARK;
     this.#enter(entry, 0, 0, 0, 0, 0);
+    this.#forgetCost();
     this.#mark[0] = 0;
   }
 

@@ -80,6 +80,7 @@ export function guardHostcall(
   if (gate.isShort) {
     return (a: number, b: number, c: number, d: number, e: number) => {
       if (vm.phase !== Phase.Run && isRefused()) return vm.refuseHostcall(name);
+      vm.hostcalls += 1;
       try {
         return (gate.target as Five)(a, b, c, d, e);
       } catch (error) {
@@ -89,6 +90,7 @@ export function guardHostcall(
   }
   return (...args: never[]) => {
     if (vm.phase !== Phase.Run && isRefused()) return vm.refuseHostcall(name);
+    vm.hostcalls += 1;
     try {
       return gate.target(...args);
     } catch (error) {
