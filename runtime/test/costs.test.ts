@@ -107,3 +107,32 @@ test("with timing off no time is taken, and the rest is counted", async () => {
   expect(row?.fuel).toBeGreaterThan(0);
   expect(headgate.output).toMatch(/^cost \d+ - -$/m);
 });
+
+test("headgate top shows what grows, and says what is wrong with its use", async () => {
+  const headgate = await start("1");
+  const where = ["--admin", `http://${headgate.adminAddress}`];
+  const top = processes.launch("top", ...where, "--interval", "0.1", "--json");
+  // Until an interval had requests in it.
+  await headgate.waitFor(async () => {
+    await requests(headgate, 1);
+    return /"plugin":"[ab]",[^}]*"streams_per_s":[1-9][^}]*"ns_per_stream":[1-9]/.test(top.output);
+  }, "top's rates");
+  const [line = ""] = top.output.split("\n");
+  expect(Object.keys(JSON.parse(line) as object)).toEqual(["interval_ms", "plugins"]);
+  await top.end();
+  const once = await processes.run("top", ...where, "--interval", "0.1", "--once");
+  expect(await once.exited).toMatchObject({ code: 0 });
+  expect(once.output).toMatch(/^PLUGIN +VERSION +CPU% .* TRAPS\n[ab] +[0-9a-f]{12} .*\n[ab] .*\n$/);
+  const wrong = await processes.run("top", "--interval", "0", ...where);
+  expect([(await wrong.exited).code, wrong.output]).toEqual([
+    2,
+    expect.stringContaining('--interval: found "0", expected seconds from 0.1 to 86400'),
+  ]);
+  const nobody = await processes.run("top", "--once", "--admin", "http://127.0.0.1:1");
+  expect(await nobody.exited).toMatchObject({ code: 3 });
+  const other = await processes.run("top", "--admin", `http://127.0.0.1:${upstream.port}`);
+  expect([(await other.exited).code, other.output]).toEqual([
+    1,
+    "headgate: there is no /wasm/costs: not a Headgate, or an old one\n",
+  ]);
+});

@@ -77,7 +77,12 @@ function checkValue(flag: Flag, value: string): void {
 
 /** The text of --help. */
 export function helpText(): string {
-  const lines = ["usage: headgate -c FILE [flags]", "       headgate filter COMMAND [flags]", ""];
+  const lines = [
+    "usage: headgate -c FILE [flags]",
+    "       headgate filter COMMAND [flags]",
+    "       headgate top --admin URL",
+    "",
+  ];
   for (const flag of flags.filter((f) => f.status !== "accepted")) lines.push(helpLine(flag));
   lines.push("", "Envoy's flags without effect here:");
   const names = flags.filter((f) => f.status === "accepted").map((f) => `--${f.name}`);

@@ -23,6 +23,7 @@ import type { CommandLine } from "./args.ts";
 /** First words that are no flags, but commands of their own. */
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
   filter: () => import("./filter/index.ts"),
+  top: () => import("./top/index.ts"),
 };
 
 interface Command {
