@@ -160,6 +160,8 @@ export interface Site extends Chain {
   readonly listener?: JsonObject;
   /** Applied to each log line before it is compared: what time alone decides. */
   readonly logMasks?: readonly (readonly [RegExp, string])[];
+  /** Equal log lines behind one another are told as "LINE (2 or more)": time decides how many. */
+  readonly joinsLogLines?: true;
 }
 
 /** An upstream that speaks TLS; certificates are named as in certificates.ts. */

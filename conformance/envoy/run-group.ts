@@ -249,9 +249,10 @@ class GroupRunner {
       const text = this.#readLog(site).slice(this.#logOffsets.get(site) ?? 0);
       const masks = this.#group.sites[site]?.logMasks ?? [];
       const lines = text.split("\n").filter((line) => line !== "");
-      return lines.map((line) =>
-        masks.reduce((masked, [pattern, by]) => masked.replace(pattern, by), line),
+      const masked = lines.map((line) =>
+        masks.reduce((text, [pattern, by]) => text.replace(pattern, by), line),
       );
+      return this.#group.sites[site]?.joinsLogLines === true ? joined(masked) : masked;
     });
   }
 
@@ -431,4 +432,12 @@ export async function runConfigCase(
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** Lines that stand there several times behind one another, once. */
+function joined(lines: readonly string[]): string[] {
+  return lines.flatMap((line, at) => {
+    if (line === lines[at - 1]) return [];
+    return line === lines[at + 1] ? `${line} (2 or more)` : line;
+  });
 }

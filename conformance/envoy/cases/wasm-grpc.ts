@@ -1,6 +1,6 @@
 // A Rust guest that asks a gRPC service about each request: by a unary call, or by a stream.
 import { httpCluster } from "../bootstrap.ts";
-import { type Group, get, one } from "../case.ts";
+import { DEFAULT_REPLY, type Group, get, one } from "../case.ts";
 import { fieldChain, fieldPlugin } from "../field-guest.ts";
 
 export const wasmGrpc: Group = {
@@ -63,6 +63,8 @@ export const wasmGrpc: Group = {
           trailers: { "x-end": "end" },
         },
       ],
+      // The stream's end comes before the request's, also on a busy machine.
+      replies: [{ steps: [{ pauseMs: 500 }, ...DEFAULT_REPLY.steps] }],
     },
     {
       id: "wasm-grpc-stream-status",
