@@ -15,6 +15,7 @@ import { failureCases } from "./cases/failures.ts";
 import { fieldCases } from "./cases/fields.ts";
 import { httpCallbacks } from "./cases/http-callbacks.ts";
 import { lifecycleCallbacks } from "./cases/lifecycle-callbacks.ts";
+import { moduleCases } from "./cases/modules.ts";
 import { plainCases } from "./cases/plain.ts";
 import { positionCases } from "./cases/positions.ts";
 import { severalPluginsCases } from "./cases/several-plugins.ts";
@@ -58,6 +59,7 @@ export function allCases(): readonly Case[] {
     ...positionCases(),
     ...failureCases(),
     ...wasiCases(),
+    ...moduleCases(),
     ...threadCases(),
     ...extensionCases(),
     ...toolchainCases(),

@@ -135,8 +135,10 @@ export interface PluginOptions {
   readonly rootId?: string;
   /** "$CASE" is the tag of the case, which is also the default. */
   readonly vmId?: string;
-  readonly config?: string;
-  readonly vmConfig?: string;
+  readonly config?: string | Uint8Array;
+  readonly vmConfig?: string | Uint8Array;
+  /** The code stands in the configuration, not in a file. */
+  readonly isInline?: true;
   readonly failurePolicy?: Policy;
   readonly environment?: Readonly<Record<string, string>>;
   /** Hostcalls and callbacks that are allowed. Default: all. */
@@ -195,7 +197,7 @@ export interface Scene extends Reasons {
   readonly callbacks?: Readonly<Record<string, CallbackScript>>;
   readonly guest?: Pick<
     GuestOptions,
-    "allocator" | "allocatorName" | "allocatorCalls" | "wrongSignature"
+    "allocator" | "allocatorName" | "allocatorCalls" | "wrongSignature" | "shape"
   >;
   /** Instead of a guest that is made for it: one of ../guests, which tells nothing. */
   readonly module?: string;

@@ -81,7 +81,26 @@ export interface GuestOptions {
   readonly allocatorCalls?: Call;
   /** Callbacks that are exported with one parameter more than they have. */
   readonly wrongSignature?: string;
+  readonly shape?: Shape;
 }
+
+/** What is unusual about a module. */
+export type Shape =
+  | "imported memory"
+  /** Without it the allocator gives nothing. */
+  | "start section"
+  | "custom sections"
+  | "more exports"
+  /** In each callback, before its calls. */
+  | "growing memory"
+  | "no version"
+  | "unknown version"
+  | "unknown import"
+  /** A hostcall with one parameter more than it has. */
+  | "wrong import"
+  | "no module"
+  | "half"
+  | "nothing";
 
 /** Where a call may write: OUT_BYTES, all UNTOUCHED before the first call. */
 export const OUT_BYTES = 32;
@@ -104,6 +123,8 @@ const HEAP = 131_072;
 
 const I64_CONST = 0x42;
 const SUBTRACT = 0x6b;
+/** memory.grow */
+const GROW = [0x40, 0];
 /** loop, br 0, end */
 const ENDLESS = [0x03, 0x40, 0x0c, 0x00, 0x0b];
 export const DEFAULT_TAG = "c00000a";
@@ -159,12 +180,25 @@ class GuestMaker {
     }
     for (const name of REPORTING) this.#import(name);
     const builder = this.#builder;
-    builder.memory(0, END / 65_536).export("memory", "memory", 0);
-    builder.data(HEAP_NEXT, littleEndian(HEAP));
+    const { shape } = this.#options;
+    if (shape === "unknown import") builder.importFunction("env", "proxy_nobody_has", [], ["i32"]);
+    if (shape === "wrong import") {
+      const { params, results } = rowOf("proxy_done");
+      const types = [...params.map(({ type }) => type), "i32"];
+      builder.importFunction("env", "proxy_done", types, results);
+    }
+    this.#makeMemory();
     const [log = 0, time = 0] = REPORTING.map((name) => this.#imports.get(name));
     this.#report = new ReportCode(builder, { tag: this.#tag, log, time, end: END });
-    const marker = abiVersions.find((facts) => facts.version === version)?.marker;
-    builder.func({ exportAs: marker as string });
+    const marker = abiVersions.find((facts) => facts.version === version)?.marker as string;
+    if (shape === "unknown version") builder.func({ exportAs: "proxy_abi_version_9_9_9" });
+    else if (shape !== "no version") builder.func({ exportAs: marker });
+    if (shape === "start section") {
+      const code = [...constant(HEAP_NEXT), ...constant(HEAP), ...store()];
+      builder.start(builder.func({ code }));
+    }
+    if (shape === "custom sections") builder.custom("nobody", [1, 2, 3]).custom("", []);
+    if (shape === "more exports") builder.global(7).export("seven", "global", 0);
     this.#makeAllocator();
     const made = names.map((name, index) => this.#makeCallback(name, index));
     const records = this.#calls.length * CALL_BYTES;
@@ -173,7 +207,18 @@ class GuestMaker {
       Array.from({ length: records }, () => UNTOUCHED),
     );
     if (this.#dataAt > DATA_END) throw new Error("too many bytes");
-    return { tag: this.#tag, bytes: builder.build(), callbacks: made, calls: this.#calls };
+    const bytes = shaped(builder.build(), shape);
+    return { tag: this.#tag, bytes, callbacks: made, calls: this.#calls };
+  }
+
+  #makeMemory(): void {
+    const { shape } = this.#options;
+    const pages = END / 65_536;
+    if (shape === "imported memory") this.#builder.importMemory("env", "memory", 0, pages);
+    else this.#builder.memory(0, pages);
+    this.#builder.export("memory", "memory", 0);
+    const first = shape === "start section" ? 0 : HEAP;
+    this.#builder.data(HEAP_NEXT, littleEndian(first));
   }
 
   #import(name: string): void {
@@ -226,6 +271,7 @@ class GuestMaker {
       i,
       ...store(),
     ]);
+    if (this.#options.shape === "growing memory") code.push(...constant(1), ...GROW, op.drop);
     const first = this.#calls.length;
     code.push(...calls.flatMap((one) => this.#callAndRecord(one)));
     code.push(...this.#reportOf(name, index, params.length, first));
@@ -331,6 +377,12 @@ class GuestMaker {
     this.#dataAt += bytes.length;
     return at;
   }
+}
+
+function shaped(bytes: Buffer, shape: Shape | undefined): Buffer {
+  if (shape === "no module") return Buffer.from("no module");
+  if (shape === "half") return bytes.subarray(0, bytes.length / 2);
+  return shape === "nothing" ? Buffer.alloc(0) : bytes;
 }
 
 /** What guests import: a hostcall, or with its module's name a function of WASI or a compiler. */

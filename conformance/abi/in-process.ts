@@ -65,7 +65,15 @@ function refused(guest: Guest, error: Error): Seen {
 
 function hostOptions({ scene }: Case, guest: Guest): FilterHostOptions {
   const { plugin = {}, needs } = scene;
-  const { failurePolicy, capabilities, stopIteration, vmId, limits = {}, ...same } = plugin;
+  const {
+    failurePolicy,
+    capabilities,
+    stopIteration,
+    vmId,
+    limits = {},
+    isInline: _,
+    ...same
+  } = plugin;
   return {
     ...same,
     module: guest.bytes,

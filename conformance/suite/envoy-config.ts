@@ -1,5 +1,6 @@
 // Turns placed cases into a configuration of Envoy's: a listener with its filters for each case, a cluster
 // for its upstream, and clusters for what guests call.
+import { readFileSync } from "node:fs";
 import type { PluginOptions } from "../abi/case.ts";
 import { clusters } from "../abi/clusters.ts";
 import { HCM_TYPE, ROUTER_TYPE, TCP_PROXY_TYPE, cluster } from "../envoy/bootstrap.ts";
@@ -19,6 +20,7 @@ const CODEC: JsonObject = {
   typed_config: { "@type": `${FILTERS}.http.upstream_codec.v3.UpstreamCodec` },
 };
 const STRING = "type.googleapis.com/google.protobuf.StringValue";
+const BYTES = "type.googleapis.com/google.protobuf.BytesValue";
 
 /** Where a run keeps its files, and where its servers listen. */
 export interface Places {
@@ -227,7 +229,7 @@ function pluginConfig(
     vm_config: {
       vm_id: (plugin.vmId ?? "$CASE").replaceAll("$CASE", vmId),
       runtime: "envoy.wasm.runtime.v8",
-      code: { local: { filename: modulePath(places, tag) } },
+      code: { local: localCode(modulePath(places, tag), plugin.isInline === true) },
       ...text("configuration", plugin.vmConfig),
       ...(environment === undefined ? {} : { environment_variables: { key_values: environment } }),
     },
@@ -246,6 +248,13 @@ function allowed(names: readonly string[]): JsonObject {
   return Object.fromEntries(names.map((name) => [name, {}]));
 }
 
-function text(name: string, value: string | undefined): Record<string, Json> {
-  return value === undefined ? {} : { [name]: { "@type": STRING, value } };
+/** Modules are written before the configuration is. */
+function localCode(filename: string, isInline: boolean): JsonObject {
+  return isInline ? { inline_bytes: readFileSync(filename).toString("base64") } : { filename };
+}
+
+function text(name: string, value: string | Uint8Array | undefined): Record<string, Json> {
+  if (value === undefined) return {};
+  if (typeof value === "string") return { [name]: { "@type": STRING, value } };
+  return { [name]: { "@type": BYTES, value: Buffer.from(value).toString("base64") } };
 }
