@@ -7,6 +7,7 @@ export * from "./documents";
 export * from "./encodings";
 export { begin } from "./exchange";
 export * from "./hashes";
+export * from "./loops";
 export * from "./messages";
 export * from "./signatures";
 export * from "./web";
