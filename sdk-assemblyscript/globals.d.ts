@@ -67,3 +67,6 @@ declare function bytes(target: unknown, field: string): void;
 
 /** Nothing that is logged shows the value. */
 declare function secret(target: unknown, field: string): void;
+
+/** How many bytes of a body are collected for onFullRequestBody or onFullResponseBody: "1MiB". */
+declare function maxBody(size: string | u32): (target: unknown, hook: string) => void;

@@ -3,16 +3,15 @@
 // answers the fallback.
 import { ConfigDocument } from "./config-document";
 import { Configuration } from "./configuration";
+import { Regex, regexProblem } from "./kit/regex";
 import { wholeValue } from "./numbers";
 import { NodeKind } from "./tape";
 import { decimal } from "./text";
 import { unitValue } from "./units";
 
-export { Configuration } from "./configuration";
-export { HttpFilter, NetworkFilter, Plugin } from "./context";
-export { registerPlugin } from "./registry";
-
 let reading: ConfigDocument | null = null;
+let lastPattern: string = "";
+let lastRegex: Regex | null = null;
 
 /** Begins with the whole document, node 0; false when it cannot be read, which is an error then. */
 export function begin(source: Configuration): bool {
@@ -25,6 +24,7 @@ export function begin(source: Configuration): bool {
 export function end(): void {
   document().finish();
   reading = null;
+  lastRegex = null;
 }
 
 /** Whether the node is an object; its members are looked at then. */
@@ -84,6 +84,39 @@ export function longText(node: u32, fallback: string, least: u32, expected: stri
     tape.mismatch(node, expected);
   }
   return fallback;
+}
+
+/** A string of `least` characters or more in which a pattern matches. */
+export function matching(
+  node: u32,
+  fallback: string,
+  least: u32,
+  pattern: string,
+  expected: string,
+): string {
+  const tape = document();
+  if (tape.kind(node) != NodeKind.String) {
+    tape.mismatch(node, expected);
+    return fallback;
+  }
+  const regex = compiled(pattern);
+  if (regex === null) {
+    tape.fail(node, "cannot be checked: " + regexProblem());
+    return fallback;
+  }
+  const text = tape.text(node);
+  if (tape.characters(node) >= least && regex.test(text)) return text;
+  tape.fail(node, "must be " + expected);
+  return fallback;
+}
+
+/** The last pattern again, as for the elements of an array, or a new one. */
+function compiled(pattern: string): Regex | null {
+  if (lastRegex === null || lastPattern != pattern) {
+    lastPattern = pattern;
+    lastRegex = Regex.compile(pattern);
+  }
+  return lastRegex;
 }
 
 /** One of the given strings. */

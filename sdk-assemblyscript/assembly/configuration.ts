@@ -17,6 +17,9 @@ export abstract class ReadingCheck {
   abstract finish(): void;
 }
 
+/** The configuration of a filter that has none: one that is not empty is refused. */
+export class NoConfig {}
+
 /**
  * The configuration of a plugin, or of its VM, as the host hands it over. It is empty once the hook
  * that got it has returned; objects that `json` handed out stay readable.
@@ -35,6 +38,11 @@ export class Configuration {
       this.start = resultStart();
       this.length = resultLength();
     }
+  }
+
+  /** Whether there is none. */
+  get isEmpty(): bool {
+    return this.length == 0;
   }
 
   /** Exactly what the host gave, copied; empty when there is no configuration. */

@@ -10,7 +10,7 @@ import {
   StreamType,
 } from "./abi";
 import { Body } from "./body";
-import { Configuration } from "./configuration";
+import { Configuration, NoConfig } from "./configuration";
 import { GrpcCall } from "./grpc-call";
 import { HeaderMap, RequestHeaders, ResponseHeaders } from "./headers";
 import { OVER, resumeStream } from "./hook";
@@ -137,7 +137,7 @@ export abstract class PluginContext extends Context {
  * One plugin: a root context of the host. `C` is the author's configuration class, made anew by
  * `configure` and then shared, read-only, by all filters of the plugin.
  */
-export abstract class Plugin<C> extends PluginContext {
+export abstract class Plugin<C = NoConfig> extends PluginContext {
   private current: C | null = null;
 
   /**
@@ -350,7 +350,7 @@ export abstract class HttpContext extends Context {
 }
 
 /** One HTTP stream. Override the hooks, and export the callback of each that is overridden. */
-export abstract class HttpFilter<C> extends HttpContext {
+export abstract class HttpFilter<C = NoConfig> extends HttpContext {
   private owner: Plugin<C> | null = null;
   private settings: C | null = null;
 
@@ -402,7 +402,7 @@ export abstract class NetworkContext extends Context {
 }
 
 /** One TCP connection. Override the hooks, and export the callback of each that is overridden. */
-export abstract class NetworkFilter<C> extends NetworkContext {
+export abstract class NetworkFilter<C = NoConfig> extends NetworkContext {
   private owner: Plugin<C> | null = null;
   private settings: C | null = null;
 

@@ -5,7 +5,7 @@ export { Body } from "./body";
 export { concatBytes, equalBytes, utf8Bytes, utf8Text } from "./bytes";
 export { nowMs, nowNs } from "./clock";
 export { ConfigArray, ConfigObject } from "./config-object";
-export { Configuration } from "./configuration";
+export { Configuration, NoConfig } from "./configuration";
 export { HttpFilter, NetworkFilter, Plugin } from "./context";
 export { callForeign, foreignArguments } from "./foreign";
 export { Gather, GatheredResponse } from "./gather";

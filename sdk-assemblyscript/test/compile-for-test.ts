@@ -17,14 +17,20 @@ export interface Compiled {
   readonly schema: { readonly [name: string]: unknown } | null;
 }
 
-/** Compiles `assembly/index.ts` of some files without optimising. */
-export async function compile(files: Readonly<Record<string, string>>): Promise<Compiled> {
+/**
+ * Compiles `assembly/index.ts` of some files, without optimising. The SDK's asconfig.json holds,
+ * unless the files have one.
+ */
+export async function compile(
+  files: Readonly<Record<string, string>>,
+  args: readonly string[] = ["--target", "debug"],
+): Promise<Compiled> {
   const written = new Map<string, string | Uint8Array>();
   let output = "";
   const stderr = { write: (text: string | Uint8Array) => (output += Buffer.from(text).toString()) };
   process.env["HEADGATE_SCHEMA_FILE"] = SCHEMA;
   const { error } = await main(
-    ["assembly/index.ts", "--config", "asconfig.json", "--target", "debug", "-o", "made.wasm"],
+    ["assembly/index.ts", "--config", "asconfig.json", "-o", "made.wasm", ...args],
     {
       stderr: stderr as never,
       stdout: stderr as never,

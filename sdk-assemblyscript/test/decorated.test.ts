@@ -1,7 +1,8 @@
 // @filter, @plugin and @config: what the transform makes of decorated classes, in a running module.
 import { beforeAll, beforeEach, expect, test } from "vitest";
 import { compileGuest, MiniHost } from "./mini-host.ts";
-import { type Json, struct } from "./struct-for-test.ts";
+import { type Document, FULL } from "./decorated-for-test.ts";
+import { struct } from "./struct-for-test.ts";
 
 let module: WebAssembly.Module;
 let host: MiniHost;
@@ -15,42 +16,15 @@ beforeEach(() => {
   host.setProperty("plugin_root_id", "decorated");
 });
 
-type Document = { readonly [name: string]: Json };
-
 const DEFAULTS =
   "n|true|-1|255|-7|-9223372036854775808|18446744073709551615|0.5|0.25||1234|none|GET|1" +
-  "|deny |10000|1048576|derived";
+  "|deny |h|v1|10000|1048576|derived";
 /** What is described of the nested rule that nobody asked about. */
 const described = (text: string): string => text.replace("|deny |", "|");
 
-const FULL: Document = {
-  name: "full",
-  on: false,
-  small: -128,
-  byte: 0,
-  whole: 2147483647,
-  wide: 12,
-  big: 13,
-  ratio: 1,
-  single: 1.5,
-  "kebab-case": "renamed",
-  pin: 9999,
-  password: "pässw",
-  rules: [{ prefix: "/a", mode: "allow" }, { prefix: "/b" }],
-  methods: ["HEAD", "POST"],
-  matrix: [[1, 2], [], [-3]],
-  labels: { x: "1", "ÿ😀": "2" },
-  byHost: { h: [{ prefix: "/h" }], empty: [] },
-  fallback: { prefix: "/f" },
-  nested: { prefix: "/n" },
-  target: { type: "cluster", name: "ab", weight: 5 },
-  targets: [{ type: "redirect", hosts: ["a", "b"], status: 307 }, { type: "redirect" }],
-  wait: "1.5s",
-  bytesMax: "64KiB",
-};
 const FULL_TEXT =
   "full|false|-128|0|2147483647|12|13|1.0|1.5|renamed|9999|pässw|allow /a|deny /b|HEAD,POST" +
-  "|1,2||-3|x=1|ÿ😀=2|h:deny /h|deny /f|cluster ab 5|redirect 307 a,b|redirect 302 |1500|65536|derived";
+  "|1,2||-3|x=1|ÿ😀=2|h:deny /h|deny /f|cluster ab 5|redirect 307 a,b|redirect 302 |a-b.c|v2x,v3|1500|65536|derived";
 
 const errors = (): string[] =>
   host.logs.filter((line) => line.startsWith("4 configuration ")).map((line) => line.slice(16));
@@ -115,6 +89,8 @@ test("names every error at once, with its pointer, unknown members and secrets' 
     big: -1,
     ratio: 1.01,
     single: [],
+    host: "a..b",
+    versions: ["v1", "1", 2],
     pin: 10_000,
     password: "geh",
     rules: [{ prefix: 5, mode: "maybe", more: null }, "rule", {}],
@@ -148,6 +124,9 @@ test("names every error at once, with its pointer, unknown members and secrets' 
     "/big: must be a whole number from 0 to 18446744073709551615, found -1",
     "/ratio: must be a number from 0 to 1, found 1.01",
     "/single: must be a number, found an array",
+    "/host: must be a string that matches ^[a-z0-9]+([.-][a-z0-9]+)*$",
+    "/versions/1: must be a string that matches ^v[0-9]",
+    "/versions/2: must be a string that matches ^v[0-9], found 2",
     "/pin: must be a whole number from 1000 to 9999, found a number",
     "/password: must be a string of 4 characters or more",
     "/rules/0/prefix: must be a string, found 5",

@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { hostcalls } from "proxy-wasm-types";
-import { buildFilter } from "../build.mjs";
+import { buildFilter, type BuiltFilter } from "../build.mjs";
 
 type Callback = (...args: (number | bigint)[]) => number | bigint | undefined;
 type Hostcall = (...args: number[]) => number;
@@ -45,8 +45,12 @@ export async function readGuest(name: string, mode: "release" | "debug"): Promis
 
 /** Where a guest's module is; compiled first when its sources have changed. */
 export async function guestPath(name: string, mode: "release" | "debug"): Promise<string> {
-  const folder = join(import.meta.dirname, "guests", name);
-  return (await buildFilter(folder, { mode })).wasm;
+  return (await buildGuest(name, mode)).wasm;
+}
+
+/** As guestPath, with all that the build tells. */
+export function buildGuest(name: string, mode: "release" | "debug"): Promise<BuiltFilter> {
+  return buildFilter(join(import.meta.dirname, "guests", name), { mode });
 }
 
 /** One VM. Map entries and text here are latin1: one character is one byte. */

@@ -4,12 +4,14 @@ import { strippedSize } from "../build.mjs";
 import { BufferId, compileGuest, MiniHost, readGuest } from "./mini-host.ts";
 
 let header: Uint8Array;
+let plain: Uint8Array;
 let auth: Uint8Array;
 let probe: WebAssembly.Module;
 
 beforeAll(async () => {
-  [header, auth, probe] = await Promise.all([
+  [header, plain, auth, probe] = await Promise.all([
     readGuest("header", "release"),
+    readGuest("plain", "release"),
     readGuest("auth", "release"),
     compileGuest("probe", "debug"),
   ]);
@@ -19,12 +21,15 @@ const exportsOf = (module: WebAssembly.Module): string[] =>
   WebAssembly.Module.exports(module).map((entry) => entry.name);
 
 test("a header filter weighs at most 12 KiB without names and 25 KiB with them", () => {
-  expect(strippedSize(header)).toBeLessThanOrEqual(12 * 1024);
-  expect(header.length).toBeLessThanOrEqual(25 * 1024);
+  for (const module of [header, plain]) {
+    expect(strippedSize(module)).toBeLessThanOrEqual(12 * 1024);
+    expect(module.length).toBeLessThanOrEqual(25 * 1024);
+  }
 });
 
 test("a filter with a configuration and a callout weighs at most 40 KiB", () => {
   expect(strippedSize(auth)).toBeLessThanOrEqual(40 * 1024);
+  expect(auth.length).toBeLessThanOrEqual(50 * 1024);
 });
 
 test("a module exports the base and the callbacks that the filter names, nothing else", () => {

@@ -78,6 +78,12 @@ const FIELDS: readonly Case[] = [
   ["@minLength(1) a: u32 = 1;", /@minLength is for strings, arrays and maps/],
   ["@pattern(1) a: string = '';", /expected @pattern\("/],
   ["@pattern('^a$') a: u32 = 1;", /@pattern is for strings/],
+  ["@pattern('a(?=b)') a: string = '';", /a pattern cannot have look-around, or flags/],
+  ["@pattern('(?i)a') a: string = '';", /a pattern cannot have look-around, or flags/],
+  ["@pattern('(a)\\\\1') a: string = '';", /a pattern cannot have a back-reference/],
+  ["@pattern('\\\\s') a: string = '';", /a pattern cannot have \\s: it means other characters/],
+  ["@pattern('a{1001}') a: string = '';", /a pattern repeats 1000 times at most/],
+  ["@pattern('(a') a: string = '';", /no regular expression: .*/],
   ["@key('') a: u32 = 1;", /expected @key\("name"\)/],
   ["@duration('5x') a: u32;", /expected @duration\("10s"\)/],
   ["@duration('1s') a: u32 = 5;", /the default stands in one place: @duration, or here/],
@@ -140,6 +146,10 @@ test("wants variants in the file of their abstract class", async () => {
 });
 
 const FILTERS: readonly Case[] = [
+  [
+    `${CONFIG}class P extends Plugin<Config> {}`,
+    /^2:7 decorate the plugin by @plugin, or override configure$/,
+  ],
   ["@filter class F {}", /@filter is for classes that extend HttpFilter<Config> or NetworkFilter/],
   [`${CONFIG}@filter class F extends Plugin<Config> {}`, /@filter is for classes that extend Http/],
   [
@@ -191,6 +201,21 @@ const HOOKS = [
     "HttpFilter",
     "onRequestBody(body: Body, endOfStream: bool): void {}",
     "HttpFilter has this hook as onRequestBody(body: Body, endOfStream: bool): Action",
+  ],
+  [
+    "HttpFilter",
+    "onFullRequestBody(body: Body): Action { return Action.Continue; }",
+    'say how much is collected: @maxBody("1MiB"), or override requestBodyMax',
+  ],
+  [
+    "HttpFilter",
+    '@maxBody("8GiB") onFullRequestBody(body: Body): Action { return Action.Continue; }',
+    'expected @maxBody("1MiB"), up to 4GiB',
+  ],
+  [
+    "HttpFilter",
+    "@maxBody(8) onDone(): bool { return true; }",
+    "@maxBody is for onFullRequestBody and onFullResponseBody",
   ],
   ["HttpFilter", "onTick(): void {}", "HttpFilter has no hook onTick: nobody would call it"],
   [

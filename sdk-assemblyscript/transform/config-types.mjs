@@ -2,6 +2,7 @@
 // array of texts is { kind: "array", element: { kind: "text" } }; decorators of values go to the
 // innermost.
 import { constantOf, decoratorOf, Kind, textOf } from "./syntax.mjs";
+import { patternProblem } from "./pattern.mjs";
 import { durationMs, sizeBytes } from "./units.mjs";
 
 const WHOLE = {
@@ -101,6 +102,8 @@ const DECORATORS = {
     if (typeof pattern !== "string" || rest.length > 0) {
       return refuse(reading, decorator, 'expected @pattern("^[a-z]+$")');
     }
+    const problem = patternProblem(pattern);
+    if (problem !== null) return refuse(reading, decorator, problem);
     value.pattern = pattern;
     return true;
   },
@@ -197,9 +200,10 @@ function refuse(reading, node, message) {
 
 function expectedText(value) {
   if (value.choices !== null) return `one of ${value.choices.join(", ")}`;
-  if (value.minLength === 1) return "a string that is not empty";
-  if (value.minLength > 1) return `a string of ${value.minLength} characters or more`;
-  return "a string";
+  const matching = value.pattern === null ? "" : ` that matches ${value.pattern}`;
+  if (value.minLength > 1) return `a string of ${value.minLength} characters or more${matching}`;
+  if (matching !== "") return `a string${matching}`;
+  return value.minLength === 1 ? "a string that is not empty" : "a string";
 }
 
 function expectedNumber(value) {

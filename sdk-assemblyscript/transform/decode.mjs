@@ -3,8 +3,7 @@
 import { TAG } from "./config.mjs";
 
 /** The module of the SDK that the written code calls, as it is imported into the author's file. */
-export const READER = "__headgate";
-export const READER_IMPORT = `import * as ${READER} from "@headgate/sdk-assemblyscript/assembly/config-reader";\n`;
+export const READER = "__headgate_reader";
 /** Reads the object at a node into `this`; answers whether it is an object. */
 export const READ = "__headgate_read";
 /** Makes the variant that an object's tag names; null, with an error, when there is none. */
@@ -164,6 +163,10 @@ function valueOf(type, node, fallback) {
 function textValue(type, node, fallback, expected) {
   if (type.choices !== null) {
     return `${READER}.choice(${node}, ${fallback}, ${JSON.stringify(type.choices)}, ${expected})`;
+  }
+  if (type.pattern !== null) {
+    const ends = `${type.minLength}, ${quote(type.pattern)}, ${expected}`;
+    return `${READER}.matching(${node}, ${fallback}, ${ends})`;
   }
   if (type.minLength > 0) {
     return `${READER}.longText(${node}, ${fallback}, ${type.minLength}, ${expected})`;

@@ -2,7 +2,13 @@
 // the entry file: the callbacks of hooks that are overridden, and no other.
 import { posix } from "node:path";
 import { READ, READER } from "./decode.mjs";
-import { ANSWERS_OF_HOSTCALL, CALLBACK_OF_HOOK, COLLECTING, FILE_OF_CALLBACK } from "./hooks.mjs";
+import {
+  ANSWERS_OF_HOSTCALL,
+  CALLBACK_OF_HOOK,
+  COLLECTING,
+  FILE_OF_CALLBACK,
+  SIGN_OF_HOSTCALL,
+} from "./hooks.mjs";
 import { isSdks } from "./names.mjs";
 import {
   constantOf,
@@ -17,7 +23,12 @@ import {
 
 const { dirname, relative } = posix;
 const BASES = { HttpFilter: "createHttpFilter", NetworkFilter: "createNetworkFilter" };
-const EXPORTS = "@headgate/sdk-assemblyscript/exports";
+/** What the registration calls, as it is imported into the author's file. */
+export const SDK = "__headgate";
+/** The SDK's classes that an author's extend, and the method of a plugin that makes one. */
+const PARTS = { ...BASES, Plugin: null };
+const PACKAGE = "@headgate/sdk-assemblyscript";
+const EXPORTS = `${PACKAGE}/exports`;
 
 /** What a module's decorated classes are, and what must be written for them. */
 export class Filters {
@@ -69,7 +80,8 @@ export class Filters {
         `@${decorator.name.text} is for a class that can be made as it is`,
       );
     }
-    if (this.#configs.get(found.config) === undefined && !found.isConfigured) {
+    const isKnown = found.configName === null || this.#configs.get(found.config) !== undefined;
+    if (!isKnown && !found.isConfigured) {
       return this.#refuse(found.configType, `${found.configName} must be a @config class`);
     }
     const one = { declaration, decorator, rootId, ...found };
@@ -110,8 +122,12 @@ export class Filters {
       });
       meaning = new Map((parent.typeParameters ?? []).map((one, i) => [one.name.text, types[i]]));
       if (isSdks(parent)) {
-        const config = types[0];
-        if (config === undefined) return null;
+        const base = parent.name.text;
+        if (!Object.hasOwn(PARTS, base)) return null;
+        const [config] = types;
+        if (config === undefined) {
+          return { base, config: null, configName: null, bare: at, hooks, isConfigured };
+        }
         const configName = simpleTypeName(config.type);
         const { type: configType, declaration: found } = config;
         return {
@@ -187,16 +203,15 @@ export function membersOfPlugin(plugin, filters) {
 export function registrationOf(one) {
   const { name } = one.declaration;
   const rootId = JSON.stringify(one.rootId);
-  if (one.base === "Plugin")
-    return `${READER}.registerPlugin(${rootId}, () => new ${name.text}());\n`;
+  if (one.base === "Plugin") return `${SDK}.registerPlugin(${rootId}, () => new ${name.text}());\n`;
   // Its plugin registers it.
   if (one.plugin !== null) return "";
   const made = `__headgate_plugin_${name.text}`;
   return `
-class ${made} extends ${READER}.Plugin<${configIn(one)}> {${configureOf(configIn(one))}
+class ${made} extends ${SDK}.Plugin<${configIn(one)}> {${configureOf(configIn(one))}
   ${createOf(one, configIn(one), name.text)}
 }
-${READER}.registerPlugin(${rootId}, () => new ${made}());
+${SDK}.registerPlugin(${rootId}, () => new ${made}());
 `;
 }
 
@@ -226,6 +241,7 @@ function isElsewhere(declaration, source) {
 
 /** The configuration's class as the file of `one` calls it. */
 function configIn(one) {
+  if (one.configName === null) return `${SDK}.NoConfig`;
   if (!isElsewhere(one.config, one.declaration.range.source)) return one.configName;
   return `__headgate_config_${one.config.name.text}`;
 }
@@ -237,8 +253,14 @@ function classIn(filter, plugin) {
 }
 
 function configureOf(config) {
+  if (config === `${SDK}.NoConfig`) {
+    return `
+  configure(source: ${SDK}.Configuration): ${config} | null {
+    return ${SDK}.none(source);
+  }`;
+  }
   return `
-  configure(source: ${READER}.Configuration): ${config} | null {
+  configure(source: ${SDK}.Configuration): ${config} | null {
     const config = new ${config}();
     if (${READER}.begin(source)) {
       config.${READ}(0);
@@ -250,7 +272,7 @@ function configureOf(config) {
 
 function createOf(filter, config, name) {
   return `
-  ${BASES[filter.base]}(): ${READER}.${filter.base}<${config}> | null {
+  ${BASES[filter.base]}(): ${SDK}.${filter.base}<${config}> | null {
     return new ${name}();
   }`;
 }
@@ -276,17 +298,30 @@ export function callbacksOf(all) {
 }
 
 /**
- * Text of the exports for the entry file. Callbacks that bring answers are among them; after
- * compiling, module.mjs takes those away that the module has no use for.
+ * Text of the exports for the entry file. Callbacks that bring answers are among them, where a source
+ * looks as if it asked for something; after compiling, module.mjs takes those away that the module
+ * has no use for.
  */
-export function exportsFor(callbacks) {
+export function exportsFor(callbacks, sources) {
   const all = new Map(callbacks);
-  for (const callback of Object.values(ANSWERS_OF_HOSTCALL).flat()) {
-    all.set(callback, FILE_OF_CALLBACK[callback]);
+  for (const [hostcall, answers] of Object.entries(ANSWERS_OF_HOSTCALL)) {
+    if (!sources.some((source) => SIGN_OF_HOSTCALL[hostcall].test(source.text))) continue;
+    for (const callback of answers) all.set(callback, FILE_OF_CALLBACK[callback]);
   }
   const lines = Array.from(
     all,
     ([callback, file]) => `export { ${callback} } from "${EXPORTS}/${file}";\n`,
   );
   return `export * from "${EXPORTS}/base";\n${lines.join("")}`;
+}
+
+/** Sources that may ask the host for something: the author's, and packages that use the SDK. */
+export function askingSources({ sources }) {
+  return sources.filter(
+    (source) =>
+      isUsers(source) ||
+      source.statements.some(
+        (one) => one.kind === Kind.Import && one.path.value.startsWith(PACKAGE),
+      ),
+  );
 }

@@ -85,3 +85,12 @@ export const ANSWERS_OF_HOSTCALL = {
   proxy_register_shared_queue: ["proxy_on_queue_ready"],
   proxy_set_tick_period_milliseconds: ["proxy_on_tick"],
 };
+
+/** Hostcall -> the words without which no source leads to it. */
+export const SIGN_OF_HOSTCALL = {
+  proxy_http_call: /\b(call|proxy_http_call)\b/,
+  proxy_grpc_call: /\b(grpc|proxy_grpc_call)\b/,
+  proxy_grpc_stream: /\b(grpc|proxy_grpc_stream)\b/,
+  proxy_register_shared_queue: /\b(queue|Queue|proxy_register_shared_queue)\b/,
+  proxy_set_tick_period_milliseconds: /\b(setTick|proxy_set_tick_period_milliseconds)\b/,
+};

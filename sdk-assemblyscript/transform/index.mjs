@@ -1,15 +1,18 @@
 // The transform of asc that makes filters of decorated classes. asconfig.json names it; asc calls
 // afterParse when all files are read, and afterCompile before it optimises.
+import { maximaOf } from "./bodies.mjs";
 import { checkSources } from "./checks.mjs";
 import { Configs } from "./config.mjs";
-import { initialOf, readingOf, READER_IMPORT } from "./decode.mjs";
+import { initialOf, READER, readingOf } from "./decode.mjs";
 import {
+  askingSources,
   callbacksOf,
   exportsFor,
   Filters,
   importsOf,
   membersOfPlugin,
   registrationOf,
+  SDK,
 } from "./filters.mjs";
 import {
   calledName,
@@ -44,17 +47,26 @@ export default class HeadgateTransform {
     const names = new Names(parser);
     const configs = new Configs(parser, names);
     const filters = new Filters(parser, names, configs);
-    for (const { declaration } of filters.all) checkHooks(parser, names, declaration);
+    const maxima = new Map();
+    for (const { declaration, hooks } of filters.all) {
+      checkHooks(parser, names, declaration);
+      maxima.set(declaration, maximaOf(parser, declaration, hooks));
+    }
     checkSources(parser);
     // What is refused is not worth writing code for.
     if (parser.diagnostics.some(isError)) return;
-    writeConfigs(parser, configs);
+    const readers = writeConfigs(parser, configs);
+    const { naming, reading } = writeFilters(parser, filters);
+    for (const [declaration, text] of maxima) addMembers(parser, declaration, text);
+    addImports(parser, new Set([...readers, ...reading]), READER_IMPORT);
+    addImports(parser, naming, SDK_IMPORT);
     if (filters.all.length === 0) return;
-    writeFilters(parser, filters);
     this.#callbacks = callbacksOf(filters.all);
     this.#schema = schemaText(filters.all, configs);
     const entry = entryOf(parser);
-    entry.statements.push(...parseInto(parser, entry, exportsFor(this.#callbacks)));
+    entry.statements.push(
+      ...parseInto(parser, entry, exportsFor(this.#callbacks, askingSources(parser))),
+    );
   }
 
   async afterCompile(module) {
@@ -77,16 +89,17 @@ function isError(diagnostic) {
   return diagnostic.category === 3;
 }
 
+const READER_IMPORT = `import * as ${READER} from "@headgate/sdk-assemblyscript/assembly/config-reader";`;
+const SDK_IMPORT = `import * as ${SDK} from "@headgate/sdk-assemblyscript/assembly/decorated";`;
+
 function writeConfigs(parser, configs) {
-  const imported = new Set();
+  const sources = new Set();
   for (const model of configs.all) {
-    const { source, declaration } = model;
-    if (!imported.has(source))
-      source.statements.unshift(...parseInto(parser, source, READER_IMPORT));
-    imported.add(source);
-    addMembers(parser, declaration, readingOf(model));
-    for (const field of model.fields) addInitialiser(parser, source, field);
+    sources.add(model.source);
+    addMembers(parser, model.declaration, readingOf(model));
+    for (const field of model.fields) addInitialiser(parser, model.source, field);
   }
+  return sources;
 }
 
 function addMembers(parser, declaration, text) {
@@ -101,24 +114,36 @@ function addInitialiser(parser, source, field) {
   field.declaration.initializer = made.members[0].initializer;
 }
 
+/** Answers the sources that name the SDK, and those that read configurations. */
 function writeFilters(parser, filters) {
-  const imported = new Set();
+  const naming = new Set();
+  const reading = new Set();
   for (const one of filters.all) {
     const { declaration } = one;
     const { source } = declaration.range;
+    naming.add(source);
+    if (one.configName === null) naming.add(addNoConfig(parser, one.bare));
+    else reading.add(source);
     if (one.base === "Plugin") {
       addMembers(parser, declaration, membersOfPlugin(one, filters.filters));
     }
     const text = importsOf(one, filters.filters) + registrationOf(one);
     source.statements.push(...parseInto(parser, source, text));
-    imported.add(source);
   }
-  for (const source of imported) {
-    const isThere = source.statements.some(
-      (statement) => statement.namespaceName?.text === "__headgate",
-    );
-    if (!isThere) source.statements.unshift(...parseInto(parser, source, READER_IMPORT));
-  }
+  return { naming, reading };
+}
+
+function addImports(parser, sources, text) {
+  for (const source of sources) source.statements.unshift(...parseInto(parser, source, text));
+}
+
+/** asc looks for a type argument's default in the author's file, where it is not known. */
+function addNoConfig(parser, declaration) {
+  const { source } = declaration.range;
+  const text = `class Made extends ${SDK}.Plugin<${SDK}.NoConfig> {}`;
+  const [made] = parseInto(parser, source, text);
+  declaration.extendsType.typeArguments = made.extendsType.typeArguments;
+  return source;
 }
 
 /** The host's functions are not there yet when a module starts. */

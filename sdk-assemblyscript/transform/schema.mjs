@@ -14,12 +14,10 @@ export function schemaText(filters, configs) {
   if (roots.length === 0) return null;
   const definitions = new Definitions();
   const references = roots.map((model) => definitions.reference(model));
-  const title = filters
-    .map(({ rootId, declaration }) => rootId || declaration.name.text)
-    .join(", ");
+  const titles = filters.map(({ rootId, declaration }) => rootId || declaration.name.text);
   const schema = {
     $schema: "https://json-schema.org/draft/2020-12/schema",
-    title,
+    title: [...new Set(titles)].join(", "),
     ...(references.length === 1 ? references[0] : { anyOf: references }),
     $defs: definitions.finish(),
   };

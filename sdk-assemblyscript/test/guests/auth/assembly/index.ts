@@ -1,60 +1,24 @@
 // A typical filter with a typed configuration and a callout, for its size: asks a cluster whether the
 // request may pass, by rules of the configuration.
-import {
-  Action,
-  ConfigObject,
-  Configuration,
-  counter,
-  HttpFilter,
-  registerFilter,
-  RequestHeaders,
-} from "@headgate/sdk-assemblyscript";
-
-export * from "@headgate/sdk-assemblyscript/exports/base";
-export { proxy_on_request_headers } from "@headgate/sdk-assemblyscript/exports/http";
-export { proxy_on_http_call_response } from "@headgate/sdk-assemblyscript/exports/plugin";
+import { Action, counter, HttpFilter, RequestHeaders } from "@headgate/sdk-assemblyscript";
 
 const denied = counter("auth.denied");
 
+@config
 class Rule {
-  prefix: string = "";
-  mode: string = "check";
+  @required prefix: string;
+  @oneOf("allow", "deny", "check") mode: string = "check";
 }
 
+@config
 class Config {
-  cluster: string = "";
-  timeoutMs: u32 = 500;
+  @required cluster: string;
+  @range(1, 60000) timeoutMs: u32 = 500;
   realm: string = "api";
-  readonly rules: Rule[] = [];
+  rules: Rule[] = [];
 }
 
-function readConfig(source: Configuration): Config | null {
-  const root = source.json();
-  const config = new Config();
-  root.required("cluster");
-  config.cluster = root.string("cluster");
-  config.timeoutMs = root.u32("timeoutMs", 500, 1, 60_000);
-  config.realm = root.string("realm", "api");
-  const rules = root.array("rules");
-  if (rules === null) return config;
-  for (let i = 0; i < rules.length; i++) {
-    const rule = rules.object(i);
-    if (rule !== null) config.rules.push(readRule(rule));
-  }
-  return config;
-}
-
-function readRule(source: ConfigObject): Rule {
-  const rule = new Rule();
-  source.required("prefix");
-  rule.prefix = source.string("prefix");
-  rule.mode = source.string("mode", "check");
-  if (rule.mode != "allow" && rule.mode != "deny" && rule.mode != "check") {
-    source.fail("mode", "must be one of allow, deny, check");
-  }
-  return rule;
-}
-
+@filter
 class AuthFilter extends HttpFilter<Config> {
   override onRequestHeaders(headers: RequestHeaders, endOfStream: bool): Action {
     const path = headers.path;
@@ -84,5 +48,3 @@ class AuthFilter extends HttpFilter<Config> {
     return this.respond(status, message, ["www-authenticate", challenge]);
   }
 }
-
-registerFilter<Config>("", readConfig, () => new AuthFilter());

@@ -40,6 +40,8 @@ class Config extends Limits {
   @range(0, 1) ratio: f64 = 0.5;
   single: f32 = 0.25;
   @key("kebab-case") renamed: string = "";
+  @pattern("^[a-z0-9]+([.-][a-z0-9]+)*$") host: string = "h";
+  @pattern("^v[0-9]") @minLength(1) versions: string[] = ["v1"];
   @secret @range(1000, 9999) pin: u32 = 1234;
   @secret @minLength(4) password: string = "none";
   rules: Rule[] = [];
@@ -81,6 +83,7 @@ class Config extends Limits {
     const target = this.target;
     if (target !== null) text += "|" + describeTarget(target);
     for (let i = 0; i < this.targets.length; i++) text += "|" + describeTarget(this.targets[i]);
+    text += "|" + this.host + "|" + this.versions.join(",");
     text += "|" + this.wait.toString() + "|" + this.bytesMax.toString() + "|" + this.derived;
     return text;
   }

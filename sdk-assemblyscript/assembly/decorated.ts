@@ -1,0 +1,13 @@
+// What the transform's code refers to in files of @filter and @plugin classes. What reads @config
+// classes is in config-reader.ts, which a filter without a configuration does not carry.
+import { Configuration, NoConfig } from "./configuration";
+
+export { Configuration, NoConfig } from "./configuration";
+export { HttpFilter, NetworkFilter, Plugin } from "./context";
+export { registerPlugin } from "./registry";
+
+/** For filters without a configuration: there must be none. */
+export function none(source: Configuration): NoConfig {
+  if (!source.isEmpty) source.fail("", "this filter has no configuration");
+  return new NoConfig();
+}
