@@ -4,7 +4,7 @@ export interface AscTurn {
   readonly target: string;
   /** True when there is nothing to do; asked before, and again after waiting for others. */
   readonly isMade: () => boolean;
-  /** For one run of asc. Default 45,000. */
+  /** For one run of asc. Default 90,000. */
   readonly timeMaxMs?: number;
 }
 
