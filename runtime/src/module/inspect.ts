@@ -206,7 +206,7 @@ function findTrivialCallbacks(
 }
 
 /** Tool conventions, "producers": fields of name and version. Malformed ones tell nothing. */
-function readProducers(bytes: Uint8Array, structure: ModuleStructure): readonly string[] {
+export function readProducers(bytes: Uint8Array, structure: ModuleStructure): readonly string[] {
   const lines: string[] = [];
   for (const reader of customSections(bytes, structure, "producers")) {
     try {

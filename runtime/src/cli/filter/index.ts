@@ -15,6 +15,10 @@ interface Entry {
 
 /** In the order of the help text. */
 const commands: Readonly<Record<string, Entry>> = {
+  inspect: {
+    summary: "tells what a module is, needs and weighs, and who would not load it",
+    load: () => import("./inspect.ts"),
+  },
   push: {
     summary: "puts a module into a running process, for all streams or as a canary",
     load: () => import("./push.ts"),
@@ -54,7 +58,7 @@ export async function run(argv: readonly string[]): Promise<number> {
 
 function helpText(): string {
   const lines = Object.entries(commands).map(([name, { summary }]) => {
-    return `  ${name.padEnd(10)} ${summary}`;
+    return `  ${name.padEnd(11)} ${summary}`;
   });
   const more = "headgate filter COMMAND --help tells more";
   return `usage: headgate filter COMMAND [flags]\n\n${lines.join("\n")}\n\n${more}\n`;
