@@ -1,4 +1,4 @@
-// Walks a module's code once: which proposals its instructions need, and which functions call which.
+// Walks a module's code: which proposals its instructions need, and which functions call which.
 // Used by module-profile.ts.
 import { ByteReader, WasmFormatError } from "./byte-reader.ts";
 import { InstructionWalker } from "./instruction-walker.ts";

@@ -246,7 +246,7 @@ function hookWarnings(
   return warnings;
 }
 
-/** Some have rows for several versions. Without a version the newest that has it is the best guess. */
+/** Some have a row for each of several versions; without a version the newest is the best guess. */
 function callbackOf(name: string, abi: AbiVersion | null): Callback | undefined {
   return abi === null ? callbacks.findLast((one) => one.name === name) : findCallback(name, abi);
 }

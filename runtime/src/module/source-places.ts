@@ -49,6 +49,15 @@ export class ModuleSources {
     return place === null ? "" : `${place.file}:${place.line}:${place.column}`;
   }
 
+  /** The function that the offset is in; -1 = none. */
+  functionAt(offset: number): number {
+    const { importedFunctions, bodies } = this.#structure;
+    const at = bodies.findIndex(({ start, end }) => {
+      return offset + this.#shift >= start && offset + this.#shift < end;
+    });
+    return at < 0 ? -1 : at + importedFunctions;
+  }
+
   /** As people wrote it, from the debug file; "" = not known. */
   nameOf(functionIndex: number): string {
     return demangle(this.#names.get(functionIndex) ?? "");
@@ -86,6 +95,13 @@ export async function readDebugFile(bytes: Uint8Array, debugFile: string): Promi
     if (!(error instanceof WasmFormatError)) throw error;
     throw new SourcesError(`${debugFile}: ${error.message}`);
   }
+}
+
+/** The same from a source map that stands elsewhere. */
+export async function readMapFile(bytes: Uint8Array, mapFile: string): Promise<ModuleSources> {
+  const text = await readBounded(mapFile, MAP_BYTES_MAX);
+  if (text === null) throw new SourcesError(`${mapFile}: cannot be read`);
+  return new ModuleSources(readModule(bytes), mapOf(text.toString(), mapFile), noNames, 0);
 }
 
 function codeOf(

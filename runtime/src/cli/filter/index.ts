@@ -19,6 +19,10 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: "tells what a module is, needs and weighs, and who would not load it",
     load: () => import("./inspect.ts"),
   },
+  symbolicate: {
+    summary: "adds the author's lines to a backtrace that tells offsets",
+    load: () => import("./symbolicate.ts"),
+  },
   push: {
     summary: "puts a module into a running process, for all streams or as a canary",
     load: () => import("./push.ts"),
@@ -58,7 +62,7 @@ export async function run(argv: readonly string[]): Promise<number> {
 
 function helpText(): string {
   const lines = Object.entries(commands).map(([name, { summary }]) => {
-    return `  ${name.padEnd(11)} ${summary}`;
+    return `  ${name.padEnd(12)} ${summary}`;
   });
   const more = "headgate filter COMMAND --help tells more";
   return `usage: headgate filter COMMAND [flags]\n\n${lines.join("\n")}\n\n${more}\n`;

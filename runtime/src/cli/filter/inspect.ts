@@ -13,8 +13,8 @@ const flags = { functions: { type: "string" }, json: { type: "boolean" } } as co
 export const command: FilterCommand = {
   help: `usage: headgate filter inspect FILE.wasm [flags]
 
-Tells the ABI, language and compiler, imports, hooks, memory, sections, the size of functions, and what
-is odd: of a module of any SDK, also of one that no proxy would load. Nothing of it is run.
+Tells the ABI, language and compiler, imports, hooks, memory, sections, the size of functions, and
+what is odd: of a module of any SDK, also of one that no proxy would load. Nothing of it is run.
 
   --functions N        so many of the largest functions, default ${FUNCTIONS}
   --json               all of it, every function too, for a machine
