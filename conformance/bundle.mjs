@@ -1,6 +1,6 @@
 // `npm pack -w conformance`: writes dist/conformance.mjs, the suite in one file that needs nothing but Node.js
 // and the modules of toolchains beside it.
-import { chmod, copyFile, cp, rm } from "node:fs/promises";
+import { chmod, copyFile, cp, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -20,10 +20,21 @@ await build({
   legalComments: "none",
   logLevel: "warning",
   banner: {
-    js: '#!/usr/bin/env node\nimport{createRequire as __createRequire}from"node:module";const require=__createRequire(import.meta.url);',
+    js: 'import{createRequire as __createRequire}from"node:module";const require=__createRequire(import.meta.url);',
   },
 });
-await chmod(outfile, 0o755);
+const command = join(folder, "proxy-wasm-conformance.mjs");
+await copyFile(join(here, "suite/launcher.mjs"), command);
+await chmod(command, 0o755);
 // Where guests.ts looks for them.
 await cp(join(here, "guests/wasm"), join(folder, "wasm"), { recursive: true });
-await copyFile(join(here, "suite/README.md"), join(folder, "README.md"));
+const page = await readFile(join(here, "suite/README.md"), "utf8");
+const heading = "# The proxy-wasm conformance suite\n";
+const note =
+  "\nPaths that are named here are those of Headgate's repository, folder `conformance/suite`.\n";
+await writeFile(
+  join(folder, "README.md"),
+  page
+    .replace(heading, heading + note)
+    .replaceAll(/npm run conformance(?: --)?/g, "proxy-wasm-conformance"),
+);

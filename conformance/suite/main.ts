@@ -9,7 +9,7 @@ import { reportText } from "./report.ts";
 import { isFlaky, type Run, runTarget } from "./run.ts";
 import { envoy, headgate, type NetworkTarget, targetOf } from "./targets.ts";
 
-const USAGE = `npm run conformance [-- FLAGS]
+const USAGE = `npm run conformance [-- FLAGS], or packed: proxy-wasm-conformance [FLAGS]
 
   --target TARGET  headgate, envoy, envoy=PATH or 'NAME=COMMAND with {config}'; may stand several times.
                    Default: all that are found
@@ -52,9 +52,13 @@ function readOptions(args: readonly string[]): Options | string {
   });
   if (values.help) return USAGE;
   const only = values.only === undefined ? undefined : new RegExp(values.only);
+  const cases = allCases().filter((one) => only?.test(one.id) ?? true);
+  if (cases.length === 0) {
+    throw new Error(`--only ${values.only}: no case has such a name; --list shows all`);
+  }
   return {
     targets: values.list ? [] : (values.target?.map(targetOf) ?? found()),
-    cases: allCases().filter((one) => only?.test(one.id) ?? true),
+    cases,
     list: values.list,
     json: values.json,
     junit: values.junit,

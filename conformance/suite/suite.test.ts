@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { allCases } from "../abi/all-cases.ts";
@@ -37,6 +37,9 @@ function own(what: string, vmConfig: string): Case {
 }
 
 const nobody = (): void => undefined;
+
+/** Where npm puts the packed suite. */
+const PACKED = "node_modules/@headgate/conformance/dist";
 
 test("some of each chapter hold over the network on Headgate", async () => {
   const chapters = new Set<string>();
@@ -163,6 +166,19 @@ describe("the packed command, outside of the repository", () => {
     expect(read("r.md")).toContain("| fake |  | 0 | 3 | 0 | 0 |");
   });
 
+  test("is a command that starts, and says what it needs", () => {
+    const { status, stdout } = spawnSync(command, ["--help"], {
+      encoding: "utf8",
+      env: { PATH: dirname(process.execPath) },
+    });
+    expect([status, stdout.split("\n")[0]]).toEqual([0, expect.stringContaining("proxy-wasm")]);
+    const text = readFileSync(join(folder, PACKED, "proxy-wasm-conformance.mjs"), "utf8");
+    expect(text).toContain("needs Node.js ${NODE_MAJOR_MIN} or later, found ${node}");
+    const page = readFileSync(join(folder, PACKED, "README.md"), "utf8");
+    expect(page).toContain("    proxy-wasm-conformance --target");
+    expect(page).not.toContain("npm run conformance");
+  });
+
   test("has the modules of toolchains", () => {
     const target = `fake='${process.execPath}' '${here}fake-host.mjs' {config}`;
     const { text } = run("--target", target, "--only", "rust-header-edit/leaves");
@@ -174,6 +190,10 @@ describe("the packed command, outside of the repository", () => {
     expect(run("--jobs", "many")).toEqual({
       status: 2,
       text: "--jobs many: expected a number of processes, 1 or more\n",
+    });
+    expect(run("--only", "nothing-of-that-name")).toEqual({
+      status: 2,
+      text: "--only nothing-of-that-name: no case has such a name; --list shows all\n",
     });
     expect(run("--target", "nobody").text).toContain("--target nobody: expected headgate");
   });
