@@ -6,7 +6,9 @@ import { KIT_NAMES, sizeWith } from "./kit-sizes.ts";
 
 const SDK = join(import.meta.dirname, "..");
 
-const doors = readdirSync(join(SDK, "kit")).map((file) => file.replace(/\.ts$/, ""));
+const doors = readdirSync(join(SDK, "kit"))
+  .map((file) => file.replace(/\.ts$/, ""))
+  .filter((name) => name !== "index");
 const rows = readFileSync(join(SDK, "README.md"), "utf8").matchAll(
   /^\| `([\w-]+)` \|.*\| (\d+\.\d) \|$/gm,
 );
@@ -26,4 +28,9 @@ test("all that can be imported is in the table and is measured", () => {
 test.each(KIT_NAMES)("%s adds what the table says", async (name) => {
   const added = ((await sizeWith(name)) - bare) / 1024;
   expect(Math.abs(added - (stated.get(name) ?? 0))).toBeLessThan(0.15 + added * 0.05);
+});
+
+test("what is imported by the door of the whole kit adds next to nothing", async () => {
+  const alone = await sizeWith("base64");
+  expect(Math.abs((await sizeWith("base64", "kit")) - alone)).toBeLessThan(256);
 });

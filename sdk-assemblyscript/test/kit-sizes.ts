@@ -30,6 +30,7 @@ const USES: Readonly<Record<string, readonly [imports: string, use: string]>> = 
     "JsonWriter",
     "const w = new JsonWriter(); w.beginObject(); w.name(text); w.text(text); w.whole(1); w.endObject(); w.bytes();",
   ],
+  jwt: ["Jwt", "const t = Jwt.parse(text)!; t.hasAudience(text); t.isCurrent(1); t.algorithm;"],
   percent: ["decodePercent, encodePercent", "decodePercent(encodePercent(text));"],
   protobuf: [
     "ProtoReader, ProtoWriter",
@@ -49,14 +50,17 @@ export const KIT_NAMES: readonly string[] = Object.keys(USES);
 
 const HASH = 'import { Sha256 } from "@headgate/sdk-assemblyscript/kit/sha256";';
 
-/** Bytes of the header filter, without names; with one thing of the kit when it is named. */
-export async function sizeWith(name?: string): Promise<number> {
+/**
+ * Bytes of the header filter, without names; with one thing of the kit when it is named, imported by
+ * its own door or by that of the whole kit.
+ */
+export async function sizeWith(name?: string, door = `kit/${name}`): Promise<number> {
   const base = readFileSync(join(ROOT, ENTRY), "utf8");
   const [imports, use] = USES[name ?? ""] ?? [];
   if (imports === undefined) return sizeOf(base);
   const lines = [
     base,
-    `import { ${imports} } from "@headgate/sdk-assemblyscript/kit/${name}";`,
+    `import { ${imports} } from "@headgate/sdk-assemblyscript/${door}";`,
     name === "rsa" ? HASH : "",
     // Behind an export, so that nothing of it is known when it is compiled.
     `export function use(text: string, bytes: Uint8Array): void { ${use} }`,

@@ -7,7 +7,11 @@ export const NO_DATE: i64 = i64.MIN_VALUE;
 const DAY_MS: i64 = 86400000;
 /** From year 0 to 1970. */
 const DAYS_TO_1970: i64 = 719528;
+// @ts-ignore: decorator
+@lazy
 const DAYS: string = "SunMonTueWedThuFriSat";
+// @ts-ignore: decorator
+@lazy
 const MONTHS: string = "JanFebMarAprMayJunJulAugSepOctNovDec";
 
 let text: string = "";

@@ -12,7 +12,7 @@ import {
   takeTape,
 } from "../tape";
 import { decimal } from "../text";
-import { decodeUtf8, encodedLength, encodeUtf8 } from "../utf8";
+import { decodeUtf8, encodedLength, encodeUtf8, isTextEqual } from "../utf8";
 
 let hasProblem: bool = false;
 
@@ -82,6 +82,11 @@ export class JsonValue {
   /** The text of a string; null for all else. */
   text(): string | null {
     return this.isText ? this.content() : null;
+  }
+
+  /** Whether it is a string of this text, told without making one. */
+  isTextEqual(text: string): bool {
+    return this.isText && isTextEqual(this.start, nodeLength(this.tape, this.node), text);
   }
 
   /** True for `true`; `fallback` for what is neither true nor false. */

@@ -28,9 +28,15 @@ const DOT_ALL: i32 = 4;
 const UNGREEDY: i32 = 8;
 
 const BACKSLASH: i32 = 0x5c;
+// @ts-ignore: decorator
+@lazy
 const DIGITS: string = "09";
+// @ts-ignore: decorator
+@lazy
 const WORD: string = "09AZ__az";
 /** Perl's, without the vertical tab. */
+// @ts-ignore: decorator
+@lazy
 const SPACE: string = "\t\n\f\r  ";
 
 let pattern: string = "";

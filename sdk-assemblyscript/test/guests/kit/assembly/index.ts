@@ -10,6 +10,7 @@ export * from "./hashes";
 export * from "./loops";
 export * from "./messages";
 export * from "./signatures";
+export * from "./tokens";
 export * from "./web";
 
 let regex: Regex | null = null;

@@ -1,0 +1,2 @@
+// The door to assembly/kit/jwt.ts.
+export * from "../assembly/kit/jwt";
