@@ -1,8 +1,10 @@
 // What the build tells: diagnostics as data and as lines of tsc's form, and what a module weighs.
 import { readFileSync } from "node:fs";
+import { SourceMap } from "node:module";
+import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import { diagnosticLine, formatDiagnostics, moduleSize, parseDiagnostics } from "../build.mjs";
-import { guestPath } from "./mini-host.ts";
+import { buildGuest, guestPath } from "./mini-host.ts";
 
 const OUTPUT = `WARNING AS201: Conversion from type 'f64' to 'i32' requires an explicit cast.
    :
@@ -137,4 +139,26 @@ test("weighs a module without names and imports, and one with each kind of impor
     "function",
     "code",
   ]);
+});
+
+test("maps what the transform wrote to the class that it is written for", async () => {
+  const { map } = await buildGuest("decorated", "debug");
+  const found = new SourceMap(JSON.parse(readFileSync(map, "utf8")) as never);
+  const source = "assembly/index.ts";
+  const guest = join(import.meta.dirname, "guests", "decorated", source);
+  const lines = readFileSync(guest, "utf8").split("\n");
+  const reached = new Set<number>();
+  for (let offset = 0; offset < 200_000; offset += 1) {
+    const entry = found.findEntry(0, offset);
+    // Bytes in front of the code have no source.
+    const { originalSource = "", originalLine = 0 } = entry as {
+      originalSource?: string;
+      originalLine?: number;
+    };
+    if (originalSource.endsWith(source)) reached.add(originalLine);
+  }
+  expect(Math.max(...reached)).toBeLessThan(lines.length);
+  const lineOf = (text: string): number => lines.findIndex((line) => line.startsWith(text));
+  expect(reached).toContain(lineOf("class Config"));
+  expect(reached).toContain(lineOf("class Rule"));
 });

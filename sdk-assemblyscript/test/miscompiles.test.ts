@@ -48,6 +48,12 @@ test("asc still compiles an endless for loop wrongly: when it does not, the ban 
   expect(mended?.(3)).toBe(3);
 });
 
+test("asc still makes a trap of a negative offset: when it does not, that ban can go", async () => {
+  const source = "export function f(): u32 { return load<u32>(memory.data(16) + 8, -4); }";
+  const { f } = await functionsOf(source, "-O0");
+  expect(() => f?.()).toThrow(WebAssembly.RuntimeError);
+});
+
 test("asc still widens before it multiplies, which the SDK's sources write around", async () => {
   const source = (body: string): string =>
     `export function f(a: u32, b: u32): u32 { ${body} } memory.data(8);`;

@@ -255,6 +255,10 @@ const BODIES = [
     "2:3 a for loop without a condition is compiled wrongly: write while (true)",
   ],
   [
+    "store<u32>(n, load<u32>(n, 4), -4);",
+    "2:34 store with a negative offset always traps: subtract from the address",
+  ],
+  [
     "const k = n * 2; [1].forEach((x) => { log.info((x + k).toString()); });",
     "2:55 a function cannot use k of the one around it: pass it as an argument, or keep it in a field",
   ],

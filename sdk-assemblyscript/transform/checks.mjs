@@ -30,6 +30,7 @@ class Scopes {
         "a for loop without a condition is compiled wrongly: write while (true)",
       );
     }
+    if (node.kind === Kind.Call) this.#checkOffset(node);
     if (node.kind === Kind.NamedType || node.kind === Kind.FunctionType) return;
     if (node.kind === Kind.Identifier) return this.#use(node);
     if (node.kind === Kind.This) return this.#useThis(node);
@@ -39,6 +40,15 @@ class Scopes {
     this.#declare(node);
     this.#visitChildren(node);
     if (opens) this.#scopes.pop();
+  }
+
+  /** The offset of an instruction has no sign; asc writes a trap for one. */
+  #checkOffset({ expression, args }) {
+    const at = { load: 1, store: 2 }[expression.text];
+    const offset = at === undefined || args.length <= at ? 0n : constantOf(args[at]);
+    if (typeof offset !== "bigint" || offset >= 0n) return;
+    const message = `${expression.text} with a negative offset always traps: subtract from the address`;
+    report(this.#parser, args[at], message);
   }
 
   #visitChildren(node) {

@@ -97,20 +97,20 @@ function writeConfigs(parser, configs) {
   for (const model of configs.all) {
     sources.add(model.source);
     addMembers(parser, model.declaration, readingOf(model));
-    for (const field of model.fields) addInitialiser(parser, model.source, field);
+    for (const field of model.fields) addInitialiser(parser, field);
   }
   return sources;
 }
 
 function addMembers(parser, declaration, text) {
-  const [made] = parseInto(parser, declaration.range.source, `class Made {${text}}`);
+  const [made] = parseInto(parser, declaration.name, `class Made {${text}}`);
   declaration.members.push(...made.members);
 }
 
-function addInitialiser(parser, source, field) {
+function addInitialiser(parser, field) {
   const text = field.declaration.initializer === null ? initialOf(field) : undefined;
   if (text === undefined) return;
-  const [made] = parseInto(parser, source, `class Made { made: i32 = ${text}; }`);
+  const [made] = parseInto(parser, field.declaration.name, `class Made { made: i32 = ${text}; }`);
   field.declaration.initializer = made.members[0].initializer;
 }
 
@@ -128,20 +128,22 @@ function writeFilters(parser, filters) {
       addMembers(parser, declaration, membersOfPlugin(one, filters.filters));
     }
     const text = importsOf(one, filters.filters) + registrationOf(one);
-    source.statements.push(...parseInto(parser, source, text));
+    source.statements.push(...parseInto(parser, declaration.name, text));
   }
   return { naming, reading };
 }
 
 function addImports(parser, sources, text) {
-  for (const source of sources) source.statements.unshift(...parseInto(parser, source, text));
+  for (const source of sources) {
+    source.statements.unshift(...parseInto(parser, topOf(source), text));
+  }
 }
 
 /** asc looks for a type argument's default in the author's file, where it is not known. */
 function addNoConfig(parser, declaration) {
   const { source } = declaration.range;
   const text = `class Made extends ${SDK}.Plugin<${SDK}.NoConfig> {}`;
-  const [made] = parseInto(parser, source, text);
+  const [made] = parseInto(parser, declaration.name, text);
   declaration.extendsType.typeArguments = made.extendsType.typeArguments;
   return source;
 }

@@ -175,15 +175,20 @@ function literalOf(node) {
 }
 
 /**
- * Parses AssemblyScript that stands in the file of `source`: names in it mean what they mean there.
- * Answers its statements; what they import is read by asc afterwards.
+ * Parses AssemblyScript that stands in the file of `place`, the node that it is written for: names in
+ * it mean what they mean there, and traps and errors in it are told at that node. Answers its
+ * statements; what they import is read by asc afterwards.
  */
-export function parseInto(parser, source, text) {
-  const { internalPath, normalizedPath } = source;
+export function parseInto(parser, place, text) {
+  const { internalPath, normalizedPath } = place.range.source;
   const count = parser.sources.length;
   // The parser passes over a path that it knows.
   parser.donelog.delete(internalPath);
   parser.parseFile(text, normalizedPath, false);
   const [parsed] = parser.sources.splice(count, 1);
+  const move = (node) => {
+    node.range = place.range;
+  };
+  for (const statement of parsed.statements) walk(statement, move);
   return parsed.statements;
 }

@@ -1,35 +1,30 @@
 // A small HTTP filter: greets in a response header, and answers one path by itself.
 import {
   Action,
-  Configuration,
   HttpFilter,
   log,
-  registerFilter,
+  Plugin,
   RequestHeaders,
   ResponseHeaders,
 } from "@headgate/sdk-assemblyscript";
 
-// What the proxy may call. Beyond the base, export the callback of each hook that is overridden.
-export * from "@headgate/sdk-assemblyscript/exports/base";
-export {
-  proxy_on_request_headers,
-  proxy_on_response_headers,
-} from "@headgate/sdk-assemblyscript/exports/http";
-
+/** What `configuration` in envoy.yaml may say. Anything else is refused, with its place. */
+@config
 class Config {
-  constructor(readonly greeting: string) {}
+  /** What responses are greeted with. */
+  @required greeting: string;
 }
 
-/** Runs once per configuration. Errors of `source` refuse it, each with its place, in the log. */
-function readConfig(source: Configuration): Config | null {
-  const object = source.json();
-  object.required("greeting");
-  const config = new Config(object.string("greeting"));
-  log.info("hello is configured to say: " + config.greeting);
-  return config;
+/** One of these lives as long as the configuration; a filter that needs nothing of it has none. */
+@plugin
+class HelloPlugin extends Plugin<Config> {
+  override onConfigured(config: Config): void {
+    log.info("hello is configured to say: " + config.greeting);
+  }
 }
 
 /** One of these lives as long as one request with its response. */
+@filter
 class Hello extends HttpFilter<Config> {
   override onRequestHeaders(headers: RequestHeaders, endOfStream: bool): Action {
     if (headers.path != "/teapot") return Action.Continue;
@@ -41,5 +36,3 @@ class Hello extends HttpFilter<Config> {
     return Action.Continue;
   }
 }
-
-registerFilter<Config>("", readConfig, () => new Hello());
