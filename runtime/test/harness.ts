@@ -218,7 +218,7 @@ export class FilterHost {
     });
     this.#filters = [];
     this.#plugins = plugins.map(({ options: of, module, isService }) => {
-      const plugin = this.#host.preparePlugin(configOf(of, module), module);
+      const plugin = this.#host.preparePlugin(configOf(of, module, workerIndex ?? 0), module);
       if (!(plugin instanceof Plugin)) {
         this.close();
         throw new FilterStartError(plugin.reasons);
@@ -376,7 +376,11 @@ const NODE = {
   serialized: new Uint8Array(0),
 };
 
-function configOf(options: PluginOptions, module: CompiledModule): WasmPluginConfig {
+function configOf(
+  options: PluginOptions,
+  module: CompiledModule,
+  workerIndex: number,
+): WasmPluginConfig {
   return {
     name: options.name ?? "filter",
     rootId: options.rootId ?? "",
@@ -399,7 +403,7 @@ function configOf(options: PluginOptions, module: CompiledModule): WasmPluginCon
       name: versionName(module.sha256, null),
       moduleKey: module.key,
       configuration: null,
-      counts: versionCountsMemory(1),
+      counts: versionCountsMemory(workerIndex + 1),
     },
   };
 }

@@ -76,23 +76,24 @@ const PREFIX = "wasmcustom.";
 /** Metrics that guests define, by their own names. Undefined = no guest has defined it. */
 export class TestMetrics {
   readonly #stats: StatsStore;
-  readonly #gauges: StatsStore;
+  readonly #process: StatsStore;
 
-  constructor(stats: StatsStore, gauges: StatsStore) {
+  /** Counters and gauges are those of the process. */
+  constructor(stats: StatsStore, process: StatsStore) {
     this.#stats = stats;
-    this.#gauges = gauges;
+    this.#process = process;
   }
 
-  /** Of this worker. */
+  /** Of the process, as guests read it: what all workers have added. */
   counter(name: string): number | undefined {
-    const isKnown = has(this.#stats, name, StatKind.Counter);
-    return isKnown ? this.#stats.counter(PREFIX + name).value : undefined;
+    const isKnown = has(this.#process, name, StatKind.Counter);
+    return isKnown ? this.#process.counter(PREFIX + name).value : undefined;
   }
 
-  /** Of the process, as in Envoy. */
+  /** Of the process. */
   gauge(name: string): number | undefined {
-    const isKnown = has(this.#gauges, name, StatKind.Gauge);
-    return isKnown ? this.#gauges.gauge(PREFIX + name).value : undefined;
+    const isKnown = has(this.#process, name, StatKind.Gauge);
+    return isKnown ? this.#process.gauge(PREFIX + name).value : undefined;
   }
 
   /** Of this worker. */
@@ -103,9 +104,9 @@ export class TestMetrics {
   }
 
   get names(): readonly string[] {
-    const all = [...this.#stats.definitions, ...this.#gauges.definitions];
+    const all = [...this.#stats.definitions, ...this.#process.definitions];
     const own = all.filter(({ name }) => name.startsWith(PREFIX));
-    return own.map(({ name }) => name.slice(PREFIX.length)).sort();
+    return [...new Set(own.map(({ name }) => name.slice(PREFIX.length)))].sort();
   }
 }
 

@@ -13,7 +13,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, expect, test } from "vitest";
 import { compileFilter } from "./compile.ts";
-import { loadFilter, openFilters } from "./index.ts";
+import { configErrors, loadFilter, openFilters } from "./index.ts";
 
 const SOURCE = new URL("./fixtures/assembly/index.ts", import.meta.url);
 
@@ -82,6 +82,21 @@ test("a strict check names it, too", async () => {
     (strict check "wrongPhase": { strict: { wrongPhase: false } } turns it off)"
   `);
   expect(error.stack).toMatch(/at .*onRequestHeaders \(.*fixtures\/assembly\/index\.ts:23:\d+\)/);
+});
+
+test("decorated filters, with their configuration and their lines", async () => {
+  const source = new URL("./fixtures/assembly/decorated.ts", import.meta.url);
+  const t = await loadFilter(source, { config: { header: "x-second", depth: 2 } });
+  const s = await t.request({ path: "/a/b" });
+  expect(s.upstreamRequest?.headers["x-second"]).toBe("b");
+  const error = await failure(t.request({ path: "/a" }));
+  expect(error.stack).toMatch(/Decorated#onRequestHeaders \(.*assembly\/decorated\.ts:16:\d+\)/);
+  expect(await configErrors(source, { config: { depth: 11, none: 1 } })).toEqual([
+    "proxy_on_configure answered false",
+    expect.stringContaining("/header: is required"),
+    expect.stringContaining("/depth: must be"),
+    expect.stringContaining("/none: unknown field"),
+  ]);
 });
 
 test("what a filter keeps is a leak", async () => {

@@ -33,7 +33,7 @@ export class World {
   readonly time: FakeTime;
   readonly book: CalloutBook;
   readonly watch: Watch;
-  /** Of the process: what all workers see. */
+  /** Of the process: guests' counters and gauges. */
   readonly gauges: StatsStore;
   /** Guests that were stopped, oldest first. */
   readonly traps: GuestTrapError[];
