@@ -133,6 +133,29 @@ test("a C guest that ran out of fuel is told by the line of its loop", async () 
   expect(report["fuel_used"]).toBeGreaterThan(report["fuel_budget"] as number);
 });
 
+test("a canary that traps is rolled back, and the reason names its line", async () => {
+  const guests = new URL("../../conformance/guests/wasm/", import.meta.url);
+  const good = fileURLToPath(new URL("c-header-edit.wasm", guests));
+  const policy = "default: {canary: {window_ms: 60000, streams_min: 20}}\n";
+  processes.scratch.write("policy.yaml", policy);
+  const headgate = await processes.start(
+    bootstrap({ upstreamPort: upstream.port, filters: [wasmFilter(good, "guest")] }),
+    { flags: ["--wasm-policy", processes.scratch.path("policy.yaml")] },
+  );
+  const url = `http://${headgate.adminAddress}/wasm/plugins/guest/module?canary=50`;
+  const body = readFileSync(new URL("c-trapping-dwarf4.wasm", guests));
+  expect((await fetch(url, { method: "POST", body })).status).toBe(200);
+  const target = await headgate.listener();
+  await headgate.waitFor(async () => {
+    for (let i = 0; i < 10; i += 1) {
+      await (await fetch(`http://${target}/`, { headers: { "x-fault": "trap" } })).arrayBuffer();
+    }
+    return (await headgate.stat("wasm.guest.canary_rolled_back")) === 1;
+  }, "the rollback");
+  const page = await headgate.admin("/wasm/plugins");
+  expect(page).toMatch(/"what": "rolled back by itself: .*; it trapped at c\/trapping\.c:11:\d+"/);
+});
+
 test("a Rust guest's panic is told by its own line, not by the library's that traps", async () => {
   const report = await reportOf("rust-faulty-dwarf4", "request-headers");
   const source = readFileSync(

@@ -36,6 +36,8 @@ export interface ConfigUpdatesOptions
   extends Omit<VersionApplierOptions, "context" | "onModuleChanged"> {
   /** Another bootstrap is in force. */
   readonly onReload: (config: LoadedConfig) => void;
+  /** Where a guest of that version was stopped last; "" = not known. */
+  readonly trapPlace: (plugin: string, version: string) => string;
 }
 
 export class ConfigUpdates {
@@ -66,6 +68,7 @@ export class ConfigUpdates {
       logger: options.log.logger("wasm"),
       stats: options.stats.store,
       applier: () => this.#applier,
+      trapPlace: options.trapPlace,
       enqueue: (change) => this.#run(change),
     });
   }

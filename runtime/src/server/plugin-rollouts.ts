@@ -17,6 +17,8 @@ export interface PluginRolloutsOptions {
   readonly stats: StatsStore;
   /** Null before the start. */
   readonly applier: () => VersionApplier | null;
+  /** Where a guest of that version was stopped last; "" = not known. */
+  readonly trapPlace: (plugin: string, version: string) => string;
   /** When its turn comes among other changes. */
   readonly enqueue: <T>(change: () => Promise<T>) => Promise<T>;
 }
@@ -44,7 +46,9 @@ export class PluginRollouts {
     this.#watch = new CanaryWatch({
       plugins: () => options.applier()?.registry.plugins ?? [],
       rollBack: (plugin, version, reason) => {
-        this.#start(() => this.#rollBack(plugin, version, `rolled back by itself: ${reason}`));
+        const place = options.trapPlace(plugin, version);
+        const what = place === "" ? reason : `${reason}; it trapped at ${place}`;
+        this.#start(() => this.#rollBack(plugin, version, `rolled back by itself: ${what}`));
       },
       promote: (plugin, version, reason) => {
         this.#start(() => this.#promote(plugin, version, `promoted by itself: ${reason}`));

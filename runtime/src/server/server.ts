@@ -160,6 +160,7 @@ export class Server {
       runtime: this.runtime,
       clustersMax,
       onReload: (config) => this.#watchThreads(config),
+      trapPlace: (plugin, version) => this.traps.placeOf(plugin, version),
       inherited: (listeners) => this.#takeover.inheritedAddresses(listeners),
     });
   }

@@ -51,6 +51,12 @@ export class TrapDesk {
     return this.#book.of(plugin);
   }
 
+  /** Where a guest of that version was stopped last; "" = not, or it is not known. */
+  placeOf(plugin: string, version: string): string {
+    const reports = this.#book.of(plugin)?.reports ?? [];
+    return reports.find(({ trap }) => trap.version === version)?.place ?? "";
+  }
+
   /** The worker has logged the trap itself: this adds places. */
   #log({ trap, frames }: TrapReport): void {
     if (frames.every(({ place }) => place === "")) return;
