@@ -1,9 +1,11 @@
 // `npm run build`: writes dist/headgate.mjs, one file that is its own worker, with Envoy's schema beside
 // it, and a package that `npm pack` can take as it is.
 import { chmod, copyFile, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { existsSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { buildFilter, findFilters } from "../filters/build.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 
@@ -32,11 +34,24 @@ export async function bundle(folder = join(here, "dist")) {
   await copyFile(join(here, "src/config/envoy-api.binpb"), join(folder, "envoy-api.binpb"));
   await copyFile(join(here, "bin/headgate"), join(folder, "bin/headgate"));
   await chmod(join(folder, "bin/headgate"), 0o755);
+  await bundleFilters(join(folder, "filters"));
   for (const file of ["LICENSE", "NOTICE"])
     await copyFile(join(here, "..", file), join(folder, file));
   await copyFile(join(here, "README.md"), join(folder, "README.md"));
   await writeFile(join(folder, "package.json"), `${JSON.stringify(await manifest(), null, 2)}\n`);
   return { path: outfile, bytes: (await stat(outfile)).size };
+}
+
+/** The filters that stand for Envoy's own: what each serves, and its module. */
+async function bundleFilters(folder) {
+  for (const source of findFilters()) {
+    if (!existsSync(join(source, "filter.json"))) continue;
+    const { wasm, name } = await buildFilter(source);
+    const target = join(folder, basename(source));
+    await mkdir(join(target, "build"), { recursive: true });
+    await copyFile(join(source, "filter.json"), join(target, "filter.json"));
+    await copyFile(wasm, join(target, "build", `${name}.wasm`));
+  }
 }
 
 /**
@@ -68,7 +83,7 @@ async function manifest() {
     license: own.license,
     type: "module",
     bin: { headgate: "bin/headgate" },
-    files: ["bin", "headgate.mjs", "envoy-api.binpb", "LICENSE", "NOTICE", "README.md"],
+    files: ["bin", "filters", "headgate.mjs", "envoy-api.binpb", "LICENSE", "NOTICE", "README.md"],
     engines: root.engines,
     optionalDependencies: root.optionalDependencies,
     // Loaded when a policy asks for files in memory; who wants that installs it.

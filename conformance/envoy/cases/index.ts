@@ -10,6 +10,7 @@ import { CONFIG_CASES as OTHER_CONFIG_CASES } from "./config.ts";
 import { LISTENER_CONFIG_CASES } from "./config-listener.ts";
 import { UPSTREAM_FILTER_CONFIG_CASES } from "./config-upstream-filters.ts";
 import { TLS_CONFIG_CASES } from "./config-tls.ts";
+import { cors } from "./cors.ts";
 import { downstreamTls } from "./downstream-tls.ts";
 import { edge } from "./edge.ts";
 import { failures } from "./failures.ts";
@@ -71,6 +72,7 @@ export const GROUPS: readonly Group[] = [
   timeouts,
   localReplies,
   filters,
+  cors,
   callouts,
   upstreamFilters,
   absentPlugins,

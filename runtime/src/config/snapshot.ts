@@ -384,6 +384,8 @@ export interface WasmPluginConfig {
   readonly allowOnHeadersStopIteration: boolean;
   readonly code: WasmCodeConfig;
   readonly where: string;
+  /** It stands for a native filter of Envoy, and behaves as one. Absent = a guest like others. */
+  readonly native?: NativeFilterConfig | undefined;
   /** Index of the plugin whose VM it is on, with a root context of its own; absent = its own VM. */
   readonly variantOf?: number | undefined;
   /** What the guest may use, filled in by the main thread. */
@@ -431,6 +433,12 @@ export type StickyKey =
   | { readonly kind: "stream" }
   | { readonly kind: "client" }
   | { readonly kind: "header"; readonly header: string };
+
+/** In which a filter that comes with Headgate differs from guests of others. */
+export interface NativeFilterConfig {
+  /** What stands before the names of its metrics, with the dot. */
+  readonly metricPrefix: string;
+}
 
 /** Code that the main thread fetches. */
 export interface WasmRemoteCode {

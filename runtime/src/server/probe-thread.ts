@@ -3,10 +3,12 @@
 import { Clock } from "../core/clock.ts";
 import { LogLevel, type LoggerFactory } from "../core/logger.ts";
 import { SystemRandom } from "../core/random.ts";
+import { Runtime } from "../core/runtime.ts";
 import { TimerWheel } from "../core/timer-wheel.ts";
 import { StatsStore } from "../stats/store.ts";
 import { PluginError } from "../wasm/plugin.ts";
 import { WasmHost } from "../wasm/wasm-host.ts";
+import { NativeFilterServices } from "./native-filters.ts";
 import type { FromProbe, ProbeBirth } from "./plugin-probe.ts";
 import { loadWasiProvider, wantsFiles } from "./wasi-library.ts";
 
@@ -19,10 +21,12 @@ export async function probePlugins(
   let lines: string[] = [];
   let outwardCall = "";
   const clock = new Clock();
+  const random = new SystemRandom();
   const host = new WasmHost({
     clock,
     timers: new TimerWheel(clock, (callback) => callback()),
-    random: new SystemRandom(),
+    random,
+    native: new NativeFilterServices(clock, random, new Runtime(), ""),
     stats: new StatsStore(),
     logger: hostLogger((line) => lines.push(line)),
     node: birth.node,

@@ -9,6 +9,7 @@ import type { Plugin } from "../wasm/plugin.ts";
 import { VersionChoice } from "../wasm/version-choice.ts";
 import type { WasiProvider } from "../wasm/wasi-provider.ts";
 import { WasmHost } from "../wasm/wasm-host.ts";
+import { NativeFilterServices } from "./native-filters.ts";
 import { PluginHandle } from "./plugin-handle.ts";
 import type { RunningCanary, RunningVersion, RunningVersions } from "./plugin-handle.ts";
 import { pluginKeys, versionIdOf } from "./plugin-key.ts";
@@ -53,6 +54,7 @@ export class WorkerPlugins {
   prepare(problems: string[]): void {
     const context = this.#context;
     const { clock, timers, random, stats, log } = context;
+    const { server } = this.#snapshot;
     context.wasmHost ??= new WasmHost({
       clock,
       timers,
@@ -63,6 +65,7 @@ export class WorkerPlugins {
       workerIndex: this.#context.index,
       callouts: this.#context.callouts,
       guestMark: this.#context.guestMark,
+      native: new NativeFilterServices(clock, random, context.runtime, server.hostname),
       onTrap: (trap) => this.#context.guests.reportTrap(trap),
       shared: this.#context.guests.store,
       gauges: this.#context.guests.gauges,

@@ -25,20 +25,23 @@ export interface SharedGauges {
   counter(name: string, own: Counter): SharedCounter;
 }
 
-const NAMESPACE = "wasmcustom";
+const NAMESPACE_PREFIX = "wasmcustom.";
 
 /** Ids carry their type in the two low bits, as in Envoy: 4, 8, ... 5, 9, ... 6, 10, ... */
 const ID_STEP = 4;
 
 /** Ids of one VM. Values belong to the thread (gauges to the process) and outlive the VM. */
 export class MetricTable {
+  readonly #prefix: string;
   readonly #stats: StatsStore;
   readonly #sharedGauges: SharedGauges;
   readonly #counters: SharedCounter[];
   readonly #gauges: SharedGauge[];
   readonly #histograms: Histogram[];
 
-  constructor(stats: StatsStore, gauges: SharedGauges) {
+  /** `prefix` ends with a dot; null = "wasmcustom.". */
+  constructor(stats: StatsStore, gauges: SharedGauges, prefix: string | null) {
+    this.#prefix = prefix ?? NAMESPACE_PREFIX;
     this.#stats = stats;
     this.#sharedGauges = gauges;
     this.#counters = [];
@@ -53,7 +56,7 @@ export class MetricTable {
 
   /** The new id; 0 when the type is none. Each call gives another id. */
   define(type: number, guestName: string): number {
-    const name = guestName === "" ? NAMESPACE : `${NAMESPACE}.${guestName}`;
+    const name = guestName === "" ? this.#prefix.slice(0, -1) : this.#prefix + guestName;
     if (type === MetricType.Counter) {
       const counter = this.#sharedGauges.counter(name, this.#stats.counter(name));
       return this.#counters.push(counter) * ID_STEP + type;

@@ -113,8 +113,12 @@ export abstract class StreamContext extends Context {
     }
   }
 
-  /** Envoy chooses the route anew after every change of request headers, for ABI up to 0.2.1. */
+  /**
+   * Envoy chooses the route anew after every change of request headers, for ABI up to 0.2.1; native
+   * filters ask for it.
+   */
   override onMapChanged(mapType: number): void {
+    if (this.vm.settings.native !== null) return;
     if (mapType === MapType.HttpRequestHeaders) this.clearRouteCache();
   }
 

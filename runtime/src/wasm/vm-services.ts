@@ -8,6 +8,7 @@ import type { CallObserver } from "./call-observer.ts";
 import type { Callouts } from "./callout.ts";
 import type { GuestTraces } from "./guest-traces.ts";
 import type { SharedGauges } from "./metrics.ts";
+import type { NativeServices } from "./native-functions.ts";
 import type { SharedStore } from "./shared-store.ts";
 import type { GuestTrap } from "./trap-report.ts";
 import type { Vm } from "./vm.ts";
@@ -23,6 +24,8 @@ export interface VmServices {
   /** Null = every cluster is unknown. */
   readonly callouts: Callouts | null;
   readonly shared: SharedStore;
+  /** Null = nobody serves it. */
+  readonly native: NativeServices | null;
   /** A guest was stopped, and that is logged; null = nobody wants to know. */
   readonly onTrap: ((trap: GuestTrap) => void) | null;
   /** Who sees the calls of a VM; null = nobody. */

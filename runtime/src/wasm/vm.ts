@@ -3,6 +3,7 @@
 import { assert } from "../core/assert.ts";
 import { LogLevel } from "../core/logger.ts";
 import type { LocalReply } from "../filter/http-filter.ts";
+import type { NativeFilterConfig } from "../config/snapshot.ts";
 import type { WasmPolicy } from "../config/wasm-policy.ts";
 import type { AbiVersion } from "proxy-wasm-types";
 import type { CallObserver } from "./call-observer.ts";
@@ -42,6 +43,8 @@ export interface VmSettings {
   readonly environment: readonly (readonly [string, string])[];
   /** Hostcalls and callbacks that are allowed; empty = all. */
   readonly allowedCapabilities: readonly string[];
+  /** Null = a guest like others. */
+  readonly native: NativeFilterConfig | null;
   readonly policy: WasmPolicy;
 }
 
@@ -129,7 +132,11 @@ export class Vm implements Allocator {
     this.abiVersion = module.abiVersion;
     this.memory = new GuestMemory();
     this.contexts = new ContextTable();
-    this.metrics = new MetricTable(services.stats, services.gauges);
+    this.metrics = new MetricTable(
+      services.stats,
+      services.gauges,
+      settings.native?.metricPrefix ?? null,
+    );
     this.log = log;
     this.limits = new GuestLimits(settings.policy.limits, services.clock, services.stats, log);
     this.lastWords = new LastWords();

@@ -16,6 +16,7 @@ import { keepFrames } from "./guest-frames.ts";
 import { GUEST_MARK_CELLS } from "./guest-mark.ts";
 import { GuestTraces } from "./guest-traces.ts";
 import type { SharedGauges } from "./metrics.ts";
+import type { NativeServices } from "./native-functions.ts";
 import { Plugin, PluginError } from "./plugin.ts";
 import { SharedStore, sharedStoreMemory } from "./shared-store.ts";
 import { StandbyQueue } from "./standby-queue.ts";
@@ -40,6 +41,8 @@ export interface WasmHostContext {
   readonly gauges?: SharedGauges;
   /** Data and queues of the process. Default: one of this host's own. */
   readonly shared?: SharedStore;
+  /** For filters that stand for Envoy's own. Default: they have none of it. */
+  readonly native?: NativeServices;
   /** Told of guests that were stopped. Default: nobody. */
   readonly onTrap?: (trap: GuestTrap) => void;
   /** For tests: sees the calls of each VM. Default: nobody does. */
@@ -88,6 +91,7 @@ export class WasmHost {
         return context.wasiProvider ?? "nothing here provides them";
       },
       mark: context.guestMark ?? new Int32Array(GUEST_MARK_CELLS),
+      native: context.native ?? null,
       onTrap: context.onTrap ?? null,
       observe: context.observe ?? null,
       onOutwardCall: context.onOutwardCall ?? ((): boolean => true),
@@ -174,6 +178,7 @@ export class WasmHost {
       module.key,
       config.environment,
       config.allowedCapabilities,
+      config.native,
       config.policy,
     ]);
   }
@@ -186,6 +191,7 @@ export class WasmHost {
       vmConfiguration: config.vmConfiguration,
       environment: config.environment,
       allowedCapabilities: config.allowedCapabilities,
+      native: config.native ?? null,
       policy: config.policy,
     };
     const stats = this.#statsOf(config);

@@ -16,7 +16,7 @@ import {
 } from "./bootstrap-for-test.ts";
 
 const FILTERS = "envoy.extensions.filters.http";
-const CORS = `${FILTERS}.cors.v3.Cors`;
+const GRPC_WEB = `${FILTERS}.grpc_web.v3.GrpcWeb`;
 const EXT_AUTHZ = `${FILTERS}.ext_authz.v3.ExtAuthz`;
 const ignoring = { ignoreUnsupported: true };
 
@@ -75,7 +75,7 @@ test.each<[string, readonly Fields[], readonly string[]]>([
   ],
   [
     "a filter without configuration",
-    [{ name: "envoy.filters.http.cors" }, router],
+    [{ name: "envoy.filters.http.x" }, router],
     [`${at}[0].typed_config: not set: value is required`],
   ],
   [
@@ -123,9 +123,9 @@ test("leaves an optional filter out, and says so", async () => {
 });
 
 test("leaves a harmless filter out when told to ignore", async () => {
-  const config = boot({ hcm: { http_filters: [filter("c", CORS), router] } });
+  const config = boot({ hcm: { http_filters: [filter("c", GRPC_WEB), router] } });
   expect(await warnings(config, ignoring)).toEqual([
-    `${at}[0].typed_config: the HTTP filter ${CORS} is not implemented by Headgate`,
+    `${at}[0].typed_config: the HTTP filter ${GRPC_WEB} is not implemented by Headgate`,
   ]);
 });
 

@@ -3,7 +3,7 @@ import type { ConfigNode } from "../config-node.ts";
 import type { HttpFilterConfig, RouterConfig } from "../snapshot.ts";
 import { guard } from "./guarded-fields.ts";
 import { readHttpFilter } from "./http-filter-reader.ts";
-import type { Translation } from "./translation.ts";
+import { statText, type Translation } from "./translation.ts";
 import { readUpstreamFilters } from "./upstream-filter-reader.ts";
 
 const ROUTER = "envoy.extensions.filters.http.router.v3.Router";
@@ -28,6 +28,8 @@ export function readHttpFilters(t: Translation, hcm: ConfigNode): HttpFilters {
   const filters: HttpFilterConfig[] = [];
   const names = new Map<string, "runs" | "left out">();
   const nodes = hcm.nodes("http_filters");
+  const statPrefix = `http.${statText(hcm.string("stat_prefix", ""))}.`;
+  const place = { isUpstream: false, statPrefix };
   let router = nodes.length === 0 ? null : routerDefaults;
   for (const [index, node] of nodes.entries()) {
     const name = node.string("name", "");
@@ -39,7 +41,7 @@ export function readHttpFilters(t: Translation, hcm: ConfigNode): HttpFilters {
       names.set(name, "runs");
       continue;
     }
-    const filter = readHttpFilter(t, node);
+    const filter = readHttpFilter(t, node, place);
     names.set(name, filter === null ? "left out" : "runs");
     if (filter !== null) filters.push(filter);
   }

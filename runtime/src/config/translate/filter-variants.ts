@@ -1,8 +1,16 @@
 // Wasm filters as routes configure them: each distinct configuration is a plugin of its own, on
 // the VM of the filter's plugin. Envoy has nothing of the kind.
 import type { ConfigNode } from "../config-node.ts";
-import type { HttpFilterConfig, HttpFilterVariant, WasmPluginConfig } from "../snapshot.ts";
-import type { Translation } from "./translation.ts";
+import type {
+  HttpFilterConfig,
+  HttpFilterVariant,
+  PerFilterConfig,
+  WasmPluginConfig,
+} from "../snapshot.ts";
+import type { FilterLevels } from "./per-filter-reader.ts";
+import type { Json } from "../message-value.ts";
+import { catalogueConfiguration, readMessage } from "./catalogue-filter-reader.ts";
+import type { CataloguedPlugin, Translation } from "./translation.ts";
 import { readConfiguration } from "./wasm-reader.ts";
 
 export class FilterVariants {
@@ -22,6 +30,37 @@ export class FilterVariants {
     return this.plugins.length === 0 ? undefined : this.plugins.map((plugin) => ({ plugin }));
   }
 
+  /** What a route says to one of our own filters, read; null when the filter is none of them. */
+  levelOf(filterName: string, typed: ConfigNode): Json | null {
+    const known = this.#catalogued(filterName);
+    if (known === null || known.entry.routeConfig !== typed.typeName) return null;
+    return readMessage(this.#t, known.entry, typed);
+  }
+
+  /** The place of the plugin that serves these levels, the outermost first. */
+  placeLevels(filterName: string, levels: readonly Json[], where: string): number | null {
+    const known = this.#catalogued(filterName);
+    if (known === null) return null;
+    const all = known.entry.levels === "all" ? levels : levels.slice(-1);
+    return this.#place(known.plugin, {
+      pluginConfiguration: catalogueConfiguration(known.filter, all),
+      where,
+    });
+  }
+
+  /** For a route that forwards nothing: what is said around it to some of our filters is undone. */
+  forNoForwarding(configs: readonly PerFilterConfig[], levels: FilterLevels): PerFilterConfig[] {
+    const kept = [...configs];
+    for (const filterName of levels.keys()) {
+      if (this.#catalogued(filterName)?.entry.forwardedOnly !== true) continue;
+      const variant = this.placeLevels(filterName, [], "");
+      const at = kept.findIndex((config) => config.filterName === filterName);
+      if (at >= 0) kept.splice(at, 1);
+      if (variant !== null) kept.push({ filterName, disabled: false, variant });
+    }
+    return kept;
+  }
+
   /** The place of the plugin that a route's Wasm message asks for; null = problems were told. */
   place(filterName: string, typed: ConfigNode): number | null {
     const filter = this.#filters.find(({ name }) => name === filterName);
@@ -31,20 +70,29 @@ export class FilterVariants {
       this.#t.wrong(typed, `found no wasm filter "${filterName}", or no config for it`);
       return null;
     }
-    const base = this.#t.plugins[filter.plugin] as WasmPluginConfig;
-    const plugin: WasmPluginConfig = {
-      ...base,
-      rootId: config.string("root_id", "") || base.rootId,
-      pluginConfiguration: readConfiguration(this.#t, config),
-      where: config.path,
-      variantOf: filter.plugin,
-    };
     // Only these make a root context; the VM is the filter's.
     for (const field of ["name", "vm_config", "failure_policy", "fail_open"]) {
       if (config.has(field)) this.#t.wrong(config, "cannot differ from the filter's", field);
     }
+    const rootId = config.string("root_id", "");
+    return this.#place(filter.plugin, {
+      ...(rootId === "" ? {} : { rootId }),
+      pluginConfiguration: readConfiguration(this.#t, config),
+      where: config.path,
+    });
+  }
+
+  #place(variantOf: number, own: Partial<WasmPluginConfig>): number {
+    const base = this.#t.plugins[variantOf] as WasmPluginConfig;
+    const plugin: WasmPluginConfig = { ...base, ...own, variantOf };
     const known = this.plugins.findIndex((at) => isSame(this.#t.plugins[at], plugin));
     return known >= 0 ? known : this.plugins.push(this.#t.addPlugin(plugin)) - 1;
+  }
+
+  #catalogued(filterName: string): (CataloguedPlugin & { readonly plugin: number }) | null {
+    const plugin = this.#filters.find(({ name }) => name === filterName)?.plugin ?? -1;
+    const known = this.#t.catalogued.get(plugin);
+    return known === undefined ? null : { ...known, plugin };
   }
 }
 

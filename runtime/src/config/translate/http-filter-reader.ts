@@ -1,6 +1,7 @@
 // Reads one HTTP filter of a chain, in front of the router or behind it, that is not its end.
 import type { ConfigNode } from "../config-node.ts";
 import type { HttpFilterConfig } from "../snapshot.ts";
+import { readCatalogueFilter } from "./catalogue-filter-reader.ts";
 import type { Translation } from "./translation.ts";
 import { readWasmPlugin } from "./wasm-reader.ts";
 
@@ -15,7 +16,6 @@ const HARMLESS: ReadonlySet<string> = new Set([
   `${FILTERS}.alternate_protocols_cache.v3.FilterConfig`,
   `${FILTERS}.cache.v3.CacheConfig`,
   `${FILTERS}.compressor.v3.Compressor`,
-  `${FILTERS}.cors.v3.Cors`,
   `${FILTERS}.fault.v3.HTTPFault`,
   `${FILTERS}.grpc_http1_bridge.v3.Config`,
   `${FILTERS}.grpc_stats.v3.FilterConfig`,
@@ -24,8 +24,20 @@ const HARMLESS: ReadonlySet<string> = new Set([
   `${FILTERS}.tap.v3.Tap`,
 ]);
 
-/** A wasm filter; null for others, with a problem or a warning. */
-export function readHttpFilter(t: Translation, node: ConfigNode): HttpFilterConfig | null {
+/** Where a filter stands. */
+export interface FilterPlace {
+  /** Behind the router. */
+  readonly isUpstream: boolean;
+  /** Before the names of stats that Envoy gives the filter, `http.ingress.`. */
+  readonly statPrefix: string;
+}
+
+/** A wasm filter, or one of ours; null for others, with a problem or a warning. */
+export function readHttpFilter(
+  t: Translation,
+  node: ConfigNode,
+  place: FilterPlace,
+): HttpFilterConfig | null {
   const name = node.string("name", "");
   const typed = node.any("typed_config");
   const isOptional = node.bool("is_optional", false);
@@ -37,6 +49,12 @@ export function readHttpFilter(t: Translation, node: ConfigNode): HttpFilterConf
       leaveOut(t, node, "config_discovery", "", isOptional);
     } else t.missing(node, "typed_config");
     return null;
+  }
+  const entry = t.catalogue.find(typed.typeName);
+  if (entry !== undefined && (entry.isUpstream || !place.isUpstream)) {
+    const own = { name, metricPrefix: place.statPrefix };
+    const plugin = readCatalogueFilter(t, entry, typed, own);
+    return plugin === null ? null : { name, disabled, plugin };
   }
   if (typed.typeName !== WASM) {
     typed.acceptRest("reported as a whole");

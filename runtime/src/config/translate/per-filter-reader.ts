@@ -1,6 +1,7 @@
 // Reads typed_per_filter_config: what a route, a virtual host or a weighted cluster says about the
 // filters of the chain.
 import type { ConfigNode } from "../config-node.ts";
+import type { Json } from "../message-value.ts";
 import type { PerFilterConfig } from "../snapshot.ts";
 import type { FilterNames } from "./filter-reader.ts";
 import type { FilterVariants } from "./filter-variants.ts";
@@ -10,18 +11,41 @@ const FILTER_CONFIG = "envoy.config.route.v3.FilterConfig";
 const WASM = "envoy.extensions.filters.http.wasm.v3.Wasm";
 const STRICTER = "the filter could be meant to be stricter here";
 
+/** What route tables, virtual hosts, routes have said to our own filters, the outermost first. */
+export type FilterLevels = ReadonlyMap<string, readonly Json[]>;
+
+export interface PerFilter {
+  readonly configs: readonly PerFilterConfig[];
+  readonly levels: FilterLevels;
+}
+
+export const noLevels: FilterLevels = new Map();
+
 /**
  * FilterConfig switches a filter off, or on by an empty `config`; a wasm filter's own message gives
- * it another configuration. `variants` null = the routes come without their chain (RDS).
+ * it another configuration, and so does what Envoy has for one of ours. `variants` null = the
+ * routes come without their chain (RDS). `outer` is what was said around this place.
  */
 export function readPerFilter(
   t: Translation,
   node: ConfigNode,
   filters: FilterNames,
   variants: FilterVariants | null,
-): PerFilterConfig[] {
+  outer: FilterLevels,
+): PerFilter {
   const configs: PerFilterConfig[] = [];
+  const levels = new Map(outer);
+  const addLevel = (filterName: string, typed: ConfigNode): boolean => {
+    const level = variants?.levelOf(filterName, typed) ?? null;
+    if (variants === null || level === null) return false;
+    const all = [...(levels.get(filterName) ?? []), level];
+    levels.set(filterName, all);
+    const variant = variants.placeLevels(filterName, all, typed.path);
+    if (variant !== null) configs.push({ filterName, disabled: false, variant });
+    return true;
+  };
   for (const [filterName, typed] of node.map("typed_per_filter_config")) {
+    if (addLevel(filterName, typed)) continue;
     if (typed.typeName === WASM && variants !== null && filters.get(filterName) === "runs") {
       const variant = variants.place(filterName, typed);
       if (variant !== null) configs.push({ filterName, disabled: false, variant });
@@ -41,13 +65,14 @@ export function readPerFilter(
       typed.accept("config", "the filter is switched off");
     } else if (!typed.has("config")) {
       t.wrong(typed, `empty configuration of filter "${filterName}", expected config or disabled`);
-    } else if (config !== undefined && config.typeName !== "google.protobuf.Any") {
+    } else if (config !== undefined && addLevel(filterName, config)) continue;
+    else if (config !== undefined && config.typeName !== "google.protobuf.Any") {
       refuse(t, config, isOptional || filters.get(filterName) === "left out");
       continue;
     }
     configs.push({ filterName, disabled: isDisabled });
   }
-  return configs;
+  return { configs, levels };
 }
 
 /** `place`: where it is not implemented; "" = nowhere. */

@@ -11,7 +11,7 @@ import { readUpgrades } from "./upgrade-reader.ts";
 const TIMEOUT_DEFAULT_MS = 15_000;
 const WEIGHTS_MAX = 0xffffffff;
 
-type ReadPerFilter = (node: ConfigNode) => PerFilterConfig[];
+type ReadPerFilter = (node: ConfigNode) => readonly PerFilterConfig[];
 
 const statusByName: Readonly<Record<string, number>> = {
   SERVICE_UNAVAILABLE: 503,

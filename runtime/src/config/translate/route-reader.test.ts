@@ -646,10 +646,13 @@ describe("typed_per_filter_config", () => {
   });
 
   test("of a filter that is left out is left out", async () => {
-    const cors = { name: "c", typed_config: type("envoy.extensions.filters.http.cors.v3.Cors") };
+    const web = {
+      name: "c",
+      typed_config: type("envoy.extensions.filters.http.grpc_web.v3.GrpcWeb"),
+    };
     const fields = { typed_per_filter_config: { c: type(CORS_POLICY) } };
     const config = boot({
-      hcm: { http_filters: [cors, router] },
+      hcm: { http_filters: [web, router] },
       routes: table(forward({}, fields)),
     });
     const { snapshot } = await translate(config, ignoring);

@@ -17,7 +17,7 @@ import { guard } from "./guarded-fields.ts";
 import type { FilterNames } from "./filter-reader.ts";
 import type { FilterVariants } from "./filter-variants.ts";
 import { readMetadata } from "./metadata-reader.ts";
-import { readPerFilter } from "./per-filter-reader.ts";
+import { type FilterLevels, noLevels, type PerFilter, readPerFilter } from "./per-filter-reader.ts";
 import { readRouteAction } from "./route-action-reader.ts";
 import {
   readFractionPpm,
@@ -60,10 +60,10 @@ export function readRouteTable(
   const clusters = validateClusters ? scope.clusters : null;
   const reader = new TableReader(t, scope, clusters, bodyBytesMax);
   const hosts = node.nodes("virtual_hosts");
-  const perFilter = readPerFilter(t, node, scope.filters, scope.variants ?? null);
+  const { configs, levels } = reader.readPerFilter(node, noLevels);
   const virtualHosts = hosts
-    .map((host) => reader.readVirtualHost(host))
-    .map((host) => ({ ...host, perFilter: moreSpecific(host.perFilter, perFilter) }));
+    .map((host) => reader.readVirtualHost(host, levels))
+    .map((host) => ({ ...host, perFilter: moreSpecific(host.perFilter, configs) }));
   reader.checkDomains(hosts, virtualHosts);
   return {
     name: node.string("name", ""),
@@ -122,19 +122,20 @@ class TableReader {
     this.#bodyBytesMax = bodyBytesMax;
   }
 
-  readVirtualHost(node: ConfigNode): VirtualHostConfig {
+  readVirtualHost(node: ConfigNode, ofTable: FilterLevels): VirtualHostConfig {
     guard(this.#t, node);
     acceptBufferLimits(node);
+    const { configs, levels } = this.readPerFilter(node, ofTable);
     const tls = { EXTERNAL_ONLY: "external_only", ALL: "all" } as const;
     return {
       name: node.string("name", ""),
       domains: node.strings("domains").map((domain) => toLatin1(domain.toLowerCase())),
-      routes: node.nodes("routes").map((route) => this.#readRoute(route)),
+      routes: node.nodes("routes").map((route) => this.#readRoute(route, levels)),
       requireTls: tls[node.enum("require_tls") as keyof typeof tls] ?? "none",
       headers: readHeaderMutations(this.#t, node),
       includeRequestAttemptCount: node.bool("include_request_attempt_count", false),
       includeAttemptCountInResponse: node.bool("include_attempt_count_in_response", false),
-      perFilter: this.#perFilter(node),
+      perFilter: configs,
       metadata: readMetadata(node),
     };
   }
@@ -154,30 +155,35 @@ class TableReader {
     }
   }
 
-  #perFilter(node: ConfigNode): PerFilterConfig[] {
+  readPerFilter(node: ConfigNode, outer: FilterLevels): PerFilter {
     const { filters, variants } = this.#scope;
-    return readPerFilter(this.#t, node, filters, variants ?? null);
+    return readPerFilter(this.#t, node, filters, variants ?? null, outer);
   }
 
-  #readRoute(node: ConfigNode): RouteConfig {
+  #readRoute(node: ConfigNode, ofHost: FilterLevels): RouteConfig {
     guard(this.#t, node);
     acceptBufferLimits(node);
     node.accept("decorator", "names spans, and there is no tracing");
+    const { configs, levels } = this.readPerFilter(node, ofHost);
+    const action = this.#readAction(node, levels);
+    const { variants } = this.#scope;
+    const isForwarded = action.kind === "route" || variants === undefined;
     return {
       name: node.string("name", ""),
       where: node.path,
       match: this.#readMatch(node.node("match")),
-      action: this.#readAction(node),
+      action,
       headers: readHeaderMutations(this.#t, node),
-      perFilter: this.#perFilter(node),
+      perFilter: isForwarded ? configs : variants.forNoForwarding(configs, levels),
       metadata: readMetadata(node),
     };
   }
 
-  #readAction(node: ConfigNode): RouteConfig["action"] {
+  #readAction(node: ConfigNode, levels: FilterLevels): RouteConfig["action"] {
     const route = node.node("route");
     if (route !== undefined) {
-      const action = readRouteAction(this.#t, route, (n) => this.#perFilter(n));
+      const readOwn = (n: ConfigNode) => this.readPerFilter(n, levels).configs;
+      const action = readRouteAction(this.#t, route, readOwn);
       this.#checkClusters(route, action);
       return action;
     }

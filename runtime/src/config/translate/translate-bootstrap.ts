@@ -4,6 +4,7 @@ import { hostname, networkInterfaces } from "node:os";
 import type { LoadedBootstrap } from "../bootstrap-loader.ts";
 import type { ConfigProblem } from "../config-error.ts";
 import type { ConfigNode } from "../config-node.ts";
+import type { FilterCatalogue } from "../filter-catalogue.ts";
 import { ProblemList } from "../problem-list.ts";
 import { clustersMax, listenersMax } from "../sizes.ts";
 import type {
@@ -46,6 +47,8 @@ export interface TranslateOptions extends ServiceNames {
   readonly drainTimeMs: number;
   readonly drainStrategy: "gradual" | "immediate";
   readonly ignoreUnsupported: boolean;
+  /** Filters that come with the program. Default: what is installed. */
+  readonly catalogue?: FilterCatalogue;
   readonly wasmStructAsJson?: boolean;
 }
 
@@ -87,8 +90,7 @@ export function translateBootstrap(
   const root = loaded.root;
   const resources = root.node("static_resources");
   const staticSecrets = new StaticSecrets(resources?.nodes("secrets") ?? []);
-  const { ignoreUnsupported, wasmStructAsJson = false } = options;
-  const t = new Translation(problems, { ignoreUnsupported, wasmStructAsJson, staticSecrets });
+  const t = new Translation(problems, { ...options, staticSecrets });
   staticSecrets.check(t);
   guard(t, root);
   acceptWhatTunes(root);
@@ -110,7 +112,7 @@ export function translateBootstrap(
   const watchdogs = readWatchdogs(root);
   staticSecrets.acceptUnused();
   const unread = loaded.unreadFields();
-  throwProblems([loaded.errors, problems.errors()], ignoreUnsupported ? [] : unread);
+  throwProblems([loaded.errors, problems.errors()], options.ignoreUnsupported ? [] : unread);
   const server = {
     fileFlushIntervalMs: options.fileFlushIntervalMs,
     drainTimeMs: options.drainTimeMs,

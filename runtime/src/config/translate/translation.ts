@@ -1,6 +1,8 @@
 // What the translators of one configuration share: where problems go, what they have gathered.
 import type { ConfigNode } from "../config-node.ts";
 import type { ProblemList } from "../problem-list.ts";
+import { type CatalogueFilter, FilterCatalogue } from "../filter-catalogue.ts";
+import type { Json } from "../message-value.ts";
 import type { WasmPluginConfig } from "../snapshot.ts";
 import { StaticSecrets } from "./secret-need.ts";
 import type { SecretNeed } from "./secret-need.ts";
@@ -12,6 +14,15 @@ export interface TranslationOptions {
   readonly wasmStructAsJson?: boolean;
   /** Secrets of the bootstrap. Default: none. */
   readonly staticSecrets?: StaticSecrets;
+  /** Filters that come with the program. Default: what is installed. */
+  readonly catalogue?: FilterCatalogue | undefined;
+}
+
+/** A plugin that runs one of our own filters. */
+export interface CataloguedPlugin {
+  readonly entry: CatalogueFilter;
+  /** The chain's configuration of it. */
+  readonly filter: Json;
 }
 
 export class Translation {
@@ -23,6 +34,9 @@ export class Translation {
   readonly staticSecrets: StaticSecrets;
   readonly #ignoreUnsupported: boolean;
   readonly wasmStructAsJson: boolean;
+  /** By the plugins' indexes. */
+  readonly catalogued: Map<number, CataloguedPlugin>;
+  #catalogue: FilterCatalogue | null;
 
   constructor(problems: ProblemList, options: TranslationOptions) {
     this.problems = problems;
@@ -31,13 +45,22 @@ export class Translation {
     this.staticSecrets = options.staticSecrets ?? new StaticSecrets([]);
     this.#ignoreUnsupported = options.ignoreUnsupported;
     this.wasmStructAsJson = options.wasmStructAsJson ?? false;
+    this.catalogued = new Map();
+    this.#catalogue = options.catalogue ?? null;
+  }
+
+  /** Read when a configuration first names a filter that is not wasm. */
+  get catalogue(): FilterCatalogue {
+    this.#catalogue ??= FilterCatalogue.installed();
+    return this.#catalogue;
   }
 
   /** For a resource of its own: the same list of problems, plugins counted from 0, no secrets. */
   ofResource(): Translation {
     const { staticSecrets, wasmStructAsJson } = this;
     const ignoreUnsupported = this.#ignoreUnsupported;
-    const options = { ignoreUnsupported, wasmStructAsJson, staticSecrets };
+    const catalogue = this.#catalogue ?? undefined;
+    const options = { ignoreUnsupported, wasmStructAsJson, staticSecrets, catalogue };
     return new Translation(this.problems, options);
   }
 

@@ -6,6 +6,7 @@ import type { ClusterFiltersConfig, HttpFilterConfig } from "../snapshot.ts";
 import { readHttpFilter } from "./http-filter-reader.ts";
 import type { Translation } from "./translation.ts";
 
+const BEHIND_THE_ROUTER = { isUpstream: true, statPrefix: "" };
 const CODEC = "envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec";
 
 /** Undefined = the field is not set. */
@@ -25,7 +26,7 @@ export function readUpstreamFilters(
       readCodec(t, node);
       continue;
     }
-    const filter = readHttpFilter(t, node);
+    const filter = readHttpFilter(t, node, BEHIND_THE_ROUTER);
     if (filter !== null) filters.push(filter);
   }
   return filters;

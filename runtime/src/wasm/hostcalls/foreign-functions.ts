@@ -1,6 +1,7 @@
 // Hostcalls of the chapter "Foreign functions". What there is to call: ../foreign-functions.ts.
 import { limits, Status } from "proxy-wasm-types";
 import { foreignFunctions } from "../foreign-functions.ts";
+import { nativeFunctions } from "../native-functions.ts";
 import type { Vm } from "../vm.ts";
 import type { HostcallTable } from "./index.ts";
 
@@ -8,6 +9,7 @@ const NOTHING: Buffer = Buffer.alloc(0);
 
 export function foreignFunctionHostcalls(vm: Vm): HostcallTable {
   const memory = vm.memory;
+  const nativeOnly = vm.settings.native === null ? null : nativeFunctions;
 
   /** The result's place; out pointers that are 0 are left out, a failed call tells 0 and 0. */
   function tell(result: Buffer, outPointer: number, outSize: number): boolean {
@@ -43,7 +45,8 @@ export function foreignFunctionHostcalls(vm: Vm): HostcallTable {
       if (!memory.contains(at, size)) return Status.InvalidMemoryAccess;
       if (!memory.contains(argsAt, argsSize)) return Status.InvalidMemoryAccess;
       if (size > limits.nameBytesMax) return Status.NotFound;
-      const called = foreignFunctions.get(memory.readText(at, size));
+      const name = memory.readText(at, size);
+      const called = foreignFunctions.get(name) ?? nativeOnly?.get(name);
       if (called === undefined || vm.current === null) return Status.NotFound;
       // Before anything is done: what is done cannot be told otherwise.
       const canTell =

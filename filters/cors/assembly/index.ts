@@ -1,0 +1,15 @@
+import { Configuration, registerFilter } from "@headgate/sdk-assemblyscript";
+import { CorsConfig, readCorsConfig } from "./config";
+import { Cors } from "./cors";
+
+export * from "@headgate/sdk-assemblyscript/exports/base";
+export {
+  proxy_on_request_headers,
+  proxy_on_response_headers,
+} from "@headgate/sdk-assemblyscript/exports/http";
+
+registerFilter<CorsConfig>(
+  "",
+  (source: Configuration) => readCorsConfig(source),
+  () => new Cors(),
+);
