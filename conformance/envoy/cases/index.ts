@@ -3,6 +3,7 @@ import type { ConfigCase, Group } from "../case.ts";
 import { absentPlugins } from "./absent-plugins.ts";
 import { accessLog } from "./access-log.ts";
 import { balancing } from "./balancing.ts";
+import { BASIC_AUTH_CONFIG_CASES, basicAuth } from "./basic-auth.ts";
 import { callouts } from "./callouts.ts";
 import { chainMatcher } from "./chain-matcher.ts";
 import { chains } from "./chains.ts";
@@ -57,6 +58,7 @@ export const CONFIG_CASES: readonly ConfigCase[] = [
   ...TLS_CONFIG_CASES,
   ...UPSTREAM_FILTER_CONFIG_CASES,
   ...WASM_CONFIG_CASES,
+  ...BASIC_AUTH_CONFIG_CASES,
 ];
 
 export const GROUPS: readonly Group[] = [
@@ -73,6 +75,7 @@ export const GROUPS: readonly Group[] = [
   localReplies,
   filters,
   cors,
+  basicAuth,
   callouts,
   upstreamFilters,
   absentPlugins,

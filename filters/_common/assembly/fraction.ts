@@ -1,7 +1,6 @@
 // envoy.config.core.v3.RuntimeFractionalPercent: a share of requests that the proxy's runtime may
 // change.
-import { ConfigObject } from "@headgate/sdk-assemblyscript";
-import { foreign } from "./host";
+import { callForeign, ConfigObject } from "@headgate/sdk-assemblyscript";
 
 const ALL: u32 = 1_000_000;
 
@@ -29,7 +28,7 @@ export class Fraction {
   /** For one request. */
   isHit(): bool {
     if (this.key == "" && (this.ppm == 0 || this.ppm >= ALL)) return this.ppm != 0;
-    const answer = foreign("runtime_fraction", this.question);
+    const answer = callForeign("runtime_fraction", this.question);
     return answer !== null && answer.length == 1 && unchecked(answer[0]) == 1;
   }
 }

@@ -32,6 +32,9 @@ export class HeaderEntries {
   /** Bit per id below 31: at least one live entry / more than one entry came. */
   #seen: number = 0;
   #duplicated: number = 0;
+  /** The same of ids 31 to 61, but never taken back. */
+  #seenHigh: number = 0;
+  #duplicatedHigh: number = 0;
 
   constructor() {
     this.#marks = [];
@@ -51,6 +54,8 @@ export class HeaderEntries {
     this.#goneAdded = 0;
     this.#seen = 0;
     this.#duplicated = 0;
+    this.#seenHigh = 0;
+    this.#duplicatedHigh = 0;
   }
 
   // ---- For the HTTP/1 parser: entries first, then the head's text.
@@ -106,6 +111,11 @@ export class HeaderEntries {
   /** Bit `1 << id` is set when the message came with several headers of that id (below 31). */
   get duplicated(): number {
     return this.#duplicated;
+  }
+
+  /** The same of ids 31 to 61, at bit `1 << (id - 31)`. */
+  get duplicatedHigh(): number {
+    return this.#duplicatedHigh;
   }
 
   // ---- Entries by index: for codecs and code that walks; pseudo headers have no index.
@@ -235,10 +245,19 @@ export class HeaderEntries {
   }
 
   #note(id: number): void {
-    if (id === 0 || id >= 31) return;
-    const bit = 1 << id;
-    if ((this.#seen & bit) !== 0) this.#duplicated |= bit;
-    this.#seen |= bit;
+    if (id >= 31) this.#noteHigh(id);
+    else if (id !== 0) {
+      const bit = 1 << id;
+      if ((this.#seen & bit) !== 0) this.#duplicated |= bit;
+      this.#seen |= bit;
+    }
+  }
+
+  #noteHigh(id: number): void {
+    if (id >= 62) return;
+    const bit = 1 << (id - 31);
+    if ((this.#seenHigh & bit) !== 0) this.#duplicatedHigh |= bit;
+    this.#seenHigh |= bit;
   }
 
   protected appendEntry(id: number, name: string, value: string): void {

@@ -80,6 +80,21 @@ export const HeaderId = {
  * others get a line of their own.
  */
 const joined: ReadonlySet<number> = new Set<number>([
+  HeaderId.Accept,
+  HeaderId.AcceptEncoding,
+  HeaderId.Age,
+  HeaderId.Authorization,
+  HeaderId.CacheControl,
+  HeaderId.ContentEncoding,
+  HeaderId.Etag,
+  HeaderId.Expires,
+  HeaderId.IfModifiedSince,
+  HeaderId.IfNoneMatch,
+  HeaderId.LastModified,
+  HeaderId.Origin,
+  HeaderId.Pragma,
+  HeaderId.Referer,
+  HeaderId.Vary,
   HeaderId.Connection,
   HeaderId.ContentType,
   HeaderId.Date,

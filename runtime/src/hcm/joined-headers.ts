@@ -3,6 +3,9 @@
 import { HeaderId, headerNames } from "../core/header-names.ts";
 import type { HeaderMap } from "../core/header-map.ts";
 
+/** HeaderMap keeps two words of bits. */
+const FIRST_HIGH = 31;
+
 /** Names that stand once (isJoinedHeader), but those of framing, and those without a bit. */
 const requestIds: readonly number[] = [
   HeaderId.Connection,
@@ -19,6 +22,17 @@ const requestIds: readonly number[] = [
   HeaderId.XForwardedPort,
   HeaderId.XForwardedProto,
   HeaderId.XRequestId,
+  // What Envoy's filters know.
+  HeaderId.Accept,
+  HeaderId.AcceptEncoding,
+  HeaderId.Authorization,
+  HeaderId.CacheControl,
+  HeaderId.ContentEncoding,
+  HeaderId.IfModifiedSince,
+  HeaderId.IfNoneMatch,
+  HeaderId.Origin,
+  HeaderId.Pragma,
+  HeaderId.Referer,
 ];
 const responseIds: readonly number[] = [
   HeaderId.ContentType,
@@ -29,18 +43,29 @@ const responseIds: readonly number[] = [
   HeaderId.Via,
   HeaderId.XEnvoyAttemptCount,
   HeaderId.XRequestId,
+  HeaderId.Age,
+  HeaderId.CacheControl,
+  HeaderId.ContentEncoding,
+  HeaderId.Etag,
+  HeaderId.Expires,
+  HeaderId.LastModified,
+  HeaderId.Vary,
 ];
 
-/** Bits of HeaderMap.duplicated. */
-const requestMask: number = maskOf(requestIds);
-const responseMask: number = maskOf(responseIds);
+/** Bits of HeaderMap.duplicated, and of duplicatedHigh. */
+const requestMask: number = maskOf(requestIds, 0);
+const requestMaskHigh: number = maskOf(requestIds, FIRST_HIGH);
+const responseMask: number = maskOf(responseIds, 0);
+const responseMaskHigh: number = maskOf(responseIds, FIRST_HIGH);
 
 export function joinRequestLines(headers: HeaderMap): void {
-  if ((headers.duplicated & requestMask) !== 0) joinLines(headers, requestIds);
+  const found = (headers.duplicated & requestMask) | (headers.duplicatedHigh & requestMaskHigh);
+  if (found !== 0) joinLines(headers, requestIds);
 }
 
 export function joinResponseLines(headers: HeaderMap): void {
-  if ((headers.duplicated & responseMask) !== 0) joinLines(headers, responseIds);
+  const found = (headers.duplicated & responseMask) | (headers.duplicatedHigh & responseMaskHigh);
+  if (found !== 0) joinLines(headers, responseIds);
 }
 
 /** Appends to a Via that is there, else writes `line`, the whole line with `via`. */
@@ -53,12 +78,18 @@ export function appendVia(headers: HeaderMap, via: string, line: string): void {
 function joinLines(headers: HeaderMap, ids: readonly number[]): void {
   for (let i = 0; i < ids.length; i += 1) {
     const id = ids[i] as number;
-    if ((headers.duplicated & headers.seen & (1 << id)) === 0) continue;
+    const isSeveral =
+      id < FIRST_HIGH
+        ? (headers.duplicated & headers.seen & (1 << id)) !== 0
+        : (headers.duplicatedHigh & (1 << (id - FIRST_HIGH))) !== 0;
+    if (!isSeveral) continue;
     const values = headers.getAll(headerNames[id] as string);
     if (values.length > 1) headers.setById(id, values.filter((value) => value !== "").join(","));
   }
 }
 
-function maskOf(ids: readonly number[]): number {
-  return ids.reduce((mask, id) => mask | (1 << id), 0);
+/** Of the 31 ids from `first` on. */
+function maskOf(ids: readonly number[], first: number): number {
+  const own = ids.filter((id) => id >= first && id < first + FIRST_HIGH);
+  return own.reduce((mask, id) => mask | (1 << (id - first)), 0);
 }

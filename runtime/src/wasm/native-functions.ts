@@ -23,6 +23,7 @@ export interface FormattedStream {
   readonly responseTrailers: HeaderMap | null;
 }
 
+const NOTHING: Buffer = Buffer.alloc(0);
 const HIT: Buffer = Buffer.of(1);
 const MISS: Buffer = Buffer.of(0);
 
@@ -52,7 +53,25 @@ function runtimeFraction(context: Context, args: Buffer): ForeignResult {
   return native.isHit(args.toString("latin1", 4), args.readUInt32LE(0)) ? HIT : MISS;
 }
 
+/** Namespace, key and text, with a zero between each: for logs, matchers and other filters. */
+function setDynamicMetadata(context: Context, args: Buffer): ForeignResult {
+  const info = context.streamInfo;
+  const namespaceEnd = args.indexOf(0);
+  const keyEnd = namespaceEnd < 0 ? -1 : args.indexOf(0, namespaceEnd + 1);
+  if (info === null || keyEnd < 0) return Status.BadArgument;
+  const namespace = args.toString("utf8", 0, namespaceEnd);
+  info.dynamicMetadata ??= new Map();
+  let values = info.dynamicMetadata.get(namespace);
+  if (values === undefined) {
+    values = new Map();
+    info.dynamicMetadata.set(namespace, values);
+  }
+  values.set(args.toString("utf8", namespaceEnd + 1, keyEnd), args.toString("utf8", keyEnd + 1));
+  return NOTHING;
+}
+
 export const nativeFunctions: ReadonlyMap<string, ForeignFunction> = new Map([
   ["substitute_format", substituteFormat],
   ["runtime_fraction", runtimeFraction],
+  ["set_dynamic_metadata", setDynamicMetadata],
 ]);
