@@ -17,6 +17,7 @@ import { edge } from "./edge.ts";
 import { failures } from "./failures.ts";
 import { filters } from "./filters.ts";
 import { forwarding } from "./forwarding.ts";
+import { HEADER_MUTATION_CONFIG_CASES, headerMutation } from "./header-mutation.ts";
 import { listenerLog } from "./listener-log.ts";
 import { localReplies } from "./local-replies.ts";
 import { mixedConnections } from "./mixed-connections.ts";
@@ -59,6 +60,7 @@ export const CONFIG_CASES: readonly ConfigCase[] = [
   ...UPSTREAM_FILTER_CONFIG_CASES,
   ...WASM_CONFIG_CASES,
   ...BASIC_AUTH_CONFIG_CASES,
+  ...HEADER_MUTATION_CONFIG_CASES,
 ];
 
 export const GROUPS: readonly Group[] = [
@@ -76,6 +78,7 @@ export const GROUPS: readonly Group[] = [
   filters,
   cors,
   basicAuth,
+  headerMutation,
   callouts,
   upstreamFilters,
   absentPlugins,

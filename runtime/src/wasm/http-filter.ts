@@ -145,6 +145,8 @@ export class WasmHttpFilter extends StreamContext implements HttpFilter {
   encodeHeaders(headers: HeaderMap, end: boolean): FilterHeadersStatus {
     const { vm, plugin } = this;
     if (plugin.versionHeader !== "") headers.append(plugin.versionHeader, plugin.versionText);
+    // Native filters see answers to requests that they have never seen.
+    if (vm.settings.native !== null) this.#create();
     if (!this.#isCreated) return FilterHeadersStatus.Continue;
     if (vm.failure !== null) return this.#failHeaders();
     const callback = vm.exports.onResponseHeaders;

@@ -1,5 +1,6 @@
 // Metrics that guests define: ids of one VM, values in the thread's StatsStore.
 import { MetricType, Status } from "proxy-wasm-types";
+import type { NativeFilterConfig } from "../config/snapshot.ts";
 import type { Counter, Histogram, StatsStore } from "../stats/store.ts";
 
 /** A guests' gauge: one value for the whole process, because `record` sets it. */
@@ -39,9 +40,9 @@ export class MetricTable {
   readonly #gauges: SharedGauge[];
   readonly #histograms: Histogram[];
 
-  /** `prefix` ends with a dot; null = "wasmcustom.". */
-  constructor(stats: StatsStore, gauges: SharedGauges, prefix: string | null) {
-    this.#prefix = prefix ?? NAMESPACE_PREFIX;
+  /** `native` null = a guest like others. */
+  constructor(stats: StatsStore, gauges: SharedGauges, native: NativeFilterConfig | null) {
+    this.#prefix = native?.metricPrefix ?? NAMESPACE_PREFIX;
     this.#stats = stats;
     this.#sharedGauges = gauges;
     this.#counters = [];

@@ -132,11 +132,7 @@ export class Vm implements Allocator {
     this.abiVersion = module.abiVersion;
     this.memory = new GuestMemory();
     this.contexts = new ContextTable();
-    this.metrics = new MetricTable(
-      services.stats,
-      services.gauges,
-      settings.native?.metricPrefix ?? null,
-    );
+    this.metrics = new MetricTable(services.stats, services.gauges, settings.native);
     this.log = log;
     this.limits = new GuestLimits(settings.policy.limits, services.clock, services.stats, log);
     this.lastWords = new LastWords();
