@@ -1,13 +1,9 @@
 // Tests of the filter in assembly/: it runs in the proxy's own wasm host, without sockets or ports.
 // Copy this file beside a filter of your own and start from here.
-import {
-  configErrors,
-  loadFilter,
-  openFilters,
-  structBytes,
-  type TestFilter,
-} from "@headgate/runtime/testing";
-import { afterEach, expect, test } from "vitest";
+import { configErrors, loadFilter, structBytes, type TestFilter } from "@headgate/runtime/testing";
+import { expect, test } from "vitest";
+// Matchers such as toHaveHeader; ends after each test what it has loaded, and looks what is left.
+import "@headgate/runtime/testing/vitest";
 
 const FILTER = new URL("./assembly/index.ts", import.meta.url);
 
@@ -16,32 +12,29 @@ function start(config: object | string): Promise<TestFilter> {
   return loadFilter(FILTER, { config });
 }
 
-/** Ends what the tests have loaded, and looks for what they left behind. */
-afterEach(async () => {
-  for (const filter of openFilters()) await filter.close();
-});
-
 test("adds the greeting to responses", async () => {
   const t = await start({ greeting: "hi" });
   const s = await t.request({ path: "/a" });
-  expect(s.upstreamRequest?.headers).not.toHaveProperty("x-hello");
+  expect(s.upstreamRequest).not.toHaveHeader("x-hello");
   await s.respond({ status: 404, body: "not here" });
-  expect(s.response).toMatchObject({ status: 404, text: "not here", headers: { "x-hello": "hi" } });
+  expect(s).toHaveResponse(404);
+  expect(s.response).toHaveBody("not here");
+  expect(s.response).toHaveHeader("x-hello", "hi");
 });
 
 test("replaces a greeting of the upstream", async () => {
   const t = await start({ greeting: "hi" });
   const s = await t.request();
   await s.respond({ headers: { "x-hello": "from upstream" } });
-  expect(s.response?.headers["x-hello"]).toBe("hi");
+  expect(s.response).toHaveHeader("x-hello", "hi");
 });
 
 test("answers /teapot by itself", async () => {
   const t = await start({ greeting: "hi" });
   const s = await t.request({ path: "/teapot" });
-  expect(s.localReply).toMatchObject({ status: 418, text: "I am a teapot.\n" });
-  expect(s.response?.headers["x-hello"]).toBe("hi");
-  expect(s.upstreamRequest).toBeNull();
+  expect(s).toHaveLocalReply({ status: 418, body: "I am a teapot.\n" });
+  expect(s.response).toHaveHeader("x-hello", "hi");
+  expect(s).not.toHaveReachedUpstream();
 });
 
 test.each([
