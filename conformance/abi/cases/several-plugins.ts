@@ -17,6 +17,7 @@ const readsResponse = call("proxy_get_header_map_value", 2, "x-second");
 const readsData = call("proxy_get_shared_data", "key");
 const readsProperty = call("proxy_get_property", "mine");
 const readsBody = call("proxy_get_buffer_bytes", 0, 0, 100);
+const readsTrailer = call("proxy_get_header_map_value", 1, "u");
 const readsStatus = call("proxy_get_header_map_value", 2, ":status");
 const queue = call("proxy_register_shared_queue", "queue");
 const found = call("proxy_resolve_shared_queue", "", "queue");
@@ -194,6 +195,37 @@ const scenes: readonly Scene[] = [
     play: [{ request: {} }, { until: "proxy_on_queue_ready" }],
     chain: ["a proxy_on_request_headers", "b proxy_on_request_headers", "a proxy_on_queue_ready"],
     holds: (seen) => same("item", seen.answerOf(dequeued), "Ok [item]"),
+  },
+  {
+    what: "contexts are created as streams reach the plugins",
+    callbacks: { proxy_on_context_create: {}, proxy_on_request_headers: {} },
+    behind: [{ callbacks: { proxy_on_context_create: {}, proxy_on_request_headers: {} } }],
+    holds: ({ chain }) => {
+      const names = chain.slice(chain.indexOf("a proxy_on_request_headers"));
+      same("behind the first's headers", names.slice(0, 3), [
+        "a proxy_on_request_headers",
+        "b proxy_on_context_create",
+        "b proxy_on_request_headers",
+      ]);
+    },
+  },
+  {
+    what: "what the first holds back the second gets as one",
+    callbacks: { proxy_on_request_body: { answer: 1 } },
+    behind: [{ callbacks: { proxy_on_request_body: { calls: [readsBody] } } }],
+    request: { method: "POST", body: ["one ", "two"], trailers: { t: "1" } },
+    holds: (seen) => same("the second reads", seen.answerOf(readsBody), "Ok [one two]"),
+    exchange: { status: 200, upstream: { body: "one two" } },
+  },
+  {
+    what: "trailers that the first changes are what the second gets",
+    callbacks: {
+      proxy_on_request_trailers: { calls: [call("proxy_add_header_map_value", 1, "u", "2")] },
+    },
+    behind: [{ callbacks: { proxy_on_request_trailers: { calls: [readsTrailer] } } }],
+    request: EVERYTHING,
+    holds: (seen) => same("the second reads", seen.answerOf(readsTrailer), "Ok [2]"),
+    exchange: { upstream: { trailers: { t: "1", u: "2" } } },
   },
   {
     what: "each has a log",

@@ -77,6 +77,26 @@ test("a queue is one for all threads; its consumer is the last that registered, 
   ]);
 });
 
+test("items that come before there is a consumer are told when it registers, up to a number", () => {
+  const { a, b } = twoThreads();
+  const queue = b.registerQueue("vm", "q", null);
+  b.enqueue(queue, Buffer.from("x"));
+  b.enqueue(queue, Buffer.from("y"));
+  const told: number[] = [];
+  const consumer = { onQueueItem: (token: number): void => void told.push(token) };
+  expect(a.registerQueue("vm", "q", consumer)).toBe(queue);
+  expect(told).toEqual([queue, queue]);
+  expect(a.registerQueue("vm", "q", consumer)).toBe(queue);
+  expect(told.length).toBe(2);
+  const other = b.registerQueue("vm", "other", null);
+  for (let i = 0; i < 5000; i += 1) {
+    b.enqueue(other, Buffer.from("z"));
+    b.dequeue(other);
+  }
+  a.registerQueue("vm", "other", consumer);
+  expect(told.length).toBe(2 + 4096);
+});
+
 test("a wake that comes to a thread whose consumer has moved goes on to the other one", () => {
   const { a, b, woken } = twoThreads();
   const queue = a.registerQueue("vm", "q", nobody);

@@ -33,6 +33,9 @@ export interface SharedEntry {
 /** Kinds of names in the one directory. */
 const Kind = { Data: "d", Queue: "q", Gauge: "g" } as const;
 
+/** Of items that nobody was told of: others may have taken them long since. */
+const LATE_NOTICES_MAX = 4096;
+
 const LAST_CAS = LOCK_CELLS;
 const QUEUES_COUNT = LOCK_CELLS + 1;
 const GAUGES_COUNT = LOCK_CELLS + 2;
@@ -172,17 +175,22 @@ export class SharedStore {
    * moves the consumer.
    */
   registerQueue(vmId: string, name: string, consumer: QueueConsumer | null): number {
-    return this.#change(() => {
+    let notices = 0;
+    const registered = this.#change(() => {
       const token = this.#tokenOf(Kind.Queue, vmId, name) || this.#addQueue(vmId, name);
       if (token === 0 || consumer === null) return token;
       const queue = queueAt(token);
       this.#lastConsumer += 1;
       this.#consumers.set(this.#lastConsumer, consumer);
       this.#cells[queue + QUEUE_CONSUMER] = this.#lastConsumer;
-      this.#cells[queue + QUEUE_NOTICES] = 0;
       Atomics.store(this.#cells, queue + QUEUE_THREAD, this.#thread + 1);
+      notices = Atomics.exchange(this.#cells, queue + QUEUE_NOTICES, 0);
       return token;
     });
+    // Of items that came while there was no consumer, or that the last one has not been told of.
+    const told = Math.min(notices, LATE_NOTICES_MAX);
+    for (let i = 0; i < told; i += 1) consumer?.onQueueItem(registered);
+    return registered;
   }
 
   #addQueue(vmId: string, name: string): number {
@@ -273,8 +281,8 @@ export class SharedStore {
 
   #notify(queue: number, token: number): void {
     const thread = Atomics.load(this.#cells, queue + QUEUE_THREAD) - 1;
-    if (thread < 0) return;
-    if (thread === this.#thread) this.#consumerOf(queue)?.onQueueItem(token);
+    if (thread < 0) Atomics.add(this.#cells, queue + QUEUE_NOTICES, 1);
+    else if (thread === this.#thread) this.#consumerOf(queue)?.onQueueItem(token);
     // One message is enough for all that comes until it is read.
     else if (Atomics.add(this.#cells, queue + QUEUE_NOTICES, 1) === 0) this.#wake(thread, token);
   }
