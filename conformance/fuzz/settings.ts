@@ -7,16 +7,31 @@ vi.setConfig({ testTimeout: 600_000 });
 
 const runs = process.env["FUZZ_RUNS"];
 const seed = process.env["FUZZ_SEED"];
+const seconds = process.env["FUZZ_SECONDS"];
 
-function parameters(count: number): { numRuns: number; seed: number } {
+/** The same for all properties of a file, and told before the first: a run can be played again. */
+const chosen = seed === "random" ? Date.now() & 0x7fffffff : Number(seed ?? 20_240_607);
+process.stdout.write(`fuzz: FUZZ_SEED=${chosen} FUZZ_RUNS=${runs ?? 1}\n`);
+
+interface Parameters {
+  readonly numRuns: number;
+  readonly seed: number;
+  readonly interruptAfterTimeLimit?: number;
+}
+
+function parameters(count: number): Parameters {
+  if (seconds !== undefined) {
+    const interruptAfterTimeLimit = Number(seconds) * 1000;
+    return { numRuns: Number.MAX_SAFE_INTEGER, seed: chosen, interruptAfterTimeLimit };
+  }
   const numRuns = Math.max(1, Math.round(count * Number(runs ?? 1)));
-  const chosen = seed === "random" ? Date.now() & 0x7fffffff : Number(seed ?? 20_240_607);
   return { numRuns, seed: chosen };
 }
 
 /**
- * A property that runs `count` times in CI, with a fixed seed. FUZZ_RUNS multiplies, FUZZ_SEED is a number
- * or "random". What fails is printed with its seed and path, and shrunk.
+ * A property that runs `count` times in CI, with a fixed seed. FUZZ_RUNS multiplies, FUZZ_SEED is
+ * a number or "random"; FUZZ_SECONDS is the time of each property, whatever the number. What fails
+ * is printed with its seed and path, and shrunk.
  */
 export function check<T>(property: fc.IRawProperty<T, false>, count: number): void {
   fc.assert(property, parameters(count));

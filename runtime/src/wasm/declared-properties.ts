@@ -28,10 +28,14 @@ export class DeclaredProperties {
     this.#byName = new Map();
   }
 
+  /** No more can be added. */
+  get isFull(): boolean {
+    return this.#byName.size >= limits.declaredPropertiesMax;
+  }
+
   /** False when the name is declared already, or there are too many. */
   add(name: string, property: DeclaredProperty): boolean {
-    const isFull = this.#byName.size >= limits.declaredPropertiesMax;
-    if (isFull || this.#byName.has(name)) return false;
+    if (this.isFull || this.#byName.has(name)) return false;
     this.#byName.set(name, property);
     return true;
   }

@@ -43,7 +43,15 @@ test("zlib streams are made and read", async () => {
 
 test("what unpacks to more than 16 MiB is refused", async () => {
   const bomb = deflateSync(Buffer.alloc(17 * 1024 * 1024));
-  expect(await answersOf([call("uncompress", bomb)])).toEqual(["3"]);
+  const operation = call("uncompress", bomb);
+  const host = await scriptedHost([`request_headers ${operation}`]);
+  expect(host.request().messages).toContain(`  ${operation} -> 3`);
+  expect(host.stats.counter("wasm.filter.limit.foreign_result_bytes").value).toBe(1);
+  host.request();
+  expect(host.stats.counter("wasm.filter.limit.foreign_result_bytes").value).toBe(2);
+  const told = host.logs.filter(({ message }) => message.includes("foreign_result_bytes"));
+  expect(told).toHaveLength(1);
+  host.close();
 });
 
 test("a signature is checked, and what is wrong with it is told", async () => {
@@ -151,12 +159,16 @@ test("a declared property may be read-only, and is declared once", async () => {
 
 test("declared properties are so many at most, and their names so long", () => {
   const declare = foreignFunctions.get("declare_property");
-  const context = { declaredProperties: null } as unknown as Context;
+  const refused: unknown[] = [];
+  const root = { vm: { limits: { refused: (...args: unknown[]) => refused.push(args) } } };
+  const context = { declaredProperties: null, root, plugin: null } as unknown as Context;
   const answer = (name: string): unknown => declare?.(context, bytesField(1, Buffer.from(name)));
   const nothing = Buffer.alloc(0);
   expect(answer("x".repeat(limits.propertyPathBytesMax + 1))).toBe(2);
   for (let i = 0; i < 1024; i += 1) expect(answer(`own ${i}`)).toEqual(nothing);
+  expect(refused).toEqual([]);
   expect(answer("one more")).toBe(2);
+  expect(refused).toEqual([["declared_properties", 1024, null]]);
 });
 
 test("a declared property may stay with the connection", async () => {

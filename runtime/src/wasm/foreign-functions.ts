@@ -74,7 +74,10 @@ function uncompress(context: Context, args: Buffer): ForeignResult {
     const result = inflateSync(args, { maxOutputLength, finishFlush: constants.Z_FINISH });
     vm.charge(result.length * INFLATED_BYTE_FUEL);
     return result;
-  } catch {
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE") {
+      vm.limits.refused("foreign_result_bytes", maxOutputLength, context.plugin);
+    }
     // How far it came nobody tells: at most a thousand times its size.
     vm.charge(Math.min(args.length * 1000, maxOutputLength) * INFLATED_BYTE_FUEL);
     return Status.SerializationFailure;
@@ -96,6 +99,11 @@ function declareProperty(context: Context, args: Buffer): ForeignResult {
   const property = new DeclaredProperty(lastNumber(args, DECLARE_READONLY) !== 0, span);
   // As in Envoy each context has its own, and those of root contexts count.
   context.declaredProperties ??= new DeclaredProperties();
+  if (context.declaredProperties.isFull) {
+    const { limits: ofGuest } = context.root.vm;
+    ofGuest.refused("declared_properties", limits.declaredPropertiesMax, context.plugin);
+    return Status.BadArgument;
+  }
   return context.declaredProperties.add(name, property) ? NOTHING : Status.BadArgument;
 }
 

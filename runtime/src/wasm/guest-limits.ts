@@ -77,13 +77,17 @@ export class GuestLimits {
   }
 
   #exceeded(name: keyof WasmLimits, plugin: PluginIdentity | null): void {
+    this.refused(words[name], this.max[name], plugin);
+  }
+
+  /** A wish above a limit that is the same for all was refused: it is counted. */
+  refused(word: string, max: number, plugin: PluginIdentity | null): void {
     const owner = plugin?.name ?? "unknown";
-    const word = words[name];
     const counter = `wasm.${owner}.limit.${word}`;
     this.#stats.counter(counter).inc();
-    if (this.#told.has(name)) return;
-    this.#told.add(name);
-    const what = `plugin ${owner} is above its limit ${word} (${this.max[name]})`;
+    if (this.#told.has(word)) return;
+    this.#told.add(word);
+    const what = `plugin ${owner} is above its limit ${word} (${max})`;
     this.#log.host(LogLevel.Warning, `wasm ${what}; later ones are counted in ${counter}`);
   }
 }

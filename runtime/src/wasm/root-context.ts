@@ -53,6 +53,7 @@ export class RootContext extends Context implements AccessLogger, QueueConsumer 
   /** Of this root and its streams. */
   readonly fuelUsed: Counter;
   #isHighUseTold: boolean = false;
+  #isBrokenLengthTold: boolean = false;
   readonly grpc: GrpcCalls;
   readonly #calls: Map<number, PendingHttpCall>;
   readonly #tick: TickTimer;
@@ -136,6 +137,18 @@ export class RootContext extends Context implements AccessLogger, QueueConsumer 
     this.#isHighUseTold = true;
     const what = `a callback of plugin ${this.plugin.name} used ${used} of ${budget} fuel`;
     log.host(LogLevel.Warning, `wasm ${what}; later ones are counted in ${counter}`);
+  }
+
+  /** A guest changed the size of a body whose content-length is out of its reach. */
+  noteBrokenLength(): void {
+    const { services, log } = this.vm;
+    const counter = `wasm.${this.plugin.name}.body_length_broken`;
+    services.stats.counter(counter).inc();
+    if (this.#isBrokenLengthTold) return;
+    this.#isBrokenLengthTold = true;
+    const what = `plugin ${this.plugin.name} changed the size of a body after its content-length`;
+    const effect = "what is too much is cut, and the connection ends with the message";
+    log.host(LogLevel.Warning, `wasm ${what}: ${effect}; later ones are counted in ${counter}`);
   }
 
   /** Tells the guest that the plugin goes; its streams are over. */

@@ -148,13 +148,20 @@ export abstract class StreamContext extends Context {
 
   /**
    * As long as the headers wait here, their content-length follows the body: the right number once
-   * all of it is there, none before. Envoy leaves a wrong number standing.
+   * all of it is there, none before. Envoy leaves a wrong number standing. Afterwards the codec
+   * keeps to the number: that is counted.
    */
   override onBodyResized(bufferType: number): void {
     const isRequest = bufferType === BufferType.HttpRequestBody;
     const isHeld = isRequest ? this.areRequestHeadersHeld : this.areResponseHeadersHeld;
     const headers = isRequest ? this.requestHeaders : this.responseHeaders;
     const body = isRequest ? this.requestBody : this.responseBody;
+    if (!isHeld) {
+      const { callbacks } = this;
+      const sent = isRequest ? callbacks?.requestHeaders() : callbacks?.responseHeaders();
+      const isPromised = sent?.getById(HeaderId.ContentLength) !== undefined;
+      if (isPromised) this.root.noteBrokenLength();
+    }
     if (!isHeld || headers === null || body === null) return;
     if (headers.getById(HeaderId.ContentLength) === undefined) return;
     const isWhole = isRequest ? this.isRequestEnd : this.isResponseEnd;
