@@ -1,5 +1,6 @@
 // The SDK's kit beside what Node has for the same: each thing in a compiled guest, many times a call.
 import { createHash, generateKeyPairSync, sign, verify } from "node:crypto";
+import { gunzipSync, gzipSync } from "node:zlib";
 import { KitGuest } from "../../sdk-assemblyscript/test/kit-guest.ts";
 import type { MicroBench } from "./runner.ts";
 
@@ -50,6 +51,17 @@ const document = Buffer.from(
   }),
 );
 
+const records = Buffer.from(
+  JSON.stringify(
+    Array.from({ length: 700 }, (_, i) => ({
+      id: i * 7919,
+      name: `user ${i % 37}`,
+      ok: i % 3 > 0,
+    })),
+  ),
+);
+const packed = gzipSync(records);
+
 export const benches: readonly MicroBench[] = [
   kit("SHA-256 of 64 KiB", "loop_sha256", [large]),
   node("SHA-256 of 64 KiB", () => createHash("sha256").update(large).digest()[0] ?? 0),
@@ -74,4 +86,8 @@ export const benches: readonly MicroBench[] = [
     `JSON of ${document.length} bytes`,
     () => Object.keys(JSON.parse(document.toString())).length,
   ),
+  kit(`gzip of ${records.length} bytes of JSON`, "loop_gzip", [records]),
+  node(`gzip of ${records.length} bytes of JSON`, () => gzipSync(records, { level: 1 }).length),
+  kit(`gunzip to ${records.length} bytes of JSON`, "loop_gunzip", [packed]),
+  node(`gunzip to ${records.length} bytes of JSON`, () => gunzipSync(packed).length),
 ];

@@ -4,6 +4,8 @@ export * from "./bytes";
 export * from "./cidr";
 export * from "./cookies";
 export * from "./ecdsa";
+export * from "./gunzip";
+export * from "./gzip";
 export * from "./hex";
 export * from "./hmac";
 export * from "./http-date";

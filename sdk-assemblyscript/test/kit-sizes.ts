@@ -19,6 +19,8 @@ const USES: Readonly<Record<string, readonly [imports: string, use: string]>> = 
   cidr: ["Cidr", "Cidr.parse(text)!.containsText(text);"],
   cookies: ["cookieValue, SetCookie", "new SetCookie(text, cookieValue(text, text)!).header();"],
   ecdsa: ["EcdsaKey", "EcdsaKey.fromJwk(text, text)!.verify(bytes, bytes);"],
+  gunzip: ["gunzip", "gunzip(bytes, 1000000);"],
+  gzip: ["gzip", "gzip(bytes);"],
   hex: ["fromHex, hex", "hex(fromHex(text)!);"],
   hmac: ["hmacSha256", "hmacSha256(bytes, bytes);"],
   "http-date": ["httpDate, parseHttpDate", "httpDate(parseHttpDate(text));"],

@@ -57,6 +57,16 @@ export class Buffer {
     return at;
   }
 
+  /** Gives back so many bytes at the end. */
+  shorten(length: u32): void {
+    this.used -= min(length, this.used);
+  }
+
+  /** Where its first byte is; moves when something is added. */
+  get start(): usize {
+    return changetype<usize>(this.memory);
+  }
+
   bytes(): Uint8Array {
     return copyBytes(changetype<usize>(this.memory), this.used);
   }

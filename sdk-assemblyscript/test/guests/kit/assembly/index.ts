@@ -3,6 +3,7 @@ import { Regex, regexProblem } from "@headgate/sdk-assemblyscript/kit/regex";
 import { giveBool, giveText, textOf } from "./exchange";
 
 export * from "@headgate/sdk-assemblyscript/exports/base";
+export * from "./compression";
 export * from "./documents";
 export * from "./encodings";
 export { begin } from "./exchange";

@@ -1,6 +1,8 @@
 // The same over and over, for bench/micro: what is done once costs more to ask for than to do.
 import { base64, fromBase64 } from "@headgate/sdk-assemblyscript/kit/base64";
 import { EcdsaKey } from "@headgate/sdk-assemblyscript/kit/ecdsa";
+import { gunzip } from "@headgate/sdk-assemblyscript/kit/gunzip";
+import { gzip } from "@headgate/sdk-assemblyscript/kit/gzip";
 import { parseJson } from "@headgate/sdk-assemblyscript/kit/json";
 import { Regex } from "@headgate/sdk-assemblyscript/kit/regex";
 import { RsaKey } from "@headgate/sdk-assemblyscript/kit/rsa";
@@ -69,5 +71,19 @@ export function loop_ecdsa(times: i32): usize {
   const signature = bytesOf(2);
   let sum = 0;
   for (let i = 0; i < times; i++) sum += key.verify(data, signature) ? 1 : 0;
+  return giveText(sum.toString());
+}
+
+export function loop_gzip(times: i32): usize {
+  const bytes = bytesOf(0);
+  let sum = 0;
+  for (let i = 0; i < times; i++) sum += gzip(bytes).length;
+  return giveText(sum.toString());
+}
+
+export function loop_gunzip(times: i32): usize {
+  const bytes = bytesOf(0);
+  let sum = 0;
+  for (let i = 0; i < times; i++) sum += gunzip(bytes, 1 << 20)!.length;
   return giveText(sum.toString());
 }

@@ -1,0 +1,2 @@
+// The door to assembly/kit/gunzip.ts.
+export * from "../assembly/kit/gunzip";

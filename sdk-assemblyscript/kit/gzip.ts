@@ -1,0 +1,2 @@
+// The door to assembly/kit/gzip.ts.
+export * from "../assembly/kit/gzip";
