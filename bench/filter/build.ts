@@ -1,18 +1,20 @@
 // Compiles the benches' filter with asc; called by run.ts before anything is measured.
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import asc from "assemblyscript/asc";
+import binaryen from "assemblyscript/binaryen";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const FOLDER = fileURLToPath(new URL(".", import.meta.url));
 
-/** `sdk`: as a user writes it. `bare`: the same on the bare ABI. */
-export const FILTER_KINDS = ["sdk", "bare"] as const;
+/** `sdk`: as a user writes it. `bare`: the same on the bare ABI. `hand`: the same in text format. */
+export const FILTER_KINDS = ["sdk", "bare", "hand"] as const;
 export type FilterKind = (typeof FILTER_KINDS)[number];
 
-const SOURCES: Readonly<Record<FilterKind, string>> = { sdk: "index.ts", bare: "bare.ts" };
-const OPTIONS: Readonly<Record<FilterKind, readonly string[]>> = {
+type Compiled = Exclude<FilterKind, "hand">;
+const SOURCES: Readonly<Record<Compiled, string>> = { sdk: "index.ts", bare: "bare.ts" };
+const OPTIONS: Readonly<Record<Compiled, readonly string[]>> = {
   sdk: ["--config", "sdk-assemblyscript/asconfig.json", "--target", "release"],
   bare: ["-O3", "--runtime", "minimal", "--use", "abort=", "--exportStart", "_initialize"],
 };
@@ -21,6 +23,12 @@ const OPTIONS: Readonly<Record<FilterKind, readonly string[]>> = {
 export async function buildFilter(kind: FilterKind): Promise<string> {
   const result = `${FOLDER}build/${kind}.wasm`;
   mkdirSync(`${FOLDER}build`, { recursive: true });
+  if (kind === "hand") {
+    const module = binaryen.parseText(readFileSync(`${FOLDER}header.wat`, "utf8"));
+    writeFileSync(result, module.emitBinary());
+    module.dispose();
+    return result;
+  }
   const files = [`${FOLDER}assembly/${SOURCES[kind]}`, result].map((file) => relative(ROOT, file));
   const [source = "", output = ""] = files;
   const stderr = asc.createMemoryStream();

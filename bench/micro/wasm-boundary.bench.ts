@@ -1,5 +1,6 @@
 // What a wasm filter costs a stream, alone: create, request, response, log, done, delete. The guest
-// reads user-agent and sets x-filter; "bare" is on the bare ABI, "sdk" as a user writes it.
+// reads user-agent and sets x-filter; "by hand" is in text format, without contexts; "bare" is on the
+// bare ABI, "sdk" as a user writes it.
 import { readFileSync } from "node:fs";
 import { defaultWasmPolicy, type WasmPolicy } from "../../runtime/src/config/wasm-policy.ts";
 import { HeaderMap } from "../../runtime/src/core/header-map.ts";
@@ -78,6 +79,8 @@ export const benches: readonly MicroBench[] = [
       return sum;
     },
   },
+  { name: "one filter, by hand", run: streams(await hostsOf("hand", 1)) },
+  { name: "one filter, by hand, no fuel", run: streams(await hostsOf("hand", 1, unmetered)) },
   { name: "one filter, bare", run: streams(await hostsOf("bare", 1)) },
   { name: "five filters, bare, five VMs", run: streams(await hostsOf("bare", 5)) },
   { name: "one filter, bare, no fuel", run: streams(await hostsOf("bare", 1, unmetered)) },

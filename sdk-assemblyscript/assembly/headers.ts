@@ -167,7 +167,7 @@ export class HeaderMap {
 }
 
 function refuse(): bool {
-  log.warn("header not changed: unusable name, or a line break in the value");
+  log.warn("header not changed: bad name or line break");
   return false;
 }
 

@@ -1,7 +1,7 @@
 // Header names and values on their way to the host: lower case, checked, literals encoded only
 // once.
 import { scratch } from "./memory";
-import { encodedLength, encodeUtf8 } from "./utf8";
+import { encodedLength, encodeUtf8, isPlain } from "./utf8";
 
 /** Power of two; a filter rarely names more headers. What collides is encoded each time. */
 const SLOTS: usize = 64;
@@ -54,7 +54,8 @@ function lowerName(name: string, start: usize): usize {
 /** The value as UTF-8; 0 when it holds CR, LF or NUL, which would end the header in the middle. */
 export function encodeValue(value: string): usize {
   const start = encodeUtf8(value);
-  return start == 0 || !isValueSafe(start, encodedLength()) ? 0 : start;
+  if (start == 0 || isPlain()) return start;
+  return isValueSafe(start, encodedLength()) ? start : 0;
 }
 
 export function isValueSafe(start: usize, length: u32): bool {

@@ -144,7 +144,7 @@ function findKind(id: u32, kind: ContextKind): Context | null {
 }
 
 function ignore(id: u32): void {
-  log.warn("event ignored: no such context, " + decimal(id));
+  log.warn("event for no context: " + decimal(id));
 }
 
 function createPlugin(): PluginContext | null {
@@ -167,7 +167,7 @@ function findRegistration(): usize {
     if (rootIdOf(walk).length == 0) general = walk;
     walk = beforeOf(walk);
   }
-  if (general == 0) log.error("no filter for root_id " + decodeUtf8(start, length));
+  if (general == 0) log.error("unknown root_id " + decodeUtf8(start, length));
   return general;
 }
 

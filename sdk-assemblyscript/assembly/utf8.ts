@@ -7,6 +7,7 @@ const REPLACEMENT: u32 = 0xfffd;
 const TEXT_BYTES_MAX: u32 = 0x1fff0000;
 
 let encodedBytes: u32 = 0;
+let isEncodedPlain: bool = false;
 let pointEnd: usize = 0;
 
 /** Length in bytes of what encodeUtf8 made last. */
@@ -20,13 +21,30 @@ export function encodeUtf8(text: string): usize {
   const units = text.length;
   const start = scratch(units);
   if (start == 0) return failEncode();
-  for (let i = 0; i < units; i++) {
+  let i = 0;
+  let low: u64 = 0;
+  for (; i + 4 <= units; i += 4) {
+    let four = load<u64>(from + (<usize>i << 1));
+    if ((four & 0xff80ff80ff80ff80) != 0) return encodeWide(from, units);
+    low |= four - 0x0020002000200020;
+    four = (four | (four >> 8)) & 0x0000ffff0000ffff;
+    store<u32>(start + i, <u32>(four | (four >> 16)));
+  }
+  for (; i < units; i++) {
     const unit = load<u16>(from + (<usize>i << 1));
     if (unit >= 0x80) return encodeWide(from, units);
+    low |= <u64>unit - 0x20;
     store<u8>(start + i, <u8>unit);
   }
   encodedBytes = units;
+  // Below 0x80 the subtraction sets the highest bit of a unit only by a borrow.
+  isEncodedPlain = (low & 0x8000800080008000) == 0;
   return start;
+}
+
+/** Whether what encodeUtf8 made last is known to hold no control character. */
+export function isPlain(): bool {
+  return isEncodedPlain;
 }
 
 function failEncode(): usize {
@@ -38,6 +56,7 @@ function encodeWide(from: usize, units: i32): usize {
   if (units > 0x15000000) return failEncode();
   const start = scratch(units * 3);
   if (start == 0) return failEncode();
+  isEncodedPlain = false;
   let out = start;
   for (let i = 0; i < units; i++) {
     let point: u32 = load<u16>(from + (<usize>i << 1));
