@@ -37,7 +37,7 @@ function makeProject(): string {
 }
 
 function run(folder: string): Run {
-  const command = ["-c", TIMED, "bash", process.execPath, vitest, "run", "--testTimeout=60000"];
+  const command = ["-c", TIMED, "bash", process.execPath, vitest, "run"];
   const { stdout, stderr } = spawnSync("bash", command, { cwd: folder, encoding: "utf8" });
   const [wallS = 0, userS = 0, systemS = 0] = (stderr.trim().split("\n").at(-1) ?? "")
     .split(" ")
