@@ -1,32 +1,25 @@
 // Another .wasm file in the place of a plugin's module, in a real process: streams that began with the
 // old one end with it, new ones get the new one, and a bad one changes nothing.
-import { createHash } from "node:crypto";
 import { renameSync, writeFileSync } from "node:fs";
 import { beforeAll, expect, test } from "vitest";
 import { bootstrap, wasmFilter } from "./bootstrap.ts";
-import { compileGuest } from "./guests/compile.ts";
 import type { HeadgateProcess } from "./headgate-process.ts";
 import { Load } from "./load-client.ts";
 import { useProcesses, useUpstream } from "./process-rig.ts";
+import { sha256Of, VersionedModules, versionOf } from "./swaps/modules.ts";
 
 /** HEADGATE_RELOADS=50 for the figure of the acceptance; fewer here, so that tests stay short. */
 const CHANGES = Number(process.env["HEADGATE_RELOADS"] ?? 4);
 
 const upstream = useUpstream("ok");
 const processes = useProcesses({ concurrency: 2 });
-let guest: Uint8Array;
+let modules: VersionedModules;
 
 beforeAll(async () => {
-  guest = await compileGuest("versioned");
+  modules = await VersionedModules.compile();
 });
 
-/** The module that calls itself "module-<letter>". */
-function moduleOf(letter: string): Buffer {
-  const bytes = Buffer.from(guest);
-  const at = bytes.indexOf("module-A");
-  bytes.write(letter, at + "module-".length);
-  return bytes;
-}
+const moduleOf = (letter: string): Buffer => modules.of(letter);
 
 /** Moves a module into its place. */
 function put(content: Uint8Array | string): void {
@@ -65,8 +58,6 @@ async function versions(headgate: HeadgateProcess): Promise<readonly Version[]> 
   return page.plugins.find(({ name }) => name === "guest")?.versions ?? [];
 }
 
-const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
-
 /** Puts a module, and waits for what becomes of it. Answers where its output begins. */
 async function change(
   headgate: HeadgateProcess,
@@ -95,10 +86,10 @@ test("streams that began with the old module end with it; then it is told to end
   const ended = (): number => headgate.output.split("deleted module-A").length - 1;
   await headgate.waitFor(() => ended() === 1, "the end of one VM");
   const [now, before] = await versions(headgate);
-  expect(now).toMatchObject({ state: "primary", sha256: sha256(moduleOf("B")) });
-  expect(now?.name).toBe(sha256(moduleOf("B")).slice(0, 12));
+  expect(now).toMatchObject({ state: "primary", sha256: sha256Of(moduleOf("B")) });
+  expect(now?.name).toBe(versionOf(moduleOf("B")));
   expect(now?.stats).toMatchObject({ streams: 20, streams_active: 0, responses_5xx: 0 });
-  expect(before).toMatchObject({ state: "previous", sha256: sha256(moduleOf("A")) });
+  expect(before).toMatchObject({ state: "previous", sha256: sha256Of(moduleOf("A")) });
   expect(before?.stats).toMatchObject({ streams: 1, streams_active: 1, streams_done: 0 });
   upstream.held[0]?.end("late");
   expect(await old).toBe("module-A");

@@ -1,37 +1,21 @@
 // Versions of a plugin that come by the admin interface and the command line, in a real process.
-import { createHash } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { beforeAll, expect, test } from "vitest";
 import { bootstrap, wasmFilter } from "./bootstrap.ts";
-import { compileGuest } from "./guests/compile.ts";
 import type { HeadgateProcess } from "./headgate-process.ts";
 import { Load } from "./load-client.ts";
 import { useProcesses, useUpstream } from "./process-rig.ts";
+import { VersionedModules, versionOf } from "./swaps/modules.ts";
 
 const upstream = useUpstream("ok");
 const processes = useProcesses({ concurrency: 2 });
-let guest: Uint8Array;
+let modules: VersionedModules;
 
 beforeAll(async () => {
-  guest = await compileGuest("versioned");
+  modules = await VersionedModules.compile();
 });
 
-/** The module that calls itself "module-<letter>"; test/guests/assembly/versioned.ts. */
-function moduleOf(letter: string): Buffer {
-  const bytes = Buffer.from(guest);
-  bytes.write(letter, bytes.indexOf("module-A") + "module-".length);
-  return bytes;
-}
-
-/** The same for another ABI. */
-function foreign(): Buffer {
-  const bytes = moduleOf("B");
-  bytes.write("9", bytes.indexOf("proxy_abi_version_0_2_1") + "proxy_abi_version_0_".length);
-  return bytes;
-}
-
-const nameOf = (bytes: Uint8Array): string =>
-  createHash("sha256").update(bytes).digest("hex").slice(0, 12);
+const moduleOf = (letter: string): Buffer => modules.of(letter);
 
 interface Version {
   readonly name: string;
@@ -90,7 +74,7 @@ async function modulesSeen(target: string, count: number): Promise<Record<string
 test("a pushed module serves at once, and the one before comes back", async () => {
   const headgate = await start();
   const target = await headgate.listener();
-  const [a, b] = [nameOf(moduleOf("A")), nameOf(moduleOf("B"))];
+  const [a, b] = [versionOf(moduleOf("A")), versionOf(moduleOf("B"))];
   const pushed = await post(headgate, "module", moduleOf("B"));
   expect(pushed).toMatchObject({
     status: 200,
@@ -133,13 +117,16 @@ test("modules that are no good are refused with reasons, and nothing is felt", a
   const headgate = await start("default: {start_time_ms: 5000, fuel: {configure: 100000000}}");
   const target = await headgate.listener();
   const load = new Load({ target, keepAlive: 8, body: "ok" });
+  const reasons: Readonly<Record<string, RegExp>> = {
+    truncated: /guest: .*(expected|ends|end)/,
+    "of another ABI": /proxy_abi_version/,
+    "trapping in its configure": /unreachable/,
+    "looping in its start": /out of fuel/,
+    "asking for 200 MB": /unreachable|memory/,
+  };
   const bad: readonly (readonly [Buffer, RegExp])[] = [
-    [moduleOf("B").subarray(0, 200), /guest: .*(expected|ends|end)/],
-    [foreign(), /proxy_abi_version/],
+    ...modules.broken.map(([kind, module]) => [module, reasons[kind] ?? /^never$/] as const),
     [moduleOf("X"), /proxy_on_configure answered false/],
-    [moduleOf("c"), /unreachable/],
-    [moduleOf("l"), /out of fuel/],
-    [moduleOf("m"), /unreachable|memory/],
     [Buffer.from("no module"), /expected/],
   ];
   for (const [module, reason] of bad) {
@@ -181,7 +168,7 @@ test("a canary gets its share, then all or nothing", async () => {
   // By a header only; the canary's module is the one that runs.
   await post(headgate, "module?canary_header=x-canary", moduleOf("B"));
   const { headers } = await fetch(`http://${target}/`, { headers: { "x-canary": "1" } });
-  expect(headers.get("x-served-by")).toBe(`guest=${nameOf(moduleOf("B"))}`);
+  expect(headers.get("x-served-by")).toBe(`guest=${versionOf(moduleOf("B"))}`);
   expect(await modulesSeen(target, 10)).toEqual({ "module-A": 10 });
   expect(await moduleSeen(target, { "x-canary": "1" })).toBe("module-B");
   const made = await headgate.stat("wasm.envoy.wasm.runtime.v8.created");
@@ -212,7 +199,7 @@ test.each([
   );
   await load.stop();
   const { versions, events } = await pluginOf(headgate);
-  expect(versions[0]?.name).toBe(nameOf(moduleOf("A")));
+  expect(versions[0]?.name).toBe(versionOf(moduleOf("A")));
   expect(events[0]?.what).toMatch(reason);
   expect(await headgate.stat("wasm.guest.canary_rolled_back")).toBe(1);
 });

@@ -14,7 +14,8 @@ import { plainText } from "./fingerprint.ts";
 
 /**
  * The key of each plugin by its index: the listener or cluster that has it, its configuration, and
- * its place among equals there.
+ * its place among equals there. Where its code comes from is no part of it: another module takes
+ * the place of the one before, and no connection notices.
  */
 export function pluginKeys(snapshot: Snapshot): Map<number, string> {
   const keys = new Map<number, string>();
@@ -92,16 +93,14 @@ export function chainPluginsOf(chain: FilterChainConfig): Set<number> {
 }
 
 function keyOf(owner: string, config: WasmPluginConfig): string {
-  const {
-    code,
-    variantOf,
-    moduleKey: _key,
-    version: _version,
-    candidates: _tried,
-    ...all
-  } = config;
-  const rest = variantOf === undefined ? all : { ...all, isVariant: true };
-  const { inlineBytes } = code;
+  const { variantOf, ...all } = config;
+  const own = { ...all, code: null, moduleKey: "", version: null, candidates: null };
+  return plainText([owner, own, variantOf !== undefined]);
+}
+
+/** Where a plugin's module comes from, and what it has to be. */
+export function codeKeyOf({ code }: WasmPluginConfig): string {
+  const { filename, sha256, inlineBytes, remote } = code;
   const inline = inlineBytes === null ? "" : createHash("sha256").update(inlineBytes).digest("hex");
-  return plainText([owner, rest, code.filename, code.sha256, inline, code.remote]);
+  return plainText([filename, sha256, inline, remote]);
 }

@@ -11,7 +11,7 @@ import { FetchError } from "./remote-code.ts";
 import type { MissingModule, RemoteFetcher } from "./remote-code.ts";
 import type { LoadedModule, ModuleSource } from "../module/module-loader.ts";
 import type { CompiledModule } from "../wasm/compiled-module.ts";
-import { pluginKeys } from "./plugin-key.ts";
+import { codeKeyOf, pluginKeys } from "./plugin-key.ts";
 
 /** A plugin whose module is no good: its path in the configuration and why. */
 export interface PluginProblem {
@@ -89,7 +89,7 @@ export class PluginModuleLoader {
     const plugins: WasmPluginConfig[] = [];
     const keys = pluginKeys(snapshot);
     for (const [index, plugin] of snapshot.plugins.entries()) {
-      const key = keys.get(index) ?? "";
+      const key = `${keys.get(index) ?? ""} ${codeKeyOf(plugin)}`;
       const isReread = reread === "all" || reread.has(plugin.code.filename);
       const known = isReread ? undefined : this.#inForce.get(key);
       const policy = policyOf(policies, plugin.name);

@@ -64,6 +64,7 @@ export class WorkerPlugins {
       node: this.#snapshot.node,
       workerIndex: this.#context.index,
       callouts: this.#context.callouts,
+      drainTimeMs: this.#snapshot.server.drainTimeMs,
       guestMark: this.#context.guestMark,
       native: new NativeFilterServices(clock, random, context.runtime, server.hostname),
       onTrap: (trap) => this.#context.guests.reportTrap(trap),

@@ -2,6 +2,7 @@
 import type { WasmPluginConfig } from "../config/snapshot.ts";
 import type { HeaderMap } from "../core/header-map.ts";
 import type { StreamInfo } from "../core/stream-info.ts";
+import { TimerEntry } from "../core/timer-wheel.ts";
 import type { AccessLogger } from "../filter/access-logger.ts";
 import { FilterWants, type HttpFilter } from "../filter/http-filter.ts";
 import type { PassingFilterCallbacks, PassingNetworkFilter } from "../filter/network-filter.ts";
@@ -32,6 +33,20 @@ export class PluginError {
  */
 const FREE_FILTERS_MAX = 128;
 
+/** Who drains is over by then, whatever its streams do, and whatever its guest waits for. */
+class DrainTimer extends TimerEntry {
+  readonly #plugin: Plugin;
+
+  constructor(plugin: Plugin) {
+    super();
+    this.#plugin = plugin;
+  }
+
+  override onDeadline(): void {
+    this.#plugin.onDrainTimeOver();
+  }
+}
+
 export class Plugin implements HttpFilterOwner, RootOwner {
   readonly name: string;
   readonly config: WasmPluginConfig;
@@ -46,6 +61,7 @@ export class Plugin implements HttpFilterOwner, RootOwner {
   #hasBegun: boolean = false;
   /** Of `#root`; the last one used is the first one taken. */
   #free: WasmHttpFilter[];
+  readonly #drainTimer: DrainTimer;
   #isDraining: boolean = false;
   #isFinished: boolean = false;
 
@@ -62,6 +78,7 @@ export class Plugin implements HttpFilterOwner, RootOwner {
     this.slot = slot;
     this.#onOver = onOver;
     this.#free = [];
+    this.#drainTimer = new DrainTimer(this);
   }
 
   /** What it counts, and its version's name. */
@@ -101,8 +118,7 @@ export class Plugin implements HttpFilterOwner, RootOwner {
     this.#root = root;
     this.#streams = 0;
     this.#free = [];
-    this.#wants = wantsOf(root.vm.exports);
-    if (this.#identity.versionHeader !== "") this.#wants |= FilterWants.EncodeHeaders;
+    this.#wants = this.#wantsOn(root);
     if (this.#hasBegun) root.beginEvents();
   }
 
@@ -138,8 +154,13 @@ export class Plugin implements HttpFilterOwner, RootOwner {
 
   /** Its VM has other functions now: see Vm.setTraced. */
   onExportsChanged(): void {
-    if (this.#root !== null) this.#wants = wantsOf(this.#root.vm.exports);
+    if (this.#root !== null) this.#wants = this.#wantsOn(this.#root);
     this.#free = [];
+  }
+
+  #wantsOn({ vm }: RootContext): number {
+    const named = this.#identity.versionHeader === "" ? 0 : FilterWants.EncodeHeaders;
+    return wantsOf(vm.exports) | named;
   }
 
   onStreamDestroyed(root: RootContext): void {
@@ -169,12 +190,20 @@ export class Plugin implements HttpFilterOwner, RootOwner {
   }
 
   onRootOver(root: RootContext): void {
-    if (root === this.#root && this.#isDraining) this.#onOver(this);
+    if (root !== this.#root || !this.#isDraining) return;
+    this.slot.services.timers.cancel(this.#drainTimer);
+    this.#onOver(this);
+  }
+
+  /** A timer of it will come. */
+  get awaitsDrain(): boolean {
+    return this.#drainTimer.isScheduled;
   }
 
   /** The VM failed: nothing of the old root context happens any more. */
   onVmFailure(): void {
     this.#root?.stopEvents();
+    this.slot.services.timers.cancel(this.#drainTimer);
     // Its last streams hold the dead VM, and a new one would be for nobody.
     if (this.#isDraining) this.#finish();
   }
@@ -183,14 +212,29 @@ export class Plugin implements HttpFilterOwner, RootOwner {
   drain(): void {
     if (this.#isDraining) return;
     this.#isDraining = true;
+    const { timers, clock, drainTimeMs } = this.slot.services;
+    timers.schedule(this.#drainTimer, clock.nowMs + drainTimeMs);
     if (this.#streams === 0) this.#finish();
     else this.slot.onDraining();
+  }
+
+  /** Its streams, and a guest that answered false to on_done, have had their time. */
+  onDrainTimeOver(): void {
+    const root = this.#root;
+    const streams = this.#isFinished ? 0 : this.#streams;
+    const what = streams === 0 ? "its guest is not done" : `${streams} streams are left`;
+    this.slot.noteDrainTimeOver(this, what);
+    this.#isFinished = true;
+    root?.finishNow();
+    // What is left of its streams meets a dead VM, and its failure policy.
+    this.slot.expire(this);
   }
 
   /** The guest is told now, whatever its streams do. */
   close(): void {
     this.#isDraining = true;
     this.#isFinished = true;
+    this.slot.services.timers.cancel(this.#drainTimer);
     this.#root?.finishNow();
     this.slot.remove(this);
   }

@@ -40,6 +40,8 @@ export interface VmServices {
   readonly traces: GuestTraces;
   /** Traps: an import of the guest that calls it stops the guest for good. Never returns. */
   readonly trap: () => void;
+  /** Milliseconds that a plugin which was replaced may take to end. */
+  readonly drainTimeMs: number;
 }
 
 /** Stands in the URL of the helper's frames, which are not the guest's. */

@@ -59,7 +59,7 @@ class ReloadTimer extends TimerEntry {
  */
 export class VmSlot implements VmOwner, StandbySlot {
   readonly key: string;
-  readonly #services: VmServices;
+  readonly services: VmServices;
   readonly #settings: VmSettings;
   readonly #module: CompiledModule;
   readonly #log: GuestLog;
@@ -82,7 +82,7 @@ export class VmSlot implements VmOwner, StandbySlot {
     onEmpty: (slot: VmSlot) => void,
   ) {
     this.key = key;
-    this.#services = services;
+    this.services = services;
     this.#settings = settings;
     this.#module = module;
     this.#log = log;
@@ -133,7 +133,7 @@ export class VmSlot implements VmOwner, StandbySlot {
     if (at >= 0) this.#plugins.splice(at, 1);
     if (this.#plugins.length > 0) return;
     this.#standby.drop();
-    this.#services.timers.cancel(this.#reload);
+    this.services.timers.cancel(this.#reload);
     this.#setVm(null);
     this.#onEmpty(this);
   }
@@ -148,12 +148,28 @@ export class VmSlot implements VmOwner, StandbySlot {
   }
 
   #isTraced(plugin: string): boolean {
-    return this.#services.traces.ruleOf(plugin, this.#settings.policy) !== null;
+    return this.services.traces.ruleOf(plugin, this.#settings.policy) !== null;
   }
 
   #trace(vm: Vm, isTraced: boolean): void {
     vm.setTraced(isTraced);
     for (const plugin of this.#plugins) plugin.onExportsChanged();
+  }
+
+  /** A plugin that drains has told its guest all; nobody else is on its VM any more. */
+  expire(plugin: Plugin): void {
+    const vm = this.#vm;
+    this.remove(plugin);
+    if (vm === null || vm.failure !== null || this.#plugins.length > 0) return;
+    vm.failure = new VmFailure("its drain time is over", "host");
+    vm.release();
+  }
+
+  noteDrainTimeOver(plugin: Plugin, what: string): void {
+    this.services.stats.counter(`wasm.${plugin.name}.drain_time_over`).inc();
+    const { name, identity } = plugin;
+    const text = `the drain time of plugin ${name}, version ${identity.version}, is over: ${what}`;
+    this.#log.host(LogLevel.Warning, `wasm ${text}`);
   }
 
   /** One of the plugins gets no new streams any more, and so needs no standby. */
@@ -217,7 +233,7 @@ export class VmSlot implements VmOwner, StandbySlot {
 
   #onReloaded(): void {
     this.#stats.reloadSuccess.inc();
-    this.#services.timers.cancel(this.#reload);
+    this.services.timers.cancel(this.#reload);
     this.#renewStandby();
   }
 
@@ -239,12 +255,12 @@ export class VmSlot implements VmOwner, StandbySlot {
   #waitForReload(): void {
     this.#backoff.onFailure();
     if (!this.#isReplaced) return;
-    const { timers } = this.#services;
+    const { timers } = this.services;
     timers.schedule(this.#reload, this.#backoff.notBeforeMs);
     if (this.#backoff.isFirst) this.#stats.reloadAtOnce.inc();
     if (!this.#backoff.isLooping) return;
     this.#stats.crashLoop.inc();
-    const seconds = Math.round((this.#backoff.notBeforeMs - this.#services.clock.nowMs) / 1000);
+    const seconds = Math.round((this.#backoff.notBeforeMs - this.services.clock.nowMs) / 1000);
     const what = `wasm vm of plugin ${this.#plugins[0]?.name ?? ""} crashes again and again`;
     this.#log.host(LogLevel.Error, `${what}: next try in ${seconds} s`);
   }
@@ -256,8 +272,8 @@ export class VmSlot implements VmOwner, StandbySlot {
       `wasm vm failed: ${failure.describe(this.#settings.moduleName)}`,
     );
     const plugin = failure.place?.plugin || (this.#plugins[0]?.name ?? this.#settings.vmId);
-    this.#services.stats.counter(`wasm.${plugin}.stopped.${failure.stop}`).inc();
-    this.#services.onTrap?.(this.#trapOf(vm, failure, plugin));
+    this.services.stats.counter(`wasm.${plugin}.stopped.${failure.stop}`).inc();
+    this.services.onTrap?.(this.#trapOf(vm, failure, plugin));
     // A copy: those that drain are over now, and leave.
     for (const plugin of this.#plugins.slice()) plugin.onVmFailure();
     if (this.#standby.isReady && this.#backoff.isDue) this.reloadWhenDue();
@@ -288,12 +304,12 @@ export class VmSlot implements VmOwner, StandbySlot {
 
   onOutwardCall(name: string): boolean {
     this.#standby.noteOutwardCall(name);
-    return this.#services.onOutwardCall(name);
+    return this.services.onOutwardCall(name);
   }
 
   /** For the standby: not counted before it serves. */
   makeVm(owner: VmOwner): Vm {
-    return new Vm(this.#services, this.#settings, this.#module, this.#log, owner);
+    return new Vm(this.services, this.#settings, this.#module, this.#log, owner);
   }
 
   #make(): Vm {

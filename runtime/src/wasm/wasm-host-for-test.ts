@@ -17,6 +17,8 @@ const BASE: WasmPluginConfig = { ...plainPlugin, name: "one", failurePolicy: "fa
 
 export async function wasmHostRig(script: string): Promise<{
   prepare: (changes: Partial<WasmPluginConfig>) => Plugin | PluginError;
+  /** It is not in force yet. */
+  prepareForLater: (changes: Partial<WasmPluginConfig>) => Plugin | PluginError;
   host: WasmHost;
   stats: StatsStore;
   messages: () => string[];
@@ -41,9 +43,12 @@ export async function wasmHostRig(script: string): Promise<{
     logger: recorder,
     node: { ...node, serialized: new Uint8Array(0) },
     workerIndex: 0,
+    drainTimeMs: 2000,
   });
   const vmConfiguration = Buffer.from(script);
   return {
+    prepareForLater: (changes) =>
+      host.preparePlugin({ ...BASE, vmConfiguration, ...changes }, module, null, false),
     prepare: (changes) => host.preparePlugin({ ...BASE, vmConfiguration, ...changes }, module),
     host,
     stats,

@@ -105,6 +105,41 @@ test("a root context that is not done yet waits for proxy_done", async () => {
   host.close();
 });
 
+test("a guest that is never done is waited for as long as its drain time is", async () => {
+  const script = "configure set_tick_period 500\ndone return 0";
+  const { prepare, host, messages, tick, stats } = await wasmHostRig(script);
+  const plugin = asPlugin(prepare({}));
+  plugin.drain();
+  tick(1900);
+  expect(host.pluginCount).toBe(1);
+  tick(200);
+  expect(host.pluginCount).toBe(0);
+  expect(messages().filter((line) => line.startsWith("tick"))).toHaveLength(3);
+  expect(messages().slice(-2)).toEqual([
+    "wasm the drain time of plugin one, version , is over: its guest is not done",
+    "delete(1)",
+  ]);
+  expect(stats.counter("wasm.one.drain_time_over").value).toBe(1);
+  // Nothing is called any more, and no timer is left.
+  tick(5000);
+  expect(messages().at(-1)).toBe("delete(1)");
+  expect(host.timerCount).toBe(0);
+});
+
+test("what is not in force yet has no ticks, and begins with them once", async () => {
+  const { host, messages, tick, prepareForLater } = await wasmHostRig(
+    "configure set_tick_period 100",
+  );
+  const plugin = asPlugin(prepareForLater({}));
+  tick(1000);
+  expect(messages().filter((line) => line.startsWith("tick"))).toEqual([]);
+  plugin.begin();
+  plugin.begin();
+  tick(350);
+  expect(messages().filter((line) => line.startsWith("tick"))).toHaveLength(3);
+  host.close();
+});
+
 test("a plugin that refuses is not kept, and its VM goes", async () => {
   const { prepare, stats } = await wasmHostRig("configure return 0\nconfigure say no%20thanks");
   const refused = prepare({});

@@ -49,6 +49,8 @@ export interface WasmHostContext {
   readonly observe?: (vm: Vm) => CallObserver;
   /** Files for guests whose policy has them, or why there are none. Default: not loaded. */
   readonly wasiProvider?: WasiProvider | string | undefined;
+  /** Milliseconds that a replaced plugin's last streams and its guest get. Default 600000. */
+  readonly drainTimeMs?: number;
   /** Whether a start may do what others see. Default: it may. */
   readonly onOutwardCall?: (name: string) => boolean;
   /** See setTraces. Default: none. */
@@ -57,6 +59,8 @@ export interface WasmHostContext {
   readonly guestMark?: Int32Array;
 }
 
+/** As --drain-time-s. */
+const DRAIN_TIME_MS = 600_000;
 const RUNTIME_DEFAULT = "envoy.wasm.runtime.v8";
 
 export class WasmHost {
@@ -97,6 +101,7 @@ export class WasmHost {
       onOutwardCall: context.onOutwardCall ?? ((): boolean => true),
       traces: new GuestTraces(),
       trap: createTrap(),
+      drainTimeMs: context.drainTimeMs ?? DRAIN_TIME_MS,
     };
     this.#thread = context.workerIndex;
     keepFrames();
@@ -156,6 +161,7 @@ export class WasmHost {
   get timerCount(): number {
     let count = this.#standbyQueue.isScheduled ? 1 : 0;
     for (const slot of this.#slots.values()) if (slot.awaitsReload) count += 1;
+    for (const plugin of this.#plugins) if (plugin.awaitsDrain) count += 1;
     return count;
   }
 

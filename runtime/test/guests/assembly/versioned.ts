@@ -1,8 +1,8 @@
-// A guest that names its module in each response and in the log when a context ends; for tests that
-// put another module in its place. The name stands as bytes in the module, so that a test makes
-// another version by changing them. Some versions are no good: "X" refuses its configuration, "c"
-// traps in it, "l" loops in its start, "m" wants 200 MB there, "t" traps on each twentieth response,
-// "s" takes many times as much fuel for one.
+// A guest that names its module in each request, in its response and in the log when a context ends;
+// for tests that put another module in its place. The name stands as bytes in the module, so that a
+// test makes another version by changing them. Some versions are no good: "X" refuses its
+// configuration, "c" traps in it, "l" loops in its start, "m" wants 200 MB there, "t" traps on each
+// twentieth response, "s" takes many times as much fuel for one.
 
 // @ts-ignore: decorator
 @external("env", "proxy_log")
@@ -20,6 +20,7 @@ const name: usize = memory.data<u8>([0x78, 0x2d, 0x6d, 0x6f, 0x64, 0x75, 0x6c, 0
 const deleted: usize = memory.data<u8>([
   0x64, 0x65, 0x6c, 0x65, 0x74, 0x65, 0x64, 0x20, 0x6d, 0x6f, 0x64, 0x75, 0x6c, 0x65, 0x2d, 0x3f,
 ]);
+const requestHeaders: u32 = 0;
 const responseHeaders: u32 = 2;
 const logInfo: u32 = 2;
 
@@ -60,6 +61,11 @@ export function proxy_on_vm_start(_id: u32, _size: u32): i32 {
 export function proxy_on_configure(_id: u32, _size: u32): i32 {
   if (letter() == 0x63) unreachable();
   return letter() == 0x58 ? 0 : 1;
+}
+
+export function proxy_on_request_headers(_id: u32, _count: u32, _end: u32): i32 {
+  proxy_add_header_map_value(requestHeaders, name, 8, version, versionSize);
+  return 0;
 }
 
 let responses: u32 = 0;
