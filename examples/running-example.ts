@@ -36,8 +36,12 @@ export class RunningExample {
     this.#child.stderr?.setEncoding("utf8").on("data", collect);
   }
 
-  /** Starts the example `name` and waits until it is live. Throws when a replaced text is missing. */
-  static async start(name: string, replaced: readonly Replacement[]): Promise<RunningExample> {
+  /** Starts the example `name`, with `more` flags, and waits until it is live. Throws when a replaced text is missing. */
+  static async start(
+    name: string,
+    replaced: readonly Replacement[],
+    more: readonly string[] = [],
+  ): Promise<RunningExample> {
     let config = readFileSync(join(here, name, "envoy.yaml"), "utf8");
     for (const [text, by] of [...replaced, ["port_value: 9901", "port_value: 0"] as const]) {
       if (!config.includes(text)) throw new Error(`envoy.yaml has no "${text}"`);
@@ -48,7 +52,7 @@ export class RunningExample {
     const adminFile = join(folder, "admin");
     writeFileSync(file, config);
     const flags = ["--concurrency", "1", "--file-flush-interval-msec", "20"];
-    const args = ["-c", file, "--admin-address-path", adminFile, ...flags];
+    const args = ["-c", file, "--admin-address-path", adminFile, ...flags, ...more];
     const example = new RunningExample(folder, args);
     await example.until(async () => {
       example.admin = readFileSync(adminFile, "utf8");

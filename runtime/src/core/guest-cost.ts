@@ -3,6 +3,8 @@
 
 export interface GuestCost {
   readonly pluginName: string;
+  /** The short name of its module; "" = it was given none. */
+  readonly pluginVersion: string;
   readonly fuel: number;
   /** Nanoseconds in callbacks; -1 = this stream is not one of those that are timed. */
   readonly timeNs: number;

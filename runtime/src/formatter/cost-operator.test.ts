@@ -2,12 +2,22 @@ import { expect, test } from "vitest";
 import type { GuestCost } from "../core/guest-cost.ts";
 import { Clock } from "../core/clock.ts";
 import { StreamInfo } from "../core/stream-info.ts";
-import { costOperator } from "./cost-operator.ts";
+import { costOperator, versionOperator } from "./cost-operator.ts";
 import { FormatContext } from "./format-context.ts";
 import { parsePieces } from "./parse-format.ts";
 
 function cost(pluginName: string, timeNs: number, nextCost: GuestCost | null): GuestCost {
-  return { pluginName, fuel: 10, timeNs, hostcalls: 2, bytesCopied: 30, callouts: 1, nextCost };
+  const pluginVersion = pluginName === "b:c" ? "" : "1f2e3d4c5b6a";
+  return {
+    pluginName,
+    pluginVersion,
+    fuel: 10,
+    timeNs,
+    hostcalls: 2,
+    bytesCopied: 30,
+    callouts: 1,
+    nextCost,
+  };
 }
 
 function valueOf(args: string, guestCost: GuestCost | null): unknown {
@@ -27,6 +37,25 @@ test("costs of a plugin's filters are added, of those that are timed", () => {
   // A name may have colons.
   expect([valueOf("b:c:FUEL", chain), valueOf("b:c:NS", chain)]).toEqual([10, null]);
   expect([valueOf("none:FUEL", chain), valueOf("a:FUEL", null)]).toEqual([null, null]);
+});
+
+test("the version of a plugin is told, or that it has none", () => {
+  const versionOf = (plugin: string, guestCost: GuestCost | null): unknown => {
+    const operator = versionOperator(plugin);
+    if (typeof operator === "string") return operator;
+    const context = new FormatContext(new Clock());
+    context.info = new StreamInfo();
+    context.info.guestCost = guestCost;
+    return operator(context);
+  };
+  const chain = cost("a", 1, cost("b:c", 1, null));
+  expect(["a", "b:c", "none"].map((name) => versionOf(name, chain))).toEqual([
+    "1f2e3d4c5b6a",
+    null,
+    null,
+  ]);
+  expect(versionOf("a", null)).toBe(null);
+  expect(versionOf("", null)).toBe("expects PLUGIN, got nothing");
 });
 
 test.each(["", "a", ":FUEL", "a:fuel", "a:PAGES"])("the arguments (%s) are refused", (args) => {

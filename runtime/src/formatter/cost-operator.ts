@@ -1,5 +1,5 @@
-// %HEADGATE_WASM_COST(PLUGIN:FIELD)%: what a wasm filter of the stream has cost; Envoy has no such
-// command. Compiled by operators.ts.
+// %HEADGATE_WASM_COST(PLUGIN:FIELD)% and %HEADGATE_WASM_VERSION(PLUGIN)%: what a wasm filter of the
+// stream has cost, and which version it was; Envoy has no such commands. Compiled by operators.ts.
 import type { GuestCost } from "../core/guest-cost.ts";
 import type { FormatOperator } from "./format-context.ts";
 
@@ -32,5 +32,17 @@ export function costOperator(args: string): FormatOperator | string {
       if (value !== null) sum = (sum ?? 0) + value;
     }
     return sum;
+  };
+}
+
+/** Of the plugin's first filter in the stream; they are of one version, but for a swap between. */
+export function versionOperator(plugin: string): FormatOperator | string {
+  if (plugin === "") return "expects PLUGIN, got nothing";
+  return (context) => {
+    let version: string | null = null;
+    for (let cost = context.info?.guestCost ?? null; cost !== null; cost = cost.nextCost) {
+      if (cost.pluginName === plugin && cost.pluginVersion !== "") version = cost.pluginVersion;
+    }
+    return version;
   };
 }

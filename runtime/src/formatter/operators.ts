@@ -7,7 +7,7 @@ import { protocolText, remoteAddressOf, remoteIpOf, remotePortOf } from "../core
 import type { StreamInfo } from "../core/stream-info.ts";
 import type { ConnectionInfo } from "../core/connection-info.ts";
 import type { FormatContext, FormatOperator, FormatValue } from "./format-context.ts";
-import { costOperator } from "./cost-operator.ts";
+import { costOperator, versionOperator } from "./cost-operator.ts";
 import { headerOperators } from "./header-operators.ts";
 import { grpcStatusOf, isGrpcRequest } from "./grpc-status.ts";
 import { toLatin1 } from "./latin1.ts";
@@ -273,6 +273,7 @@ const infoOperators: Readonly<Record<string, OperatorFactory>> = {
   LISTENER_NAME: ofConnection((c) => textOrNull(c.listenerName)),
   SPAN_ID: ofInfo(() => null),
   HEADGATE_WASM_COST: costOperator,
+  HEADGATE_WASM_VERSION: versionOperator,
   ROUNDTRIP_DURATION: ofInfo(() => null),
   BYTES_RETRANSMITTED: none,
   PACKETS_RETRANSMITTED: none,

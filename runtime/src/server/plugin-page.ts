@@ -58,6 +58,7 @@ function statsJson(counts: SharedArrayBuffer): JsonObject {
     responses_5xx: errors,
     stopped_fuel: stoppedFuel,
     stopped_other: stoppedOther,
+    streams_failed: totals.failed,
     fuel,
     fuel_per_stream: streams === 0 ? 0 : Math.round(fuel / streams),
     duration_ms: { p50: quantile(0.5), p90: quantile(0.9), p99: quantile(0.99) },

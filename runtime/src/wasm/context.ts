@@ -49,6 +49,10 @@ export abstract class Context implements GuestCost {
     this.plugin = plugin;
   }
 
+  get pluginVersion(): string {
+    return this.plugin.version;
+  }
+
   get pluginName(): string {
     return this.plugin.name;
   }

@@ -338,6 +338,7 @@ export class WasmHttpFilter extends StreamContext implements HttpFilter {
     this.vm.isIterationStopped = false;
     if (this.plugin.failOpenLegacy || this.#isFailureTold) return false;
     this.#isFailureTold = true;
+    this.plugin.counts.onStreamFailed();
     this.callbacks?.sendLocalReply(FAIL_STREAM);
     return true;
   }

@@ -11,6 +11,7 @@ const Cell = {
   StoppedOther: 5,
   Fuel: 6,
   DurationMs: 7,
+  Failed: 8,
 } as const;
 
 /** Durations by powers of the square root of two, from a tenth of a millisecond to a day. */
@@ -33,6 +34,8 @@ export interface VersionTotals {
   /** Guests that were stopped because their fuel was used up, and for any other reason. */
   readonly stoppedFuel: number;
   readonly stoppedOther: number;
+  /** Streams that were failed because their guest was stopped, by themselves or before. */
+  readonly failed: number;
   readonly fuel: number;
   /** Of all that are done together. */
   readonly durationMs: number;
@@ -76,6 +79,10 @@ export class VersionCounts {
     this.#add(isFuel ? Cell.StoppedFuel : Cell.StoppedOther, 1);
   }
 
+  onStreamFailed(): void {
+    this.#add(Cell.Failed, 1);
+  }
+
   addFuel(fuel: number): void {
     this.#add(Cell.Fuel, fuel);
   }
@@ -105,6 +112,7 @@ export function readVersionCounts(memory: SharedArrayBuffer): VersionTotals {
     errors: sum(Cell.Errors),
     stoppedFuel: sum(Cell.StoppedFuel),
     stoppedOther: sum(Cell.StoppedOther),
+    failed: sum(Cell.Failed),
     fuel: sum(Cell.Fuel),
     durationMs: sum(Cell.DurationMs),
     durations: [...sums.subarray(BUCKETS_AT, COSTS_AT)],
@@ -121,6 +129,7 @@ export function totalsSince(now: VersionTotals, before: VersionTotals): VersionT
     errors: now.errors - before.errors,
     stoppedFuel: now.stoppedFuel - before.stoppedFuel,
     stoppedOther: now.stoppedOther - before.stoppedOther,
+    failed: now.failed - before.failed,
     fuel: now.fuel - before.fuel,
     durationMs: now.durationMs - before.durationMs,
     durations: now.durations.map((count, at) => count - (before.durations[at] ?? 0)),
