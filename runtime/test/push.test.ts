@@ -2,6 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { beforeAll, expect, test } from "vitest";
 import { bootstrap, wasmFilter } from "./bootstrap.ts";
+import { compileGuest } from "./guests/compile.ts";
 import type { HeadgateProcess } from "./headgate-process.ts";
 import { Load } from "./load-client.ts";
 import { useProcesses, useUpstream } from "./process-rig.ts";
@@ -182,6 +183,33 @@ test("a canary gets its share, then all or nothing", async () => {
   expect(await modulesSeen(target, 4)).toEqual({ "module-C": 4 });
   await post(headgate, "rollback");
   expect(await modulesSeen(target, 4)).toEqual({ "module-B": 4 });
+});
+
+test("shared data and metrics are there after a swap, and VMs are new", async () => {
+  const script = [
+    "configure define_metric 0 requests",
+    "request_headers increment_metric 4 1",
+    "request_headers#1 get_shared_data k",
+    "request_headers#1 set_shared_data k kept 0",
+  ].join("\n");
+  const guest = await compileGuest("script");
+  const path = processes.scratch.path("guest.wasm");
+  writeFileSync(path, guest);
+  const filters = [wasmFilter(path, "guest", script)];
+  const config = bootstrap({ upstreamPort: upstream.port, filters });
+  const headgate = await processes.start(config, { concurrency: 1 });
+  const target = await headgate.listener();
+  await moduleSeen(target);
+  await moduleSeen(target);
+  expect(headgate.output).toContain("get_shared_data k -> 1");
+  const at = headgate.output.length;
+  // The same code: a custom section makes another module of it.
+  const other = Buffer.concat([guest, Buffer.from([0, 3, 1, 0x78, 1])]);
+  expect((await post(headgate, "module", other)).status).toBe(200);
+  await moduleSeen(target);
+  await headgate.says(/get_shared_data k -> 0 .*kept/, at);
+  expect(headgate.output.slice(at)).toContain("request_headers(");
+  expect(await headgate.stat("wasmcustom.requests")).toBe(3);
 });
 
 /** Latency is noise in a window this short. */
