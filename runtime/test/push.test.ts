@@ -213,7 +213,7 @@ test("shared data and metrics are there after a swap, and VMs are new", async ()
 });
 
 /** Latency is noise in a window this short. */
-const JUDGED = "default: {canary: {window_ms: 1500, streams_min: 20, latency_ratio: 1000}}";
+const JUDGED = "default: {canary: {window_ms: 1500, streams_min: 60, latency_ratio: 1000}}";
 
 test.each([
   ["t", /guest was stopped \d+ times/],

@@ -10,7 +10,7 @@
 //     trace: off             # or on: calls are logged; or a number, or {every, header}
 //     timing: 64             # of one stream in so many the time is taken, or off
 //     debug_file: auth.debug.wasm    # tells lines of a module that was stripped
-//     canary: {window_ms: 60000, streams_min: 50, fuel_ratio: 1.5}
+//     canary: {window_ms: 60000, streams_min: 100, fuel_ratio: 1.5}
 //     version_header: x-wasm-version
 //     limits: {callouts_pending: 1024, log_lines_per_second: 1000}
 //   plugins:

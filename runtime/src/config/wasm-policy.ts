@@ -49,7 +49,7 @@ export type StandbyPolicy = "on" | "off" | "always";
 export interface CanaryBounds {
   /** How long it is watched before it may pass. Default a minute. */
   readonly windowMs: number;
-  /** Streams of either version under which ratios say nothing. Default 50. */
+  /** Streams of either version under which ratios say nothing. Default 100. */
   readonly streamsMin: number;
   /** Stops of its guest, in percent of its streams, above the primary's. Default 1. */
   readonly stopsPercent: number;
@@ -118,7 +118,7 @@ export const defaultWasmPolicy: WasmPolicy = {
   debugFile: "",
   canary: {
     windowMs: 60_000,
-    streamsMin: 50,
+    streamsMin: 100,
     stopsPercent: 1,
     errorsPercent: 5,
     latencyRatio: 2,

@@ -37,7 +37,7 @@ function totals({
 
 function judge(canary: Done, primary: Done, elapsedMs = 1000): Verdict {
   const trial = { canary: totals(canary), primary: totals(primary), elapsedMs };
-  return judgeCanary(trial, defaultWasmPolicy.canary);
+  return judgeCanary(trial, { ...defaultWasmPolicy.canary, streamsMin: 50 });
 }
 
 const usual: Done = { streams: 1000 };
@@ -46,6 +46,9 @@ test("a good one waits for its window, and for enough streams", () => {
   expect(judge({ streams: 100 }, usual).kind).toBe("wait");
   expect(judge({ streams: 49 }, usual, 3_600_000).kind).toBe("wait");
   expect(judge({ streams: 50 }, usual, 60_000)).toEqual({ kind: "pass", reason: "" });
+  // One stop is a percent of its streams or less, or it waits for the next one.
+  expect(judge({ streams: 99, stops: 1 }, usual, 60_000).kind).toBe("wait");
+  expect(judge({ streams: 100, stops: 1 }, usual, 60_000).kind).toBe("pass");
 });
 
 test.each<[string, Done, RegExp]>([

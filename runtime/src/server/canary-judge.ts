@@ -36,14 +36,22 @@ export function judgeCanary(trial: CanaryTrial, bounds: CanaryBounds): Verdict {
     fuelFault(trial, bounds);
   if (reason !== "") return { kind: "rollback", reason };
   const isOver = trial.elapsedMs >= bounds.windowMs && trial.canary.done >= bounds.streamsMin;
-  return { kind: isOver ? "pass" : "wait", reason: "" };
+  // One stop is no verdict, but who has it waits for the next one, or for many streams without.
+  const isClean = stopsPoints(trial) <= bounds.stopsPercent;
+  return { kind: isOver && isClean ? "pass" : "wait", reason: "" };
+}
+
+/** Percent of streams that met a stop, above the primary's. */
+function stopsPoints({ canary, primary }: CanaryTrial): number {
+  const usual = percentOf(metStops(primary), primary.streams);
+  return percentOf(metStops(canary), canary.streams) - usual;
 }
 
 function stopsFault({ canary, primary }: CanaryTrial, bounds: CanaryBounds): string {
   const stops = canary.stoppedFuel + canary.stoppedOther;
   const found = percentOf(metStops(canary), canary.streams);
   const usual = percentOf(metStops(primary), primary.streams);
-  if (stops < STOPS_MIN || found <= usual + bounds.stopsPercent) return "";
+  if (stops < STOPS_MIN || found - usual <= bounds.stopsPercent) return "";
   const kinds = `${canary.stoppedFuel} for fuel, ${canary.stoppedOther} otherwise`;
   const met = `which ${metStops(canary)} of its ${canary.streams} streams met`;
   const what = `its guest was stopped ${stops} times (${kinds}), ${met}`;
