@@ -14,6 +14,7 @@ import { compileFilter } from "./compile.ts";
 import { misuse, type StrictOptions } from "./errors.ts";
 import { Places, shownPath } from "./places.ts";
 import { type LoadedPlugin, TestFilter } from "./test-filter.ts";
+import type { ForeignDouble } from "./watch.ts";
 import { World } from "./world.ts";
 
 /**
@@ -43,6 +44,8 @@ export interface TestOptions {
   readonly now?: Date | string | number;
   /** Of random numbers. Default 1. */
   readonly seed?: number;
+  /** Foreign functions of the test's from the start on: a filter may call them in its configure. */
+  readonly foreign?: Readonly<Record<string, ForeignDouble>>;
 }
 
 export interface ChainLink extends FilterOptions {
@@ -72,6 +75,9 @@ export async function loadChain(
   const epochMs = options.now === undefined ? undefined : new Date(options.now).getTime();
   const areTrapsErrors = options.traps !== "allow";
   const world = new World({ strict, areTrapsErrors, epochMs });
+  for (const [name, double] of Object.entries(options.foreign ?? {})) {
+    world.watch.foreign.set(name, double);
+  }
   const plugins: LoadedPlugin[] = [];
   for (const [at, link] of links.entries()) {
     const { plugin, places } = await loadLink(link, nameOf(link, at, links.length));
