@@ -1,4 +1,5 @@
 // @filter, @plugin and @config: what the transform makes of decorated classes, in a running module.
+import fc from "fast-check";
 import { beforeAll, beforeEach, expect, test } from "vitest";
 import { compileGuest, MiniHost } from "./mini-host.ts";
 import { type Document, FULL } from "./decorated-for-test.ts";
@@ -257,4 +258,32 @@ test("says only where the text is wrong when it is no JSON", () => {
 test("refuses a document that is no object", () => {
   expect(host.start("[]")).toBe(false);
   expect(errors()).toEqual(["/: must be an object, found an array"]);
+});
+
+test("never traps, and never accepts what is no configuration, whatever comes", () => {
+  host.start('{"name":"n"}');
+  const names = fc.constantFrom(...Object.keys(FULL), "type", "prefix", "x");
+  const values = fc.constantFrom(...Object.values(FULL));
+  const document = fc.dictionary(names, fc.oneof(values, fc.jsonValue({ maxDepth: 3 })));
+  const bytes = fc.oneof(
+    fc.uint8Array({ maxLength: 200 }),
+    document.map((one) => Buffer.from(JSON.stringify(one))),
+    document.map((one) => struct(one as Document)),
+    // One byte of a right one is another.
+    fc.tuple(fc.nat(), fc.nat(255)).map(([at, byte]) => {
+      const right = struct(FULL);
+      right[at % right.length] = byte;
+      return right;
+    }),
+  );
+  const bounds = { numRuns: 3000, seed: 9 };
+  fc.assert(
+    fc.property(bytes, (configuration) => {
+      host.logs.length = 0;
+      const isAccepted = host.configure(configuration);
+      return isAccepted === (errors().length === 0);
+    }),
+    bounds,
+  );
+  expect(host.configure(JSON.stringify(FULL))).toBe(true);
 });

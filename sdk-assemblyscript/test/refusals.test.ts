@@ -1,5 +1,6 @@
 // What the transform refuses, and that it says so at the author's line.
 import { expect, test } from "vitest";
+import { compilerProblem } from "../transform/compiler-version.mjs";
 import { compile } from "./compile-for-test.ts";
 
 const IMPORTS = `import {
@@ -331,11 +332,26 @@ test.each([
 });
 
 test.each([
-  ["Math.random()", "env.seed", "3:45"],
-  ["<f64>Date.now()", "env.Date.now", "3:50"],
-])("refuses %s, which no proxy has", async (expression, name, place) => {
+  ["Math.random()", "3:45", "env.seed: a filter has no randomness of its own"],
+  ["<f64>Date.now()", "3:50", "env.Date.now: nowMs() tells the time"],
+])("refuses %s, which no proxy has, and says what to write", async (expression, place, name) => {
   const text = `${CONFIG}${FILTER}export function f(n: i32): f64 {     return ${expression}; }`;
   expect(await refused(text)).toEqual([`${place} no proxy provides ${name}`]);
+});
+
+test("refuses console, and takes the log for it", async () => {
+  const text = `${CONFIG}${FILTER}export function f(): void { console.log("x"); }`;
+  expect(await refused(text)).toEqual([
+    "3:29 no proxy provides env.console.log: write log.info(...)",
+  ]);
+});
+
+test("refuses another version of the compiler", () => {
+  const options = { bundleMajorVersion: 0, bundleMinorVersion: 28, bundlePatchVersion: 20 };
+  expect(compilerProblem(options)).toBeNull();
+  expect(compilerProblem({ ...options, bundlePatchVersion: 21 })).toBe(
+    "the SDK works with assemblyscript 0.28.20, this is 0.28.21",
+  );
 });
 
 test("refuses an import of the author's own by its name", async () => {

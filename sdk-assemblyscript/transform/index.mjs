@@ -2,6 +2,7 @@
 // afterParse when all files are read, and afterCompile before it optimises.
 import { maximaOf } from "./bodies.mjs";
 import { checkSources } from "./checks.mjs";
+import { compilerProblem } from "./compiler-version.mjs";
 import { Configs } from "./config.mjs";
 import { initialOf, READER, readingOf } from "./decode.mjs";
 import {
@@ -44,6 +45,9 @@ export default class HeadgateTransform {
   #schema = null;
 
   afterParse(parser) {
+    const problem = compilerProblem(this.program.options);
+    // With another one nothing else that is found can be trusted.
+    if (problem !== null) return report(parser, topOf(entryOf(parser)), problem);
     const names = new Names(parser);
     const configs = new Configs(parser, names);
     const filters = new Filters(parser, names, configs);
@@ -180,18 +184,21 @@ function topLevelNames(source) {
   return names;
 }
 
-/** What brings an import along, as authors write it. */
-const ORIGIN = {
-  "env.seed": /^Math\.random$/,
-  "env.Date.now": /^Date\.now$/,
-  "env.trace": /^trace$/,
-};
+/** What brings an import along, as authors write it, and what to write instead. */
+const ORIGINS = [
+  [/^env\.seed$/, /^Math\.random$/, ": a filter has no randomness of its own"],
+  [/^env\.Date\.now$/, /^Date\.now$/, ": nowMs() tells the time"],
+  [/^env\.console\./, /^console\.\w+$/, ": write log.info(...)"],
+  [/^env\.trace$/, /^trace$/, ": write log.trace(...)"],
+  [/^env\.crypto\./, /^crypto\.\w+$/, ": a filter has no randomness of its own"],
+  [/^env\.performance\./, /^performance\.\w+$/, ": nowMs() tells the time"],
+];
 
 /** At the places that bring it along, else at the top of the entry file. */
 function refuseImport(program, entry, name) {
-  const [, first] = name.split(".");
-  const pattern = ORIGIN[name] ?? new RegExp(`^${first}\\.|^${first}$`);
-  const message = `no proxy provides ${name}`;
+  const origin = ORIGINS.find(([imported]) => imported.test(name));
+  const [, pattern = /^$/, advice = ""] = origin ?? [];
+  const message = `no proxy provides ${name}${advice}`;
   let isFound = false;
   for (const source of program.sources.filter(isUsers)) {
     for (const statement of source.statements) {
