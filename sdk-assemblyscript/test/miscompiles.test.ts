@@ -54,6 +54,16 @@ test("asc still makes a trap of a negative offset: when it does not, that ban ca
   expect(() => f?.()).toThrow(WebAssembly.RuntimeError);
 });
 
+test("parseFloat still reads numbers wrongly: when it does not, decimal-double.ts can go", async () => {
+  const source = (text: string): string => `export function f(): i32 {
+    return f64.parse("${text}") == ${text} ? 1 : 0;
+  }`;
+  for (const text of ["4.1177817598958037e+40", "-2.8642581832045025e+45"]) {
+    const { f } = await functionsOf(source(text), "-O0");
+    expect(f?.()).toBe(0);
+  }
+});
+
 test("asc still widens before it multiplies, which the SDK's sources write around", async () => {
   const source = (body: string): string =>
     `export function f(a: u32, b: u32): u32 { ${body} } memory.data(8);`;
