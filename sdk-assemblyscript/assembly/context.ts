@@ -376,28 +376,41 @@ export abstract class HttpFilter<C = NoConfig> extends HttpContext {
 
 /** The hooks of one TCP connection, without the type of the configuration. */
 export abstract class NetworkContext extends Context {
+  /**
+   * A client has connected. `Action.Pause` keeps the connection from the next filter, and so from the
+   * upstream, until `continueDownstream` or the answer of a call. What the client sends meanwhile still
+   * comes to onDownstreamData, which has to pause as well.
+   */
   onNewConnection(): Action {
     return Action.Continue;
   }
 
+  /**
+   * Bytes of the client, which may be changed. `Action.Continue` sends them on; `Action.Pause` keeps
+   * them, and the next call shows them with what came since. When something else resumes the
+   * connection they go on as they are, and are not shown again.
+   */
   onDownstreamData(data: Body, endOfStream: bool): Action {
     return Action.Continue;
   }
 
+  /** Bytes of the upstream, as above; but Envoy resumes them only with the next bytes. */
   onUpstreamData(data: Body, endOfStream: bool): Action {
     return Action.Continue;
   }
 
+  /** The client's connection is over; `peer` tells which side has closed it. */
   onDownstreamClose(peer: PeerType): void {}
 
+  /** The upstream's connection is over. */
   onUpstreamClose(peer: PeerType): void {}
 
-  /** Resumes what a hook has paused. */
+  /** Resumes a connection that a hook has paused; false when none has. */
   continueDownstream(): bool {
     return resumeStream(this, StreamType.Downstream);
   }
 
-  /** Closes the connection to downstream. */
+  /** Closes the connection to downstream when the hook has returned, after what was written to it. */
   close(): bool {
     return isOk(proxy_close_stream(StreamType.Downstream));
   }

@@ -1,7 +1,8 @@
 // A wasm plugin as a network filter of one connection: what the chain calls becomes callbacks of
 // the guest (TCP context), and the guest's answers become what the chain understands.
-import { BufferType, PeerType } from "proxy-wasm-types";
+import { BufferType, MapType, PeerType } from "proxy-wasm-types";
 import type { BufferQueue } from "../core/buffer-queue.ts";
+import type { HeaderMap } from "../core/header-map.ts";
 import { StreamInfo } from "../core/stream-info.ts";
 import { NetworkFilterStatus } from "../filter/network-filter.ts";
 import type { PassingFilterCallbacks, PassingNetworkFilter } from "../filter/network-filter.ts";
@@ -38,6 +39,11 @@ export class WasmNetworkFilter extends Context implements PassingNetworkFilter {
     this.#info.reset(callbacks.info, callbacks.info.connectionId, root.vm.services.clock.nowMs);
     this.timedFor = root.vm.sampler.choose();
     root.plugin.counts.onStream();
+  }
+
+  /** A connection has no headers; those of answers to calls are the plugin's, as in Envoy. */
+  override readableMap(mapType: number): HeaderMap | null {
+    return mapType <= MapType.HttpResponseTrailers ? null : this.#root.readableMap(mapType);
   }
 
   // ---- PassingNetworkFilter.
