@@ -72,11 +72,12 @@ export function batchesOf(
   options: Pick<Batch, "concurrency" | "patience">,
 ): readonly Batch[] {
   const groups = new Map<string, Case[]>();
-  for (const one of cases) {
+  for (const [at, one] of cases.entries()) {
     const { needs, scene } = one;
     const isAlone = scene.isRefused === true || scene.isAlone === true;
     const hasThreads = needs.includes("threads");
-    const alone = isAlone ? one.id : "";
+    // A case may stand there several times.
+    const alone = isAlone ? `${one.id} ${at}` : "";
     const key = [levelOf(one), needs.includes("drain"), hasThreads, alone].join();
     groups.set(key, [...(groups.get(key) ?? []), one]);
   }
