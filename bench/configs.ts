@@ -1,4 +1,5 @@
 // The configurations of the targets, equal work each: one worker, keep-alive, no access log.
+import { createHash } from "node:crypto";
 import type { BenchCertificates } from "./certificates.ts";
 import type { Setup } from "./target.ts";
 
@@ -7,7 +8,8 @@ export type FilterSetup =
   | { readonly kind: "none" }
   /** The router alone, with a text access log in the default format. */
   | { readonly kind: "log" }
-  | { readonly kind: "native"; readonly count: number }
+  /** Filters of Envoy's configuration: its native ones there, our modules here. */
+  | { readonly kind: "native"; readonly count: number; readonly filter?: NativeFilter }
   | {
       readonly kind: "wasm";
       readonly count: number;
@@ -17,11 +19,19 @@ export type FilterSetup =
       readonly configurations?: readonly string[];
     };
 
+/** Filters that both proxies have; header_mutation has the effect of the wasm module. */
+export type NativeFilter = "header_mutation" | "cors" | "basic_auth";
+
+/** What a client sends so that cors and basic_auth have all their work, and let it pass. */
+export const NATIVE_HEADERS: readonly string[] = [
+  "Origin: http://a.test",
+  `Authorization: Basic ${Buffer.from("bench:secret").toString("base64")}`,
+];
+
 const TYPE = "type.googleapis.com/envoy.extensions.filters";
 
-/** Envoy's own filter of the same effect as the module. */
-const NATIVE = {
-  typed_config: {
+const NATIVE: Readonly<Record<NativeFilter, object>> = {
+  header_mutation: {
     "@type": `${TYPE}.http.header_mutation.v3.HeaderMutation`,
     mutations: {
       request_mutations: [
@@ -34,6 +44,20 @@ const NATIVE = {
       ],
     },
   },
+  cors: { "@type": `${TYPE}.http.cors.v3.Cors` },
+  basic_auth: {
+    "@type": `${TYPE}.http.basic_auth.v3.BasicAuth`,
+    users: {
+      inline_string: `bench:{SHA}${createHash("sha1").update("secret").digest("base64")}`,
+    },
+  },
+};
+
+/** Of all routes; cors does nothing without one. */
+const CORS_POLICY = {
+  "@type": `${TYPE}.http.cors.v3.CorsPolicy`,
+  allow_origin_string_match: [{ exact: "http://b.test" }, { exact: "http://a.test" }],
+  allow_credentials: true,
 };
 
 const ACCESS_LOG = {
@@ -77,10 +101,10 @@ function filters(setup: Setup, wanted: FilterSetup): object[] {
   };
   if (wanted.kind === "none" || wanted.kind === "log") return [router];
   if (wanted.kind === "native") {
-    const name = "envoy.filters.http.header_mutation";
+    const { filter = "header_mutation" } = wanted;
     const all = Array.from({ length: wanted.count }, (_, at) => ({
-      name: `${name}.${at}`,
-      ...NATIVE,
+      name: `${filter}.${at}`,
+      typed_config: NATIVE[filter],
     }));
     return [...all, router];
   }
@@ -95,7 +119,9 @@ function address(port: number): object {
 }
 
 function httpManager(setup: Setup, wanted: FilterSetup): object {
-  const routes = [{ match: { prefix: "/" }, route: { cluster: "up" } }];
+  const hasCors = wanted.kind === "native" && wanted.filter === "cors";
+  const policy = hasCors ? { typed_per_filter_config: { "cors.0": CORS_POLICY } } : {};
+  const routes = [{ match: { prefix: "/" }, route: { cluster: "up" }, ...policy }];
   return {
     name: "envoy.filters.network.http_connection_manager",
     typed_config: {

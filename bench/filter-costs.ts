@@ -16,7 +16,11 @@ const FURTHER = 4;
 const KINDS = [
   ["headgate # wasm", "headgate"],
   ["headgate # wasm no fuel", "headgate"],
+  ["headgate # native", "headgate"],
   ["envoy # native", "envoy"],
+  ...["header_mutation", "cors", "basic_auth"].flatMap((filter) =>
+    ["headgate", "envoy"].map((proxy) => [`${proxy} # ${filter}`, proxy] as const),
+  ),
   ["envoy # wasm", "envoy"],
 ] as const;
 
@@ -35,11 +39,12 @@ export function filterCosts(byTarget: ByTarget): FilterCost[] {
     const first = differences(one, byTarget[none]);
     const further = differences(five, one).map((us) => us / FURTHER);
     const name = form.replace(" #", "");
-    return first.length === 0 || further.length === 0 ? [] : [{ name, first, further }];
+    return first.length === 0 ? [] : [{ name, first, further }];
   });
 }
 
 function cell(values: readonly number[]): string {
+  if (values.length === 0) return "-";
   const [low, high] = quartiles(values);
   return `${median(values).toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)})`;
 }

@@ -6,7 +6,8 @@ import { parseArgs } from "node:util";
 import { cpuUsPerRequest } from "./arithmetic.ts";
 import { type BenchCase, CASE_FORMS, describeCase, parseCase } from "./cases.ts";
 import { makeCertificates } from "./certificates.ts";
-import { buildFilter, FILTER_KINDS, type FilterKind } from "./filter/build.ts";
+import { NATIVE_HEADERS } from "./configs.ts";
+import { buildFilter, buildNativeFilters, FILTER_KINDS, type FilterKind } from "./filter/build.ts";
 import { runHandshakes } from "./handshakes.ts";
 import { freePort, type Started, start, TICKS_PER_SECOND, usageOf } from "./processes.ts";
 import {
@@ -23,17 +24,19 @@ import {
   again,
   allTargets,
   findBinary,
+  nativeTargets,
   type Setup,
   type TargetSpec,
   upstreamCommand,
 } from "./target.ts";
 import { runWrk, type WrkReport } from "./wrk.ts";
 
-const USAGE = `node bench/run.ts [--quick] [--filters] [--targets PATTERN] [--cases s64,b64,...] [--rounds 7]
+const USAGE = `node bench/run.ts [--quick] [--filters | --native] [--targets PATTERN] [--cases s64,b64,...] [--rounds 7]
     [--seconds 2] [--filter sdk|bare] [--markdown] [--list]
 
   --quick     3 rounds of 1 second, cases s64 and b64
   --filters   filters of both sides, 21 rounds of 1 second of s64, and what each filter costs
+  --native    our filters beside Envoy's native ones of the same configuration, as --filters
   --targets   regular expression over the names of targets (see --list)
   --filter    the wasm filter: through the SDK (default), or on the bare ABI
   --markdown  print the tables as Markdown
@@ -58,6 +61,8 @@ interface Options {
   readonly filter: FilterKind;
   /** What each filter costs is told, too. */
   readonly isFilters: boolean;
+  /** Only our own filters and Envoy's native ones. */
+  readonly isNative: boolean;
   readonly isMarkdown: boolean;
   readonly isList: boolean;
 }
@@ -70,6 +75,8 @@ interface Running extends Started {
 /** The clients that make the load. */
 interface Clients {
   readonly wrk: string;
+  /** Header lines of each request. */
+  readonly headers: readonly string[];
   /** Undefined where there is none: cases of handshakes are skipped then. */
   readonly openssl: string | undefined;
 }
@@ -84,6 +91,7 @@ function readOptions(): Options {
     options: {
       quick: { type: "boolean", default: false },
       filters: { type: "boolean", default: false },
+      native: { type: "boolean", default: false },
       targets: { type: "string" },
       cases: { type: "string" },
       rounds: { type: "string" },
@@ -95,20 +103,22 @@ function readOptions(): Options {
     },
   });
   if (values.help) fail(USAGE, 0);
-  const usual = values.filters ? FILTER_CASES : values.quick ? QUICK_CASES : CASES;
+  const isFilters = values.filters || values.native;
+  const usual = isFilters ? FILTER_CASES : values.quick ? QUICK_CASES : CASES;
   const ids = values.cases?.split(",") ?? usual;
   const cases = ids.map((id) => parseCase(id) ?? fail(`not a case: ${id}\n\n${USAGE}`));
   const filter = FILTER_KINDS.find((kind) => kind === values.filter);
   return {
-    rounds: positive(values.rounds, values.filters ? FILTER_ROUNDS : values.quick ? 3 : 7),
-    seconds: positive(values.seconds, values.filters || values.quick ? 1 : 2),
+    rounds: positive(values.rounds, isFilters ? FILTER_ROUNDS : values.quick ? 3 : 7),
+    seconds: positive(values.seconds, isFilters || values.quick ? 1 : 2),
     cases,
     targets:
       values.targets === undefined && values.filters
         ? FILTER_TARGETS
         : new RegExp(values.targets ?? "."),
     filter: filter ?? fail(`not a filter: ${values.filter}`),
-    isFilters: values.filters,
+    isFilters,
+    isNative: values.native,
     isMarkdown: values.markdown,
     isList: values.list,
   };
@@ -121,7 +131,8 @@ function positive(text: string | undefined, standard: number): number {
 
 /** Those that were asked for and found. */
 function chosenTargets(options: Options): TargetSpec[] {
-  const chosen = allTargets().filter((spec) => options.targets.test(spec.name));
+  const all = options.isNative ? nativeTargets() : allTargets();
+  const chosen = all.filter((spec) => options.targets.test(spec.name));
   for (const spec of chosen) {
     if (spec.binary === undefined) console.log(`SKIPPED ${spec.name}: not found (${spec.hint})`);
   }
@@ -191,14 +202,15 @@ async function measure(
 }
 
 async function load(
-  { wrk, openssl }: Clients,
+  { wrk, headers, openssl }: Clients,
   port: number,
   one: BenchCase,
   seconds: number,
 ): Promise<Omit<WrkReport, "seconds">> {
   if (one.kind === "requests") {
     const scheme = one.protocol === "tls" ? "https" : "http";
-    return runWrk(wrk, `${scheme}://127.0.0.1:${port}/${one.size}`, one.connections, seconds);
+    const url = `${scheme}://127.0.0.1:${port}/${one.size}`;
+    return runWrk(wrk, url, one.connections, seconds, headers);
   }
   const { handshakes, perSecond } = await runHandshakes(openssl ?? "", port, one, seconds);
   const unknown = { p50Us: Number.NaN, p99Us: Number.NaN, errors: 0 };
@@ -230,6 +242,7 @@ async function measureAll(clients: Clients, options: Options, folder: string): P
   const specs = chosenTargets(options);
   if (specs.length === 0) fail("no target was found");
   const module = await buildFilter(options.filter);
+  await buildNativeFilters();
   const protocols = new Set(options.cases.map((one) => one.protocol));
   const certificates = protocols.has("tls") ? await makeCertificates(folder) : undefined;
   const upstreamPort = await freePort();
@@ -270,5 +283,6 @@ if (options.isList) {
   // A worker of nginx may run as another user and must read the file that the upstream serves.
   chmodSync(folder, 0o755);
   process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
-  await measureAll({ wrk, openssl }, options, folder);
+  const headers = options.isNative ? NATIVE_HEADERS : [];
+  await measureAll({ wrk, headers, openssl }, options, folder);
 }

@@ -179,6 +179,8 @@ export function allTargets(): TargetSpec[] {
         isUnmetered: true,
       }),
     ),
+    envoyLike("headgate 1 native", headgate, ours, { kind: "native", count: 1 }),
+    envoyLike("headgate 5 native", headgate, ours, { kind: "native", count: 5 }),
     nginx(),
     haproxy(),
     envoyLike("envoy", envoy, theirs, { kind: "none" }),
@@ -188,6 +190,21 @@ export function allTargets(): TargetSpec[] {
     envoyLike("envoy 1 wasm", envoy, theirs, { kind: "wasm", count: 1 }),
     envoyLike("envoy 5 wasm", envoy, theirs, { kind: "wasm", count: 5 }),
   ];
+}
+
+/** Our own filters and Envoy's native ones of the same configuration, for `--native`. */
+export function nativeTargets(): TargetSpec[] {
+  const all = allTargets();
+  const filters = ["header_mutation", "cors", "basic_auth"] as const;
+  return [["headgate", findHeadgate()] as const, ["envoy", findEnvoy()] as const].flatMap(
+    ([name, binary]) => [
+      ...all.filter((spec) => spec.name === name),
+      ...filters.map((filter) => {
+        const setup = { kind: "native", count: 1, filter } as const;
+        return envoyLike(`${name} 1 ${filter}`, binary, "see --list", setup);
+      }),
+    ],
+  );
 }
 
 /** The same target twice: the difference of the two lines is noise. */

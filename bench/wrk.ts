@@ -60,10 +60,12 @@ export function runWrk(
   url: string,
   connections: number,
   seconds: number,
+  headers: readonly string[] = [],
 ): Promise<WrkReport> {
   const counts = ["-t", "1", "-c", String(connections), "-d", `${seconds}s`];
   const agent = "User-Agent: wrk/headgate-bench";
-  const child = spawnOwned([binary, ...counts, "--latency", "-H", agent, url]);
+  const lines = [agent, ...headers].flatMap((line) => ["-H", line]);
+  const child = spawnOwned([binary, ...counts, "--latency", ...lines, url]);
   const timer = setTimeout(() => child.kill("SIGKILL"), (seconds + 10) * 1000);
   let output = "";
   child.stdout.on("data", (part: Buffer) => {

@@ -4,6 +4,7 @@ import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import asc from "assemblyscript/asc";
 import binaryen from "assemblyscript/binaryen";
+import { buildFilter as buildFolder } from "../../filters/build.mjs";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const FOLDER = fileURLToPath(new URL(".", import.meta.url));
@@ -36,4 +37,11 @@ export async function buildFilter(kind: FilterKind): Promise<string> {
   const { error } = await asc.main([source, ...options], { stderr });
   if (error !== null) throw new Error(`asc: ${error.message}\n${stderr.toString()}`);
   return result;
+}
+
+/** Our own filters, which configurations name by Envoy's messages. */
+export async function buildNativeFilters(): Promise<void> {
+  for (const name of ["header_mutation", "cors", "basic_auth"]) {
+    await buildFolder(fileURLToPath(new URL(`../../filters/${name}`, import.meta.url)));
+  }
 }
