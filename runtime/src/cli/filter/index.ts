@@ -23,6 +23,10 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: "adds the author's lines to a backtrace that tells offsets",
     load: () => import("./symbolicate.ts"),
   },
+  pack: {
+    summary: "writes a module as OCI images, for registries",
+    load: () => import("./pack.ts"),
+  },
   push: {
     summary: "puts a module into a running process, for all streams or as a canary",
     load: () => import("./push.ts"),
