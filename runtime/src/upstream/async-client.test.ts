@@ -7,6 +7,7 @@ import { ClusterManager } from "./cluster-manager.ts";
 import { clusterConfig, FakeThread, hostConfig, limits, membership } from "./upstream-for-test.ts";
 
 const RESET = "upstream connect error or disconnect/reset before headers. reset reason: ";
+const TOO_LARGE = "http.async-client.rs_too_large";
 
 class World extends FakeThread implements AsyncCallbacks {
   readonly manager: ClusterManager;
@@ -122,8 +123,10 @@ test("refuses an answer that is longer than the limit", () => {
   world.engine.io(0).connect();
   world.engine.io(0).receive("HTTP/1.1 200 OK\r\ncontent-length: 11\r\n\r\n0123456789");
   expect(world.answers).toEqual([]);
+  expect(world.counter(TOO_LARGE)).toBe(0);
   world.engine.io(0).receive("A");
   expect(world.answers).toEqual(["failure 6 response body is too large"]);
+  expect(world.counter(TOO_LARGE)).toBe(1);
   expectEmpty(world);
 });
 

@@ -60,6 +60,8 @@ export class AsyncClient {
   readonly #context: UpstreamContext;
   readonly #bodyBytesMax: number;
   readonly #rqTotal: Counter;
+  /** Answers that were cut at the limit. */
+  readonly #rsTooLarge: Counter;
 
   /** `bodyBytesMax` default 16 MiB. */
   constructor(
@@ -71,6 +73,7 @@ export class AsyncClient {
     this.#context = context;
     this.#bodyBytesMax = bodyBytesMax;
     this.#rqTotal = context.stats.counter("http.async-client.rq_total");
+    this.#rsTooLarge = context.stats.counter("http.async-client.rs_too_large");
   }
 
   /** A gRPC call or stream to a cluster that there is counts as a request, too. */
@@ -94,7 +97,8 @@ export class AsyncClient {
     headers.setById(HeaderId.XEnvoyInternal, "true");
     if (timeoutMs > 0) headers.setById(HeaderId.XEnvoyExpectedRqTimeoutMs, String(timeoutMs));
     const message: AsyncMessage = { headers, body, trailers };
-    const request = new AsyncRequest(this.#context, message, this.#bodyBytesMax, callbacks);
+    const limit: AnswerLimit = { bodyBytesMax: this.#bodyBytesMax, exceeded: this.#rsTooLarge };
+    const request = new AsyncRequest(this.#context, message, limit, callbacks);
     const cluster = this.#manager.getCluster(clusterName);
     if (cluster === undefined) {
       request.fail(AsyncFailure.NoCluster, `unknown cluster '${clusterName}'`);
@@ -112,13 +116,19 @@ export class AsyncClient {
   }
 }
 
+/** How much of an answer's body is kept, and who counts those that are longer. */
+interface AnswerLimit {
+  readonly bodyBytesMax: number;
+  readonly exceeded: Counter;
+}
+
 class AsyncRequest
   extends TimerEntry
   implements AsyncCall, PoolCallbacks, ResponseDecoder, CallFiltersOwner
 {
   readonly #context: UpstreamContext;
   readonly #message: AsyncMessage;
-  readonly #bodyBytesMax: number;
+  readonly #limit: AnswerLimit;
   readonly #callbacks: AsyncCallbacks;
   readonly #responseHeaders: HeaderMap;
   readonly #responseBody: BufferQueue;
@@ -136,13 +146,13 @@ class AsyncRequest
   constructor(
     context: UpstreamContext,
     message: AsyncMessage,
-    bodyBytesMax: number,
+    limit: AnswerLimit,
     callbacks: AsyncCallbacks,
   ) {
     super();
     this.#context = context;
     this.#message = message;
-    this.#bodyBytesMax = bodyBytesMax;
+    this.#limit = limit;
     this.#callbacks = callbacks;
     this.#responseHeaders = new HeaderMap();
     this.#responseBody = new BufferQueue();
@@ -171,7 +181,7 @@ class AsyncRequest
     info.streamId = random.u32();
     const filters = factory.createFilters(null, info, this.#message.headers);
     if (filters.length === 0) return;
-    const bytesMax = this.#bodyBytesMax;
+    const bytesMax = this.#limit.bodyBytesMax;
     this.#filters = new CallFilters(this, filters, info, cluster, host, clock, bytesMax);
   }
 
@@ -261,7 +271,8 @@ class AsyncRequest
   }
 
   onFilteredData(buffer: Buffer, from: number, to: number, endStream: boolean): void {
-    if (this.#responseBody.length + (to - from) > this.#bodyBytesMax) {
+    if (this.#responseBody.length + (to - from) > this.#limit.bodyBytesMax) {
+      this.#limit.exceeded.inc();
       this.#giveUp(StreamResetReason.LocalReset);
       this.#callbacks.onFailure(AsyncFailure.BodyTooLarge, "response body is too large");
       return;
