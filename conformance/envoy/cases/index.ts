@@ -49,6 +49,7 @@ import { versions } from "./versions.ts";
 import { WASM_CONFIG_CASES, wasmFaults } from "./wasm-faults.ts";
 import { wasmField } from "./wasm-field.ts";
 import { wasmGrpc } from "./wasm-grpc.ts";
+import { wasmReplyGrpc } from "./wasm-reply-grpc.ts";
 import { wasmStreams } from "./wasm-streams.ts";
 import { wasmTcp } from "./wasm-tcp.ts";
 
@@ -110,5 +111,6 @@ export const GROUPS: readonly Group[] = [
   wasmTcp,
   wasmStreams,
   wasmGrpc,
+  wasmReplyGrpc,
   wasmFaults,
 ];

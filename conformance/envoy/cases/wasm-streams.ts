@@ -2,44 +2,19 @@
 // trailers, calls. Each case has a site of its own, whose scripted guest runs its lines.
 import { cluster } from "../bootstrap.ts";
 import {
-  type Case,
   type Connection,
   type Group,
   get,
-  type JsonObject,
   one,
   post,
   type Reply,
   reply,
   request,
-  type Site,
 } from "../case.ts";
-import {
-  chunked,
-  chunkedReply,
-  PATIENT,
-  TRAILER_CLUSTER,
-  TRAILER_HOSTS,
-  WITH_TRAILERS,
-} from "../chunks.ts";
-import { scriptedChain, scriptedPlugin } from "../scripted-guest.ts";
-
-interface Scripted {
-  readonly id: string;
-  readonly title: string;
-  readonly lines: readonly string[];
-  /** Default: a GET. */
-  readonly connections?: (site: string) => readonly Connection[];
-  readonly replies?: readonly Reply[];
-  /** Further fields of the PluginConfig. */
-  readonly plugin?: JsonObject;
-  readonly site?: Site;
-}
+import { chunked, chunkedReply, TRAILER_CLUSTER } from "../chunks.ts";
+import { CHUNKS, type Scripted, scriptedCase, scriptedSites } from "../scripted-case.ts";
 
 const POST = (site: string): readonly Connection[] => one(post("/a", "12345"), site);
-const CHUNKS = (site: string): readonly Connection[] => [
-  { site, send: chunked("/a", ["abc", "def"], { trailers: ["x-t: 1"] }) },
-];
 const ANSWER = reply("200 OK", "hello", "X-R: 1");
 const CHUNKED = chunkedReply(["one", "two"], ["x-r: 1"], ["x-end: 1"]);
 
@@ -485,34 +460,14 @@ const CALLS: readonly Scripted[] = [
 
 const ALL = [...PAUSES, ...LOCAL, ...BODIES, ...FIELDS, ...CALLS];
 
-function siteName(scripted: Scripted): string {
-  return scripted.id.replaceAll("-", "_");
-}
-
-function siteOf(scripted: Scripted): Site {
-  const plugin = scriptedPlugin(siteName(scripted), scripted.lines, scripted.plugin);
-  const hcm = { ...scriptedChain(plugin), ...WITH_TRAILERS, ...PATIENT };
-  return { hcm, virtualHosts: TRAILER_HOSTS, ...scripted.site };
-}
-
-function caseOf(scripted: Scripted): Case {
-  const site = siteName(scripted);
-  return {
-    id: `wasm-${scripted.id}`,
-    title: scripted.title,
-    connections: scripted.connections?.(site) ?? one(get("/a"), site),
-    ...(scripted.replies === undefined ? {} : { replies: scripted.replies }),
-  };
-}
-
 export const wasmStreams: Group = {
   id: "wasm-streams",
   title: "what streams do at a guest's word",
   guests: true,
   sites: {
     main: {},
-    ...Object.fromEntries(ALL.map((each) => [siteName(each), siteOf(each)])),
+    ...scriptedSites(ALL),
   },
   clusters: [TRAILER_CLUSTER, cluster("none", [])],
-  cases: ALL.map(caseOf),
+  cases: ALL.map(scriptedCase),
 };
