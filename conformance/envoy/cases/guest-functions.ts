@@ -2,25 +2,8 @@
 import { generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import { deflateSync } from "node:zlib";
 import { type Group, get, one } from "../case.ts";
+import { escaped, field, message } from "../foreign-messages.ts";
 import { scriptedChain, scriptedPlugin } from "../scripted-guest.ts";
-
-/** As the script writes bytes. */
-function escaped(bytes: Uint8Array): string {
-  return [...bytes].map((byte) => `%${byte.toString(16).padStart(2, "0")}`).join("");
-}
-
-/** A field of a message: bytes below 128 of them, or a number. */
-function field(number: number, value: string | Uint8Array | number): Buffer {
-  if (typeof value === "number") return Buffer.of(number << 3, value);
-  const bytes = Buffer.from(value);
-  const size =
-    bytes.length < 128 ? [bytes.length] : [(bytes.length & 127) | 128, bytes.length >> 7];
-  return Buffer.concat([Buffer.of((number << 3) | 2, ...size), bytes]);
-}
-
-function message(...fields: readonly Buffer[]): string {
-  return escaped(Buffer.concat(fields));
-}
 
 interface KeyPair {
   readonly publicKey: KeyObject;
@@ -51,6 +34,21 @@ function signing(hash: string, key: KeyObject): string {
 
 const COMPRESSED = escaped(deflateSync("hello hello hello"));
 const SPANS = [0, 1, 2, 3];
+
+/** Around the ends of 16, 32 and 64 bits. */
+const NUMBERS = [
+  "0",
+  "007",
+  "-1",
+  "+1",
+  " 1",
+  "65536",
+  "4294967295",
+  "4294967296",
+  "18446744073709551615",
+  "18446744073709551616",
+  "0".repeat(40),
+];
 
 const FUNCTIONS: readonly string[] = [
   "compress hello%20hello%20hello",
@@ -90,6 +88,11 @@ const FUNCTIONS: readonly string[] = [
   `set_envoy_filter_state ${message(field(1, "envoy.upstream.dynamic_port"), field(2, "text"))}`,
   `set_envoy_filter_state ${message(field(1, "envoy.upstream.dynamic_port"), field(2, "80"))}`,
   `set_envoy_filter_state ${message(field(1, "envoy.ratelimit.hits_addend"), field(2, "x"))}`,
+  ...NUMBERS.flatMap((number) =>
+    ["envoy.upstream.dynamic_port", "envoy.ratelimit.hits_addend"].map(
+      (key) => `set_envoy_filter_state ${message(field(1, key), field(2, number))}`,
+    ),
+  ),
 ];
 
 /** Expressions are not implemented here: KNOWN_DIFFERENCES.md. */

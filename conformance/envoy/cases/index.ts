@@ -26,6 +26,7 @@ import { networkFilters } from "./network-filters.ts";
 import { originalDestination } from "./original-destination.ts";
 import { overload } from "./overload.ts";
 import { paths } from "./paths.ts";
+import { guestFilterState } from "./guest-filter-state.ts";
 import { guestFunctions } from "./guest-functions.ts";
 import { guestPhases } from "./guest-phases.ts";
 import { guestProperties } from "./guest-properties.ts";
@@ -101,6 +102,7 @@ export const GROUPS: readonly Group[] = [
   tlsPeers,
   upstreamTlsGroup,
   upstreamProxy,
+  guestFilterState,
   guestFunctions,
   guestPhases,
   mixedConnections,

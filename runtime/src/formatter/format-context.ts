@@ -40,8 +40,28 @@ export class FormatContext {
   }
 }
 
+/** A value that is JSON, as latin1 text: part of the tree in JSON formats, text elsewhere. */
+export class JsonText {
+  readonly json: string;
+  readonly #text: string;
+
+  constructor(json: string, text: string = json) {
+    this.json = json;
+    this.#text = text;
+  }
+
+  /** As Envoy cuts: as text, but not as part of a tree. */
+  cut(lengthMax: number): JsonText {
+    return new JsonText(this.json, this.#text.slice(0, lengthMax));
+  }
+
+  toString(): string {
+    return this.#text;
+  }
+}
+
 /** A value keeps its type in JSON formats; null = there is none ("-" in text). */
-export type FormatValue = string | number | boolean | null;
+export type FormatValue = string | number | boolean | JsonText | null;
 
 /** One compiled %COMMAND%. */
 export type FormatOperator = (context: FormatContext) => FormatValue;

@@ -345,7 +345,36 @@ test("dynamic metadata and filter state keep their values", () => {
   expect(textOf("%DYNAMIC_METADATA(ns:tree:a):3%", false, context)).toBe("[1,");
   expect(textOf("%DYNAMIC_METADATA(ns:none)%", false, context)).toBe("-");
   expect(textOf("%DYNAMIC_METADATA(ns)%", false, context)).toContain('"number":1.5');
-  expect(textOf("%FILTER_STATE(wasm.k)%", false, context)).toBe("v\u00c3\u00a9");
+  expect(textOf("%FILTER_STATE(wasm.k:PLAIN)%", false, context)).toBe("v\u00c3\u00a9");
+});
+
+const JSON_CONFIG = { kind: "json", text: "", omitEmptyValues: false, contentType: "" } as const;
+
+test("filter state shows itself as Envoy's object of its key does", () => {
+  const context = contextOf(streams[1] as Stream);
+  const info = context.info as StreamInfo;
+  const state = (texts: Readonly<Record<string, string>>): Map<string, Uint8Array> =>
+    new Map(Object.entries(texts).map(([key, text]) => [key, Buffer.from(text)]));
+  info.filterState = state({
+    "envoy.string": 'a "b"',
+    "wasm.k": "v",
+    "envoy.tcp_proxy.cluster": "up",
+  });
+  (info.connection as ConnectionInfo).filterState = state({
+    "envoy.upstream.dynamic_port": "80",
+    "wasm.k": "hidden",
+  });
+  const shown = (format: string): string => textOf(format, false, context);
+  expect(shown("%FILTER_STATE(envoy.string)% %FILTER_STATE(envoy.string:PLAIN)%")).toBe(
+    '"a \\"b\\"" a "b"',
+  );
+  const bytes = '{"@type":"type.googleapis.com/google.protobuf.BytesValue","value":"dg=="}';
+  expect(shown("%FILTER_STATE(wasm.k)%|%FILTER_STATE(wasm.k:TYPED):3%")).toBe(`${bytes}|{"@`);
+  expect(shown("%FILTER_STATE(envoy.tcp_proxy.cluster)%")).toBe("-");
+  expect(shown("%FILTER_STATE(envoy.upstream.dynamic_port)%")).toBe("80");
+  const json = { a: "%FILTER_STATE(wasm.k):3%", b: "%FILTER_STATE(envoy.upstream.dynamic_port)%" };
+  const line = compileFormat({ ...JSON_CONFIG, json }, "");
+  expect(typeof line === "function" && line(context)).toBe(`{"a":${bytes},"b":80}\n`);
 });
 
 test("configuration text becomes UTF-8 bytes, one character each", () => {

@@ -42,7 +42,7 @@ export function compileText(format: string, options: FormatOptions): Formatter |
       if (typeof piece === "string") out += piece;
       else {
         const value = piece(context);
-        out += value === null ? missing : value;
+        out += value === null ? missing : String(value);
       }
     }
     return out;

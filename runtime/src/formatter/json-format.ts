@@ -1,6 +1,6 @@
 // JSON formats: a tree whose texts hold %COMMANDS%, compiled to something that writes itself.
 import type { JsonValue } from "./format-config.ts";
-import type { FormatContext, FormatValue } from "./format-context.ts";
+import { type FormatContext, type FormatValue, JsonText } from "./format-context.ts";
 import { toLatin1 } from "./latin1.ts";
 import { parsePieces } from "./parse-format.ts";
 import type { FormatError } from "./parse-format.ts";
@@ -50,7 +50,7 @@ function compileJsonText(text: string, options: JsonFormatOptions): JsonNode | F
   return (context) => {
     let out = "";
     for (const piece of pieces) {
-      out += typeof piece === "string" ? piece : (piece(context) ?? missing);
+      out += typeof piece === "string" ? piece : String(piece(context) ?? missing);
     }
     return jsonText(out);
   };
@@ -108,6 +108,7 @@ function compareBytes(a: string, b: string): number {
  * written.
  */
 function jsonText(value: FormatValue): string {
+  if (value instanceof JsonText) return value.json;
   if (typeof value !== "string") return JSON.stringify(value);
   // biome-ignore lint: the range is the point
   if (!/[\u0080-\u00ff]/.test(value)) return JSON.stringify(value);

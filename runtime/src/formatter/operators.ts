@@ -8,6 +8,7 @@ import type { StreamInfo } from "../core/stream-info.ts";
 import type { ConnectionInfo } from "../core/connection-info.ts";
 import type { FormatContext, FormatOperator, FormatValue } from "./format-context.ts";
 import { costOperator, versionOperator } from "./cost-operator.ts";
+import { filterState, upstreamFilterState } from "./filter-state-operators.ts";
 import { headerOperators } from "./header-operators.ts";
 import { grpcStatusOf, isGrpcRequest } from "./grpc-status.ts";
 import { toLatin1 } from "./latin1.ts";
@@ -201,24 +202,6 @@ const dynamicMetadata: OperatorFactory = (args) => {
     if (typeof value === "number" || typeof value === "boolean") return value;
     return toLatin1(typeof value === "string" ? value : JSON.stringify(value));
   };
-};
-
-const filterState: OperatorFactory = (args) => {
-  const [key = "", form = "PLAIN", field = ""] = args.split(":");
-  if (key === "") return "requires a key";
-  // What guests set is plain text without fields.
-  if (form === "FIELD") return field === "" ? "requires a field name" : (): FormatValue => null;
-  if (form !== "PLAIN" && form !== "TYPED") return "supports PLAIN, TYPED and FIELD only";
-  return (context) => {
-    const bytes = context.info?.filterState?.get(key);
-    return bytes === undefined ? null : Buffer.from(bytes).toString("latin1");
-  };
-};
-
-/** Nobody sets filter state on upstream connections. */
-const upstreamFilterState: OperatorFactory = (args) => {
-  const compiled = filterState(args);
-  return typeof compiled === "string" ? compiled : (): FormatValue => null;
 };
 
 /** %METADATA(TYPE:namespace:key)%, of which only DYNAMIC has data. */

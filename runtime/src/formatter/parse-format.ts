@@ -1,6 +1,6 @@
 // Splits formats into literal texts and compiled %COMMANDS%; called by the compilers of text and
 // JSON.
-import type { FormatOperator } from "./format-context.ts";
+import { type FormatOperator, JsonText } from "./format-context.ts";
 import {
   NOT_IMPLEMENTED,
   operators,
@@ -119,6 +119,7 @@ function hostnameFactory(hostname: string): OperatorFactory {
 function truncated(operator: FormatOperator, lengthMax: number): FormatOperator {
   return (context) => {
     const value = operator(context);
+    if (value instanceof JsonText) return value.cut(lengthMax);
     return typeof value === "string" ? value.slice(0, lengthMax) : value;
   };
 }
