@@ -38,6 +38,12 @@ export interface BuiltFilter {
 /** Rejects with a BuildError. */
 export function buildFilter(folder: string, options?: BuildOptions): Promise<BuiltFilter>;
 
+/**
+ * What the compiler says of a filter, without making a module; errors among it do not reject. Rejects
+ * with a BuildError when the compiler crashed or took too long.
+ */
+export function checkFilter(folder: string): Promise<readonly Diagnostic[]>;
+
 /** Name of the filter in a folder: that of its release module, else the folder's. */
 export function filterName(folder: string): string;
 

@@ -74,6 +74,23 @@ export async function buildFilter(folder, options = {}) {
   return built ?? withSchema();
 }
 
+/**
+ * What the compiler says of the filter in `folder`, which it compiles to nothing: a list of diagnostics.
+ * Throws a BuildError when it crashed instead.
+ */
+export async function checkFilter(folder) {
+  const target = join(folder, "build", "check");
+  return await withCompiler({ target, isMade: () => false }, async (asc) => {
+    try {
+      const config = relative(folder, configOf(folder));
+      const args = ["--config", config, "--target", "debug", "--noEmit"];
+      return parseDiagnostics(await asc(["assembly/index.ts", ...args], folder));
+    } catch (error) {
+      return diagnosticsOf(error);
+    }
+  });
+}
+
 /** Name of the filter in a folder. */
 export function filterName(folder) {
   const text = readIfThere(join(folder, "asconfig.json"));
@@ -129,23 +146,36 @@ async function compile(asc, folder, mode, outFile, schemaFile) {
   try {
     return parseDiagnostics(await asc(["assembly/index.ts", ...args], folder, env));
   } catch (error) {
-    if (error.output === undefined) throw error;
-    // The handler that asconfig.json names comes with the base.
-    if (error.output.includes("'headgate_abort' not found")) throw noBase();
-    const found = parseDiagnostics(error.output);
-    if (found.every(({ severity }) => severity !== "error"))
-      throw new BuildError(error.message, found);
+    const found = diagnosticsOf(error);
     throw new BuildError(formatDiagnostics(found), found);
   }
 }
 
-function noBase() {
-  const message =
+/** Of a compiler that has failed; there is an error among them. Throws when it is about something else. */
+function diagnosticsOf(error) {
+  if (error.output === undefined) throw error;
+  // The handler that asconfig.json names comes with the base.
+  if (error.output.includes("'headgate_abort' not found")) return [NO_BASE];
+  const found = parseDiagnostics(error.output);
+  if (found.every(({ severity }) => severity !== "error"))
+    throw new BuildError(error.message, found);
+  return found;
+}
+
+const NO_BASE = {
+  severity: "error",
+  code: "",
+  message:
     "there is no filter: decorate its class by @filter, or register one and write " +
-    'export * from "@headgate/sdk-assemblyscript/exports/base";';
-  const file = "assembly/index.ts";
-  const diagnostic = { severity: "error", code: "", message, file, line: 1, column: 1, frame: "" };
-  return new BuildError(diagnosticLine(diagnostic), [diagnostic]);
+    'export * from "@headgate/sdk-assemblyscript/exports/base";',
+  file: "assembly/index.ts",
+  line: 1,
+  column: 1,
+  frame: "",
+};
+
+function noBase() {
+  return new BuildError(diagnosticLine(NO_BASE), [NO_BASE]);
 }
 
 /** What a proxy would refuse, or silently never call, is an error here. */

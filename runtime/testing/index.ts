@@ -1,5 +1,7 @@
 // The door of @headgate/runtime/testing: filters under test, on the proxy's own wasm host and filter
 // manager, without sockets and on a clock that the test moves. loadFilter is where to begin.
+// oxlint-disable-next-line typescript/triple-slash-reference -- for projects that link to these sources
+/// <reference path="../../types/webassembly.d.ts" />
 export {
   type ChainLink,
   configErrors,

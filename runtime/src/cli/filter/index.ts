@@ -15,6 +15,22 @@ interface Entry {
 
 /** In the order of the help text. */
 const commands: Readonly<Record<string, Entry>> = {
+  new: {
+    summary: "writes the project of a filter: source, tests, envoy.yaml",
+    load: () => import("./new.ts"),
+  },
+  build: {
+    summary: "compiles a project, and tells what weighs how much",
+    load: () => import("./build.ts"),
+  },
+  check: {
+    summary: "tells the compiler's errors, with --watch after each save",
+    load: () => import("./check.ts"),
+  },
+  test: {
+    summary: "runs a project's tests",
+    load: () => import("./test.ts"),
+  },
   inspect: {
     summary: "tells what a module is, needs and weighs, and who would not load it",
     load: () => import("./inspect.ts"),
