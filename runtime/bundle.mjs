@@ -1,6 +1,6 @@
 // `npm run build`: writes dist/headgate.mjs, one file that is its own worker, with Envoy's schema beside
 // it, and a package that `npm pack` can take as it is.
-import { chmod, copyFile, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, copyFile, cp, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -8,6 +8,13 @@ import { build } from "esbuild";
 import { buildFilter, findFilters } from "../filters/build.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
+
+const templates = join(here, "../sdk-assemblyscript/templates");
+
+/** Not what somebody has built there. */
+function isOfTemplate(path) {
+  return !["build", "node_modules"].includes(basename(path));
+}
 
 /** Builds into `folder`; answers with the bundle's path and size in bytes. */
 export async function bundle(folder = join(here, "dist")) {
@@ -35,6 +42,7 @@ export async function bundle(folder = join(here, "dist")) {
   await copyFile(join(here, "bin/headgate"), join(folder, "bin/headgate"));
   await chmod(join(folder, "bin/headgate"), 0o755);
   await bundleFilters(join(folder, "filters"));
+  await cp(templates, join(folder, "templates"), { recursive: true, filter: isOfTemplate });
   for (const file of ["LICENSE", "NOTICE"])
     await copyFile(join(here, "..", file), join(folder, file));
   await copyFile(join(here, "README.md"), join(folder, "README.md"));
@@ -83,7 +91,16 @@ async function manifest() {
     license: own.license,
     type: "module",
     bin: { headgate: "bin/headgate" },
-    files: ["bin", "filters", "headgate.mjs", "envoy-api.binpb", "LICENSE", "NOTICE", "README.md"],
+    files: [
+      "bin",
+      "filters",
+      "templates",
+      "headgate.mjs",
+      "envoy-api.binpb",
+      "LICENSE",
+      "NOTICE",
+      "README.md",
+    ],
     engines: root.engines,
     optionalDependencies: root.optionalDependencies,
     // Loaded when a policy asks for files in memory; who wants that installs it.

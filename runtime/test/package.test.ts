@@ -81,6 +81,7 @@ describe("the packed bundle in an empty folder", () => {
       "envoy-api.binpb",
       "headgate.mjs",
       "package.json",
+      "templates",
     ]);
     const manifest = JSON.parse(readFileSync(join(package_, "package.json"), "utf8")) as object;
     expect(manifest).not.toHaveProperty("dependencies");
@@ -91,6 +92,26 @@ describe("the packed bundle in an empty folder", () => {
       "headgate",
     ]);
     expect(existsSync(join(package_, "bin/headgate"))).toBe(true);
+  });
+
+  test("makes a filter's project, linked to the sources that it is told", () => {
+    const { code, text } = run("filter", "new", "own", "--template", "tcp");
+    expect({ code, text }).toMatchObject({ code: 2 });
+    expect(text).toContain("not published yet: expected --repository");
+    expect(run("filter", "new", "own", "--template", "tcp", "--repository", root).code).toBe(0);
+    expect(readdirSync(join(folder, "own")).toSorted()).toEqual([
+      ".github",
+      ".gitignore",
+      ".oxlintrc.json",
+      "README.md",
+      "asconfig.json",
+      "assembly",
+      "envoy.yaml",
+      "package.json",
+      "test",
+      "tsconfig.json",
+      "vitest.config.mjs",
+    ]);
   });
 
   test("names its version", () => {
