@@ -79,6 +79,7 @@ describe("the packed bundle in an empty folder", () => {
       "README.md",
       "bin",
       "envoy-api.binpb",
+      "filters",
       "headgate.mjs",
       "package.json",
       "templates",

@@ -1,4 +1,5 @@
-// `headgate filter build`: module, source map and JSON Schema of a project, and what weighs how much.
+// `headgate filter build`: module, source map and JSON Schema of a project, and what weighs how
+// much.
 import { readFileSync } from "node:fs";
 import { ExitCode, parseFlags } from "./admin-client.ts";
 import type { FilterCommand } from "./index.ts";
@@ -20,9 +21,10 @@ const flags = { debug: { type: "boolean" }, json: { type: "boolean" } } as const
 export const command: FilterCommand = {
   help: `usage: headgate filter build [FOLDER] [flags]
 
-Compiles a filter's project into build/NAME.wasm, with a source map and, when it has a @config class,
-a JSON Schema beside it, and tells what weighs how much. What a proxy could not run is an error: an
-import that none has, a hook that would never be called. Does nothing when nothing has changed.
+Compiles a filter's project into build/NAME.wasm, with a source map and, when it has a @config
+class, a JSON Schema beside it, and tells what weighs how much. What a proxy could not run is an
+error: an import that none has, a hook that would never be called. Does nothing when nothing has
+changed.
 
   --debug              faster and not optimised, to build/NAME.debug.wasm
   --json               paths, sizes and warnings or errors, for a machine

@@ -29,8 +29,9 @@ const flags = {
 export const command: FilterCommand = {
   help: `usage: headgate filter new NAME [flags]
 
-Writes the project of a filter into the folder NAME: source, tests, envoy.yaml, and what the compiler,
-an editor, a linter and GitHub need. The folder must be empty or not there; its last part is the name.
+Writes the project of a filter into the folder NAME: source, tests, envoy.yaml, and what the
+compiler, an editor, a linter and GitHub need. The folder must be empty or not there; its last part
+is the name.
 
   --template NAME      what to begin with, default ${TEMPLATE_DEFAULT}:
                          headers  changes headers of requests and responses
@@ -38,8 +39,8 @@ an editor, a linter and GitHub need. The folder must be empty or not there; its 
                          body     replaces text in bodies of responses
                          tcp      looks at the first bytes of TCP connections
                          callout  asks a service before a request may pass
-  --repository FOLDER  Headgate's sources, whose packages the project links to as long as they are not
-                       published; default: those that this program runs from
+  --repository FOLDER  Headgate's sources, whose packages the project links to as long as they
+                       are not published; default: those that this program runs from
   --json               name, template, folder and files, for a machine
 exit codes: 0 done; 1 the folder is in use, or cannot be written; 2 wrong use
 

@@ -17,8 +17,8 @@ const flags = {
 export const command: FilterCommand = {
   help: `usage: headgate filter test [FILTER ...] [flags]
 
-Runs the tests of a filter's project by the vitest that it has installed: those whose file has FILTER
-in its path, or all. Sources are compiled when they have changed.
+Runs the tests of a filter's project by the vitest that it has installed: those whose file has
+FILTER in its path, or all. Sources are compiled when they have changed.
 
   --folder FOLDER      of the project, default the current one
   --watch              again with each save, until Ctrl-C
