@@ -9,7 +9,7 @@ import {
   one,
   request,
 } from "../case.ts";
-import { built, filter, ROUTER, typed } from "../native-filter.ts";
+import { built, configCases, filter, filterConfig, ROUTER, typed } from "../native-filter.ts";
 
 await built("basic_auth");
 
@@ -91,10 +91,7 @@ export const basicAuth: Group = {
         match: { prefix: "/off" },
         route: { cluster: "up" },
         typed_per_filter_config: {
-          [NAME]: {
-            "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig",
-            disabled: true,
-          },
+          [NAME]: filterConfig({ disabled: true }),
         },
       },
     ),
@@ -182,13 +179,7 @@ export const basicAuth: Group = {
   ),
 };
 
-function config(id: string, title: string, fields: JsonObject): ConfigCase {
-  return {
-    id: `config-basic-auth-${id}`,
-    title,
-    site: { hcm: { http_filters: [auth(fields), ROUTER] } },
-  };
-}
+const config = configCases("basic-auth", auth);
 
 export const BASIC_AUTH_CONFIG_CASES: readonly ConfigCase[] = [
   config("plain", "a user", USERS),

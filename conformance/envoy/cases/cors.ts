@@ -10,7 +10,7 @@ import {
   reply,
   request,
 } from "../case.ts";
-import { built, filter, ROUTER, typed } from "../native-filter.ts";
+import { built, filter, filterConfig, ROUTER, typed } from "../native-filter.ts";
 
 await built("cors");
 
@@ -68,18 +68,12 @@ const ROUTES: readonly JsonObject[] = [
   route("/not-private", { ...FULL, allow_private_network_access: false }),
   route("/disabled", null, {
     typed_per_filter_config: {
-      [NAME]: {
-        "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig",
-        disabled: true,
-      },
+      [NAME]: filterConfig({ disabled: true }),
     },
   }),
   route("/wrapped", null, {
     typed_per_filter_config: {
-      [NAME]: {
-        "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig",
-        config: typed("cors.v3.CorsPolicy", FULL),
-      },
+      [NAME]: filterConfig({ config: typed("cors.v3.CorsPolicy", FULL) }),
     },
   }),
   {

@@ -11,7 +11,7 @@ import {
   request,
 } from "../case.ts";
 import { ROUTER_TYPE } from "../bootstrap.ts";
-import { built, filter, ROUTER, typed } from "../native-filter.ts";
+import { built, configCases, filter, ROUTER, typed } from "../native-filter.ts";
 
 await built("header_mutation");
 
@@ -316,13 +316,7 @@ export const headerMutation: Group = {
   ),
 };
 
-function config(id: string, title: string, mutations: JsonObject): ConfigCase {
-  return {
-    id: `config-header-mutation-${id}`,
-    title,
-    site: { hcm: { http_filters: [mutation(mutations), ROUTER] } },
-  };
-}
+const config = configCases("header-mutation", mutation);
 
 export const HEADER_MUTATION_CONFIG_CASES: readonly ConfigCase[] = [
   config("plain", "a header", { request_mutations: EACH }),
