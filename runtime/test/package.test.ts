@@ -93,6 +93,20 @@ describe("the packed bundle in an empty folder", () => {
       "headgate",
     ]);
     expect(existsSync(join(package_, "bin/headgate"))).toBe(true);
+    for (const name of ["basic_auth", "cors", "header_mutation"]) {
+      const own = readdirSync(join(package_, "filters", name)).toSorted();
+      expect([name, ...own]).toEqual([name, "build", "filter.json"]);
+    }
+  });
+
+  test("runs Envoy's filters that come along", () => {
+    const cors = "type.googleapis.com/envoy.extensions.filters.http.cors.v3.Cors";
+    const filter = `- name: cors\n            typed_config: { "@type": ${cors} }\n          `;
+    const [head = "", ...rest] = quickstartConfig().split("http_filters:\n          ");
+    expect(rest).toHaveLength(1);
+    const text = `${head}http_filters:\n          ${filter}${rest.join("")}`;
+    const file = scratch.write("cors.yaml", text);
+    expect(run("-c", file, "--mode", "validate").text).toContain(`configuration '${file}' OK\n`);
   });
 
   test("makes a filter's project, linked to the sources that it is told", () => {

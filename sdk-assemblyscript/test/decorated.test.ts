@@ -56,7 +56,7 @@ test("exports the callbacks of overridden hooks, also the plugin's, and no other
 test("serves its root id only", () => {
   host.setProperty("plugin_root_id", "another");
   expect(host.start('{"name":"n"}')).toBe(false);
-  expect(host.logs).toContain("4 no filter for root_id another");
+  expect(host.logs).toContain("4 unknown root_id another");
 });
 
 test.each([
