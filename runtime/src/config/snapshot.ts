@@ -70,6 +70,18 @@ export interface DynamicRouteTable {
   readonly revision: number;
   /** Null = none came yet. */
   readonly table: RouteTableConfig | null;
+  /** Plugins that its routes put in the place of a filter; they name them by their place here. */
+  readonly variants: readonly RouteVariantConfig[];
+}
+
+/** What a route of RDS gives to a filter of its chain. */
+export interface RouteVariantConfig {
+  /** Place in HcmConfig.httpFilters. */
+  readonly filter: number;
+  /** In which the plugin differs from the filter's. */
+  readonly own: Partial<WasmPluginConfig>;
+  /** Index into Snapshot.plugins; -1 until the snapshot is assembled. */
+  readonly plugin: number;
 }
 
 export interface NodeConfig {
@@ -332,8 +344,6 @@ export interface RdsConfig {
   readonly key: string;
   readonly routeConfigName: string;
   readonly source: ConfigSourceConfig;
-  /** The chain's HTTP filters and whether they run: typed_per_filter_config is read by them. */
-  readonly filters: readonly (readonly [string, "runs" | "left out"])[];
 }
 
 export interface LocalReplyConfig {

@@ -3,7 +3,7 @@
 import type { ClusterConfig } from "../config/snapshot.ts";
 import type { Cluster } from "../upstream/cluster.ts";
 import type { PreparedClusters } from "../upstream/cluster-manager.ts";
-import { FilterFactory } from "./filter-factory.ts";
+import { FilterFactory, noVariants } from "./filter-factory.ts";
 import type { PluginHandle } from "./plugin-handle.ts";
 
 /** What is known of a version's plugins when they are prepared: WorkerPlugins. */
@@ -29,7 +29,7 @@ export class ClusterFilters {
       if (cluster === undefined || filters === undefined) continue;
       const plugins = new Map(filters.map(({ plugin }) => [plugin, handles.get(plugin)]));
       this.#plugins.push(...plugins.values());
-      this.#factories.set(cluster, new FilterFactory(filters, [], plugins));
+      this.#factories.set(cluster, new FilterFactory(filters, noVariants, plugins));
     }
   }
 

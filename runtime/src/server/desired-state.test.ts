@@ -7,7 +7,7 @@ import type { DesiredState } from "./desired-state.ts";
 /** As much of a listener as the state looks at. */
 function listener(name: string, statPrefix = "", where = ""): ListenerResource {
   const config = { name, statPrefix, where } as ListenerResource["config"];
-  return { node: null as never, config, plugins: [], secrets: [] };
+  return { node: null as never, config, plugins: [], secrets: [], rdsChains: [] };
 }
 
 function bootstrap(...listeners: readonly ListenerResource[]): LoadedConfig {

@@ -1,6 +1,6 @@
 // Makes the HTTP filter chain of each stream from named slots: a slot holds a plugin's handle, so
 // that a swap is a change of the handle. The one place that knows that filters are wasm plugins.
-import type { HttpFilterConfig, HttpFilterVariant } from "../config/snapshot.ts";
+import type { HttpFilterConfig } from "../config/snapshot.ts";
 import type { HeaderMap } from "../core/header-map.ts";
 import type { StreamInfo } from "../core/stream-info.ts";
 import type { FilterChainFactory, FilterOverride, HttpFilter } from "../filter/http-filter.ts";
@@ -21,17 +21,23 @@ class FilterSlot {
 
 const NO_FILTERS: readonly HttpFilter[] = [];
 
+/** What routes put in the place of a filter; others where another route table comes. */
+export interface FilterVariantHandles {
+  readonly variants: readonly PluginHandle[];
+}
+
+export const noVariants: FilterVariantHandles = { variants: [] };
+
 export class FilterFactory implements FilterChainFactory {
   readonly #slots: readonly FilterSlot[];
-  /** What routes put in the place of a filter. */
-  readonly #variants: readonly PluginHandle[];
+  readonly #variants: FilterVariantHandles;
 
   constructor(
     configs: readonly HttpFilterConfig[],
-    variants: readonly HttpFilterVariant[],
+    variants: FilterVariantHandles,
     plugins: ReadonlyMap<number, PluginHandle>,
   ) {
-    this.#variants = variants.map(({ plugin }) => plugins.get(plugin) as PluginHandle);
+    this.#variants = variants;
     this.#slots = configs.map(
       (config) => new FilterSlot(config, plugins.get(config.plugin) as PluginHandle),
     );
@@ -51,7 +57,7 @@ export class FilterFactory implements FilterChainFactory {
       if (override === undefined ? slot.isDisabled : override.disabled) continue;
       // Null: the plugin's VM is dead and its policy lets streams pass.
       const variant = override?.variant;
-      const plugin = variant === undefined ? slot.plugin : this.#variants[variant];
+      const plugin = variant === undefined ? slot.plugin : this.#variants.variants[variant];
       const filter = (plugin ?? slot.plugin).createHttpFilter(info, headers);
       if (filter !== null) filters.push(filter);
     }

@@ -11,7 +11,8 @@ import { UpgradePolicy } from "../hcm/upgrade-policy.ts";
 import { RouteTable } from "../router/route-table.ts";
 import { RouterStats } from "../router/router-stats.ts";
 import { createChainLoggers } from "./chain-loggers.ts";
-import { FilterFactory } from "./filter-factory.ts";
+import { FilterFactory, noVariants } from "./filter-factory.ts";
+import type { FilterVariantHandles } from "./filter-factory.ts";
 import type { PluginHandle } from "./plugin-handle.ts";
 import type { RouteSlots } from "./route-slots.ts";
 import type { WorkerContext } from "./worker-version.ts";
@@ -44,7 +45,7 @@ export function createHcmFactory(
     stats: new HcmStats(stats, config.statPrefix, listener.statPrefix),
     routes: slot ?? new RouteTable(config.routes, { clock, hostname, runtime }),
     filters: context.surroundings.wrapFilters(
-      new FilterFactory(config.httpFilters, config.variants ?? [], plugins),
+      new FilterFactory(config.httpFilters, slot ?? variantsOf(config, plugins), plugins),
     ),
     accessLoggers: createChainLoggers(context, snapshot, config.accessLogs, plugins),
     router: {
@@ -57,7 +58,7 @@ export function createHcmFactory(
       upstreamFilters: context.surroundings.wrapUpstreamFilters(
         config.router.upstreamFilters === undefined
           ? null
-          : new FilterFactory(config.router.upstreamFilters, [], plugins),
+          : new FilterFactory(config.router.upstreamFilters, noVariants, plugins),
       ),
       bufferBytesMax: listener.perConnectionBufferBytesMax,
     },
@@ -69,4 +70,12 @@ export function createHcmFactory(
     bufferBytesMax: listener.perConnectionBufferBytesMax,
     nextStreamId: context.nextConnectionId,
   });
+}
+
+/** Of routes that stand in the configuration. */
+function variantsOf(
+  { variants = [] }: HcmConfig,
+  plugins: ReadonlyMap<number, PluginHandle>,
+): FilterVariantHandles {
+  return { variants: variants.map(({ plugin }) => plugins.get(plugin) as PluginHandle) };
 }

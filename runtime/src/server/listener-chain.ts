@@ -9,7 +9,6 @@ import type { ConnectionGroup } from "../network/connection-group.ts";
 import type { NetworkChain } from "../network/listener.ts";
 import type { TlsServerContext } from "../tls/tls-server-context.ts";
 import type { DrainManager, ListenerDrain } from "./drain-manager.ts";
-import type { PluginHandle } from "./plugin-handle.ts";
 
 export interface ChainContext {
   readonly clock: Clock;
@@ -17,6 +16,12 @@ export interface ChainContext {
   readonly drain: DrainManager;
   /** Chains that were replaced and still have connections. */
   readonly leaving: Set<ListenerChain>;
+}
+
+/** What lives as long as a chain holds it. */
+export interface HeldByChains {
+  hold(): void;
+  release(): void;
 }
 
 /** The timer is the end of the drain time. */
@@ -32,7 +37,7 @@ export class ListenerChain extends TimerEntry implements NetworkChain {
   factory: NetworkFilterFactory | null = null;
   /** Null = plain text. */
   tls: TlsServerContext | null = null;
-  readonly #plugins: readonly PluginHandle[];
+  readonly #held: readonly HeldByChains[];
   readonly #context: ChainContext;
   /** What is left; null while it is in force. */
   #group: ConnectionGroup | null = null;
@@ -41,7 +46,7 @@ export class ListenerChain extends TimerEntry implements NetworkChain {
     fingerprint: string,
     config: FilterChainConfig,
     isDefault: boolean,
-    plugins: readonly PluginHandle[],
+    held: readonly HeldByChains[],
     context: ChainContext,
     drain: ListenerDrain,
   ) {
@@ -51,9 +56,9 @@ export class ListenerChain extends TimerEntry implements NetworkChain {
     this.match = config.match;
     this.isDefault = isDefault;
     this.drain = drain;
-    this.#plugins = plugins;
+    this.#held = held;
     this.#context = context;
-    for (const plugin of plugins) plugin.hold();
+    for (const one of held) one.hold();
   }
 
   /**
@@ -86,7 +91,7 @@ export class ListenerChain extends TimerEntry implements NetworkChain {
 
   /** No connection uses it. */
   release(): void {
-    for (const plugin of this.#plugins) plugin.release();
+    for (const one of this.#held) one.release();
   }
 
   override onDeadline(): void {

@@ -31,6 +31,13 @@ export function pluginKeys(snapshot: Snapshot): Map<number, string> {
     }
   };
   for (const listener of snapshot.listeners) addAll(listener.name, pluginsOf(listener));
+  // Behind the filters in whose place they stand.
+  for (const { key, variants } of snapshot.routeTables) {
+    addAll(
+      `routes: ${key}`,
+      variants.map(({ plugin }) => plugin),
+    );
+  }
   for (const { name, httpFilters } of snapshot.clusters) {
     addAll(`a cluster: ${name}`, httpFilters?.filters.map(({ plugin }) => plugin) ?? []);
   }

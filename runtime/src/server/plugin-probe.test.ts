@@ -23,6 +23,7 @@ function loaded(plugins: readonly WasmPluginConfig[]): PluginModules {
     services,
     listeners: [],
     clusters: [],
+    routeTables: [],
     node: {},
   } as unknown as Snapshot;
   const modules = new Map([["k", {} as CompiledModule]]);

@@ -2,30 +2,35 @@
 // shared by the connection managers that name it. Used by version-applier.ts.
 import type { LoadedDiscovery } from "../config/discovery-loader.ts";
 import type { ListenerResource } from "../config/translate/assemble-snapshot.ts";
-import { rdsOf } from "../config/translate/rds-of.ts";
+import type { RdsChain } from "../config/translate/rds-chain.ts";
+import { hcmsOf } from "../config/translate/rds-of.ts";
 import { translateRouteTables } from "../config/translate/translate-resources.ts";
-import type { DynamicRouteTable, RdsConfig, RouteTableConfig } from "../config/snapshot.ts";
+import type { ReadTable } from "../config/translate/translate-resources.ts";
+import type { DynamicRouteTable, RdsConfig, RouteVariantConfig } from "../config/snapshot.ts";
 import type { StatsAggregate } from "../stats/aggregate.ts";
 import { FileSubscription, logWarnings } from "../xds/file-subscription.ts";
 import type { SubscriptionContext } from "../xds/file-subscription.ts";
 import { SubscriptionStats } from "../xds/subscription-stats.ts";
 import { closeAll, inForceOf, unexpectedResource } from "./discovered.ts";
 import type { Discovered, InForce } from "./discovered.ts";
+import { plainText } from "./fingerprint.ts";
 
 const ROUTE_CONFIGURATION = "envoy.config.route.v3.RouteConfiguration";
 
 /** A connection manager that has its routes by RDS. */
 export interface RdsNeed {
   readonly rds: RdsConfig;
+  readonly chain: RdsChain;
   readonly statPrefix: string;
 }
 
 export function rdsNeeds(listeners: readonly ListenerResource[]): RdsNeed[] {
-  return listeners.flatMap(({ config }) => {
-    const chains = [...config.filterChains, config.defaultFilterChain];
-    const managers = chains.map((chain) => chain?.hcm ?? null).filter((hcm) => hcm !== null);
-    const prefixes = new Map(managers.map((hcm) => [hcm.rds, hcm.statPrefix]));
-    return rdsOf(config).map((rds) => ({ rds, statPrefix: prefixes.get(rds) ?? "" }));
+  return listeners.flatMap(({ config, rdsChains }) => {
+    const chains = new Map(rdsChains.map((chain) => [chain.key, chain]));
+    return hcmsOf([config]).flatMap(({ rds, statPrefix }) => {
+      const chain = chains.get(rds?.key ?? "");
+      return rds === null || chain === undefined ? [] : [{ rds, chain, statPrefix }];
+    });
   });
 }
 
@@ -33,6 +38,7 @@ export interface RdsOptions {
   readonly context: SubscriptionContext;
   readonly stats: StatsAggregate;
   readonly ignoreUnsupported: boolean;
+  readonly wasmStructAsJson: boolean;
   /** Names that `validate_clusters: true` accepts. */
   readonly clusterNames: () => ReadonlySet<string>;
   /** Puts changed tables in force. Answers with what is wrong. */
@@ -41,7 +47,7 @@ export interface RdsOptions {
 
 interface Entry extends Discovered {
   /** By RdsConfig.key: each of them reads the table by its own filters. */
-  readonly users: Map<string, RdsConfig>;
+  readonly users: Map<string, RdsChain>;
   tables: ReadonlyMap<string, DynamicRouteTable>;
 }
 
@@ -61,15 +67,16 @@ export class RdsTables {
    */
   async ensure(needs: readonly RdsNeed[]): Promise<void> {
     for (const need of needs) {
-      const { rds } = need;
+      const { rds, chain } = need;
       const known = this.#entries.get(entryKey(rds));
       const entry = known ?? this.#subscribe(need);
       const isNewUser = !entry.users.has(rds.key);
-      entry.users.set(rds.key, rds);
+      entry.users.set(rds.key, chain);
       if (known === undefined) await entry.subscription.poll();
       else if (isNewUser && entry.discovery !== null) {
-        const table = this.#translate(entry.discovery, [rds]).get(rds.key) ?? null;
-        entry.tables = new Map([...entry.tables, [rds.key, this.#revise(rds.key, table)]]);
+        for (const [key, read] of this.#translate(entry.discovery, [chain])) {
+          entry.tables = new Map([...entry.tables, [key, this.#revise(key, read)]]);
+        }
       }
     }
   }
@@ -92,7 +99,7 @@ export class RdsTables {
     const tables = new Map<string, DynamicRouteTable>();
     for (const { rds } of needs) {
       const known = this.#entries.get(entryKey(rds))?.tables.get(rds.key);
-      tables.set(rds.key, known ?? { key: rds.key, revision: 0, table: null });
+      tables.set(rds.key, known ?? { key: rds.key, revision: 0, table: null, variants: [] });
     }
     return [...tables.values()];
   }
@@ -149,7 +156,7 @@ export class RdsTables {
     if (problem !== null) return [problem];
     const translated = this.#translate(discovery, [...entry.users.values()]);
     if (entry.discovery !== null && isSame(entry.tables, translated)) return [];
-    const tables = [...translated].map(([key, table]) => this.#revise(key, table));
+    const tables = [...translated].map(([key, read]) => this.#revise(key, read));
     const problems = entry.isInForce ? await this.#options.applyTables(tables) : [];
     if (problems.length > 0) return problems;
     entry.tables = new Map(tables.map((table) => [table.key, table]));
@@ -161,18 +168,18 @@ export class RdsTables {
 
   #translate(
     discovery: LoadedDiscovery,
-    users: readonly RdsConfig[],
-  ): ReadonlyMap<string, RouteTableConfig> {
-    const { context, ignoreUnsupported, clusterNames } = this.#options;
-    const options = { ignoreUnsupported };
+    users: readonly RdsChain[],
+  ): ReadonlyMap<string, ReadTable> {
+    const { context, ignoreUnsupported, wasmStructAsJson, clusterNames } = this.#options;
+    const options = { ignoreUnsupported, wasmStructAsJson };
     const { value, warnings } = translateRouteTables(discovery, options, users, clusterNames());
     logWarnings(context.logger, warnings);
     return value;
   }
 
-  #revise(key: string, table: RouteTableConfig | null): DynamicRouteTable {
+  #revise(key: string, read: ReadTable): DynamicRouteTable {
     this.#revision += 1;
-    return { key, revision: this.#revision, table };
+    return { key, revision: this.#revision, ...read };
   }
 }
 
@@ -182,10 +189,35 @@ function entryKey({ source, routeConfigName }: RdsConfig): string {
 
 function isSame(
   tables: ReadonlyMap<string, DynamicRouteTable>,
-  translated: ReadonlyMap<string, RouteTableConfig>,
+  translated: ReadonlyMap<string, ReadTable>,
 ): boolean {
-  return [...translated].every(([key, table]) => {
+  return [...translated].every(([key, { table, variants }]) => {
     const known = tables.get(key);
-    return known !== undefined && JSON.stringify(known.table) === JSON.stringify(table);
+    if (known === undefined || !isSameVariants(known.variants, variants)) return false;
+    return JSON.stringify(known.table) === JSON.stringify(table);
   });
+}
+
+/** The tables with the plugins of those in force; null = some of theirs do not run yet. */
+export function withRunningPlugins(
+  tables: readonly DynamicRouteTable[],
+  inForce: readonly DynamicRouteTable[],
+): DynamicRouteTable[] | null {
+  const byKey = new Map(inForce.map((table) => [table.key, table.variants]));
+  const found: DynamicRouteTable[] = [];
+  for (const table of tables) {
+    const variants = byKey.get(table.key) ?? [];
+    if (!isSameVariants(variants, table.variants)) return null;
+    found.push({ ...table, variants });
+  }
+  return found;
+}
+
+function isSameVariants(
+  before: readonly RouteVariantConfig[],
+  next: readonly RouteVariantConfig[],
+): boolean {
+  const text = (variants: readonly RouteVariantConfig[]): string =>
+    plainText(variants.map(({ filter, own }) => [filter, own]));
+  return text(before) === text(next);
 }

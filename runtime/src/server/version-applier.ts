@@ -34,7 +34,7 @@ import { PluginRegistry } from "./plugin-registry.ts";
 import type { DressedModules } from "./plugin-registry.ts";
 import type { ProcessLog } from "./process-log.ts";
 import type { ListenerAddress, VersionChange } from "./protocol.ts";
-import { rdsNeeds, RdsTables } from "./rds-tables.ts";
+import { rdsNeeds, RdsTables, withRunningPlugins } from "./rds-tables.ts";
 import type { RuntimeControl } from "./runtime-control.ts";
 import type { Rollouts } from "./rollouts.ts";
 import { SharedIndexes } from "./shared-indexes.ts";
@@ -66,6 +66,8 @@ export interface ApplyStateOptions {
   readonly rollouts?: Rollouts;
   /** Part of the start: ports of the process before are taken over. Default false. */
   readonly isStart?: boolean;
+  /** Route tables that have changed with plugins of theirs. Default: none. */
+  readonly tables?: readonly DynamicRouteTable[];
 }
 
 const NO_FILES: ReadonlySet<string> = new Set();
@@ -94,7 +96,7 @@ export class VersionApplier {
 
   constructor(options: VersionApplierOptions) {
     const { log, stats, mainStats, pool, context } = options;
-    const { concurrency, drainTimeMs, ignoreUnsupported } = options.options;
+    const { concurrency, drainTimeMs, ignoreUnsupported, wasmStructAsJson } = options.options;
     this.#options = options;
     this.#modules = new PluginModuleLoader(log.logger("wasm"));
     this.registry = new PluginRegistry(concurrency);
@@ -114,6 +116,7 @@ export class VersionApplier {
       context,
       stats,
       ignoreUnsupported,
+      wasmStructAsJson,
       clusterNames: () => new Set(this.#snapshot?.clusters.map(({ name }) => name)),
       applyTables: async (tables) => await this.#applyTables(tables),
     });
@@ -195,18 +198,18 @@ export class VersionApplier {
 
   async #tryApply(
     next: DesiredState,
-    { reread = NO_FILES, lds, rollouts, isStart = false }: ApplyStateOptions,
+    { reread = NO_FILES, lds, rollouts, isStart = false, tables = [] }: ApplyStateOptions,
   ): Promise<readonly string[]> {
     const { pool, mainStats, runtime, inherited } = this.#options;
     const positions = lds ?? this.#lds;
-    const isSame = isSameState(this.#state, next);
+    const isSame = tables.length === 0 && isSameState(this.#state, next);
     if (reread !== "all" && reread.size === 0 && rollouts === undefined && isSame) {
       // Nothing for the workers; only versions and places in files may have moved.
       this.#lds = positions;
       this.#state = next;
       return [];
     }
-    const snapshot = await this.#assemble(next);
+    const snapshot = await this.#assemble(next, tables);
     if (!("version" in snapshot)) return snapshot;
     const loaded = await this.#loadModules(next, snapshot, reread);
     const modules = await this.#dress(loaded, rollouts);
@@ -279,7 +282,10 @@ export class VersionApplier {
   }
 
   /** The snapshot of a state, or what is wrong with it. */
-  async #assemble(next: DesiredState): Promise<Snapshot | readonly string[]> {
+  async #assemble(
+    next: DesiredState,
+    tables: readonly DynamicRouteTable[],
+  ): Promise<Snapshot | readonly string[]> {
     const clusters = next.clusters.map(({ resource }) => resource);
     const listeners = next.listeners.map(({ resource }) => resource);
     if (!this.#indexes.hasRoomFor(namesOf(clusters))) {
@@ -302,7 +308,7 @@ export class VersionApplier {
       listeners,
       clusters,
       services: next.bootstrap.services,
-      routeTables: this.rds.tables(needs),
+      routeTables: replaced(this.rds.tables(needs), tables),
       secrets: this.tlsSecrets.secrets([...clusters, ...listeners]),
       bindAddresses: next.bootstrap.bindAddresses,
       node: next.bootstrap.node,
@@ -314,11 +320,16 @@ export class VersionApplier {
     });
   }
 
-  /** New tables by RDS: workers compile them and nothing else. */
+  /**
+   * New tables by RDS: workers compile them and nothing else. With plugins that do not run yet they
+   * are a whole version, in which all else stays as it is.
+   */
   async #applyTables(tables: readonly DynamicRouteTable[]): Promise<readonly string[]> {
-    if (this.#snapshot === null) return [];
-    const routeTables = replaced(this.#snapshot.routeTables, tables);
-    return await this.#applyChange({ ...this.#snapshot, routeTables }, { routeTables: tables });
+    if (this.#snapshot === null || this.#state === null) return [];
+    const running = withRunningPlugins(tables, this.#snapshot.routeTables);
+    if (running === null) return await this.#tryApply(this.#state, { tables });
+    const routeTables = replaced(this.#snapshot.routeTables, running);
+    return await this.#applyChange({ ...this.#snapshot, routeTables }, { routeTables: running });
   }
 
   /** New secrets: contexts in workers find them in their slots. */

@@ -133,6 +133,11 @@ export class WorkerVersion {
     return this.#routeSlots;
   }
 
+  /** By its index in the snapshot. */
+  findPlugin(index: number): PluginHandle {
+    return this.#plugins.get(index);
+  }
+
   /** Where this version listens. */
   get addresses(): readonly ListenerAddress[] {
     return this.#listeners.flatMap(({ listener }) =>
@@ -172,7 +177,7 @@ export class WorkerVersion {
     // Before the calls that wait for their clusters leave.
     this.#clusterFilters?.commit();
     this.#context.callouts.commit();
-    this.#routeSlots.commit();
+    this.#routeSlots.commit((index) => this.findPlugin(index));
     this.#secretSlots.commit();
     this.#plugins.commit();
     for (const { listener, config, chains, log, before } of this.#listeners) {
@@ -332,11 +337,12 @@ export class WorkerVersion {
     fingerprint: string,
     plugins: ReadonlyMap<number, PluginHandle>,
   ): ListenerChain {
+    const slot = this.#routeSlots.get(config.hcm?.rds?.key ?? "");
     const chain = new ListenerChain(
       fingerprint,
       config,
       config === listener.defaultFilterChain,
-      [...plugins.values()],
+      slot === undefined ? [...plugins.values()] : [...plugins.values(), slot],
       this.#context,
       this.#context.drain.createListenerDrain(listener),
     );

@@ -185,10 +185,9 @@ export class WorkerServer {
 
   #prepareRoutes(message: PrepareRoutesMessage): void {
     this.#prepared?.abort();
-    const slots = this.#current?.routeSlots ?? null;
     const { clock, runtime } = this.#context;
     const { hostname } = message;
-    this.#prepared = new RouteUpdate(message, slots, { clock, hostname, runtime });
+    this.#prepared = new RouteUpdate(message, this.#current, { clock, hostname, runtime });
     this.#send({ type: "prepared", version: message.version, addresses: [] });
   }
 

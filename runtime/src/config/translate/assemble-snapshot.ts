@@ -15,6 +15,8 @@ import type {
   Snapshot,
   WasmPluginConfig,
 } from "../snapshot.ts";
+import type { RdsChain } from "./rds-chain.ts";
+import { hcmsOf } from "./rds-of.ts";
 import type { SecretNeed } from "./secret-need.ts";
 
 export interface ClusterResource {
@@ -34,6 +36,8 @@ export interface ListenerResource {
   readonly plugins: readonly WasmPluginConfig[];
   /** Secrets that come and change by themselves. */
   readonly secrets: readonly SecretNeed[];
+  /** Chains whose routes come by RDS, by RdsConfig.key. */
+  readonly rdsChains: readonly RdsChain[];
 }
 
 /** A wasm service of the bootstrap. */
@@ -91,13 +95,29 @@ export function assembleSnapshot(parts: SnapshotParts): Snapshot {
     clusters,
     plugins,
     services,
-    routeTables: parts.routeTables,
+    routeTables: parts.routeTables.map((table) => placeVariants(table, listeners, plugins)),
     secrets: parts.secrets,
     node: parts.node,
     server: parts.server,
     runtime: parts.runtime,
     overload: parts.overload,
   };
+}
+
+/** Behind the plugins of the filters in whose place they stand. */
+function placeVariants(
+  table: DynamicRouteTable,
+  listeners: readonly ListenerConfig[],
+  plugins: WasmPluginConfig[],
+): DynamicRouteTable {
+  if (table.variants.length === 0) return table;
+  const user = hcmsOf(listeners).find(({ rds }) => rds?.key === table.key);
+  const variants = table.variants.map((variant) => {
+    const variantOf = user?.httpFilters[variant.filter]?.plugin ?? -1;
+    const base = plugins[variantOf] as WasmPluginConfig;
+    return { ...variant, plugin: plugins.push({ ...base, ...variant.own, variantOf }) - 1 };
+  });
+  return { ...table, variants };
 }
 
 /** The listener's plugins begin at `first` among all. */

@@ -18,10 +18,17 @@ export class FilterVariants {
   readonly plugins: number[];
   readonly #t: Translation;
   readonly #filters: readonly HttpFilterConfig[];
+  readonly #whereOf: (node: ConfigNode) => string;
 
-  constructor(t: Translation, filters: readonly HttpFilterConfig[]) {
+  /** `whereOf`: what plugins say of where they stand. Default: their paths. */
+  constructor(
+    t: Translation,
+    filters: readonly HttpFilterConfig[],
+    whereOf: (node: ConfigNode) => string = (node) => node.path,
+  ) {
     this.#t = t;
     this.#filters = filters;
+    this.#whereOf = whereOf;
     this.plugins = [];
   }
 
@@ -38,22 +45,26 @@ export class FilterVariants {
   }
 
   /** The place of the plugin that serves these levels, the outermost first. */
-  placeLevels(filterName: string, levels: readonly Json[], where: string): number | null {
+  placeLevels(filterName: string, levels: readonly Json[], at: ConfigNode): number | null {
     const known = this.#catalogued(filterName);
     if (known === null) return null;
     const all = known.entry.levels === "all" ? levels : levels.slice(-1);
     return this.#place(known.plugin, {
       pluginConfiguration: catalogueConfiguration(known.filter, all),
-      where,
+      where: this.#whereOf(at),
     });
   }
 
   /** For a route that forwards nothing: what is said around it to some of our filters is undone. */
-  forNoForwarding(configs: readonly PerFilterConfig[], levels: FilterLevels): PerFilterConfig[] {
+  forNoForwarding(
+    configs: readonly PerFilterConfig[],
+    levels: FilterLevels,
+    route: ConfigNode,
+  ): PerFilterConfig[] {
     const kept = [...configs];
     for (const filterName of levels.keys()) {
       if (this.#catalogued(filterName)?.entry.forwardedOnly !== true) continue;
-      const variant = this.placeLevels(filterName, [], "");
+      const variant = this.placeLevels(filterName, [], route);
       const at = kept.findIndex((config) => config.filterName === filterName);
       if (at >= 0) kept.splice(at, 1);
       if (variant !== null) kept.push({ filterName, disabled: false, variant });
@@ -78,7 +89,7 @@ export class FilterVariants {
     return this.#place(filter.plugin, {
       ...(rootId === "" ? {} : { rootId }),
       pluginConfiguration: readConfiguration(this.#t, config),
-      where: config.path,
+      where: this.#whereOf(config),
     });
   }
 

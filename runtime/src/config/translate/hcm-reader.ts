@@ -21,6 +21,7 @@ import type { HttpFilters } from "./filter-reader.ts";
 import { noMutations, readFormat, readHeaderAdds } from "./format-reader.ts";
 import { guard } from "./guarded-fields.ts";
 import { readHttp1Options } from "./http1-reader.ts";
+import { RdsChain, rdsKey } from "./rds-chain.ts";
 import { readRouteTable } from "./route-reader.ts";
 import type { ClusterNames } from "./route-reader.ts";
 import { readCidr } from "./string-reader.ts";
@@ -126,8 +127,9 @@ function readRds(t: Translation, node: ConfigNode, filters: HttpFilters): RdsCon
   const routeConfigName = rds.string("route_config_name", "");
   if (source === null) return null;
   const names = [...filters.names];
-  const key = JSON.stringify([source, routeConfigName, names]);
-  return { key, routeConfigName, source, filters: names };
+  const key = rdsKey(t, [source, routeConfigName, names], filters.filters);
+  t.rdsChains.push(new RdsChain(t, key, filters.names, filters.filters));
+  return { key, routeConfigName, source };
 }
 
 /** Without a terminal filter nothing answers: Envoy lets such streams hang, we end them. */

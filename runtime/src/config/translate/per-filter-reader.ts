@@ -23,37 +23,36 @@ export const noLevels: FilterLevels = new Map();
 
 /**
  * FilterConfig switches a filter off, or on by an empty `config`; a wasm filter's own message gives
- * it another configuration, and so does what Envoy has for one of ours. `variants` null = the
- * routes come without their chain (RDS). `outer` is what was said around this place.
+ * it another configuration, and so does what Envoy has for one of ours. `outer` is what was said
+ * around this place.
  */
 export function readPerFilter(
   t: Translation,
   node: ConfigNode,
   filters: FilterNames,
-  variants: FilterVariants | null,
+  variants: FilterVariants,
   outer: FilterLevels,
 ): PerFilter {
   const configs: PerFilterConfig[] = [];
   const levels = new Map(outer);
   const addLevel = (filterName: string, typed: ConfigNode): boolean => {
-    const level = variants?.levelOf(filterName, typed) ?? null;
-    if (variants === null || level === null) return false;
+    const level = variants.levelOf(filterName, typed);
+    if (level === null) return false;
     const all = [...(levels.get(filterName) ?? []), level];
     levels.set(filterName, all);
-    const variant = variants.placeLevels(filterName, all, typed.path);
+    const variant = variants.placeLevels(filterName, all, typed);
     if (variant !== null) configs.push({ filterName, disabled: false, variant });
     return true;
   };
   for (const [filterName, typed] of node.map("typed_per_filter_config")) {
     if (addLevel(filterName, typed)) continue;
-    if (typed.typeName === WASM && variants !== null && filters.get(filterName) === "runs") {
+    if (typed.typeName === WASM && filters.get(filterName) === "runs") {
       const variant = variants.place(filterName, typed);
       if (variant !== null) configs.push({ filterName, disabled: false, variant });
       continue;
     }
     if (typed.typeName !== FILTER_CONFIG) {
-      const place = typed.typeName === WASM && variants === null ? " in a table of RDS" : "";
-      refuse(t, typed, filters.get(filterName) === "left out", place);
+      refuse(t, typed, filters.get(filterName) === "left out");
       continue;
     }
     const isOptional = typed.bool("is_optional", false);
@@ -75,10 +74,9 @@ export function readPerFilter(
   return { configs, levels };
 }
 
-/** `place`: where it is not implemented; "" = nowhere. */
-function refuse(t: Translation, typed: ConfigNode, isLeftOut: boolean, place = ""): void {
+function refuse(t: Translation, typed: ConfigNode, isLeftOut: boolean): void {
   typed.acceptRest("reported as a whole");
-  const what = `per-route configuration of type ${typed.typeName}${place}`;
+  const what = `per-route configuration of type ${typed.typeName}`;
   if (isLeftOut) t.warn(typed, `${what} is left out, as the filter is`);
   else t.guarded(typed, what, STRICTER);
 }

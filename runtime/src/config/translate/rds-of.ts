@@ -1,7 +1,16 @@
 // Which route tables a listener gets by RDS. Used by translate-bootstrap.ts and server/.
-import type { ListenerConfig, RdsConfig } from "../snapshot.ts";
+import type { HcmConfig, ListenerConfig, RdsConfig } from "../snapshot.ts";
 
 export function rdsOf(listener: ListenerConfig): RdsConfig[] {
-  const chains = [...listener.filterChains, listener.defaultFilterChain];
-  return chains.map((chain) => chain?.hcm?.rds ?? null).filter((rds) => rds !== null);
+  return hcmsOf([listener])
+    .map(({ rds }) => rds)
+    .filter((rds) => rds !== null);
+}
+
+/** All connection managers. */
+export function hcmsOf(listeners: readonly ListenerConfig[]): HcmConfig[] {
+  return listeners
+    .flatMap((listener) => [...listener.filterChains, listener.defaultFilterChain])
+    .map((chain) => chain?.hcm ?? null)
+    .filter((hcm) => hcm !== null);
 }

@@ -33,14 +33,14 @@ export function readListeners(
   const names = new Set<string>();
   const owners = new Map<string, string>();
   for (const node of nodes) {
-    const own = t.ofResource();
+    const own = t.ofResource(node.string("name", "") || node.path);
     const listener = readListener(own, node, clusters);
     if (listener === null) continue;
     const name = listener.name || freeName(addressText(listener.address), names);
     if (names.has(name)) t.wrong(node, `duplicate listener '${name}'`, "name");
     names.add(name);
-    const { plugins, secrets } = own;
-    listeners.push({ node, config: { ...listener, name }, plugins, secrets });
+    const { plugins, secrets, rdsChains } = own;
+    listeners.push({ node, config: { ...listener, name }, plugins, secrets, rdsChains });
     checkAddresses(t, node, listener, owners);
   }
   return listeners;

@@ -40,8 +40,8 @@ export interface RouteScope {
   readonly clusters: ClusterNames;
   /** The chain's HTTP filters, for typed_per_filter_config. */
   readonly filters: FilterNames;
-  /** For the configuration of its wasm filters; absent where routes come without their chain. */
-  readonly variants?: FilterVariants;
+  /** For the configuration of its filters. */
+  readonly variants: FilterVariants;
   /** What holds when validate_clusters is not set. Default true. */
   readonly validatesClusters?: boolean;
 }
@@ -157,7 +157,7 @@ class TableReader {
 
   readPerFilter(node: ConfigNode, outer: FilterLevels): PerFilter {
     const { filters, variants } = this.#scope;
-    return readPerFilter(this.#t, node, filters, variants ?? null, outer);
+    return readPerFilter(this.#t, node, filters, variants, outer);
   }
 
   #readRoute(node: ConfigNode, ofHost: FilterLevels): RouteConfig {
@@ -167,14 +167,14 @@ class TableReader {
     const { configs, levels } = this.readPerFilter(node, ofHost);
     const action = this.#readAction(node, levels);
     const { variants } = this.#scope;
-    const isForwarded = action.kind === "route" || variants === undefined;
+    const isForwarded = action.kind === "route";
     return {
       name: node.string("name", ""),
       where: node.path,
       match: this.#readMatch(node.node("match")),
       action,
       headers: readHeaderMutations(this.#t, node),
-      perFilter: isForwarded ? configs : variants.forNoForwarding(configs, levels),
+      perFilter: isForwarded ? configs : variants.forNoForwarding(configs, levels, node),
       metadata: readMetadata(node),
     };
   }

@@ -3,10 +3,11 @@
 import type { LoadedDiscovery } from "../discovery-loader.ts";
 import { ProblemList } from "../problem-list.ts";
 import type { ConfigProblem } from "../config-error.ts";
-import type { LocalityConfig, RdsConfig, RouteTableConfig } from "../snapshot.ts";
+import type { LocalityConfig, RouteTableConfig, RouteVariantConfig } from "../snapshot.ts";
 import type { ClusterResource, ListenerResource } from "./assemble-snapshot.ts";
 import { readAssignment } from "./endpoint-reader.ts";
 import { throwProblems } from "./found-problems.ts";
+import type { RdsChain } from "./rds-chain.ts";
 import { readClusters, readListeners } from "./resource-lists.ts";
 import { readRouteTable } from "./route-reader.ts";
 import type { ClusterNames } from "./route-reader.ts";
@@ -40,6 +41,12 @@ export function translateClusters(
   return translate(discovery, options, (t) => readClusters(t, discovery.resources));
 }
 
+/** A table as one chain has it. */
+export interface ReadTable {
+  readonly table: RouteTableConfig;
+  readonly variants: readonly RouteVariantConfig[];
+}
+
 /**
  * The one table of the response, once for each of `users`: what it says about filters is read by
  * the filters that they have.
@@ -47,17 +54,19 @@ export function translateClusters(
 export function translateRouteTables(
   discovery: LoadedDiscovery,
   options: TranslationOptions,
-  users: readonly RdsConfig[],
+  users: readonly RdsChain[],
   clusters: ClusterNames,
-): Translated<ReadonlyMap<string, RouteTableConfig>> {
+): Translated<ReadonlyMap<string, ReadTable>> {
   return translate(discovery, options, (t) => {
-    const tables = new Map<string, RouteTableConfig>();
+    const tables = new Map<string, ReadTable>();
     const [node] = discovery.resources;
     if (node === undefined) return tables;
     for (const user of users) {
-      const filters = new Map(user.filters);
-      const scope = { clusters, filters, validatesClusters: false };
-      tables.set(user.key, readRouteTable(t, node, scope));
+      const own = t.ofResource();
+      const variants = user.startVariants(own);
+      const scope = { clusters, filters: user.names, variants, validatesClusters: false };
+      const table = readRouteTable(own, node, scope);
+      tables.set(user.key, { table, variants: user.variantsOf(own, variants) });
     }
     return tables;
   });

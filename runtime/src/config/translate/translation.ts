@@ -4,6 +4,7 @@ import type { ProblemList } from "../problem-list.ts";
 import { type CatalogueFilter, FilterCatalogue } from "../filter-catalogue.ts";
 import type { Json } from "../message-value.ts";
 import type { WasmPluginConfig } from "../snapshot.ts";
+import type { RdsChain } from "./rds-chain.ts";
 import { StaticSecrets } from "./secret-need.ts";
 import type { SecretNeed } from "./secret-need.ts";
 
@@ -32,16 +33,22 @@ export class Translation {
   /** Secrets so far that may change by themselves; contexts name them by key. */
   readonly secrets: SecretNeed[];
   readonly staticSecrets: StaticSecrets;
+  /** Chains so far whose routes come by RDS. */
+  readonly rdsChains: RdsChain[];
+  /** The resource that is read. */
+  readonly owner: string;
   readonly #ignoreUnsupported: boolean;
   readonly wasmStructAsJson: boolean;
   /** By the plugins' indexes. */
   readonly catalogued: Map<number, CataloguedPlugin>;
   #catalogue: FilterCatalogue | null;
 
-  constructor(problems: ProblemList, options: TranslationOptions) {
+  constructor(problems: ProblemList, options: TranslationOptions, owner = "") {
     this.problems = problems;
     this.plugins = [];
     this.secrets = [];
+    this.rdsChains = [];
+    this.owner = owner;
     this.staticSecrets = options.staticSecrets ?? new StaticSecrets([]);
     this.#ignoreUnsupported = options.ignoreUnsupported;
     this.wasmStructAsJson = options.wasmStructAsJson ?? false;
@@ -56,12 +63,12 @@ export class Translation {
   }
 
   /** For a resource of its own: the same list of problems, plugins counted from 0, no secrets. */
-  ofResource(): Translation {
+  ofResource(owner = ""): Translation {
     const { staticSecrets, wasmStructAsJson } = this;
     const ignoreUnsupported = this.#ignoreUnsupported;
     const catalogue = this.#catalogue ?? undefined;
     const options = { ignoreUnsupported, wasmStructAsJson, staticSecrets, catalogue };
-    return new Translation(this.problems, options);
+    return new Translation(this.problems, options, owner);
   }
 
   /** The configuration is wrong: always an error. */
