@@ -31,6 +31,10 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: "runs a project's tests",
     load: () => import("./test.ts"),
   },
+  run: {
+    summary: "serves a filter with an echo upstream, and swaps it with each save",
+    load: () => import("./run.ts"),
+  },
   inspect: {
     summary: "tells what a module is, needs and weighs, and who would not load it",
     load: () => import("./inspect.ts"),

@@ -37,6 +37,7 @@ export interface ModuleSize {
 
 /** What these commands call of the project's SDK. */
 export interface SdkBuild {
+  filterName(folder: string): string;
   buildFilter(
     folder: string,
     options: { readonly mode: BuiltModule["mode"] },

@@ -1,0 +1,72 @@
+// A Headgate of its own for `headgate filter run`: this very program in a child process.
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { AdminClient } from "./admin-client.ts";
+
+const POLL_MS = 20;
+const DRAIN_S = 1;
+
+export class LiveHeadgate {
+  /** Resolves with the exit code when it has ended, whoever ended it. */
+  readonly ended: Promise<number>;
+  readonly #child: ChildProcess;
+  readonly #folder: string;
+  #isEnded: boolean;
+
+  /** `trace`: the name of a plugin whose calls are logged; "" = none. */
+  constructor(bootstrap: object, trace: string) {
+    this.#folder = mkdtempSync(join(tmpdir(), "headgate-run-"));
+    const config = join(this.#folder, "envoy.json");
+    writeFileSync(config, JSON.stringify(bootstrap));
+    const flags = ["-c", config, "--admin-address-path", this.#addressFile, "--concurrency", "1"];
+    flags.push("--disable-hot-restart", "--sigterm-drain-s", String(DRAIN_S));
+    flags.push("-l", "warning", "--component-log-level", "wasm:info");
+    flags.push("--file-flush-interval-msec", "50");
+    if (trace !== "") flags.push("--wasm-trace", trace);
+    const stdio = ["ignore", "inherit", "inherit"] as const;
+    // A process group of its own: a Ctrl-C reaches it through us, and once.
+    const own = [process.argv[1] as string, ...flags];
+    this.#child = spawn(process.execPath, own, { stdio: [...stdio], detached: true });
+    this.#isEnded = false;
+    const kill = (): boolean => this.#child.kill("SIGKILL");
+    process.once("exit", kill);
+    this.ended = new Promise((resolve) => {
+      const end = (code: number): void => {
+        this.#isEnded = true;
+        process.off("exit", kill);
+        rmSync(this.#folder, { recursive: true, force: true });
+        resolve(code);
+      };
+      this.#child.once("error", () => end(1));
+      this.#child.once("exit", (code) => end(code ?? 1));
+    });
+  }
+
+  get #addressFile(): string {
+    return join(this.#folder, "admin");
+  }
+
+  /** Waits until it serves; null when it ended before. */
+  async serving(): Promise<{ readonly admin: AdminClient; readonly address: string } | null> {
+    for (; !this.#isEnded; await delay(POLL_MS)) {
+      if (!existsSync(this.#addressFile)) continue;
+      const url = readFileSync(this.#addressFile, "utf8");
+      if (url === "") continue;
+      const admin = new AdminClient(url, "");
+      // Between its death and our knowledge of it nobody answers.
+      const ready = await admin.send("GET", "/ready").catch(() => null);
+      if (ready?.body !== "LIVE\n") continue;
+      const listeners = await admin.send("GET", "/listeners");
+      const line = listeners.body.split("\n").find((one) => one.startsWith("main::"));
+      return { admin, address: line?.slice("main::".length) ?? "" };
+    }
+    return null;
+  }
+
+  stop(): void {
+    this.#child.kill("SIGTERM");
+  }
+}
