@@ -51,6 +51,7 @@ import { WASM_CONFIG_CASES, wasmFaults } from "./wasm-faults.ts";
 import { wasmField } from "./wasm-field.ts";
 import { wasmGrpc } from "./wasm-grpc.ts";
 import { wasmReplyGrpc } from "./wasm-reply-grpc.ts";
+import { wasmReload } from "./wasm-reload.ts";
 import { wasmStreams } from "./wasm-streams.ts";
 import { wasmTcp } from "./wasm-tcp.ts";
 
@@ -115,4 +116,5 @@ export const GROUPS: readonly Group[] = [
   wasmGrpc,
   wasmReplyGrpc,
   wasmFaults,
+  wasmReload,
 ];
