@@ -6,6 +6,7 @@ import {
   type JsonObject,
   one,
   type Reply,
+  request,
   type Site,
 } from "./case.ts";
 import { chunked, PATIENT, TRAILER_HOSTS, WITH_TRAILERS } from "./chunks.ts";
@@ -28,6 +29,19 @@ export interface Scripted {
 export const CHUNKS = (site: string): readonly Connection[] => [
   { site, send: chunked("/a", ["abc", "def"], { trailers: ["x-t: 1"] }) },
 ];
+/**
+ * Whoever is answered at the first chunk sends no second one: how far it came would be chance. The
+ * upstream has the head by the time the chunk comes.
+ */
+export function firstChunk(
+  site: string,
+  path: string = "/a",
+  lines: readonly string[] = [],
+): readonly Connection[] {
+  const head = request(`POST ${path} HTTP/1.1`, "Transfer-Encoding: chunked", ...lines);
+  return [{ site, send: [head, { pauseMs: 500 }, "3\r\nabc\r\n"] }];
+}
+
 function siteName(scripted: Scripted): string {
   return scripted.id.replaceAll("-", "_");
 }

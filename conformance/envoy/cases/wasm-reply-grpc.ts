@@ -2,7 +2,7 @@
 // and with each shape of the answer that it replaces.
 import { type Group, one, post, reply } from "../case.ts";
 import { chunked, chunkedReply, TRAILER_CLUSTER } from "../chunks.ts";
-import { type Scripted, scriptedCase, scriptedSites } from "../scripted-case.ts";
+import { firstChunk, type Scripted, scriptedCase, scriptedSites } from "../scripted-case.ts";
 
 const TYPE = "Content-Type: application/grpc";
 const CHUNKED = chunkedReply(
@@ -11,9 +11,12 @@ const CHUNKED = chunkedReply(
   ["grpc-status: 0"],
 );
 
+const LINES = [TYPE, "TE: trailers"];
+
 function streamed(site: string): ReturnType<NonNullable<Scripted["connections"]>> {
-  const lines = [TYPE, "TE: trailers"];
-  return [{ site, send: chunked("/a.B/C", ["abc", "def"], { trailers: ["x-t: 1"], lines }) }];
+  return [
+    { site, send: chunked("/a.B/C", ["abc", "def"], { trailers: ["x-t: 1"], lines: LINES }) },
+  ];
 }
 
 const unary: NonNullable<Scripted["connections"]> = (site) => one(post("/a.B/C", "x", TYPE), site);
@@ -38,7 +41,7 @@ const BY_PHASE: readonly Scripted[] = PHASES.flatMap((phase) =>
     id: `reply-grpc-${phase.replace("_", "-")}-${kind}`,
     title: `a local response in on_${phase}: ${kind}`,
     lines: [`${phase}#1 send_local_response ${answer}`, `${phase}#1 return 1`],
-    connections: streamed,
+    connections: phase === "request_body" ? (site) => firstChunk(site, "/a.B/C", LINES) : streamed,
     replies: [CHUNKED],
   })),
 );

@@ -12,7 +12,13 @@ import {
   request,
 } from "../case.ts";
 import { chunked, chunkedReply, TRAILER_CLUSTER } from "../chunks.ts";
-import { CHUNKS, type Scripted, scriptedCase, scriptedSites } from "../scripted-case.ts";
+import {
+  CHUNKS,
+  firstChunk,
+  type Scripted,
+  scriptedCase,
+  scriptedSites,
+} from "../scripted-case.ts";
 
 const POST = (site: string): readonly Connection[] => one(post("/a", "12345"), site);
 const ANSWER = reply("200 OK", "hello", "X-R: 1");
@@ -128,7 +134,7 @@ const LOCAL: readonly Scripted[] = [
     id: `local-${phase.replace("_", "-")}`,
     title: `a local response in on_${phase}`,
     lines: [`${phase}#1 ${REPLY}`, `${phase}#1 return 1`],
-    connections: CHUNKS,
+    connections: phase === "request_body" ? firstChunk : CHUNKS,
     replies: [CHUNKED],
   })),
   {
