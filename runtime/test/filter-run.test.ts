@@ -109,8 +109,13 @@ test("a filter that does not compile at first is served when it does", async () 
   await run.says("Cannot find name 'nonsense'");
   scratch.write("marker/assembly/index.ts", source('headers.set("x-mark", "one");'));
   await run.says(/marker serves on http/);
-  run.kill("SIGTERM");
-  expect((await run.exited).code).toBe(0);
+  const target = /serves on http:\/\/(\S+);/.exec(run.output)?.[1] as string;
+  // Nothing of it is left, even if it cannot say good-bye.
+  run.kill("SIGKILL");
+  await run.exited;
+  let isGone = false;
+  while (!isGone) isGone = await isRefused(target);
+  expect(isGone).toBe(true);
 });
 
 test("wrong use, and a port that is taken", async () => {

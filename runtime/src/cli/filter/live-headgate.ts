@@ -9,6 +9,18 @@ import { AdminClient } from "./admin-client.ts";
 const POLL_MS = 20;
 const DRAIN_S = 1;
 
+/** Should this process be killed, a shell sees its input end and stops the child. */
+function stopWithUs(pid: number | undefined): ChildProcess | null {
+  if (process.platform === "win32" || pid === undefined) return null;
+  const script = 'read -r _; kill -TERM "$0" 2>/dev/null';
+  const stdio = ["pipe", "ignore", "ignore"] as const;
+  const shell = spawn("sh", ["-c", script, String(pid)], { stdio: [...stdio], detached: true });
+  // What is not there cannot watch.
+  shell.on("error", () => {});
+  shell.unref();
+  return shell;
+}
+
 export class LiveHeadgate {
   /** Resolves with the exit code when it has ended, whoever ended it. */
   readonly ended: Promise<number>;
@@ -30,6 +42,7 @@ export class LiveHeadgate {
     // A process group of its own: a Ctrl-C reaches it through us, and once.
     const own = [process.argv[1] as string, ...flags];
     this.#child = spawn(process.execPath, own, { stdio: [...stdio], detached: true });
+    const watch = stopWithUs(this.#child.pid);
     this.#isEnded = false;
     const kill = (): boolean => this.#child.kill("SIGKILL");
     process.once("exit", kill);
@@ -37,6 +50,7 @@ export class LiveHeadgate {
       const end = (code: number): void => {
         this.#isEnded = true;
         process.off("exit", kill);
+        watch?.kill("SIGKILL");
         rmSync(this.#folder, { recursive: true, force: true });
         resolve(code);
       };
