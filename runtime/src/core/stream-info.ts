@@ -178,3 +178,19 @@ export function remoteIpOf(info: StreamInfo): string {
 export function remotePortOf(info: StreamInfo): number {
   return info.forwardedIp !== "" || info.connection === null ? 0 : info.connection.remotePort;
 }
+
+/** Puts one value of dynamic metadata, of a stream or of its connection. */
+export function setDynamicMetadata(
+  holder: { dynamicMetadata: Map<string, Map<string, unknown>> | null },
+  namespace: string,
+  key: string,
+  value: unknown,
+): void {
+  holder.dynamicMetadata ??= new Map();
+  let values = holder.dynamicMetadata.get(namespace);
+  if (values === undefined) {
+    values = new Map();
+    holder.dynamicMetadata.set(namespace, values);
+  }
+  values.set(key, value);
+}

@@ -1,5 +1,6 @@
 // The listener filter proxy_protocol: the addresses of a connection are those that the proxy before
 // us names.
+import { setDynamicMetadata } from "../core/stream-info.ts";
 import type { ConnectionInfo } from "../core/connection-info.ts";
 import type { ProxyProtocolConfig, ProxyTlvRuleConfig } from "../config/snapshot.ts";
 import type { Counter, StatsStore } from "../stats/store.ts";
@@ -99,13 +100,8 @@ function versionStats(stats: StatsStore, scope: string): VersionStats {
 }
 
 function keep(rule: ProxyTlvRuleConfig, { value }: ProxyTlv, info: ConnectionInfo): void {
-  info.dynamicMetadata ??= new Map();
-  let values = info.dynamicMetadata.get(rule.namespace);
-  if (values === undefined) {
-    values = new Map();
-    info.dynamicMetadata.set(rule.namespace, values);
-  }
-  values.set(rule.key, value.toString(rule.isBase64 ? "base64" : "utf8"));
+  const text = value.toString(rule.isBase64 ? "base64" : "utf8");
+  setDynamicMetadata(info, rule.namespace, rule.key, text);
 }
 
 function applyAddresses({ source, destination }: ProxyHeader, info: ConnectionInfo): void {

@@ -7,6 +7,7 @@ import { afterAll, afterEach, expect, test, vi } from "vitest";
 import { compileGuestWithMap } from "../../../test/guests/compile.ts";
 import type { ModuleProfile } from "../../module/module-profile.ts";
 import { constant, guestBuilder, op, WasmBuilder } from "../../module/wasm-builder-for-test.ts";
+import { runCommand } from "./command-for-test.ts";
 import { command } from "./inspect.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "headgate-inspect-"));
@@ -25,17 +26,8 @@ function made(bytes: Uint8Array): string {
   return path;
 }
 
-async function inspect(...argv: readonly string[]): Promise<{ code: number; text: string }> {
-  let text = "";
-  const write = (chunk: string | Uint8Array): boolean => {
-    text += String(chunk);
-    return true;
-  };
-  vi.spyOn(process.stdout, "write").mockImplementation(write);
-  vi.spyOn(process.stderr, "write").mockImplementation(write);
-  const code = await command.run(argv);
-  vi.restoreAllMocks();
-  return { code, text };
+function inspect(...argv: readonly string[]): Promise<{ code: number; text: string }> {
+  return runCommand(command, argv);
 }
 
 async function profile(file: string): Promise<ModuleProfile> {

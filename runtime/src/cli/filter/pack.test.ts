@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { WasmBuilder } from "../../module/wasm-builder-for-test.ts";
+import { runCommand } from "./command-for-test.ts";
 import { command } from "./pack.ts";
 
 const path = "../../../../conformance/guests/wasm/c-redirect.wasm";
@@ -37,17 +38,8 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-async function pack(...argv: readonly string[]): Promise<{ code: number; text: string }> {
-  let text = "";
-  const write = (chunk: string | Uint8Array): boolean => {
-    text += String(chunk);
-    return true;
-  };
-  vi.spyOn(process.stdout, "write").mockImplementation(write);
-  vi.spyOn(process.stderr, "write").mockImplementation(write);
-  const code = await command.run(argv);
-  vi.restoreAllMocks();
-  return { code, text };
+function pack(...argv: readonly string[]): Promise<{ code: number; text: string }> {
+  return runCommand(command, argv);
 }
 
 /** A blob that is what its descriptor says. */
