@@ -96,7 +96,8 @@ function holderOf(file) {
 function compile(args, cwd, env, timeMaxMs) {
   const asc = join(compiler, "bin", "asc.js");
   // With this flag asc runs in the very process; without it starts another, which a kill misses.
-  const own = ["--enable-source-maps", asc, ...args];
+  // Without colours, which asc writes into a pipe too where the environment has CI.
+  const own = ["--enable-source-maps", asc, "--noColors", ...args];
   return new Promise((resolve, reject) => {
     const environment = Object.assign({}, process.env, env);
     const options = { cwd, env: environment, stdio: ["ignore", "pipe", "pipe"] };

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { withCompiler } from "../asc.mjs";
+import { type AscError, withCompiler } from "../asc.mjs";
 
 let folder: string;
 
@@ -65,4 +65,13 @@ test("ends a compiler that does not end by itself", async () => {
     asc(["endless.ts", "-o", "endless.wasm", "-O3"], folder),
   );
   await expect(late).rejects.toThrow(/^asc did not end within 3 s\./);
+});
+
+test("its messages have no colours, under CI neither", async () => {
+  writeFileSync(join(folder, "wrong.ts"), 'export const a: i32 = "text";\n');
+  const work = withCompiler({ target: folder, isMade: never }, (asc) =>
+    asc(["wrong.ts", "--noEmit"], folder, { CI: "true" }),
+  );
+  const said = await work.then(String, ({ output }: AscError) => output);
+  expect(said).toMatch(/^ERROR TS2322: /);
 });

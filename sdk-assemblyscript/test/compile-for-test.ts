@@ -30,7 +30,7 @@ export async function compile(
   const stderr = { write: (text: string | Uint8Array) => (output += Buffer.from(text).toString()) };
   process.env["HEADGATE_SCHEMA_FILE"] = SCHEMA;
   const { error } = await main(
-    ["assembly/index.ts", "--config", "asconfig.json", "-o", "made.wasm", ...args],
+    ["assembly/index.ts", "--noColors", "--config", "asconfig.json", "-o", "made.wasm", ...args],
     {
       stderr: stderr as never,
       stdout: stderr as never,
