@@ -40,8 +40,12 @@ const SHUTDOWN_GRACE_MS = 1000;
 export class HcmFactory implements NetworkFilterFactory {
   readonly context: HcmContext;
   readonly #spare: ActiveStream[];
-  /** Over, but code of theirs may still be on the stack. */
-  readonly #ended: ActiveStream[];
+  /**
+   * Over, but code of theirs may still be on the stack. Emptied by its count: V8 sets an array's
+   * length in its runtime and allocates its elements anew, 1.6 us a turn with one connection.
+   */
+  readonly #ended: (ActiveStream | null)[];
+  #endedCount: number = 0;
 
   constructor(context: HcmContext) {
     this.context = context;
@@ -59,19 +63,20 @@ export class HcmFactory implements NetworkFilterFactory {
   }
 
   giveStream(stream: ActiveStream): void {
-    this.#ended.push(stream);
+    this.#ended[this.#endedCount] = stream;
+    this.#endedCount += 1;
   }
 
   /** Only from the outermost call of a turn: nothing of an ended stream is running then. */
   recycleStreams(): void {
     const ended = this.#ended;
-    if (ended.length === 0) return;
-    for (let i = 0; i < ended.length; i += 1) {
+    for (let i = 0; i < this.#endedCount; i += 1) {
       const stream = ended[i] as ActiveStream;
+      ended[i] = null;
       stream.recycle();
       if (this.#spare.length < SPARE_STREAMS_MAX) this.#spare.push(stream);
     }
-    ended.length = 0;
+    this.#endedCount = 0;
   }
 }
 
