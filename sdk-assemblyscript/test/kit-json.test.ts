@@ -29,6 +29,21 @@ test("reads and writes what Node reads and writes", () => {
   );
 });
 
+test("what was read is written again with each number's own digits", () => {
+  const copied = (text: string): string | null => guest.text("json_copied", [Buffer.from(text)]);
+  const text = '{"id":12345678901234567890,"a":[1.0,-0,1e400,{}],"é":"\\"","t":true,"n":null}';
+  expect(copied(text)).toBe(text);
+  expect(copied(" 1.50 ")).toBe("1.50");
+  fc.assert(
+    fc.property(fc.jsonValue({ maxDepth: 8 }), (value) => {
+      expect(JSON.parse(copied(JSON.stringify(value)) ?? "none")).toEqual(
+        JSON.parse(JSON.stringify(value)),
+      );
+    }),
+    { numRuns: 1000 },
+  );
+});
+
 test("numbers are written as Node writes them", () => {
   const special = [0, -0, 1e21, 1e20, 2 ** 53, -(2 ** 53), 2 ** 63, 5e-324, 1.7976931348623157e308];
   for (const value of [...special, Number.NaN, Number.POSITIVE_INFINITY, 0.1, 1e-7, 123456.789]) {

@@ -1,6 +1,7 @@
 // Writes JSON (RFC 8259), with commas and colons of its own accord.
 import { signedDecimal } from "../text";
 import { Buffer } from "./buffer";
+import { JsonValue } from "./json";
 
 /** Deeper containers than this are not opened. */
 const DEPTH_MAX: i32 = 64;
@@ -69,6 +70,24 @@ export class JsonWriter {
     if (this.takePlace()) this.out.text("null");
   }
 
+  /** A value that was read, with all that is in it. Numbers stand as they came, digit by digit. */
+  value(value: JsonValue): void {
+    const isObject = value.isObject;
+    if (!isObject && !value.isArray) return this.scalar(value);
+    if (isObject) this.beginObject();
+    else this.beginArray();
+    const count = value.length;
+    for (let i = 0; i < count; i++) {
+      const name = value.nameAt(i);
+      if (name !== null) this.name(name);
+      const element = value.at(i);
+      // The one place where it calls itself: two are more than asc's optimiser comes to an end with.
+      if (element !== null) this.value(element);
+    }
+    if (isObject) this.endObject();
+    else this.endArray();
+  }
+
   /** True when one value was begun and ended, and nothing was left out. */
   get isWhole(): bool {
     return !this.isWrong && this.depth == 0 && !this.isFirst;
@@ -82,6 +101,15 @@ export class JsonWriter {
   /** The JSON as text. */
   toString(): string {
     return this.out.toString();
+  }
+
+  private scalar(value: JsonValue): void {
+    const number = value.numberText();
+    const text = value.text();
+    if (text !== null) this.text(text);
+    else if (value.isBool) this.bool(value.bool());
+    else if (number === null) this.null();
+    else if (this.takePlace()) this.out.text(number);
   }
 
   private begin(opening: u8, ending: u8): void {

@@ -12,6 +12,15 @@ export function json_again(): usize {
   return giveText(writer.isWhole ? writer.toString() : "not whole");
 }
 
+/** The same by the writer itself. */
+export function json_copied(): usize {
+  const value = parseJson(bytesOf(0));
+  if (value === null) return giveText(null);
+  const writer = new JsonWriter();
+  writer.value(value);
+  return giveText(writer.isWhole ? writer.toString() : "not whole");
+}
+
 function write(value: JsonValue, writer: JsonWriter): void {
   if (value.isObject) {
     writer.beginObject();
