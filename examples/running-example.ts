@@ -7,6 +7,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { compileFilter } from "../runtime/testing/compile.ts";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const launcher = join(here, "..", "runtime/bin/headgate");
@@ -25,9 +26,9 @@ export class RunningExample {
   admin = "";
   output = "";
 
-  private constructor(folder: string, args: readonly string[]) {
+  private constructor(binary: string, folder: string, args: readonly string[]) {
     this.#folder = folder;
-    this.#child = spawn(launcher, args, { stdio: ["ignore", "pipe", "pipe"] });
+    this.#child = spawn(binary, args, { stdio: ["ignore", "pipe", "pipe"] });
     this.#exited = once(this.#child, "close").then(([code]) => code as number | null);
     const collect = (chunk: string): void => {
       this.output += chunk;
@@ -41,6 +42,7 @@ export class RunningExample {
     name: string,
     replaced: readonly Replacement[],
     more: readonly string[] = [],
+    binary: string = launcher,
   ): Promise<RunningExample> {
     let config = readFileSync(join(here, name, "envoy.yaml"), "utf8");
     for (const [text, by] of [...replaced, ["port_value: 9901", "port_value: 0"] as const]) {
@@ -51,14 +53,33 @@ export class RunningExample {
     const file = join(folder, "envoy.yaml");
     const adminFile = join(folder, "admin");
     writeFileSync(file, config);
-    const flags = ["--concurrency", "1", "--file-flush-interval-msec", "20"];
+    const flags = ["--file-flush-interval-msec", "20"];
+    if (!more.includes("--concurrency")) flags.push("--concurrency", "1");
     const args = ["-c", file, "--admin-address-path", adminFile, ...flags, ...more];
-    const example = new RunningExample(folder, args);
-    await example.until(async () => {
-      example.admin = readFileSync(adminFile, "utf8");
-      return example.admin !== "" && (await fetch(`http://${example.admin}/ready`)).ok;
-    });
+    const example = new RunningExample(binary, folder, args);
+    try {
+      await example.until(async () => {
+        example.admin = readFileSync(adminFile, "utf8");
+        return example.admin !== "" && (await fetch(`http://${example.admin}/ready`)).ok;
+      });
+    } catch (error) {
+      await example.stop();
+      throw error;
+    }
     return example;
+  }
+
+  /** As `start`, with the filter in the example's assembly/, compiled as the tests of filters do. */
+  static async startFilter(
+    name: string,
+    replaced: readonly Replacement[] = [],
+    more: readonly string[] = [],
+    binary: string = launcher,
+  ): Promise<RunningExample> {
+    const { wasm } = await compileFilter(join(here, name, "assembly", "index.ts"));
+    const module: Replacement = [`examples/${name}/build/${name}.wasm`, wasm];
+    const listener: Replacement = ["port_value: 10000", "port_value: 0"];
+    return RunningExample.start(name, [module, listener, ...replaced], more, binary);
   }
 
   /** Port of a listener on 127.0.0.1. */
@@ -69,6 +90,15 @@ export class RunningExample {
 
   async stats(): Promise<string> {
     return await (await fetch(`http://${this.admin}/stats`)).text();
+  }
+
+  /** Until these have come to what they are said to be: workers tell the main thread at times. */
+  async untilStats(values: Readonly<Record<string, number>>): Promise<void> {
+    const lines = Object.entries(values).map(([name, value]) => `${name}: ${value}\n`);
+    await this.until(async () => {
+      const stats = await this.stats();
+      return lines.every((line) => stats.includes(line));
+    });
   }
 
   /** Throws with all the output when it does not come. */
