@@ -10,7 +10,14 @@ import { readConfigGolden, readGolden, writeConfigGolden, writeGolden } from "./
 import { judge, parseKnownDifferences } from "./known-differences.ts";
 import type { CaseResult, GroupResult } from "./result.ts";
 import { runConfigCase, runGroup } from "./run-group.ts";
-import { findEnvoy, findHeadgate, REPOSITORY, type TargetSpec, versionOf } from "./target.ts";
+import {
+  findEnvoy,
+  findHeadgate,
+  REPOSITORY,
+  type TargetSpec,
+  validate,
+  versionOf,
+} from "./target.ts";
 
 const USAGE = `node conformance/envoy/compare.ts [--record] [--only PATTERN] [--group PATTERN]
     [--target headgate|envoy] [--golden] [--verbose] [--list] [--print-config]
@@ -141,7 +148,7 @@ async function recordConfig(envoy: TargetSpec, options: Options): Promise<void> 
   for (const one of CONFIG_CASES) {
     const known = before[one.id];
     if (isNamed(options, one.id)) {
-      const { isAccepted, output } = await runConfigCase(one, envoy);
+      const { isAccepted, output } = await runConfigCase(one, validate(envoy));
       cases[one.id] = { isAccepted, said: isAccepted ? "" : reasonOf(output) };
       count += 1;
     } else if (known !== undefined) cases[one.id] = known;
@@ -162,8 +169,8 @@ async function compareConfig(
   for (const one of CONFIG_CASES) {
     if (!isNamed(options, one.id)) continue;
     ran.push(one.id);
-    const expected = live === undefined ? golden[one.id] : await runConfigCase(one, live);
-    const found = await runConfigCase(one, actual);
+    const expected = live === undefined ? golden[one.id] : await runConfigCase(one, validate(live));
+    const found = await runConfigCase(one, validate(actual));
     if (expected === undefined || expected.isAccepted === found.isAccepted) continue;
     differences.push({
       caseId: one.id,

@@ -10,7 +10,8 @@ import { readConfigGolden, readGolden } from "./golden.ts";
 import { judge, parseKnownDifferences } from "./known-differences.ts";
 import { type Deal, dealt } from "./parts.ts";
 import { type GroupRun, runConfigCase, runGroup } from "./run-group.ts";
-import { findHeadgate, REPOSITORY, type TargetSpec } from "./target.ts";
+import { findHeadgate, OWN_LAUNCHER, REPOSITORY, type TargetSpec, validate } from "./target.ts";
+import { Validator } from "./validator.ts";
 
 const GROUP_MS_MAX = 120_000;
 /** Groups of a part that run at the same time; they mostly wait. */
@@ -52,6 +53,7 @@ class Comparison {
   readonly #configCases: readonly ConfigCase[];
   readonly #differences: Difference[];
   readonly #ran: string[];
+  readonly #validator: Validator;
 
   constructor(spec: TargetSpec, part: readonly GroupDeal[]) {
     this.#spec = spec;
@@ -59,12 +61,16 @@ class Comparison {
     this.#configCases = part.some(({ group }) => group === undefined) ? CONFIG_CASES : [];
     this.#differences = [];
     this.#ran = [];
+    this.#validator = new Validator();
   }
 
   declare(): void {
     const runs = this.#startGroups();
     const configRuns = this.#startConfigCases();
-    afterAll(() => Promise.allSettled([...runs.values(), ...configRuns.values()]), GROUP_MS_MAX);
+    afterAll(async () => {
+      await Promise.allSettled([...runs.values(), ...configRuns.values()]);
+      this.#validator.stop();
+    }, GROUP_MS_MAX);
     for (const group of this.#groups) {
       describe(`${group.id}: ${group.title}`, () => {
         this.#declareGroup(group, runs);
@@ -120,9 +126,11 @@ class Comparison {
   /** Starts all configuration cases, one after the other, while groups mostly wait. */
   #startConfigCases(): Map<string, ReturnType<typeof runConfigCase>> {
     const started = new Map<string, ReturnType<typeof runConfigCase>>();
+    const isOwn = this.#spec.binary === OWN_LAUNCHER;
+    const ask = isOwn ? (file: string) => this.#validator.validate(file) : validate(this.#spec);
     let before: Promise<unknown> = Promise.resolve();
     for (const one of this.#configCases) {
-      const run = before.then(() => runConfigCase(one, this.#spec));
+      const run = before.then(() => runConfigCase(one, ask));
       // Its own test says what went wrong.
       before = run.catch(() => {});
       started.set(one.id, run);

@@ -19,7 +19,7 @@ import type {
   NormalStream,
   NormalUpstreamRequest,
 } from "./result.ts";
-import { Target, type TargetSpec, validate } from "./target.ts";
+import { Target, type TargetSpec, type Validate, type Validation } from "./target.ts";
 import { UpstreamRecorder, type UpstreamStream } from "./upstream-recorder.ts";
 import type { Message } from "./wire.ts";
 
@@ -413,11 +413,8 @@ export async function runGroup(group: Group, options: RunOptions): Promise<Group
   }
 }
 
-/** Whether the target takes a configuration; the reason is for people, not compared. */
-export async function runConfigCase(
-  one: ConfigCase,
-  spec: TargetSpec,
-): Promise<{ readonly isAccepted: boolean; readonly output: string }> {
+/** Whether `validate` takes a configuration; the reason is for people, not compared. */
+export async function runConfigCase(one: ConfigCase, validate: Validate): Promise<Validation> {
   const folder = mkdtempSync(join(tmpdir(), "headgate-compare-"));
   try {
     const group = { ...one, sites: { main: one.site ?? {} } };
@@ -427,7 +424,7 @@ export async function runConfigCase(
       one.yaml === undefined ? bootstrapText(group, places) : fillPlaceholders(one.yaml, places);
     const file = join(folder, "bootstrap.yaml");
     writeFileSync(file, text);
-    const { isAccepted, output } = await validate(spec, file);
+    const { isAccepted, output } = await validate(file);
     return { isAccepted, output: new Normaliser(places).text(output) };
   } finally {
     rmSync(folder, { recursive: true, force: true });

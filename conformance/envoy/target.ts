@@ -7,6 +7,9 @@ import { fileURLToPath } from "node:url";
 
 export const REPOSITORY: string = fileURLToPath(new URL("../..", import.meta.url));
 
+/** Starts Headgate from the sources of this checkout. */
+export const OWN_LAUNCHER: string = join(REPOSITORY, "runtime/bin/headgate");
+
 /** Limits for hangs: a machine with a lot to do is slow. */
 const START_MS_MAX = 90_000;
 const STOP_MS_MAX = 1_500;
@@ -56,7 +59,7 @@ export function findEnvoy(): TargetSpec | undefined {
 
 /** Headgate: `HEADGATE_BIN`, else the launcher of this checkout; undefined when it is not there. */
 export function findHeadgate(): TargetSpec | undefined {
-  const binary = process.env["HEADGATE_BIN"] ?? join(REPOSITORY, "runtime/bin/headgate");
+  const binary = process.env["HEADGATE_BIN"] ?? OWN_LAUNCHER;
   return existsSync(binary) ? { kind: "headgate", binary } : undefined;
 }
 
@@ -72,7 +75,8 @@ let nextBaseId = (process.pid % 100_000) * 64;
 /** A line of the process log that a wasm guest wrote; Envoy names its own source before it. */
 const GUEST_LINE = /\]\[(\w+)\]\[wasm\] (?:\[[^\]]*\] )?wasm log ?(.*)$/;
 
-function flags(configFile: string): string[] {
+/** What every proxy gets, with a base id of its own. */
+export function configFlags(configFile: string): string[] {
   nextBaseId += 1;
   const process = ["-c", configFile, "--concurrency", "1", "--base-id", String(nextBaseId)];
   return [...process, "--log-level", "warn", "--file-flush-interval-msec", "10"];
@@ -217,27 +221,34 @@ export class Target {
 /** Cases that need what is not implemented yet differ one by one; they must not keep their group out. */
 function servingFlags(spec: TargetSpec, configFile: string): string[] {
   const own = spec.kind === "headgate" ? ["--ignore-unsupported"] : [];
-  return [...flags(configFile), ...own];
+  return [...configFlags(configFile), ...own];
 }
 
-/** Whether a configuration is taken, by `--mode validate`, with what the binary said. */
-export async function validate(
-  spec: TargetSpec,
-  configFile: string,
-): Promise<{ readonly isAccepted: boolean; readonly output: string }> {
-  const child = spawn(spec.binary, ["--mode", "validate", ...flags(configFile)], {
-    stdio: ["ignore", "pipe", "pipe"],
-    timeout: START_MS_MAX,
-  });
-  let output = "";
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on("data", (part: Buffer) => {
-      output += part.toString("latin1");
+/** Whether a configuration is taken, with what was said. */
+export interface Validation {
+  readonly isAccepted: boolean;
+  readonly output: string;
+}
+
+export type Validate = (configFile: string) => Promise<Validation>;
+
+/** Asks the binary by `--mode validate`, in a process for each configuration. */
+export function validate(spec: TargetSpec): Validate {
+  return async (configFile) => {
+    const child = spawn(spec.binary, ["--mode", "validate", ...configFlags(configFile)], {
+      stdio: ["ignore", "pipe", "pipe"],
+      timeout: START_MS_MAX,
     });
-  }
-  const code = await new Promise<number | null>((resolve) => {
-    child.on("error", () => resolve(null));
-    child.on("close", resolve);
-  });
-  return { isAccepted: code === 0, output };
+    let output = "";
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on("data", (part: Buffer) => {
+        output += part.toString("latin1");
+      });
+    }
+    const code = await new Promise<number | null>((resolve) => {
+      child.on("error", () => resolve(null));
+      child.on("close", resolve);
+    });
+    return { isAccepted: code === 0, output };
+  };
 }
