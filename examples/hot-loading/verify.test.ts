@@ -95,7 +95,8 @@ test("a canary that traps goes by itself, and what is no module never comes", as
   });
   while (!isOver) await greeting();
   const { code, output } = await pushed;
-  expect([code, output]).toEqual([1, expect.stringMatching(/its guest was stopped \d+ times/)]);
+  const why = /its guest was stopped \d+ times.*; it trapped at assembly\/index\.ts:\d+:\d+/;
+  expect([code, output]).toEqual([1, expect.stringMatching(why)]);
   const traps = await (await fetch(`http://${headgate.admin}/wasm/plugins/greeter/traps`)).text();
   expect(traps).toContain("too much");
   expect(await greeting()).toBe("good evening");

@@ -1,5 +1,5 @@
 // Versions of a plugin that come by the admin interface and the command line, in a real process.
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { beforeAll, expect, test } from "vitest";
 import { bootstrap, wasmFilter } from "./bootstrap.ts";
 import { compileGuest } from "./guests/compile.ts";
@@ -39,6 +39,20 @@ async function start(policy = ""): Promise<HeadgateProcess> {
   }
   const config = bootstrap({ upstreamPort: upstream.port, filters: [wasmFilter(path)] });
   return await processes.start(config, { flags });
+}
+
+interface Traps {
+  readonly reports: readonly Readonly<Record<string, unknown>>[];
+}
+
+/** Of the guest's source. */
+function lineOf(text: string): number {
+  const source = new URL("guests/assembly/versioned.ts", import.meta.url);
+  return (
+    readFileSync(source, "utf8")
+      .split("\n")
+      .findIndex((line) => line.includes(text)) + 1
+  );
 }
 
 async function pluginOf(headgate: HeadgateProcess): Promise<Plugin> {
@@ -94,7 +108,10 @@ test("a pushed module serves at once, and the one before comes back", async () =
     state: "primary",
   });
   expect(await modulesSeen(target, 4)).toEqual({ "module-A": 4 });
-  expect((await post(headgate, `rollback?version=${b}`)).status).toBe(200);
+  // Unlike the configured one, it does not outlive the process, and that is said.
+  expect((await post(headgate, `rollback?version=${b}`)).json["note"]).toMatch(
+    /^serves until the process ends .* put it into the configuration to keep it$/,
+  );
   expect(await modulesSeen(target, 4)).toEqual({ "module-B": 4 });
   expect((await post(headgate, "rollback?version=nope")).json["problems"]).toEqual([
     "no version nope is there to go back to",
@@ -251,12 +268,24 @@ test("the command pushes a good canary and waits for its promotion", async () =>
   expect(await modulesSeen(target, 4)).toEqual({ "module-B": 4 });
   const back = await processes.run("filter", "rollback", ...where);
   expect([(await back.exited).code, await moduleSeen(target)]).toEqual([0, "module-A"]);
-  writeFileSync(file, moduleOf("X"));
+  // The source map beside the file goes with it: a trap of the probe is told by its line.
+  writeFileSync(file, moduleOf("c"));
+  writeFileSync(`${file}.map`, modules.map);
   const refused = await processes.run("filter", "push", file, ...where);
+  const version = versionOf(moduleOf("c"));
   expect([(await refused.exited).code, refused.output]).toEqual([
     1,
-    expect.stringContaining("proxy_on_configure answered false"),
+    expect.stringMatching(
+      `^headgate: refused \\(422\\) version ${version}:\n.*unreachable \\[trap\\]`,
+    ),
   ]);
+  const place = `assembly/versioned.ts:${lineOf("if (letter() == 0x63)")}:`;
+  expect(refused.output).toContain(`\n  at assembly/versioned/proxy_on_configure (${place}`);
+  const traps = JSON.parse(await headgate.admin("/wasm/plugins/guest/traps")) as Traps;
+  expect(traps.reports).toMatchObject([
+    { version, callback: "proxy_on_configure", place: expect.stringContaining(place) },
+  ]);
+  expect(await headgate.stat("wasm.guest.stopped.trap")).toBe(0);
   const table = await processes.run("filter", "versions", ...where);
   expect(table.output).toMatch(/PLUGIN +VERSION.*\nguest +[0-9a-f]{12} +primary +100 %/);
   const nobody = await processes.run("filter", "versions", "--admin", "127.0.0.1:1");

@@ -61,6 +61,8 @@ export interface WasmPush {
   readonly module: Uint8Array | null;
   /** Bytes for on_configure; null = those in force. */
   readonly configuration: Uint8Array | null;
+  /** Of the module, for reports of its traps; null = none came. */
+  readonly sourceMap: Uint8Array | null;
   /** Null = all new streams are its. */
   readonly canary: WasmCanary | null;
 }

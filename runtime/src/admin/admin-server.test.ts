@@ -143,10 +143,13 @@ class FakeProcess implements AdminDelegate {
   wasmTraps(plugin: string): ReturnType<AdminDelegate["wasmTraps"]> {
     return plugin === "a guest" ? { plugin, reports: [] } : null;
   }
-  pushWasm(plugin: string, { module, configuration, canary }: WasmPush): Promise<WasmAnswer> {
+  pushWasm(plugin: string, push: WasmPush): Promise<WasmAnswer> {
+    const { module, configuration, sourceMap, canary } = push;
     const text = (bytes: Uint8Array | null): string | null =>
       bytes === null ? null : Buffer.from(bytes).toString("latin1");
-    this.calls.push(`push ${JSON.stringify([plugin, text(module), text(configuration), canary])}`);
+    const map = sourceMap === null ? [] : [text(sourceMap)];
+    const parts = [plugin, text(module), text(configuration), canary, ...map];
+    this.calls.push(`push ${JSON.stringify(parts)}`);
     return Promise.resolve({ status: module?.length === 3 ? 422 : 200, page: { plugin } });
   }
   promoteWasm(plugin: string, version: string): Promise<WasmAnswer> {
@@ -517,6 +520,17 @@ test.each<[string, string, Call, string]>([
         '\r\n--b\r\ncontent-disposition: form-data; name="configuration"\r\n\r\n\r\n--b--\r\n',
     },
     '["g","bytes","",null]',
+  ],
+  [
+    "a module with its source map",
+    "g/module",
+    {
+      headers: { "content-type": "multipart/form-data; boundary=b" },
+      body:
+        '--b\r\ncontent-disposition: form-data; name="module"\r\n\r\nbytes' +
+        '\r\n--b\r\ncontent-disposition: form-data; name="source_map"\r\n\r\n{}\r\n--b--\r\n',
+    },
+    '["g","bytes",null,null,"{}"]',
   ],
 ])("%s is pushed", async (_, path, request, expected) => {
   expect((await call("POST", `/wasm/plugins/${path}`, request)).status).toBe(200);

@@ -26,7 +26,7 @@ export function readPush(
   if (kind === "module" && (module === null || module.length === 0)) {
     return "found no module, expected its bytes as the body or as the part module";
   }
-  return { module, configuration, canary };
+  return { module, configuration, sourceMap: parts.get("source_map") ?? null, canary };
 }
 
 function readParts(
@@ -36,7 +36,7 @@ function readParts(
   if (!/^multipart\/form-data\b/i.test(contentType)) return new Map([[kind, body]]);
   const parts = readMultipart(body, contentType);
   if (typeof parts === "string") return parts;
-  const known = kind === "module" ? ["module", "configuration"] : ["configuration"];
+  const known = kind === "module" ? ["module", "configuration", "source_map"] : ["configuration"];
   for (const name of parts.keys()) {
     if (!known.includes(name)) return `unknown part ${name}, expected ${known.join(", ")}`;
   }

@@ -101,7 +101,12 @@ export async function readDebugFile(bytes: Uint8Array, debugFile: string): Promi
 export async function readMapFile(bytes: Uint8Array, mapFile: string): Promise<ModuleSources> {
   const text = await readBounded(mapFile, MAP_BYTES_MAX);
   if (text === null) throw new SourcesError(`${mapFile}: cannot be read`);
-  return new ModuleSources(readModule(bytes), mapOf(text.toString(), mapFile), noNames, 0);
+  return mappedSources(bytes, text.toString(), mapFile);
+}
+
+/** The same from the text of a source map; errors call it `name`. */
+export function mappedSources(bytes: Uint8Array, text: string, name: string): ModuleSources {
+  return new ModuleSources(readModule(bytes), mapOf(text, name), noNames, 0);
 }
 
 function codeOf(

@@ -38,6 +38,8 @@ export interface ConfigUpdatesOptions
   readonly onReload: (config: LoadedConfig) => void;
   /** Where a guest of that version was stopped last; "" = not known. */
   readonly trapPlace: (plugin: string, version: string) => string;
+  /** See PluginRolloutsOptions. */
+  readonly keepMap: (sha256: string, map: Uint8Array) => string;
 }
 
 export class ConfigUpdates {
@@ -69,6 +71,7 @@ export class ConfigUpdates {
       stats: options.stats.store,
       applier: () => this.#applier,
       trapPlace: options.trapPlace,
+      keepMap: options.keepMap,
       enqueue: (change) => this.#run(change),
     });
   }

@@ -7,6 +7,8 @@ import { silentLogger } from "../core/logger.ts";
 import type { CompiledModule } from "../wasm/compiled-module.ts";
 import { PluginProbe } from "./plugin-probe.ts";
 import type { PluginModules } from "./plugin-modules.ts";
+import type { PlacedFrame } from "./trap-places.ts";
+import type { GuestTrap } from "../wasm/trap-report.ts";
 
 const plugin: WasmPluginConfig = {
   ...plainPlugin,
@@ -32,8 +34,11 @@ function loaded(plugins: readonly WasmPluginConfig[]): PluginModules {
 }
 
 function probe(code: string): PluginProbe {
-  return new PluginProbe(new URL(`data:text/javascript,${encodeURIComponent(code)}`), silentLogger);
+  const entry = new URL(`data:text/javascript,${encodeURIComponent(code)}`);
+  return new PluginProbe(entry, silentLogger, noPlaces);
 }
+
+const noPlaces = (): Promise<readonly PlacedFrame[]> => Promise.resolve([]);
 
 const ok = 'import { parentPort } from "node:worker_threads";';
 
@@ -61,16 +66,33 @@ test("a thread that says nothing is ended when the time is over", async () => {
   );
 });
 
-test("reasons come with the module, and lines go to the log", async () => {
+test("reasons come with the module and its sources, and lines go to the log", async () => {
   const lines: string[] = [];
-  const result = { reasons: ["unreachable", "its words"], lines: ["wasm vm failed: x"] };
+  const trap = { plugin: "a", version: "of the thread" };
+  const result = { reasons: ["unreachable", "its words"], lines: ["wasm vm failed: x"], trap };
   const code = `${ok} parentPort.postMessage(${JSON.stringify(result)})`;
   const url = new URL(`data:text/javascript,${encodeURIComponent(code)}`);
   const logger = { enabled: () => true, log: (_level: number, line: string) => lines.push(line) };
-  expect(await new PluginProbe(url, logger).run(loaded([plugin]), null)).toEqual([
-    { path: "path.a", message: "plugin a: unreachable; its words, module a.wasm" },
+  const reports: GuestTrap[] = [];
+  const frame = { index: 1, offset: 2 };
+  const withPlaces = new PluginProbe(url, logger, (report) => {
+    reports.push(report);
+    return Promise.resolve([
+      { name: "on", place: "a.ts:3:5", ...frame },
+      { name: "", place: "", ...frame },
+    ]);
+  });
+  const version = { name: "v1", moduleKey: "k", configuration: null, counts: null };
+  const pushed = { ...plugin, version } as unknown as WasmPluginConfig;
+  const text = "plugin a: unreachable; its words, module a.wasm";
+  expect(await withPlaces.run(loaded([pushed]), null)).toEqual([
+    { path: "path.a", message: `${text}\n  at on (a.ts:3:5)\n  at ? (?)` },
   ]);
-  expect(lines).toEqual(["wasm vm failed: x"]);
+  expect(reports).toEqual([{ plugin: "a", version: "v1" }]);
+  expect(await new PluginProbe(url, logger, noPlaces).run(loaded([plugin]), null)).toEqual([
+    { path: "path.a", message: text },
+  ]);
+  expect(lines).toEqual(["wasm vm failed: x", "wasm vm failed: x"]);
 });
 
 test("plugins in force, without a module, or with start_time_ms off are not probed", async () => {

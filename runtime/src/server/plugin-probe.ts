@@ -7,8 +7,10 @@ import { LogLevel } from "../core/logger.ts";
 import type { Logger } from "../core/logger.ts";
 import type { CompiledModule } from "../wasm/compiled-module.ts";
 import { callbackName, GUEST_MARK_CELLS } from "../wasm/guest-mark.ts";
+import type { GuestTrap } from "../wasm/trap-report.ts";
 import { type RunnablePlugin, runnablePlugins } from "./plugin-key.ts";
 import type { PluginModules, PluginProblem } from "./plugin-modules.ts";
+import { type PlacedFrame, placedText } from "./trap-places.ts";
 
 /** What the probe's thread is born with (workerData). */
 export interface ProbeBirth {
@@ -29,7 +31,12 @@ export interface ProbeResult {
   readonly reasons: readonly string[];
   /** What the host had to say, with the guest's functions. */
   readonly lines: readonly string[];
+  /** What stopped it; null = nothing did. */
+  readonly trap: GuestTrap | null;
 }
+
+/** Takes the report of a guest that was stopped, and says where that was in its sources. */
+export type TakeTrap = (trap: GuestTrap) => Promise<readonly PlacedFrame[]>;
 
 /** For the thread's code, on a machine that has much else to do. */
 const LOAD_TIME_MS = 60_000;
@@ -37,11 +44,13 @@ const LOAD_TIME_MS = 60_000;
 export class PluginProbe {
   readonly #entry: URL;
   readonly #logger: Logger;
+  readonly #takeTrap: TakeTrap;
 
   /** `entry` is that of workers. */
-  constructor(entry: URL, logger: Logger) {
+  constructor(entry: URL, logger: Logger, takeTrap: TakeTrap) {
     this.#entry = entry;
     this.#logger = logger;
+    this.#takeTrap = takeTrap;
   }
 
   /** What is wrong with plugins that are not in `inForce` as they are. */
@@ -98,14 +107,19 @@ export class PluginProbe {
     const thread = new Worker(this.#entry, { workerData: birth, name: "probe" });
     const run = new ProbeRun(thread, plugins, mark);
     await run.ended;
-    for (const [index, { reasons, lines }] of run.results.entries()) {
+    for (const [index, result] of run.results.entries()) {
       const plugin = plugins[index] as WasmPluginConfig;
-      for (const line of lines) this.#logger.log(LogLevel.Error, line);
-      if (reasons.length === 0) continue;
-      const text = `${reasons.join("; ")}, module ${codeName(plugin.code)}`;
-      refusals.set(plugin, `plugin ${plugin.name}: ${text}`);
+      for (const line of result.lines) this.#logger.log(LogLevel.Error, line);
+      if (result.reasons.length > 0) refusals.set(plugin, await this.#refusalOf(plugin, result));
     }
     return run.results.length;
+  }
+
+  async #refusalOf(plugin: WasmPluginConfig, { reasons, trap }: ProbeResult): Promise<string> {
+    const text = `${reasons.join("; ")}, module ${codeName(plugin.code)}`;
+    const version = plugin.version?.name ?? trap?.version ?? "";
+    const frames = trap === null ? [] : await this.#takeTrap({ ...trap, version });
+    return `plugin ${plugin.name}: ${text}${placedText(frames)}`;
   }
 }
 
@@ -180,6 +194,6 @@ class ProbeRun {
 
   #fail(reason: string): void {
     if (this.results.length < this.#plugins.length)
-      this.results.push({ reasons: [reason], lines: [] });
+      this.results.push({ reasons: [reason], lines: [], trap: null });
   }
 }

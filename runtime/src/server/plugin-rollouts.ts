@@ -9,7 +9,7 @@ import { CanaryWatch } from "./canary-watch.ts";
 import { pluginsPage } from "./plugin-page.ts";
 import type { PluginVersions } from "./plugin-registry.ts";
 import { ReloadStats } from "./reload-stats.ts";
-import { type Rollout, storedVersion, withRollout } from "./rollouts.ts";
+import { type Rollout, type StoredVersion, storedVersion, withRollout } from "./rollouts.ts";
 import type { VersionApplier } from "./version-applier.ts";
 
 export interface PluginRolloutsOptions {
@@ -19,6 +19,8 @@ export interface PluginRolloutsOptions {
   readonly applier: () => VersionApplier | null;
   /** Where a guest of that version was stopped last; "" = not known. */
   readonly trapPlace: (plugin: string, version: string) => string;
+  /** Keeps the source map of a module by its digest: why not, "" when it is kept. */
+  readonly keepMap: (sha256: string, map: Uint8Array) => string;
   /** When its turn comes among other changes. */
   readonly enqueue: <T>(change: () => Promise<T>) => Promise<T>;
 }
@@ -82,7 +84,8 @@ export class PluginRollouts {
     return this.#options.enqueue(() => this.#rollBack(plugin, version, "rolled back"));
   }
 
-  async #push(plugin: string, { module, configuration, canary }: WasmPush): Promise<WasmAnswer> {
+  async #push(plugin: string, push: WasmPush): Promise<WasmAnswer> {
+    const { module, configuration, canary } = push;
     this.#stats.attempt.inc();
     const known = this.#find(plugin);
     if ("status" in known) return this.#refused(known);
@@ -95,6 +98,7 @@ export class PluginRollouts {
     const settings = configuration ?? primary?.configuration ?? null;
     const source = module === null ? (primary?.source ?? "") : "push";
     const version = storedVersion(bytes, settings, source);
+    const mapWarnings = this.#keepMap(version, push);
     if (version.name === primary?.name) return answer(plugin, version.name, { state: "same" });
     const before = this.#rolloutOf(known);
     const next: Rollout =
@@ -111,8 +115,16 @@ export class PluginRollouts {
     this.#stats.onSuccess();
     this.#note(plugin, version.name, `pushed, ${what}`);
     const state = canary === null ? "primary" : "canary";
-    const findings = await this.#findings(plugin, version.name);
-    return answer(plugin, version.name, { state, replaced: primary?.name ?? null, ...findings });
+    const findings = await this.#findings(plugin, version.name, mapWarnings);
+    const more = { state, replaced: primary?.name ?? null, ...noteOf(next), ...findings };
+    return answer(plugin, version.name, more);
+  }
+
+  /** What is wrong with its source map, if one came. */
+  #keepMap({ sha256 }: StoredVersion, { sourceMap }: WasmPush): readonly string[] {
+    if (sourceMap === null) return [];
+    const problem = this.#options.keepMap(sha256, sourceMap);
+    return problem === "" ? [] : [`its source map is not used: ${problem}`];
   }
 
   async #promote(plugin: string, version: string, what: string): Promise<WasmAnswer> {
@@ -128,7 +140,7 @@ export class PluginRollouts {
     const problems = await this.#apply(plugin, next);
     if (problems.length > 0) return refusal(plugin, canary.version.name, problems);
     this.#note(plugin, canary.version.name, what);
-    return answer(plugin, canary.version.name, { state: "primary" });
+    return answer(plugin, canary.version.name, { state: "primary", ...noteOf(next) });
   }
 
   async #rollBack(plugin: string, version: string, what: string): Promise<WasmAnswer> {
@@ -150,7 +162,7 @@ export class PluginRollouts {
     const problems = await this.#apply(plugin, next);
     if (problems.length > 0) return refusal(plugin, target.name, problems);
     this.#note(plugin, target.name, `${what}: serves again`);
-    return answer(plugin, target.name, { state: "primary" });
+    return answer(plugin, target.name, { state: "primary", ...noteOf(next) });
   }
 
   async #endCanary(
@@ -198,13 +210,18 @@ export class PluginRollouts {
   }
 
   /** What `inspect` would tell of the module. */
-  async #findings(plugin: string, version: string): Promise<JsonObject> {
+  async #findings(
+    plugin: string,
+    version: string,
+    mapWarnings: readonly string[],
+  ): Promise<JsonObject> {
     const applier = this.#options.applier();
     const versions = applier?.registry.find(plugin)?.versions ?? [];
     const key = versions.find(({ name }) => name === version)?.moduleKey ?? "";
     const module = await applier?.findModule(key);
     if (module === undefined) return {};
-    const { abiVersion, memoryPages, producers, warnings } = module;
+    const { abiVersion, memoryPages, producers } = module;
+    const warnings = [...module.warnings, ...mapWarnings];
     const { minimum, maximum } = memoryPages;
     const findings = { abi: abiVersion, memory_pages: { minimum, maximum }, producers, warnings };
     return { findings };
@@ -235,6 +252,13 @@ export class PluginRollouts {
       },
     );
   }
+}
+
+/** A push is not written anywhere: whoever wants to keep it has to. */
+function noteOf({ primary, canary }: Rollout): JsonObject {
+  if (primary === null && canary === null) return {};
+  const until = "until the process ends or the configured module is another one";
+  return { note: `serves ${until}: put it into the configuration to keep it` };
 }
 
 function answer(plugin: string, version: string, more: JsonObject): WasmAnswer {

@@ -7,10 +7,13 @@ import { Runtime } from "../core/runtime.ts";
 import { TimerWheel } from "../core/timer-wheel.ts";
 import { StatsStore } from "../stats/store.ts";
 import { PluginError } from "../wasm/plugin.ts";
+import type { GuestTrap } from "../wasm/trap-report.ts";
 import { WasmHost } from "../wasm/wasm-host.ts";
 import { NativeFilterServices } from "./native-filters.ts";
-import type { FromProbe, ProbeBirth } from "./plugin-probe.ts";
+import type { FromProbe, ProbeBirth, ProbeResult } from "./plugin-probe.ts";
 import { loadWasiProvider, wantsFiles } from "./wasi-library.ts";
+
+const NOTHING: ProbeResult = { reasons: [], lines: [], trap: null };
 
 export async function probePlugins(
   birth: ProbeBirth,
@@ -20,6 +23,7 @@ export async function probePlugins(
   tell("ready");
   let lines: string[] = [];
   let outwardCall = "";
+  let trap: GuestTrap | null = null;
   const clock = new Clock();
   const random = new SystemRandom();
   const host = new WasmHost({
@@ -33,6 +37,9 @@ export async function probePlugins(
     workerIndex: 0,
     guestMark: birth.mark,
     wasiProvider,
+    onTrap(one) {
+      trap = one;
+    },
     onOutwardCall(name) {
       outwardCall = name;
       return false;
@@ -42,9 +49,10 @@ export async function probePlugins(
     const module = birth.modules.get(plugin.moduleKey);
     lines = [];
     outwardCall = "";
+    trap = null;
     const made = module === undefined ? null : host.preparePlugin(plugin, module);
     const isRefused = made instanceof PluginError && outwardCall === "";
-    tell(isRefused ? { reasons: made.reasons, lines } : { reasons: [], lines: [] });
+    tell(isRefused ? { reasons: made.reasons, lines, trap } : NOTHING);
   }
 }
 

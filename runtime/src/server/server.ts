@@ -38,7 +38,7 @@ import { Takeover } from "./takeover.ts";
 import { CostStats } from "./cost-stats.ts";
 import { TraceControl } from "./trace-control.ts";
 import { TrapDesk } from "./trap-desk.ts";
-import type { ModuleFinder } from "./trap-places.ts";
+import { type ModuleFinder, PUSHED_MAP_BYTES_MAX } from "./trap-places.ts";
 import { ThreadWatch } from "./thread-watch.ts";
 import { TicketKeyRotation } from "./ticket-key-rotation.ts";
 import { WorkerPool } from "./worker-pool.ts";
@@ -49,8 +49,8 @@ export class StartError extends Error {
   override readonly name = "StartError";
 }
 
-/** What comes with a module: its configuration, and the borders of both. */
-const PUSH_EXTRA_BYTES = 1024 * 1024;
+/** What comes with a module: its source map, its configuration, and the borders of all. */
+const PUSH_EXTRA_BYTES = PUSHED_MAP_BYTES_MAX + 1024 * 1024;
 
 export type ServerState = "PRE_INITIALIZING" | "INITIALIZING" | "LIVE" | "DRAINING";
 
@@ -161,6 +161,8 @@ export class Server {
       clustersMax,
       onReload: (config) => this.#watchThreads(config),
       trapPlace: (plugin, version) => this.traps.placeOf(plugin, version),
+      keepMap: (sha256, map) => this.traps.keepMap(sha256, map),
+      takeTrap: (trap) => this.traps.take(trap),
       inherited: (listeners) => this.#takeover.inheritedAddresses(listeners),
     });
   }

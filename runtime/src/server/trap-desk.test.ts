@@ -1,5 +1,6 @@
 // Reports of guests that were stopped: their sources, what is kept of them, and requests that stop
 // them again and again.
+import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,6 +15,7 @@ import { StatsStore } from "../stats/store.ts";
 import type { GuestTrap } from "../wasm/trap-report.ts";
 import { TrapDesk } from "./trap-desk.ts";
 import { trapsPage } from "./trap-page.ts";
+import { PUSHED_MAP_BYTES_MAX, PUSHED_MAPS_KEPT } from "./trap-places.ts";
 
 const file: string = fileURLToPath(
   new URL("../../../conformance/guests/wasm/c-trapping-dwarf4.wasm", import.meta.url),
@@ -173,6 +175,42 @@ test("the last reports of a plugin are kept, the oldest dropped and counted", as
   expect(desk.of("other")?.reports).toHaveLength(1);
   expect(desk.of("nobody")).toBeNull();
   expect(stats.counter("wasm.trap_reports_dropped").value).toBe(5);
+});
+
+/** A source map with one place, at that offset: line 3, column 5 of a.ts. */
+function mapAt(offset: number): Buffer {
+  const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  let mappings = "";
+  for (const value of [offset, 0, 2, 4]) {
+    let rest = value * 2;
+    for (; rest > 31; rest = Math.floor(rest / 32)) mappings += digits[(rest % 32) + 32];
+    mappings += digits[rest];
+  }
+  return Buffer.from(JSON.stringify({ version: 3, sources: ["a.ts"], mappings }));
+}
+
+test("a source map that came with a module tells its places, and the last eight are kept", async () => {
+  const { desk } = await rigOf(stripped());
+  const sha256 = createHash("sha256").update(stripped()).digest("hex");
+  const placed = async (): Promise<string> => {
+    await desk.take(trapOf(stripped()));
+    return desk.placeOf("guest", "0123456789ab");
+  };
+  expect(await placed()).toBe("");
+  const map = mapAt(giveUp(stripped()).offset);
+  expect(desk.keepMap(sha256, map)).toBe("");
+  expect(await placed()).toBe("a.ts:3:5");
+  for (let i = 1; i < PUSHED_MAPS_KEPT; i += 1) desk.keepMap(`other ${i}`, map);
+  expect(await placed()).toBe("a.ts:3:5");
+  desk.keepMap("one more", map);
+  expect(await placed()).toBe("");
+});
+
+test("a source map that is no good is not kept, and it is said why", async () => {
+  const { desk } = await rigOf(whole);
+  expect(desk.keepMap("a", Buffer.from("{}"))).toBe("found version undefined, expected 3");
+  const large = Buffer.alloc(PUSHED_MAP_BYTES_MAX + 1);
+  expect(desk.keepMap("a", large)).toBe("found 8388609 bytes, expected at most 8388608");
 });
 
 test("reports whose sources are being read are limited", async () => {

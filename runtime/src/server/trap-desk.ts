@@ -5,7 +5,7 @@ import type { Logger } from "../core/logger.ts";
 import type { StatsStore } from "../stats/store.ts";
 import type { GuestTrap } from "../wasm/trap-report.ts";
 import { type DeadlyQuery, type PluginTraps, TrapBook, type TrapReport } from "./trap-book.ts";
-import { type ModuleFinder, type PlacedFrame, TrapPlaces } from "./trap-places.ts";
+import { type ModuleFinder, type PlacedFrame, placedText, TrapPlaces } from "./trap-places.ts";
 
 /** Reports whose sources are being read; the next ones are counted only. */
 const PENDING_MAX = 64;
@@ -28,11 +28,11 @@ export class TrapDesk {
     this.#stats.counter("wasm.trap_reports_dropped").inc();
   }
 
-  /** Resolves when it is in the book. */
-  async take(trap: GuestTrap, timeMs: number = Date.now()): Promise<void> {
+  /** Resolves when it is in the book, with where it was. */
+  async take(trap: GuestTrap, timeMs: number = Date.now()): Promise<readonly PlacedFrame[]> {
     if (this.#pending >= PENDING_MAX) {
       this.#onDropped();
-      return;
+      return [];
     }
     this.#pending += 1;
     let frames: PlacedFrame[] = [];
@@ -44,11 +44,17 @@ export class TrapDesk {
     const { report, deadly } = this.#book.add(trap, frames, timeMs);
     this.#log(report);
     if (deadly !== null) this.#logDeadly(trap, deadly);
+    return frames;
   }
 
   /** Null = none of its guests was stopped. */
   of(plugin: string): PluginTraps | null {
     return this.#book.of(plugin);
+  }
+
+  /** See TrapPlaces. */
+  keepMap(sha256: string, map: Uint8Array): string {
+    return this.#places.keepMap(sha256, map);
   }
 
   /** Where a guest of that version was stopped last; "" = not, or it is not known. */
@@ -59,10 +65,10 @@ export class TrapDesk {
 
   /** The worker has logged the trap itself: this adds places. */
   #log({ trap, frames }: TrapReport): void {
-    if (frames.every(({ place }) => place === "")) return;
-    const lines = frames.map(({ name, place }) => `\n  at ${name || "?"} (${place || "?"})`);
+    const lines = placedText(frames);
+    if (lines === "") return;
     const what = `wasm vm of plugin ${trap.plugin} failed in its sources`;
-    this.#logger.log(LogLevel.Error, `${what}, module ${trap.moduleName}${lines.join("")}`);
+    this.#logger.log(LogLevel.Error, `${what}, module ${trap.moduleName}${lines}`);
   }
 
   #logDeadly({ plugin }: GuestTrap, { request, count, fingerprint, place }: DeadlyQuery): void {

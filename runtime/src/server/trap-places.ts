@@ -5,8 +5,13 @@ import { readFile } from "node:fs/promises";
 import { LogLevel } from "../core/logger.ts";
 import type { Logger } from "../core/logger.ts";
 import type { LoadedModule } from "../module/module-loader.ts";
-import { type ModuleSources, readDebugFile, readModuleSources } from "../module/source-places.ts";
-import { SourcesError } from "../module/source-map.ts";
+import {
+  mappedSources,
+  type ModuleSources,
+  readDebugFile,
+  readModuleSources,
+} from "../module/source-places.ts";
+import { SourceMap, SourcesError } from "../module/source-map.ts";
 import type { GuestTrap } from "../wasm/trap-report.ts";
 
 /** A frame of a guest with what is known of it. */
@@ -19,22 +24,58 @@ export interface PlacedFrame {
   readonly place: string;
 }
 
+/** A line for each frame, below what has stopped the guest; "" = no place is known. */
+export function placedText(frames: readonly PlacedFrame[]): string {
+  if (frames.every(({ place }) => place === "")) return "";
+  return frames.map(({ name, place }) => `\n  at ${name || "?"} (${place || "?"})`).join("");
+}
+
 /** Has a module by its key, as long as it is kept. */
 export type ModuleFinder = (key: string) => Promise<LoadedModule> | undefined;
 
 /** Modules whose sources are kept: who crashes, crashes again. */
 const SOURCES_KEPT = 4;
+/** Source maps that came with modules: as many as a plugin has versions, of all plugins together. */
+export const PUSHED_MAPS_KEPT = 8;
+/** An optimised filter's map is some 100 KiB. */
+export const PUSHED_MAP_BYTES_MAX: number = 8 * 1024 * 1024;
 
 export class TrapPlaces {
   readonly #logger: Logger;
   readonly #find: ModuleFinder;
   /** By module and debug file, the one that was used last at the end. */
   readonly #sources: Map<string, Promise<ModuleSources | null>>;
+  /** By the modules' digests, the one that came last at the end. */
+  readonly #maps: Map<string, string>;
 
   constructor(logger: Logger, find: ModuleFinder) {
     this.#logger = logger;
     this.#find = find;
     this.#sources = new Map();
+    this.#maps = new Map();
+  }
+
+  /** A source map that came with a module, by its digest: why it is no good, "" when it is kept. */
+  keepMap(sha256: string, map: Uint8Array): string {
+    const text = Buffer.from(map).toString();
+    if (map.length > PUSHED_MAP_BYTES_MAX) {
+      return `found ${map.length} bytes, expected at most ${PUSHED_MAP_BYTES_MAX}`;
+    }
+    try {
+      void new SourceMap(text);
+    } catch (error) {
+      if (!(error instanceof SourcesError)) throw error;
+      return error.message;
+    }
+    this.#maps.delete(sha256);
+    this.#maps.set(sha256, text);
+    for (const oldest of this.#maps.keys()) {
+      if (this.#maps.size <= PUSHED_MAPS_KEPT) break;
+      this.#maps.delete(oldest);
+    }
+    // The module may have trapped before without one.
+    this.#sources.clear();
+    return "";
   }
 
   /** The frames of a trap. */
@@ -68,6 +109,8 @@ export class TrapPlaces {
       const debug = await this.#unlessBad(moduleName, () => readDebugFile(bytes, debugFile));
       if (debug !== null) return debug;
     }
+    const map = this.#maps.get(sha256);
+    if (map !== undefined) return mappedSources(bytes, map, "its source map");
     // A map beside another module than the one that runs would tell lies.
     const isStill = (await digestOf(moduleName)) === sha256;
     return await this.#unlessBad(moduleName, () =>

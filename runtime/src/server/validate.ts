@@ -5,7 +5,9 @@ import { loadConfig, problemAt } from "./config-loading.ts";
 import type { ServerOptions } from "./options.ts";
 import { PluginModuleLoader } from "./plugin-modules.ts";
 import { PluginProbe } from "./plugin-probe.ts";
+import type { TakeTrap } from "./plugin-probe.ts";
 import { ProcessLog } from "./process-log.ts";
+import { TrapPlaces } from "./trap-places.ts";
 
 /** Exit code: 0 when all is well. */
 export async function validate(options: ServerOptions): Promise<number> {
@@ -24,7 +26,9 @@ export async function validate(options: ServerOptions): Promise<number> {
     const loader = new PluginModuleLoader(log.logger("wasm"));
     const loaded = await loader.load(config.snapshot, config.wasmPolicies);
     // As Envoy does: a guest that refuses its start is a mistake.
-    const probe = new PluginProbe(options.workerEntry, log.logger("wasm"));
+    const places = new TrapPlaces(log.logger("wasm"), (key) => loader.find(key));
+    const takeTrap: TakeTrap = (trap) => places.framesOf(trap);
+    const probe = new PluginProbe(options.workerEntry, log.logger("wasm"), takeTrap);
     const problems = [...loaded.problems, ...(await probe.run(loaded, null))];
     for (const problem of problems) {
       process.stderr.write(`${problemAt(config, problem.path, problem.message)}\n`);

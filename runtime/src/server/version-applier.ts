@@ -30,6 +30,7 @@ import { ModuleWatches } from "./module-watches.ts";
 import { PluginModuleLoader } from "./plugin-modules.ts";
 import type { PluginModules } from "./plugin-modules.ts";
 import { PluginProbe } from "./plugin-probe.ts";
+import type { TakeTrap } from "./plugin-probe.ts";
 import { PluginRegistry } from "./plugin-registry.ts";
 import type { DressedModules } from "./plugin-registry.ts";
 import type { ProcessLog } from "./process-log.ts";
@@ -55,6 +56,8 @@ export interface VersionApplierOptions {
   readonly context: SubscriptionContext;
   /** A module's file that is watched is another one, or a missing module was fetched. */
   readonly onModuleChanged: (filename: string) => void;
+  /** Of a guest that did not start. */
+  readonly takeTrap: TakeTrap;
 }
 
 export interface ApplyStateOptions {
@@ -100,7 +103,11 @@ export class VersionApplier {
     this.#options = options;
     this.#modules = new PluginModuleLoader(log.logger("wasm"));
     this.registry = new PluginRegistry(concurrency);
-    this.#probe = new PluginProbe(options.options.workerEntry, log.logger("wasm"));
+    this.#probe = new PluginProbe(
+      options.options.workerEntry,
+      log.logger("wasm"),
+      options.takeTrap,
+    );
     this.#indexes = new SharedIndexes(options.clustersMax);
     this.#listenerIndexes = new SharedIndexes(listenersMax);
     this.#listenerStats = new ListenerManagerStats(mainStats.server, concurrency, drainTimeMs);

@@ -1,17 +1,21 @@
 // Modules that are alike but for the letter of their name, good ones and bad ones: see
 // test/guests/assembly/versioned.ts.
 import { createHash } from "node:crypto";
-import { compileGuest } from "../guests/compile.ts";
+import { compileGuestWithMap } from "../guests/compile.ts";
 
 export class VersionedModules {
   readonly #guest: Uint8Array;
+  /** The source map of all of them. */
+  readonly map: Buffer;
 
-  private constructor(guest: Uint8Array) {
+  private constructor(guest: Uint8Array, map: Buffer) {
     this.#guest = guest;
+    this.map = map;
   }
 
   static async compile(): Promise<VersionedModules> {
-    return new VersionedModules(await compileGuest("versioned"));
+    const { wasm, map } = await compileGuestWithMap("versioned");
+    return new VersionedModules(wasm, map);
   }
 
   /** The module that calls itself "module-<letter>". */

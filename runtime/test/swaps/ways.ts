@@ -124,7 +124,7 @@ export class SwapRig {
   }
 }
 
-async function pushByAdmin(headgate: HeadgateProcess, module: Buffer): Promise<boolean> {
+export async function pushByAdmin(headgate: HeadgateProcess, module: Buffer): Promise<boolean> {
   const url = `http://${headgate.adminAddress}/wasm/plugins/guest/module`;
   const answer = await fetch(url, { method: "POST", body: Buffer.from(module) });
   const text = await answer.text();

@@ -144,6 +144,12 @@ export function report(answer: AdminAnswer, isJson: boolean, done: string): numb
   return ExitCode.Refused;
 }
 
+/** What the process has to say beside what it did; on a line of its own. */
+export function noteText(json: AdminAnswer["json"]): string {
+  const note = json?.["note"];
+  return typeof note === "string" ? `\n${note}` : "";
+}
+
 function refusalText({ status, body, json }: AdminAnswer): string {
   const problems = json?.["problems"];
   if (!Array.isArray(problems)) return `refused (${status}): ${body.trim()}`;

@@ -4,6 +4,7 @@ import {
   AdminClient,
   adminFlags,
   needed,
+  noteText,
   parseFlags,
   pluginPath,
   readTokenFile,
@@ -29,5 +30,6 @@ export async function changeVersion(
   const version = String(answer.json?.["version"]);
   const isServing = answer.json?.["state"] === "primary";
   const state = isServing ? "serves all new streams" : "is not tried any more";
-  return report(answer, values.json === true, `plugin ${plugin}: version ${version} ${state}`);
+  const done = `plugin ${plugin}: version ${version} ${state}${noteText(answer.json)}`;
+  return report(answer, values.json === true, done);
 }

@@ -1,6 +1,8 @@
 // `headgate filter push`: a module or a configuration for a plugin of a running process.
 import { randomUUID } from "node:crypto";
+import { existsSync, statSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
+import { PUSHED_MAP_BYTES_MAX } from "../../server/trap-places.ts";
 import { UsageError } from "../args.ts";
 import {
   ADMIN_HELP,
@@ -9,6 +11,7 @@ import {
   adminFlags,
   ExitCode,
   needed,
+  noteText,
   parseFlags,
   pluginPath,
   readInput,
@@ -23,6 +26,8 @@ const help = `usage: headgate filter push [FILE.wasm] --admin URL --plugin NAME 
 The module is checked, compiled and tried in the process, and takes over for new streams in all
 workers at once; streams that are there end on the module before. A bad one changes nothing.
 
+  --source-map FILE    tells lines of its sources in reports of traps; default FILE.wasm.map, if
+                       it is there
   --config FILE        bytes for the plugin's configuration; without FILE.wasm: for the module
                        that serves
   --canary PERCENT     only that share of streams goes to it: 10%, 0.5%
@@ -44,6 +49,7 @@ examples:
 const flags = {
   ...adminFlags,
   config: { type: "string" },
+  "source-map": { type: "string" },
   canary: { type: "string" },
   "canary-header": { type: "string" },
   sticky: { type: "string" },
@@ -82,6 +88,10 @@ function planOf(argv: readonly string[]): PushPlan {
   if (more.length > 0) throw new UsageError(`expected one file, found ${positionals.join(" ")}`);
   const module = file === undefined ? null : readInput(file, "module");
   const { config } = values;
+  if (module === null && values["source-map"] !== undefined) {
+    throw new UsageError("--source-map is of a module: expected FILE too");
+  }
+  const sourceMap = readMap(file, values["source-map"]);
   const configuration = config === undefined ? null : readInput(config, "--config");
   if (module === null && configuration === null) throw new UsageError("expected FILE or --config");
   const isCanary = values.canary !== undefined || values["canary-header"] !== undefined;
@@ -94,7 +104,7 @@ function planOf(argv: readonly string[]): PushPlan {
   if (values.sticky !== undefined) query.set("sticky", values.sticky);
   if (values.promote === true) query.set("promote", "auto");
   const plugin = needed(values.plugin, "plugin");
-  const { body, contentType } = bodyOf(module, configuration);
+  const { body, contentType } = bodyOf(module, configuration, sourceMap);
   const token = readTokenFile(values["token-file"]);
   const waits = values.wait === true && values.promote === true;
   return {
@@ -114,14 +124,26 @@ function timeoutMs(text: string | undefined): number {
   throw new UsageError(`--timeout: found ${text}, expected seconds from 1 to 86400`);
 }
 
-/** The module as it is, or with a configuration as multipart/form-data. */
+/** The one that was named, or the one beside the module. */
+function readMap(file: string | undefined, named: string | undefined): Buffer | null {
+  if (named !== undefined) return readInput(named, "--source-map");
+  const beside = `${file}.map`;
+  if (file === undefined || !existsSync(beside)) return null;
+  // Nobody asked for it: one that the process would not keep stays here.
+  return statSync(beside).size > PUSHED_MAP_BYTES_MAX ? null : readInput(beside, "source map");
+}
+
+/** The module or configuration as it is, or what goes together as multipart/form-data. */
 function bodyOf(
   module: Buffer | null,
   configuration: Buffer | null,
+  sourceMap: Buffer | null,
 ): { body: Buffer; contentType: string } {
-  if (module === null || configuration === null) {
-    const contentType = module === null ? "application/octet-stream" : "application/wasm";
-    return { body: module ?? (configuration as Buffer), contentType };
+  if (module === null) {
+    return { body: configuration as Buffer, contentType: "application/octet-stream" };
+  }
+  if (configuration === null && sourceMap === null) {
+    return { body: module, contentType: "application/wasm" };
   }
   const boundary = `headgate-${randomUUID()}`;
   const part = (name: string, content: Buffer): Buffer[] => [
@@ -129,7 +151,9 @@ function bodyOf(
     content,
     Buffer.from("\r\n"),
   ];
-  const parts = [...part("module", module), ...part("configuration", configuration)];
+  const parts = part("module", module);
+  if (configuration !== null) parts.push(...part("configuration", configuration));
+  if (sourceMap !== null) parts.push(...part("source_map", sourceMap));
   const body = Buffer.concat([...parts, Buffer.from(`--${boundary}--\r\n`)]);
   return { body, contentType: `multipart/form-data; boundary=${boundary}` };
 }
@@ -146,7 +170,7 @@ function doneText({ json }: AdminAnswer, plugin: string): string {
       : `version ${version} serves all new streams in place of ${before}`;
   const findings = json?.["findings"] as { readonly warnings?: readonly string[] } | undefined;
   const warnings = (findings?.warnings ?? []).map((text) => `\nwarning: ${text}`).join("");
-  return `plugin ${plugin}: ${what}${warnings}`;
+  return `plugin ${plugin}: ${what}${noteText(json)}${warnings}`;
 }
 
 /** A canary becomes the primary, or is gone. */
