@@ -1,6 +1,6 @@
 // Another .wasm file in the place of a plugin's module, in a real process: streams that began with the
 // old one end with it, new ones get the new one, and a bad one changes nothing.
-import { renameSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { beforeAll, expect, test } from "vitest";
 import { bootstrap, wasmFilter } from "./bootstrap.ts";
 import type { HeadgateProcess } from "./headgate-process.ts";
@@ -27,13 +27,27 @@ function put(content: Uint8Array | string): void {
   renameSync(processes.scratch.path("next.wasm"), processes.scratch.path("guest.wasm"));
 }
 
-async function start(flags: readonly string[], local: object = {}): Promise<HeadgateProcess> {
+/** What the connection manager needs to write there how streams ended. */
+function accessLog(path: string): object {
+  const format = {
+    text_format_source: { inline_string: "%RESPONSE_CODE% %RESPONSE_CODE_DETAILS%\n" },
+  };
+  const type = "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog";
+  const typed_config = { "@type": type, path, log_format: format };
+  return { access_log: [{ name: "file", typed_config }] };
+}
+
+async function start(
+  flags: readonly string[],
+  local: object = {},
+  hcm: object = {},
+): Promise<HeadgateProcess> {
   put(moduleOf("A"));
   const filter = wasmFilter(processes.scratch.path("guest.wasm")) as {
     typed_config: { config: { vm_config: { code: { local: object } } } };
   };
   Object.assign(filter.typed_config.config.vm_config.code.local, local);
-  const config = bootstrap({ upstreamPort: upstream.port, filters: [filter] });
+  const config = bootstrap({ upstreamPort: upstream.port, filters: [filter], hcm });
   return await processes.start(config, { flags: ["--drain-strategy", "immediate", ...flags] });
 }
 
@@ -101,6 +115,27 @@ test("streams that began with the old module end with it; then it is told to end
   const version = await headgate.stat("server.config_version");
   await headgate.says("it is the same", await change(headgate, moduleOf("B")));
   expect(await headgate.stat("server.config_version")).toBe(version);
+});
+
+test("a stream that is on the old module when the drain time is over meets its failure policy", async () => {
+  const log = processes.scratch.path("access.log");
+  const headgate = await start(["--watch-modules", "--drain-time-s", "1"], {}, accessLog(log));
+  const target = await headgate.listener();
+  const late = fetch(`http://${target}/hold`);
+  await headgate.waitFor(() => upstream.held.length === 1, "the request");
+  await change(headgate, moduleOf("B"));
+  await headgate.says("the drain time of plugin guest, version ");
+  expect(headgate.output).toContain(`${versionOf(moduleOf("A"))}, is over: 1 streams are left`);
+  await headgate.waitFor(async () => (await headgate.stat("wasm.guest.drain_time_over")) === 1);
+  await headgate.waitFor(
+    async () => (await headgate.stat("wasm.envoy.wasm.runtime.v8.active")) === 2,
+    "the end of the old VM",
+  );
+  upstream.held[0]?.end("late");
+  expect((await late).status).toBe(503);
+  headgate.kill("SIGUSR1");
+  await headgate.waitFor(() => readFileSync(log, "utf8") === "503 wasm_fail_stream\n", "the line");
+  expect(await moduleSeen(target)).toBe("module-B");
 });
 
 test(`${CHANGES} changes under load fail no request`, async () => {

@@ -3,7 +3,8 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { beforeAll, expect, test } from "vitest";
 import { bootstrap, wasmFilter } from "./bootstrap.ts";
 import { compileGuest } from "./guests/compile.ts";
-import type { HeadgateProcess } from "./headgate-process.ts";
+import { crashableMain } from "./headgate-process.ts";
+import type { HeadgateProcess, StartOptions } from "./headgate-process.ts";
 import { Load } from "./load-client.ts";
 import { useProcesses, useUpstream } from "./process-rig.ts";
 import { VersionedModules, versionOf } from "./swaps/modules.ts";
@@ -29,7 +30,10 @@ interface Plugin {
   readonly events: readonly { readonly version: string; readonly what: string }[];
 }
 
-async function start(policy = ""): Promise<HeadgateProcess> {
+async function start(
+  policy = "",
+  options: Pick<StartOptions, "command"> = {},
+): Promise<HeadgateProcess> {
   const path = processes.scratch.path("guest.wasm");
   writeFileSync(path, moduleOf("A"));
   const flags: string[] = [];
@@ -38,7 +42,7 @@ async function start(policy = ""): Promise<HeadgateProcess> {
     flags.push("--wasm-policy", processes.scratch.path("policy.yaml"));
   }
   const config = bootstrap({ upstreamPort: upstream.port, filters: [wasmFilter(path)] });
-  return await processes.start(config, { flags });
+  return await processes.start(config, { flags, ...options });
 }
 
 interface Traps {
@@ -98,7 +102,7 @@ test("a pushed module serves at once, and the one before comes back", async () =
   expect(pushed.json["findings"]).toMatchObject({ abi: "0.2.1", warnings: [] });
   expect(await modulesSeen(target, 10)).toEqual({ "module-B": 10 });
   expect((await post(headgate, "module", moduleOf("B"))).json["state"]).toBe("same");
-  // A reload of the same configuration leaves what was pushed, and a new worker gets it.
+  // A reload of the same configuration leaves what was pushed.
   headgate.kill("SIGHUP");
   await headgate.waitFor(async () => (await headgate.stat("server.reload_success")) === 1);
   expect(await modulesSeen(target, 4)).toEqual({ "module-B": 4 });
@@ -200,6 +204,30 @@ test("a canary gets its share, then all or nothing", async () => {
   expect(await modulesSeen(target, 4)).toEqual({ "module-C": 4 });
   await post(headgate, "rollback");
   expect(await modulesSeen(target, 4)).toEqual({ "module-B": 4 });
+});
+
+test("workers that are replaced come back with what was pushed, and with the canary", async () => {
+  const headgate = await start("", { command: crashableMain });
+  const target = await headgate.listener();
+  await post(headgate, "module", moduleOf("B"));
+  await post(headgate, "module?canary_header=x-canary", moduleOf("C"));
+  const before = (await pluginOf(headgate)).versions.map(({ name, state }) => [name, state]);
+  // Both, one after the other; the file has the module that was configured.
+  for (const deaths of [1, 2]) {
+    headgate.kill("SIGUSR2");
+    const died = (): boolean => headgate.output.split("; replacing it").length > deaths;
+    await headgate.waitFor(died, "the death of a worker");
+    const live = async (): Promise<boolean> =>
+      (await headgate.stat("wasm.envoy.wasm.runtime.v8.active")) === 4;
+    await headgate.waitFor(live, "the VMs of its successor");
+  }
+  for (let i = 0; i < 8; i += 1) {
+    const connection = "close";
+    expect(await moduleSeen(target, { connection })).toBe("module-B");
+    expect(await moduleSeen(target, { connection, "x-canary": "1" })).toBe("module-C");
+  }
+  const { versions } = await pluginOf(headgate);
+  expect(versions.map(({ name, state }) => [name, state])).toEqual(before);
 });
 
 test("shared data and metrics are there after a swap, and VMs are new", async () => {

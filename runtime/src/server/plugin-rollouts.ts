@@ -255,8 +255,8 @@ export class PluginRollouts {
 }
 
 /** A push is not written anywhere: whoever wants to keep it has to. */
-function noteOf({ primary, canary }: Rollout): JsonObject {
-  if (primary === null && canary === null) return {};
+function noteOf({ primary }: Rollout): JsonObject {
+  if (primary === null) return {};
   const until = "until the process ends or the configured module is another one";
   return { note: `serves ${until}: put it into the configuration to keep it` };
 }

@@ -35,7 +35,7 @@ export type ModuleFinder = (key: string) => Promise<LoadedModule> | undefined;
 
 /** Modules whose sources are kept: who crashes, crashes again. */
 const SOURCES_KEPT = 4;
-/** Source maps that came with modules: as many as a plugin has versions, of all plugins together. */
+/** Source maps that came with modules, of all plugins: as many as one of them has versions. */
 export const PUSHED_MAPS_KEPT = 8;
 /** An optimised filter's map is some 100 KiB. */
 export const PUSHED_MAP_BYTES_MAX: number = 8 * 1024 * 1024;

@@ -58,6 +58,15 @@ export class ContextTable {
     this.#size -= 1;
   }
 
+  /** Those that are alive now, whatever becomes of them meanwhile. */
+  all(): Context[] {
+    const found: Context[] = [];
+    for (let context of this.#slots) {
+      for (; context !== null; context = context.nextInSlot) found.push(context);
+    }
+    return found;
+  }
+
   clear(): void {
     this.#slots.fill(null);
     this.#size = 0;

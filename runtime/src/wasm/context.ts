@@ -193,4 +193,7 @@ export abstract class Context implements GuestCost {
 
   /** The callback has returned: what it asked for is done now. */
   abstract runDeferred(kind: DeferredKind, reply: LocalReply | null): void;
+
+  /** The guest is entered no more: what waits for its word would wait for ever. */
+  onVmOver(): void {}
 }

@@ -53,6 +53,37 @@ test("a filter whose stream is over is the next stream's, as new, with another i
   host.close();
 });
 
+test("a stream that the guest holds when the drain time is over is answered, others are left alone", async () => {
+  const script = "request_headers#1 return 1";
+  for (const [more, expected] of [
+    [{}, ["503 wasm_fail_stream"]],
+    [{ failOpenLegacy: true }, ["goes on"]],
+  ] as const) {
+    const { host, prepare, tick } = await wasmHostRig(script);
+    const plugin = asPlugin(prepare(more));
+    const done: string[] = [];
+    const begin = (): FilterHeadersStatus => {
+      const filter = asWasm(plugin.createHttpFilter());
+      const sendLocalReply: HttpFilterCallbacks["sendLocalReply"] = ({ status, details }) => {
+        done.push(`${status} ${details}`);
+      };
+      const continueDecoding = (): void => {
+        done.push("goes on");
+      };
+      filter.attach(chain({ sendLocalReply, continueDecoding }), 0);
+      return filter.decodeHeaders(new HeaderMap(), true);
+    };
+    expect(begin()).not.toBe(FilterHeadersStatus.Continue);
+    expect(begin()).toBe(FilterHeadersStatus.Continue);
+    plugin.drain();
+    tick(1900);
+    expect(done).toEqual([]);
+    tick(200);
+    expect(done).toEqual(expected);
+    host.close();
+  }
+});
+
 test("what the last stream asked for and is not done yet does not touch the next one", async () => {
   const { host, prepare } = await wasmHostRig("");
   const plugin = asPlugin(prepare({}));

@@ -9,6 +9,7 @@ import {
   FilterTrailersStatus,
 } from "../filter/filter-status.ts";
 import { FilterWants, type HttpFilter, type HttpFilterCallbacks } from "../filter/http-filter.ts";
+import { DeferredKind } from "./context.ts";
 import type { GuestExports } from "./guest-exports.ts";
 import { FAIL_STREAM } from "./failure-policy.ts";
 import type { RootContext } from "./root-context.ts";
@@ -252,6 +253,14 @@ export class WasmHttpFilter extends StreamContext implements HttpFilter {
     const owner = this.#owner;
     owner.onStreamDestroyed(this.root);
     owner.onFilterFree(this);
+  }
+
+  override onVmOver(): void {
+    const isRequestHeld = this.areRequestHeadersHeld || this.isBufferingRequest;
+    const isResponseHeld = this.areResponseHeadersHeld || this.isBufferingResponse;
+    if ((!isRequestHeld && !isResponseHeld) || this.#fail()) return;
+    if (isRequestHeld) this.runDeferred(DeferredKind.ContinueRequest, null);
+    else this.runDeferred(DeferredKind.ContinueResponse, null);
   }
 
   // ---- Private parts.

@@ -163,6 +163,7 @@ export class VmSlot implements VmOwner, StandbySlot {
     if (vm === null || vm.failure !== null || this.#plugins.length > 0) return;
     vm.failure = new VmFailure("its drain time is over", "host");
     vm.release();
+    for (const context of vm.contexts.all()) context.onVmOver();
   }
 
   noteDrainTimeOver(plugin: Plugin, what: string): void {
