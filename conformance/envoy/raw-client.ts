@@ -22,6 +22,9 @@ export interface Waits {
   readonly responseMs: number;
   /** For the end of the connection behind the last response. */
   readonly closeMs: number;
+  /** For the text that steps wait for, and for the end. Default responseMs. */
+  readonly textMs?: number;
+  readonly endMs?: number;
 }
 
 const PIECE_GAP_MS = 25;
@@ -80,16 +83,17 @@ class RawClient {
     this.#wake();
   }
 
-  async play(piece: Piece, limitMs: number): Promise<void> {
+  async play(piece: Piece, waits: Waits): Promise<void> {
+    const { responseMs, textMs = responseMs, endMs = responseMs } = waits;
     const { socket, transport } = this.#dialled;
     if (typeof piece === "string") {
       if (!socket.destroyed) socket.write(piece, "latin1");
     } else if ("pauseMs" in piece) {
       await delay(piece.pauseMs);
     } else if ("awaitText" in piece) {
-      await this.until(() => this.#received.includes(piece.awaitText), limitMs);
+      await this.until(() => this.#received.includes(piece.awaitText), textMs);
     } else if ("awaitEnd" in piece) {
-      await this.until(() => this.#end !== undefined, limitMs);
+      await this.until(() => this.#end !== undefined, endMs);
     } else if ("awaitOther" in piece) {
       await piece.awaitOther();
     } else if ("fin" in piece) {
@@ -168,9 +172,9 @@ export async function playConnection(
   for (const [at, piece] of connection.send.entries()) {
     const isSecondWrite = at > 0 && typeof connection.send[at - 1] === "string";
     if (typeof piece === "string" && isSecondWrite) await delay(PIECE_GAP_MS);
-    await client.play(piece, waits.responseMs);
+    await client.play(piece, waits);
   }
-  if (connection.fin === true) await client.play({ fin: true }, 0);
+  if (connection.fin === true) await client.play({ fin: true }, waits);
   if (connection.abort !== true) {
     await client.until(() => client.finals() >= wanted, waits.responseMs);
     await client.until(() => false, waits.closeMs);

@@ -36,6 +36,8 @@ const ACTIVE = /^((http|tcp)\.[^.]+\.downstream|cluster\.[^.]+\.upstream)_(cx|rq
 const LOG_MS_MAX = 1_500;
 /** For what a golden says will come, and never does. */
 const HANG_MS_MAX = 30_000;
+/** So long a connection must stay before it counts as open. */
+const CLOSE_MS = 400;
 const LOG_QUIET_MS = 30;
 const GUEST_QUIET_MS = 300;
 const IDLE_MS_MAX = 1_000;
@@ -178,7 +180,7 @@ class GroupRunner {
       const port = this.#places.sitePorts[connection.site ?? "main"];
       if (port === undefined) throw new Error(`${one.id}: no site ${connection.site}`);
       const filled = this.#fill(connection);
-      const wait = waits(golden?.connections[at]?.fate);
+      const wait = waits(golden?.connections[at]);
       const play = playConnection(port, filled, wait, context, at);
       playing.push(play);
       if (one.parallel === true) await delay(40);
@@ -334,11 +336,17 @@ function renamed(one: Case, requests: readonly NormalUpstreamRequest[]): NormalU
   }));
 }
 
-function waits(fate: string | undefined): Waits {
-  if (fate === undefined) return { responseMs: 4_000, closeMs: 400 };
-  if (fate === "silent") return { responseMs: 3_000, closeMs: 40 };
-  if (fate === "open") return { responseMs: HANG_MS_MAX, closeMs: 40 };
-  return { responseMs: HANG_MS_MAX, closeMs: HANG_MS_MAX };
+/** What a recording has never seen is waited for as long as the recording waits for a close. */
+function waits(golden: NormalConnection | undefined): Waits {
+  if (golden === undefined) return { responseMs: 4_000, closeMs: CLOSE_MS };
+  const hasBytes = golden.responses.length > 0 || golden.rest !== undefined;
+  const hasEnd = golden.fate === "closed" || golden.fate === "reset";
+  return {
+    responseMs: golden.fate === "silent" ? 3_000 : HANG_MS_MAX,
+    closeMs: hasEnd ? HANG_MS_MAX : 40,
+    textMs: hasBytes || hasEnd ? HANG_MS_MAX : CLOSE_MS,
+    endMs: hasEnd ? HANG_MS_MAX : CLOSE_MS,
+  };
 }
 
 function normalConnection(result: ConnectionResult, normaliser: Normaliser): NormalConnection {
