@@ -59,7 +59,15 @@ export function matchesName(pattern: string, name: string): boolean {
   return new RegExp(`^${parts.join(".*")}$`).test(name);
 }
 
-function covers(row: KnownDifference, difference: Difference): boolean {
+/** Whether a row names this. */
+export function isListed(
+  known: readonly KnownDifference[],
+  one: Pick<Difference, "caseId" | "aspect">,
+): boolean {
+  return known.some((row) => covers(row, one));
+}
+
+function covers(row: KnownDifference, difference: Pick<Difference, "caseId" | "aspect">): boolean {
   return (
     row.cases.some((pattern) => matchesName(pattern, difference.caseId)) &&
     row.aspects.some((pattern) => matchesName(pattern, difference.aspect))
@@ -72,7 +80,7 @@ export function judge(
   differences: readonly Difference[],
   ranIds: readonly string[],
 ): Verdict {
-  const unlisted = differences.filter((one) => !known.some((row) => covers(row, one)));
+  const unlisted = differences.filter((one) => !isListed(known, one));
   const healed: string[] = [];
   for (const row of known) {
     for (const pattern of row.cases) {

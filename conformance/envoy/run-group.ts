@@ -36,6 +36,8 @@ const ACTIVE = /^((http|tcp)\.[^.]+\.downstream|cluster\.[^.]+\.upstream)_(cx|rq
 const LOG_MS_MAX = 1_500;
 /** For what a golden says will come, and never does. */
 const HANG_MS_MAX = 30_000;
+/** For the same, where it is known to differ. */
+const DIFFERENCE_MS_MAX = 3_000;
 /** So long a connection must stay before it counts as open. */
 const CLOSE_MS = 400;
 const LOG_QUIET_MS = 30;
@@ -53,6 +55,8 @@ export interface RunOptions {
   readonly spec: TargetSpec;
   /** Golden results by case id; without them every case waits as long as a recording does. */
   readonly expected?: GroupResult | undefined;
+  /** Whether the case is known to differ in this from its golden: it may never come. */
+  readonly mayDiffer?: (caseId: string, aspect: "fate" | "log" | "guests") => boolean;
   /** Only these cases. */
   readonly only?: RegExp | undefined;
   /** Called with the configuration before the start. */
@@ -180,13 +184,17 @@ class GroupRunner {
       const port = this.#places.sitePorts[connection.site ?? "main"];
       if (port === undefined) throw new Error(`${one.id}: no site ${connection.site}`);
       const filled = this.#fill(connection);
-      const wait = waits(golden?.connections[at]);
+      const wait = waits(golden?.connections[at], this.#hangMs(one, "fate"));
       const play = playConnection(port, filled, wait, context, at);
       playing.push(play);
       if (one.parallel === true) await delay(40);
       else await play;
     }
     return Promise.all(playing);
+  }
+
+  #hangMs(one: Case, aspect: "fate" | "log" | "guests"): number {
+    return this.#options.mayDiffer?.(one.id, aspect) === true ? DIFFERENCE_MS_MAX : HANG_MS_MAX;
   }
 
   /** Placeholders stand in bytes and addresses. */
@@ -222,7 +230,7 @@ class GroupRunner {
   /** New lines of the sites this case talked to; waits for as many as the golden has. */
   async #readLogs(one: Case, wanted: number | undefined): Promise<string[]> {
     const sites = [...new Set(one.connections.map((connection) => connection.site ?? "main"))];
-    const until = Date.now() + (wanted === undefined ? LOG_MS_MAX : HANG_MS_MAX);
+    const until = Date.now() + (wanted === undefined ? LOG_MS_MAX : this.#hangMs(one, "log"));
     let lines = this.#newLines(sites);
     let quietSince = Date.now();
     while (Date.now() < until) {
@@ -262,7 +270,7 @@ class GroupRunner {
   async #readGuests(one: Case, golden: CaseResult | undefined): Promise<readonly string[]> {
     const { guestLines } = this.#target;
     const wanted = one.fewerGuestLines === true ? undefined : golden?.guests?.length;
-    const until = Date.now() + (wanted === undefined ? LOG_MS_MAX : HANG_MS_MAX);
+    const until = Date.now() + (wanted === undefined ? LOG_MS_MAX : this.#hangMs(one, "guests"));
     let count = guestLines.length;
     let quietSince = Date.now();
     while (Date.now() < until) {
@@ -337,15 +345,15 @@ function renamed(one: Case, requests: readonly NormalUpstreamRequest[]): NormalU
 }
 
 /** What a recording has never seen is waited for as long as the recording waits for a close. */
-function waits(golden: NormalConnection | undefined): Waits {
+function waits(golden: NormalConnection | undefined, hangMs: number): Waits {
   if (golden === undefined) return { responseMs: 4_000, closeMs: CLOSE_MS };
   const hasBytes = golden.responses.length > 0 || golden.rest !== undefined;
   const hasEnd = golden.fate === "closed" || golden.fate === "reset";
   return {
     responseMs: golden.fate === "silent" ? 3_000 : HANG_MS_MAX,
-    closeMs: hasEnd ? HANG_MS_MAX : 40,
+    closeMs: hasEnd ? hangMs : 40,
     textMs: hasBytes || hasEnd ? HANG_MS_MAX : CLOSE_MS,
-    endMs: hasEnd ? HANG_MS_MAX : CLOSE_MS,
+    endMs: hasEnd ? hangMs : CLOSE_MS,
   };
 }
 
