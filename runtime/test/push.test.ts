@@ -198,7 +198,7 @@ test("a canary gets its share, then all or nothing", async () => {
   expect(await modulesSeen(target, 10)).toEqual({ "module-B": 10 });
   expect(await headgate.stat("wasm.envoy.wasm.runtime.v8.created")).toBe(made);
   expect((await post(headgate, "promote")).json["problems"]).toEqual([
-    "no version is tried as a canary",
+    "no version is tried as a canary or in the shadow",
   ]);
   await post(headgate, "module?canary=100", moduleOf("C"));
   expect(await modulesSeen(target, 4)).toEqual({ "module-C": 4 });

@@ -38,11 +38,13 @@ export interface AdminDelegate {
   wasmCosts(): JsonObject;
   /** Reports of its guests that were stopped; null = there is no plugin of that name. */
   wasmTraps(plugin: string): JsonObject | null;
+  /** How its version in the shadow differs; null = there is no plugin of that name. */
+  wasmShadow(plugin: string): JsonObject | null;
   /** Another version of a plugin; the answer comes when all workers have it, or none. */
   pushWasm(plugin: string, push: WasmPush): Promise<WasmAnswer>;
-  /** `version` "" = the canary. */
+  /** `version` "" = the one that is tried. */
   promoteWasm(plugin: string, version: string): Promise<WasmAnswer>;
-  /** `version` "" = the canary goes, or the version before the one that serves comes back. */
+  /** `version` "" = the one that is tried goes, or else the one before the primary comes back. */
   rollBackWasm(plugin: string, version: string): Promise<WasmAnswer>;
   resetCounters(): void;
   reopenLogs(): void;
@@ -64,10 +66,12 @@ export interface WasmPush {
   /** Of the module, for reports of its traps; null = none came. */
   readonly sourceMap: Uint8Array | null;
   /** Null = all new streams are its. */
-  readonly canary: WasmCanary | null;
+  readonly trial: WasmTrial | null;
 }
 
-export interface WasmCanary {
+/** A canary has its share of the streams; a shadow sees copies of them. */
+export interface WasmTrial {
+  readonly role: "canary" | "shadow";
   readonly share: {
     /** Of ten thousand streams. */
     readonly perTenThousand: number;
@@ -78,7 +82,7 @@ export interface WasmCanary {
       | { readonly kind: "client" }
       | { readonly kind: "header"; readonly header: string };
   };
-  /** It takes all streams when its window has passed well. */
+  /** Of a canary: it takes all streams when its window has passed well. */
   readonly isPromoted: boolean;
 }
 

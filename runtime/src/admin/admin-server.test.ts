@@ -140,15 +140,18 @@ class FakeProcess implements AdminDelegate {
   wasmCosts(): ReturnType<AdminDelegate["wasmCosts"]> {
     return { workers_cpu_us: 2, plugins: [] };
   }
+  wasmShadow(plugin: string): ReturnType<AdminDelegate["wasmShadow"]> {
+    return plugin === "a guest" ? { plugin, differences: [] } : null;
+  }
   wasmTraps(plugin: string): ReturnType<AdminDelegate["wasmTraps"]> {
     return plugin === "a guest" ? { plugin, reports: [] } : null;
   }
   pushWasm(plugin: string, push: WasmPush): Promise<WasmAnswer> {
-    const { module, configuration, sourceMap, canary } = push;
+    const { module, configuration, sourceMap, trial } = push;
     const text = (bytes: Uint8Array | null): string | null =>
       bytes === null ? null : Buffer.from(bytes).toString("latin1");
     const map = sourceMap === null ? [] : [text(sourceMap)];
-    const parts = [plugin, text(module), text(configuration), canary, ...map];
+    const parts = [plugin, text(module), text(configuration), trial, ...map];
     this.calls.push(`push ${JSON.stringify(parts)}`);
     return Promise.resolve({ status: module?.length === 3 ? 422 : 200, page: { plugin } });
   }
@@ -502,9 +505,13 @@ test("wasm plugins have a page", async () => {
   const traps = await call("GET", "/wasm/plugins/a%20guest/traps");
   expect([traps.status, JSON.parse(traps.body)]).toEqual([200, fake.wasmTraps("a guest")]);
   expect(await answerOf("GET", "/wasm/plugins/b/traps")).toBe("404 no plugin b\n");
+  const shadow = await call("GET", "/wasm/plugins/a%20guest/shadow");
+  expect([shadow.status, JSON.parse(shadow.body)]).toEqual([200, fake.wasmShadow("a guest")]);
+  expect(await answerOf("GET", "/wasm/plugins/b/shadow")).toBe("404 no plugin b\n");
   expect((await call("POST", "/wasm/plugins/a%20guest/traps")).status).toBe(405);
 });
 
+const STREAM = { kind: "stream" } as const;
 const share = (more: object): object => ({ perTenThousand: 0, match: null, ...more });
 
 test.each<[string, string, Call, string]>([
@@ -550,20 +557,30 @@ test.each<[string, object]>([
     "canary_header=X-Canary=a=b&sticky=client",
     { share: share({ match: { header: "x-canary", value: "a=b" }, sticky: { kind: "client" } }) },
   ],
-])("a canary of ?%s", async (query, expected) => {
+  ["shadow", { role: "shadow", share: share({ perTenThousand: 10_000, sticky: STREAM }) }],
+  ["shadow=2.5%25", { role: "shadow", share: share({ perTenThousand: 250, sticky: STREAM }) }],
+  [
+    "shadow_header=x-try",
+    { role: "shadow", share: share({ match: { header: "x-try", value: null }, sticky: STREAM }) },
+  ],
+])("a trial of ?%s", async (query, expected) => {
   expect((await call("POST", `/wasm/plugins/g/module?${query}`, { body: "m" })).status).toBe(200);
-  const [plugin, module, configuration, canary] = JSON.parse(
+  const [plugin, module, configuration, trial] = JSON.parse(
     (fake.calls[0] ?? "").replace("push ", ""),
   ) as unknown[];
   expect([plugin, module, configuration]).toEqual(["g", "m", null]);
-  expect(canary).toEqual({ isPromoted: false, ...expected });
+  expect(trial).toEqual({ role: "canary", isPromoted: false, ...expected });
 });
 
 test.each<[string, Call, string]>([
   ["module", {}, "found no module, expected its bytes as the body or as the part module"],
   ["module?canary=0", { body: "m" }, 'canary: found "0", expected a percentage from 0.01 to 100'],
   ["module?canary=101", { body: "m" }, 'canary: found "101", expected a percentage'],
-  ["module?promote=auto", { body: "m" }, "promote and sticky are of a canary"],
+  ["module?promote=auto", { body: "m" }, "promote is of a canary: expected canary"],
+  ["module?shadow&promote=auto", { body: "m" }, "promote is of a canary: expected canary"],
+  ["module?sticky=client", { body: "m" }, "sticky: expected one of canary, canary_header, shadow"],
+  ["module?shadow&canary=1", { body: "m" }, "found canary and shadow, expected one of them"],
+  ["module?shadow=2000", { body: "m" }, 'shadow: found "2000", expected a percentage'],
   ["module?canary=1&sticky=me", { body: "m" }, 'sticky: found "me", expected client or header'],
   ["module?canary=1&canary_header=a", { body: "m" }, "found canary and canary_header"],
   ["module?canary_header=a%20b", { body: "m" }, "canary_header: found"],

@@ -26,6 +26,13 @@ const pages: Readonly<Record<string, PluginPage>> = {
       return traps === null ? textResponse(`no plugin ${plugin}\n`, 404) : jsonResponse(traps);
     },
   },
+  shadow: {
+    method: "GET",
+    handle(_request, delegate, plugin) {
+      const found = delegate.wasmShadow(plugin);
+      return found === null ? textResponse(`no plugin ${plugin}\n`, 404) : jsonResponse(found);
+    },
+  },
   module: {
     method: "POST",
     handle: (request, delegate, plugin) => push(request, delegate, plugin, "module"),

@@ -1,11 +1,20 @@
 // A pushed version, read from a request to the admin interface.
-import type { WasmCanary, WasmPush } from "./admin-delegate.ts";
+import type { WasmPush, WasmTrial } from "./admin-delegate.ts";
 import { readMultipart } from "./multipart.ts";
 import { parameter } from "./admin-request.ts";
 import type { AdminRequest } from "./admin-request.ts";
 
 const HEADER_NAME = /^[a-z0-9!#$%&'*+.^_`|~-]+$/;
-const KNOWN: ReadonlySet<string> = new Set(["canary", "canary_header", "sticky", "promote"]);
+const roles = ["canary", "shadow"] as const;
+const canaryNames = "canary or canary_header";
+const KNOWN: ReadonlySet<string> = new Set([
+  "canary",
+  "canary_header",
+  "shadow",
+  "shadow_header",
+  "sticky",
+  "promote",
+]);
 
 /** What is pushed, or what is wrong with the request. `kind` says what a plain body is. */
 export function readPush(
@@ -17,8 +26,8 @@ export function readPush(
       return `unknown parameter ${name}, expected ${[...KNOWN].join(", ")}`;
     }
   }
-  const canary = readCanary(request);
-  if (typeof canary === "string") return canary;
+  const trial = readTrial(request);
+  if (typeof trial === "string") return trial;
   const parts = readParts(request, kind);
   if (typeof parts === "string") return parts;
   const module = parts.get("module") ?? null;
@@ -26,7 +35,7 @@ export function readPush(
   if (kind === "module" && (module === null || module.length === 0)) {
     return "found no module, expected its bytes as the body or as the part module";
   }
-  return { module, configuration, sourceMap: parts.get("source_map") ?? null, canary };
+  return { module, configuration, sourceMap: parts.get("source_map") ?? null, trial };
 }
 
 function readParts(
@@ -43,52 +52,56 @@ function readParts(
   return parts;
 }
 
-/** Null = it is no canary. */
-function readCanary(request: AdminRequest): WasmCanary | null | string {
-  const share = parameter(request, "canary");
-  const header = parameter(request, "canary_header");
+/** Null = it serves all streams. */
+function readTrial(request: AdminRequest): WasmTrial | null | string {
+  const named = roles.flatMap((role) => [role, `${role}_header`]);
+  const [name, ...more] = named.filter((one) => parameter(request, one) !== undefined);
   const promote = parameter(request, "promote");
   const sticky = readSticky(parameter(request, "sticky") ?? "");
   if (typeof sticky === "string") return sticky;
-  if (share === undefined && header === undefined) {
-    const extra = promote !== undefined || sticky.kind !== "stream";
-    return extra ? "promote and sticky are of a canary: expected canary or canary_header" : null;
+  if (name === undefined) {
+    if (promote !== undefined) return `promote is of a canary: expected ${canaryNames}`;
+    return sticky.kind === "stream" ? null : `sticky: expected one of ${named.join(", ")} too`;
   }
-  if (share !== undefined && header !== undefined) {
-    return "found canary and canary_header, expected one of them";
+  if (more.length > 0) return `found ${name} and ${more.join(", ")}, expected one of them`;
+  const role = name.startsWith("shadow") ? "shadow" : "canary";
+  if (role === "shadow" && promote !== undefined) {
+    return `promote is of a canary: expected ${canaryNames}`;
   }
   if (promote !== undefined && promote !== "auto" && promote !== "no") {
     return `promote: found ${JSON.stringify(promote)}, expected auto or no`;
   }
   const isPromoted = promote === "auto";
-  if (header !== undefined) {
-    const match = readMatch(header);
+  const text = parameter(request, name) ?? "";
+  if (name.endsWith("_header")) {
+    const match = readMatch(name, text);
     if (typeof match === "string") return match;
-    return { share: { perTenThousand: 0, match, sticky }, isPromoted };
+    return { role, share: { perTenThousand: 0, match, sticky }, isPromoted };
   }
-  const percent = readPercent(share ?? "");
+  // A shadow costs no stream anything: without a share it sees all.
+  const percent = readPercent(name, role === "shadow" && text === "" ? "100" : text);
   if (typeof percent === "string") return percent;
-  return { share: { perTenThousand: percent, match: null, sticky }, isPromoted };
+  return { role, share: { perTenThousand: percent, match: null, sticky }, isPromoted };
 }
 
 /** Of ten thousand. */
-function readPercent(text: string): number | string {
+function readPercent(name: string, text: string): number | string {
   const match = /^(\d{1,3}(?:\.\d{1,2})?)%?$/.exec(text);
   const percent = Number(match?.[1] ?? Number.NaN);
   if (percent > 0 && percent <= 100) return Math.round(percent * 100);
-  return `canary: found ${JSON.stringify(text)}, expected a percentage from 0.01 to 100`;
+  return `${name}: found ${JSON.stringify(text)}, expected a percentage from 0.01 to 100`;
 }
 
-function readMatch(text: string): { header: string; value: string | null } | string {
+function readMatch(name: string, text: string): { header: string; value: string | null } | string {
   const equals = text.indexOf("=");
   const header = (equals < 0 ? text : text.slice(0, equals)).toLowerCase();
   if (!HEADER_NAME.test(header)) {
-    return `canary_header: found ${JSON.stringify(text)}, expected NAME or NAME=VALUE`;
+    return `${name}: found ${JSON.stringify(text)}, expected NAME or NAME=VALUE`;
   }
   return { header, value: equals < 0 ? null : text.slice(equals + 1) };
 }
 
-function readSticky(text: string): WasmCanary["share"]["sticky"] | string {
+function readSticky(text: string): WasmTrial["share"]["sticky"] | string {
   if (text === "") return { kind: "stream" };
   if (text === "client") return { kind: "client" };
   const header = /^header:(.+)$/.exec(text)?.[1]?.toLowerCase() ?? "";

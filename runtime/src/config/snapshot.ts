@@ -421,15 +421,18 @@ export interface PluginVersionConfig {
   readonly counts: SharedArrayBuffer;
 }
 
-/** A version that is tried: some streams are its, the others the plugin's own version's. */
+/**
+ * A version that is tried. "canary": some streams are its, the others the plugin's own version's.
+ * "shadow": it sees copies of them, and nobody sees what it does.
+ */
 export interface CandidateConfig extends PluginVersionConfig {
-  readonly role: "canary";
+  readonly role: "canary" | "shadow";
   readonly share: ShareConfig;
   /** Why the probe found that it cannot be started. Absent = it can. */
   readonly refusal?: string | undefined;
 }
 
-/** Which streams are a canary's. */
+/** Which streams are a candidate's. */
 export interface ShareConfig {
   /** Of ten thousand streams. */
   readonly perTenThousand: number;

@@ -58,6 +58,7 @@ const limitFields: Readonly<Record<string, keyof WasmLimits>> = {
   stream_properties: "streamProperties",
   file_bytes: "fileBytes",
   open_files: "openFiles",
+  shadow_bytes: "shadowBytes",
 };
 
 const canaryFields: Readonly<Record<string, keyof CanaryBounds>> = {

@@ -37,6 +37,8 @@ export interface WasmLimits {
   readonly fileBytes: number;
   /** Descriptors that a VM has open. Default 256. */
   readonly openFiles: number;
+  /** Bytes of bodies that are copied for a shadow and wait there. Default 16 MiB a worker. */
+  readonly shadowBytes: number;
 }
 
 /**
@@ -136,6 +138,7 @@ export const defaultWasmPolicy: WasmPolicy = {
     streamProperties: 1000,
     fileBytes: 16 * MIB,
     openFiles: 256,
+    shadowBytes: 16 * MIB,
   },
 };
 

@@ -244,6 +244,16 @@ describe("changes", () => {
   });
 });
 
+test("a copy has the same lines in the same order, and is another map", () => {
+  const map = parsed("GET /a HTTP/1.1", ["host: h", "x-a: 1", "accept: 1", "accept: 2", "x-a: 3"]);
+  map.replace(":path", "/b");
+  const copy = map.copy();
+  expect(entries(copy)).toEqual(entries(map));
+  copy.set("x-a", "2");
+  copy.path = "/c";
+  expect([map.get("x-a"), map.path, copy.get("x-a")]).toEqual(["1", "/b", "2"]);
+});
+
 describe("against a plain list", () => {
   const names = ["accept", "cookie", "x-a", "x-b", "te", "via", "vary"];
 

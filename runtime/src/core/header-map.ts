@@ -200,6 +200,14 @@ export class HeaderMap extends HeaderEntries {
     }
   }
 
+  /** Another map with the same entries in the same order. */
+  copy(): HeaderMap {
+    const copier = new HeaderCopier();
+    this.visit(copier);
+    copier.map.#pseudoOrder = this.#pseudoOrder;
+    return copier.map;
+  }
+
   // ---- Changes.
 
   /** Changes the first entry of the name in place (others go), or appends one. */
@@ -427,5 +435,15 @@ class ByteCounter implements HeaderVisitor {
   bytes: number = 0;
   onHeader(name: string, value: string): void {
     this.bytes += name.length + value.length;
+  }
+}
+
+class HeaderCopier implements HeaderVisitor {
+  readonly map: HeaderMap = new HeaderMap();
+  onHeader(name: string, value: string): void {
+    const id = headerIdOf(name);
+    // Names that stand once may have come twice: append would join them.
+    if (id === 0) this.map.append(name, value);
+    else this.map.appendById(id, value);
   }
 }

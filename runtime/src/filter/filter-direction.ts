@@ -112,6 +112,11 @@ export class FilterDirection {
     return this.#calls.current >= 0;
   }
 
+  /** Bytes that wait at filters. */
+  get heldBytes(): number {
+    return this.#held.bytes;
+  }
+
   // ---- From the source.
 
   start(headers: HeaderMap, end: boolean): void {

@@ -142,6 +142,11 @@ export class FilterManager implements HttpFilterCallbacks, DirectionOwner {
     return this.#bypassHeaders !== null || this.#encode.areHeadersOut;
   }
 
+  /** Bytes of both directions that wait at filters. */
+  get heldBytes(): number {
+    return this.#decode.heldBytes + this.#encode.heldBytes;
+  }
+
   /** The stream is logged: once, before destroy. */
   log(): void {
     if (this.#isLogged || this.#isDestroyed) return;

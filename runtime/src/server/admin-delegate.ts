@@ -123,6 +123,11 @@ export class ServerAdmin implements AdminDelegate {
   rollBackWasm(plugin: string, version: string): Promise<WasmAnswer> {
     return this.#server.updates.rollouts.rollBack(plugin, version);
   }
+
+  wasmShadow(plugin: string): JsonObject | null {
+    return this.#server.updates.rollouts.shadowPage(plugin);
+  }
+
   wasmTraces(): readonly WasmTrace[] {
     return this.#server.traces.list();
   }

@@ -57,8 +57,13 @@ export class FilterFactory implements FilterChainFactory {
       if (override === undefined ? slot.isDisabled : override.disabled) continue;
       // Null: the plugin's VM is dead and its policy lets streams pass.
       const variant = override?.variant;
-      const plugin = variant === undefined ? slot.plugin : this.#variants.variants[variant];
-      const filter = (plugin ?? slot.plugin).createHttpFilter(info, headers);
+      const named = variant === undefined ? slot.plugin : this.#variants.variants[variant];
+      const plugin = named ?? slot.plugin;
+      if (plugin.shadow !== null) {
+        plugin.addHttpFilters(filters, info, headers);
+        continue;
+      }
+      const filter = plugin.createHttpFilter(info, headers);
       if (filter !== null) filters.push(filter);
     }
     return filters;

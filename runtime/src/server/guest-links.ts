@@ -3,6 +3,7 @@
 import type { StatDefinition } from "../stats/store.ts";
 import type { GuestTrap } from "../wasm/trap-report.ts";
 import { ProcessGauges } from "../wasm/shared-gauges.ts";
+import type { ShadowDifference } from "../wasm/shadow/shadow.ts";
 import { SharedStore } from "../wasm/shared-store.ts";
 import type { FromWorker, GuestTraceRules, WorkerBirth } from "./protocol.ts";
 
@@ -47,6 +48,10 @@ export class GuestLinks {
   /** Main may know the guest's sources. */
   reportTrap(trap: GuestTrap): void {
     this.#send({ type: "guest_trap", trap });
+  }
+
+  reportDifference(difference: ShadowDifference): void {
+    this.#send({ type: "shadow_difference", difference });
   }
 
   /** Those of one turn go together. */

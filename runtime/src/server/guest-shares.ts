@@ -4,6 +4,7 @@ import type { StatsAggregate, StatsSource } from "../stats/aggregate.ts";
 import type { StatDefinition } from "../stats/store.ts";
 import type { GuestTrap } from "../wasm/trap-report.ts";
 import { sharedGaugesMemory } from "../wasm/shared-gauges.ts";
+import type { ShadowDifference } from "../wasm/shadow/shadow.ts";
 import { releaseSharedStore, SharedStore, sharedStoreMemory } from "../wasm/shared-store.ts";
 import type { FromGuests, ToWorker, WorkerBirth } from "./protocol.ts";
 
@@ -12,6 +13,7 @@ export class GuestShares {
   readonly #stats: StatsAggregate;
   readonly #broadcast: (message: ToWorker) => void;
   readonly #onTrap: (trap: GuestTrap) => void;
+  readonly #onDifference: (difference: ShadowDifference) => void;
   readonly #storeMemory: SharedArrayBuffer;
   readonly #gaugesMemory: SharedArrayBuffer;
   readonly #gauges: StatsSource;
@@ -25,7 +27,9 @@ export class GuestShares {
     workers: number,
     broadcast: (message: ToWorker) => void,
     onTrap: (trap: GuestTrap) => void,
+    onDifference: (difference: ShadowDifference) => void,
   ) {
+    this.#onDifference = onDifference;
     this.#onTrap = onTrap;
     this.#stats = stats;
     this.#broadcast = broadcast;
@@ -42,6 +46,7 @@ export class GuestShares {
 
   onMessage(message: FromGuests): void {
     if (message.type === "guest_trap") this.#onTrap(message.trap);
+    else if (message.type === "shadow_difference") this.#onDifference(message.difference);
     else if (message.type === "guest_gauges") this.#define(message.definitions);
     else this.#broadcast(message);
   }
@@ -55,6 +60,11 @@ export class GuestShares {
   /** A worker is dead: what it had locked is free. What its guests kept stays. */
   release(worker: number): void {
     releaseSharedStore(this.#storeMemory, worker);
+  }
+
+  /** What guests keep in spaces of that prefix is forgotten; see SharedStore.drop. */
+  dropSpace(prefix: string): void {
+    this.#store.drop(prefix);
   }
 
   /** For a scrape. */

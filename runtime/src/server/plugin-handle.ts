@@ -8,7 +8,8 @@ import type { AccessLogger } from "../filter/access-logger.ts";
 import type { HttpFilter } from "../filter/http-filter.ts";
 import type { PassingFilterCallbacks, PassingNetworkFilter } from "../filter/network-filter.ts";
 import type { AbsentPlugin } from "../wasm/absent-plugin.ts";
-import type { Plugin } from "../wasm/plugin.ts";
+import { Plugin } from "../wasm/plugin.ts";
+import type { Shadow } from "../wasm/shadow/shadow.ts";
 import type { VersionChoice } from "../wasm/version-choice.ts";
 
 /** One version of the plugin, as it runs. */
@@ -23,13 +24,23 @@ export interface RunningCanary extends RunningVersion {
   readonly choice: VersionChoice;
 }
 
+/** A version that sees copies of some streams. */
+export interface RunningShadow extends RunningVersion {
+  readonly plugin: Plugin;
+  readonly shadow: Shadow;
+}
+
 export interface RunningVersions {
   readonly primary: RunningVersion;
   readonly canaries: readonly RunningCanary[];
+  /** Null = none. */
+  readonly shadow: RunningShadow | null;
 }
 
 export class PluginHandle {
   readonly key: string;
+  /** Null = no stream has one, which is what costs nothing. */
+  shadow: Shadow | null;
   #versions: RunningVersions;
   #primary: Plugin | AbsentPlugin;
   /** Null = all streams are the primary's, which is what costs nothing. */
@@ -41,6 +52,7 @@ export class PluginHandle {
 
   constructor(key: string, versions: RunningVersions) {
     this.key = key;
+    this.shadow = versions.shadow?.shadow ?? null;
     this.#versions = versions;
     this.#primary = versions.primary.plugin;
     this.#canaries = versions.canaries.length === 0 ? null : versions.canaries;
@@ -54,6 +66,17 @@ export class PluginHandle {
   /** The filter of one stream; null = the stream goes without it. */
   createHttpFilter(info: StreamInfo, headers: HeaderMap | null): HttpFilter | null {
     return this.#ofStream(info, headers).createHttpFilter();
+  }
+
+  /** The same, with what a stream in the shadow has more; see `shadow`. */
+  addHttpFilters(filters: HttpFilter[], info: StreamInfo, headers: HeaderMap | null): void {
+    const { shadow } = this;
+    const primary = this.#primary;
+    if (shadow !== null && primary instanceof Plugin) {
+      if (shadow.addFilters(filters, primary, info, headers)) return;
+    }
+    const filter = this.createHttpFilter(info, headers);
+    if (filter !== null) filters.push(filter);
   }
 
   /** The filter of one connection; null = the connection goes without it. */
@@ -98,6 +121,9 @@ export class PluginHandle {
     this.#primary = next.primary.plugin;
     this.#canaries = next.canaries.length === 0 ? null : next.canaries;
     this.#loggers.clear();
+    const shadow = next.shadow?.shadow ?? null;
+    if (this.shadow !== shadow) this.shadow?.close();
+    this.shadow = shadow;
     const kept = new Set(pluginsOf(next));
     for (const plugin of pluginsOf(before)) if (!kept.has(plugin)) plugin.drain();
   }
@@ -123,8 +149,13 @@ export class PluginHandle {
   }
 }
 
-export function pluginsOf({ primary, canaries }: RunningVersions): (Plugin | AbsentPlugin)[] {
-  return [primary.plugin, ...canaries.map(({ plugin }) => plugin)];
+export function pluginsOf({
+  primary,
+  canaries,
+  shadow,
+}: RunningVersions): (Plugin | AbsentPlugin)[] {
+  const tried = shadow === null ? canaries : [...canaries, shadow];
+  return [primary.plugin, ...tried.map(({ plugin }) => plugin)];
 }
 
 class HandleLogger implements AccessLogger {

@@ -106,7 +106,7 @@ test("what was pushed serves until the configured module is another one", async 
   const configured = moduleOf("a").sha256;
   const pushed = storedVersion(Buffer.from("p"), Buffer.from("{}"), "push");
   expect(pushed.name).toMatch(/^[0-9a-f]{12}-[0-9a-f]{4}$/);
-  const over = { configured, primary: pushed, canary: null };
+  const over = { configured, primary: pushed, tried: null };
   const dressed = await apply(
     [
       ["one", "a"],
@@ -122,7 +122,7 @@ test("what was pushed serves until the configured module is another one", async 
   const sticky = { kind: "stream" } as const;
   const share = { perTenThousand: 100, match: null, sticky };
   const version = storedVersion(Buffer.from("c"), null, "push");
-  const tried = { ...over, canary: { version, share, isPromoted: false } };
+  const tried = { ...over, tried: { role: "canary" as const, version, share, isPromoted: false } };
   await apply(
     [
       ["one", "a"],

@@ -10,13 +10,13 @@ import type { CompiledModule } from "../wasm/compiled-module.ts";
 import { releaseVersionCounts, versionCountsMemory } from "../wasm/version-counts.ts";
 import type { PluginModules, PluginProblem } from "./plugin-modules.ts";
 import { isOver } from "./rollouts.ts";
-import type { Canary, Rollout, Rollouts, StoredVersion } from "./rollouts.ts";
+import type { Rollout, Rollouts, StoredVersion, TriedVersion } from "./rollouts.ts";
 
 /**
- * "primary": new streams go to it. "canary": its share of them does. "previous": it was replaced;
- * streams may still be on it.
+ * "primary": new streams go to it. "canary": its share of them does. "shadow": it sees copies of
+ * its share. "previous": it was replaced; streams may still be on it.
  */
-export type VersionState = "primary" | "canary" | "previous";
+export type VersionState = "primary" | "canary" | "shadow" | "previous";
 
 /** One version of the plugins of one name. */
 export interface PluginVersion extends StoredVersion {
@@ -24,13 +24,13 @@ export interface PluginVersion extends StoredVersion {
   /** Of the module as the plugin's policy has it prepared. */
   readonly moduleKey: string;
   readonly state: VersionState;
-  /** Of a canary. */
+  /** Of one that is tried. */
   readonly trial: Trial | null;
   /** In that state since then, milliseconds since 1970. */
   readonly sinceMs: number;
 }
 
-export interface Trial extends Pick<Canary, "share" | "isPromoted"> {
+export interface Trial extends Pick<TriedVersion, "share" | "isPromoted"> {
   readonly bounds: CanaryBounds;
 }
 
@@ -70,12 +70,21 @@ const PREVIOUS_MAX = 5;
 export class PluginRegistry {
   readonly #threads: number;
   readonly #now: () => number;
+  readonly #onShadowChanged: (plugin: string) => void;
   #plugins: ReadonlyMap<string, PluginVersions>;
   #rollouts: Rollouts;
 
-  /** `threads` run plugins; `now` gives milliseconds since 1970. */
-  constructor(threads: number, now: () => number = Date.now) {
+  /**
+   * `threads` run plugins; `now` gives milliseconds since 1970; `onShadowChanged` is told of
+   * plugins that have another version in their shadow, or none any more.
+   */
+  constructor(
+    threads: number,
+    now: () => number = Date.now,
+    onShadowChanged: (plugin: string) => void = (): void => {},
+  ) {
     this.#threads = threads;
+    this.#onShadowChanged = onShadowChanged;
     this.#now = now;
     this.#plugins = new Map();
     this.#rollouts = new Map();
@@ -119,8 +128,12 @@ export class PluginRegistry {
       const digests = configured.get(name) ?? new Set();
       plugins.set(name, { name, where: places, configured: digests, versions });
     }
+    const before = this.#plugins;
     this.#plugins = plugins;
     this.#rollouts = rollouts;
+    for (const name of new Set([...before.keys(), ...plugins.keys()])) {
+      if (shadowOf(before.get(name)) !== shadowOf(plugins.get(name))) this.#onShadowChanged(name);
+    }
   }
 
   /** The thread is dead, and its streams with it. */
@@ -153,6 +166,10 @@ export class PluginRegistry {
   #versionOf(plugin: string, version: string): PluginVersion | undefined {
     return this.#plugins.get(plugin)?.versions.find(({ name }) => name === version);
   }
+}
+
+function shadowOf(plugin: PluginVersions | undefined): string {
+  return plugin?.versions.find(({ state }) => state === "shadow")?.name ?? "";
 }
 
 function asPrevious(version: PluginVersion, nowMs: number): PluginVersion {
@@ -224,13 +241,13 @@ class Dressing {
       pushed === null ? this.#ownVersion(plugin) : await this.#stored(plugin, pushed, "primary");
     if (version === null) return plugin;
     const own = { ...plugin, moduleKey: version.moduleKey, version };
-    const canary = rollout?.canary ?? null;
-    if (canary === null) return own;
-    const { share, isPromoted } = canary;
-    const trial = { share, isPromoted, bounds: plugin.policy.canary };
-    const tried = await this.#stored(plugin, canary.version, "canary", trial);
+    const tried = rollout?.tried ?? null;
     if (tried === null) return own;
-    const candidate: CandidateConfig = { ...tried, role: "canary", share };
+    const { role, share, isPromoted } = tried;
+    const trial = { share, isPromoted, bounds: plugin.policy.canary };
+    const stored = await this.#stored(plugin, tried.version, role, trial);
+    if (stored === null) return own;
+    const candidate: CandidateConfig = { ...stored, role, share };
     return { ...own, candidates: [candidate] };
   }
 

@@ -6,10 +6,13 @@ import { LogLevel } from "../core/logger.ts";
 import type { Logger } from "../core/logger.ts";
 import type { StatsStore } from "../stats/store.ts";
 import { CanaryWatch } from "./canary-watch.ts";
-import { pluginsPage } from "./plugin-page.ts";
-import type { PluginVersions } from "./plugin-registry.ts";
+import { DifferenceBook } from "./difference-book.ts";
+import { pluginsPage, shadowPage } from "./plugin-page.ts";
+import type { PluginVersion, PluginVersions } from "./plugin-registry.ts";
 import { ReloadStats } from "./reload-stats.ts";
-import { type Rollout, type StoredVersion, storedVersion, withRollout } from "./rollouts.ts";
+import { type Rollout, type StoredVersion, storedVersion } from "./rollouts.ts";
+import { type TriedVersion, withRollout } from "./rollouts.ts";
+import { whyNoShadow } from "./shadow-obstacle.ts";
 import type { VersionApplier } from "./version-applier.ts";
 
 export interface PluginRolloutsOptions {
@@ -35,9 +38,16 @@ interface RolloutEvent {
 /** Of each plugin, newest first. */
 const EVENTS_MAX = 20;
 
+const trialWords: Readonly<Record<TriedVersion["role"], string>> = {
+  canary: "is tried",
+  shadow: "is in the shadow",
+};
+
 export class PluginRollouts {
   readonly #options: PluginRolloutsOptions;
   readonly #stats: ReloadStats;
+  /** Of versions in the shadow. */
+  readonly differences: DifferenceBook;
   readonly #events: Map<string, readonly RolloutEvent[]>;
   readonly #watch: CanaryWatch;
 
@@ -45,6 +55,7 @@ export class PluginRollouts {
     this.#options = options;
     this.#stats = new ReloadStats(options.stats, "wasm.push");
     this.#events = new Map();
+    this.differences = new DifferenceBook();
     this.#watch = new CanaryWatch({
       plugins: () => options.applier()?.registry.plugins ?? [],
       rollBack: (plugin, version, reason) => {
@@ -70,6 +81,12 @@ export class PluginRollouts {
     );
   }
 
+  /** For /wasm/plugins/{name}/shadow; null = no plugin has that name. */
+  shadowPage(plugin: string): JsonObject | null {
+    const known = this.#options.applier()?.registry.find(plugin);
+    return known === undefined ? null : shadowPage(known, this.differences.of(plugin));
+  }
+
   push(plugin: string, push: WasmPush): Promise<WasmAnswer> {
     return this.#options.enqueue(() => this.#push(plugin, push));
   }
@@ -79,13 +96,13 @@ export class PluginRollouts {
     return this.#options.enqueue(() => this.#promote(plugin, version, "promoted"));
   }
 
-  /** `version` "" = the canary, or else the version before the one that serves. */
+  /** `version` "" = the one that is tried, or else the one before the one that serves. */
   rollBack(plugin: string, version: string): Promise<WasmAnswer> {
     return this.#options.enqueue(() => this.#rollBack(plugin, version, "rolled back"));
   }
 
   async #push(plugin: string, push: WasmPush): Promise<WasmAnswer> {
-    const { module, configuration, canary } = push;
+    const { module, configuration, trial } = push;
     this.#stats.attempt.inc();
     const known = this.#find(plugin);
     if ("status" in known) return this.#refused(known);
@@ -101,11 +118,13 @@ export class PluginRollouts {
     const mapWarnings = this.#keepMap(version, push);
     if (version.name === primary?.name) return answer(plugin, version.name, { state: "same" });
     const before = this.#rolloutOf(known);
+    const obstacle = trial?.role === "shadow" ? this.#whyNoShadow(plugin, primary) : "";
+    if (obstacle !== "") return this.#refused(problem(409, plugin, obstacle));
     const next: Rollout =
-      canary === null
-        ? { ...before, primary: version, canary: null }
-        : { ...before, canary: { version, ...canary } };
-    const what = canary === null ? "serves" : "is tried";
+      trial === null
+        ? { ...before, primary: version, tried: null }
+        : { ...before, tried: { version, ...trial } };
+    const what = trial === null ? "serves" : trialWords[trial.role];
     const problems = await this.#apply(plugin, next);
     if (problems.length > 0) {
       const refused = `plugin ${plugin}: version ${version.name} refused, nothing changed`;
@@ -113,8 +132,9 @@ export class PluginRollouts {
       return this.#refused({ status: 422, page: { plugin, version: version.name, problems } });
     }
     this.#stats.onSuccess();
+    if (trial?.role === "shadow") this.differences.forget(plugin, version.name);
     this.#note(plugin, version.name, `pushed, ${what}`);
-    const state = canary === null ? "primary" : "canary";
+    const state = trial?.role ?? "primary";
     const findings = await this.#findings(plugin, version.name, mapWarnings);
     const more = { state, replaced: primary?.name ?? null, ...noteOf(next), ...findings };
     return answer(plugin, version.name, more);
@@ -131,25 +151,26 @@ export class PluginRollouts {
     const known = this.#find(plugin);
     if ("status" in known) return known;
     const before = this.#rolloutOf(known);
-    const { canary } = before;
-    if (canary === null || (version !== "" && canary.version.name !== version)) {
+    const { tried } = before;
+    if (tried === null || (version !== "" && tried.version.name !== version)) {
       const name = version === "" ? "no version" : `version ${version} is not`;
-      return problem(409, plugin, `${name}${version === "" ? " is" : ""} tried as a canary`);
+      const how = "tried as a canary or in the shadow";
+      return problem(409, plugin, `${name}${version === "" ? " is" : ""} ${how}`);
     }
-    const next = { ...before, primary: canary.version, canary: null };
+    const next = { ...before, primary: tried.version, tried: null };
     const problems = await this.#apply(plugin, next);
-    if (problems.length > 0) return refusal(plugin, canary.version.name, problems);
-    this.#note(plugin, canary.version.name, what);
-    return answer(plugin, canary.version.name, { state: "primary", ...noteOf(next) });
+    if (problems.length > 0) return refusal(plugin, tried.version.name, problems);
+    this.#note(plugin, tried.version.name, what);
+    return answer(plugin, tried.version.name, { state: "primary", ...noteOf(next) });
   }
 
   async #rollBack(plugin: string, version: string, what: string): Promise<WasmAnswer> {
     const known = this.#find(plugin);
     if ("status" in known) return known;
     const before = this.#rolloutOf(known);
-    const tried = before.canary?.version.name ?? "";
-    const isCanarys = tried !== "" && (version === "" || version === tried);
-    if (isCanarys) return await this.#endCanary(plugin, before, tried, what);
+    const tried = before.tried?.version.name ?? "";
+    const isTrieds = tried !== "" && (version === "" || version === tried);
+    if (isTrieds) return await this.#endTrial(plugin, before, tried, what);
     const target = known.versions.find(
       ({ name, state }) => state === "previous" && (version === "" || name === version),
     );
@@ -158,22 +179,24 @@ export class PluginRollouts {
       return problem(409, plugin, `${wanted} is there to go back to`);
     }
     const isConfigured = target.configuration === null && known.configured.has(target.sha256);
-    const next = { ...before, primary: isConfigured ? null : target, canary: null };
+    const next = { ...before, primary: isConfigured ? null : target, tried: null };
     const problems = await this.#apply(plugin, next);
     if (problems.length > 0) return refusal(plugin, target.name, problems);
     this.#note(plugin, target.name, `${what}: serves again`);
     return answer(plugin, target.name, { state: "primary", ...noteOf(next) });
   }
 
-  async #endCanary(
+  async #endTrial(
     plugin: string,
     before: Rollout,
     version: string,
     what: string,
   ): Promise<WasmAnswer> {
-    const problems = await this.#apply(plugin, { ...before, canary: null });
+    const problems = await this.#apply(plugin, { ...before, tried: null });
     if (problems.length > 0) return refusal(plugin, version, problems);
-    this.#options.stats.counter(`wasm.${plugin}.canary_rolled_back`).inc();
+    if (before.tried?.role === "canary") {
+      this.#options.stats.counter(`wasm.${plugin}.canary_rolled_back`).inc();
+    }
     this.#note(plugin, version, what);
     return answer(plugin, version, { state: "previous" });
   }
@@ -206,7 +229,14 @@ export class PluginRollouts {
   #rolloutOf({ name, configured }: PluginVersions): Rollout {
     const known = this.#options.applier()?.registry.rollouts.get(name);
     if (known !== undefined) return known;
-    return { configured: [...configured][0] ?? "", primary: null, canary: null };
+    return { configured: [...configured][0] ?? "", primary: null, tried: null };
+  }
+
+  /** "" = nothing stands in its way. */
+  #whyNoShadow(plugin: string, primary: PluginVersion | undefined): string {
+    if (primary === undefined) return "it has no module yet, so there is nothing to shadow";
+    const snapshot = this.#options.applier()?.snapshot ?? null;
+    return snapshot === null ? "" : whyNoShadow(snapshot, plugin);
   }
 
   /** What `inspect` would tell of the module. */

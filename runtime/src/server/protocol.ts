@@ -12,6 +12,7 @@ import type { RuntimeValue } from "../core/runtime.ts";
 import type { OverloadLevels } from "../overload/overload-manager.ts";
 import type { StatDefinition } from "../stats/store.ts";
 import type { CompiledModule } from "../wasm/compiled-module.ts";
+import type { ShadowDifference } from "../wasm/shadow/shadow.ts";
 import type { GuestTrap } from "../wasm/trap-report.ts";
 import type { DrainOptions } from "./drain-manager.ts";
 
@@ -140,6 +141,8 @@ export type ToWorker =
 export type FromGuests =
   /** A guest was stopped: main knows where its sources are. */
   | { readonly type: "guest_trap"; readonly trap: GuestTrap }
+  /** Versions of a plugin have made different things of a stream. */
+  | { readonly type: "shadow_difference"; readonly difference: ShadowDifference }
   /** Guests' gauges that a worker uses, in the memory of all. */
   | { readonly type: "guest_gauges"; readonly definitions: readonly StatDefinition[] }
   /** It has put items into a queue whose consumer is in another thread. */

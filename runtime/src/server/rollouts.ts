@@ -16,11 +16,12 @@ export interface StoredVersion {
   readonly source: string;
 }
 
-/** A version that some streams are tried on. */
-export interface Canary {
+/** A version that is tried: on some streams, or in the shadow of the one that serves them. */
+export interface TriedVersion {
+  readonly role: "canary" | "shadow";
   readonly version: StoredVersion;
   readonly share: ShareConfig;
-  /** It becomes the primary when its window has passed well. */
+  /** Of a canary: it becomes the primary when its window has passed well. */
   readonly isPromoted: boolean;
 }
 
@@ -34,7 +35,7 @@ export interface Rollout {
   /** Null = the configured module. */
   readonly primary: StoredVersion | null;
   /** Null = none. */
-  readonly canary: Canary | null;
+  readonly tried: TriedVersion | null;
 }
 
 /** By the plugins' names. */
@@ -53,7 +54,7 @@ export function storedVersion(
 /** The same rollouts, with another one for that name; one that changes nothing is left out. */
 export function withRollout(rollouts: Rollouts, plugin: string, rollout: Rollout): Rollouts {
   const next = new Map(rollouts);
-  if (rollout.primary === null && rollout.canary === null) next.delete(plugin);
+  if (rollout.primary === null && rollout.tried === null) next.delete(plugin);
   else next.set(plugin, rollout);
   return next;
 }

@@ -83,7 +83,7 @@ test("plugins of a table live until another table or the last chain ends them", 
   const ended: string[] = [];
   const plugins = ["a", "b", "c"].map((name) => {
     const plugin = { drain: () => ended.push(name) } as unknown as Plugin;
-    return new PluginHandle(name, { primary: { id: "1", plugin }, canaries: [] });
+    return new PluginHandle(name, { primary: { id: "1", plugin }, canaries: [], shadow: null });
   });
   const find = (index: number): PluginHandle => plugins[index] as PluginHandle;
   const variant = (plugin: number) => ({ filter: 0, own: {}, plugin });

@@ -37,6 +37,7 @@ import type { TakeoverHost } from "./takeover-offer.ts";
 import { Takeover } from "./takeover.ts";
 import { CostStats } from "./cost-stats.ts";
 import { TraceControl } from "./trace-control.ts";
+import { shadowSpace } from "../wasm/shared-names.ts";
 import { TrapDesk } from "./trap-desk.ts";
 import { type ModuleFinder, PUSHED_MAP_BYTES_MAX } from "./trap-places.ts";
 import { ThreadWatch } from "./thread-watch.ts";
@@ -134,6 +135,7 @@ export class Server {
       options.concurrency,
       (message) => this.#pool.broadcast(message),
       (trap) => void this.traps.take(trap),
+      (difference) => this.#updates.rollouts.differences.take(difference),
     );
     this.stats.addProvider(new CostStats(() => this.#updates.applier?.registry.plugins ?? []));
     this.#requestQuit = (): void => {};
@@ -163,6 +165,7 @@ export class Server {
       trapPlace: (plugin, version) => this.traps.placeOf(plugin, version),
       keepMap: (sha256, map) => this.traps.keepMap(sha256, map),
       takeTrap: (trap) => this.traps.take(trap),
+      onShadowChanged: (plugin) => this.#guests.dropSpace(shadowSpace(plugin)),
       inherited: (listeners) => this.#takeover.inheritedAddresses(listeners),
     });
   }

@@ -1,17 +1,21 @@
 // The wasm plugins of one version in one worker: those that stay from the version before, new ones,
 // those that get another module, and the services that run without traffic. worker-version.ts.
-import type { Snapshot, WasmPluginConfig } from "../config/snapshot.ts";
+import type { CandidateConfig, Snapshot, WasmPluginConfig } from "../config/snapshot.ts";
 import { asVersion } from "../config/plugin-version.ts";
 import type { CompiledModule } from "../wasm/compiled-module.ts";
 import { AbsentPlugin } from "../wasm/absent-plugin.ts";
 import { PluginError } from "../wasm/plugin.ts";
 import type { Plugin } from "../wasm/plugin.ts";
+import { Shadow } from "../wasm/shadow/shadow.ts";
+import { ShadowSite, type ShadowSurroundings } from "../wasm/shadow/shadow-site.ts";
 import { VersionChoice } from "../wasm/version-choice.ts";
 import type { WasiProvider } from "../wasm/wasi-provider.ts";
 import { WasmHost } from "../wasm/wasm-host.ts";
 import { NativeFilterServices } from "./native-filters.ts";
 import { PluginHandle } from "./plugin-handle.ts";
-import type { RunningCanary, RunningVersion, RunningVersions } from "./plugin-handle.ts";
+import type { RunningCanary, RunningShadow } from "./plugin-handle.ts";
+import type { RunningVersion, RunningVersions } from "./plugin-handle.ts";
+import { plainText } from "./fingerprint.ts";
 import { pluginKeys, versionIdOf } from "./plugin-key.ts";
 import type { WorkerContext } from "./worker-version.ts";
 
@@ -52,10 +56,21 @@ export class WorkerPlugins {
   }
 
   prepare(problems: string[]): void {
+    this.#context.wasmHost ??= new WasmHost(this.#hostContext());
+    for (const [index, key] of pluginKeys(this.#snapshot)) {
+      if (!this.#runsHere(index)) continue;
+      const handle = this.#preparePlugin(key, index, problems);
+      if (handle === null) continue;
+      this.#byKey.set(key, handle);
+      this.#byIndex.set(index, handle);
+    }
+  }
+
+  #hostContext(): ShadowSurroundings {
     const context = this.#context;
     const { clock, timers, random, stats, log } = context;
     const { server } = this.#snapshot;
-    context.wasmHost ??= new WasmHost({
+    return {
       clock,
       timers,
       random,
@@ -74,14 +89,7 @@ export class WorkerPlugins {
         return context.wasiProvider ?? undefined;
       },
       traces: context.guests.traces,
-    });
-    for (const [index, key] of pluginKeys(this.#snapshot)) {
-      if (!this.#runsHere(index)) continue;
-      const handle = this.#preparePlugin(key, index, problems);
-      if (handle === null) continue;
-      this.#byKey.set(key, handle);
-      this.#byIndex.set(index, handle);
-    }
+    };
   }
 
   /** A singleton service is the first worker's. */
@@ -101,13 +109,18 @@ export class WorkerPlugins {
     const primary = this.#prepareVersion(asVersion(config), index, before, problems);
     if (primary === null) return null;
     const canaries: RunningCanary[] = [];
+    let shadow: RunningShadow | null = null;
     for (const candidate of config.candidates ?? []) {
       const tried = asVersion(config, candidate);
+      if (candidate.role === "shadow") {
+        shadow = this.#prepareShadow(tried, candidate, before, problems);
+        continue;
+      }
       const running = this.#prepareVersion(tried, index, before, problems);
       if (running === null) continue;
       canaries.push({ ...running, choice: new VersionChoice(candidate) });
     }
-    const next = { primary, canaries };
+    const next = { primary, canaries, shadow };
     if (handle === null) return new PluginHandle(key, next);
     this.#swaps.push({ handle, next });
     return handle;
@@ -130,6 +143,30 @@ export class WorkerPlugins {
     return { id, plugin };
   }
 
+  /** On a host of its own, and so never taken over as anything else. */
+  #prepareShadow(
+    tried: WasmPluginConfig,
+    candidate: CandidateConfig,
+    before: RunningVersions | null,
+    problems: string[],
+  ): RunningShadow | null {
+    const id = `${versionIdOf(tried)} ${plainText([candidate.share])}`;
+    const known = before?.shadow ?? null;
+    if (known?.id === id) return known;
+    const base = tried.variantOf === undefined ? null : this.#versionsOf(tried.variantOf)?.shadow;
+    const site = base?.shadow.site ?? new ShadowSite(tried.name, this.#hostContext());
+    // What names versions is the primary's doing.
+    const config = { ...tried, policy: { ...tried.policy, versionHeader: "" } };
+    const plugin = this.#makePluginOn(site.host, config, base?.plugin ?? null, problems);
+    if (plugin === null) return null;
+    this.#made.push(plugin);
+    const { guests } = this.#context;
+    const shadow = new Shadow(site, plugin, new VersionChoice(candidate), (difference) =>
+      guests.reportDifference(difference),
+    );
+    return { id, plugin, shadow };
+  }
+
   #makePlugin(
     config: WasmPluginConfig,
     index: number,
@@ -137,6 +174,18 @@ export class WorkerPlugins {
   ): Plugin | AbsentPlugin | null {
     // Main could not fetch it yet.
     if (config.moduleKey === "" && config.code.remote !== null) return new AbsentPlugin(config);
+    const host = this.#context.wasmHost as WasmHost;
+    const base = config.variantOf === undefined ? null : this.#baseOf(config, config.variantOf);
+    const started = this.#isSingleton(index) ? withoutStandby(config) : config;
+    return this.#makePluginOn(host, started, base, problems);
+  }
+
+  #makePluginOn(
+    host: WasmHost,
+    config: WasmPluginConfig,
+    base: Plugin | null,
+    problems: string[],
+  ): Plugin | null {
     if (config.refusal !== undefined) {
       problems.push(`${config.where}: ${config.refusal}`);
       return null;
@@ -146,12 +195,7 @@ export class WorkerPlugins {
       problems.push(`${config.where}: the module of plugin ${config.name} is missing`);
       return null;
     }
-    const plugin = (this.#context.wasmHost as WasmHost).preparePlugin(
-      this.#isSingleton(index) ? withoutStandby(config) : config,
-      module,
-      config.variantOf === undefined ? null : this.#baseOf(config, config.variantOf),
-      false,
-    );
+    const plugin = host.preparePlugin(config, module, base, false);
     if (!(plugin instanceof PluginError)) return plugin;
     problems.push(`${config.where}: plugin ${config.name}: ${plugin.reasons.join("; ")}`);
     return null;
@@ -159,14 +203,19 @@ export class WorkerPlugins {
 
   /** The plugin whose VM a variant is on, as it will be after commit: it was prepared before. */
   #baseOf(variant: WasmPluginConfig, index: number): Plugin | null {
-    const handle = this.#byIndex.get(index);
-    const swap = this.#swaps.find((one) => one.handle === handle);
-    const versions = swap?.next ?? handle?.versions ?? null;
+    const versions = this.#versionsOf(index);
     if (versions === null) return null;
     const id = versionIdOf(variant);
     const same = [versions.primary, ...versions.canaries].find((one) => one.id === id);
     const { plugin } = same ?? versions.primary;
     return plugin instanceof AbsentPlugin ? null : plugin;
+  }
+
+  /** As they will be after commit; null = it was not prepared. */
+  #versionsOf(index: number): RunningVersions | null {
+    const handle = this.#byIndex.get(index);
+    const swap = this.#swaps.find((one) => one.handle === handle);
+    return swap?.next ?? handle?.versions ?? null;
   }
 
   /** For the next version; null = there is none of that key. */

@@ -459,6 +459,7 @@ class Member {
         this.#events.onStatsDefined(this.id, message.definitions);
         return;
       case "guest_trap":
+      case "shadow_difference":
       case "guest_gauges":
       case "queue_wake":
         return this.#events.onGuests(message);

@@ -122,6 +122,9 @@ export class StatsStore {
   }
 }
 
+/** What makes stats by their names. */
+export type StatMaker = Pick<StatsStore, "counter" | "gauge" | "histogram">;
+
 /** Only grows (until an operator resets it). */
 export class Counter {
   readonly name: string;

@@ -27,6 +27,21 @@ export interface HttpCallRequest {
   readonly timeoutMs: number;
 }
 
+/** Sees the HTTP calls of a root context, and what comes of them. */
+export interface CalloutTap {
+  /** Before the call is made: nobody has changed the request yet. */
+  onHttpCall(token: number, request: HttpCallRequest): void;
+  onHttpCallRefused(token: number, status: Status): void;
+  /** Around what the guest is told; `headers` null = the call was reset. */
+  beforeAnswer(token: number): void;
+  afterAnswer(
+    token: number,
+    headers: HeaderMap | null,
+    body: Buffer | null,
+    trailers: HeaderMap | null,
+  ): void;
+}
+
 /** Who is told what comes on a gRPC stream: never from within grpcStream, never after cancel. */
 export interface GrpcReceiver {
   /** Null = there is none. */

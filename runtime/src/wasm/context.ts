@@ -3,7 +3,7 @@ import { Status } from "proxy-wasm-types";
 import type { BufferQueue } from "../core/buffer-queue.ts";
 import type { GuestCost } from "../core/guest-cost.ts";
 import type { HeaderMap } from "../core/header-map.ts";
-import type { StreamInfo } from "../core/stream-info.ts";
+import { setDynamicMetadata, type StreamInfo } from "../core/stream-info.ts";
 import type { LocalReply } from "../filter/http-filter.ts";
 import type { DeclaredProperties } from "./declared-properties.ts";
 import type { PluginIdentity } from "./plugin-identity.ts";
@@ -140,6 +140,14 @@ export abstract class Context implements GuestCost {
     if (holder === null) return false;
     holder.filterState ??= new Map();
     holder.filterState.set(key, value);
+    return true;
+  }
+
+  /** Puts a value of the stream's dynamic metadata; false = there is no stream. */
+  setDynamicMetadata(namespace: string, key: string, value: string): boolean {
+    const info = this.streamInfo;
+    if (info === null) return false;
+    setDynamicMetadata(info, namespace, key, value);
     return true;
   }
 

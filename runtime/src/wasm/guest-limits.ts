@@ -3,7 +3,7 @@ import type { WasmLimits } from "../config/wasm-policy.ts";
 import type { Clock } from "../core/clock.ts";
 import { LogLevel } from "../core/logger.ts";
 import type { HeaderMap } from "../core/header-map.ts";
-import type { StatsStore } from "../stats/store.ts";
+import type { StatMaker } from "../stats/store.ts";
 import type { GuestLog } from "./guest-log.ts";
 import type { PluginIdentity } from "./plugin-identity.ts";
 
@@ -19,6 +19,7 @@ const words: Readonly<Record<keyof WasmLimits, string>> = {
   streamProperties: "stream_properties",
   fileBytes: "file_bytes",
   openFiles: "open_files",
+  shadowBytes: "shadow_bytes",
 };
 
 /** A map is measured when it has grown by so many entries, or by a long one. */
@@ -34,14 +35,14 @@ export class GuestLimits {
   calloutsPending: number = 0;
   calloutBytes: number = 0;
   readonly #clock: Clock;
-  readonly #stats: StatsStore;
+  readonly #stats: StatMaker;
   readonly #log: GuestLog;
   /** The first time of each is told: a guest that tries again and again shall not fill the log. */
   readonly #told: Set<string>;
   #logWindowStartMs: number = 0;
   #logLines: number = 0;
 
-  constructor(max: WasmLimits, clock: Clock, stats: StatsStore, log: GuestLog) {
+  constructor(max: WasmLimits, clock: Clock, stats: StatMaker, log: GuestLog) {
     this.max = max;
     this.#clock = clock;
     this.#stats = stats;

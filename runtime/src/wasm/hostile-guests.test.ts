@@ -7,6 +7,7 @@ import { ModuleError } from "../module/module-error.ts";
 import { loadModule } from "../module/module-loader.ts";
 import { constant, guestBuilder, op, WasmBuilder } from "../module/wasm-builder-for-test.ts";
 import { scriptedHost } from "./guest-script-for-test.ts";
+import type { SharedStore } from "./shared-store.ts";
 
 afterAll(() => globalThis.gc?.());
 
@@ -109,7 +110,8 @@ test("shared data and queues without end end at their limit, and at the budget",
     const host = await createFilterHost({ module, failurePolicy: "fail_closed" });
     expect(host.request().localReply?.details).toBe("wasm_fail_stream");
     expect(host.stats.counter("wasm.filter.stopped.fuel").value).toBe(1);
-    expect(host.plugin.root?.vm.services.shared.refused).toBeGreaterThan(0);
+    const shared = host.plugin.root?.vm.services.shared as SharedStore;
+    expect(shared.refused).toBeGreaterThan(0);
     host.close();
   }
 }, 60_000);

@@ -1,7 +1,7 @@
 // Metrics that guests define: ids of one VM, values in the thread's StatsStore.
 import { MetricType, Status } from "proxy-wasm-types";
 import type { NativeFilterConfig } from "../config/snapshot.ts";
-import type { Counter, Histogram, StatsStore } from "../stats/store.ts";
+import type { Counter, Histogram, StatMaker } from "../stats/store.ts";
 
 /** A guests' gauge: one value for the whole process, because `record` sets it. */
 export interface SharedGauge {
@@ -26,6 +26,25 @@ export interface SharedGauges {
   counter(name: string, own: Counter): SharedCounter;
 }
 
+/** Another's gauges and counters, under names with a prefix. */
+export class PrefixedGauges implements SharedGauges {
+  readonly #prefix: string;
+  readonly #inner: SharedGauges;
+
+  constructor(prefix: string, inner: SharedGauges) {
+    this.#prefix = prefix;
+    this.#inner = inner;
+  }
+
+  gauge(name: string): SharedGauge {
+    return this.#inner.gauge(this.#prefix + name);
+  }
+
+  counter(name: string, own: Counter): SharedCounter {
+    return this.#inner.counter(this.#prefix + name, own);
+  }
+}
+
 const NAMESPACE_PREFIX = "wasmcustom.";
 
 /** Ids carry their type in the two low bits, as in Envoy: 4, 8, ... 5, 9, ... 6, 10, ... */
@@ -34,14 +53,14 @@ const ID_STEP = 4;
 /** Ids of one VM. Values belong to the thread (gauges to the process) and outlive the VM. */
 export class MetricTable {
   readonly #prefix: string;
-  readonly #stats: StatsStore;
+  readonly #stats: StatMaker;
   readonly #sharedGauges: SharedGauges;
   readonly #counters: SharedCounter[];
   readonly #gauges: SharedGauge[];
   readonly #histograms: Histogram[];
 
   /** `native` null = a guest like others. */
-  constructor(stats: StatsStore, gauges: SharedGauges, native: NativeFilterConfig | null) {
+  constructor(stats: StatMaker, gauges: SharedGauges, native: NativeFilterConfig | null) {
     this.#prefix = native?.metricPrefix ?? NAMESPACE_PREFIX;
     this.#stats = stats;
     this.#sharedGauges = gauges;

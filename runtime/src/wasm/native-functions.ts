@@ -2,7 +2,7 @@
 // what Envoy gives those, and guests of others do not have. Served by server/.
 import { MapType, Status } from "proxy-wasm-types";
 import type { HeaderMap } from "../core/header-map.ts";
-import { setDynamicMetadata, type StreamInfo } from "../core/stream-info.ts";
+import type { StreamInfo } from "../core/stream-info.ts";
 import type { Context } from "./context.ts";
 import type { ForeignFunction, ForeignResult } from "./foreign-functions.ts";
 
@@ -55,14 +55,13 @@ function runtimeFraction(context: Context, args: Buffer): ForeignResult {
 
 /** Namespace, key and text, with a zero between each: for logs, matchers and other filters. */
 function setMetadata(context: Context, args: Buffer): ForeignResult {
-  const info = context.streamInfo;
   const namespaceEnd = args.indexOf(0);
   const keyEnd = namespaceEnd < 0 ? -1 : args.indexOf(0, namespaceEnd + 1);
-  if (info === null || keyEnd < 0) return Status.BadArgument;
+  if (keyEnd < 0) return Status.BadArgument;
   const namespace = args.toString("utf8", 0, namespaceEnd);
   const key = args.toString("utf8", namespaceEnd + 1, keyEnd);
-  setDynamicMetadata(info, namespace, key, args.toString("utf8", keyEnd + 1));
-  return NOTHING;
+  const value = args.toString("utf8", keyEnd + 1);
+  return context.setDynamicMetadata(namespace, key, value) ? NOTHING : Status.BadArgument;
 }
 
 export const nativeFunctions: ReadonlyMap<string, ForeignFunction> = new Map([

@@ -7,7 +7,8 @@ import type { AccessLogger } from "../filter/access-logger.ts";
 import { FilterWants, type HttpFilter } from "../filter/http-filter.ts";
 import type { PassingFilterCallbacks, PassingNetworkFilter } from "../filter/network-filter.ts";
 import { isSkippedWhenDead } from "./failure-policy.ts";
-import { type HttpFilterOwner, WANTS_ALL, WasmHttpFilter, wantsOf } from "./http-filter.ts";
+import { type HttpFilterOwner, type StreamOwner, WANTS_ALL } from "./http-filter.ts";
+import { WasmHttpFilter, wantsOf } from "./http-filter.ts";
 import { WasmNetworkFilter } from "./network-filter.ts";
 import { PluginIdentity } from "./plugin-identity.ts";
 import { RootContext, type RootOwner } from "./root-context.ts";
@@ -32,6 +33,12 @@ export class PluginError {
  * garbage collector's write barrier. 0.1 us of 1.05 for a filter and its stream.
  */
 const FREE_FILTERS_MAX = 128;
+
+/** Makes filters of a kind of its own. */
+export interface HttpFilterMaker<F extends WasmHttpFilter> {
+  /** `streams` is to be told when the filter's stream is over. */
+  makeFilter(root: RootContext, wants: number, streams: StreamOwner): F;
+}
 
 /** Who drains is over by then, whatever its streams do, and whatever its guest waits for. */
 class DrainTimer extends TimerEntry {
@@ -131,6 +138,17 @@ export class Plugin implements HttpFilterOwner, RootOwner {
     this.#streams += 1;
     const free = isAlive ? this.#free.pop() : undefined;
     const filter = free ?? new WasmHttpFilter(root, isAlive ? this.#wants : WANTS_ALL, this);
+    filter.begin();
+    return filter;
+  }
+
+  /** The same of another kind, which serves one stream only; null = there is no VM that lives. */
+  createFilterOf<F extends WasmHttpFilter>(maker: HttpFilterMaker<F>): F | null {
+    const isAlive = this.slot.isAlive || this.slot.reloadWhenDue();
+    const root = this.#root;
+    if (root === null || !isAlive) return null;
+    this.#streams += 1;
+    const filter = maker.makeFilter(root, this.#wants, this);
     filter.begin();
     return filter;
   }

@@ -6,14 +6,14 @@ import type { HeaderMap } from "../core/header-map.ts";
 import type { StreamInfo } from "../core/stream-info.ts";
 import type { AccessLogger } from "../filter/access-logger.ts";
 import type { LocalReply } from "../filter/http-filter.ts";
-import type { Callouts, HttpCallRequest } from "./callout.ts";
+import type { Callouts, CalloutTap, HttpCallRequest } from "./callout.ts";
 import { Context, DeferredKind } from "./context.ts";
 import { GrpcCalls } from "./grpc-calls.ts";
 import type { GuestFunction } from "./guest-exports.ts";
 import { PendingHttpCall } from "./pending-http-call.ts";
 import type { PluginIdentity } from "./plugin-identity.ts";
 import { QueueNotice, TickTimer } from "./root-timers.ts";
-import type { QueueConsumer } from "./shared-store.ts";
+import type { QueueConsumer } from "./shared-space.ts";
 import type { Vm } from "./vm.ts";
 
 /**
@@ -48,6 +48,8 @@ export class RootContext extends Context implements AccessLogger, QueueConsumer 
   calloutMessage: string = "";
   /** Arguments of a foreign function that the host calls; null = none. */
   foreignArguments: Uint8Array | null = null;
+  /** Who sees its HTTP calls; null = nobody. */
+  calloutTap: CalloutTap | null = null;
   #calloutHeaders: HeaderMap | null = null;
   #calloutTrailers: HeaderMap | null = null;
   /** Of this root and its streams. */
@@ -271,8 +273,12 @@ export class RootContext extends Context implements AccessLogger, QueueConsumer 
     this.vm.charge(CALLOUT_FUEL);
     const token = this.vm.nextCallToken();
     const pending = new PendingHttpCall(this, token, bytes);
+    this.calloutTap?.onHttpCall(token, request);
     const started = callouts.httpCall(request, pending);
-    if (typeof started === "number") return -started;
+    if (typeof started === "number") {
+      this.calloutTap?.onHttpCallRefused(token, started);
+      return -started;
+    }
     pending.call = started;
     this.#calls.set(token, pending);
     this.vm.callouts += 1;
@@ -314,12 +320,15 @@ export class RootContext extends Context implements AccessLogger, QueueConsumer 
     this.calloutMessage = headers === null ? "reset" : "";
     const headerCount = headers?.size ?? 0;
     const trailerCount = trailers?.size ?? 0;
+    const { calloutTap } = this;
+    calloutTap?.beforeAnswer(token);
     vm.call(this, callback, this.id, token, headerCount, body?.length ?? 0, trailerCount);
     this.#calloutHeaders = null;
     this.#calloutTrailers = null;
     this.calloutBody = null;
     this.calloutStatus = 0;
     this.calloutMessage = "";
+    calloutTap?.afterAnswer(token, headers, body, trailers);
   }
 
   // ---- Access log.

@@ -223,3 +223,28 @@ test("threads that add by CAS lose nothing", async () => {
   );
   expect(main.get("v", "n")?.value.toString()).toBe("6000");
 });
+
+test("what is in dropped spaces is gone, and its places are others'", () => {
+  const { a, b } = twoThreads();
+  const filled = a.usedBytes;
+  for (let i = 0; i < 100; i += 1) {
+    a.set("space one", `key ${i}`, Buffer.from("value"), 0);
+    a.set("other", `key ${i}`, Buffer.from("value"), 0);
+  }
+  const queue = a.registerQueue("space two", "q", nobody);
+  const kept = a.registerQueue("other", "q", nobody);
+  for (const token of [queue, kept]) a.enqueue(token, Buffer.from("item"));
+  expect(a.gaugeNumber("space gauge")).toBe(1);
+  a.drop("space ");
+  expect([b.get("space one", "key 7"), b.resolveQueue("space two", "q")]).toEqual([undefined, 0]);
+  expect(b.get("other", "key 7")?.value.toString()).toBe("value");
+  expect([b.hasQueue(queue), b.enqueue(queue, empty)]).toEqual([false, Status.NotFound]);
+  expect(b.dequeue(queue)).toBeUndefined();
+  expect([b.dequeue(kept)?.toString(), b.gaugeNumber("space gauge")]).toEqual(["item", 1]);
+  expect(b.registerQueue("third", "q", nobody)).toBe(queue);
+  expect(b.dequeue(queue)).toBeUndefined();
+  // All of it but the gauge: nothing is left behind.
+  a.drop("");
+  expect(a.gaugeNumber("space gauge")).toBe(1);
+  expect(a.usedBytes - filled).toBeLessThan(64);
+});

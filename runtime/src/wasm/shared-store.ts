@@ -9,11 +9,8 @@
 import { limits, Status } from "proxy-wasm-types";
 import { BLOCK_HEADER, BlockSet, HEAP_CELLS, SharedHeap } from "./shared-heap.ts";
 import { LOCK_CELLS, releaseLockOf, SharedLock } from "./shared-lock.ts";
-
-/** Gets told of items in a queue it registered: the root context that was the last to register. */
-export interface QueueConsumer {
-  onQueueItem(token: number): void;
-}
+import { hashOf, keyOf, vmIdOf } from "./shared-names.ts";
+import type { QueueConsumer, SharedEntry, SharedSpace } from "./shared-space.ts";
 
 export interface SharedStoreOptions {
   /** From sharedStoreMemory. */
@@ -22,12 +19,6 @@ export interface SharedStoreOptions {
   readonly thread: number;
   /** Has `onWake(token)` called in another thread. Default: there is none. */
   readonly wake?: (thread: number, token: number) => void;
-}
-
-/** A value with its CAS number. */
-export interface SharedEntry {
-  readonly value: Buffer;
-  readonly cas: number;
 }
 
 /** Kinds of names in the one directory. */
@@ -83,7 +74,7 @@ export function releaseSharedStore(memory: SharedArrayBuffer, thread: number): v
   }
 }
 
-export class SharedStore {
+export class SharedStore implements SharedSpace {
   readonly #cells: Int32Array;
   readonly #bytes: Buffer;
   readonly #thread: number;
@@ -194,20 +185,29 @@ export class SharedStore {
   }
 
   #addQueue(vmId: string, name: string): number {
-    const count = this.#cell(QUEUES_COUNT);
-    const head = count < limits.sharedQueuesMax ? this.#newItem(NO_BYTES) : 0;
-    const queue = queueAt(count + 1);
+    const token = this.#freeToken();
+    const head = token <= limits.sharedQueuesMax ? this.#newItem(NO_BYTES) : 0;
+    const queue = queueAt(token);
     if (head !== 0) {
       this.#cells.fill(0, queue, queue + QUEUE_CELLS);
       this.#cells[queue + QUEUE_HEAD] = head;
       this.#cells[queue + QUEUE_TAIL] = head;
-      Atomics.store(this.#cells, QUEUES_COUNT, count + 1);
-      if (this.#add(Kind.Queue, vmId, name, -(count + 1))) return count + 1;
-      Atomics.store(this.#cells, QUEUES_COUNT, count);
+      if (token > this.#cell(QUEUES_COUNT)) Atomics.store(this.#cells, QUEUES_COUNT, token);
+      if (this.#add(Kind.Queue, vmId, name, -token)) return token;
+      this.#cells[queue + QUEUE_HEAD] = 0;
       this.#heap.free(head);
     }
     this.#refuse();
     return 0;
+  }
+
+  /** Of a queue that was dropped, or the next one. */
+  #freeToken(): number {
+    const next = this.#cell(QUEUES_COUNT) + 1;
+    for (let token = 1; token < next; token += 1) {
+      if (this.#cell(queueAt(token) + QUEUE_HEAD) === 0) return token;
+    }
+    return next;
   }
 
   /** 0 = there is none. */
@@ -221,7 +221,8 @@ export class SharedStore {
   }
 
   hasQueue(token: number): boolean {
-    return token >= 1 && token <= Atomics.load(this.#cells, QUEUES_COUNT);
+    if (token < 1 || token > Atomics.load(this.#cells, QUEUES_COUNT)) return false;
+    return Atomics.load(this.#cells, queueAt(token) + QUEUE_HEAD) !== 0;
   }
 
   enqueue(token: number, item: Uint8Array): Status {
@@ -231,8 +232,10 @@ export class SharedStore {
     let isWhole = false;
     let status: Status = Status.Ok;
     try {
-      const block = this.#newItem(item);
-      if (block === 0) status = this.#refuse();
+      const isThere = this.hasQueue(token);
+      const block = isThere ? this.#newItem(item) : 0;
+      if (!isThere) status = Status.NotFound;
+      else if (block === 0) status = this.#refuse();
       else {
         Atomics.store(this.#cells, this.#cell(queue + QUEUE_TAIL) + ITEM_NEXT, block);
         this.#cells[queue + QUEUE_TAIL] = block;
@@ -264,6 +267,7 @@ export class SharedStore {
 
   #takeItem(queue: number): Buffer | undefined {
     const taken = this.#cell(queue + QUEUE_HEAD);
+    if (taken === 0) return undefined;
     const next = this.#cell(taken + ITEM_NEXT);
     if (next === 0) return undefined;
     const item = this.#copy(next + ITEM_AT, this.#cell(next + ITEM_BYTES));
@@ -302,6 +306,41 @@ export class SharedStore {
 
   #consumerOf(queue: number): QueueConsumer | undefined {
     return this.#consumers.get(this.#cell(queue + QUEUE_CONSUMER));
+  }
+
+  /** Forgets data and queues of all vm_ids that begin with `prefix`. Walks the whole directory. */
+  drop(prefix: string): void {
+    this.#change(() => {
+      for (let bucket = BUCKETS_AT; bucket < QUEUES_AT; bucket += 1) this.#dropIn(bucket, prefix);
+      return 0;
+    });
+  }
+
+  #dropIn(bucket: number, prefix: string): void {
+    let link = bucket;
+    for (let entry = this.#cell(link); entry !== 0; entry = this.#cell(link)) {
+      const at = (entry + ENTRY_KEY) * 4;
+      const key = this.#bytes.toString("latin1", at, at + this.#cell(entry + ENTRY_BYTES));
+      if (key.startsWith(Kind.Gauge) || !vmIdOf(key).startsWith(prefix)) {
+        link = entry + ENTRY_NEXT;
+        continue;
+      }
+      Atomics.store(this.#cells, link, this.#cell(entry + ENTRY_NEXT));
+      const value = this.#cell(entry + ENTRY_VALUE);
+      if (value > 0) this.#heap.free(value);
+      else this.#dropQueue(queueAt(-value));
+      this.#heap.free(entry);
+    }
+  }
+
+  #dropQueue(queue: number): void {
+    let item = Atomics.exchange(this.#cells, queue + QUEUE_HEAD, 0);
+    this.#cells.fill(0, queue, queue + QUEUE_CELLS);
+    while (item !== 0) {
+      const next = this.#cell(item + ITEM_NEXT);
+      this.#heap.free(item);
+      item = next;
+    }
   }
 
   // ---- Gauges: their places are found here, their values stand elsewhere.
@@ -449,18 +488,4 @@ const NO_BYTES: Uint8Array = new Uint8Array(0);
 
 function queueAt(token: number): number {
   return QUEUES_AT + (token - 1) * QUEUE_CELLS;
-}
-
-/** latin1 text; ids are text of the configuration, names are bytes of guests. */
-function keyOf(kind: string, vmId: string, name: string): string {
-  return `${kind}${vmId.length}:${vmId}${name}`;
-}
-
-/** FNV-1a. */
-function hashOf(key: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < key.length; i += 1) {
-    hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193);
-  }
-  return hash;
 }

@@ -1,6 +1,8 @@
 // What one version of a plugin does, counted by each thread in its own row of shared memory: the
 // main thread compares versions without asking, and nothing is left of one that is forgotten.
 import { CallCosts, COST_CELLS, type CostTotals, readCosts } from "./call-costs.ts";
+import { type Difference, type DifferenceKind, differenceKinds } from "./shadow/difference.ts";
+import { type UncomparedReason, uncomparedReasons } from "./shadow/uncompared.ts";
 
 const Cell = {
   Streams: 0,
@@ -12,6 +14,9 @@ const Cell = {
   Fuel: 6,
   DurationMs: 7,
   Failed: 8,
+  /** In the shadow of another version: streams that were compared, and those that differ. */
+  Compared: 9,
+  Different: 10,
 } as const;
 
 /** Durations by powers of the square root of two, from a tenth of a millisecond to a day. */
@@ -20,7 +25,9 @@ const BUCKET_FIRST_MS = 0.1;
 const BUCKETS_PER_DOUBLE = 2;
 const BUCKETS_AT = Object.keys(Cell).length;
 const COSTS_AT = BUCKETS_AT + BUCKETS;
-const CELLS = COSTS_AT + COST_CELLS;
+const DIFFERENCES_AT = COSTS_AT + COST_CELLS;
+const UNCOMPARED_AT: number = DIFFERENCES_AT + differenceKinds.length;
+const CELLS: number = UNCOMPARED_AT + uncomparedReasons.length;
 
 /** Sums over all threads. */
 export interface VersionTotals {
@@ -42,6 +49,16 @@ export interface VersionTotals {
   /** How many took how long; `quantileMs` reads it. */
   readonly durations: readonly number[];
   readonly costs: CostTotals;
+  readonly shadow: ShadowTotals;
+}
+
+/** What it did in the shadow of the version that served. */
+export interface ShadowTotals {
+  readonly compared: number;
+  readonly different: number;
+  /** Streams by kinds of differences: one may have several. */
+  readonly byKind: Readonly<Record<DifferenceKind, number>>;
+  readonly uncompared: Readonly<Record<UncomparedReason, number>>;
 }
 
 /** Memory for the counts of one version in `threads` threads. */
@@ -59,7 +76,7 @@ export class VersionCounts {
     const row = memory ?? versionCountsMemory(1);
     const at = memory === null ? 0 : thread * CELLS * Float64Array.BYTES_PER_ELEMENT;
     this.#cells = new Float64Array(row, at, CELLS);
-    this.costs = new CallCosts(this.#cells.subarray(COSTS_AT));
+    this.costs = new CallCosts(this.#cells.subarray(COSTS_AT, DIFFERENCES_AT));
   }
 
   onStream(): void {
@@ -81,6 +98,18 @@ export class VersionCounts {
 
   onStreamFailed(): void {
     this.#add(Cell.Failed, 1);
+  }
+
+  onCompared(differences: readonly Difference[]): void {
+    this.#add(Cell.Compared, 1);
+    if (differences.length > 0) this.#add(Cell.Different, 1);
+    for (const { kind } of differences) {
+      this.#add(DIFFERENCES_AT + differenceKinds.indexOf(kind), 1);
+    }
+  }
+
+  onUncompared(reason: UncomparedReason): void {
+    this.#add(UNCOMPARED_AT + uncomparedReasons.indexOf(reason), 1);
   }
 
   addFuel(fuel: number): void {
@@ -116,8 +145,18 @@ export function readVersionCounts(memory: SharedArrayBuffer): VersionTotals {
     fuel: sum(Cell.Fuel),
     durationMs: sum(Cell.DurationMs),
     durations: [...sums.subarray(BUCKETS_AT, COSTS_AT)],
-    costs: readCosts(sums.subarray(COSTS_AT)),
+    costs: readCosts(sums.subarray(COSTS_AT, DIFFERENCES_AT)),
+    shadow: {
+      compared: sum(Cell.Compared),
+      different: sum(Cell.Different),
+      byKind: named(differenceKinds, sums.subarray(DIFFERENCES_AT)),
+      uncompared: named(uncomparedReasons, sums.subarray(UNCOMPARED_AT)),
+    },
   };
+}
+
+function named<K extends string>(names: readonly K[], cells: Float64Array): Record<K, number> {
+  return Object.fromEntries(names.map((name, at) => [name, cells[at] ?? 0])) as Record<K, number>;
 }
 
 /** What came between two readings of the same version. */
@@ -134,6 +173,7 @@ export function totalsSince(now: VersionTotals, before: VersionTotals): VersionT
     durationMs: now.durationMs - before.durationMs,
     durations: now.durations.map((count, at) => count - (before.durations[at] ?? 0)),
     costs: now.costs,
+    shadow: now.shadow,
   };
 }
 

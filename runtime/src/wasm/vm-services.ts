@@ -3,13 +3,13 @@ import type { Clock } from "../core/clock.ts";
 import type { Random } from "../core/random.ts";
 import type { TimerWheel } from "../core/timer-wheel.ts";
 import type { NodeConfig } from "../config/snapshot.ts";
-import type { StatsStore } from "../stats/store.ts";
+import type { StatMaker } from "../stats/store.ts";
 import type { CallObserver } from "./call-observer.ts";
 import type { Callouts } from "./callout.ts";
 import type { GuestTraces } from "./guest-traces.ts";
 import type { SharedGauges } from "./metrics.ts";
 import type { NativeServices } from "./native-functions.ts";
-import type { SharedStore } from "./shared-store.ts";
+import type { SharedSpace } from "./shared-space.ts";
 import type { GuestTrap } from "./trap-report.ts";
 import type { Vm } from "./vm.ts";
 import type { WasiProvider } from "./wasi-provider.ts";
@@ -18,12 +18,12 @@ export interface VmServices {
   readonly clock: Clock;
   readonly timers: TimerWheel;
   readonly random: Random;
-  readonly stats: StatsStore;
+  readonly stats: StatMaker;
   readonly gauges: SharedGauges;
   readonly node: NodeConfig;
   /** Null = every cluster is unknown. */
   readonly callouts: Callouts | null;
-  readonly shared: SharedStore;
+  readonly shared: SharedSpace;
   /** Null = nobody serves it. */
   readonly native: NativeServices | null;
   /** A guest was stopped, and that is logged; null = nobody wants to know. */

@@ -6,7 +6,7 @@ import type { TimerWheel } from "../core/timer-wheel.ts";
 import { codeName } from "../config/code-name.ts";
 import type { NodeConfig, WasmPluginConfig } from "../config/snapshot.ts";
 import type { TraceRule } from "../config/trace-rule.ts";
-import type { StatsStore } from "../stats/store.ts";
+import type { StatMaker } from "../stats/store.ts";
 import type { CallObserver } from "./call-observer.ts";
 import type { Callouts } from "./callout.ts";
 import type { CompiledModule } from "./compiled-module.ts";
@@ -18,6 +18,7 @@ import { GuestTraces } from "./guest-traces.ts";
 import type { SharedGauges } from "./metrics.ts";
 import type { NativeServices } from "./native-functions.ts";
 import { Plugin, PluginError } from "./plugin.ts";
+import type { SharedSpace } from "./shared-space.ts";
 import { SharedStore, sharedStoreMemory } from "./shared-store.ts";
 import { StandbyQueue } from "./standby-queue.ts";
 import type { GuestTrap } from "./trap-report.ts";
@@ -30,7 +31,7 @@ export interface WasmHostContext {
   readonly clock: Clock;
   readonly timers: TimerWheel;
   readonly random: Random;
-  readonly stats: StatsStore;
+  readonly stats: StatMaker;
   readonly logger: LoggerFactory;
   readonly node: NodeConfig;
   /** Index of this thread, for its logs. */
@@ -40,7 +41,7 @@ export interface WasmHostContext {
   /** Gauges of the process. Default: `stats`, right for a process of one thread. */
   readonly gauges?: SharedGauges;
   /** Data and queues of the process. Default: one of this host's own. */
-  readonly shared?: SharedStore;
+  readonly shared?: SharedSpace;
   /** For filters that stand for Envoy's own. Default: they have none of it. */
   readonly native?: NativeServices;
   /** Told of guests that were stopped. Default: nobody. */
@@ -76,7 +77,7 @@ export class WasmHost {
   readonly #forgetPlugin: (plugin: Plugin) => void;
 
   constructor(context: WasmHostContext) {
-    let own = context.shared ?? null;
+    let own: SharedSpace | null = context.shared ?? null;
     this.#services = {
       clock: context.clock,
       timers: context.timers,
@@ -86,7 +87,7 @@ export class WasmHost {
       node: context.node,
       callouts: context.callouts ?? null,
       /** Memory for one thread is made when a guest asks for it. */
-      get shared(): SharedStore {
+      get shared(): SharedSpace {
         own ??= new SharedStore({ memory: sharedStoreMemory(), thread: 0 });
         return own;
       },

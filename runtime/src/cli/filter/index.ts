@@ -48,16 +48,20 @@ const commands: Readonly<Record<string, Entry>> = {
     load: () => import("./pack.ts"),
   },
   push: {
-    summary: "puts a module into a running process, for all streams or as a canary",
+    summary: "puts a module into a running process, for all streams, as a canary or in the shadow",
     load: () => import("./push.ts"),
   },
   promote: {
-    summary: "gives a canary all streams",
+    summary: "gives the version that is tried all streams",
     load: () => import("./promote.ts"),
   },
   rollback: {
-    summary: "ends a canary, or goes back to the version before",
+    summary: "ends a canary or a shadow, or goes back to the version before",
     load: () => import("./rollback.ts"),
+  },
+  shadow: {
+    summary: "tells what the version in the shadow does in another way",
+    load: () => import("./shadow.ts"),
   },
   versions: {
     summary: "lists the versions of a process' plugins and what they do",

@@ -1,4 +1,4 @@
-// `headgate filter promote`: the canary becomes the version that serves.
+// `headgate filter promote`: the version that is tried becomes the one that serves.
 import { ADMIN_HELP } from "./admin-client.ts";
 import { changeVersion } from "./change-version.ts";
 import type { FilterCommand } from "./index.ts";
@@ -6,7 +6,7 @@ import type { FilterCommand } from "./index.ts";
 export const command: FilterCommand = {
   help: `usage: headgate filter promote --admin URL --plugin NAME [flags]
 
-The version that is tried gets all new streams, as it runs.
+The version that is tried gets all new streams: a canary as it runs, a shadow started anew.
 
   --version V          only if it is this one
 ${ADMIN_HELP}

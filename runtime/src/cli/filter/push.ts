@@ -32,8 +32,11 @@ workers at once; streams that are there end on the module before. A bad one chan
                        that serves
   --canary PERCENT     only that share of streams goes to it: 10%, 0.5%
   --canary-header H    only streams with the header H, or H=VALUE
-  --sticky KEY         with --canary: who is a canary stays one; KEY is client (the address) or
-                       header:NAME
+  --sticky KEY         with --canary or --shadow: who has one keeps it; KEY is client (the address)
+                       or header:NAME
+  --shadow [PERCENT]   it sees copies of all streams, or of that share, and nobody feels it:
+                       its differences are shown by "headgate filter shadow"
+  --shadow-header H    the same of streams with the header H, or H=VALUE
   --promote            the canary takes all streams when its window has passed well
   --wait               exits when every worker serves the version: with --promote, when the canary
                        was promoted (0) or rolled back (1)
@@ -43,6 +46,7 @@ examples:
   headgate filter push filter.wasm --admin http://127.0.0.1:9901 --plugin auth
   headgate filter push filter.wasm --admin unix:/run/headgate.sock --plugin auth \\
     --canary 10% --promote --wait
+  headgate filter push filter.wasm --admin 127.0.0.1:9901 --plugin auth --shadow 50%
   headgate filter push --config auth.json --admin 127.0.0.1:9901 --plugin auth
 `;
 
@@ -52,11 +56,16 @@ const flags = {
   "source-map": { type: "string" },
   canary: { type: "string" },
   "canary-header": { type: "string" },
+  shadow: { type: "string" },
+  "shadow-header": { type: "string" },
   sticky: { type: "string" },
   promote: { type: "boolean" },
   wait: { type: "boolean" },
   timeout: { type: "string" },
 } as const;
+
+/** Parameters are called the same, but for the dash. */
+const trialFlags = ["canary", "canary-header", "shadow", "shadow-header"] as const;
 
 const POLL_MS = 300;
 
@@ -83,7 +92,7 @@ export const command: FilterCommand = {
 };
 
 function planOf(argv: readonly string[]): PushPlan {
-  const { values, positionals } = parseFlags(argv, flags);
+  const { values, positionals } = parseFlags(withShares(argv), flags);
   const [file, ...more] = positionals;
   if (more.length > 0) throw new UsageError(`expected one file, found ${positionals.join(" ")}`);
   const module = file === undefined ? null : readInput(file, "module");
@@ -94,13 +103,19 @@ function planOf(argv: readonly string[]): PushPlan {
   const sourceMap = readMap(file, values["source-map"]);
   const configuration = config === undefined ? null : readInput(config, "--config");
   if (module === null && configuration === null) throw new UsageError("expected FILE or --config");
-  const isCanary = values.canary !== undefined || values["canary-header"] !== undefined;
-  if (!isCanary && (values.promote === true || values.sticky !== undefined)) {
-    throw new UsageError("--promote and --sticky are of a canary: expected --canary too");
+  const given = trialFlags.filter((name) => values[name] !== undefined);
+  if (given.length > 1) {
+    throw new UsageError(`expected one of ${given.map((name) => `--${name}`).join(", ")}`);
+  }
+  const isCanary = given[0]?.startsWith("canary") === true;
+  if (values.promote === true && !isCanary) {
+    throw new UsageError("--promote is of a canary: expected --canary too");
+  }
+  if (values.sticky !== undefined && given.length === 0) {
+    throw new UsageError("--sticky is of a canary or a shadow: expected --canary or --shadow too");
   }
   const query = new URLSearchParams();
-  if (values.canary !== undefined) query.set("canary", values.canary);
-  if (values["canary-header"] !== undefined) query.set("canary_header", values["canary-header"]);
+  for (const name of given) query.set(name.replace("-", "_"), values[name] ?? "");
   if (values.sticky !== undefined) query.set("sticky", values.sticky);
   if (values.promote === true) query.set("promote", "auto");
   const plugin = needed(values.plugin, "plugin");
@@ -116,6 +131,14 @@ function planOf(argv: readonly string[]): PushPlan {
     isJson: values.json === true,
     waitMs: waits ? timeoutMs(values.timeout) : 0,
   };
+}
+
+/** A shadow without a share sees all streams. */
+function withShares(argv: readonly string[]): string[] {
+  return argv.map((word, at) => {
+    const isBare = word === "--shadow" && !/^[\d.]+%?$/.test(argv[at + 1] ?? "");
+    return isBare ? "--shadow=100%" : word;
+  });
 }
 
 function timeoutMs(text: string | undefined): number {
@@ -167,7 +190,9 @@ function doneText({ json }: AdminAnswer, plugin: string): string {
   const what =
     state === "canary"
       ? `version ${version} is tried beside ${before}`
-      : `version ${version} serves all new streams in place of ${before}`;
+      : state === "shadow"
+        ? `version ${version} is in the shadow of ${before}`
+        : `version ${version} serves all new streams in place of ${before}`;
   const findings = json?.["findings"] as { readonly warnings?: readonly string[] } | undefined;
   const warnings = (findings?.warnings ?? []).map((text) => `\nwarning: ${text}`).join("");
   return `plugin ${plugin}: ${what}${noteText(json)}${warnings}`;

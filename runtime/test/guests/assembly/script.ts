@@ -100,7 +100,12 @@ export function proxy_on_vm_start(id: u32, size: u32): i32 {
   return on("vm_start", text2(id, size), 1);
 }
 
+/** What the plugin's configuration has of a script comes behind the VM's. */
 export function proxy_on_configure(id: u32, size: u32): i32 {
+  if (size > 0 && proxy_get_buffer_bytes(7, 0, size, OUT, OUT + 4) == 0) {
+    const text = String.UTF8.decodeUnsafe(load<u32>(OUT), load<u32>(OUT + 4));
+    lines = lines.concat(text.split("\n"));
+  }
   return on("configure", text2(id, size), 1);
 }
 
