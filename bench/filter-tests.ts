@@ -1,5 +1,5 @@
 // How long an author waits for ten tests of a filter: vitest's whole run, from its start to its end,
-// with nothing compiled (cold) and with the filter at hand (warm). `npx node bench/filter-tests.ts`, on a
+// with nothing compiled or transformed (cold) and with all at hand (warm). `npx node bench/filter-tests.ts`, on a
 // machine that does nothing else; CPU time tells what it would have been on a busy one.
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -22,6 +22,11 @@ const vitest = join(root, "node_modules/vitest/vitest.mjs");
 /** bash tells the time of all processes below it; a last line of seconds: wall, user, system. */
 const TIMED = 'TIMEFORMAT="%R %U %S"; time "$@"';
 
+/** What projects of `headgate filter new` have. */
+const CONFIG = `import { filterProject } from "@headgate/runtime/testing/project";
+export default { plugins: [filterProject()] };
+`;
+
 /** The quickstart's filter and tests as a project of their own, whose cache is nobody else's. */
 function makeProject(): string {
   const folder = mkdtempSync(join(tmpdir(), "headgate-filter-tests-"));
@@ -33,6 +38,7 @@ function makeProject(): string {
     symlinkSync(join(root, "node_modules", name), join(folder, "node_modules", name));
   }
   writeFileSync(join(folder, "package.json"), '{ "type": "module" }\n');
+  writeFileSync(join(folder, "vitest.config.mjs"), CONFIG);
   return folder;
 }
 
@@ -62,7 +68,10 @@ try {
   const cold: Run[] = [];
   const warm: Run[] = [];
   for (let i = 0; i < ROUNDS; i += 1) {
-    rmSync(join(folder, "node_modules/.cache"), { recursive: true, force: true });
+    // Of the compiler, of vitest, of vite.
+    for (const cache of [".cache", ".vitest-cache", ".vite", ".vite-temp"]) {
+      rmSync(join(folder, "node_modules", cache), { recursive: true, force: true });
+    }
     cold.push(run(folder));
     warm.push(run(folder));
   }

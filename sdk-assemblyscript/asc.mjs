@@ -1,10 +1,12 @@
-// Runs the AssemblyScript compiler in a process of its own, at most two at once on this checkout,
-// and ends it when it takes too long. The build of filters and the guests of tests compile through
+// Turns at the AssemblyScript compiler, which runs in processes of its own: at most two at once on this
+// checkout, and ended when they take too long. The build of filters and the guests of tests compile through
 // here. Plain JavaScript: it runs before anything else.
-import { spawn } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { ResidentAsc } from "./asc-resident.mjs";
+
+export { AscError, ResidentAsc } from "./asc-resident.mjs";
 
 const compiler = dirname(fileURLToPath(import.meta.resolve("assemblyscript/package.json")));
 const modules = dirname(compiler);
@@ -23,24 +25,19 @@ const POLL_MS = 50;
  * `work`, when `isMade()` is true, because another process made the same while we waited. `target`
  * names what is made, its path for instance: under one name nobody else works at the same time.
  * `asc(args, cwd, env)` resolves with what the compiler said, "" when it was content, or rejects with
- * an AscError; `env` is added to the environment.
+ * an AscError; `env` is added to the environment. With `resident`, a ResidentAsc, that one compiles.
  */
-export async function withCompiler({ target, isMade, timeMaxMs = TIME_MAX_MS }, work) {
+export async function withCompiler({ target, isMade, timeMaxMs = TIME_MAX_MS, resident }, work) {
   if (isMade()) return null;
+  const compile = (args, cwd, env = {}) =>
+    resident === undefined
+      ? compileOnce(args, cwd, env, timeMaxMs)
+      : resident.compile(args, cwd, env, timeMaxMs);
   const free = await takeSlot(target);
   try {
-    return isMade() ? null : await work((args, cwd, env) => compile(args, cwd, env, timeMaxMs));
+    return isMade() ? null : await work(compile);
   } finally {
     free();
-  }
-}
-
-/** The compiler did not do its work; `output` is what it said. */
-export class AscError extends Error {
-  constructor(message, output) {
-    super(output === "" ? message : `${message}\n${output}`);
-    this.name = "AscError";
-    this.output = output;
   }
 }
 
@@ -93,43 +90,12 @@ function holderOf(file) {
   }
 }
 
-function compile(args, cwd, env, timeMaxMs) {
-  const asc = join(compiler, "bin", "asc.js");
-  // With this flag asc runs in the very process; without it starts another, which a kill misses.
-  // Without colours, which asc writes into a pipe too where the environment has CI.
-  const own = ["--enable-source-maps", asc, "--noColors", ...args];
-  return new Promise((resolve, reject) => {
-    const environment = Object.assign({}, process.env, env);
-    const options = { cwd, env: environment, stdio: ["ignore", "pipe", "pipe"] };
-    const child = spawn(process.execPath, own, options);
-    const kill = () => child.kill("SIGKILL");
-    process.once("exit", kill);
-    let isLate = false;
-    const timer = setTimeout(() => {
-      isLate = true;
-      kill();
-    }, timeMaxMs);
-    let output = "";
-    const collect = (chunk) => {
-      output += chunk;
-    };
-    child.stdout.setEncoding("utf8").on("data", collect);
-    child.stderr.setEncoding("utf8").on("data", collect);
-    child.on("error", reject);
-    child.on("close", (code, signal) => {
-      clearTimeout(timer);
-      process.off("exit", kill);
-      const said = output.trim();
-      if (code === 0) resolve(said);
-      else if (isLate) reject(new AscError(late(timeMaxMs), said));
-      else reject(new AscError(`asc ended with ${code ?? signal}`, said));
-    });
-  });
-}
-
-function late(timeMaxMs) {
-  return (
-    `asc did not end within ${timeMaxMs / 1000} s. Its optimiser never ends on a function that ` +
-    "calls itself twice on every path: give it a way out, or build with --debug"
-  );
+/** In a process of its own, which is gone at once when it has answered. */
+async function compileOnce(args, cwd, env, timeMaxMs) {
+  const once = new ResidentAsc();
+  try {
+    return await once.compile(args, cwd, env, timeMaxMs);
+  } finally {
+    once.stop();
+  }
 }

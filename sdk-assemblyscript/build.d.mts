@@ -1,4 +1,7 @@
 // Types of build.mjs, for tests and scripts.
+import type { ResidentAsc } from "./asc.mjs";
+
+export { ResidentAsc } from "./asc.mjs";
 
 /** One thing that the compiler said. */
 export interface Diagnostic {
@@ -20,6 +23,8 @@ export interface BuildOptions {
   readonly mode?: "release" | "debug";
   /** Further folders whose files go into the module: a change there compiles it anew. */
   readonly sources?: readonly string[];
+  /** That which compiles; default one that is started for it, and ended. */
+  readonly resident?: ResidentAsc | undefined;
 }
 
 export interface BuiltFilter {
@@ -42,7 +47,10 @@ export function buildFilter(folder: string, options?: BuildOptions): Promise<Bui
  * What the compiler says of a filter, without making a module; errors among it do not reject. Rejects
  * with a BuildError when the compiler crashed or took too long.
  */
-export function checkFilter(folder: string): Promise<readonly Diagnostic[]>;
+export function checkFilter(
+  folder: string,
+  options?: Pick<BuildOptions, "resident">,
+): Promise<readonly Diagnostic[]>;
 
 /** Name of the filter in a folder: that of its release module, else the folder's. */
 export function filterName(folder: string): string;

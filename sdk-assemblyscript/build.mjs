@@ -19,6 +19,7 @@ import { CALLBACK_OF_HOOK, CALLBACKS_OF_CALL, COLLECTING } from "./transform/hoo
 import { providedImports } from "./transform/module.mjs";
 
 export { diagnosticLine, formatDiagnostics, parseDiagnostics } from "./diagnostics.mjs";
+export { ResidentAsc } from "./asc.mjs";
 export { moduleSize, strippedSize } from "./module-size.mjs";
 
 const sdk = fileURLToPath(new URL(".", import.meta.url));
@@ -37,11 +38,11 @@ export class BuildError extends Error {
  * when it has a @config class, a JSON Schema beside it. The name is that of
  * `targets.release.outFile` in the folder's asconfig.json, else the folder's own. `mode` "debug"
  * compiles faster, without optimising, to `build/<name>.debug.wasm`. `sources` are further folders
- * whose files go into it. Nothing is compiled when sources, SDK, compiler and options are those of
+ * whose files go into it, `resident` a ResidentAsc that compiles it. Nothing is compiled when sources, SDK, compiler and options are those of
  * the module at hand. Throws a BuildError whose message is fit for a terminal.
  */
 export async function buildFilter(folder, options = {}) {
-  const { mode = "release", sources = [] } = options;
+  const { mode = "release", sources = [], resident } = options;
   const name = filterName(folder);
   const fileName = mode === "debug" ? `${name}.debug` : name;
   const build = join(folder, "build");
@@ -52,7 +53,7 @@ export async function buildFilter(folder, options = {}) {
   const stamp = join(build, `${fileName}.hash`);
   const hash = hashOf(folder, mode, sources);
   const isMade = () => existsSync(wasm) && existsSync(result.map) && readIfThere(stamp) === hash;
-  const built = await withCompiler({ target: wasm, isMade }, async (asc) => {
+  const built = await withCompiler({ target: wasm, isMade, resident }, async (asc) => {
     // Built aside and moved: another process may be loading the same module.
     const aside = join(build, `.${fileName}-${process.pid}`);
     mkdirSync(aside, { recursive: true });
@@ -76,11 +77,11 @@ export async function buildFilter(folder, options = {}) {
 
 /**
  * What the compiler says of the filter in `folder`, which it compiles to nothing: a list of diagnostics.
- * Throws a BuildError when it crashed instead.
+ * Throws a BuildError when it crashed instead. `resident`: a ResidentAsc that does it.
  */
-export async function checkFilter(folder) {
+export async function checkFilter(folder, { resident } = {}) {
   const target = join(folder, "build", "check");
-  return await withCompiler({ target, isMade: () => false }, async (asc) => {
+  return await withCompiler({ target, isMade: () => false, resident }, async (asc) => {
     try {
       const config = relative(folder, configOf(folder));
       const args = ["--config", config, "--target", "debug", "--noEmit"];
@@ -108,7 +109,7 @@ function hashOf(folder, mode, sources) {
   const files = [
     ...[join(folder, "assembly"), ...sources].flatMap(sourcesIn),
     ...["assembly", "exports", "kit", "transform"].flatMap((part) => sourcesIn(join(sdk, part))),
-    ...["index.ts", "asconfig.json", "asc.mjs", "build.mjs"].map((file) => join(sdk, file)),
+    ...["index.ts", "asconfig.json", "asc-process.mjs", "build.mjs"].map((file) => join(sdk, file)),
     configOf(folder),
     compiler,
   ];

@@ -95,6 +95,70 @@ test("swaps with each save on kept connections, outlives errors, ends by Ctrl-C"
   expect(readdirSync(join(folder, "build")).filter((name) => name.startsWith("."))).toEqual([]);
 });
 
+const CONFIGURED = `import { Action, HttpFilter, RequestHeaders } from "@headgate/sdk-assemblyscript";
+
+@config
+class Config {
+  @required mark: string;
+}
+
+@filter
+class Marker extends HttpFilter<Config> {
+  override onRequestHeaders(headers: RequestHeaders, endOfStream: bool): Action {
+    headers.set("x-mark", PREFIX + this.config.mark);
+    return Action.Continue;
+  }
+}
+`;
+
+const DIRECT = "direct_response: {status: 418}";
+
+/** As the templates', with a second cluster; \`mark\` is what the filter is told. */
+function envoyYaml(mark: string): string {
+  const template = join(root, "sdk-assemblyscript/templates/callout/envoy.yaml");
+  return readFileSync(template, "utf8")
+    .replaceAll("my-filter", "marker")
+    .replace(/cluster: auth\n +timeoutMs: 500ms/, mark)
+    .replace("port_value: 10000", "port_value: 0");
+}
+
+test("serves the project's envoy.yaml, and sends what was saved together once", async () => {
+  const { scratch } = processes;
+  const folder = project();
+  const files = (prefix: string, mark: string): void => {
+    scratch.write("marker/assembly/index.ts", CONFIGURED.replace("PREFIX", `"${prefix}"`));
+    scratch.write("marker/envoy.yaml", envoyYaml(mark));
+  };
+  files("a", "mark: one");
+  const run = processes.launch("filter", "run", folder);
+  await run.says(/cluster upstream: an echo\n.*cluster auth: as envoy\.yaml says\n/);
+  await run.says(/marker serves on http:\/\/127\.0\.0\.1:\d+/);
+  const target = /serves on http:\/\/(\S+);/.exec(run.output)?.[1] as string;
+  const client = await KeptConnection.open(target);
+  expect((await echoed(client, "/a")).headers["x-mark"]).toBe("aone");
+  await run.says(/GET \/a 200 \d+ ms/);
+
+  files("b", "mark: two");
+  await run.says(/module and configuration swapped \d+ ms after the save/);
+  expect((await echoed(client, "/b")).headers["x-mark"]).toBe("btwo");
+  scratch.write("marker/assembly/index.ts", CONFIGURED.replace("PREFIX", '"c"'));
+  await run.says(/module swapped \d+ ms after the save/);
+  expect((await echoed(client, "/c")).headers["x-mark"]).toBe("ctwo");
+  scratch.write("marker/envoy.yaml", envoyYaml("mark: two").replace("{prefix:", "{prefi:"));
+  await run.says("the configuration before serves on");
+  expect(run.output).toMatch(/marker\/envoy\.yaml:24:25: .*unknown field "prefi"/);
+  expect((await echoed(client, "/d")).headers["x-mark"]).toBe("ctwo");
+  expect(client.isClosed).toBe(false);
+  expect(run.output.match(/after the save/g)).toHaveLength(2);
+  client.destroy();
+  const other = envoyYaml("mark: two").replace("route: {cluster: upstream}", DIRECT);
+  scratch.write("marker/envoy.yaml", other);
+  await run.says(/envoy\.yaml read again \d+ ms after the save/);
+  expect((await fetch(`http://${target}/`)).status).toBe(418);
+  run.kill("SIGINT");
+  expect(await run.exited).toEqual({ code: 0, signal: null });
+});
+
 /** Of a process' children. */
 function commandLines(parent: number): readonly string[] {
   const pids = readFileSync(`/proc/${parent}/task/${parent}/children`, "utf8").trim().split(" ");

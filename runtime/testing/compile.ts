@@ -35,8 +35,21 @@ export interface CompiledFilter {
   readonly root: string;
 }
 
-/** Compiles the entry file. Throws FilterCompileError. */
-export async function compileFilter(entry: string): Promise<CompiledFilter> {
+/** A compiler that stays, of the SDK that a filter has. Throws FilterCompileError. */
+export async function residentAscOf(entry: string): Promise<Compiler.ResidentAsc> {
+  const { ResidentAsc } = await compilerOf(sdkOf(rootOf(entry), entry));
+  return new ResidentAsc();
+}
+
+async function compilerOf(sdk: string): Promise<typeof Compiler> {
+  return (await import(pathToFileURL(join(sdk, "asc.mjs")).href)) as typeof Compiler;
+}
+
+/** Compiles the entry file, with `resident` by that. Throws FilterCompileError. */
+export async function compileFilter(
+  entry: string,
+  resident?: Compiler.ResidentAsc,
+): Promise<CompiledFilter> {
   const root = rootOf(entry);
   const sdk = sdkOf(root, entry);
   const config = configOf(root, entry, sdk);
@@ -45,11 +58,12 @@ export async function compileFilter(entry: string): Promise<CompiledFilter> {
   const wasm = join(folder, `${key}.wasm`);
   const isMade = (): boolean => existsSync(wasm);
   if (isMade()) return { wasm, root };
-  const path = join(sdk, "asc.mjs");
-  const { withCompiler, AscError } = (await import(pathToFileURL(path).href)) as typeof Compiler;
-  await withCompiler({ target: wasm, isMade }, async (asc) => {
+  const { withCompiler, AscError } = await compilerOf(sdk);
+  await withCompiler({ target: wasm, isMade, resident }, async (asc) => {
     // Built aside and moved: another worker may be loading the same module.
     const aside = join(folder, `.${key}-${process.pid}`);
+    const clean = (): void => rmSync(aside, { recursive: true, force: true });
+    process.once("exit", clean);
     mkdirSync(aside, { recursive: true });
     // The name stands in the module, which tells by it where its map is.
     const made = join(aside, `${key}.wasm`);
@@ -62,7 +76,8 @@ export async function compileFilter(entry: string): Promise<CompiledFilter> {
       if (!(error instanceof AscError)) throw error;
       throw new FilterCompileError(messageOf(entry, error.output || error.message));
     } finally {
-      rmSync(aside, { recursive: true, force: true });
+      process.off("exit", clean);
+      clean();
     }
   });
   return { wasm, root };

@@ -1,9 +1,9 @@
 // Turns at the compiler: two at a time, nothing twice, nothing for ever.
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { type AscError, withCompiler } from "../asc.mjs";
+import { type AscError, ResidentAsc, withCompiler } from "../asc.mjs";
 
 let folder: string;
 
@@ -56,15 +56,62 @@ test("gives the turn back after a failure, which holds what asc said", async () 
   expect(await withCompiler(turn, async () => "next")).toBe("next");
 });
 
-test("ends a compiler that does not end by itself", async () => {
+test("ends a compiler that does not end by itself, and another one goes on", async () => {
   // The optimiser inlines it into itself for ever.
   const source = "function f(n: i64): i64 { return f(n + 1) + f(n + 2); }";
   writeFileSync(join(folder, "endless.ts"), `${source} export function g(): i64 { return f(1); }`);
-  const turn = { target: join(folder, "endless"), isMade: never, timeMaxMs: 3000 };
+  const resident = new ResidentAsc();
+  const { pid } = resident;
+  const turn = { target: join(folder, "endless"), isMade: never, timeMaxMs: 3000, resident };
   const late = withCompiler(turn, (asc) =>
     asc(["endless.ts", "-o", "endless.wasm", "-O3"], folder),
   );
   await expect(late).rejects.toThrow(/^asc did not end within 3 s\./);
+  expect(await resident.compile(["--version"], folder, {}, 60_000)).toContain("Version");
+  expect(resident.pid).not.toBe(pid);
+  resident.stop();
+});
+
+test("one that stays makes what a fresh one makes, and forgets what was before", async () => {
+  const compile = async (value: string, resident?: ResidentAsc): Promise<Buffer> => {
+    writeFileSync(join(folder, "part.ts"), `export const value = ${value};`);
+    writeFileSync(join(folder, "all.ts"), 'export { value } from "./part";');
+    const turn = { target: folder, isMade: never, resident };
+    await withCompiler(turn, (asc) => asc(["all.ts", "-o", "all.wasm", "--debug"], folder));
+    return readFileSync(join(folder, "all.wasm"));
+  };
+  const resident = new ResidentAsc();
+  const { pid } = resident;
+  const first = await compile("1", resident);
+  const wrong = compile('1 + "a" * 2', resident);
+  await expect(wrong).rejects.toThrow(/^asc ended with 1\n[^]*in part\.ts\(1,\d+\)/);
+  const second = await compile('"two"', resident);
+  expect(await compile("1", resident)).toEqual(first);
+  expect(resident.pid).toBe(pid);
+  resident.stop();
+  expect(await compile('"two"')).toEqual(second);
+  expect(await compile("1")).toEqual(first);
+});
+
+test("one that stays is replaced when it is worn, or has died", async () => {
+  const resident = new ResidentAsc({ compilesMax: 2 });
+  const version = (): Promise<string> => resident.compile(["--version"], folder, {}, 60_000);
+  const pids = [resident.pid];
+  for (let i = 0; i < 3; i++) {
+    expect(await version()).toContain("Version");
+    pids.push(resident.pid);
+  }
+  expect(pids.map((pid) => pid === pids[0])).toEqual([true, true, false, false]);
+  process.kill(resident.pid as number, "SIGKILL");
+  // Perhaps it is sent to one that dies, which is said; the next one is alive.
+  await version().catch(() => {});
+  expect(await version()).toContain("Version");
+  const grown = new ResidentAsc({ rssBytesMax: 1 });
+  const { pid } = grown;
+  await grown.compile(["--version"], folder, {}, 60_000);
+  expect(grown.pid).not.toBe(pid);
+  for (const one of [resident, grown]) one.stop();
+  expect(resident.pid).toBe(null);
 });
 
 test("its messages have no colours, under CI neither", async () => {

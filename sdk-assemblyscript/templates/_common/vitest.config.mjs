@@ -1,7 +1,8 @@
+import { filterProject } from "@headgate/runtime/testing/project";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
-  // One vitest for the tests and for @headgate/runtime, also while that is linked from elsewhere.
-  resolve: { dedupe: ["vitest"] },
+  // The filter compiles while vitest starts, and tests run again when it was saved.
+  plugins: [filterProject()],
   test: { include: ["test/**/*.test.ts"] },
 });

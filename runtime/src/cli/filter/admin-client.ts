@@ -1,4 +1,5 @@
 // Asks the admin interface of a running process. Used by the commands that change its plugins.
+import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { IncomingMessage } from "node:http";
 import { type ParseArgsConfig, parseArgs } from "node:util";
@@ -131,6 +132,31 @@ export function pluginPath(plugin: string, what: string, query: URLSearchParams)
   const text = query.toString();
   const path = `/wasm/plugins/${encodeURIComponent(plugin)}/${what}`;
   return text === "" ? path : `${path}?${text}`;
+}
+
+/** The module or configuration as it is, or what goes together as multipart/form-data. */
+export function pushBody(
+  module: Buffer | null,
+  configuration: Buffer | null,
+  sourceMap: Buffer | null,
+): { body: Buffer; contentType: string } {
+  if (module === null) {
+    return { body: configuration as Buffer, contentType: "application/octet-stream" };
+  }
+  if (configuration === null && sourceMap === null) {
+    return { body: module, contentType: "application/wasm" };
+  }
+  const boundary = `headgate-${randomUUID()}`;
+  const part = (name: string, content: Buffer): Buffer[] => [
+    Buffer.from(`--${boundary}\r\ncontent-disposition: form-data; name="${name}"\r\n\r\n`),
+    content,
+    Buffer.from("\r\n"),
+  ];
+  const parts = part("module", module);
+  if (configuration !== null) parts.push(...part("configuration", configuration));
+  if (sourceMap !== null) parts.push(...part("source_map", sourceMap));
+  const body = Buffer.concat([...parts, Buffer.from(`--${boundary}--\r\n`)]);
+  return { body, contentType: `multipart/form-data; boundary=${boundary}` };
 }
 
 /** Says what came of a change; the exit code. */

@@ -3,7 +3,14 @@ import { watch } from "node:fs";
 import { join } from "node:path";
 import { ExitCode, parseFlags } from "./admin-client.ts";
 import type { FilterCommand } from "./index.ts";
-import { type Diagnostic, oneFolder, Project, type SdkBuild, shownDiagnostic } from "./project.ts";
+import {
+  type Compiler,
+  type Diagnostic,
+  oneFolder,
+  Project,
+  type SdkBuild,
+  shownDiagnostic,
+} from "./project.ts";
 
 /** An editor may write a file in several steps. */
 const SETTLE_MS = 50;
@@ -37,8 +44,12 @@ examples:
   },
 };
 
-async function check(sdk: SdkBuild, project: Project): Promise<readonly Diagnostic[]> {
-  const found = await sdk.checkFilter(project.folder);
+async function check(
+  sdk: SdkBuild,
+  project: Project,
+  resident?: Compiler,
+): Promise<readonly Diagnostic[]> {
+  const found = await sdk.checkFilter(project.folder, resident === undefined ? {} : { resident });
   return found.map((one) => shownDiagnostic(one, project));
 }
 
@@ -57,6 +68,7 @@ function say(text: string): void {
 
 /** Resolves at Ctrl-C, with what the last check came to. */
 function checkAlways(sdk: SdkBuild, project: Project): Promise<number> {
+  const compiler = new sdk.ResidentAsc();
   return new Promise((resolve, reject) => {
     let code: number = ExitCode.Done;
     let isRunning = false;
@@ -67,7 +79,7 @@ function checkAlways(sdk: SdkBuild, project: Project): Promise<number> {
       isRunning = true;
       while (isChanged) {
         isChanged = false;
-        const found = await check(sdk, project);
+        const found = await check(sdk, project, compiler);
         tell(sdk, found);
         const errors = errorsIn(found);
         code = errors === 0 ? ExitCode.Done : ExitCode.Refused;

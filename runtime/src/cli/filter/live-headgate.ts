@@ -28,12 +28,21 @@ export class LiveHeadgate {
   readonly #folder: string;
   #isEnded: boolean;
 
-  /** `trace`: the name of a plugin whose calls are logged; "" = none. */
-  constructor(bootstrap: object, trace: string) {
+  /**
+   * `trace`: the name of a plugin whose calls are logged; "" = none. `cwd`: where relative paths of
+   * the configuration start.
+   */
+  constructor(bootstrap: object, trace: string, cwd: string) {
     this.#folder = mkdtempSync(join(tmpdir(), "headgate-run-"));
-    const config = join(this.#folder, "envoy.json");
-    writeFileSync(config, JSON.stringify(bootstrap));
-    const flags = ["-c", config, "--admin-address-path", this.#addressFile, "--concurrency", "1"];
+    this.#write(bootstrap);
+    const flags = [
+      "-c",
+      this.#configFile,
+      "--admin-address-path",
+      this.#addressFile,
+      "--concurrency",
+      "1",
+    ];
     flags.push("--disable-hot-restart", "--sigterm-drain-s", String(DRAIN_S));
     flags.push("-l", "warning", "--component-log-level", "wasm:info");
     flags.push("--file-flush-interval-msec", "50");
@@ -41,7 +50,7 @@ export class LiveHeadgate {
     const stdio = ["ignore", "inherit", "inherit"] as const;
     // A process group of its own: a Ctrl-C reaches it through us, and once.
     const own = [process.argv[1] as string, ...flags];
-    this.#child = spawn(process.execPath, own, { stdio: [...stdio], detached: true });
+    this.#child = spawn(process.execPath, own, { cwd, stdio: [...stdio], detached: true });
     const watch = stopWithUs(this.#child.pid);
     this.#isEnded = false;
     const kill = (): boolean => this.#child.kill("SIGKILL");
@@ -59,12 +68,22 @@ export class LiveHeadgate {
     });
   }
 
+  get #configFile(): string {
+    return join(this.#folder, "envoy.json");
+  }
+
+  #write(bootstrap: object): void {
+    writeFileSync(this.#configFile, JSON.stringify(bootstrap));
+  }
+
   get #addressFile(): string {
     return join(this.#folder, "admin");
   }
 
-  /** Waits until it serves; null when it ended before. */
-  async serving(): Promise<{ readonly admin: AdminClient; readonly address: string } | null> {
+  /** Waits until it serves; null when it ended before. `address`: of the listener of that name. */
+  async serving(
+    listener: string,
+  ): Promise<{ readonly admin: AdminClient; readonly address: string } | null> {
     for (; !this.#isEnded; await delay(POLL_MS)) {
       if (!existsSync(this.#addressFile)) continue;
       const url = readFileSync(this.#addressFile, "utf8");
@@ -74,13 +93,33 @@ export class LiveHeadgate {
       const ready = await admin.send("GET", "/ready").catch(() => null);
       if (ready?.body !== "LIVE\n") continue;
       const listeners = await admin.send("GET", "/listeners");
-      const line = listeners.body.split("\n").find((one) => one.startsWith("main::"));
-      return { admin, address: line?.slice("main::".length) ?? "" };
+      const line = listeners.body.split("\n").find((one) => one.startsWith(`${listener}::`));
+      return { admin, address: line?.slice(listener.length + 2) ?? "" };
     }
     return null;
+  }
+
+  /** Gives it another configuration; false = refused, which it has told, or it has ended. */
+  async reload(bootstrap: object, admin: AdminClient): Promise<boolean> {
+    const before = await reloadsOf(admin);
+    this.#write(bootstrap);
+    this.#child.kill("SIGHUP");
+    for (; !this.#isEnded; await delay(POLL_MS)) {
+      const now = await reloadsOf(admin).catch(() => before);
+      if (now.success > before.success) return true;
+      if (now.rejected > before.rejected) return false;
+    }
+    return false;
   }
 
   stop(): void {
     this.#child.kill("SIGTERM");
   }
+}
+
+async function reloadsOf(admin: AdminClient): Promise<{ success: number; rejected: number }> {
+  const { body } = await admin.send("GET", "/stats?filter=^server.reload_");
+  const count = (name: string): number =>
+    Number(new RegExp(`^server\\.reload_${name}: (\\d+)$`, "m").exec(body)?.[1] ?? 0);
+  return { success: count("success"), rejected: count("rejected") };
 }

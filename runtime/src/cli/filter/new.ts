@@ -181,6 +181,7 @@ function nextSteps({ name, template, folder, files }: MadeProject): string {
 Next:
 ${shown === "." ? "" : `  cd ${shown}\n`}  npm install
   npm test              the first run compiles, a few seconds
+  npm start             serves it, with an echo behind it, and swaps it with each save
   npm run check -- --watch
   npm run build         build/${name}.wasm, for Headgate and Envoy
   npx headgate -c envoy.yaml

@@ -35,14 +35,23 @@ export interface ModuleSize {
   readonly functions: readonly { readonly name: string; readonly bytes: number }[];
 }
 
+/** A compiler that stays loaded, for commands that compile again and again. */
+export interface Compiler {
+  stop(): void;
+}
+
 /** What these commands call of the project's SDK. */
 export interface SdkBuild {
+  readonly ResidentAsc: new () => Compiler;
   filterName(folder: string): string;
   buildFilter(
     folder: string,
-    options: { readonly mode: BuiltModule["mode"] },
+    options: { readonly mode: BuiltModule["mode"]; readonly resident?: Compiler },
   ): Promise<BuiltModule>;
-  checkFilter(folder: string): Promise<readonly Diagnostic[]>;
+  checkFilter(
+    folder: string,
+    options?: { readonly resident?: Compiler },
+  ): Promise<readonly Diagnostic[]>;
   moduleSize(bytes: Uint8Array): ModuleSize;
   diagnosticLine(diagnostic: Diagnostic): string;
   formatDiagnostics(diagnostics: readonly Diagnostic[]): string;

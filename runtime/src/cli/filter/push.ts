@@ -1,5 +1,4 @@
 // `headgate filter push`: a module or a configuration for a plugin of a running process.
-import { randomUUID } from "node:crypto";
 import { existsSync, statSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { PUSHED_MAP_BYTES_MAX } from "../../server/trap-places.ts";
@@ -14,6 +13,7 @@ import {
   noteText,
   parseFlags,
   pluginPath,
+  pushBody,
   readInput,
   readTokenFile,
   report,
@@ -119,7 +119,7 @@ function planOf(argv: readonly string[]): PushPlan {
   if (values.sticky !== undefined) query.set("sticky", values.sticky);
   if (values.promote === true) query.set("promote", "auto");
   const plugin = needed(values.plugin, "plugin");
-  const { body, contentType } = bodyOf(module, configuration, sourceMap);
+  const { body, contentType } = pushBody(module, configuration, sourceMap);
   const token = readTokenFile(values["token-file"]);
   const waits = values.wait === true && values.promote === true;
   return {
@@ -150,35 +150,14 @@ function timeoutMs(text: string | undefined): number {
 /** The one that was named, or the one beside the module. */
 function readMap(file: string | undefined, named: string | undefined): Buffer | null {
   if (named !== undefined) return readInput(named, "--source-map");
-  const beside = `${file}.map`;
-  if (file === undefined || !existsSync(beside)) return null;
-  // Nobody asked for it: one that the process would not keep stays here.
-  return statSync(beside).size > PUSHED_MAP_BYTES_MAX ? null : readInput(beside, "source map");
+  return file === undefined ? null : mapBeside(file);
 }
 
-/** The module or configuration as it is, or what goes together as multipart/form-data. */
-function bodyOf(
-  module: Buffer | null,
-  configuration: Buffer | null,
-  sourceMap: Buffer | null,
-): { body: Buffer; contentType: string } {
-  if (module === null) {
-    return { body: configuration as Buffer, contentType: "application/octet-stream" };
-  }
-  if (configuration === null && sourceMap === null) {
-    return { body: module, contentType: "application/wasm" };
-  }
-  const boundary = `headgate-${randomUUID()}`;
-  const part = (name: string, content: Buffer): Buffer[] => [
-    Buffer.from(`--${boundary}\r\ncontent-disposition: form-data; name="${name}"\r\n\r\n`),
-    content,
-    Buffer.from("\r\n"),
-  ];
-  const parts = part("module", module);
-  if (configuration !== null) parts.push(...part("configuration", configuration));
-  if (sourceMap !== null) parts.push(...part("source_map", sourceMap));
-  const body = Buffer.concat([...parts, Buffer.from(`--${boundary}--\r\n`)]);
-  return { body, contentType: `multipart/form-data; boundary=${boundary}` };
+/** Of a module's file; null = there is none that a process would keep. */
+export function mapBeside(file: string): Buffer | null {
+  const beside = `${file}.map`;
+  if (!existsSync(beside) || statSync(beside).size > PUSHED_MAP_BYTES_MAX) return null;
+  return readInput(beside, "source map");
 }
 
 function doneText({ json }: AdminAnswer, plugin: string): string {

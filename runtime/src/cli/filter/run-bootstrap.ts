@@ -1,6 +1,13 @@
-// The configuration of the proxy that `headgate filter run` starts: one listener, the filter, one
-// upstream.
+// The configuration of the proxy that `headgate filter run` starts for a project without an
+// envoy.yaml: one listener, the filter, one upstream.
 import type { ModuleProfile } from "../../module/module-profile.ts";
+
+/** Where requests or connections go. */
+export interface UpstreamAddress {
+  readonly host: string;
+  readonly port: number;
+  readonly isTls: boolean;
+}
 
 export interface RunPlan {
   readonly plugin: string;
@@ -10,7 +17,7 @@ export interface RunPlan {
   /** For proxy_on_configure; "" = nothing. */
   readonly configuration: string;
   readonly port: number;
-  readonly upstream: { readonly host: string; readonly port: number; readonly isTls: boolean };
+  readonly upstream: UpstreamAddress;
   /** A real upstream is told its own name; the echo tells the client's. */
   readonly rewritesHost: boolean;
 }
@@ -20,16 +27,16 @@ const TYPE = "type.googleapis.com/envoy.extensions";
 export function runBootstrap(plan: RunPlan): object {
   const chain = plan.isNetwork ? networkFilters(plan) : [connectionManager(plan)];
   return {
-    admin: { address: address("127.0.0.1", 0) },
+    admin: { address: socketAddress("127.0.0.1", 0) },
     static_resources: {
       listeners: [
         {
           name: "main",
-          address: address("127.0.0.1", plan.port),
+          address: socketAddress("127.0.0.1", plan.port),
           filter_chains: [{ filters: chain }],
         },
       ],
-      clusters: [cluster(plan)],
+      clusters: [clusterTo("upstream", plan.upstream)],
     },
   };
 }
@@ -40,17 +47,50 @@ export function isNetworkFilter(profile: ModuleProfile): boolean {
   return !has(/_(request|response)_/) && has(/_(new_connection|downstream_|upstream_)/);
 }
 
-function address(host: string, port: number): object {
+export function socketAddress(host: string, port: number): object {
   return { socket_address: { address: host, port_value: port } };
+}
+
+/** A plugin's configuration that is text. */
+export function textConfiguration(text: string): object {
+  return { "@type": "type.googleapis.com/google.protobuf.StringValue", value: text };
+}
+
+/** A line on the terminal for each request. */
+export function accessLog(): object {
+  const inline_string = "%REQ(:METHOD)% %REQ(:PATH)% %RESPONSE_CODE% %DURATION% ms\n";
+  return {
+    name: "stdout",
+    typed_config: {
+      "@type": `${TYPE}.access_loggers.stream.v3.StdoutAccessLog`,
+      log_format: { text_format_source: { inline_string } },
+    },
+  };
+}
+
+export function clusterTo(name: string, { host, port, isTls }: UpstreamAddress): object {
+  const lb_endpoints = [{ endpoint: { address: socketAddress(host, port), hostname: host } }];
+  const tls = {
+    name: "tls",
+    typed_config: {
+      "@type": `${TYPE}.transport_sockets.tls.v3.UpstreamTlsContext`,
+      sni: host,
+    },
+  };
+  return {
+    name,
+    type: "STRICT_DNS",
+    load_assignment: { cluster_name: name, endpoints: [{ lb_endpoints }] },
+    ...(isTls ? { transport_socket: tls } : {}),
+  };
 }
 
 function wasm({ plugin, module, configuration, isNetwork }: RunPlan): object {
   const vm_config = { runtime: "envoy.wasm.runtime.v8", code: { local: { filename: module } } };
-  const text = { "@type": "type.googleapis.com/google.protobuf.StringValue", value: configuration };
   const config = {
     name: plugin,
     vm_config,
-    ...(configuration === "" ? {} : { configuration: text }),
+    ...(configuration === "" ? {} : { configuration: textConfiguration(configuration) }),
   };
   const kind = isNetwork ? "network" : "http";
   return {
@@ -69,39 +109,14 @@ function connectionManager(plan: RunPlan): object {
   const route = { cluster: "upstream", ...(plan.rewritesHost ? { auto_host_rewrite: true } : {}) };
   const routes = [{ match: { prefix: "/" }, route }];
   const router = { "@type": `${TYPE}.filters.http.router.v3.Router` };
-  const log = {
-    "@type": `${TYPE}.access_loggers.stream.v3.StdoutAccessLog`,
-    log_format: {
-      text_format_source: {
-        inline_string: "%REQ(:METHOD)% %REQ(:PATH)% %RESPONSE_CODE% %DURATION% ms\n",
-      },
-    },
-  };
   return {
     name: "http",
     typed_config: {
       "@type": `${TYPE}.filters.network.http_connection_manager.v3.HttpConnectionManager`,
       stat_prefix: "main",
-      access_log: [{ name: "stdout", typed_config: log }],
+      access_log: [accessLog()],
       route_config: { name: "all", virtual_hosts: [{ name: "all", domains: ["*"], routes }] },
       http_filters: [wasm(plan), { name: "router", typed_config: router }],
     },
-  };
-}
-
-function cluster({ upstream: { host, port, isTls } }: RunPlan): object {
-  const lb_endpoints = [{ endpoint: { address: address(host, port), hostname: host } }];
-  const tls = {
-    name: "tls",
-    typed_config: {
-      "@type": `${TYPE}.transport_sockets.tls.v3.UpstreamTlsContext`,
-      sni: host,
-    },
-  };
-  return {
-    name: "upstream",
-    type: "STRICT_DNS",
-    load_assignment: { cluster_name: "upstream", endpoints: [{ lb_endpoints }] },
-    ...(isTls ? { transport_socket: tls } : {}),
   };
 }

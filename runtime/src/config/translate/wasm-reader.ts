@@ -87,6 +87,11 @@ function readFailure(t: Translation, node: ConfigNode): Failure {
  * modules of older hosts expect.
  */
 export function readConfiguration(t: Translation, node: ConfigNode): Uint8Array {
+  return configurationBytes(node, t.wasmStructAsJson);
+}
+
+/** Of a PluginConfig. */
+export function configurationBytes(node: ConfigNode, isStructJson: boolean): Uint8Array {
   const any = node.any("configuration");
   if (any === undefined) return new Uint8Array(0);
   const content = any.content;
@@ -96,7 +101,7 @@ export function readConfiguration(t: Translation, node: ConfigNode): Uint8Array 
   if (any.typeName === "google.protobuf.BytesValue" && content instanceof Uint8Array) {
     return content;
   }
-  if (any.typeName === "google.protobuf.Struct" && t.wasmStructAsJson) {
+  if (any.typeName === "google.protobuf.Struct" && isStructJson) {
     return Buffer.from(JSON.stringify(content ?? {}));
   }
   any.acceptRest("handed to the guest as it is");
