@@ -147,6 +147,12 @@ function get(path: string, extra: Readonly<Record<string, string>> = {}): Header
   return headers;
 }
 
+function post(path: string): HeaderMap {
+  const headers = get(path);
+  headers.method = "POST";
+  return headers;
+}
+
 /** Sends a request without a body. */
 function send(client: Client, headers: HeaderMap): Response {
   const response = new Response();
@@ -195,6 +201,33 @@ test("a stream given up while its end is told is complete", async () => {
   expect(encoder.end).toBe("complete");
 });
 
+test("an answer that is complete before its request: what is left is given up", async () => {
+  const client = await start((stream) => {
+    stream.on("error", () => {});
+    stream.respond({ ":status": 200 }, { waitForTrailers: true });
+    stream.on("wantTrailers", () => stream.sendTrailers({ "x-t": "1" }));
+    stream.write("one");
+    stream.end("two");
+  });
+  for (let i = 0; i < 10; i += 1) {
+    const response = new Response();
+    const encoder = client.session.newStream(response) as Http2ClientStream;
+    const told = new Promise<void>((resolve) => {
+      response.decodeTrailers = (): void => {
+        encoder.resetStream(StreamResetReason.LocalReset);
+        resolve();
+      };
+    });
+    encoder.encodeHeaders(post("/"), false);
+    encoder.encodeData(Buffer.from("hello"), 0, 5, false);
+    await told;
+    expect(encoder.end).toBe("local");
+  }
+  const after = send(client, get("/"));
+  await after.done;
+  expect(after.events.at(-1)).toBe("end");
+});
+
 test("a body and trailers go up; large ones wait for the peer", async () => {
   const client = await start((stream) => {
     let size = 0;
@@ -212,9 +245,7 @@ test("a body and trailers go up; large ones wait for the peer", async () => {
   });
   const response = new Response();
   const encoder = client.session.newStream(response);
-  const headers = get("/");
-  headers.method = "POST";
-  encoder.encodeHeaders(headers, false);
+  encoder.encodeHeaders(post("/"), false);
   const piece = Buffer.alloc(100_000, "x");
   let sent = 0;
   let waits = 0;

@@ -262,7 +262,9 @@ export class Http2ClientStream implements RequestEncoder {
     this.#leave();
     // Paused streams would not end.
     stream?.resume();
-    stream?.close(code);
+    // In a later turn: node:http2 aborts the process when a stream whose request has not ended is
+    // closed while the end of its answer is told.
+    if (stream !== null) setImmediate(closeStream, stream, code);
   }
 
   #leave(): void {
@@ -280,6 +282,10 @@ export class Http2ClientStream implements RequestEncoder {
   tell(event: number, value: unknown): void {
     if (this.#decoder !== null) this.#session.deliver(this, event, value);
   }
+}
+
+function closeStream(stream: ClientHttp2Stream, code: number): void {
+  if (!stream.destroyed) stream.close(code);
 }
 
 function listen(stream: ClientHttp2Stream): void {
