@@ -82,7 +82,7 @@ export interface Stream {
   readonly after?: "keep" | "close" | "reset";
 }
 
-/** How the gRPC upstream answers one call, when the client has said all. */
+/** How the gRPC upstream answers one call: when the client has said all, by default. */
 export interface GrpcReply {
   readonly pauseMs?: number;
   readonly metadata?: Readonly<Record<string, string>>;
@@ -94,8 +94,12 @@ export interface GrpcReply {
   readonly trailers?: Readonly<Record<string, string>>;
   /** Status and text stand in the head; there is no body. */
   readonly isTrailersOnly?: true;
-  /** Instead of an answer. */
-  readonly reset?: true;
+  /** Instead of an answer, or of its end. */
+  readonly reset?: true | "late";
+  /** Answers when the client's head is there. */
+  readonly isEarly?: true;
+  /** Says nothing behind the messages. */
+  readonly isEndless?: true;
 }
 
 /** One exchange, or several, against the running configuration of its group. */
@@ -190,8 +194,11 @@ export interface Group {
   readonly certificates?: true;
   /** Stats that are compared beside `http.` and `cluster.`: the source of a regular expression. */
   readonly stats?: string;
-  /** What wasm guests log is compared, except while they start: it is their transcript. */
-  readonly guests?: true;
+  /**
+   * What wasm guests log is compared, except while they start: it is their transcript. "apart": one
+   * guest's after the other's, for which of them is first is chance or known to differ.
+   */
+  readonly guests?: true | "apart";
   /** Further fields of the bootstrap. */
   readonly bootstrap?: JsonObject;
   /** Written into the run's folder (`$DIR`) before the start, by name. */

@@ -13,6 +13,9 @@ export interface GrpcCall {
 }
 
 const FRAME_BYTES = 5;
+const RESET = http2.constants.NGHTTP2_INTERNAL_ERROR;
+/** The messages before have arrived. */
+const LATE_MS = 100;
 const DEFAULT_REPLY: GrpcReply = { messages: ["ok"] };
 
 /** A message behind its flag and length. */
@@ -64,8 +67,9 @@ class Call {
     });
     stream.on("end", () => {
       this.#isWhole = true;
-      setTimeout(() => this.#answer(reply), reply.pauseMs ?? 0);
+      if (reply.isEarly !== true) setTimeout(() => this.#answer(reply), reply.pauseMs ?? 0);
     });
+    if (reply.isEarly === true) this.#answer(reply);
   }
 
   get seen(): GrpcCall {
@@ -83,14 +87,15 @@ class Call {
       ...(text === undefined ? {} : { "grpc-message": text }),
       ...trailers,
     };
-    if (reply.reset === true) stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR);
+    if (reply.reset === true) stream.close(RESET);
     else if (reply.isTrailersOnly === true)
       stream.respond({ ...head, ...tail }, { endStream: true });
     else {
       stream.respond(head, { waitForTrailers: true });
       stream.on("wantTrailers", () => stream.sendTrailers(tail));
       for (const message of messages) stream.write(framed(message));
-      stream.end();
+      if (reply.reset === "late") setTimeout(() => stream.close(RESET), LATE_MS);
+      else if (reply.isEndless !== true) stream.end();
     }
   }
 }

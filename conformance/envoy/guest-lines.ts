@@ -59,3 +59,13 @@ export function readableGuestLine(line: string): string {
     .replace(MAP, (_, head: string, value: string) => `${head}{${sortedPairs(decoded(value))}}`)
     .replace(TIME, "$1{time}");
 }
+
+/** Who says it: its root id, or whatever stands in front. */
+function speaker(line: string): string {
+  return / root (\S+):/.exec(line)?.[1] ?? line.slice(0, line.indexOf(": "));
+}
+
+/** The lines of each guest together. */
+export function apart(lines: readonly string[]): string[] {
+  return lines.toSorted((a, b) => (speaker(a) < speaker(b) ? -1 : speaker(a) > speaker(b) ? 1 : 0));
+}

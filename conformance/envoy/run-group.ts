@@ -8,7 +8,7 @@ import { type CertificateSet, certificateSet } from "./certificates.ts";
 import type { DialContext } from "./dial.ts";
 import { type GrpcCall, GrpcUpstream } from "./grpc-upstream.ts";
 import { Normaliser } from "./normalise.ts";
-import { readableGuestLine } from "./guest-lines.ts";
+import { apart, readableGuestLine } from "./guest-lines.ts";
 import { freePort } from "./ports.ts";
 import { type ConnectionResult, playConnection, type Waits } from "./raw-client.ts";
 import type {
@@ -145,7 +145,7 @@ class GroupRunner {
     this.#grpc?.closeConnections();
     const lines = await this.#readLogs(one, golden?.log.length);
     await this.#waitIdle();
-    const guests = this.#group.guests === true ? await this.#readGuests(one, golden) : undefined;
+    const guests = this.#group.guests !== undefined ? await this.#readGuests(one, golden) : undefined;
     const normaliser = new Normaliser(this.#places, JSON.stringify(one.connections));
     const fill = (message: Message): NormalMessage => normalMessage(message, normaliser);
     return {
@@ -283,7 +283,7 @@ class GroupRunner {
     }
     const lines = guestLines.slice(this.#guestsSeen, count);
     this.#guestsSeen = count;
-    return lines;
+    return this.#group.guests === "apart" ? apart(lines) : lines;
   }
 
   async #waitIdle(): Promise<void> {
@@ -409,7 +409,7 @@ export async function runGroup(group: Group, options: RunOptions): Promise<Group
     const file = join(folder, "bootstrap.yaml");
     writeFileSync(file, text);
     writeFiles(folder, Object.entries(group.files ?? {}), certificates);
-    const more = group.guests === true ? ["--component-log-level", "wasm:info"] : [];
+    const more = group.guests !== undefined ? ["--component-log-level", "wasm:info"] : [];
     target = await Target.start(options.spec, file, places.adminPort, more);
     const runner = new GroupRunner(group, target, recorder, grpc, places, options);
     await runner.start();

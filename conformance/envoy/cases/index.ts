@@ -17,6 +17,7 @@ import { edge } from "./edge.ts";
 import { failures } from "./failures.ts";
 import { filters } from "./filters.ts";
 import { forwarding } from "./forwarding.ts";
+import { grpcFilters } from "./grpc-filters.ts";
 import { HEADER_MUTATION_CONFIG_CASES, headerMutation } from "./header-mutation.ts";
 import { listenerLog } from "./listener-log.ts";
 import { localReplies } from "./local-replies.ts";
@@ -114,6 +115,7 @@ export const GROUPS: readonly Group[] = [
   wasmTcp,
   wasmStreams,
   wasmGrpc,
+  grpcFilters,
   wasmReplyGrpc,
   wasmFaults,
   wasmReload,

@@ -18,7 +18,7 @@ import { ResponseFlag } from "../core/response-flags.ts";
 import { StreamInfo } from "../core/stream-info.ts";
 import { FilterManager } from "../filter/filter-manager.ts";
 import type { FilterChainEnds, HttpFilter, LocalReply } from "../filter/http-filter.ts";
-import { isGrpcRequest } from "../router/grpc-status.ts";
+import { isGrpcRequest } from "../core/grpc-status.ts";
 import type { Route, RouterCallbacks } from "../router/route.ts";
 import { Router } from "../router/router.ts";
 import { opensTunnel } from "../router/tunnel.ts";

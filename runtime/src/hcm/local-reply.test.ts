@@ -7,7 +7,7 @@ import { SeededRandom } from "../core/random.ts";
 import { Runtime } from "../core/runtime.ts";
 import type { StreamInfo } from "../core/stream-info.ts";
 import type { LocalReply } from "../filter/http-filter.ts";
-import { isGrpcRequest } from "../router/grpc-status.ts";
+import { isGrpcRequest } from "../core/grpc-status.ts";
 import { connectionFrom, getRequest, infoOf, writtenLines } from "./hcm-for-test.ts";
 import { addReplyHeaders, LocalReplyWriter } from "./local-reply.ts";
 

@@ -7,6 +7,7 @@ import type {
   SubstitutionFormatConfig,
 } from "../config/snapshot.ts";
 import type { Clock } from "../core/clock.ts";
+import { grpcMessage, grpcStatusOfHttp } from "../core/grpc-status.ts";
 import { HeaderId } from "../core/header-names.ts";
 import type { HeaderMap } from "../core/header-map.ts";
 import type { Random } from "../core/random.ts";
@@ -194,35 +195,6 @@ function writeGrpc(headers: HeaderMap, reply: LocalReply, contentType: string, b
   // A JSON body ends with a line feed that a header value has no use for.
   const endsLine = contentType === JSON_TYPE && body.endsWith("\n");
   const message = endsLine ? body.slice(0, -1) : body;
-  if (message !== "") headers.setById(HeaderId.GrpcMessage, percentEncode(message));
+  if (message !== "") headers.setById(HeaderId.GrpcMessage, grpcMessage(message));
   headers.removeById(HeaderId.ContentLength);
-}
-
-/** The gRPC status that stands for an HTTP one (gRPC, http-grpc-status-mapping.md). */
-export function grpcStatusOfHttp(status: number): number {
-  switch (status) {
-    case 400:
-      return 13;
-    case 401:
-      return 16;
-    case 403:
-      return 7;
-    case 404:
-      return 12;
-    case 429:
-    case 502:
-    case 503:
-    case 504:
-      return 14;
-    default:
-      return 2;
-  }
-}
-
-/** Bytes outside 0x20..0x7d and "%" become %XX: Envoy's set, which leaves out "~". */
-function percentEncode(text: string): string {
-  return text.replace(/[^ -$&-}]/g, (char) => {
-    const code = char.charCodeAt(0) & 0xff;
-    return `%${(code + 256).toString(16).slice(1).toUpperCase()}`;
-  });
 }

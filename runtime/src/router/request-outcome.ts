@@ -3,7 +3,7 @@
 import { HeaderId } from "../core/header-names.ts";
 import type { HeaderMap } from "../core/header-map.ts";
 import type { Host } from "../upstream/host.ts";
-import { isGrpcError, isGrpcRequest } from "./grpc-status.ts";
+import { isGrpcError, isGrpcRequest } from "../core/grpc-status.ts";
 
 export class RequestOutcome {
   #isGrpc: boolean = false;

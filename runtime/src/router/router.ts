@@ -36,8 +36,8 @@ import {
   type UpstreamFailure,
 } from "../upstream/upstream-failure.ts";
 import { failedHandshake, opensTunnel, rawStart } from "./tunnel.ts";
-import { UpstreamFilters, type UpstreamFiltersOwner } from "./upstream-filters.ts";
-import { UpstreamRequest } from "./upstream-request.ts";
+import { UpstreamFilters, type UpstreamFiltersOwner } from "../upstream/upstream-filters.ts";
+import { UpstreamRequest } from "../upstream/upstream-request.ts";
 
 /** What all routers of one connection manager in one thread share. */
 export interface RouterContext {

@@ -7,7 +7,6 @@ import { AsyncClient, AsyncFailure, replyHeaders } from "../upstream/async-clien
 import type { AsyncCall, AsyncCallbacks } from "../upstream/async-client.ts";
 import type { ClusterManager, PreparedClusters } from "../upstream/cluster-manager.ts";
 import type { UpstreamContext } from "../upstream/upstream-context.ts";
-import { GrpcStream as UpstreamGrpcStream } from "../upstream/grpc-stream.ts";
 import type {
   Callouts,
   GrpcReceiver,
@@ -17,6 +16,7 @@ import type {
   HttpCallReceiver,
   HttpCallRequest,
 } from "../wasm/callout.ts";
+import { GrpcCallout } from "./grpc-callout.ts";
 
 export class ClusterCallouts implements Callouts {
   readonly #manager: ClusterManager;
@@ -75,8 +75,7 @@ export class ClusterCallouts implements Callouts {
       this.#held.push(() => call.release(this.#client));
       return call;
     }
-    // Its filters may be guests of the very VM that calls: not in the middle of a hostcall.
-    if ((this.#manager.getCluster(request.cluster)?.filters ?? null) !== null) {
+    if (this.#hasFilters(request.cluster)) {
       this.#nextTurn(() => call.release(this.#client));
       return call;
     }
@@ -84,51 +83,31 @@ export class ClusterCallouts implements Callouts {
   }
 
   grpcStream(request: GrpcRequest, receiver: GrpcReceiver): GrpcStream | Status {
-    const stream = new ClusterGrpcStream(this.#context, request, receiver);
+    const stream = new GrpcCallout(this.#context, request, receiver, this.#nextTurn);
     const start = (): void => {
       const cluster = this.#manager.getCluster(request.cluster);
       if (cluster !== undefined) this.#client.countStream();
       stream.start(cluster);
     };
-    if (this.#isPrepared(request.cluster)) {
-      this.#held.push(start);
-      stream.isStarted = true;
-      return stream;
+    if (this.#isPrepared(request.cluster)) this.#held.push(start);
+    else if (this.#hasFilters(request.cluster)) this.#nextTurn(start);
+    else {
+      start();
+      if (stream.isOver) return Status.InternalFailure;
     }
-    start();
-    if (stream.isOver) return Status.InternalFailure;
-    stream.isStarted = true;
+    stream.isTold = true;
     return stream;
+  }
+
+  /** They may be guests of the very VM that calls: not in the middle of a hostcall. */
+  #hasFilters(name: string): boolean {
+    const filters = this.#manager.getCluster(name)?.filters ?? null;
+    return filters !== null;
   }
 
   #isPrepared(name: string): boolean {
     const next = this.#prepared?.clusters.get(name);
     return next !== undefined && next !== this.#manager.getCluster(name);
-  }
-}
-
-/** A stream whose guest does not know it yet while it starts: what fails then is no callback. */
-class ClusterGrpcStream extends UpstreamGrpcStream implements GrpcStream {
-  #isStarted: boolean = false;
-
-  constructor(context: UpstreamContext, request: GrpcRequest, receiver: GrpcReceiver) {
-    const isTold = (): boolean => this.#isStarted;
-    super(context, request, {
-      onInitialMetadata: (metadata) => {
-        if (isTold()) receiver.onInitialMetadata(metadata);
-      },
-      onMessage: (message) => receiver.onMessage(message),
-      onTrailingMetadata: (metadata) => {
-        if (isTold()) receiver.onTrailingMetadata(metadata);
-      },
-      onClose: (status, message) => {
-        if (isTold()) receiver.onClose(status, message);
-      },
-    });
-  }
-
-  set isStarted(value: boolean) {
-    this.#isStarted = value;
   }
 }
 

@@ -2,26 +2,14 @@
 // proxied requests. The answer comes whole, or not at all.
 import { BufferQueue } from "../core/buffer-queue.ts";
 import { HeaderMap } from "../core/header-map.ts";
-import { HeaderId } from "../core/header-names.ts";
-import { StreamInfo } from "../core/stream-info.ts";
-import { TimerEntry } from "../core/timer-wheel.ts";
-import type { FilterChainFactory, LocalReply } from "../filter/http-filter.ts";
+import { ResponseFlag } from "../core/response-flags.ts";
+import type { LocalReply } from "../filter/http-filter.ts";
 import type { Counter } from "../stats/store.ts";
-import { type AsyncMessage, CallFilters, type CallFiltersOwner } from "./call-filters.ts";
 import type { Cluster } from "./cluster.ts";
 import type { ClusterManager } from "./cluster-manager.ts";
-import type { Host } from "./host.ts";
-import {
-  PoolFailureReason,
-  type PendingStream,
-  type PoolCallbacks,
-  type PooledConnection,
-  type RequestEncoder,
-  type ResponseDecoder,
-  StreamResetReason,
-} from "./pool/conn-pool.ts";
+import { UpstreamCall } from "./upstream-call.ts";
 import type { UpstreamContext } from "./upstream-context.ts";
-import { failureOfPool, failureOfReset } from "./upstream-failure.ts";
+import type { UpstreamFailure } from "./upstream-failure.ts";
 
 /** Bytes of an answer's body that are kept. */
 const bodyBytesMaxDefault = 16 * 1024 * 1024;
@@ -94,26 +82,25 @@ export class AsyncClient {
     timeoutMs: number,
     callbacks: AsyncCallbacks,
   ): AsyncCall {
-    headers.setById(HeaderId.XEnvoyInternal, "true");
-    if (timeoutMs > 0) headers.setById(HeaderId.XEnvoyExpectedRqTimeoutMs, String(timeoutMs));
-    const message: AsyncMessage = { headers, body, trailers };
     const limit: AnswerLimit = { bodyBytesMax: this.#bodyBytesMax, exceeded: this.#rsTooLarge };
-    const request = new AsyncRequest(this.#context, message, limit, callbacks);
+    const request = new AsyncRequest(this.#context, limit, callbacks);
     const cluster = this.#manager.getCluster(clusterName);
     if (cluster === undefined) {
-      request.fail(AsyncFailure.NoCluster, `unknown cluster '${clusterName}'`);
+      callbacks.onFailure(AsyncFailure.NoCluster, `unknown cluster '${clusterName}'`);
       return request;
     }
     this.#rqTotal.inc();
-    const host = cluster.chooseHost(headers, null);
-    if (host === null) {
-      cluster.responseStats.charge(503, true);
-      request.fail(AsyncFailure.NoHealthyUpstream, "no healthy upstream");
-      return request;
-    }
-    request.start(cluster, host, timeoutMs);
+    request.start(cluster, { headers, body, trailers }, timeoutMs);
     return request;
   }
+}
+
+/** A whole request. */
+interface AsyncMessage {
+  readonly headers: HeaderMap;
+  /** Null = none. */
+  readonly body: Buffer | null;
+  readonly trailers: HeaderMap | null;
 }
 
 /** How much of an answer's body is kept, and who counts those that are longer. */
@@ -122,229 +109,85 @@ interface AnswerLimit {
   readonly exceeded: Counter;
 }
 
-class AsyncRequest
-  extends TimerEntry
-  implements AsyncCall, PoolCallbacks, ResponseDecoder, CallFiltersOwner
-{
-  readonly #context: UpstreamContext;
-  readonly #message: AsyncMessage;
+class AsyncRequest extends UpstreamCall implements AsyncCall {
   readonly #limit: AnswerLimit;
   readonly #callbacks: AsyncCallbacks;
-  readonly #responseHeaders: HeaderMap;
-  readonly #responseBody: BufferQueue;
-  #startMs: number = 0;
-  #cluster: Cluster | null = null;
-  #host: Host | null = null;
-  #pending: PendingStream | null = null;
-  #encoder: RequestEncoder | null = null;
-  /** Null = the cluster has none, or the call is over. */
-  #filters: CallFilters | null = null;
-  /** The head is there, and has passed the filters. */
-  #hasAnswer: boolean = false;
-  #isDone: boolean = false;
+  readonly #body: BufferQueue;
+  #headers: HeaderMap | null = null;
 
-  constructor(
-    context: UpstreamContext,
-    message: AsyncMessage,
-    limit: AnswerLimit,
-    callbacks: AsyncCallbacks,
-  ) {
-    super();
-    this.#context = context;
-    this.#message = message;
+  constructor(context: UpstreamContext, limit: AnswerLimit, callbacks: AsyncCallbacks) {
+    super(context);
     this.#limit = limit;
     this.#callbacks = callbacks;
-    this.#responseHeaders = new HeaderMap();
-    this.#responseBody = new BufferQueue();
+    this.#body = new BufferQueue();
   }
 
-  get decoder(): ResponseDecoder {
-    return this;
-  }
-
-  start(cluster: Cluster, host: Host, timeoutMs: number): void {
-    const { clock, timers } = this.#context;
-    this.#cluster = cluster;
-    this.#host = host;
-    this.#startMs = clock.nowMs;
-    if (timeoutMs > 0) timers.schedule(this, clock.nowMs + timeoutMs);
-    const options = cluster.transportOptions(this.#message.headers, null);
-    if (cluster.filters !== null) this.#startFilters(cluster.filters, cluster, host);
-    const pending = cluster.newStream(host, options, this, false, false);
-    if (!this.#isDone && this.#encoder === null) this.#pending = pending;
-    this.#filters?.send(this.#message);
-  }
-
-  #startFilters(factory: FilterChainFactory, cluster: Cluster, host: Host): void {
-    const { clock, random } = this.#context;
-    const info = new StreamInfo();
-    info.streamId = random.u32();
-    const filters = factory.createFilters(null, info, this.#message.headers);
-    if (filters.length === 0) return;
-    const bytesMax = this.#limit.bodyBytesMax;
-    this.#filters = new CallFilters(this, filters, info, cluster, host, clock, bytesMax);
+  start(cluster: Cluster, { headers, body, trailers }: AsyncMessage, timeoutMs: number): void {
+    const hasBody = body !== null && body.length > 0;
+    const isHeadAlone = !hasBody && trailers === null;
+    this.open(cluster, headers, isHeadAlone, timeoutMs, this.#limit.bodyBytesMax);
+    if (hasBody) this.sendData(body, trailers === null);
+    if (trailers !== null) this.sendTrailers(trailers);
   }
 
   cancel(): void {
-    if (this.#isDone) return;
-    this.#giveUp(StreamResetReason.LocalReset);
+    if (!this.isOver) this.release();
   }
 
-  fail(failure: AsyncFailure, message: string): void {
-    if (this.#isDone) return;
-    this.#finish();
-    this.#callbacks.onFailure(failure, message);
+  // ---- UpstreamCall.
+
+  protected onNoHost(): void {
+    this.#callbacks.onFailure(AsyncFailure.NoHealthyUpstream, "no healthy upstream");
   }
 
-  override onDeadline(): void {
-    this.#cluster?.stats.rqTimeout.inc();
-    this.#host?.stats.rqTimeout.inc();
-    this.#chargeFailure(504);
-    const failure = this.#hasAnswer ? AsyncFailure.Interrupted : AsyncFailure.Timeout;
-    this.#giveUp(StreamResetReason.LocalReset);
-    this.#callbacks.onFailure(failure, "upstream request timeout");
+  protected onFailed(failure: UpstreamFailure): void {
+    const kind = this.hasAnswer ? AsyncFailure.Interrupted : kindOf(failure);
+    this.#callbacks.onFailure(kind, failure.body);
   }
 
-  // ---- PoolCallbacks.
-
-  onPoolReady(encoder: RequestEncoder, _host: Host, connection: PooledConnection): void {
-    this.#pending = null;
-    this.#encoder = encoder;
-    if (this.#filters !== null) {
-      this.#filters.onReady(encoder, connection);
-      return;
-    }
-    const { headers, body, trailers } = this.#message;
-    const hasBody = body !== null && body.length > 0;
-    encoder.encodeHeaders(headers, !hasBody && trailers === null);
-    if (hasBody) encoder.encodeData(body, 0, body.length, trailers === null);
-    if (trailers !== null) encoder.encodeTrailers(trailers);
+  protected onTimedOut(): void {
+    const kind = this.hasAnswer ? AsyncFailure.Interrupted : AsyncFailure.Timeout;
+    this.#callbacks.onFailure(kind, "upstream request timeout");
   }
 
-  onPoolFailure(reason: PoolFailureReason, _host: Host, _transportFailure: string): void {
-    this.#pending = null;
-    this.#chargeFailure(503);
-    const isOverflow = reason === PoolFailureReason.Overflow;
-    const failure = isOverflow ? AsyncFailure.Overflow : AsyncFailure.ConnectionFailure;
-    this.fail(failure, failureOfPool(reason).body);
-  }
-
-  // ---- ResponseDecoder.
-
-  responseHeaders(): HeaderMap {
-    return this.#responseHeaders;
-  }
-
-  decodeInformational(headers: HeaderMap): void {
-    headers.reset();
-  }
-
-  decodeHeaders(headers: HeaderMap, endStream: boolean): void {
-    if (endStream) this.#encoder = null;
-    if (this.#filters === null) this.onFilteredHeaders(headers, endStream);
-    else this.#filters.encodeHeaders(headers, endStream);
-  }
-
-  decodeData(buffer: Buffer, from: number, to: number, endStream: boolean): void {
-    if (endStream) this.#encoder = null;
-    if (this.#filters === null) this.onFilteredData(buffer, from, to, endStream);
-    else this.#filters.encodeData(buffer, from, to, endStream);
-  }
-
-  decodeTrailers(trailers: HeaderMap): void {
-    this.#encoder = null;
-    if (this.#filters === null) this.onFilteredTrailers(trailers);
-    else this.#filters.encodeTrailers(trailers);
-  }
-
-  // ---- CallFiltersOwner.
-
-  onFilteredHeaders(headers: HeaderMap, endStream: boolean): void {
-    this.#hasAnswer = true;
-    const isServerError = headers.status >= 500;
-    const stats = this.#host?.stats;
-    (isServerError ? stats?.rqError : stats?.rqSuccess)?.inc();
-    this.#cluster?.responseStats.charge(headers.status, true);
-    const ms = Math.max(0, Math.round(this.#context.clock.nowMs - this.#startMs));
-    headers.setById(HeaderId.XEnvoyUpstreamServiceTime, String(ms));
-    if (endStream) this.#succeed(null);
-  }
-
-  onFilteredData(buffer: Buffer, from: number, to: number, endStream: boolean): void {
-    if (this.#responseBody.length + (to - from) > this.#limit.bodyBytesMax) {
-      this.#limit.exceeded.inc();
-      this.#giveUp(StreamResetReason.LocalReset);
-      this.#callbacks.onFailure(AsyncFailure.BodyTooLarge, "response body is too large");
-      return;
-    }
-    this.#responseBody.appendCopy(buffer, from, to);
-    if (endStream) this.#succeed(null);
-  }
-
-  onFilteredTrailers(trailers: HeaderMap): void {
-    this.#succeed(trailers);
-  }
-
-  /** As Envoy: an answer like others, but nobody is charged with it. */
-  onFilterReply({ status, body, headers }: LocalReply): void {
-    if (this.#hasAnswer) {
-      this.onFilterReset();
-      return;
-    }
-    this.#giveUp(StreamResetReason.LocalReset);
+  protected onFilterReply({ status, body, headers }: LocalReply): void {
     const bytes = Buffer.from(body, "latin1");
     this.#callbacks.onSuccess(replyHeaders(status, bytes.length, headers), bytes, null);
   }
 
-  onFilterReset(): void {
-    this.#giveUp(StreamResetReason.LocalReset);
+  protected onFilterReset(): void {
     this.#callbacks.onFailure(AsyncFailure.Interrupted, "");
   }
 
-  onResetStream(reason: StreamResetReason, _failureReason: string): void {
-    this.#encoder = null;
-    const { status, body } = failureOfReset(reason);
-    this.#chargeFailure(status);
-    this.fail(this.#hasAnswer ? AsyncFailure.Interrupted : kindOf(reason), body);
+  protected onAnswer(headers: HeaderMap, end: boolean): void {
+    this.#headers = headers;
+    if (end) this.#succeed(null);
   }
 
-  /** The body was handed over as a whole; the connection holds what does not leave at once. */
-  onEncodeWritable(): void {}
+  onUpstreamData(buffer: Buffer, from: number, to: number, end: boolean): void {
+    if (this.#body.length + (to - from) > this.#limit.bodyBytesMax) {
+      this.#limit.exceeded.inc();
+      this.release();
+      this.#callbacks.onFailure(AsyncFailure.BodyTooLarge, "response body is too large");
+      return;
+    }
+    this.#body.appendCopy(buffer, from, to);
+    if (end) this.#succeed(null);
+  }
+
+  onUpstreamTrailers(trailers: HeaderMap): void {
+    this.#succeed(trailers);
+  }
+
+  /** The message is here as a whole: its source cannot be stopped. */
+  onUpstreamBackPressure(): void {}
 
   // ---- Private parts.
 
   #succeed(trailers: HeaderMap | null): void {
-    this.#encoder = null;
-    this.#cluster?.responseStats.recordTime(
-      Math.round(this.#context.clock.nowMs - this.#startMs),
-      true,
-    );
-    this.#finish();
-    this.#callbacks.onSuccess(this.#responseHeaders, this.#responseBody.linearize(), trailers);
-  }
-
-  #chargeFailure(code: number): void {
-    if (this.#hasAnswer) return;
-    this.#cluster?.responseStats.charge(code, true);
-    this.#host?.stats.rqError.inc();
-  }
-
-  #giveUp(reason: StreamResetReason): void {
-    const pending = this.#pending;
-    const encoder = this.#encoder;
-    this.#finish();
-    pending?.cancel();
-    encoder?.resetStream(reason);
-  }
-
-  #finish(): void {
-    this.#isDone = true;
-    this.#pending = null;
-    this.#encoder = null;
-    this.#context.timers.cancel(this);
-    const filters = this.#filters;
-    this.#filters = null;
-    filters?.destroy();
+    this.complete();
+    const headers = this.#headers as HeaderMap;
+    this.#callbacks.onSuccess(headers, this.#body.linearize(), trailers);
   }
 }
 
@@ -365,8 +208,14 @@ export function replyHeaders(
   return headers;
 }
 
-function kindOf(reason: StreamResetReason): AsyncFailure {
-  return reason === StreamResetReason.ProtocolError
-    ? AsyncFailure.ProtocolError
-    : AsyncFailure.Reset;
+function kindOf(failure: UpstreamFailure): AsyncFailure {
+  if (failure.isOverload) return AsyncFailure.Overflow;
+  switch (failure.responseFlag) {
+    case ResponseFlag.UpstreamConnectionFailure:
+      return AsyncFailure.ConnectionFailure;
+    case ResponseFlag.UpstreamProtocolError:
+      return AsyncFailure.ProtocolError;
+    default:
+      return AsyncFailure.Reset;
+  }
 }

@@ -1,8 +1,14 @@
 // Messages in bytes, and how a gRPC stream over an upstream ends.
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { HeaderMap } from "../core/header-map.ts";
 import { ClusterManager } from "./cluster-manager.ts";
 import { grpcFrame, GrpcFrameReader, grpcMessageBytesMax } from "./grpc-frames.ts";
+import {
+  FilterDataStatus as Data,
+  FilterHeadersStatus as Headers,
+  FilterTrailersStatus as Trailers,
+} from "../filter/filter-status.ts";
+import { type FilterScript, ScriptedFilter } from "../filter/testing.ts";
 import { type GrpcCallbacks, GrpcStream } from "./grpc-stream.ts";
 import { clusterConfig, FakeThread, hostConfig, membership } from "./upstream-for-test.ts";
 
@@ -143,4 +149,137 @@ test("a cancelled stream says nothing more", () => {
   expect(world.events).toEqual([]);
   world.manager.close();
   expect(world.openGauges()).toEqual([]);
+});
+
+describe("filters of the cluster", () => {
+  /** A world whose cluster has a filter that does this. */
+  function filtered(script: FilterScript): { world: World; filter: () => ScriptedFilter } {
+    const world = new World();
+    let filter: ScriptedFilter | null = null;
+    const createFilters = (): ScriptedFilter[] => {
+      filter = new ScriptedFilter("f", script, world.events);
+      return [filter];
+    };
+    const cluster = world.manager.getCluster("up");
+    if (cluster !== undefined) cluster.filters = { createFilters };
+    return { world, filter: () => filter as unknown as ScriptedFilter };
+  }
+  const reply = {
+    status: 403,
+    body: "50% no",
+    headers: ["x-why", "guest"],
+    grpcStatus: -1,
+    details: "no way",
+    responseFlags: 0,
+  };
+  function expectOver(world: World): void {
+    expect(world.events.filter((event) => event === "f.destroy").length).toBe(1);
+    world.manager.close();
+    expect(world.openGauges()).toEqual([]);
+    expect(world.timers.size).toBe(0);
+  }
+
+  test("see messages and metadata as they come, each way", () => {
+    const { world } = filtered({});
+    const stream = world.start();
+    stream.send(Buffer.from("one"), false);
+    expect(world.events.splice(0)).toEqual(["f.dh", `f.dd(${frame("one")})`]);
+    expect(stream.bufferedBytes).toBe(8);
+    world.engine.io(0).connect();
+    expect(stream.bufferedBytes).toBe(0);
+    stream.closeLocal();
+    world.answer(HEAD + chunk(frame("hello")));
+    world.answer("0\r\ngrpc-status: 0\r\n\r\n");
+    expect(world.events).toEqual([
+      "f.dd().",
+      "f.eh",
+      "initial 7",
+      `f.ed(${frame("hello")})`,
+      "message hello",
+      "f.et",
+      "f.destroy",
+      "trailing 0",
+      "close 0 via_upstream",
+    ]);
+    expectOver(world);
+  });
+
+  test("may hold what is sent, and then it counts as buffered", () => {
+    const { world, filter } = filtered({ decodeHeaders: Headers.StopAllIterationAndWatermark });
+    const stream = world.start();
+    world.engine.io(0).connect();
+    stream.send(Buffer.alloc(1000), false);
+    expect(stream.bufferedBytes).toBe(1005);
+    expect(world.engine.io(0).sent).toBe("");
+    filter().callbacks.continueDecoding(0);
+    expect(stream.bufferedBytes).toBe(0);
+    expect(world.engine.io(0).sent).toContain("POST /a.B/C HTTP/1.1");
+    stream.cancel();
+    expectOver(world);
+  });
+
+  test("may answer: before an answer as gRPC does it, behind its head by breaking it off", () => {
+    const before = filtered({
+      decodeHeaders: (filter) => {
+        filter.callbacks.sendLocalReply(reply);
+        return Headers.StopIteration;
+      },
+    });
+    before.world.start();
+    expect(before.world.events).toEqual([
+      "f.dh",
+      "f.destroy",
+      "initial -",
+      "trailing 7",
+      "close 7 50%25 no{no_way}",
+    ]);
+    expect(before.world.counter("cluster.up.upstream_rq_200")).toBe(0);
+    expectOver(before.world);
+    const behind = filtered({
+      encodeTrailers: (filter) => {
+        filter.callbacks.sendLocalReply({ ...reply, grpcStatus: 5 });
+        return Trailers.StopIteration;
+      },
+    });
+    behind.world.start().closeLocal();
+    behind.world.engine.io(0).connect();
+    behind.world.answer(`${HEAD}0\r\ngrpc-status: 0\r\n\r\n`);
+    expect(behind.world.events.slice(-3)).toEqual(["f.destroy", "trailing -", "close 13 no_way"]);
+    expectOver(behind.world);
+  });
+
+  test("may break it off, or hold more than may be held", () => {
+    const broken = filtered({});
+    broken.world.start();
+    broken.filter().callbacks.resetStream("enough of it");
+    expect(broken.world.events.slice(1)).toEqual([
+      "f.destroy",
+      "trailing -",
+      "close 13 enough_of_it",
+    ]);
+    expectOver(broken.world);
+    const greedy = filtered({ decodeData: [Data.StopIterationAndBuffer] });
+    const stream = greedy.world.start();
+    stream.send(Buffer.alloc(grpcMessageBytesMax), false);
+    const end = "close 2 Payload Too Large{request_payload_too_large}";
+    expect(greedy.world.events.at(-1)).toBe(end);
+    expectOver(greedy.world);
+  });
+
+  test("are told last when the stream is abandoned, or its time is up", () => {
+    const { world } = filtered({ encodeHeaders: Headers.StopAllIterationAndBuffer });
+    const stream = world.start(1000);
+    world.engine.io(0).connect();
+    stream.abandon();
+    expect(world.events).toEqual(["f.dh"]);
+    stream.cancel();
+    expectOver(world);
+    const late = filtered({ encodeHeaders: Headers.StopAllIterationAndBuffer });
+    late.world.start(1000).closeLocal();
+    late.world.engine.io(0).connect();
+    late.world.answer(`${HEAD}0\r\ngrpc-status: 0\r\n\r\n`);
+    late.world.pass(1000);
+    expect(late.world.events.at(-1)).toBe("close 14 upstream request timeout{response_timeout}");
+    expectOver(late.world);
+  });
 });

@@ -7,18 +7,18 @@
 import { BytesMeter } from "../core/bytes-meter.ts";
 import type { HeaderMap } from "../core/header-map.ts";
 import type { TlsInfo } from "../core/tls-info.ts";
-import type { Cluster } from "../upstream/cluster.ts";
-import type { Host } from "../upstream/host.ts";
-import { PoolFailureReason, StreamResetReason } from "../upstream/pool/conn-pool.ts";
+import type { Cluster } from "./cluster.ts";
+import type { Host } from "./host.ts";
+import { PoolFailureReason, StreamResetReason } from "./pool/conn-pool.ts";
 import type {
   PendingStream,
   PoolCallbacks,
   PooledConnection,
   RequestEncoder,
   ResponseDecoder,
-} from "../upstream/pool/conn-pool.ts";
-import type { TcpConnectionCallbacks, TcpLink } from "../upstream/pool/tcp-connection.ts";
-import type { TransportOptions } from "../upstream/transport-options.ts";
+} from "./pool/conn-pool.ts";
+import type { TcpConnectionCallbacks, TcpLink } from "./pool/tcp-connection.ts";
+import type { TransportOptions } from "./transport-options.ts";
 
 const noBytes = Buffer.alloc(0);
 

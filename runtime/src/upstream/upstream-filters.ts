@@ -1,22 +1,18 @@
-// The filters between a Router and its UpstreamRequest: they begin when a host is chosen, whether
-// its connection is there or not, and end with the attempt. Made by Router when a request first
-// needs them, used again.
+// The filters between a Router or UpstreamCall and its UpstreamRequest: they begin when a host is
+// chosen, whether its connection is there or not, and end with the attempt. Made when a request
+// first needs them; a Router uses them again.
 import type { Clock } from "../core/clock.ts";
 import type { HeaderMap } from "../core/header-map.ts";
 import { tellsEndApart } from "../core/stream-info.ts";
 import type { StreamInfo } from "../core/stream-info.ts";
 import { FilterManager } from "../filter/filter-manager.ts";
 import type { FilterChainEnds, HttpFilter, LocalReply } from "../filter/http-filter.ts";
-import type { Host } from "../upstream/host.ts";
-import type {
-  PoolFailureReason,
-  PooledConnection,
-  StreamResetReason,
-} from "../upstream/pool/conn-pool.ts";
-import { replyWithoutHeader } from "../upstream/required-headers.ts";
+import type { Host } from "./host.ts";
+import type { PoolFailureReason, PooledConnection, StreamResetReason } from "./pool/conn-pool.ts";
+import { replyWithoutHeader } from "./required-headers.ts";
 import type { UpstreamRequest, UpstreamRequestOwner } from "./upstream-request.ts";
 
-/** What filters may ask of their router. */
+/** What filters may ask of the router or call in front of them. */
 export interface UpstreamFiltersOwner extends UpstreamRequestOwner {
   /** The attempt is over: this is the answer, if there is still one to be given. */
   onUpstreamFilterReply(reply: LocalReply): void;
@@ -27,7 +23,7 @@ export interface UpstreamFiltersOwner extends UpstreamRequestOwner {
 const noBytes: Buffer = Buffer.alloc(0);
 
 export class UpstreamFilters implements FilterChainEnds, UpstreamRequestOwner {
-  readonly #router: UpstreamFiltersOwner;
+  readonly #owner: UpstreamFiltersOwner;
   readonly #request: UpstreamRequest;
   readonly #clock: Clock;
   readonly #manager: FilterManager;
@@ -35,8 +31,8 @@ export class UpstreamFilters implements FilterChainEnds, UpstreamRequestOwner {
   /** They hold so much of the request that its source stands still. */
   #isSourcePaused: boolean = false;
 
-  constructor(router: UpstreamFiltersOwner, request: UpstreamRequest, clock: Clock) {
-    this.#router = router;
+  constructor(owner: UpstreamFiltersOwner, request: UpstreamRequest, clock: Clock) {
+    this.#owner = owner;
     this.#request = request;
     this.#clock = clock;
     this.#manager = new FilterManager(true);
@@ -57,7 +53,12 @@ export class UpstreamFilters implements FilterChainEnds, UpstreamRequestOwner {
     if (this.#isSourcePaused) this.onDecodeReadDisable(false);
   }
 
-  // ---- The request, from the router.
+  /** What filters hold of the request's body. */
+  get requestBytes(): number {
+    return this.#manager.decodingBuffer()?.length ?? 0;
+  }
+
+  // ---- The request, from the owner.
 
   decodeHeaders(headers: HeaderMap, end: boolean): void {
     this.#manager.decodeHeaders(headers, end);
@@ -114,50 +115,50 @@ export class UpstreamFilters implements FilterChainEnds, UpstreamRequestOwner {
   }
 
   onUpstreamReady(host: Host, connection: PooledConnection): void {
-    this.#router.onUpstreamReady(host, connection);
+    this.#owner.onUpstreamReady(host, connection);
   }
 
   onUpstreamPoolFailure(reason: PoolFailureReason, host: Host, transportFailure: string): void {
-    this.#router.onUpstreamPoolFailure(reason, host, transportFailure);
+    this.#owner.onUpstreamPoolFailure(reason, host, transportFailure);
   }
 
   /** As Envoy: nothing of them concerns filters. */
   onUpstreamInformational(headers: HeaderMap): void {
-    this.#router.onUpstreamInformational(headers);
+    this.#owner.onUpstreamInformational(headers);
   }
 
   onUpstreamReset(reason: StreamResetReason, failureReason: string): void {
-    this.#router.onUpstreamReset(reason, failureReason);
+    this.#owner.onUpstreamReset(reason, failureReason);
   }
 
   onUpstreamRequestSent(): void {
-    this.#router.onUpstreamRequestSent();
+    this.#owner.onUpstreamRequestSent();
   }
 
   onUpstreamBackPressure(isPaused: boolean): void {
-    this.#router.onUpstreamBackPressure(isPaused);
+    this.#owner.onUpstreamBackPressure(isPaused);
   }
 
-  // ---- FilterChainEnds: the response leaves the chain towards the router.
+  // ---- FilterChainEnds: the response leaves the chain towards the owner.
 
   onResponseHeaders(headers: HeaderMap, end: boolean): void {
-    this.#router.onUpstreamHeaders(headers, end);
+    this.#owner.onUpstreamHeaders(headers, end);
   }
 
   onResponseData(buffer: Buffer, from: number, to: number, end: boolean): void {
-    this.#router.onUpstreamData(buffer, from, to, end);
+    this.#owner.onUpstreamData(buffer, from, to, end);
   }
 
   onResponseTrailers(trailers: HeaderMap): void {
-    this.#router.onUpstreamTrailers(trailers);
+    this.#owner.onUpstreamTrailers(trailers);
   }
 
   onLocalReply(reply: LocalReply): void {
-    this.#router.onUpstreamFilterReply(reply);
+    this.#owner.onUpstreamFilterReply(reply);
   }
 
   onFilterReset(details: string): void {
-    this.#router.onUpstreamFilterReset(details);
+    this.#owner.onUpstreamFilterReset(details);
   }
 
   /** The route led here: it stays. */
@@ -165,7 +166,7 @@ export class UpstreamFilters implements FilterChainEnds, UpstreamRequestOwner {
 
   onDecodeReadDisable(disabled: boolean): void {
     this.#isSourcePaused = disabled;
-    this.#router.onUpstreamBackPressure(disabled);
+    this.#owner.onUpstreamBackPressure(disabled);
   }
 
   onEncodeReadDisable(disabled: boolean): void {

@@ -1,13 +1,14 @@
 // One attempt to have a request answered: waits for a connection, holds what arrives meanwhile,
-// writes the request and hands the response to its Router. Owned by the Router and used again.
+// writes the request and hands the response to its owner: a Router, which uses it again, or an
+// UpstreamCall.
 //
 //   Idle -- start --> Waiting -- onPoolReady --> Sending -- response, reset or giveUp --> Idle
 import { BytesMeter } from "../core/bytes-meter.ts";
 import { assert } from "../core/assert.ts";
 import { BufferQueue } from "../core/buffer-queue.ts";
 import { HeaderMap } from "../core/header-map.ts";
-import type { Cluster } from "../upstream/cluster.ts";
-import type { Host } from "../upstream/host.ts";
+import type { Cluster } from "./cluster.ts";
+import type { Host } from "./host.ts";
 import {
   type PendingStream,
   type PoolCallbacks,
@@ -16,12 +17,11 @@ import {
   type RequestEncoder,
   type ResponseDecoder,
   StreamResetReason,
-} from "../upstream/pool/conn-pool.ts";
-import type { TransportOptions } from "../upstream/transport-options.ts";
-import type { FailedAttempt } from "./retry-state.ts";
+} from "./pool/conn-pool.ts";
+import type { TransportOptions } from "./transport-options.ts";
 import { openTcpUpstream } from "./tcp-upstream.ts";
 
-/** What the request tells its router. */
+/** What the request tells its owner. */
 export interface UpstreamRequestOwner {
   /** A connection is there; request headers may still be changed for this host. */
   onUpstreamReady(host: Host, connection: PooledConnection): void;
@@ -37,13 +37,13 @@ export interface UpstreamRequestOwner {
   onUpstreamBackPressure(isPaused: boolean): void;
 }
 
-export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, FailedAttempt {
+export class UpstreamRequest implements PoolCallbacks, ResponseDecoder {
   /** The host that took or failed the attempt; null while none did. */
   host: Host | null = null;
   streamsBefore: number = 0;
   wasBodySent: boolean = false;
   hasResponse: boolean = false;
-  /** Whom it tells: the router, or the filters behind it. */
+  /** Whom it tells: the router or call, or the filters behind it. */
   owner: UpstreamRequestOwner;
   readonly #responseHeaders: HeaderMap;
   readonly #held: BufferQueue;
@@ -75,8 +75,8 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, FailedAt
 
   /**
    * Asks for a connection; owner is told when there is one or none, perhaps before this returns.
-   * `rawStart` as tunnel.ts says: null = HTTP. `holdsHeaders`: they go out with sendHeaders, which
-   * then says whether they are the end.
+   * `rawStart`: what a TCP connection begins with; null = HTTP. `holdsHeaders`: they go out with
+   * sendHeaders, which then says whether they are the end.
    */
   start(
     cluster: Cluster,

@@ -1,13 +1,16 @@
 // The gRPC calls and streams of one root context: from the guest's wish to its last callback. Owned
 // by RootContext, asked by hostcalls, told by Callouts.
 import { Status } from "proxy-wasm-types";
-import type { HeaderMap } from "../core/header-map.ts";
+import { HeaderMap } from "../core/header-map.ts";
 import type { Callouts, GrpcReceiver, GrpcRequest, GrpcStream } from "./callout.ts";
 import type { GuestFunction } from "./guest-exports.ts";
 import type { RootContext } from "./root-context.ts";
 
 /** What the host does for a call, in nanoseconds. */
 const CALL_FUEL = 20_000;
+
+/** A status of gRPC. */
+const INTERNAL = 13;
 
 /** One call (one message each way) or stream. */
 class PendingGrpc implements GrpcReceiver {
@@ -41,8 +44,10 @@ class PendingGrpc implements GrpcReceiver {
   }
 
   onClose(status: number, message: string): void {
-    if (this.isCall && status === 0) this.#calls.tellAnswer(this, this.#message);
-    else this.#calls.tellClose(this, status, message);
+    if (!this.isCall || status !== 0) this.#calls.tellClose(this, status, message);
+    else if (this.#message !== null) this.#calls.tellAnswer(this, this.#message);
+    // As Envoy: a call that is answered by nothing has failed.
+    else this.#calls.tellClose(this, INTERNAL, "");
   }
 }
 
@@ -131,7 +136,7 @@ export class GrpcCalls {
 
   tellInitialMetadata(pending: PendingGrpc, metadata: HeaderMap | null): void {
     const callback = this.#root.vm.exports.onGrpcInitialMetadata;
-    this.initialMetadata = metadata;
+    this.initialMetadata = metadata ?? new HeaderMap();
     this.#call(callback, pending, metadata?.size ?? 0);
     this.initialMetadata = null;
   }
@@ -144,14 +149,14 @@ export class GrpcCalls {
 
   tellTrailingMetadata(pending: PendingGrpc, metadata: HeaderMap | null): void {
     const callback = this.#root.vm.exports.onGrpcTrailingMetadata;
-    this.trailingMetadata = metadata;
+    this.trailingMetadata = metadata ?? new HeaderMap();
     this.#call(callback, pending, metadata?.size ?? 0);
     this.trailingMetadata = null;
   }
 
   /** Of a call that ended well. */
-  tellAnswer(pending: PendingGrpc, message: Buffer | null): void {
-    this.tellMessage(pending, message ?? Buffer.alloc(0));
+  tellAnswer(pending: PendingGrpc, message: Buffer): void {
+    this.tellMessage(pending, message);
     this.#forget(pending);
   }
 
