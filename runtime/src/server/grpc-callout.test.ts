@@ -44,9 +44,8 @@ class World extends FakeThread implements GrpcReceiver {
     for (const callback of due) callback();
     return due.length;
   }
-  end(): void {
+  close(): void {
     this.#manager.close();
-    expect(this.openGauges()).toEqual([]);
   }
 
   onInitialMetadata(_metadata: HeaderMap | null): void {
@@ -63,6 +62,11 @@ class World extends FakeThread implements GrpcReceiver {
   }
 }
 
+function expectEmpty(world: World): void {
+  world.close();
+  expect(world.openGauges()).toEqual([]);
+}
+
 test("of a cluster without filters: at once", () => {
   const world = new World(false);
   const stream = world.open();
@@ -71,7 +75,7 @@ test("of a cluster without filters: at once", () => {
   expect(world.engine.io(0).sent).toContain("one");
   stream.cancel();
   expect(world.nextTurn()).toBe(0);
-  world.end();
+  expectEmpty(world);
 });
 
 describe("of a cluster with filters: not before the next turn", () => {
@@ -94,7 +98,7 @@ describe("of a cluster with filters: not before the next turn", () => {
     expect(stream.bufferedBytes).toBe(0);
     stream.cancel();
     world.nextTurn();
-    world.end();
+    expectEmpty(world);
   });
 
   test("its end for the filters; the upstream sees it at once, the guest nothing", () => {
@@ -109,7 +113,7 @@ describe("of a cluster with filters: not before the next turn", () => {
     world.nextTurn();
     expect(world.events).toEqual(["f.dh", "f.destroy"]);
     expect(world.engine.io(0).sent).not.toContain("never");
-    world.end();
+    expectEmpty(world);
   });
 
   test("nothing at all of one that is cancelled before", () => {
@@ -118,7 +122,7 @@ describe("of a cluster with filters: not before the next turn", () => {
     world.nextTurn();
     expect(world.events).toEqual([]);
     expect(world.engine.ios).toEqual([]);
-    world.end();
+    expectEmpty(world);
   });
 
   test("a failure, which is then a callback", () => {
@@ -127,6 +131,6 @@ describe("of a cluster with filters: not before the next turn", () => {
     world.nextTurn();
     world.engine.io(0).refuse();
     expect(world.events).toEqual(["f.dh", "f.destroy", "initial", "trailing", "close 14"]);
-    world.end();
+    expectEmpty(world);
   });
 });
