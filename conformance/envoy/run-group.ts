@@ -145,7 +145,8 @@ class GroupRunner {
     this.#grpc?.closeConnections();
     const lines = await this.#readLogs(one, golden?.log.length);
     await this.#waitIdle();
-    const guests = this.#group.guests !== undefined ? await this.#readGuests(one, golden) : undefined;
+    const guests =
+      this.#group.guests !== undefined ? await this.#readGuests(one, golden) : undefined;
     const normaliser = new Normaliser(this.#places, JSON.stringify(one.connections));
     const fill = (message: Message): NormalMessage => normalMessage(message, normaliser);
     return {
