@@ -7,8 +7,9 @@
 // as those of callbacks do: small integers come and go without a number on the heap.
 import { ByteWriter, leb, signedLeb } from "./byte-writer.ts";
 import { CodeMapWriter } from "./code-map-writer.ts";
-import { planFuel, SiteKind } from "./fuel-plan.ts";
+import { planFuel } from "./fuel-plan.ts";
 import type { FuelPlan } from "./fuel-plan.ts";
+import { SiteKind } from "./fuel-sites.ts";
 import type { FunctionBody, ModuleStructure } from "./wasm-sections.ts";
 
 const op = {
@@ -130,7 +131,7 @@ class MeteredCode {
     const codeStart = codeStarts[index] as number;
     let site = firstSites[index] as number;
     const lastSite = firstSites[index + 1] as number;
-    if (this.#plan.isFolded(index)) site += 1;
+    if (this.#plan.isEntryFree(index)) site += 1;
     if (site === lastSite) {
       out.u32(end - start);
       this.map.add(out.size, start);

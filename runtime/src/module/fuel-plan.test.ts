@@ -1,7 +1,7 @@
 // Who pays for small functions: their callers, but never all of a circle of calls.
 import { expect, test } from "vitest";
 import { rewriteModule } from "./rewriter.ts";
-import { op, WasmBuilder } from "./wasm-builder-for-test.ts";
+import { constant, op, WasmBuilder } from "./wasm-builder-for-test.ts";
 import { readModule } from "./wasm-sections.ts";
 
 const FUEL = 1000;
@@ -13,13 +13,18 @@ interface Outcome {
   readonly left: number;
 }
 
-/** Functions that call those of their row in turn, each with a loop of one turn in front. */
-function run(graph: readonly (readonly number[])[]): Outcome {
+/** Functions that call those of their row in turn, each with a loop of one turn in front, or behind. */
+function run(graph: readonly (readonly number[])[], isBehind = false): Outcome {
   const builder = new WasmBuilder().memory(0, 1);
   for (const [at, callees] of graph.entries()) {
-    const code = [...LOOP, op.end, ...callees.flatMap((callee) => [op.call, callee])];
+    const parts = [[...LOOP, op.end], callees.flatMap((callee) => [op.call, callee])];
+    const code = (isBehind ? parts.toReversed() : parts).flat();
     builder.func({ code, exportAs: `f${at}` });
   }
+  return outcomeOf(builder, (f0) => f0());
+}
+
+function outcomeOf(builder: WasmBuilder, work: (f0: (n?: number) => void) => void): Outcome {
   const bytes = builder.build();
   const structure = readModule(bytes);
   const rewritten = rewriteModule(bytes, structure, null, { isMetered: true });
@@ -27,7 +32,7 @@ function run(graph: readonly (readonly number[])[]): Outcome {
   const swap = exports[rewritten.fuelExport as string] as Swap;
   swap(FUEL);
   try {
-    (exports["f0"] as () => void)();
+    work(exports["f0"] as (n?: number) => void);
     return { stop: "", left: swap(0) };
   } catch (error) {
     return { stop: (error as Error).message, left: swap(0) };
@@ -60,4 +65,42 @@ test("a call of a small function costs nothing of its own, its loop does", () =>
   expect(FUEL - alone.left).toBe(1);
   // Its own loop's turn and those of three calls; nobody pays for the entries.
   expect(FUEL - caller.left).toBe(4);
+});
+
+test("a circle ends by fuel as well when its calls stand in front of its loops", () => {
+  for (let bits = 0; bits < 16; bits += 1) {
+    const graph = [0, 1].map((row) =>
+      [0, 1].filter((callee) => ((bits >> (row * 2 + callee)) & 1) === 1),
+    );
+    const stop = hasCircle(graph, 0, []) ? "unreachable" : "";
+    expect([bits, run(graph, true).stop]).toEqual([bits, stop]);
+  }
+});
+
+const CALLS = 10;
+const NO_VALUE = 0x40;
+const more = { block: 0x02, if: 0x04, brIf: 0x0d, i32Sub: 0x6b } as const;
+
+/** What it costs that a function, whose code begins with `front`, calls itself ten times. */
+function costOfCalls(front: readonly number[]): number {
+  const again = [op.localGet, 0, ...constant(1), more.i32Sub, op.call, 0];
+  const code = [...front, op.localGet, 0, more.if, NO_VALUE, ...again, op.end];
+  const builder = new WasmBuilder().memory(0, 1);
+  builder.func({ params: ["i32"], code, exportAs: "f0" });
+  return FUEL - outcomeOf(builder, (f0) => f0(CALLS - 1)).left;
+}
+
+test("where a function surely comes to a loop, that alone pays, and its path with it", () => {
+  const loop = [...LOOP, op.end];
+  expect(costOfCalls([])).toBe(CALLS);
+  expect(costOfCalls(loop)).toBe(CALLS);
+  expect(costOfCalls([more.block, NO_VALUE, ...constant(0), op.drop, ...loop, op.end])).toBe(CALLS);
+  // It may go past the loop, or stop in front of it.
+  const leave = [op.localGet, 0, more.brIf, 0];
+  expect(costOfCalls([more.block, NO_VALUE, ...leave, ...loop, op.end])).toBe(CALLS + 1);
+  const inside = [op.localGet, 0, more.if, NO_VALUE, ...loop, op.end];
+  expect(costOfCalls(inside)).toBe(CALLS + CALLS - 1);
+  // Each turn of a loop pays for what is outside of it, which is little or pays for itself.
+  const long = Array.from({ length: 40 }, () => [...constant(0), op.drop]).flat();
+  expect(costOfCalls([...loop, ...long])).toBe(3 * CALLS);
 });

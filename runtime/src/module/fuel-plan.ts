@@ -2,10 +2,12 @@
 // loop, for the longest straight path that begins there. Used by fuel-meter.ts.
 //
 // The price is 1 + (path >> 6): it follows time as well as an exact count of instructions, for a
-// third of its cost. Entries of small functions are paid for by their callers. All constants are
+// third of its cost. Entries of small functions are paid for by their callers, and where a function
+// surely comes to a loop, by each turn of that: all of Go's functions are such. All constants are
 // measured ones, see RATIONALE.md, "Why fuel?".
 import { WasmFormatError } from "./byte-reader.ts";
 import { InstructionWalker } from "./instruction-walker.ts";
+import { SiteKind, SiteList } from "./fuel-sites.ts";
 import type { FunctionType } from "./wasm-types.ts";
 import type { FunctionBody, ModuleStructure } from "./wasm-sections.ts";
 
@@ -13,6 +15,8 @@ import type { FunctionBody, ModuleStructure } from "./wasm-sections.ts";
 const PATH_SHIFT = 6;
 /** Longest path of a function that its callers pay for. */
 const FOLD_PATH_MAX = 256;
+/** Longest path outside of loops that each turn of the first one may pay for, too. */
+const ENTRY_PATH_MAX = 64;
 /** Longer bodies are not looked at for folding. */
 const FOLD_BYTES_MAX = FOLD_PATH_MAX * 4;
 /** Chains of calls that folding follows; deeper functions pay for themselves. */
@@ -27,6 +31,7 @@ const DEAD = -1;
 
 const op = {
   Unreachable: 0x00,
+  Nop: 0x01,
   Block: 0x02,
   Loop: 0x03,
   If: 0x04,
@@ -49,6 +54,8 @@ const op = {
   ReturnCallRef: 0x15,
   Delegate: 0x18,
   CatchAll: 0x19,
+  Drop: 0x1a,
+  SelectTyped: 0x1c,
   TryTable: 0x1f,
   MemoryGrow: 0x40,
   BrOnNull: 0xd5,
@@ -67,59 +74,6 @@ for (const sqrtOrDivision of [0x91, 0x95, 0x9f, 0xa3]) weights[sqrtOrDivision] =
 /** Paid where it stands, not by the path: allocators hardly ever come to it. 20 units in all. */
 const GROW_WEIGHT = 19 << PATH_SHIFT;
 
-export const SiteKind = {
-  /** A fixed price. */
-  Check: 0,
-  /** A price by the length on the stack, an i32, of a bulk operation. */
-  Bulk: 1,
-  /** The same with an i64. */
-  BulkWide: 2,
-} as const;
-
-/** Places in the code where fuel is paid, in order. */
-export class SiteList {
-  positions: Int32Array;
-  /** Lengths of paths until the end of planning, then prices. */
-  costs: Int32Array;
-  kinds: Uint8Array;
-  count: number = 0;
-
-  constructor() {
-    this.positions = new Int32Array(1 << 12);
-    this.costs = new Int32Array(1 << 12);
-    this.kinds = new Uint8Array(1 << 12);
-  }
-
-  /** The site's index. */
-  add(position: number, kind: number): number {
-    const at = this.count;
-    if (at === this.positions.length) this.#grow();
-    this.positions[at] = position;
-    this.costs[at] = 0;
-    this.kinds[at] = kind;
-    this.count += 1;
-    return at;
-  }
-
-  /** A longer path from this site was found. */
-  raise(site: number, path: number): void {
-    if (path > (this.costs[site] as number)) this.costs[site] = path;
-  }
-
-  #grow(): void {
-    const size = this.positions.length * 2;
-    const positions = new Int32Array(size);
-    positions.set(this.positions);
-    const costs = new Int32Array(size);
-    costs.set(this.costs);
-    const kinds = new Uint8Array(size);
-    kinds.set(this.kinds);
-    this.positions = positions;
-    this.costs = costs;
-    this.kinds = kinds;
-  }
-}
-
 export interface FuelPlan {
   readonly sites: SiteList;
   /** By function: its first site, the one at its entry. One more than functions. */
@@ -128,8 +82,8 @@ export interface FuelPlan {
   readonly codeStarts: Int32Array;
   /** By function: parameters and locals. */
   readonly localCounts: Int32Array;
-  /** By function: its callers pay for it. */
-  isFolded(index: number): boolean;
+  /** By function: nothing is paid at its entry, because its callers or its first loop do. */
+  isEntryFree(index: number): boolean;
 }
 
 export function planFuel(bytes: Uint8Array, structure: ModuleStructure): FuelPlan {
@@ -151,6 +105,8 @@ class FuelPlanner implements FuelPlan {
   /** By function: the path that callers pay, DEAD = they do not. */
   readonly #folded: Int32Array;
   readonly #foldState: Uint8Array;
+  /** By function: 1 = who enters it enters a loop, which pays for both. */
+  readonly #startsWithLoop: Uint8Array;
   // Of the body that is walked: its open blocks, and of those the loops.
   /** By block: the longest path to its end so far. */
   #blockPaths: number[] = [];
@@ -161,6 +117,10 @@ class FuelPlanner implements FuelPlan {
   #pathsBefore: number[] = [];
   /** Instructions since the last site. */
   #path: number = 0;
+  /** Whether who enters the function surely comes here, and calls nothing before. */
+  #isStraight: boolean = true;
+  /** The site of the loop that surely is entered; -1 = none. */
+  #firstLoop: number = -1;
   /** By label: the last branch table that named it. */
   readonly #seenLabels: number[] = [];
   #table: number = 0;
@@ -178,13 +138,14 @@ class FuelPlanner implements FuelPlan {
     this.#walker = new InstructionWalker(bytes);
     this.#folded = new Int32Array(count).fill(DEAD);
     this.#foldState = new Uint8Array(count);
+    this.#startsWithLoop = new Uint8Array(count);
     for (let i = 0; i < count; i += 1) {
       this.#readLocals(i, structure.functions[this.#imported + i] as FunctionType);
     }
   }
 
-  isFolded(index: number): boolean {
-    return (this.#folded[index] as number) >= 0;
+  isEntryFree(index: number): boolean {
+    return (this.#folded[index] as number) >= 0 || this.#startsWithLoop[index] === 1;
   }
 
   run(): void {
@@ -269,6 +230,8 @@ class FuelPlanner implements FuelPlan {
     this.#loopSites = [];
     this.#pathsBefore = [];
     this.#path = 0;
+    this.#isStraight = true;
+    this.#firstLoop = -1;
     while (at < end) {
       const opcode = this.#bytes[at] as number;
       const next = walker.next(at);
@@ -278,6 +241,13 @@ class FuelPlanner implements FuelPlan {
       at = next;
     }
     this.sites.costs[entry] = this.#path;
+    const isFolded = (this.#folded[index] as number) >= 0;
+    const isPaidByLoop = !isFolded && this.#firstLoop >= 0 && this.#path <= ENTRY_PATH_MAX;
+    this.#startsWithLoop[index] = isPaidByLoop ? 1 : 0;
+    if (isPaidByLoop) {
+      const turn = this.sites.costs[this.#firstLoop] as number;
+      this.sites.costs[this.#firstLoop] = turn + Math.max(0, this.#path);
+    }
     return this.#path;
   }
 
@@ -302,6 +272,7 @@ class FuelPlanner implements FuelPlan {
   }
 
   #control(opcode: number, at: number, next: number): void {
+    if (this.#isStraight && !goesOn(opcode)) this.#isStraight = false;
     switch (opcode) {
       case op.Loop:
         this.#openLoop(next);
@@ -404,7 +375,9 @@ class FuelPlanner implements FuelPlan {
     }
     this.#loopBlocks.push(this.#blockPaths.length);
     this.#pathsBefore.push(this.#path);
-    this.#loopSites.push(this.sites.add(at, SiteKind.Check));
+    const site = this.sites.add(at, SiteKind.Check);
+    if (this.#isStraight && this.#firstLoop < 0) this.#firstLoop = site;
+    this.#loopSites.push(site);
     this.#blockPaths.push(DEAD);
     this.#isLoop.push(true);
     if (this.#path >= 0) this.#path = 0;
@@ -437,6 +410,7 @@ class FuelPlanner implements FuelPlan {
   }
 
   #branch(depth: number): void {
+    this.#isStraight = false;
     if (this.#path < 0) return;
     const target = this.#blockPaths.length - 1 - depth;
     const path = this.#pathTo(target);
@@ -479,6 +453,12 @@ class FuelPlanner implements FuelPlan {
     const isSized = code === 6 || code === 7 || code === 9 || code === 10;
     if (isSized || (code >= 16 && code <= 19)) this.sites.add(at, SiteKind.Bulk);
   }
+}
+
+/** Of what may change control flow: what only the next instruction follows, as a block or drop. */
+function goesOn(opcode: number): boolean {
+  const isNothing = opcode === op.Nop || (opcode >= op.Drop && opcode <= op.SelectTyped);
+  return isNothing || opcode === op.Block || opcode === op.Loop;
 }
 
 /** Loops, calls to who knows where, growing, and what allocates. */
