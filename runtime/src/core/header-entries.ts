@@ -237,11 +237,22 @@ export class HeaderEntries {
   }
 
   protected indexOfOther(name: string, from: number): number {
-    for (let i = from; i < this.#count; i += 1) {
-      if (this.idAt(i) !== 0 || !this.isLive(i)) continue;
-      if (this.name(i) === name) return i;
+    const marks = this.#marks;
+    const end = this.#count * MARKS;
+    for (let at = from * MARKS; at < end; at += MARKS) {
+      if (marks[at] !== 0 || marks[at + Mark.State] === EntryState.Gone) continue;
+      if (this.#isNamed(at / MARKS, name)) return at / MARKS;
     }
     return -1;
+  }
+
+  /** Names that came are cut only when their length is right: most are asked for by nobody. */
+  #isNamed(index: number, name: string): boolean {
+    const known = this.#texts[index * TEXTS] as string | null;
+    if (known !== null) return known === name;
+    const at = index * MARKS + Mark.NameStart;
+    const length = (this.#marks[at + 1] as number) - (this.#marks[at] as number);
+    return length === name.length && this.name(index) === name;
   }
 
   #note(id: number): void {

@@ -164,7 +164,11 @@ export class HeaderMap extends HeaderEntries {
   /** Value of a header by lower-case name (also ":path" and its kin), undefined when not there. */
   get(name: string): string | undefined {
     const id = headerIdOf(name);
-    if (id !== 0) return this.getById(id);
+    return id !== 0 ? this.getById(id) : this.getOther(name);
+  }
+
+  /** The same for a name that is known to have no id. */
+  getOther(name: string): string | undefined {
     if (name.charCodeAt(0) === 0x3a) return this.#getPseudo(name);
     const index = this.indexOfOther(name, 0);
     return index < 0 ? undefined : this.value(index);

@@ -18,6 +18,8 @@ export const FilterState = {
 /** Indices count filters in the direction's order. */
 export class HeldPieces {
   #count: number = 0;
+  /** Something may stand otherwise than at the begin of a stream: mostly nothing does. */
+  #isTouched: boolean = false;
   readonly #states: number[];
   /** Body that the filter has not seen yet: only filters that stopped everything have some. */
   readonly #unseen: (BufferQueue | null)[];
@@ -31,8 +33,11 @@ export class HeldPieces {
   }
 
   reset(count: number): void {
+    const known = this.#states.length;
     this.#count = count;
-    for (let i = 0; i < count; i += 1) {
+    if (!this.#isTouched && count <= known) return;
+    this.#isTouched = false;
+    for (let i = 0; i < Math.max(count, known); i += 1) {
       this.#states[i] = FilterState.Going;
       this.#unseen[i] = null;
       this.#seen[i] = null;
@@ -44,6 +49,7 @@ export class HeldPieces {
   }
 
   setState(at: number, state: number): void {
+    this.#isTouched = true;
     this.#states[at] = state;
   }
 
@@ -65,12 +71,14 @@ export class HeldPieces {
 
   /** Takes the bytes over; an empty queue counts as a piece too. */
   holdSeen(at: number, queue: BufferQueue): void {
+    this.#isTouched = true;
     const held = this.#seen[at] as BufferQueue | null;
     if (held === null) this.#seen[at] = queue;
     else held.moveFrom(queue);
   }
 
   holdUnseen(at: number, queue: BufferQueue): void {
+    this.#isTouched = true;
     const held = this.#unseen[at] as BufferQueue | null;
     if (held === null) this.#unseen[at] = queue;
     else held.moveFrom(queue);
@@ -92,6 +100,7 @@ export class HeldPieces {
 
   /** Drops what waits at filters up to `last`. */
   dropUpTo(last: number): void {
+    if (!this.#isTouched) return;
     for (let i = 0; i <= last; i += 1) {
       this.#unseen[i] = null;
       this.#seen[i] = null;

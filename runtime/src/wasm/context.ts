@@ -25,6 +25,8 @@ export type DeferredKind = (typeof DeferredKind)[keyof typeof DeferredKind];
 export abstract class Context implements GuestCost {
   readonly vm: Vm;
   readonly plugin: PluginIdentity;
+  /** The root context that owns this one, or itself. */
+  readonly root: RootContext;
   /** Of the VM, never used twice; 0 = the guest does not know this context. */
   id: number = 0;
   /** The context table's own: next in the same slot. */
@@ -44,9 +46,11 @@ export abstract class Context implements GuestCost {
   /** Its callbacks are timed, for so many streams; 0 = they are not. */
   timedFor: number = 0;
 
-  constructor(vm: Vm, plugin: PluginIdentity) {
+  /** `root` null: it is one itself. */
+  constructor(vm: Vm, plugin: PluginIdentity, root: RootContext | null) {
     this.vm = vm;
     this.plugin = plugin;
+    this.root = root ?? (this as unknown as RootContext);
   }
 
   get pluginVersion(): string {
@@ -60,14 +64,14 @@ export abstract class Context implements GuestCost {
   /** The context waits for another stream. */
   protected resetCost(): void {
     this.fuel = 0;
-    this.timeNs = -1;
+    if (this.timedFor !== 0) this.timeNs = -1;
     this.hostcalls = 0;
     this.bytesCopied = 0;
     this.callouts = 0;
     this.nextCost = null;
   }
 
-  /** Of a callback that has returned, or was stopped; `ns` counts when it was timed. */
+  /** Of a callback that has returned, or was stopped; `ns` is 0 when it was not timed. */
   noteCost(
     mark: number,
     fuel: number,
@@ -76,23 +80,19 @@ export abstract class Context implements GuestCost {
     bytes: number,
     callouts: number,
   ): void {
-    const { timedFor } = this;
     this.fuel += fuel;
     this.hostcalls += hostcalls;
     this.bytesCopied += bytes;
     this.callouts += callouts;
-    const { costs } = this.plugin.counts;
-    if (timedFor === 0) {
-      costs.add(mark, fuel, 0, hostcalls, bytes, callouts);
-      return;
-    }
-    this.timeNs = Math.max(0, this.timeNs) + ns;
-    costs.add(mark, fuel, ns * timedFor, hostcalls, bytes, callouts);
-    if (this.root.owner !== null) costs.setPages(this.vm.memory.pages);
+    const { timedFor } = this;
+    if (timedFor !== 0) this.#noteTime(ns);
+    this.plugin.counts.costs.add(mark, fuel, ns * timedFor, hostcalls, bytes, callouts);
   }
 
-  /** The root context that owns this one, or itself. */
-  abstract get root(): RootContext;
+  #noteTime(ns: number): void {
+    this.timeNs = Math.max(0, this.timeNs) + ns;
+    if (this.root.owner !== null) this.plugin.counts.costs.setPages(this.vm.memory.pages);
+  }
 
   /** What stands before its guest's messages. */
   get logPrefix(): string {

@@ -11,6 +11,9 @@ export interface GuestFunction {
   mark?: number;
 }
 
+/** Beside the action in the answer of a brief callback: the guest keeps the context, and wants onDelete. */
+export const BRIEF_KEPT = 256;
+
 /** What a callback answers when nobody calls it. */
 const CONTINUE = 0;
 const TRUE = 1;
@@ -53,6 +56,12 @@ export class GuestExports {
   readonly onDone: GuestFunction | null;
   readonly onLog: GuestFunction | null;
   readonly onDelete: GuestFunction | null;
+  /**
+   * In the place of onContextCreate and that one hook, for guests with no other callback of streams;
+   * see BRIEF_KEPT. At most one of them is there.
+   */
+  readonly briefRequestHeaders: GuestFunction | null;
+  readonly briefResponseHeaders: GuestFunction | null;
 
   /**
    * `allowed` null = every callback; otherwise the names that may be called. The last observer is
@@ -117,5 +126,15 @@ export class GuestExports {
     this.onDone = callback("proxy_on_done");
     this.onLog = callback("proxy_on_log");
     this.onDelete = callback("proxy_on_delete");
+    // Who looks on, or allows some callbacks only, is to see the usual ones.
+    const isBrief = observers.length === 0 && allowed === null;
+    const brief = (direction: string): GuestFunction | null => {
+      const found = instance.exports[`headgate_on_${direction}_headers`];
+      if (!isBrief || typeof found !== "function") return null;
+      markFunction(found as GuestFunction, `proxy_on_${direction}_headers`);
+      return found as GuestFunction;
+    };
+    this.briefRequestHeaders = brief("request");
+    this.briefResponseHeaders = this.briefRequestHeaders === null ? brief("response") : null;
   }
 }

@@ -10,7 +10,7 @@ import {
 } from "../filter/filter-status.ts";
 import { FilterWants, type HttpFilter, type HttpFilterCallbacks } from "../filter/http-filter.ts";
 import { DeferredKind } from "./context.ts";
-import type { GuestExports } from "./guest-exports.ts";
+import { BRIEF_KEPT, type GuestExports, type GuestFunction } from "./guest-exports.ts";
 import { FAIL_STREAM } from "./failure-policy.ts";
 import type { RootContext } from "./root-context.ts";
 import { StreamContext } from "./stream-context.ts";
@@ -39,6 +39,10 @@ export function wantsOf(exports: GuestExports): number {
   return wants;
 }
 
+function hasBrief({ briefRequestHeaders, briefResponseHeaders }: GuestExports): boolean {
+  return briefRequestHeaders !== null || briefResponseHeaders !== null;
+}
+
 /** All of them: the first one answers 503. */
 export const WANTS_ALL = 63;
 
@@ -48,6 +52,10 @@ export class WasmHttpFilter extends StreamContext implements HttpFilter {
   #startMs: number = 0;
   /** The guest knows the context. */
   #isCreated: boolean = false;
+  /** The guest has done with the context already: see GuestExports. */
+  #isBrief: boolean = false;
+  /** The request's headers came. */
+  #isSeen: boolean = false;
   #isFailureTold: boolean = false;
 
   constructor(root: RootContext, wants: number, owner: HttpFilterOwner) {
@@ -71,14 +79,19 @@ export class WasmHttpFilter extends StreamContext implements HttpFilter {
   // ---- The request.
 
   decodeHeaders(headers: HeaderMap, end: boolean): FilterHeadersStatus {
-    this.#create();
     const { vm } = this;
+    const { briefRequestHeaders, briefResponseHeaders, onRequestHeaders } = vm.exports;
+    this.#isSeen = true;
+    if (briefRequestHeaders === null && briefResponseHeaders === null) this.#create();
     if (vm.failure !== null) return this.#failHeaders();
-    const callback = vm.exports.onRequestHeaders;
+    const callback = briefRequestHeaders ?? onRequestHeaders;
     if (callback === null) return FilterHeadersStatus.Continue;
     this.requestHeaders = headers;
     this.isRequestEnd = end;
-    const answer = vm.call(this, callback, this.id, headers.size, end ? 1 : 0, 0, 0);
+    const answer =
+      briefRequestHeaders === null
+        ? vm.call(this, callback, this.id, headers.size, end ? 1 : 0, 0, 0)
+        : this.#callBrief(callback, headers, end);
     if (vm.failure !== null) return this.#failHeaders();
     if (this.#takeStop()) return FilterHeadersStatus.StopAllIterationAndWatermark;
     const status = this.#headersStatus(answer);
@@ -146,15 +159,20 @@ export class WasmHttpFilter extends StreamContext implements HttpFilter {
   encodeHeaders(headers: HeaderMap, end: boolean): FilterHeadersStatus {
     const { vm, plugin } = this;
     if (plugin.versionHeader !== "") headers.append(plugin.versionHeader, plugin.versionText);
+    const { briefResponseHeaders, onResponseHeaders } = vm.exports;
     // Native filters see answers to requests that they have never seen.
-    if (vm.settings.native !== null) this.#create();
-    if (!this.#isCreated) return FilterHeadersStatus.Continue;
+    const isFirst = !this.#isCreated && (this.#isSeen || vm.settings.native !== null);
+    if (isFirst && briefResponseHeaders === null) this.#create();
+    if (!isFirst && !this.#isCreated) return FilterHeadersStatus.Continue;
     if (vm.failure !== null) return this.#failHeaders();
-    const callback = vm.exports.onResponseHeaders;
+    const callback = isFirst ? (briefResponseHeaders ?? onResponseHeaders) : onResponseHeaders;
     if (callback === null) return FilterHeadersStatus.Continue;
     this.responseHeaders = headers;
     this.isResponseEnd = end;
-    const answer = vm.call(this, callback, this.id, headers.size, end ? 1 : 0, 0, 0);
+    const answer =
+      isFirst && briefResponseHeaders !== null
+        ? this.#callBrief(callback, headers, end)
+        : vm.call(this, callback, this.id, headers.size, end ? 1 : 0, 0, 0);
     if (vm.failure !== null) return this.#failHeaders();
     if (this.#takeStop()) return FilterHeadersStatus.StopAllIterationAndWatermark;
     const status = this.#headersStatus(answer);
@@ -220,10 +238,10 @@ export class WasmHttpFilter extends StreamContext implements HttpFilter {
   // ---- The end: on_log, then on_done, then on_delete.
 
   onLog(): void {
-    // A stream that was answered before its headers came here is logged all the same.
-    this.#create();
     const { vm } = this;
     const callback = vm.exports.onLog;
+    // A stream that was answered before its headers came here is logged all the same.
+    if (callback !== null || !hasBrief(vm.exports)) this.#create();
     if (vm.failure !== null || callback === null) return;
     this.isOver = true;
     this.logging = true;
@@ -239,11 +257,16 @@ export class WasmHttpFilter extends StreamContext implements HttpFilter {
       // No stream waits for proxy_done: a false answer is ignored, as in Envoy.
       this.isOver = true;
       this.#forget();
-      if (vm.failure === null && onDone !== null) vm.call(this, onDone, this.id, 0, 0, 0, 0);
-      if (vm.failure === null && onDelete !== null) vm.call(this, onDelete, this.id, 0, 0, 0, 0);
+      const isTold = !this.#isBrief && vm.failure === null;
+      if (isTold && onDone !== null) vm.call(this, onDone, this.id, 0, 0, 0, 0);
+      if (isTold && vm.failure === null && onDelete !== null) {
+        vm.call(this, onDelete, this.id, 0, 0, 0, 0);
+      }
       vm.contexts.remove(this);
       this.#isCreated = false;
     }
+    this.#isBrief = false;
+    this.#isSeen = false;
     const code = this.callbacks?.streamInfo.responseCode ?? 0;
     this.#untellCost();
     this.plugin.counts.onStreamDone(vm.services.clock.nowMs - this.#startMs, code);
@@ -277,11 +300,31 @@ export class WasmHttpFilter extends StreamContext implements HttpFilter {
   #create(): void {
     const { vm } = this;
     if (this.#isCreated || vm.failure !== null) return;
-    this.#isCreated = true;
-    this.#tellCost();
-    vm.contexts.add(this);
+    this.#begin();
     const callback = vm.exports.onContextCreate;
     if (callback !== null) vm.call(this, callback, this.id, this.root.id, 0, 0, 0);
+  }
+
+  #begin(): void {
+    this.#isCreated = true;
+    this.#tellCost();
+    this.vm.contexts.add(this);
+  }
+
+  /** The context begins with its one hook, and mostly ends with it: what the hook answered. */
+  #callBrief(callback: GuestFunction, headers: HeaderMap, end: boolean): number {
+    this.#begin();
+    const answer = this.vm.call(
+      this,
+      callback,
+      this.id,
+      this.root.id,
+      headers.size,
+      end ? 1 : 0,
+      0,
+    );
+    this.#isBrief = (answer & BRIEF_KEPT) === 0;
+    return answer & ~BRIEF_KEPT;
   }
 
   /** For the access log. */

@@ -14,7 +14,6 @@ import type { RootContext } from "./root-context.ts";
 const { Continue, StopIteration } = NetworkFilterStatus;
 
 export class WasmNetworkFilter extends Context implements PassingNetworkFilter {
-  readonly #root: RootContext;
   readonly #callbacks: PassingFilterCallbacks;
   readonly #owner: StreamOwner;
   readonly #info: StreamInfo;
@@ -31,8 +30,7 @@ export class WasmNetworkFilter extends Context implements PassingNetworkFilter {
   #isOver: boolean = false;
 
   constructor(root: RootContext, callbacks: PassingFilterCallbacks, owner: StreamOwner) {
-    super(root.vm, root.plugin);
-    this.#root = root;
+    super(root.vm, root.plugin, root);
     this.#callbacks = callbacks;
     this.#owner = owner;
     this.#info = new StreamInfo();
@@ -43,7 +41,7 @@ export class WasmNetworkFilter extends Context implements PassingNetworkFilter {
 
   /** A connection has no headers; those of answers to calls are the plugin's, as in Envoy. */
   override readableMap(mapType: number): HeaderMap | null {
-    return mapType <= MapType.HttpResponseTrailers ? null : this.#root.readableMap(mapType);
+    return mapType <= MapType.HttpResponseTrailers ? null : this.root.readableMap(mapType);
   }
 
   // ---- PassingNetworkFilter.
@@ -54,7 +52,7 @@ export class WasmNetworkFilter extends Context implements PassingNetworkFilter {
       this.#isCreated = true;
       vm.contexts.add(this);
       const callback = vm.exports.onContextCreate;
-      if (callback !== null) vm.call(this, callback, this.id, this.#root.id, 0, 0, 0);
+      if (callback !== null) vm.call(this, callback, this.id, this.root.id, 0, 0, 0);
     }
     return this.#ask(vm.exports.onNewConnection, 0, false);
   }
@@ -103,14 +101,10 @@ export class WasmNetworkFilter extends Context implements PassingNetworkFilter {
       this.#isCreated = false;
     }
     this.plugin.counts.onStreamDone(vm.services.clock.nowMs - this.#info.startMs, 0);
-    this.#owner.onStreamDestroyed(this.#root);
+    this.#owner.onStreamDestroyed(this.root);
   }
 
   // ---- Context.
-
-  override get root(): RootContext {
-    return this.#root;
-  }
 
   override get isLogging(): boolean {
     return this.#isLogging;

@@ -71,17 +71,13 @@ export class RootContext extends Context implements AccessLogger, QueueConsumer 
   #logResponseTrailers: HeaderMap | null = null;
 
   constructor(vm: Vm, plugin: PluginIdentity) {
-    super(vm, plugin);
+    super(vm, plugin, null);
     this.fuelUsed = vm.services.stats.counter(`wasm.${plugin.name}.fuel_used`);
     this.timedFor = vm.settings.policy.timeEvery === 0 ? 0 : 1;
     this.grpc = new GrpcCalls(this);
     this.#calls = new Map();
     this.#tick = new TickTimer(this);
     this.#queueNotice = new QueueNotice(this);
-  }
-
-  override get root(): RootContext {
-    return this;
   }
 
   override get logPrefix(): string {

@@ -10,7 +10,6 @@ import { Context, DeferredKind } from "./context.ts";
 import type { RootContext } from "./root-context.ts";
 
 export abstract class StreamContext extends Context {
-  readonly #root: RootContext;
   /** Null before the filter has its place in a chain. */
   callbacks: HttpFilterCallbacks | null = null;
   position: number = 0;
@@ -37,8 +36,7 @@ export abstract class StreamContext extends Context {
   isOver: boolean = false;
 
   constructor(root: RootContext) {
-    super(root.vm, root.plugin);
-    this.#root = root;
+    super(root.vm, root.plugin, root);
   }
 
   /** As new, but for maps and bodies: its stream is over. */
@@ -56,10 +54,6 @@ export abstract class StreamContext extends Context {
     this.declaredProperties = null;
     // What was asked for under the old id and is not done yet is never done.
     this.id = 0;
-  }
-
-  override get root(): RootContext {
-    return this.#root;
   }
 
   override get isLogging(): boolean {
@@ -87,7 +81,7 @@ export abstract class StreamContext extends Context {
       case MapType.HttpResponseTrailers:
         return this.logging ? this.streamMap(mapType) : this.responseTrailers;
       default:
-        return this.#root.readableMap(mapType);
+        return this.root.readableMap(mapType);
     }
   }
 

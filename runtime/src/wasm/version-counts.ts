@@ -23,6 +23,8 @@ const Cell = {
 const BUCKETS = 60;
 const BUCKET_FIRST_MS = 0.1;
 const BUCKETS_PER_DOUBLE = 2;
+/** What is in the last bucket. */
+const FIRSTS_MAX = 2 ** ((BUCKETS - 2) / BUCKETS_PER_DOUBLE);
 const BUCKETS_AT = Object.keys(Cell).length;
 const COSTS_AT = BUCKETS_AT + BUCKETS;
 const DIFFERENCES_AT = COSTS_AT + COST_CELLS;
@@ -192,8 +194,11 @@ export function quantileMs({ durations }: VersionTotals, share: number): number 
 /** Bucket 0 has what is below the first bound. */
 function bucketOf(durationMs: number): number {
   if (durationMs < BUCKET_FIRST_MS) return 0;
-  const doubles = Math.log2(durationMs / BUCKET_FIRST_MS);
-  return Math.min(BUCKETS - 1, 1 + Math.floor(doubles * BUCKETS_PER_DOUBLE));
+  const firsts = Math.min(durationMs / BUCKET_FIRST_MS, FIRSTS_MAX);
+  // Without Math.log2, which is a call out of compiled code.
+  const doubles = 31 - Math.clz32(firsts);
+  const isUpperHalf = firsts >= Math.SQRT2 * (1 << doubles);
+  return 1 + doubles * BUCKETS_PER_DOUBLE + (isUpperHalf ? 1 : 0);
 }
 
 function middleOf(bucket: number): number {

@@ -237,12 +237,13 @@ export class Vm implements Allocator {
   }
 
   #noteFuel(used: number, budget: number): void {
-    const root = this.current?.root;
-    if (root === undefined) return;
+    const { current } = this;
+    if (current === null) return;
+    const { root } = current;
     this.#used = used;
     root.fuelUsed.add(used);
     // What starts and ticks take says nothing about the cost of a stream.
-    if (this.current !== root) root.plugin.counts.addFuel(used);
+    if (current !== root) root.plugin.counts.addFuel(used);
     if (used > budget / 2) root.noteHighUse(used, budget);
   }
 

@@ -63,14 +63,14 @@ function replaceEntry(map: HeaderMap, key: GuestKey, value: string): void {
 
 /** Maps are lists: who makes one long pays for each look at it, some 8 ns for an entry. */
 function chargeScan(vm: Vm, map: HeaderMap): void {
-  const { size } = map;
-  if (size > SHORT_MAP_ENTRIES) vm.charge(size << 3);
+  const { entryCount } = map;
+  if (entryCount > SHORT_MAP_ENTRIES) vm.charge(entryCount << 3);
 }
 
 const SHORT_MAP_ENTRIES = 64;
 
 function lookUp(map: HeaderMap, key: GuestKey): string | undefined {
-  return key.id !== 0 ? map.getById(key.id) : map.get(key.name);
+  return key.id !== 0 ? map.getById(key.id) : map.getOther(key.name);
 }
 
 function readingHostcalls(vm: Vm): HostcallTable {
