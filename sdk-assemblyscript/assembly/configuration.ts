@@ -90,7 +90,7 @@ export class Configuration {
   /** Adds an error, logged at once; `pointer` as `/routes/0/prefix`, "" for the whole. */
   fail(pointer: string, message: string): void {
     this.errorCount++;
-    log.error("configuration " + (pointer == "" ? "/" : pointer) + ": " + message);
+    log.error("configuration " + (pointer.length == 0 ? "/" : pointer) + ": " + message);
   }
 
   /** Called when the author's reading is over; false when there was any error. */

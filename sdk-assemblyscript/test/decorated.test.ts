@@ -43,6 +43,7 @@ test("exports the callbacks of overridden hooks, also the plugin's, and no other
   const names = WebAssembly.Module.exports(module).map((entry) => entry.name);
   expect(names.sort()).toEqual([
     "_initialize",
+    "headgate_request_headers",
     "malloc",
     "memory",
     "proxy_abi_version_0_2_1",

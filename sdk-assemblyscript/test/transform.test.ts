@@ -2,7 +2,12 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { CALLBACK_OF_HOOK, COLLECTING, FILE_OF_CALLBACK } from "../transform/hooks.mjs";
+import {
+  BRIEF_OF_HOOK,
+  CALLBACK_OF_HOOK,
+  COLLECTING,
+  FILE_OF_CALLBACK,
+} from "../transform/hooks.mjs";
 import { Flag, Kind, Literal } from "../transform/syntax.mjs";
 import { compile } from "./compile-for-test.ts";
 
@@ -39,7 +44,21 @@ const ON_REQUEST = "onRequestHeaders(headers: RequestHeaders, endOfStream: bool)
 
 test.each([
   ["nothing", "", []],
-  ["one hook", `${ON_REQUEST} { return Action.Continue; }`, ["proxy_on_request_headers"]],
+  [
+    "one hook, which a host may call once a stream",
+    `${ON_REQUEST} { return Action.Continue; }`,
+    ["headgate_request_headers", "proxy_on_request_headers"],
+  ],
+  [
+    "one hook of responses",
+    "onResponseHeaders(headers: ResponseHeaders, endOfStream: bool): Action { return 0; }",
+    ["headgate_response_headers", "proxy_on_response_headers"],
+  ],
+  [
+    "one hook, and a filter that wants to know its end",
+    `${ON_REQUEST} { return Action.Continue; } onDelete(): void {}`,
+    ["proxy_on_request_headers"],
+  ],
   [
     "hooks of the stream's end",
     "onDone(): bool { return true; } onLog(): void {}",
@@ -141,7 +160,8 @@ test("knows the callback that calls each hook, and its file", () => {
       }
     }
   }
-  const { bodies, ...rest } = found;
+  const { bodies, brief, ...rest } = found;
+  expect(brief).toEqual(BRIEF_OF_HOOK);
   expect(Object.keys(rest).sort()).toEqual(["http", "network", "plugin"]);
   const callbacks = Object.assign({}, ...Object.values(rest)) as Record<string, string>;
   const { onFullRequestBody, onFullResponseBody, ...own } = CALLBACK_OF_HOOK;

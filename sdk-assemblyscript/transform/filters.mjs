@@ -4,6 +4,7 @@ import { posix } from "node:path";
 import { READ, READER } from "./decode.mjs";
 import {
   ANSWERS_OF_HOSTCALL,
+  BRIEF_OF_HOOK,
   CALLBACK_OF_HOOK,
   COLLECTING,
   FILE_OF_CALLBACK,
@@ -308,11 +309,22 @@ export function exportsFor(callbacks, sources) {
     if (!sources.some((source) => SIGN_OF_HOSTCALL[hostcall].test(source.text))) continue;
     for (const callback of answers) all.set(callback, FILE_OF_CALLBACK[callback]);
   }
+  const brief = all.size === callbacks.size ? briefOf(callbacks, sources) : null;
+  if (brief !== null) all.set(brief, "brief");
   const lines = Array.from(
     all,
     ([callback, file]) => `export { ${callback} } from "${EXPORTS}/${file}";\n`,
   );
   return `export * from "${EXPORTS}/base";\n${lines.join("")}`;
+}
+
+/** Null when a stream's end, or anything else than its one hook, means something to a filter. */
+function briefOf(callbacks, sources) {
+  const [[callback, file] = []] = callbacks;
+  if (callbacks.size !== 1 || file !== "http") return null;
+  if (sources.some(({ text }) => /\bonDelete\b/.test(text))) return null;
+  const hook = Object.keys(BRIEF_OF_HOOK).find((name) => CALLBACK_OF_HOOK[name] === callback);
+  return hook === undefined ? null : BRIEF_OF_HOOK[hook];
 }
 
 /** Sources that may ask the host for something: the author's, and packages that use the SDK. */

@@ -64,6 +64,15 @@ export const FILE_OF_CALLBACK = Object.fromEntries(
   ),
 );
 
+/**
+ * Hook -> the callback that serves a filter which has no other hook; `exports/brief` has it. Headgate
+ * calls it in the place of three.
+ */
+export const BRIEF_OF_HOOK = {
+  onRequestHeaders: "headgate_request_headers",
+  onResponseHeaders: "headgate_response_headers",
+};
+
 /** Hostcall -> callbacks without which its answer, or part of it, is never heard. */
 export const CALLBACKS_OF_CALL = {
   proxy_http_call: ["proxy_on_http_call_response"],

@@ -9,7 +9,7 @@ import {
 } from "@headgate/sdk-assemblyscript";
 
 export * from "@headgate/sdk-assemblyscript/exports/base";
-export { headgate_on_request_headers } from "@headgate/sdk-assemblyscript/exports/brief";
+export { headgate_request_headers } from "@headgate/sdk-assemblyscript/exports/brief";
 export { proxy_on_request_headers } from "@headgate/sdk-assemblyscript/exports/http";
 
 class Config {}

@@ -11,7 +11,10 @@ export interface GuestFunction {
   mark?: number;
 }
 
-/** Beside the action in the answer of a brief callback: the guest keeps the context, and wants onDelete. */
+/**
+ * Beside the action in the answer of a brief callback: the guest keeps the context, and wants to be
+ * told onDelete.
+ */
 export const BRIEF_KEPT = 256;
 
 /** What a callback answers when nobody calls it. */
@@ -57,8 +60,8 @@ export class GuestExports {
   readonly onLog: GuestFunction | null;
   readonly onDelete: GuestFunction | null;
   /**
-   * In the place of onContextCreate and that one hook, for guests with no other callback of streams;
-   * see BRIEF_KEPT. At most one of them is there.
+   * In the place of onContextCreate and of the one callback of streams that such a guest has, with
+   * the root context's id behind the context's; see BRIEF_KEPT. At most one of them is there.
    */
   readonly briefRequestHeaders: GuestFunction | null;
   readonly briefResponseHeaders: GuestFunction | null;
@@ -129,7 +132,7 @@ export class GuestExports {
     // Who looks on, or allows some callbacks only, is to see the usual ones.
     const isBrief = observers.length === 0 && allowed === null;
     const brief = (direction: string): GuestFunction | null => {
-      const found = instance.exports[`headgate_on_${direction}_headers`];
+      const found = instance.exports[`headgate_${direction}_headers`];
       if (!isBrief || typeof found !== "function") return null;
       markFunction(found as GuestFunction, `proxy_on_${direction}_headers`);
       return found as GuestFunction;

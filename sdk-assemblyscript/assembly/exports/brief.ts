@@ -13,7 +13,7 @@ import { openStream } from "../registry";
 /** Beside the action: the context lives on, and is to be deleted. */
 const KEPT: u32 = 256;
 
-export function headgate_on_request_headers(
+export function headgate_request_headers(
   contextId: u32,
   parentContextId: u32,
   headerCount: u32,
@@ -30,7 +30,7 @@ export function headgate_on_request_headers(
   return answer;
 }
 
-export function headgate_on_response_headers(
+export function headgate_response_headers(
   contextId: u32,
   parentContextId: u32,
   headerCount: u32,
