@@ -1,8 +1,16 @@
 // Checks the arithmetic of the benches on fixed inputs: nothing is measured here.
 import { describe, expect, test } from "vitest";
-import { cpuUsPerRequest, median, quartiles, ratioOf, scatterPercent } from "./arithmetic.ts";
+import {
+  cpuUsPerRequest,
+  median,
+  medianRange,
+  quartiles,
+  ratioOf,
+  scatterPercent,
+} from "./arithmetic.ts";
 import { parseCase } from "./cases.ts";
-import { filterCosts, filterCostTable } from "./filter-costs.ts";
+import { filterCosts, filterCostTable, filterGroups } from "./filter-costs.ts";
+import { playGroups, roundsByTarget } from "./filter-rounds.ts";
 import { parseTimes } from "./handshakes.ts";
 import { parseStat } from "./processes.ts";
 import { markdownTable, rowsOf, type Sample, textTable } from "./report.ts";
@@ -30,20 +38,52 @@ describe("what filters cost", () => {
         ? undefined
         : { cpuUs, requestsPerSecond: 1, p50Us: 1, p99Us: 1, residentBytes: 1, errors: 0 },
     );
-  const byTarget = {
+  const headgate = {
     headgate: rounds(20, 30, 10),
     "headgate 1 wasm": rounds(21, 33, 12),
     "headgate 5 wasm": rounds(25, undefined, 20),
-    "envoy 1 wasm": rounds(50, 50, 50),
   };
 
   test("is told round by round, and only of kinds that ran", () => {
-    expect(filterCosts(byTarget)).toEqual([
+    const groups = { "headgate wasm": headgate };
+    expect(filterCosts(groups)).toEqual([
       { name: "headgate wasm", first: [1, 3, 2], further: [1, 2] },
     ]);
-    expect(filterCostTable(byTarget).split("\n").at(-1)).toBe(
-      "| headgate wasm | 2.00 (2.00 to 3.00) | 1.50 (1.00 to 2.00) |",
+    expect(filterCostTable(groups).split("\n").at(-1)).toBe(
+      "| headgate wasm | 2.00 (1.00 to 3.00; 2.00 to 3.00) | 1.50 (1.00 to 2.00; 1.00 to 2.00) |",
     );
+  });
+  test("groups have what runs, and a base", () => {
+    const running = new Set([...Object.keys(headgate), "headgate (again)", "envoy 1 wasm"]);
+    expect(filterGroups(running)).toEqual([
+      { name: "headgate wasm", targets: Object.keys(headgate) },
+      { name: "headgate (again)", targets: ["headgate", "headgate (again)"] },
+    ]);
+  });
+  test("targets of a group run side by side and mirrored, and their plays are one round", async () => {
+    const played: string[] = [];
+    let us = 0;
+    const group = { name: "g", targets: ["a", "b", "c"] };
+    const found = await playGroups([group], 2, (target) => {
+      played.push(target);
+      us += 1;
+      return Promise.resolve(us === 12 ? undefined : rounds(us)[0]);
+    });
+    for (const at of [0, 6]) {
+      const round = played.slice(at, at + 6);
+      expect(round.slice(0, 3).toSorted()).toEqual(group.targets);
+      expect(round.slice(3)).toEqual(round.slice(0, 3).toReversed());
+    }
+    // 1 and 6, 2 and 5, 3 and 4; in the second round the last play failed, and so its first one.
+    const us1 = Object.values(found["g"] ?? {}).map(([first]) => first?.cpuUs);
+    expect(us1).toEqual([3.5, 3.5, 3.5]);
+    expect(found["g"]?.[played[6] as string]?.[1]).toBeUndefined();
+    expect(roundsByTarget(found)).toEqual(found["g"]);
+  });
+  test("the middle of many is known better than one of them", () => {
+    const values = Array.from({ length: 25 }, (_, at) => at);
+    expect(medianRange(values)).toEqual([7, 17]);
+    expect(quartiles(values)).toEqual([6, 18]);
   });
   test("quartiles are values of the list", () => {
     expect(quartiles([5, 1, 3, 2, 4])).toEqual([2, 4]);
@@ -89,9 +129,9 @@ describe("ratioOf", () => {
   });
 });
 
-test("CPU per request is ticks of 10 ms over requests", () => {
-  expect(cpuUsPerRequest(90, 100, 60_000)).toBeCloseTo(15);
-  expect(cpuUsPerRequest(90, 100, 0)).toBeUndefined();
+test("CPU per request is nanoseconds over requests, in microseconds", () => {
+  expect(cpuUsPerRequest(9e8, 60_000)).toBeCloseTo(15);
+  expect(cpuUsPerRequest(9e8, 0)).toBeUndefined();
 });
 
 describe("parseDurationUs", () => {

@@ -1,8 +1,7 @@
 // What one filter costs a request: differences of targets that met the same noise, round by round.
-import { median, quartiles } from "./arithmetic.ts";
+import { median, medianRange, quartiles } from "./arithmetic.ts";
+import type { FilterGroup, GroupRounds } from "./filter-rounds.ts";
 import type { Rounds } from "./report.ts";
-
-type ByTarget = Readonly<Record<string, Rounds>>;
 
 /** Microseconds: of the first filter, and of each of the four that follow. */
 interface FilterCost {
@@ -22,7 +21,20 @@ const KINDS = [
     ["headgate", "envoy"].map((proxy) => [`${proxy} # ${filter}`, proxy] as const),
   ),
   ["envoy # wasm", "envoy"],
+  // A/A: no filter at all, in two processes.
+  ["headgate (again)", "headgate"],
 ] as const;
+
+/** What is to be played, of targets that run. */
+export function filterGroups(running: ReadonlySet<string>): FilterGroup[] {
+  return KINDS.flatMap(([form, none]) => {
+    const names = [none, form.replace("#", "1"), form.replace("#", "5")];
+    const targets = [...new Set(names)].filter((name) => running.has(name));
+    return targets.length < 2 || targets[0] !== none
+      ? []
+      : [{ name: form.replace(" #", ""), targets }];
+  });
+}
 
 /** Of rounds that both targets have. */
 function differences(more: Rounds | undefined, less: Rounds | undefined): number[] {
@@ -32,29 +44,32 @@ function differences(more: Rounds | undefined, less: Rounds | undefined): number
   });
 }
 
-/** A kind whose targets did not run is left out. */
-export function filterCosts(byTarget: ByTarget): FilterCost[] {
+/** By kinds, in their order. */
+export function filterCosts(groups: GroupRounds): FilterCost[] {
   return KINDS.flatMap(([form, none]) => {
-    const [one, five] = ["1", "5"].map((count) => byTarget[form.replace("#", count)]);
-    const first = differences(one, byTarget[none]);
-    const further = differences(five, one).map((us) => us / FURTHER);
     const name = form.replace(" #", "");
-    return first.length === 0 ? [] : [{ name, first, further }];
+    const rounds = groups[name];
+    if (rounds === undefined) return [];
+    const [one, five] = ["1", "5"].map((count) => rounds[form.replace("#", count)]);
+    const first = differences(one, rounds[none]);
+    const further = form.includes("#") ? differences(five, one).map((us) => us / FURTHER) : [];
+    return [{ name, first, further }];
   });
 }
 
 function cell(values: readonly number[]): string {
   if (values.length === 0) return "-";
-  const [low, high] = quartiles(values);
-  return `${median(values).toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)})`;
+  const span = ([low, high]: readonly [number, number]): string =>
+    `${low.toFixed(2)} to ${high.toFixed(2)}`;
+  return `${median(values).toFixed(2)} (${span(medianRange(values))}; ${span(quartiles(values))})`;
 }
 
-export function filterCostTable(byTarget: ByTarget): string {
-  const rows = filterCosts(byTarget).map(
+export function filterCostTable(groups: GroupRounds): string {
+  const rows = filterCosts(groups).map(
     ({ name, first, further }) => `| ${name} | ${cell(first)} | ${cell(further)} |`,
   );
   return [
-    "| filters | first, us (quartiles) | each of four more, us (quartiles) |",
+    "| filters | first, us (95 % sure; quartiles) | each of four more, us (the same) |",
     "| --- | ---: | ---: |",
     ...rows,
   ].join("\n");

@@ -1,6 +1,6 @@
 // `npm run bench`: CPU per request of Headgate beside nginx, HAProxy, Envoy and the floor.
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { cpuUsPerRequest } from "./arithmetic.ts";
@@ -9,7 +9,7 @@ import { makeCertificates } from "./certificates.ts";
 import { NATIVE_HEADERS } from "./configs.ts";
 import { buildFilter, buildNativeFilters, FILTER_KINDS, type FilterKind } from "./filter/build.ts";
 import { runHandshakes } from "./handshakes.ts";
-import { freePort, type Started, start, TICKS_PER_SECOND, usageOf } from "./processes.ts";
+import { freePort, type Started, start, usageOf } from "./processes.ts";
 import {
   loadAverage,
   markdownTable,
@@ -19,7 +19,8 @@ import {
   textTable,
   writeResults,
 } from "./report.ts";
-import { filterCostTable } from "./filter-costs.ts";
+import { filterCostTable, filterGroups } from "./filter-costs.ts";
+import { type GroupRounds, playGroups, roundsByTarget } from "./filter-rounds.ts";
 import {
   again,
   allTargets,
@@ -32,11 +33,12 @@ import {
 import { runWrk, type WrkReport } from "./wrk.ts";
 
 const USAGE = `node bench/run.ts [--quick] [--filters | --native] [--targets PATTERN] [--cases s64,b64,...] [--rounds 7]
-    [--seconds 2] [--filter sdk|bare] [--markdown] [--list]
+    [--seconds 2] [--free] [--filter sdk|bare] [--markdown] [--list]
 
   --quick     3 rounds of 1 second, cases s64 and b64
-  --filters   filters of both sides, 21 rounds of 1 second of s64, and what each filter costs
+  --filters   filters of both sides, 24 rounds of s64, 0.3 s a play, and what each filter costs
   --native    our filters beside Envoy's native ones of the same configuration, as --filters
+  --free      all processes on all processors; else those of --filters and --native are apart
   --targets   regular expression over the names of targets (see --list)
   --filter    the wasm filter: through the SDK (default), or on the bare ABI
   --markdown  print the tables as Markdown
@@ -48,9 +50,12 @@ const TWICE = ["headgate", "nginx", "floor"] as const;
 /** A run with more errors than this share of its requests measures something else. */
 const ERROR_SHARE_MAX = 0.01;
 const SKIP_LINES_MAX = 6;
+/** Of wrk, and of looking at what was used, a play. */
+const START_SECONDS = 0.1;
 const QUICK_CASES = ["s64", "b64"] as const;
 const FILTER_CASES = ["s64"] as const;
-const FILTER_ROUNDS = 21;
+const FILTER_ROUNDS = 24;
+const FILTER_SECONDS = 0.3;
 const FILTER_TARGETS = /^(headgate|envoy)( \d (wasm|native).*)?$/;
 
 interface Options {
@@ -63,6 +68,8 @@ interface Options {
   readonly isFilters: boolean;
   /** Only our own filters and Envoy's native ones. */
   readonly isNative: boolean;
+  /** Nobody is bound to a processor. */
+  readonly isFree: boolean;
   readonly isMarkdown: boolean;
   readonly isList: boolean;
 }
@@ -74,7 +81,8 @@ interface Running extends Started {
 
 /** The clients that make the load. */
 interface Clients {
-  readonly wrk: string;
+  /** Its command, with what binds it to a processor. */
+  readonly wrk: readonly string[];
   /** Header lines of each request. */
   readonly headers: readonly string[];
   /** Undefined where there is none: cases of handshakes are skipped then. */
@@ -97,6 +105,7 @@ function readOptions(): Options {
       rounds: { type: "string" },
       seconds: { type: "string" },
       filter: { type: "string", default: "sdk" },
+      free: { type: "boolean", default: false },
       markdown: { type: "boolean", default: false },
       list: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
@@ -110,7 +119,7 @@ function readOptions(): Options {
   const filter = FILTER_KINDS.find((kind) => kind === values.filter);
   return {
     rounds: positive(values.rounds, isFilters ? FILTER_ROUNDS : values.quick ? 3 : 7),
-    seconds: positive(values.seconds, isFilters || values.quick ? 1 : 2),
+    seconds: positive(values.seconds, isFilters ? FILTER_SECONDS : values.quick ? 1 : 2),
     cases,
     targets:
       values.targets === undefined && values.filters
@@ -119,6 +128,7 @@ function readOptions(): Options {
     filter: filter ?? fail(`not a filter: ${values.filter}`),
     isFilters,
     isNative: values.native,
+    isFree: values.free || !isFilters,
     isMarkdown: values.markdown,
     isList: values.list,
   };
@@ -126,7 +136,7 @@ function readOptions(): Options {
 
 function positive(text: string | undefined, standard: number): number {
   const value = text === undefined ? standard : Number(text);
-  return Number.isInteger(value) && value > 0 ? value : fail(`not a number above 0: ${text}`);
+  return value > 0 ? value : fail(`not a number above 0: ${text}`);
 }
 
 /** Those that were asked for and found. */
@@ -139,17 +149,41 @@ function chosenTargets(options: Options): TargetSpec[] {
   return chosen.filter((spec) => spec.binary !== undefined);
 }
 
+/**
+ * Commands in front of those of targets and of clients: a target that never waits for its processor,
+ * and always finds work, costs the same a request from run to run. Empty where that cannot be.
+ */
+interface Binding {
+  readonly target: readonly string[];
+  readonly client: readonly string[];
+}
+
+function bindingOf({ isFree }: Options): Binding {
+  const taskset = findBinary("TASKSET_BIN", "taskset");
+  const last = availableParallelism() - 1;
+  if (isFree || taskset === undefined || last < 1) return { target: [], client: [] };
+  return { target: [taskset, "-c", `${last}`], client: [taskset, "-c", `0-${last - 1}`] };
+}
+
 /** What all targets are started with. */
 type Common = Pick<Setup, "upstreamPort" | "folder" | "module" | "protocols" | "certificates">;
 
 /** Starts a target; one that does not start is skipped with its own words. */
-async function startOne(spec: TargetSpec, common: Common): Promise<Running | undefined> {
+async function startOne(
+  spec: TargetSpec,
+  common: Common,
+  binding: Binding,
+): Promise<Running | undefined> {
   const folder = join(common.folder, spec.name.replace(/\W+/g, "-"));
   mkdirSync(folder);
   const ports = { http: await freePort(), tls: await freePort(), tcp: await freePort() };
   const setup = { ...common, ports, adminPort: await freePort(), folder };
   try {
-    return { ...(await start(spec.command(setup), ports.http)), spec, setup };
+    return {
+      ...(await start([...binding.target, ...spec.command(setup)], ports.http)),
+      spec,
+      setup,
+    };
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
     console.log(`SKIPPED ${spec.name}: ${text.split("\n").slice(0, SKIP_LINES_MAX).join("\n  ")}`);
@@ -158,14 +192,18 @@ async function startOne(spec: TargetSpec, common: Common): Promise<Running | und
 }
 
 /** Starts all, and one of them a second time: the A/A line. */
-async function startAll(specs: readonly TargetSpec[], common: Common): Promise<Running[]> {
+async function startAll(
+  specs: readonly TargetSpec[],
+  common: Common,
+  binding: Binding,
+): Promise<Running[]> {
   const running: Running[] = [];
   for (const spec of specs) {
-    const one = await startOne(spec, common);
+    const one = await startOne(spec, common, binding);
     if (one !== undefined) running.push(one);
   }
   const twice = TWICE.flatMap((name) => running.filter((one) => one.spec.name === name))[0];
-  const second = twice && (await startOne(again(twice.spec), common));
+  const second = twice && (await startOne(again(twice.spec), common, binding));
   return second === undefined ? running : [...running, second];
 }
 
@@ -180,8 +218,7 @@ async function measure(
   try {
     const report = await load(clients, target.setup.ports[one.protocol], one, seconds);
     const after = usageOf(target.pid);
-    const ticks = after.ticks - before.ticks;
-    const cpuUs = cpuUsPerRequest(ticks, TICKS_PER_SECOND, report.requests);
+    const cpuUs = cpuUsPerRequest(after.cpuNs - before.cpuNs, report.requests);
     if (cpuUs === undefined) throw new Error("no request was answered");
     if (report.errors > report.requests * ERROR_SHARE_MAX) {
       throw new Error(`${report.errors} errors in ${report.requests} requests: left out`);
@@ -238,7 +275,22 @@ async function runCase(
   return byTarget;
 }
 
-async function measureAll(clients: Clients, options: Options, folder: string): Promise<void> {
+/** A case of --filters and --native: see filter-rounds.ts. */
+async function runGroups(
+  clients: Clients,
+  targets: readonly Running[],
+  one: BenchCase,
+  options: Options,
+): Promise<GroupRounds> {
+  const byName = new Map(targets.map((target) => [target.spec.name, target]));
+  const groups = filterGroups(new Set(byName.keys()));
+  for (const target of targets) await measure(clients, target, one, 2);
+  return playGroups(groups, options.rounds, (name) =>
+    measure(clients, byName.get(name) as Running, one, options.seconds),
+  );
+}
+
+async function measureAll(found: Clients, options: Options, folder: string): Promise<void> {
   const specs = chosenTargets(options);
   if (specs.length === 0) fail("no target was found");
   const module = await buildFilter(options.filter);
@@ -246,23 +298,38 @@ async function measureAll(clients: Clients, options: Options, folder: string): P
   const protocols = new Set(options.cases.map((one) => one.protocol));
   const certificates = protocols.has("tls") ? await makeCertificates(folder) : undefined;
   const upstreamPort = await freePort();
-  const upstream = await start(upstreamCommand(upstreamPort, folder), upstreamPort);
+  const binding = bindingOf(options);
+  const command = [...binding.client, ...upstreamCommand(upstreamPort, folder)];
+  const upstream = await start(command, upstreamPort);
   const common = { upstreamPort, folder, module, protocols, certificates };
-  const targets = await startAll(specs, common);
+  const targets = await startAll(specs, common, binding);
+  const clients = { ...found, wrk: [...binding.client, ...found.wrk] };
   const playsOf = (one: BenchCase): Running[] =>
     targets.filter(({ spec }) => spec.protocols.includes(one.protocol));
-  const plays = options.cases.reduce((sum, one) => sum + playsOf(one).length, 0);
-  const minutes = (plays * (options.rounds * options.seconds + 1)) / 60;
+  const names = new Set(targets.map(({ spec }) => spec.name));
+  const inGroups = filterGroups(names).reduce((sum, group) => sum + group.targets.length * 2, 0);
+  const plays = options.cases.reduce(
+    (sum, one) => sum + (options.isFilters ? inGroups : playsOf(one).length),
+    0,
+  );
+  const minutes = (plays * options.rounds * (options.seconds + START_SECONDS)) / 60;
   console.log(
     `${targets.length} targets, ${plays * options.rounds} runs, about ${minutes.toFixed(1)} minutes`,
   );
   const results: Record<string, Results[string]> = {};
   for (const one of options.cases) {
-    results[one.id] = await runCase(clients, playsOf(one), one, options);
+    const targetsOfCase = playsOf(one);
+    const groups = options.isFilters
+      ? await runGroups(clients, targetsOfCase, one, options)
+      : undefined;
+    results[one.id] =
+      groups === undefined
+        ? await runCase(clients, targetsOfCase, one, options)
+        : roundsByTarget(groups);
     const rows = rowsOf(results[one.id] ?? {});
     const table = options.isMarkdown ? markdownTable(rows) : textTable(rows);
     console.log(`\n${describeCase(one)}, load average ${loadAverage()}\n\n${table}`);
-    if (options.isFilters) console.log(`\n${filterCostTable(results[one.id] ?? {})}`);
+    if (groups !== undefined) console.log(`\n${filterCostTable(groups)}`);
   }
   const { rounds, seconds, filter } = options;
   console.log(`\nwritten: ${writeResults(results, { rounds, seconds, filter })}`);
@@ -284,5 +351,5 @@ if (options.isList) {
   chmodSync(folder, 0o755);
   process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
   const headers = options.isNative ? NATIVE_HEADERS : [];
-  await measureAll({ wrk, headers, openssl }, options, folder);
+  await measureAll({ wrk: [wrk], headers, openssl }, options, folder);
 }

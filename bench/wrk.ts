@@ -54,19 +54,25 @@ export function parseWrk(output: string): WrkReport {
   };
 }
 
-/** One run. Ends by itself; is killed when it takes 10 s more than it should. */
+/**
+ * One run. Ends by itself, or is told to when it shall not take whole seconds; is killed when it takes
+ * 10 s more than it should.
+ */
 export function runWrk(
-  binary: string,
+  command: readonly string[],
   url: string,
   connections: number,
   seconds: number,
   headers: readonly string[] = [],
 ): Promise<WrkReport> {
-  const counts = ["-t", "1", "-c", String(connections), "-d", `${seconds}s`];
+  const isWhole = Number.isInteger(seconds);
+  const duration = isWhole ? seconds : Math.ceil(seconds) + 5;
+  const counts = ["-t", "1", "-c", String(connections), "-d", `${duration}s`];
   const agent = "User-Agent: wrk/headgate-bench";
   const lines = [agent, ...headers].flatMap((line) => ["-H", line]);
-  const child = spawnOwned([binary, ...counts, "--latency", ...lines, url]);
+  const child = spawnOwned([...command, ...counts, "--latency", ...lines, url]);
   const timer = setTimeout(() => child.kill("SIGKILL"), (seconds + 10) * 1000);
+  const end = isWhole ? undefined : setTimeout(() => child.kill("SIGINT"), seconds * 1000);
   let output = "";
   child.stdout.on("data", (part: Buffer) => {
     output += part.toString("latin1");
@@ -78,6 +84,7 @@ export function runWrk(
     child.on("error", reject);
     child.on("close", (code) => {
       clearTimeout(timer);
+      clearTimeout(end);
       if (code === 0) resolve(parseWrk(output));
       else reject(new Error(`wrk ended with ${code}:\n${output}`));
     });

@@ -14,7 +14,8 @@ import { buildFilter } from "../filter/build.ts";
 import { MemoryEngine, type MemoryIo } from "./memory-engine.ts";
 import type { MicroBench } from "./runner.ts";
 
-const REQUEST = "GET /s HTTP/1.1\r\nHost: 127.0.0.1:10000\r\n\r\n";
+const REQUEST =
+  "GET /s HTTP/1.1\r\nHost: 127.0.0.1:10000\r\nUser-Agent: benchmark/1.0 (linux; x86_64; a)\r\n\r\n";
 const RESPONSE =
   "HTTP/1.1 200 OK\r\nServer: nginx/1.22.1\r\nDate: Sat, 21 Nov 2026 14:00:00 GMT\r\n" +
   `Content-Type: text/plain\r\nContent-Length: 100\r\nConnection: keep-alive\r\n\r\n${"x".repeat(100)}`;

@@ -85,5 +85,6 @@ export const benches: readonly MicroBench[] = [
   { name: "five filters, bare, five VMs", run: streams(await hostsOf("bare", 5)) },
   { name: "one filter, bare, no fuel", run: streams(await hostsOf("bare", 1, unmetered)) },
   { name: "one filter, sdk", run: streams(await hostsOf("sdk", 1)) },
+  { name: "five filters, sdk, five VMs", run: streams(await hostsOf("sdk", 5)) },
   { name: "one filter, sdk, no fuel", run: streams(await hostsOf("sdk", 1, unmetered)) },
 ];
