@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { vi } from "vitest";
 
-// By number, not by time: a busy machine takes longer for the same.
+// A busy machine takes longer for the same number.
 vi.setConfig({ testTimeout: 600_000 });
 
 const runs = process.env["FUZZ_RUNS"];
@@ -19,9 +19,12 @@ interface Parameters {
   readonly interruptAfterTimeLimit?: number;
 }
 
-function parameters(count: number): Parameters {
-  if (seconds !== undefined) {
-    const interruptAfterTimeLimit = Number(seconds) * 1000;
+/** `secondsInCi` 0 = by number there, too. */
+function parameters(count: number, secondsInCi: number): Parameters {
+  const isCi = (process.env["CI"] ?? "") !== "" && runs === undefined;
+  const limit = Number(seconds ?? (isCi ? secondsInCi : 0));
+  if (limit > 0) {
+    const interruptAfterTimeLimit = limit * 1000;
     return { numRuns: Number.MAX_SAFE_INTEGER, seed: chosen, interruptAfterTimeLimit };
   }
   const numRuns = Math.max(1, Math.round(count * Number(runs ?? 1)));
@@ -29,15 +32,19 @@ function parameters(count: number): Parameters {
 }
 
 /**
- * A property that runs `count` times in CI, with a fixed seed. FUZZ_RUNS multiplies, FUZZ_SEED is
+ * A property that runs `count` times, in CI too, with a fixed seed. FUZZ_RUNS multiplies, FUZZ_SEED is
  * a number or "random"; FUZZ_SECONDS is the time of each property, whatever the number. What fails
  * is printed with its seed and path, and shrunk.
  */
 export function check<T>(property: fc.IRawProperty<T, false>, count: number): void {
-  fc.assert(property, parameters(count));
+  fc.assert(property, parameters(count, 0));
 }
 
-/** As check, for a property that takes its time. */
-export async function checkLater<T>(property: fc.IAsyncProperty<T>, count: number): Promise<void> {
-  await fc.assert(property, parameters(count));
+/** As check, for a property that takes its time; in CI for a time, where one is given. */
+export async function checkLater<T>(
+  property: fc.IAsyncProperty<T>,
+  count: number,
+  secondsInCi: number = 0,
+): Promise<void> {
+  await fc.assert(property, parameters(count, secondsInCi));
 }

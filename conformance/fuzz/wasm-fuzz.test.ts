@@ -120,6 +120,7 @@ describe("the boundary", () => {
         expect(process.memoryUsage().rss - before).toBeLessThan(512 * 1024 * 1024);
       }),
       400,
+      5,
     );
   });
 });
@@ -149,6 +150,7 @@ describe("the loader", () => {
         expect(["loaded", "ModuleError"]).toContain(outcome);
       }),
       1500,
+      1,
     );
   });
 });
