@@ -15,6 +15,7 @@ import { cors } from "./cors.ts";
 import { downstreamTls } from "./downstream-tls.ts";
 import { edge } from "./edge.ts";
 import { failures } from "./failures.ts";
+import { filterRoutes } from "./filter-routes.ts";
 import { filters } from "./filters.ts";
 import { forwarding } from "./forwarding.ts";
 import { grpcFilters } from "./grpc-filters.ts";
@@ -83,6 +84,7 @@ export const GROUPS: readonly Group[] = [
   cors,
   basicAuth,
   headerMutation,
+  filterRoutes,
   callouts,
   upstreamFilters,
   absentPlugins,
