@@ -403,6 +403,7 @@ function configOf(
       name: versionName(module.sha256, null),
       moduleKey: module.key,
       configuration: null,
+      space: "",
       counts: versionCountsMemory(workerIndex + 1),
     },
   };

@@ -65,6 +65,8 @@ export interface WasmPush {
   readonly configuration: Uint8Array | null;
   /** Of the module, for reports of its traps; null = none came. */
   readonly sourceMap: Uint8Array | null;
+  /** It begins without the shared data and queues of the version before. */
+  readonly isFresh: boolean;
   /** Null = all new streams are its. */
   readonly trial: WasmTrial | null;
 }

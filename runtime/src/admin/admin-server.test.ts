@@ -147,11 +147,18 @@ class FakeProcess implements AdminDelegate {
     return plugin === "a guest" ? { plugin, reports: [] } : null;
   }
   pushWasm(plugin: string, push: WasmPush): Promise<WasmAnswer> {
-    const { module, configuration, sourceMap, trial } = push;
+    const { module, configuration, sourceMap, trial, isFresh } = push;
     const text = (bytes: Uint8Array | null): string | null =>
       bytes === null ? null : Buffer.from(bytes).toString("latin1");
     const map = sourceMap === null ? [] : [text(sourceMap)];
-    const parts = [plugin, text(module), text(configuration), trial, ...map];
+    const parts = [
+      plugin,
+      text(module),
+      text(configuration),
+      trial,
+      ...map,
+      ...(isFresh ? ["fresh"] : []),
+    ];
     this.calls.push(`push ${JSON.stringify(parts)}`);
     return Promise.resolve({ status: module?.length === 3 ? 422 : 200, page: { plugin } });
   }
@@ -516,6 +523,7 @@ const share = (more: object): object => ({ perTenThousand: 0, match: null, ...mo
 
 test.each<[string, string, Call, string]>([
   ["a module", "a%20b/module", { body: "module" }, '["a b","module",null,null]'],
+  ["what is shared", "g/module?shared_data=fresh", { body: "m" }, '["g","m",null,null,"fresh"]'],
   ["a configuration", "g/configuration", { body: "{}" }, '["g",null,"{}",null]'],
   [
     "both",
@@ -584,6 +592,7 @@ test.each<[string, Call, string]>([
   ["module?canary=1&sticky=me", { body: "m" }, 'sticky: found "me", expected client or header'],
   ["module?canary=1&canary_header=a", { body: "m" }, "found canary and canary_header"],
   ["module?canary_header=a%20b", { body: "m" }, "canary_header: found"],
+  ["module?shared_data", { body: "m" }, 'shared_data: found "", expected kept or fresh'],
   ["module?nope=1", { body: "m" }, "unknown parameter nope, expected canary"],
   [
     "module",

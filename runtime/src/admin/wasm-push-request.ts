@@ -14,6 +14,7 @@ const KNOWN: ReadonlySet<string> = new Set([
   "shadow_header",
   "sticky",
   "promote",
+  "shared_data",
 ]);
 
 /** What is pushed, or what is wrong with the request. `kind` says what a plain body is. */
@@ -28,6 +29,10 @@ export function readPush(
   }
   const trial = readTrial(request);
   if (typeof trial === "string") return trial;
+  const sharedData = parameter(request, "shared_data") ?? "kept";
+  if (sharedData !== "kept" && sharedData !== "fresh") {
+    return `shared_data: found ${JSON.stringify(sharedData)}, expected kept or fresh`;
+  }
   const parts = readParts(request, kind);
   if (typeof parts === "string") return parts;
   const module = parts.get("module") ?? null;
@@ -35,7 +40,8 @@ export function readPush(
   if (kind === "module" && (module === null || module.length === 0)) {
     return "found no module, expected its bytes as the body or as the part module";
   }
-  return { module, configuration, sourceMap: parts.get("source_map") ?? null, trial };
+  const sourceMap = parts.get("source_map") ?? null;
+  return { module, configuration, sourceMap, isFresh: sharedData === "fresh", trial };
 }
 
 function readParts(

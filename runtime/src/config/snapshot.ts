@@ -417,6 +417,11 @@ export interface PluginVersionConfig {
   readonly moduleKey: string;
   /** Bytes for on_configure in the place of the plugin's own; null = the plugin's own. */
   readonly configuration: Uint8Array | null;
+  /**
+   * Stands before its vm_id where it shares data and queues: "" = with all of that vm_id, else with
+   * versions that came after one that was to begin with nothing.
+   */
+  readonly space: string;
   /** What the version does, in all workers; see wasm/version-counts.ts. */
   readonly counts: SharedArrayBuffer;
 }

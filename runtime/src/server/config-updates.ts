@@ -71,6 +71,7 @@ export class ConfigUpdates {
       stats: options.stats.store,
       applier: () => this.#applier,
       trapPlace: options.trapPlace,
+      dropSpace: options.dropSpace,
       keepMap: options.keepMap,
       enqueue: (change) => this.#run(change),
     });

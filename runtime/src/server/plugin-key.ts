@@ -69,7 +69,7 @@ export function runnablePlugins(snapshot: Snapshot): readonly (readonly Runnable
 
 /** Of one plugin: another one for everything that needs another VM or root context. */
 export function versionIdOf({ moduleKey, version }: WasmPluginConfig): string {
-  return `${version?.name ?? ""} ${moduleKey}`;
+  return `${version?.name ?? ""} ${moduleKey} ${version?.space ?? ""}`;
 }
 
 /** Indexes of the plugins that its filters and access loggers name, each once. */

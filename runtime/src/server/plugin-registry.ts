@@ -7,6 +7,7 @@ import type { CanaryBounds, WasmPolicy } from "../config/wasm-policy.ts";
 import type { LoadedModule } from "../module/module-loader.ts";
 import { ModuleError } from "../module/module-error.ts";
 import type { CompiledModule } from "../wasm/compiled-module.ts";
+import { shadowSpace } from "../wasm/shared-names.ts";
 import { releaseVersionCounts, versionCountsMemory } from "../wasm/version-counts.ts";
 import type { PluginModules, PluginProblem } from "./plugin-modules.ts";
 import { isOver } from "./rollouts.ts";
@@ -70,21 +71,21 @@ const PREVIOUS_MAX = 5;
 export class PluginRegistry {
   readonly #threads: number;
   readonly #now: () => number;
-  readonly #onShadowChanged: (plugin: string) => void;
+  readonly #dropSpace: (prefix: string) => void;
   #plugins: ReadonlyMap<string, PluginVersions>;
   #rollouts: Rollouts;
 
   /**
-   * `threads` run plugins; `now` gives milliseconds since 1970; `onShadowChanged` is told of
-   * plugins that have another version in their shadow, or none any more.
+   * `threads` run plugins; `now` gives milliseconds since 1970; `dropSpace` forgets shared
+   * data and queues that nobody will use any more.
    */
   constructor(
     threads: number,
     now: () => number = Date.now,
-    onShadowChanged: (plugin: string) => void = (): void => {},
+    dropSpace: (prefix: string) => void = (): void => {},
   ) {
     this.#threads = threads;
-    this.#onShadowChanged = onShadowChanged;
+    this.#dropSpace = dropSpace;
     this.#now = now;
     this.#plugins = new Map();
     this.#rollouts = new Map();
@@ -132,8 +133,20 @@ export class PluginRegistry {
     this.#plugins = plugins;
     this.#rollouts = rollouts;
     for (const name of new Set([...before.keys(), ...plugins.keys()])) {
-      if (shadowOf(before.get(name)) !== shadowOf(plugins.get(name))) this.#onShadowChanged(name);
+      this.#dropSpacesOf(name, before.get(name), plugins.get(name));
     }
+  }
+
+  /** What a shadow has written goes with it, a version's own space with the last that uses it. */
+  #dropSpacesOf(
+    plugin: string,
+    before: PluginVersions | undefined,
+    now: PluginVersions | undefined,
+  ): void {
+    if (shadowOf(before) !== shadowOf(now)) this.#dropSpace(shadowSpace(plugin));
+    const used = new Set(now?.versions.map(({ space }) => space));
+    const gone = new Set(before?.versions.map(({ space }) => space));
+    for (const space of gone) if (space !== "" && !used.has(space)) this.#dropSpace(space);
   }
 
   /** The thread is dead, and its streams with it. */
@@ -257,7 +270,7 @@ class Dressing {
     const { sha256, bytes } = module;
     const name = versionName(sha256, null);
     const source = codeName(plugin.code);
-    const stored = { name, sha256, bytes, configuration: null, source };
+    const stored = { name, sha256, bytes, configuration: null, space: "", source };
     return this.#serve(plugin, stored, module, "primary", null);
   }
 
@@ -289,11 +302,11 @@ class Dressing {
     this.#modules.set(module.key, compiled);
     const ofPlugin = this.#serving.get(plugin.name) ?? new Map<string, ServingVersion>();
     this.#serving.set(plugin.name, ofPlugin);
-    const { name, configuration } = version;
+    const { name, configuration, space } = version;
     const counts = ofPlugin.get(name)?.counts ?? this.#countsOf(plugin.name, name);
     ofPlugin.set(name, { ...version, counts, moduleKey: module.key, state, trial });
     // What a route gives the guest is the route's, whatever was pushed.
-    const isVariant = plugin.variantOf !== undefined;
-    return { name, moduleKey: module.key, configuration: isVariant ? null : configuration, counts };
+    const own = plugin.variantOf === undefined ? configuration : null;
+    return { name, moduleKey: module.key, configuration: own, space, counts };
   }
 }

@@ -5,6 +5,7 @@ import type { JsonObject, WasmAnswer, WasmPush } from "../admin/admin-delegate.t
 import { LogLevel } from "../core/logger.ts";
 import type { Logger } from "../core/logger.ts";
 import type { StatsStore } from "../stats/store.ts";
+import { freshSpace } from "../wasm/shared-names.ts";
 import { CanaryWatch } from "./canary-watch.ts";
 import { DifferenceBook } from "./difference-book.ts";
 import { pluginsPage, shadowPage } from "./plugin-page.ts";
@@ -24,6 +25,7 @@ export interface PluginRolloutsOptions {
   readonly trapPlace: (plugin: string, version: string) => string;
   /** Keeps the source map of a module by its digest: why not, "" when it is kept. */
   readonly keepMap: (sha256: string, map: Uint8Array) => string;
+  readonly dropSpace: (prefix: string) => void;
   /** When its turn comes among other changes. */
   readonly enqueue: <T>(change: () => Promise<T>) => Promise<T>;
 }
@@ -114,9 +116,14 @@ export class PluginRollouts {
     // A module alone replaces the module, and nothing else of what was pushed.
     const settings = configuration ?? primary?.configuration ?? null;
     const source = module === null ? (primary?.source ?? "") : "push";
-    const version = storedVersion(bytes, settings, source);
+    const version = this.#versionOf(push, bytes, settings, source, known);
     const mapWarnings = this.#keepMap(version, push);
-    if (version.name === primary?.name) return answer(plugin, version.name, { state: "same" });
+    if (version.name === primary?.name) {
+      if (!push.isFresh) return answer(plugin, version.name, { state: "same" });
+      const wish = "expected another one, to begin with nothing shared";
+      return this.#refused(problem(409, plugin, `version ${version.name} serves already: ${wish}`));
+    }
+    if (push.isFresh) this.#options.dropSpace(version.space);
     const before = this.#rolloutOf(known);
     const obstacle = trial?.role === "shadow" ? this.#whyNoShadow(plugin, primary) : "";
     if (obstacle !== "") return this.#refused(problem(409, plugin, obstacle));
@@ -138,6 +145,19 @@ export class PluginRollouts {
     const findings = await this.#findings(plugin, version.name, mapWarnings);
     const more = { state, replaced: primary?.name ?? null, ...noteOf(next), ...findings };
     return answer(plugin, version.name, more);
+  }
+
+  /** What the version before it shares with others is its, too, unless the push says otherwise. */
+  #versionOf(
+    { isFresh }: WasmPush,
+    bytes: Uint8Array,
+    settings: Uint8Array | null,
+    source: string,
+    { name, versions }: PluginVersions,
+  ): StoredVersion {
+    const space = versions.find(({ state }) => state === "primary")?.space ?? "";
+    const version = storedVersion(bytes, settings, source, space);
+    return isFresh ? { ...version, space: freshSpace(name, version.name) } : version;
   }
 
   /** What is wrong with its source map, if one came. */
@@ -178,7 +198,8 @@ export class PluginRollouts {
       const wanted = version === "" ? "no version" : `no version ${version}`;
       return problem(409, plugin, `${wanted} is there to go back to`);
     }
-    const isConfigured = target.configuration === null && known.configured.has(target.sha256);
+    const isPlain = target.configuration === null && target.space === "";
+    const isConfigured = isPlain && known.configured.has(target.sha256);
     const next = { ...before, primary: isConfigured ? null : target, tried: null };
     const problems = await this.#apply(plugin, next);
     if (problems.length > 0) return refusal(plugin, target.name, problems);

@@ -12,6 +12,8 @@ export interface StoredVersion {
   readonly bytes: Uint8Array;
   /** Bytes for on_configure that came with it; null = the plugin's own. */
   readonly configuration: Uint8Array | null;
+  /** As PluginVersionConfig has it. */
+  readonly space: string;
   /** Where the module came from, as logs name it. */
   readonly source: string;
 }
@@ -45,10 +47,11 @@ export function storedVersion(
   bytes: Uint8Array,
   configuration: Uint8Array | null,
   source: string,
+  space = "",
 ): StoredVersion {
   const sha256 = digestOf(bytes);
   const name = versionName(sha256, configuration === null ? null : digestOf(configuration));
-  return { name, sha256, bytes, configuration, source };
+  return { name, sha256, bytes, configuration, space, source };
 }
 
 /** The same rollouts, with another one for that name; one that changes nothing is left out. */

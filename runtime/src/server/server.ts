@@ -37,7 +37,6 @@ import type { TakeoverHost } from "./takeover-offer.ts";
 import { Takeover } from "./takeover.ts";
 import { CostStats } from "./cost-stats.ts";
 import { TraceControl } from "./trace-control.ts";
-import { shadowSpace } from "../wasm/shared-names.ts";
 import { TrapDesk } from "./trap-desk.ts";
 import { type ModuleFinder, PUSHED_MAP_BYTES_MAX } from "./trap-places.ts";
 import { ThreadWatch } from "./thread-watch.ts";
@@ -165,7 +164,7 @@ export class Server {
       trapPlace: (plugin, version) => this.traps.placeOf(plugin, version),
       keepMap: (sha256, map) => this.traps.keepMap(sha256, map),
       takeTrap: (trap) => this.traps.take(trap),
-      onShadowChanged: (plugin) => this.#guests.dropSpace(shadowSpace(plugin)),
+      dropSpace: (prefix) => this.#guests.dropSpace(prefix),
       inherited: (listeners) => this.#takeover.inheritedAddresses(listeners),
     });
   }

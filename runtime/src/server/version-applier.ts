@@ -52,8 +52,8 @@ export interface VersionApplierOptions {
   /** Clusters that have room in the shared circuit-breaker memory. */
   readonly clustersMax: number;
   /** Ports for port 0 that the process before this one was given. */
-  /** Another version is in the plugin's shadow, or none any more. */
-  readonly onShadowChanged: (plugin: string) => void;
+  /** Forgets what guests share in spaces that begin so. */
+  readonly dropSpace: (prefix: string) => void;
   readonly inherited: (listeners: readonly ListenerConfig[]) => readonly ListenerAddress[];
   readonly context: SubscriptionContext;
   /** A module's file that is watched is another one, or a missing module was fetched. */
@@ -104,7 +104,7 @@ export class VersionApplier {
     const { concurrency, drainTimeMs, ignoreUnsupported, wasmStructAsJson } = options.options;
     this.#options = options;
     this.#modules = new PluginModuleLoader(log.logger("wasm"));
-    this.registry = new PluginRegistry(concurrency, Date.now, options.onShadowChanged);
+    this.registry = new PluginRegistry(concurrency, Date.now, options.dropSpace);
     this.#probe = new PluginProbe(
       options.options.workerEntry,
       log.logger("wasm"),

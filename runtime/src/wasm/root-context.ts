@@ -210,13 +210,21 @@ export class RootContext extends Context implements AccessLogger, QueueConsumer 
     const { timers } = this.vm.services;
     this.#tick.setPeriod(timers, 0);
     timers.cancel(this.#queueNotice);
-    if (this.#hasQueues) this.vm.services.shared.forgetConsumer(this);
+    this.#leaveQueues();
     for (const call of this.#calls.values()) {
       call.cancel();
       this.#forgetCall(call);
     }
     this.#calls.clear();
     this.grpc.cancelAll();
+  }
+
+  /** Whoever consumes them now, or next, is told of items that the guest was not told of. */
+  #leaveQueues(): void {
+    if (!this.#hasQueues) return;
+    const { shared } = this.vm.services;
+    shared.forgetConsumer(this);
+    for (const token of this.#queueNotice.takeTokens()) shared.tell(token);
   }
 
   // ---- Ticks and queues.
@@ -237,14 +245,14 @@ export class RootContext extends Context implements AccessLogger, QueueConsumer 
   /** The queue's token; 0 when there is no room. */
   registerQueue(name: string): number {
     const { shared } = this.vm.services;
-    const { vmId } = this.vm.settings;
+    const { sharedId } = this.vm.settings;
     if (this.#waiting !== null) {
-      const token = shared.registerQueue(vmId, name, null);
+      const token = shared.registerQueue(sharedId, name, null);
       if (token !== 0) this.#waiting.queues.add(name);
       return token;
     }
     this.#hasQueues = true;
-    return shared.registerQueue(vmId, name, this);
+    return shared.registerQueue(sharedId, name, this);
   }
 
   /** An item came into a queue that this context registered: told when no guest runs. */

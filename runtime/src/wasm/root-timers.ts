@@ -45,9 +45,17 @@ export class QueueNotice extends TimerEntry {
     if (!this.isScheduled) timers.schedule(this, this.#root.vm.services.clock.nowMs);
   }
 
+  /** Of what was not told yet. */
+  takeTokens(): readonly number[] {
+    return this.#tokens.splice(0);
+  }
+
+  /** Items that come meanwhile have their turn later; a guest that fails leaves the rest. */
   override onDeadline(): void {
-    const tokens = this.#tokens;
-    this.#tokens = [];
-    for (const token of tokens) this.#root.tellQueueReady(token);
+    for (let left = this.#tokens.length; left > 0 && this.#tokens.length > 0; left -= 1) {
+      this.#root.tellQueueReady(this.#tokens.shift() as number);
+    }
+    if (this.#tokens.length === 0 || this.isScheduled) return;
+    this.#root.vm.services.timers.schedule(this, this.#root.vm.services.clock.nowMs);
   }
 }

@@ -20,6 +20,11 @@ export function hashOf(key: string): number {
   return hash;
 }
 
+/** Before the vm_ids of what that version, and those after it, begin with nothing. */
+export function freshSpace(plugin: string, version: string): string {
+  return `fresh\0${Buffer.from(plugin).toString("latin1")}\0${version}\0`;
+}
+
 /** Before the vm_ids of what shadows of that plugin write. */
 export function shadowSpace(plugin: string): string {
   return `shadow\0${Buffer.from(plugin).toString("latin1")}\0`;

@@ -25,6 +25,8 @@ export interface SharedSpace {
   enqueue(token: number, item: Uint8Array): Status;
   /** Undefined = the queue is empty or unknown. */
   dequeue(token: number): Buffer | undefined;
+  /** An item of the queue has nobody who was told of it. */
+  tell(token: number): void;
   /** The consumer is gone. */
   forgetConsumer(consumer: QueueConsumer): void;
 }

@@ -119,6 +119,27 @@ test("a consumer that is gone is told nothing, nor is one of a dead thread", () 
   expect(woken).toEqual([]);
 });
 
+test("items that nobody was told of are told to whoever registers next", () => {
+  const { a, b, woken } = twoThreads();
+  const told: string[] = [];
+  const consumer = (name: string) => ({ onQueueItem: (): void => void told.push(name) });
+  const first = consumer("first");
+  const queue = a.registerQueue("vm", "q", first);
+  b.enqueue(queue, empty);
+  a.forgetConsumer(first);
+  // The message comes when there is nobody; and what the first one did not get to comes back.
+  a.onWake(queue);
+  a.tell(queue);
+  b.enqueue(queue, empty);
+  expect([told, woken]).toEqual([[], [`0:${queue}`]]);
+  a.registerQueue("vm", "q", consumer("second"));
+  expect(told).toEqual(["second", "second", "second"]);
+  // One that has not begun yet takes none of them.
+  b.registerQueue("vm", "q", null);
+  a.tell(queue);
+  expect(told.length).toBe(4);
+});
+
 test("values and items are refused when 64 MiB are kept, and taken again when some are gone", () => {
   const full = store();
   const value = Buffer.alloc(MIB);

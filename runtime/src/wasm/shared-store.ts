@@ -1,14 +1,38 @@
 // Shared data and queues of all guests of the process, by vm_id, in memory that all threads have:
 // what one worker's guest sets, another one's gets. Every operation is done under one lock.
-//
-//   cells    lock | numbers | heap's own | buckets of entries | queues | blocks
-//   entry    next entry | hash | value's block, or minus a token | bytes of the key | key
-//   value    CAS number | bytes | value
-//   queue    first item, which was taken | last item | thread | consumer | notices | items
-//   item     next item | bytes | item
+// Where it lies: shared-layout.ts.
 import { limits, Status } from "proxy-wasm-types";
-import { BLOCK_HEADER, BlockSet, HEAP_CELLS, SharedHeap } from "./shared-heap.ts";
-import { LOCK_CELLS, releaseLockOf, SharedLock } from "./shared-lock.ts";
+import { BLOCK_HEADER, BlockSet, SharedHeap } from "./shared-heap.ts";
+import {
+  BLOCKS_AT,
+  BUCKETS,
+  BUCKETS_AT,
+  ENTRY_BYTES,
+  ENTRY_HASH,
+  ENTRY_KEY,
+  ENTRY_NEXT,
+  ENTRY_VALUE,
+  GAUGES_COUNT,
+  HEAP,
+  ITEM_AT,
+  ITEM_BYTES,
+  ITEM_NEXT,
+  LAST_CAS,
+  QUEUES_AT,
+  QUEUES_COUNT,
+  QUEUE_CELLS,
+  QUEUE_CONSUMER,
+  QUEUE_HEAD,
+  QUEUE_NOTICES,
+  QUEUE_TAIL,
+  QUEUE_THREAD,
+  REFUSED,
+  VALUE_AT,
+  VALUE_BYTES,
+  VALUE_CAS,
+  queueAt,
+} from "./shared-layout.ts";
+import { releaseLockOf, SharedLock } from "./shared-lock.ts";
 import { hashOf, keyOf, vmIdOf } from "./shared-names.ts";
 import type { QueueConsumer, SharedEntry, SharedSpace } from "./shared-space.ts";
 
@@ -26,38 +50,6 @@ const Kind = { Data: "d", Queue: "q", Gauge: "g" } as const;
 
 /** Of items that nobody was told of: others may have taken them long since. */
 const LATE_NOTICES_MAX = 4096;
-
-const LAST_CAS = LOCK_CELLS;
-const QUEUES_COUNT = LOCK_CELLS + 1;
-const GAUGES_COUNT = LOCK_CELLS + 2;
-const REFUSED = LOCK_CELLS + 3;
-const HEAP = LOCK_CELLS + 4;
-const BUCKETS_AT = HEAP + HEAP_CELLS;
-const BUCKETS = 16_384;
-const QUEUES_AT = BUCKETS_AT + BUCKETS;
-
-const ENTRY_NEXT = BLOCK_HEADER;
-const ENTRY_HASH = BLOCK_HEADER + 1;
-const ENTRY_VALUE = BLOCK_HEADER + 2;
-const ENTRY_BYTES = BLOCK_HEADER + 3;
-const ENTRY_KEY = BLOCK_HEADER + 4;
-const VALUE_CAS = BLOCK_HEADER;
-const VALUE_BYTES = BLOCK_HEADER + 1;
-const VALUE_AT = BLOCK_HEADER + 2;
-const ITEM_NEXT = BLOCK_HEADER;
-const ITEM_BYTES = BLOCK_HEADER + 1;
-const ITEM_AT = BLOCK_HEADER + 2;
-
-const QUEUE_HEAD = 0;
-const QUEUE_TAIL = 1;
-/** The consumer's thread and one; 0 = nobody. */
-const QUEUE_THREAD = 2;
-const QUEUE_CONSUMER = 3;
-/** Items that the consumer's thread was not told of yet. */
-const QUEUE_NOTICES = 4;
-const QUEUE_CELLS = 6;
-
-const BLOCKS_AT = QUEUES_AT + limits.sharedQueuesMax * QUEUE_CELLS;
 
 /** Memory for one process: `bytes` for what guests keep, touched as it is needed. */
 export function sharedStoreMemory(bytes: number = limits.sharedStoreBytes): SharedArrayBuffer {
@@ -279,16 +271,32 @@ export class SharedStore implements SharedSpace {
   /** The consumer is gone. */
   forgetConsumer(consumer: QueueConsumer): void {
     for (const [number, known] of this.#consumers) {
-      if (known === consumer) this.#consumers.delete(number);
+      if (known !== consumer) continue;
+      this.#consumers.delete(number);
+      for (let token = 1; token <= this.#cell(QUEUES_COUNT); token += 1) {
+        const queue = queueAt(token);
+        if (this.#cell(queue + QUEUE_CONSUMER) !== number) continue;
+        Atomics.compareExchange(this.#cells, queue + QUEUE_THREAD, this.#thread + 1, 0);
+      }
     }
+  }
+
+  tell(token: number): void {
+    if (this.hasQueue(token)) this.#notify(queueAt(token), token);
   }
 
   #notify(queue: number, token: number): void {
     const thread = Atomics.load(this.#cells, queue + QUEUE_THREAD) - 1;
-    if (thread < 0) Atomics.add(this.#cells, queue + QUEUE_NOTICES, 1);
-    else if (thread === this.#thread) this.#consumerOf(queue)?.onQueueItem(token);
-    // One message is enough for all that comes until it is read.
-    else if (Atomics.add(this.#cells, queue + QUEUE_NOTICES, 1) === 0) this.#wake(thread, token);
+    if (thread === this.#thread) {
+      this.#consumerOf(queue)?.onQueueItem(token);
+      return;
+    }
+    const isFirst = Atomics.add(this.#cells, queue + QUEUE_NOTICES, 1) === 0;
+    // One message is enough for all that comes until it is read; who has registered meanwhile may
+    // have looked too early.
+    if (thread >= 0 ? isFirst : Atomics.load(this.#cells, queue + QUEUE_THREAD) > 0) {
+      this.#wake(Atomics.load(this.#cells, queue + QUEUE_THREAD) - 1, token);
+    }
   }
 
   /** Another thread has put items into a queue whose consumer is here. */
@@ -296,7 +304,9 @@ export class SharedStore implements SharedSpace {
     if (!this.hasQueue(token)) return;
     const queue = queueAt(token);
     const thread = Atomics.load(this.#cells, queue + QUEUE_THREAD) - 1;
-    if (thread >= 0 && thread !== this.#thread) {
+    // Nobody yet: who registers next takes the notices.
+    if (thread < 0) return;
+    if (thread !== this.#thread) {
       this.#wake(thread, token);
       return;
     }
@@ -485,7 +495,3 @@ export class SharedStore implements SharedSpace {
 }
 
 const NO_BYTES: Uint8Array = new Uint8Array(0);
-
-function queueAt(token: number): number {
-  return QUEUES_AT + (token - 1) * QUEUE_CELLS;
-}

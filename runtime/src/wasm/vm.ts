@@ -38,6 +38,8 @@ export interface VmSettings {
   /** The plugin that it is made for; others may join. */
   readonly firstPlugin: string;
   readonly vmId: string;
+  /** Names its shared data and queues: vmId, or what a version is to have in its place. */
+  readonly sharedId: string;
   readonly vmConfiguration: Uint8Array;
   /** KEY and value. */
   readonly environment: readonly (readonly [string, string])[];

@@ -181,6 +181,7 @@ export class WasmHost {
     }
     return JSON.stringify([
       config.vmId,
+      config.version?.space ?? "",
       Buffer.from(config.vmConfiguration).toString("base64"),
       module.key,
       config.environment,
@@ -193,6 +194,7 @@ export class WasmHost {
   #makeSlot(key: string, config: WasmPluginConfig, module: CompiledModule): VmSlot {
     const settings = {
       vmId: config.vmId,
+      sharedId: `${config.version?.space ?? ""}${config.vmId}`,
       moduleName: codeName(config.code),
       firstPlugin: config.name,
       vmConfiguration: config.vmConfiguration,

@@ -37,6 +37,8 @@ workers at once; streams that are there end on the module before. A bad one chan
   --shadow [PERCENT]   it sees copies of all streams, or of that share, and nobody feels it:
                        its differences are shown by "headgate filter shadow"
   --shadow-header H    the same of streams with the header H, or H=VALUE
+  --fresh-shared-data  it begins without the shared data and queues of the version before, and those
+                       after it have its
   --promote            the canary takes all streams when its window has passed well
   --wait               exits when every worker serves the version: with --promote, when the canary
                        was promoted (0) or rolled back (1)
@@ -59,6 +61,7 @@ const flags = {
   shadow: { type: "string" },
   "shadow-header": { type: "string" },
   sticky: { type: "string" },
+  "fresh-shared-data": { type: "boolean" },
   promote: { type: "boolean" },
   wait: { type: "boolean" },
   timeout: { type: "string" },
@@ -117,6 +120,7 @@ function planOf(argv: readonly string[]): PushPlan {
   const query = new URLSearchParams();
   for (const name of given) query.set(name.replace("-", "_"), values[name] ?? "");
   if (values.sticky !== undefined) query.set("sticky", values.sticky);
+  if (values["fresh-shared-data"] === true) query.set("shared_data", "fresh");
   if (values.promote === true) query.set("promote", "auto");
   const plugin = needed(values.plugin, "plugin");
   const { body, contentType } = pushBody(module, configuration, sourceMap);

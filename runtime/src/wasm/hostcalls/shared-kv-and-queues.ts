@@ -12,7 +12,7 @@ export function sharedHostcalls(vm: Vm): HostcallTable {
 
 function dataHostcalls(vm: Vm): HostcallTable {
   const memory = vm.memory;
-  const { vmId } = vm.settings;
+  const { sharedId } = vm.settings;
   const { services } = vm;
   return {
     /** Errors: NotFound (no such key), InvalidMemoryAccess. */
@@ -27,7 +27,7 @@ function dataHostcalls(vm: Vm): HostcallTable {
       const at = keyPointer >>> 0;
       const size = keySize >>> 0;
       if (!memory.contains(at, size)) return Status.InvalidMemoryAccess;
-      const entry = services.shared.get(vmId, memory.readText(at, size));
+      const entry = services.shared.get(sharedId, memory.readText(at, size));
       if (entry === undefined) return Status.NotFound;
       if (!memory.contains(outCas >>> 0, 4)) return Status.InvalidMemoryAccess;
       if (!memory.returnBytes(entry.value, outPointer >>> 0, outSize >>> 0)) {
@@ -58,14 +58,14 @@ function dataHostcalls(vm: Vm): HostcallTable {
       const isTooLong = size > limits.sharedKeyBytesMax || bytes > limits.sharedValueBytesMax;
       if (isTooLong) return Status.InternalFailure;
       const key = memory.readText(at, size);
-      return services.shared.set(vmId, key, memory.readBytes(valueAt, bytes), cas >>> 0);
+      return services.shared.set(sharedId, key, memory.readBytes(valueAt, bytes), cas >>> 0);
     },
   };
 }
 
 function queueHostcalls(vm: Vm): HostcallTable {
   const memory = vm.memory;
-  const { vmId } = vm.settings;
+  const { vmId, sharedId } = vm.settings;
   const { services } = vm;
   return {
     /** Errors: InvalidMemoryAccess, InternalFailure (the name is too long, or there is no room). */
@@ -96,7 +96,8 @@ function queueHostcalls(vm: Vm): HostcallTable {
       if (!memory.contains(at, nameSize >>> 0)) return Status.InvalidMemoryAccess;
       const named = memory.readUtf8(vmIdAt, vmIdSize >>> 0);
       const name = memory.readText(at, nameSize >>> 0);
-      const token = services.shared.resolveQueue(named === "" ? vmId : named, name);
+      const space = named === "" || named === vmId ? sharedId : named;
+      const token = services.shared.resolveQueue(space, name);
       if (token === 0) return Status.NotFound;
       return memory.writeU32(outToken >>> 0, token) ? Status.Ok : Status.InvalidMemoryAccess;
     },

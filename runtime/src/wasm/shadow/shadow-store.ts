@@ -54,6 +54,10 @@ export class ShadowStore implements SharedSpace {
     return this.hasQueue(token) ? this.#inner.dequeue(token) : undefined;
   }
 
+  tell(token: number): void {
+    if (this.hasQueue(token)) this.#inner.tell(token);
+  }
+
   forgetConsumer(consumer: QueueConsumer): void {
     this.#inner.forgetConsumer(consumer);
   }
