@@ -1,42 +1,48 @@
-// What a neighbour route feels of a plugin that traps on every request: pairs of requests are sent at
+// What a neighbour route feels of plugins that trap on every request: pairs of requests are sent at
 // once to one worker, one that is answered with 503 for this or that reason, one of another route whose
-// time is taken. Usage: npx node bench/trap-neighbour.ts [--rounds 6] [--pairs 200] [--guest rust-faulty]
+// time is taken. Usage: npx node bench/trap-neighbour.ts [--rounds 20] [--pairs 80] [--guest rust-faulty]
 //
-//   direct   503 by a direct response: no guest
+//   direct   503 by a direct response: no guest; twice, which says what is noise
 //   trap     503 because the guest traps; its VM lived for ten times the base back-off, so that each is a
 //            first crash, and the standby takes over
 //   open     503 because the guest's breaker is open
 //
-// The reasons take turns; each round has all three in processes of their own. On a machine with other
-// work that says little: so the time that the worker's thread spends on one such request, which is what its other
-// streams wait for, is measured as well, without sockets.
+// Twenty plugins take turns, so that pairs can follow one another closely. All processes run from the
+// beginning to the end, and in each round each has its pairs. Quantiles are of four rounds together: of
+// fewer pairs a p99 is the slowest. What follows, the time that the worker's thread spends on one such
+// request, is measured without sockets. Some two minutes.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import http from "node:http";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { median } from "./arithmetic.ts";
+import { median, quartiles } from "./arithmetic.ts";
 import { freePort, start } from "./processes.ts";
+import type { Started } from "./processes.ts";
 import { createFilterHost } from "../runtime/test/harness.ts";
 import { defaultWasmPolicy } from "../runtime/src/config/wasm-policy.ts";
 
 const { values } = parseArgs({
   options: {
-    rounds: { type: "string", default: "6" },
-    pairs: { type: "string", default: "200" },
+    rounds: { type: "string", default: "20" },
+    /** Of each kind in each round. */
+    pairs: { type: "string", default: "80" },
     guest: { type: "string", default: "rust-faulty" },
   },
 });
-const KINDS = ["direct", "trap", "open"] as const;
+const KINDS = ["direct", "trap", "open", "direct (again)"] as const;
 type Kind = (typeof KINDS)[number];
 
+const PLUGINS = 20;
+/** Each plugin has its next request after 240 ms. */
+const PACE_MS = 12;
 /** A VM that lives for ten times this is stable; a standby is made 200 ms after the one before. */
 const BASE_MS = 20;
-const STANDBY_MS = 230;
 const CRASHES_TO_OPEN = 10;
-const WARM_UP = 20;
+const WARM_UP = 200;
 const TURNS = 1000;
+const ROUNDS_TOGETHER = 4;
 const FAULTS: Readonly<Record<string, string>> = { "rust-faulty": "request-headers" };
 
 const folder = mkdtempSync(join(tmpdir(), "headgate-neighbour-"));
@@ -46,39 +52,43 @@ const module = fileURLToPath(
 );
 const fault = FAULTS[values.guest] ?? "trap";
 const TYPES = "type.googleapis.com/envoy.extensions.filters";
+const guests = Array.from({ length: PLUGINS }, (_, index) => `guest${index}`);
+
+/** A route whose requests pass that guest alone, or none. */
+function route(prefix: string, status: number, guest: string): object {
+  const off = { "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", disabled: true };
+  const others = guests.filter((name) => name !== guest);
+  return {
+    match: { prefix },
+    direct_response: { status, body: { inline_string: "ok" } },
+    typed_per_filter_config: Object.fromEntries(others.map((name) => [name, off])),
+  };
+}
+
+function wasmFilter(name: string, kind: Kind): object {
+  // Once it is open, a breaker waits for six times the longest interval.
+  const max_interval = kind === "open" ? "60s" : "1s";
+  const backoff = { base_interval: `${BASE_MS / 1000}s`, max_interval };
+  const vm_config = { runtime: "envoy.wasm.runtime.v8", code: { local: { filename: module } } };
+  const config = { name, reload_config: { backoff }, vm_config };
+  return { name, typed_config: { "@type": `${TYPES}.http.wasm.v3.Wasm`, config } };
+}
 
 function config(port: number, adminPort: number, kind: Kind): object {
-  const off = { "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", disabled: true };
-  const typed_per_filter_config = { guest: off };
-  const answer = { status: 200, body: { inline_string: "ok" } };
-  const bad =
-    kind === "direct" ? { direct_response: { status: 503 }, typed_per_filter_config } : undefined;
-  const routes = [
-    { match: { prefix: "/good" }, direct_response: answer, typed_per_filter_config },
-    { match: { prefix: "/" }, ...(bad ?? { direct_response: answer }) },
-  ];
-  // Once it is open, a breaker waits for six times the longest interval.
-  const backoff =
-    kind === "open"
-      ? { base_interval: "0.1s", max_interval: "3s" }
-      : { base_interval: `${BASE_MS / 1000}s` };
-  const code = { local: { filename: module } };
-  const wasm = {
-    "@type": `${TYPES}.http.wasm.v3.Wasm`,
-    config: {
-      name: "guest",
-      reload_config: { backoff },
-      vm_config: { runtime: "envoy.wasm.runtime.v8", code },
-    },
+  const isDirect = kind.startsWith("direct");
+  const bad = guests.map((name) =>
+    route(`/bad/${name}/`, isDirect ? 503 : 200, isDirect ? "" : name),
+  );
+  const routes = [route("/good", 200, ""), ...bad];
+  const router = {
+    name: "router",
+    typed_config: { "@type": `${TYPES}.http.router.v3.Router` },
   };
   const hcm = {
     "@type": `${TYPES}.network.http_connection_manager.v3.HttpConnectionManager`,
     stat_prefix: "main",
     route_config: { virtual_hosts: [{ name: "all", domains: ["*"], routes }] },
-    http_filters: [
-      { name: "guest", typed_config: wasm },
-      { name: "router", typed_config: { "@type": `${TYPES}.http.router.v3.Router` } },
-    ],
+    http_filters: [...guests.map((name) => wasmFilter(name, kind)), router],
   };
   const at = (port_value: number): object => ({
     address: { socket_address: { address: "127.0.0.1", port_value } },
@@ -88,6 +98,153 @@ function config(port: number, adminPort: number, kind: Kind): object {
     admin: at(adminPort),
     static_resources: { listeners: [{ name: "main", ...at(port), filter_chains }] },
   };
+}
+
+/** One process, with a connection for each request of a pair. */
+class Target {
+  readonly #process: Started;
+  readonly #port: number;
+  readonly #adminPort: number;
+  readonly #agent: http.Agent;
+  #pairs: number;
+
+  private constructor(process: Started, port: number, adminPort: number) {
+    this.#process = process;
+    this.#port = port;
+    this.#adminPort = adminPort;
+    this.#agent = new http.Agent({ keepAlive: true, maxSockets: 2 });
+    this.#pairs = 0;
+  }
+
+  static async start(kind: Kind): Promise<Target> {
+    const [port, adminPort] = [await freePort(), await freePort()];
+    const file = join(folder, `${KINDS.indexOf(kind)}.json`);
+    writeFileSync(file, JSON.stringify(config(port, adminPort, kind)));
+    const flags = ["--concurrency", "1", "--log-level", "off", "--disable-hot-restart"];
+    const process = await start([launcher, "-c", file, ...flags], port);
+    const target = new Target(process, port, adminPort);
+    for (let i = 0; i < WARM_UP; i += 1) await target.pair();
+    while (kind === "open" && !(await target.#areAllOpen())) {
+      for (let i = 0; i < PLUGINS; i += 1) await target.pair();
+    }
+    return target;
+  }
+
+  /** Milliseconds of the neighbour's request. */
+  async pair(): Promise<number> {
+    const guest = guests[this.#pairs % PLUGINS];
+    this.#pairs += 1;
+    const bad = this.#ask(`/bad/${guest}/`, 503);
+    const took = await this.#ask("/good", 200);
+    await bad;
+    return took;
+  }
+
+  async stop(): Promise<void> {
+    this.#agent.destroy();
+    await this.#process.stop();
+  }
+
+  /** Each has crashed ten times in a row. */
+  async #areAllOpen(): Promise<boolean> {
+    const url = `http://127.0.0.1:${this.#adminPort}/stats?filter=vm_crash_loop`;
+    const text = await (await fetch(url)).text();
+    return [...text.matchAll(/: [1-9]/g)].length === PLUGINS;
+  }
+
+  /** Milliseconds until the answer's end; throws when it is another one than expected. */
+  #ask(path: string, status: number): Promise<number> {
+    const from = performance.now();
+    return new Promise((resolve, reject) => {
+      const headers = { "x-fault": fault };
+      const where = { port: this.#port, host: "127.0.0.1", path, headers, agent: this.#agent };
+      const request = http.get(where, (response) => {
+        response.resume();
+        response.on("end", () => {
+          if (response.statusCode === status) resolve(performance.now() - from);
+          else reject(new Error(`${path}: found ${response.statusCode}, expected ${status}`));
+        });
+      });
+      request.on("error", reject);
+    });
+  }
+}
+
+/** Pairs at a steady pace, whatever they take: what a worker has slept is felt, too. */
+async function play(target: Target): Promise<readonly number[]> {
+  const times: number[] = [];
+  // What the process has not done for some time is not in the caches.
+  for (let i = 0; i < PLUGINS; i += 1) await pacedPair(target);
+  for (let i = 0; i < Number(values.pairs); i += 1) times.push(await pacedPair(target));
+  return times;
+}
+
+async function pacedPair(target: Target): Promise<number> {
+  const nextMs = performance.now() + PACE_MS;
+  const took = await target.pair();
+  await pause(Math.max(0, nextMs - performance.now()));
+  return took;
+}
+
+async function measure(): Promise<void> {
+  const targets = new Map<Kind, Target>();
+  const times = new Map<Kind, (readonly number[])[]>(KINDS.map((kind) => [kind, []]));
+  try {
+    for (const kind of KINDS) targets.set(kind, await Target.start(kind));
+    for (let round = 0; round < Number(values.rounds); round += 1) {
+      for (let turn = 0; turn < KINDS.length; turn += 1) {
+        const kind = KINDS[(round + turn) % KINDS.length] as Kind;
+        times.get(kind)?.push(await play(targets.get(kind) as Target));
+      }
+    }
+  } finally {
+    for (const target of targets.values()) await target.stop();
+    rmSync(folder, { recursive: true });
+  }
+  tell(new Map([...times].map(([kind, rounds]) => [kind, together(rounds)])));
+}
+
+interface Quantiles {
+  readonly p50: number;
+  readonly p99: number;
+}
+
+/** Of some rounds each. */
+function together(rounds: readonly (readonly number[])[]): Quantiles[] {
+  const found: Quantiles[] = [];
+  for (let from = 0; from < rounds.length; from += ROUNDS_TOGETHER) {
+    const times = rounds.slice(from, from + ROUNDS_TOGETHER).flat();
+    const sorted = times.toSorted((a, b) => a - b);
+    found.push({ p50: at(sorted, 0.5), p99: at(sorted, 0.99) });
+  }
+  return found;
+}
+
+function tell(found: ReadonlyMap<Kind, readonly Quantiles[]>): void {
+  const load = loadavg()[0]?.toFixed(1) ?? "";
+  console.log(`${values.guest}, ${values.rounds} rounds of ${values.pairs} pairs, load ${load}`);
+  console.log("the neighbour's time in ms: medians, and what is added with quartiles\n");
+  console.log("| the other request is answered by | p50 | p99 | p50 added | p99 added |");
+  console.log("| --- | ---: | ---: | ---: | ---: |");
+  const base = found.get("direct") ?? [];
+  for (const [kind, own] of found) {
+    const cells: string[] = [kind];
+    for (const q of ["p50", "p99"] as const)
+      cells.push(median(own.map((one) => one[q])).toFixed(2));
+    for (const q of ["p50", "p99"] as const) cells.push(addedText(own, base, q));
+    console.log(`| ${cells.join(" | ")} |`);
+  }
+}
+
+/** To what the same rounds had with direct responses. */
+function addedText(
+  own: readonly Quantiles[],
+  base: readonly Quantiles[],
+  which: keyof Quantiles,
+): string {
+  const added = own.map((one, at) => one[which] - (base[at]?.[which] ?? Number.NaN));
+  const [low, high] = quartiles(added);
+  return `${median(added).toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)})`;
 }
 
 /**
@@ -120,98 +277,23 @@ async function turns(
     if (status !== (fault === "" ? 200 : 503)) throw new Error(`found ${status}`);
   }
   host.close();
-  return `${quantiles(times)}, CPU ${(cpuUs / TURNS / 1000).toFixed(2)}`;
-}
-
-function quantiles(times: readonly number[]): string {
   const sorted = times.toSorted((a, b) => a - b);
   const [p50, p90, p99] = [0.5, 0.9, 0.99].map((share) => at(sorted, share).toFixed(2));
-  return `p50 ${p50}, p90 ${p90}, p99 ${p99}`;
-}
-
-const agent = new http.Agent({ keepAlive: true, maxSockets: 2 });
-
-/** Milliseconds until the answer's end; throws when it is another one than expected. */
-function ask(port: number, path: string, status: number): Promise<number> {
-  const from = performance.now();
-  return new Promise((resolve, reject) => {
-    const headers = { "x-fault": fault };
-    const request = http.get({ port, host: "127.0.0.1", path, headers, agent }, (response) => {
-      response.resume();
-      response.on("end", () => {
-        if (response.statusCode === status) resolve(performance.now() - from);
-        else reject(new Error(`${path}: found ${response.statusCode}, expected ${status}`));
-      });
-    });
-    request.on("error", reject);
-  });
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-/** Ten crashes in a row. */
-async function isOpen(adminPort: number): Promise<boolean> {
-  const answer = await fetch(`http://127.0.0.1:${adminPort}/stats?filter=vm_crash_loop`);
-  return /: [1-9]/.test(await answer.text());
-}
-
-/** Times of the neighbour's requests. */
-async function round(kind: Kind, pairs: number): Promise<number[]> {
-  const port = await freePort();
-  const adminPort = await freePort();
-  const file = join(folder, `${kind}.json`);
-  writeFileSync(file, JSON.stringify(config(port, adminPort, kind)));
-  const flags = ["--concurrency", "1", "--log-level", "off", "--disable-hot-restart"];
-  const headgate = await start([launcher, "-c", file, ...flags], port);
-  try {
-    const isReady = kind === "open" ? (): Promise<boolean> => isOpen(adminPort) : undefined;
-    for (let i = 0; i < WARM_UP || (isReady !== undefined && !(await isReady())); i += 1) {
-      await Promise.all([ask(port, "/bad", 503), ask(port, "/good", 200)]);
-      await pause(STANDBY_MS / 10);
-    }
-    const times: number[] = [];
-    for (let i = 0; i < pairs; i += 1) {
-      const bad = ask(port, "/bad", 503);
-      times.push(await ask(port, "/good", 200));
-      await bad;
-      // As long for all kinds: what a worker has slept is felt, too.
-      await pause(STANDBY_MS);
-    }
-    return times;
-  } finally {
-    await headgate.stop();
-  }
+  return `p50 ${p50}, p90 ${p90}, p99 ${p99}, CPU ${(cpuUs / TURNS / 1000).toFixed(2)}`;
 }
 
 function at(sorted: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
 }
 
-const all: Record<Kind, number[]> = { direct: [], trap: [], open: [] };
-const medians: Record<Kind, number[]> = { direct: [], trap: [], open: [] };
-try {
-  for (let i = 0; i < Number(values.rounds); i += 1) {
-    for (const offset of [0, 1, 2]) {
-      const kind = KINDS[(i + offset) % KINDS.length] as Kind;
-      const times = await round(kind, Math.ceil(Number(values.pairs) / Number(values.rounds)));
-      all[kind].push(...times);
-      medians[kind].push(median(times));
-    }
-  }
-} finally {
-  agent.destroy();
-  rmSync(folder, { recursive: true });
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
 }
-console.log(`${values.guest}, load ${loadavg()[0]?.toFixed(1) ?? ""}; the neighbour's time in ms`);
-for (const kind of KINDS) {
-  const spread = `${Math.min(...medians[kind]).toFixed(2)}..${Math.max(...medians[kind]).toFixed(2)}`;
-  console.log(
-    `${kind.padEnd(7)} ${all[kind].length} pairs: ${quantiles(all[kind])}; rounds ${spread}`,
-  );
-}
-console.log("one request in the worker's thread, without sockets, ms");
+
+await measure();
+console.log("\none request in the worker's thread, without sockets, ms");
 console.log(`an answer                       ${await turns("", "on")}`);
 console.log(`a trap, the standby takes over  ${await turns(fault, "on")}`);
 console.log(`a trap, the next makes the VM   ${await turns(fault, "off")}`);

@@ -35,14 +35,18 @@ export function jsonResponse(value: JsonValue): AdminResponse {
   };
 }
 
-/** Parameters are those of the target, and of a body of application/x-www-form-urlencoded. */
+/**
+ * Parameters are those of the target, and of a body of application/x-www-form-urlencoded. `isBytes`:
+ * the body is no form, whatever it says: curl says so of all that it is given.
+ */
 export function parseAdminRequest(
   method: string,
   target: string,
   contentType: string,
   body: Buffer,
+  isBytes: boolean,
 ): AdminRequest {
-  const isForm = /^application\/x-www-form-urlencoded\b/i.test(contentType);
+  const isForm = !isBytes && /^application\/x-www-form-urlencoded\b/i.test(contentType);
   const form = isForm ? body.toString("latin1") : "";
   const mark = target.indexOf("?");
   const path = mark < 0 ? target : target.slice(0, mark);

@@ -526,6 +526,15 @@ test.each<[string, string, Call, string]>([
   ["what is shared", "g/module?shared_data=fresh", { body: "m" }, '["g","m",null,null,"fresh"]'],
   ["a configuration", "g/configuration", { body: "{}" }, '["g",null,"{}",null]'],
   [
+    "what curl --data-binary sends",
+    "g/module",
+    {
+      headers: { "content-type": "application/x-www-form-urlencoded" },
+      body: "a=b&canary=1",
+    },
+    '["g","a=b&canary=1",null,null]',
+  ],
+  [
     "both",
     "g/module",
     {

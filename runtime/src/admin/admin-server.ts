@@ -13,7 +13,7 @@ import { parseAdminRequest, textResponse } from "./admin-request.ts";
 import type { AdminResponse } from "./admin-request.ts";
 import { refuseWasmWrite } from "./wasm-access.ts";
 import type { WasmAccessOptions } from "./wasm-access.ts";
-import { isWasmWrite } from "./wasm-handlers.ts";
+import { isWasmPush, isWasmWrite } from "./wasm-handlers.ts";
 import { AdminStats } from "./admin-stats.ts";
 
 /** Where lines of the admin's access log go; access-log's FileSink is one. */
@@ -179,8 +179,10 @@ class NodeAdminServer implements AdminServer {
     const target = request.url ?? "/";
     if (body === null) return textResponse("request body is too large\n", 413);
     if (target.length > TARGET_BYTES_MAX) return textResponse("request target is too long\n", 414);
+    const method = request.method ?? "GET";
     const type = request.headers["content-type"] ?? "";
-    return this.#handlers.handle(parseAdminRequest(request.method ?? "GET", target, type, body));
+    const isBytes = isWasmPush(method, target);
+    return this.#handlers.handle(parseAdminRequest(method, target, type, body, isBytes));
   }
 
   #log(level: LogLevel, message: string): void {

@@ -57,9 +57,18 @@ const pages: Readonly<Record<string, PluginPage>> = {
 
 /** A request that changes a plugin: it is for those who may, and its body may be a module. */
 export function isWasmWrite(method: string, target: string): boolean {
-  if (method !== "POST") return false;
-  const path = target.replace(/\?.*$/s, "");
-  return pages[ONE_PLUGIN.exec(path)?.[2] ?? ""]?.method === "POST";
+  return method === "POST" && pages[pageOf(target)]?.method === "POST";
+}
+
+/** Its body is a module or a configuration. */
+export function isWasmPush(method: string, target: string): boolean {
+  const page = pageOf(target);
+  return method === "POST" && (page === "module" || page === "configuration");
+}
+
+/** "" = it is none of these. */
+function pageOf(target: string): string {
+  return ONE_PLUGIN.exec(target.replace(/\?.*$/s, ""))?.[2] ?? "";
 }
 
 /** Null: the path is none of these. */

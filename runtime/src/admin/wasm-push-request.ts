@@ -16,6 +16,7 @@ const KNOWN: ReadonlySet<string> = new Set([
   "promote",
   "shared_data",
 ]);
+const NAME_SHOWN = 64;
 
 /** What is pushed, or what is wrong with the request. `kind` says what a plain body is. */
 export function readPush(
@@ -24,7 +25,7 @@ export function readPush(
 ): WasmPush | string {
   for (const [name] of request.parameters) {
     if (!KNOWN.has(name)) {
-      return `unknown parameter ${name}, expected ${[...KNOWN].join(", ")}`;
+      return `unknown parameter ${name.slice(0, NAME_SHOWN)}, expected ${[...KNOWN].join(", ")}`;
     }
   }
   const trial = readTrial(request);

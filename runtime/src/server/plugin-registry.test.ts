@@ -96,6 +96,24 @@ test("a version that was replaced is remembered, and goes on counting when it co
   expect(world.registry.plugins[0]?.versions).toHaveLength(6);
 });
 
+test("however much is pushed, the configured version is there to go back to", async () => {
+  const world = new World();
+  await world.apply([["one", "a"]]);
+  const configured = moduleOf("a").sha256;
+  for (const letter of "bcdef012") {
+    const primary = storedVersion(Buffer.from(letter), null, "push");
+    const rollouts = withRollout(new Map(), "one", { configured, primary, tried: null });
+    await world.apply([["one", "a"]], rollouts);
+  }
+  const [, versions = ""] = (world.states[0] ?? "").split(": ");
+  expect(
+    versions
+      .split(", ")
+      .map((version) => version.charAt(0))
+      .join(""),
+  ).toBe("210feda");
+});
+
 test("what was pushed serves until the configured module is another one", async () => {
   const world = new World();
   const { apply, registry } = { apply: world.apply.bind(world), registry: world.registry };

@@ -125,8 +125,8 @@ export class PluginRegistry {
     for (const { name, where } of snapshot.plugins) {
       const known = plugins.get(name);
       const places = [...(known?.where ?? []), where];
-      const versions = known?.versions ?? this.#versionsOf(name, serving.get(name), nowMs);
       const digests = configured.get(name) ?? new Set();
+      const versions = known?.versions ?? this.#versionsOf(name, serving.get(name), digests, nowMs);
       plugins.set(name, { name, where: places, configured: digests, versions });
     }
     const before = this.#plugins;
@@ -160,6 +160,7 @@ export class PluginRegistry {
   #versionsOf(
     plugin: string,
     serving: ReadonlyMap<string, ServingVersion> | undefined,
+    configured: ReadonlySet<string>,
     nowMs: number,
   ): readonly PluginVersion[] {
     const now = [...(serving?.values() ?? [])].map((version): PluginVersion => {
@@ -172,7 +173,7 @@ export class PluginRegistry {
       .filter((one) => serving?.has(one.name) !== true)
       .map((one) => (one.state === "previous" ? one : asPrevious(one, nowMs)))
       .sort((a, b) => b.sinceMs - a.sinceMs)
-      .slice(0, PREVIOUS_MAX);
+      .filter((one, at) => at < PREVIOUS_MAX || isConfigured(one, configured));
     return [...now, ...previous];
   }
 
@@ -183,6 +184,14 @@ export class PluginRegistry {
 
 function shadowOf(plugin: PluginVersions | undefined): string {
   return plugin?.versions.find(({ state }) => state === "shadow")?.name ?? "";
+}
+
+/** It is as the configuration has it: there is always a way back to that. */
+function isConfigured(
+  { configuration, sha256 }: PluginVersion,
+  digests: ReadonlySet<string>,
+): boolean {
+  return configuration === null && digests.has(sha256);
 }
 
 function asPrevious(version: PluginVersion, nowMs: number): PluginVersion {

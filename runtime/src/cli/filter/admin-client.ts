@@ -67,7 +67,8 @@ export function readInput(path: string, what: string): Buffer {
     return readFileSync(path);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    throw new UsageError(`${what} ${path}: ${code === "ENOENT" ? "no such file" : message}`);
+    const why = code === "EISDIR" ? "it is a folder" : message;
+    throw new UsageError(`${what} ${path}: ${code === "ENOENT" ? "no such file" : why}`);
   }
 }
 
@@ -178,7 +179,8 @@ export function noteText(json: AdminAnswer["json"]): string {
 
 function refusalText({ status, body, json }: AdminAnswer): string {
   const problems = json?.["problems"];
-  if (!Array.isArray(problems)) return `refused (${status}): ${body.trim()}`;
+  const hint = status === 401 ? " (--token-file)" : "";
+  if (!Array.isArray(problems)) return `refused (${status}): ${body.trim()}${hint}`;
   const version = typeof json?.["version"] === "string" ? ` version ${json["version"]}` : "";
   return [`refused (${status})${version}:`, ...problems.map((one) => `  ${String(one)}`)].join(
     "\n",
