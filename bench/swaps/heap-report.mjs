@@ -16,7 +16,10 @@ function look() {
   v8.setFlagsFromString("--expose-gc");
   vm.runInNewContext("gc")();
   const { used_heap_size: used, external_memory: external } = v8.getHeapStatistics();
-  appendFileSync(`${folder}/answers`, `${asked} ${threadId} ${used + external}\n`);
+  const spaces = v8.getHeapSpaceStatistics();
+  const young = spaces.find(({ space_name: name }) => name === "new_space");
+  const sizes = [used + external, young.physical_space_size];
+  appendFileSync(`${folder}/answers`, `${[asked, threadId, ...sizes].join(" ")}\n`);
 }
 
 // Probes end too soon to be asked.

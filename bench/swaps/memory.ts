@@ -22,6 +22,14 @@ const WARM_UP = 50_000;
 /** A custom section "x" of eight bytes. */
 const SECTION_HEAD = [0, 10, 1, 0x78];
 
+/** By thread, in MiB. */
+interface Heaps {
+  readonly live: string;
+  readonly young: string;
+}
+
+const NO_HEAPS: Heaps = { live: "", young: "" };
+
 const { values } = parseArgs({
   options: {
     pushes: { type: "string", default: "600" },
@@ -78,18 +86,19 @@ async function playOn(kind: Kind, headgate: HeadgateProcess, scratch: Scratch): 
   for (let turn = 1; turn <= pushes; turn += 1) {
     await push(headgate, moduleOf(kind, turn));
     if (turn % BROKEN_EVERY === 0) await pushBroken(headgate, turn / BROKEN_EVERY);
-    if (turn % Math.ceil(pushes / LOOKS) === 0) rows.push(row(String(turn), headgate, ""));
+    if (turn % Math.ceil(pushes / LOOKS) === 0) rows.push(row(String(turn), headgate, NO_HEAPS));
   }
   await load.stop();
   await new Promise((resolve) => {
     setTimeout(resolve, IDLE_MS);
   });
-  const idle = row(`${pushes}, idle`, headgate, "");
+  const idle = row(`${pushes}, idle`, headgate, NO_HEAPS);
   const heaps = await liveHeaps(headgate, scratch, 2);
   rows.push(idle, row(`${pushes}, collected`, headgate, heaps));
   const vms = await headgate.stat("wasm.envoy.wasm.runtime.v8.active");
   const felt = `${load.answered} requests, ${load.failed} failed, ${load.closed} closed, ${vms} VMs`;
-  const titles = "| pushes | RSS MiB | anonymous MiB | heap of main and each worker, MiB |";
+  const titles =
+    "| pushes | RSS MiB | anonymous MiB | what lives in main and each worker, MiB | their young generations, MiB |";
   const lines = [titles, titles.replace(/[^|]+/g, " ---: "), ...rows];
   process.stdout.write(`\n${kind}: ${felt}\n\n${lines.join("\n")}\n`);
 }
@@ -111,21 +120,21 @@ async function pushBroken(headgate: HeadgateProcess, turn: number): Promise<void
   if (await pushByAdmin(headgate, module)) throw new Error(`a module ${kind} came into force`);
 }
 
-function row(what: string, headgate: HeadgateProcess, heaps: string): string {
+function row(what: string, headgate: HeadgateProcess, { live, young }: Heaps): string {
   const status = readFileSync(`/proc/${headgate.pid}/status`, "latin1");
   const mib = (field: string): string => {
     const kib = new RegExp(`^${field}:\\s+(\\d+)`, "m").exec(status)?.[1];
     return (Number(kib) / 1024).toFixed(0);
   };
-  return `| ${[what, mib("VmRSS"), mib("RssAnon"), heaps].join(" | ")} |`;
+  return `| ${[what, mib("VmRSS"), mib("RssAnon"), live, young].join(" | ")} |`;
 }
 
-/** What lives in each thread after a collection. */
+/** After a collection. */
 async function liveHeaps(
   headgate: HeadgateProcess,
   scratch: Scratch,
   asked: number,
-): Promise<string> {
+): Promise<Heaps> {
   scratch.write("asked", String(asked));
   const heaps = await headgate.waitFor(() => {
     const lines = readFileSync(scratch.path("answers"), "latin1").split("\n");
@@ -134,5 +143,7 @@ async function liveHeaps(
     return ours.length > workers ? ours : undefined;
   }, "the heaps");
   const ordered = heaps.sort(([, a = 0], [, b = 0]) => a - b);
-  return ordered.map(([, , bytes = 0]) => (bytes / MIB).toFixed(1)).join(", ");
+  const column = (at: number): string =>
+    ordered.map((sizes) => ((sizes[at] ?? 0) / MIB).toFixed(1)).join(", ");
+  return { live: column(2), young: column(3) };
 }

@@ -298,8 +298,12 @@ describe("workers", () => {
   });
 
   test("one that dies is replaced; traffic goes on and its counters stay", async () => {
-    const options = { command: crashableMain, concurrency: 2 };
-    const headgate = await start(undefined, options);
+    const log = processes.scratch.path("access.log");
+    const config = bootstrap({
+      upstreamPort: upstream.port,
+      hcm: { access_log: [fileAccessLog(log)] },
+    });
+    const headgate = await start(config, { command: crashableMain, concurrency: 2 });
     const target = await headgate.listener();
     const requests = "http.main.downstream_rq_2xx";
     let sent = 0;
@@ -325,6 +329,8 @@ describe("workers", () => {
     expect(await headgate.stat(requests)).toBe(sent);
     headgate.kill("SIGTERM");
     expect((await headgate.exited).code).toBe(0);
+    // Also those that the dead had gathered.
+    expect(readFileSync(log, "utf8").split("\n").length - 1).toBe(sent);
   });
 
   test("the only one that dies is replaced, too, with levels and drains as they are now", async () => {

@@ -36,8 +36,8 @@ export function jsonResponse(value: JsonValue): AdminResponse {
 }
 
 /**
- * Parameters are those of the target, and of a body of application/x-www-form-urlencoded. `isBytes`:
- * the body is no form, whatever it says: curl says so of all that it is given.
+ * Parameters are those of the target, and of a body of application/x-www-form-urlencoded.
+ * `isBytes`: the body is no form, whatever it says: curl says so of all that it is given.
  */
 export function parseAdminRequest(
   method: string,

@@ -25,5 +25,6 @@ if (birth.kind === "headgate-probe") {
   });
   const server = new WorkerServer(birth, (message: FromWorker) => port.postMessage(message));
   startCountingCpu(server.stats);
+  process.once("exit", () => server.onExit());
   port.on("message", (message: ToWorker) => server.onMessage(message));
 }

@@ -225,6 +225,11 @@ export class WorkerServer {
     this.#context.engine.runTurn(() => current.stop(() => this.#drained()));
   }
 
+  /** The thread ends, maybe by a fault of ours: what its streams have logged is not lost. */
+  onExit(): void {
+    this.#context.sinks.flushSync();
+  }
+
   #drained(): void {
     this.#context.sinks.drain(() => {
       this.#flushDefinitions();
