@@ -117,6 +117,7 @@ describe("the packed bundle in an empty folder", () => {
     expect(readdirSync(join(folder, "own")).toSorted()).toEqual([
       ".github",
       ".gitignore",
+      ".npmrc",
       ".oxlintrc.json",
       "README.md",
       "asconfig.json",

@@ -110,6 +110,36 @@ export function matching(
   return fallback;
 }
 
+/** A string of `least` characters or more with some text in it, at its start or end if need be. */
+export function literal(
+  node: u32,
+  fallback: string,
+  least: u32,
+  part: string,
+  isStart: bool,
+  isEnd: bool,
+  expected: string,
+): string {
+  const tape = document();
+  if (tape.kind(node) != NodeKind.String) {
+    tape.mismatch(node, expected);
+    return fallback;
+  }
+  const text = tape.text(node);
+  const last = text.length - part.length;
+  const isThere =
+    isStart && isEnd
+      ? text == part
+      : isStart
+        ? text.startsWith(part)
+        : isEnd
+          ? last >= 0 && text.indexOf(part, last) == last
+          : text.includes(part);
+  if (isThere && tape.characters(node) >= least) return text;
+  tape.fail(node, "must be " + expected);
+  return fallback;
+}
+
 /** The last pattern again, as for the elements of an array, or a new one. */
 function compiled(pattern: string): Regex | null {
   if (lastRegex === null || lastPattern != pattern) {

@@ -288,3 +288,16 @@ test("never traps, and never accepts what is no configuration, whatever comes", 
   );
   expect(host.configure(JSON.stringify(FULL))).toBe(true);
 });
+
+test.each([
+  ["starts", ["/a.", "/a.b"], ["/ab", "x/a.", "", "/"]],
+  ["ends", [".b", "a.b"], ["ab", ".bc", "", "b"]],
+  ["equals", ["c c"], ["c cc", "cc c", "", "c"]],
+  ["holds", ["d-dd", "xd-d"], ["d-d", "dd-", "", "d_d-"]],
+] as const)("a pattern that is plain text is what it says: %s", (name, right, wrong) => {
+  const isTaken = (text: string): boolean =>
+    host.start(JSON.stringify({ name: "n", [name]: text }));
+  expect(right.map(isTaken)).toEqual(right.map(() => true));
+  expect(wrong.map(isTaken)).toEqual(wrong.map(() => false));
+  expect(host.logs.join("\n")).toContain(`/${name}: must be a string `);
+});

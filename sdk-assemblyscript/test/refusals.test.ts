@@ -160,6 +160,7 @@ const FILTERS: readonly Case[] = [
   [`${CONFIG}@filter(1) class F extends HttpFilter<Config> {}`, /expected @filter\("root-id"\)/],
   [`${CONFIG}@filter abstract class F extends HttpFilter<Config> {}`, /can be made as it is/],
   [`${CONFIG}@filter class F<T> extends HttpFilter<Config> {}`, /can be made as it is/],
+  ["class B<T> {} class X extends B<X[]> {}", /^1:31 X extends a class of X itself, on which/],
   ["class C {} @filter class F extends HttpFilter<C> {}", /^1:47 C must be a @config class$/],
   ["@filter class F extends HttpFilter<string> {}", /string must be a @config class/],
 ];

@@ -3,11 +3,40 @@
 import { constantOf, eachChild, Flag, FUNCTIONS, isUsers, Kind, report } from "./syntax.mjs";
 
 /** Checks all files of the author's. */
-export function checkSources(parser) {
+export function checkSources(parser, names) {
   for (const source of parser.sources) {
     if (!isUsers(source)) continue;
-    for (const statement of source.statements) new Scopes(parser).visit(statement);
+    for (const statement of source.statements) {
+      if (statement.kind === Kind.ClassDeclaration) checkAncestry(parser, names, statement);
+      new Scopes(parser).visit(statement);
+    }
   }
+}
+
+/** asc overflows its stack on `class X extends Base<X>`, also by way of other classes. */
+function checkAncestry(parser, names, declaration) {
+  const reached = new Set();
+  const queue = [declaration];
+  while (queue.length > 0) {
+    const at = queue.pop();
+    for (const one of at.extendsType === null ? [] : classesIn(names, at, at.extendsType)) {
+      if (one === declaration) {
+        const name = declaration.name.text;
+        const message = `${name} extends a class of ${name} itself, on which the compiler crashes: give it another type argument`;
+        return report(parser, declaration.extendsType, message);
+      }
+      if (reached.has(one)) continue;
+      reached.add(one);
+      queue.push(one);
+    }
+  }
+}
+
+/** Declarations of the classes that a type names, in its arguments too. */
+function classesIn(names, { range }, type) {
+  const own = names.findClass(range.source, type);
+  const inner = (type.typeArguments ?? []).flatMap((one) => classesIn(names, { range }, one));
+  return own === null ? inner : [own, ...inner];
 }
 
 /** Names that are in scope while a tree is walked. Only functions' own: globals may be used. */

@@ -1,6 +1,7 @@
 // Writes the methods that read a @config class from a document. They are put into the author's
 // class, and call assembly/config-reader.ts under a name that no author uses.
 import { TAG } from "./config.mjs";
+import { literalOf } from "./pattern.mjs";
 
 /** The module of the SDK that the written code calls, as it is imported into the author's file. */
 export const READER = "__headgate_reader";
@@ -163,6 +164,12 @@ function valueOf(type, node, fallback) {
 function textValue(type, node, fallback, expected) {
   if (type.choices !== null) {
     return `${READER}.choice(${node}, ${fallback}, ${JSON.stringify(type.choices)}, ${expected})`;
+  }
+  const literal = type.pattern === null ? null : literalOf(type.pattern);
+  if (literal !== null) {
+    const { text, isStart, isEnd } = literal;
+    const ends = `${type.minLength}, ${quote(text)}, ${isStart}, ${isEnd}, ${expected}`;
+    return `${READER}.literal(${node}, ${fallback}, ${ends})`;
   }
   if (type.pattern !== null) {
     const ends = `${type.minLength}, ${quote(type.pattern)}, ${expected}`;

@@ -56,7 +56,7 @@ export default class HeadgateTransform {
       checkHooks(parser, names, declaration);
       maxima.set(declaration, maximaOf(parser, declaration, hooks));
     }
-    checkSources(parser);
+    checkSources(parser, names);
     // What is refused is not worth writing code for.
     if (parser.diagnostics.some(isError)) return;
     const readers = writeConfigs(parser, configs);

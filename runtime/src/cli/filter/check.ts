@@ -49,8 +49,16 @@ async function check(
   project: Project,
   resident?: Compiler,
 ): Promise<readonly Diagnostic[]> {
-  const found = await sdk.checkFilter(project.folder, resident === undefined ? {} : { resident });
-  return found.map((one) => shownDiagnostic(one, project));
+  const options = resident === undefined ? {} : { resident };
+  try {
+    const found = await sdk.checkFilter(project.folder, options);
+    return found.map((one) => shownDiagnostic(one, project));
+  } catch (error) {
+    // The SDK's own class, which no room knows.
+    if (!(error instanceof Error) || !/^(Build|Asc)Error$/.test(error.name)) throw error;
+    const place = { code: "", file: "", line: 0, column: 0 };
+    return [{ severity: "error", message: error.message, ...place }];
+  }
 }
 
 function tell(sdk: SdkBuild, found: readonly Diagnostic[]): void {

@@ -42,6 +42,10 @@ class Config extends Limits {
   @key("kebab-case") renamed: string = "";
   @pattern("^[a-z0-9]+([.-][a-z0-9]+)*$") host: string = "h";
   @pattern("^v[0-9]") @minLength(1) versions: string[] = ["v1"];
+  @pattern("^/a\\.") starts: string = "/a.";
+  @pattern("\\.b$") ends: string = ".b";
+  @pattern("^c c$") equals: string = "c c";
+  @pattern("d-d") @minLength(4) holds: string = "d-dd";
   @secret @range(1000, 9999) pin: u32 = 1234;
   @secret @minLength(4) password: string = "none";
   rules: Rule[] = [];
