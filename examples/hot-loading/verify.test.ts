@@ -12,6 +12,8 @@ const launcher = join(here, "..", "..", "runtime/bin/headgate");
 
 let headgate: RunningExample;
 let url: string;
+/** The module of the first push. */
+let morning: string;
 
 beforeAll(async () => {
   await buildFilter(here);
@@ -62,7 +64,8 @@ async function greeting(): Promise<string | null> {
 
 test("a version is pushed, rolled back, and comes again", async () => {
   expect(await greeting()).toBe("hello");
-  const pushed = await filter("push", await changed("good morning"));
+  morning = await changed("good morning");
+  const pushed = await filter("push", morning);
   expect(pushed.output).toMatch(
     /^plugin greeter: version (\w{12}) serves all new streams in place of/,
   );
@@ -83,6 +86,27 @@ test("a canary gets its share, and is promoted", async () => {
   for (let i = 0; i < 100; i += 1) seen.add(await greeting());
   expect(seen).toEqual(new Set(["hello", "good evening"]));
   expect((await filter("promote")).code).toBe(0);
+  expect(await greeting()).toBe("good evening");
+});
+
+test("a shadow is compared, and answers nobody", async () => {
+  expect((await filter("push", morning, "--shadow")).output).toContain("is in the shadow of");
+  for (let i = 0; i < 20; i += 1) expect(await greeting()).toBe("good evening");
+  const { code, output } = await filter("shadow");
+  const [, ...lines] = output.trimEnd().split("\n");
+  expect([code, lines.slice(0, 6)]).toEqual([
+    0,
+    [
+      "20 streams compared, 0 the same, 20 differ",
+      "  response_headers 20",
+      "",
+      "response_headers, GET /",
+      "- x-greeting: good evening",
+      "+ x-greeting: good morning",
+    ],
+  ]);
+  expect((await filter("versions")).output).toMatch(/ shadow +100 % +\d+ /);
+  expect((await filter("rollback")).output).toContain("is not tried any more");
   expect(await greeting()).toBe("good evening");
 });
 
