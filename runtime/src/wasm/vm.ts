@@ -26,9 +26,8 @@ import { MetricTable } from "./metrics.ts";
 import { framesOf, type GuestFrame } from "./guest-frames.ts";
 import { StreamSampler } from "./stream-sampler.ts";
 import { trapStreamOf } from "./trap-report.ts";
-import { VmFailure } from "./vm-failure.ts";
+import { type StopKind, type StopPlace, VmFailure } from "./vm-failure.ts";
 import type { WasiFiles } from "./wasi-provider.ts";
-import type { StopKind, StopPlace } from "./vm-failure.ts";
 import type { VmServices } from "./vm-services.ts";
 
 /** What makes a VM besides its code: plugins that agree in all of it may share one. */
