@@ -89,11 +89,11 @@ async function playOn(kind: Kind, headgate: HeadgateProcess, scratch: Scratch): 
     if (turn % Math.ceil(pushes / LOOKS) === 0) rows.push(row(String(turn), headgate, NO_HEAPS));
   }
   await load.stop();
-  await new Promise((resolve) => {
-    setTimeout(resolve, IDLE_MS);
-  });
+  await pause(IDLE_MS);
   const idle = row(`${pushes}, idle`, headgate, NO_HEAPS);
   const heaps = await liveHeaps(headgate, scratch, 2);
+  // V8 gives pages back some seconds after it has emptied them.
+  await pause(IDLE_MS);
   rows.push(idle, row(`${pushes}, collected`, headgate, heaps));
   const vms = await headgate.stat("wasm.envoy.wasm.runtime.v8.active");
   const felt = `${load.answered} requests, ${load.failed} failed, ${load.closed} closed, ${vms} VMs`;
@@ -101,6 +101,12 @@ async function playOn(kind: Kind, headgate: HeadgateProcess, scratch: Scratch): 
     "| pushes | RSS MiB | anonymous MiB | what lives in main and each worker, MiB | their young generations, MiB |";
   const lines = [titles, titles.replace(/[^|]+/g, " ---: "), ...rows];
   process.stdout.write(`\n${kind}: ${felt}\n\n${lines.join("\n")}\n`);
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
 }
 
 function moduleOf(kind: Kind, turn: number): Buffer {
