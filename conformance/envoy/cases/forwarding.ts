@@ -3,6 +3,35 @@ import { type Group, get, one, post, reply, request } from "../case.ts";
 
 const CHUNKED_OK = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
 
+const REQUEST_LISTS = [
+  "access-control-request-headers",
+  "access-control-request-method",
+  "access-control-request-private-network",
+  "authentication",
+  "authorization",
+  "grpc-accept-encoding",
+  "if-match",
+  "if-none-match",
+  "if-range",
+  "if-unmodified-since",
+];
+const RESPONSE_LISTS = [
+  "access-control-allow-credentials",
+  "access-control-allow-headers",
+  "access-control-allow-methods",
+  "access-control-allow-origin",
+  "access-control-allow-private-network",
+  "access-control-expose-headers",
+  "access-control-max-age",
+  "vary",
+  "www-authenticate",
+];
+
+/** A line with each of two values. */
+function twice(names: readonly string[]): string[] {
+  return names.flatMap((name) => [`${name}: 1`, `${name}: 2`]);
+}
+
 export const forwarding: Group = {
   id: "forwarding",
   title: "plain proxying with the defaults of the HCM (checks 4, 23, 28, 35, 37, 38, 45)",
@@ -413,6 +442,12 @@ export const forwarding: Group = {
       title: "a client's FIN before the response ends the stream",
       connections: [{ send: [get("/"), { pauseMs: 60 }], fin: true }],
       replies: [{ steps: [{ pauseMs: 400 }, ...reply("200 OK", "x").steps] }],
+    },
+    {
+      id: "lines-of-lists",
+      title: "which headers become one line: what filters know of requests, of responses, neither",
+      connections: one(get("/", ...twice(REQUEST_LISTS), ...twice(RESPONSE_LISTS))),
+      replies: [reply("200 OK", "ok", ...twice(RESPONSE_LISTS), ...twice(REQUEST_LISTS))],
     },
     {
       id: "large-body-both-ways",

@@ -33,6 +33,14 @@ const requestIds: readonly number[] = [
   HeaderId.Origin,
   HeaderId.Pragma,
   HeaderId.Referer,
+  HeaderId.AccessControlRequestHeaders,
+  HeaderId.AccessControlRequestMethod,
+  HeaderId.AccessControlRequestPrivateNetwork,
+  HeaderId.Authentication,
+  HeaderId.IfMatch,
+  HeaderId.IfRange,
+  HeaderId.IfUnmodifiedSince,
+  HeaderId.GrpcAcceptEncoding,
 ];
 const responseIds: readonly number[] = [
   HeaderId.ContentType,
@@ -50,6 +58,13 @@ const responseIds: readonly number[] = [
   HeaderId.Expires,
   HeaderId.LastModified,
   HeaderId.Vary,
+  HeaderId.AccessControlAllowCredentials,
+  HeaderId.AccessControlAllowHeaders,
+  HeaderId.AccessControlAllowMethods,
+  HeaderId.AccessControlAllowOrigin,
+  HeaderId.AccessControlAllowPrivateNetwork,
+  HeaderId.AccessControlExposeHeaders,
+  HeaderId.AccessControlMaxAge,
 ];
 
 /** Bits of HeaderMap.duplicated, and of duplicatedHigh. */
