@@ -28,6 +28,8 @@ export class SimLoop implements TimeSource, TickSource {
   readonly #heap: SimEvent[];
   #nowMs: number = 1000;
   #steps: number = 0;
+  /** What runs, or ran last. */
+  #event: SimEvent | null = null;
   #tickers: number = 0;
   #ticksDue: number = 0;
 
@@ -44,6 +46,12 @@ export class SimLoop implements TimeSource, TickSource {
   /** Events that ran, ticks of timers not counted. */
   get steps(): number {
     return this.#steps;
+  }
+
+  /** For people: where it stands. */
+  describe(): string {
+    const event = this.#event === null ? "" : `, ${this.#event.kind} #${this.#event.subject}`;
+    return `step ${this.#steps}${event}, at ${this.#nowMs.toFixed(1)} virtual ms`;
   }
 
   /** Events that are due at some time, ticks of timers not counted; cancelled ones are. */
@@ -100,6 +108,7 @@ export class SimLoop implements TimeSource, TickSource {
     const event = this.#next();
     if (event === null) return false;
     this.#pop();
+    this.#event = event;
     const run = event.run as () => void;
     event.run = null;
     this.#nowMs = Math.max(this.#nowMs, event.atMs);

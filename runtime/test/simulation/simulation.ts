@@ -6,7 +6,7 @@ import { Dice } from "../../src/engine-sim/dice.ts";
 import { calmNetwork } from "../../src/engine-sim/fault-profile.ts";
 import { SimEngine } from "../../src/engine-sim/sim-engine.ts";
 import type { SimIo } from "../../src/engine-sim/sim-io.ts";
-import { SimLoop } from "../../src/engine-sim/sim-loop.ts";
+import type { SimLoop } from "../../src/engine-sim/sim-loop.ts";
 import { SimNetwork } from "../../src/engine-sim/sim-network.ts";
 import type { SimSocket } from "../../src/engine-sim/sim-socket.ts";
 import type { IoEvents, IoHandle } from "../../src/engine/network-engine.ts";
@@ -27,6 +27,7 @@ import { type ClientPlan, SimClient } from "./sim-client.ts";
 import { judgeTunnels, Tunnel, TunnelHost } from "./sim-tunnel.ts";
 import { SimUpstream } from "./sim-upstream.ts";
 import { SlowReader } from "./slow-reader.ts";
+import { isTimeout, WatchedLoop, withinTime } from "./watch.ts";
 
 const connectOptions = { bindAddress: null, keepAlive: null };
 /** Virtual time in which every client must have come to its end; a byte at a time takes long. */
@@ -57,7 +58,17 @@ export interface RunOptions {
 
 /** Plays the seed. Throws SimulationFailure, or what the product threw. */
 export function run(seed: number, configs: ConfigSource, options: RunOptions = {}): RunResult {
-  return new Simulation(seed, configs, options).run();
+  const simulation = new Simulation(seed, configs, options);
+  let result: RunResult | null = null;
+  try {
+    withinTime(() => {
+      result = simulation.run();
+    });
+  } catch (error) {
+    if (!isTimeout(error)) throw error;
+    throw new SimulationFailure(`the run hangs: ${simulation.loop.describe()}`);
+  }
+  return result as unknown as RunResult;
 }
 
 export class Simulation implements Party {
@@ -93,7 +104,7 @@ export class Simulation implements Party {
     this.#slowDice = new Dice(seed ^ 0x736c6f77);
     this.#configs = configs;
     this.plan = new RunPlan(seed, dice.fork());
-    this.loop = new SimLoop(dice.fork());
+    this.loop = new WatchedLoop(dice.fork());
     this.loop.trace.onLine = options.onLine ?? null;
     this.network = new SimNetwork(this.loop, dice.fork());
     this.network.onFault = (_kind, socket) => this.#noteFault(socket);
