@@ -5,6 +5,7 @@ import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:f
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ResidentAsc } from "./asc-resident.mjs";
+import { compileAtService, servicePlace } from "./asc-service.mjs";
 
 export { AscError, ResidentAsc } from "./asc-resident.mjs";
 
@@ -90,8 +91,9 @@ function holderOf(file) {
   }
 }
 
-/** In a process of its own, which is gone at once when it has answered. */
+/** At the service; where there is none, in a process of its own, which is gone when it has answered. */
 async function compileOnce(args, cwd, env, timeMaxMs) {
+  if (servicePlace() !== "") return await compileAtService(args, cwd, env, timeMaxMs);
   const once = new ResidentAsc();
   try {
     return await once.compile(args, cwd, env, timeMaxMs);

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type AscError, ResidentAsc, withCompiler } from "../asc.mjs";
+import { servicePlace, startAscService } from "../asc-service.mjs";
 
 let folder: string;
 
@@ -11,7 +12,16 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "headgate-asc-"));
 });
 
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
+/** That of the run of all tests; here each test says which one it wants. */
+const service = process.env["HEADGATE_ASC_SERVICE"] ?? "";
+beforeEach(() => {
+  process.env["HEADGATE_ASC_SERVICE"] = "";
+});
+
+afterEach(() => {
+  process.env["HEADGATE_ASC_SERVICE"] = service;
+  rmSync(folder, { recursive: true, force: true });
+});
 
 const never = (): boolean => false;
 
@@ -121,4 +131,33 @@ test("its messages have no colours, under CI neither", async () => {
   );
   const said = await work.then(String, ({ output }: AscError) => output);
   expect(said).toMatch(/^ERROR TS2322: /);
+});
+
+test("a service compiles for this SDK, and says what the compiler says", async () => {
+  const stop = await startAscService();
+  expect(servicePlace()).not.toBe("");
+  const turn = { target: folder, isMade: never };
+  const compile = (name: string): Promise<string | null> =>
+    withCompiler(turn, (asc) => asc([name, "-o", "made.wasm"], folder));
+  writeFileSync(join(folder, "right.ts"), "export const a = 1;");
+  expect(await compile("right.ts")).toBe("");
+  expect(WebAssembly.validate(readFileSync(join(folder, "made.wasm")))).toBe(true);
+  const wrong = await compile("none.ts").then(String, (error: AscError) => error);
+  expect(wrong).toMatchObject({
+    message: expect.stringMatching(/^asc ended with 1\nERROR TS6054: File 'none\.ts' not found/),
+    output: expect.stringMatching(/^ERROR TS6054: /),
+  });
+  process.env["HEADGATE_ASC_SERVICE"] += "/of-another-sdk";
+  expect(servicePlace()).toBe("");
+  stop();
+});
+
+test("a service that has ended is told", async () => {
+  const stop = await startAscService();
+  const place = process.env["HEADGATE_ASC_SERVICE"];
+  stop();
+  expect(servicePlace()).toBe("");
+  process.env["HEADGATE_ASC_SERVICE"] = place;
+  const late = withCompiler({ target: folder, isMade: never }, (asc) => asc([], folder));
+  await expect(late).rejects.toThrow("ENOENT");
 });
