@@ -1,5 +1,6 @@
 // The configuration that the simulated proxy runs, as Envoy's YAML: three clusters of different temper, short timeouts,
 // an access log with a line per request. Loaded by the loader that the product has.
+import { overloadYaml } from "./overload-storm.ts";
 import type { RunPlan } from "./plan.ts";
 
 export const proxyPort = 10_000;
@@ -71,6 +72,7 @@ export function bootstrapYaml(plan: RunPlan, edition: number, guest: Uint8Array)
   ];
   return `
 node: { id: simulation, cluster: simulation }
+${plan.overload === null ? "" : overloadYaml(plan.overload)}
 static_resources:
   listeners:
   - name: main

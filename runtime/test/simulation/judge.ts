@@ -3,6 +3,7 @@
 import { StatKind } from "../../src/stats/store.ts";
 import type { Exchange } from "./exchange.ts";
 import type { LogLine } from "./log-file.ts";
+import { judgeSheds, refusals } from "./overload-storm.ts";
 import type { Simulation } from "./simulation.ts";
 
 /** What a message may add to its bytes: a head, the frames of chunks. */
@@ -15,9 +16,11 @@ export function judge(run: Simulation): void {
   const lines = run.worker.contextForTest.sinks;
   lines.flush();
   const byId = groupLines(run);
+  run.refusalsLeft = refusals(run);
   for (const exchange of run.exchanges.values())
     judgeExchange(run, exchange, byId.get(String(exchange.id)) ?? []);
   judgeCounters(run);
+  judgeSheds(run);
   judgeMemory(run);
   for (const name of [
     "downstream_rq_active",
@@ -68,6 +71,10 @@ export function judgeEnd(run: Simulation): void {
   const { timers, clusterManager } = run.worker.contextForTest;
   if (timers.size !== 0) run.fail(`${timers.size} timers are left`, undefined);
   if (clusterManager.clusters.size !== 0) run.fail("clusters are left", undefined);
+  for (const memory of run.sharedMemories) {
+    if (new Int32Array(memory).some((count) => count !== 0))
+      run.fail("connections or requests are still counted", undefined);
+  }
   if (run.chaos.live !== 0) run.fail(`${run.chaos.live} filters were not destroyed`, undefined);
 }
 
@@ -149,12 +156,16 @@ function isExcused(run: Simulation, exchange: Exchange, line: LogLine | undefine
   if (plan.has("wasmTraps") && isOfGuest) return true;
   // The guest never frees: a run of very many pieces may fill its memory.
   if (isOfGuest && run.stat("wasm.guest.stopped.memory") > 0) return true;
+  if (plan.overload !== null && isShed(run, exchange, line)) return true;
   const answersItself = ["/direct", "/redirect", "/nowhere", "/lost"].includes(
     exchange.request.path,
   );
   // A request that crosses the proxy's own close of a kept connection.
   const closesKept =
-    plan.has("shortLives") || plan.has("newVersions") || plan.has("healthcheckFail");
+    plan.has("shortLives") ||
+    plan.has("newVersions") ||
+    plan.has("healthcheckFail") ||
+    plan.overload?.reducesTimeouts === true;
   if (line === undefined && exchange.outcome === "broken" && closesKept) return true;
   // A response that travels for longer than the delayed close waits is cut.
   if (exchange.outcome === "broken" && isSlow(run)) return true;
@@ -169,6 +180,14 @@ function isExcused(run: Simulation, exchange: Exchange, line: LogLine | undefine
   if (plan.has("filters") && plan.has("smallBuffers") && /too_large/.test(line?.details ?? ""))
     return true;
   return flags.split(",").some((flag) => hasCause(run, flag));
+}
+
+/** An overload answered it, or turned its connection away, which breaks one exchange. */
+function isShed(run: Simulation, exchange: Exchange, line: LogLine | undefined): boolean {
+  if (line !== undefined) return line.details === "overload";
+  if (exchange.outcome !== "broken" || run.refusalsLeft === 0) return false;
+  run.refusalsLeft -= 1;
+  return true;
 }
 
 function hasCause(run: Simulation, flag: string): boolean {
@@ -205,6 +224,7 @@ function hasCause(run: Simulation, flag: string): boolean {
 
 /** Things that take longer than timeouts allow. */
 function isSlow({ plan }: Simulation): boolean {
+  if (plan.overload?.reducesTimeouts === true) return true;
   const moods = [plan.upstream, plan.downstream];
   const isBadNetwork = moods.includes("choppy") || moods.includes("broken");
   // A response that drains through a narrow pipe is no activity of its stream, as in Envoy.

@@ -10,6 +10,7 @@ import {
 } from "../../src/engine-sim/fault-profile.ts";
 import { readAreaBytesMax } from "../../src/engine-sim/sim-core.ts";
 import { type AnswerKind, type AnswerPlan, Exchange, type RequestPlan } from "./exchange.ts";
+import { newOverloadPlan, type OverloadPlan } from "./overload-storm.ts";
 
 /** Where the close is the end, only a reset can break the body. */
 const breaksBody: ReadonlySet<AnswerKind> = new Set(["close-in-body", "garbage-chunk"]);
@@ -80,6 +81,8 @@ export class RunPlan {
   readonly readBytesMax: number;
   /** How many upstreams and tunnels read slowly; for clients there is a feature. */
   readonly slowShare: number;
+  /** Null = there are no overloads. With tunnels there are none: they have no word for being refused. */
+  readonly overload: OverloadPlan | null;
 
   constructor(seed: number, dice: Dice) {
     this.seed = seed;
@@ -96,6 +99,9 @@ export class RunPlan {
     this.hasUpstreamFilters = this.has("filters") && own.chance(0.6);
     this.readBytesMax = own.chance(0.5) ? readAreaBytesMax : own.spread(256, readAreaBytesMax);
     this.slowShare = own.pick([0, 0.2, 0.6]);
+    const storms = new Dice(seed ^ 0x6f766c64);
+    const hasStorms = storms.chance(0.3) && this.tunnels === 0;
+    this.overload = hasStorms ? newOverloadPlan(storms, this.clients) : null;
   }
 
   has(feature: Feature): boolean {
@@ -114,7 +120,8 @@ export class RunPlan {
   toString(): string {
     const networks = `downstream ${this.downstream}, upstream ${this.upstream}`;
     const reads = `reads of ${this.readBytesMax} bytes, ${this.slowShare} of upstreams slow`;
-    return `${networks}, ${this.clients} clients, ${reads}, ${[...this.features].join(" ") || "no features"}`;
+    const overload = this.overload === null ? "" : `overloads ${JSON.stringify(this.overload)}, `;
+    return `${networks}, ${this.clients} clients, ${reads}, ${overload}${[...this.features].join(" ") || "no features"}`;
   }
 
   newExchange(id: number, dice: Dice): Exchange {

@@ -22,6 +22,7 @@ import type { Exchange } from "./exchange.ts";
 import { judge, judgeEnd, judgeTimers } from "./judge.ts";
 import { LogFile } from "./log-file.ts";
 import type { Party } from "./party.ts";
+import { checkConnections, planOverloads } from "./overload-storm.ts";
 import { RunPlan } from "./plan.ts";
 import { type ClientPlan, SimClient } from "./sim-client.ts";
 import { judgeTunnels, Tunnel, TunnelHost } from "./sim-tunnel.ts";
@@ -83,6 +84,10 @@ export class Simulation implements Party {
   idleCloses: number;
   upstreamFaults: number;
   downstreamFaults: number;
+  /** Refused connections that no broken exchange was charged with yet. */
+  refusalsLeft: number;
+  /** What the worker counts together with others; alone it must come to 0. */
+  readonly sharedMemories: readonly SharedArrayBuffer[];
   readonly chaos: ChaosContext;
   readonly proxyEngine: SimEngine;
   readonly #dice: Dice;
@@ -113,6 +118,9 @@ export class Simulation implements Party {
     this.idleCloses = 0;
     this.upstreamFaults = 0;
     this.downstreamFaults = 0;
+    this.refusalsLeft = 0;
+    const birth = newBirth();
+    this.sharedMemories = [birth.connectionMemory, birth.breakerMemory];
     this.#clients = [];
     this.#upstreams = [];
     this.#tunnels = new Map();
@@ -120,7 +128,7 @@ export class Simulation implements Party {
     this.#version = 0;
     this.#isClosing = false;
     let proxyEngine: SimEngine | null = null;
-    this.worker = new WorkerServer(newBirth(), (message) => this.#messages.push(message), {
+    this.worker = new WorkerServer(birth, (message) => this.#messages.push(message), {
       time: this.loop,
       ticks: this.loop,
       random: new SeededRandom(dice.u32()),
@@ -331,6 +339,7 @@ export class Simulation implements Party {
         });
       }
     }
+    if (plan.overload !== null) planOverloads(this, plan.overload);
     if (plan.has("memberships")) this.#planMembership(dice);
     if (plan.has("hostsDown")) this.#planOutage(dice);
     if (plan.has("healthcheckFail")) {
@@ -376,6 +385,7 @@ export class Simulation implements Party {
     const endMs = this.loop.nowMs + runMsMax;
     const isOpen = (party: { readonly isDone: boolean }): boolean => !party.isDone;
     while (this.#clients.some(isOpen) || [...this.#tunnels.values()].some(isOpen)) {
+      if (this.plan.overload !== null) checkConnections(this, this.plan.overload);
       if (!this.loop.step() || this.loop.nowMs > endMs) {
         const open = this.#clients
           .filter((client) => !client.isDone)
