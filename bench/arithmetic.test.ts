@@ -85,6 +85,15 @@ describe("what filters cost", () => {
     expect(medianRange(values)).toEqual([7, 17]);
     expect(quartiles(values)).toEqual([6, 18]);
   });
+  test("has one column where no target has five filters", () => {
+    const { headgate: none, "headgate 1 wasm": one } = headgate;
+    const groups = { "headgate wasm": { headgate: none, "headgate 1 wasm": one } };
+    expect(filterCostTable(groups).split("\n")).toEqual([
+      "| filters | first, us (95 % sure; quartiles) |",
+      "| --- | ---: |",
+      "| headgate wasm | 2.00 (1.00 to 3.00; 2.00 to 3.00) |",
+    ]);
+  });
   test("quartiles are values of the list", () => {
     expect(quartiles([5, 1, 3, 2, 4])).toEqual([2, 4]);
     expect(quartiles([7])).toEqual([7, 7]);

@@ -17,6 +17,8 @@ export type FilterSetup =
       readonly isUnmetered?: boolean;
       /** One text for each. */
       readonly configurations?: readonly string[];
+      /** Further names of the upstream, which guests call. */
+      readonly clusters?: readonly string[];
     };
 
 /** Filters that both proxies have; header_mutation has the effect of the wasm module. */
@@ -178,24 +180,24 @@ function listeners(setup: Setup, wanted: FilterSetup): object[] {
   return all;
 }
 
+function cluster(name: string, port: number): object {
+  const endpoint = { endpoint: { address: address(port) } };
+  const most = { max_connections: 100_000, max_pending_requests: 100_000, max_requests: 100_000 };
+  return {
+    name,
+    type: "STATIC",
+    circuit_breakers: { thresholds: [most] },
+    load_assignment: { cluster_name: name, endpoints: [{ lb_endpoints: [endpoint] }] },
+  };
+}
+
 /** For Envoy and for Headgate: JSON, which is YAML too. */
 export function envoyConfig(setup: Setup, wanted: FilterSetup): string {
-  const endpoint = { endpoint: { address: address(setup.upstreamPort) } };
+  const called = wanted.kind === "wasm" ? (wanted.clusters ?? []) : [];
   const config = {
     static_resources: {
       listeners: listeners(setup, wanted),
-      clusters: [
-        {
-          name: "up",
-          type: "STATIC",
-          circuit_breakers: {
-            thresholds: [
-              { max_connections: 100_000, max_pending_requests: 100_000, max_requests: 100_000 },
-            ],
-          },
-          load_assignment: { cluster_name: "up", endpoints: [{ lb_endpoints: [endpoint] }] },
-        },
-      ],
+      clusters: ["up", ...called].map((name) => cluster(name, setup.upstreamPort)),
     },
     admin: { address: address(setup.adminPort) },
   };

@@ -64,13 +64,15 @@ function cell(values: readonly number[]): string {
   return `${median(values).toFixed(2)} (${span(medianRange(values))}; ${span(quartiles(values))})`;
 }
 
+/** Without the second column where no target has five filters. */
 export function filterCostTable(groups: GroupRounds): string {
-  const rows = filterCosts(groups).map(
-    ({ name, first, further }) => `| ${name} | ${cell(first)} | ${cell(further)} |`,
-  );
+  const costs = filterCosts(groups);
+  const hasFurther = costs.some(({ further }) => further.length > 0);
+  const line = (name: string, first: string, further: string): string =>
+    `| ${name} | ${first} |${hasFurther ? ` ${further} |` : ""}`;
   return [
-    "| filters | first, us (95 % sure; quartiles) | each of four more, us (the same) |",
-    "| --- | ---: | ---: |",
-    ...rows,
+    line("filters", "first, us (95 % sure; quartiles)", "each of four more, us (the same)"),
+    line("---", "---:", "---:"),
+    ...costs.map(({ name, first, further }) => line(name, cell(first), cell(further))),
   ].join("\n");
 }

@@ -57,6 +57,13 @@ export function machine(): Machine {
   };
 }
 
+/** When and on what, for below a table. */
+export function whereLine(): string {
+  const { cpu, cores, kernel, node } = machine();
+  const date = new Date().toISOString().slice(0, 10);
+  return `${date}, ${cores} cores of ${cpu}, ${kernel}, Node ${node}, load ${loadAverage()}`;
+}
+
 /** The system's load over the last minute: how busy others keep the machine. */
 export function loadAverage(): string {
   return readFileSync("/proc/loadavg", "utf8").split(" ")[0] ?? "?";

@@ -1,15 +1,15 @@
 // `npm run bench`: CPU per request of Headgate beside nginx, HAProxy, Envoy and the floor.
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { availableParallelism, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { cpuUsPerRequest } from "./arithmetic.ts";
+import { type Binding, bindingOf } from "./binding.ts";
 import { type BenchCase, CASE_FORMS, describeCase, parseCase } from "./cases.ts";
 import { makeCertificates } from "./certificates.ts";
 import { NATIVE_HEADERS } from "./configs.ts";
 import { buildFilter, buildNativeFilters, FILTER_KINDS, type FilterKind } from "./filter/build.ts";
 import { runHandshakes } from "./handshakes.ts";
-import { freePort, type Started, start, usageOf } from "./processes.ts";
+import { freePort, type Started, start } from "./processes.ts";
 import {
   loadAverage,
   markdownTable,
@@ -17,6 +17,7 @@ import {
   rowsOf,
   type Sample,
   textTable,
+  whereLine,
   writeResults,
 } from "./report.ts";
 import { filterCostTable, filterGroups } from "./filter-costs.ts";
@@ -30,15 +31,18 @@ import {
   type TargetSpec,
   upstreamCommand,
 } from "./target.ts";
-import { runWrk, type WrkReport } from "./wrk.ts";
+import { runSdks } from "./sdks/run.ts";
+import { type LoadReport, takeSample } from "./sample.ts";
+import { runWrk } from "./wrk.ts";
 
-const USAGE = `node bench/run.ts [--quick] [--filters | --native] [--targets PATTERN] [--cases s64,b64,...] [--rounds 7]
+const USAGE = `node bench/run.ts [--quick] [--filters | --native | --sdks] [--targets PATTERN] [--cases s64,b64,...] [--rounds 7]
     [--seconds 2] [--free] [--filter sdk|bare] [--markdown] [--list]
 
   --quick     3 rounds of 1 second, cases s64 and b64
   --filters   filters of both sides, 24 rounds of s64, 0.3 s a play, and what each filter costs
   --native    our filters beside Envoy's native ones of the same configuration, as --filters
-  --free      all processes on all processors; else those of --filters and --native are apart
+  --free      all processes on all processors; else those of --filters, --native and --sdks are apart
+  --sdks      three filters in AssemblyScript, Rust, Go and C; with --markdown into the SDK's page
   --targets   regular expression over the names of targets (see --list)
   --filter    the wasm filter: through the SDK (default), or on the bare ABI
   --markdown  print the tables as Markdown
@@ -47,14 +51,13 @@ const USAGE = `node bench/run.ts [--quick] [--filters | --native] [--targets PAT
 const CASES = ["s1", "s64", "s1000", "b1", "b64", "b1000"] as const;
 /** Of these the first that runs is measured twice. */
 const TWICE = ["headgate", "nginx", "floor"] as const;
-/** A run with more errors than this share of its requests measures something else. */
-const ERROR_SHARE_MAX = 0.01;
 const SKIP_LINES_MAX = 6;
 /** Of wrk, and of looking at what was used, a play. */
 const START_SECONDS = 0.1;
 const QUICK_CASES = ["s64", "b64"] as const;
 const FILTER_CASES = ["s64"] as const;
 const FILTER_ROUNDS = 24;
+const SDK_ROUNDS = 9;
 const FILTER_SECONDS = 0.3;
 const FILTER_TARGETS = /^(headgate|envoy)( \d (wasm|native).*)?$/;
 
@@ -70,6 +73,9 @@ interface Options {
   readonly isNative: boolean;
   /** Nobody is bound to a processor. */
   readonly isFree: boolean;
+  /** Not this bench at all, but sdks/run.ts. */
+  readonly isSdks: boolean;
+  readonly isQuick: boolean;
   readonly isMarkdown: boolean;
   readonly isList: boolean;
 }
@@ -100,6 +106,7 @@ function readOptions(): Options {
       quick: { type: "boolean", default: false },
       filters: { type: "boolean", default: false },
       native: { type: "boolean", default: false },
+      sdks: { type: "boolean", default: false },
       targets: { type: "string" },
       cases: { type: "string" },
       rounds: { type: "string" },
@@ -117,9 +124,11 @@ function readOptions(): Options {
   const ids = values.cases?.split(",") ?? usual;
   const cases = ids.map((id) => parseCase(id) ?? fail(`not a case: ${id}\n\n${USAGE}`));
   const filter = FILTER_KINDS.find((kind) => kind === values.filter);
+  const isShort = isFilters || values.sdks;
+  const usualRounds = isFilters ? FILTER_ROUNDS : values.quick ? 3 : values.sdks ? SDK_ROUNDS : 7;
   return {
-    rounds: positive(values.rounds, isFilters ? FILTER_ROUNDS : values.quick ? 3 : 7),
-    seconds: positive(values.seconds, isFilters ? FILTER_SECONDS : values.quick ? 1 : 2),
+    rounds: positive(values.rounds, usualRounds),
+    seconds: positive(values.seconds, isShort ? FILTER_SECONDS : values.quick ? 1 : 2),
     cases,
     targets:
       values.targets === undefined && values.filters
@@ -128,7 +137,9 @@ function readOptions(): Options {
     filter: filter ?? fail(`not a filter: ${values.filter}`),
     isFilters,
     isNative: values.native,
-    isFree: values.free || !isFilters,
+    isFree: values.free || !isShort,
+    isSdks: values.sdks,
+    isQuick: values.quick,
     isMarkdown: values.markdown,
     isList: values.list,
   };
@@ -147,22 +158,6 @@ function chosenTargets(options: Options): TargetSpec[] {
     if (spec.binary === undefined) console.log(`SKIPPED ${spec.name}: not found (${spec.hint})`);
   }
   return chosen.filter((spec) => spec.binary !== undefined);
-}
-
-/**
- * Commands in front of those of targets and of clients: a target that never waits for its processor,
- * and always finds work, costs the same a request from run to run. Empty where that cannot be.
- */
-interface Binding {
-  readonly target: readonly string[];
-  readonly client: readonly string[];
-}
-
-function bindingOf({ isFree }: Options): Binding {
-  const taskset = findBinary("TASKSET_BIN", "taskset");
-  const last = availableParallelism() - 1;
-  if (isFree || taskset === undefined || last < 1) return { target: [], client: [] };
-  return { target: [taskset, "-c", `${last}`], client: [taskset, "-c", `0-${last - 1}`] };
 }
 
 /** What all targets are started with. */
@@ -214,23 +209,9 @@ async function measure(
   one: BenchCase,
   seconds: number,
 ): Promise<Sample | undefined> {
-  const before = usageOf(target.pid);
   try {
-    const report = await load(clients, target.setup.ports[one.protocol], one, seconds);
-    const after = usageOf(target.pid);
-    const cpuUs = cpuUsPerRequest(after.cpuNs - before.cpuNs, report.requests);
-    if (cpuUs === undefined) throw new Error("no request was answered");
-    if (report.errors > report.requests * ERROR_SHARE_MAX) {
-      throw new Error(`${report.errors} errors in ${report.requests} requests: left out`);
-    }
-    return {
-      cpuUs,
-      requestsPerSecond: report.requestsPerSecond,
-      p50Us: report.p50Us,
-      p99Us: report.p99Us,
-      residentBytes: after.residentBytes,
-      errors: report.errors,
-    };
+    const port = target.setup.ports[one.protocol];
+    return await takeSample(target.pid, () => load(clients, port, one, seconds));
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
     console.log(`${one.id} ${target.spec.name}: ${text}`);
@@ -243,7 +224,7 @@ async function load(
   port: number,
   one: BenchCase,
   seconds: number,
-): Promise<Omit<WrkReport, "seconds">> {
+): Promise<LoadReport> {
   if (one.kind === "requests") {
     const scheme = one.protocol === "tls" ? "https" : "http";
     const url = `${scheme}://127.0.0.1:${port}/${one.size}`;
@@ -298,7 +279,7 @@ async function measureAll(found: Clients, options: Options, folder: string): Pro
   const protocols = new Set(options.cases.map((one) => one.protocol));
   const certificates = protocols.has("tls") ? await makeCertificates(folder) : undefined;
   const upstreamPort = await freePort();
-  const binding = bindingOf(options);
+  const binding = bindingOf(options.isFree);
   const command = [...binding.client, ...upstreamCommand(upstreamPort, folder)];
   const upstream = await start(command, upstreamPort);
   const common = { upstreamPort, folder, module, protocols, certificates };
@@ -331,13 +312,16 @@ async function measureAll(found: Clients, options: Options, folder: string): Pro
     console.log(`\n${describeCase(one)}, load average ${loadAverage()}\n\n${table}`);
     if (groups !== undefined) console.log(`\n${filterCostTable(groups)}`);
   }
+  if (options.isMarkdown) console.log(`\n${whereLine()}`);
   const { rounds, seconds, filter } = options;
   console.log(`\nwritten: ${writeResults(results, { rounds, seconds, filter })}`);
   for (const one of [...targets, upstream]) await one.stop();
 }
 
 const options = readOptions();
-if (options.isList) {
+if (options.isSdks) {
+  await runSdks(options);
+} else if (options.isList) {
   for (const { name, binary } of allTargets()) console.log(`${name}: ${binary ?? "not found"}`);
 } else {
   const wrk = findBinary("WRK_BIN", "wrk");

@@ -65,12 +65,12 @@ const ENVOY_PATTERNS = [
   "/opt/envoy/bin/envoy",
 ];
 
-function findEnvoy(): string | undefined {
+export function findEnvoy(): string | undefined {
   const named = findBinary("ENVOY_BIN", "envoy");
   return named ?? ENVOY_PATTERNS.flatMap((pattern) => globSync(pattern))[0];
 }
 
-function findHeadgate(): string | undefined {
+export function findHeadgate(): string | undefined {
   const file = process.env["HEADGATE_BIN"] ?? join(ROOT, "runtime/bin/headgate");
   return existsSync(file) ? file : undefined;
 }
@@ -84,7 +84,7 @@ function writeConfig(setup: Setup, name: string, text: string): string {
 let nextBaseId = (process.pid % 100_000) * 64;
 
 /** Envoy and Headgate take the same file and the same flags. */
-function envoyLike(
+export function envoyLike(
   name: string,
   binary: string | undefined,
   hint: string,
@@ -212,10 +212,17 @@ export function again(spec: TargetSpec): TargetSpec {
   return { ...spec, name: `${spec.name} (again)`, command: (setup) => spec.command(setup) };
 }
 
+/** 4 KB in which "secret" stands eight times. */
+const TEXT = `the secret of ${"a line of text that nobody hides. ".repeat(15)}\n`.repeat(8);
+
 /** How to start the upstream: nginx where there is one, else upstream.mjs. */
 export function upstreamCommand(port: number, folder: string): readonly string[] {
   const binary = findBinary("NGINX_BIN", "nginx");
-  if (binary === undefined) return [process.execPath, join(ROOT, "bench/upstream.mjs"), `${port}`];
+  const text = join(folder, "t");
+  writeFileSync(text, TEXT);
+  if (binary === undefined) {
+    return [process.execPath, join(ROOT, "bench/upstream.mjs"), `${port}`, text];
+  }
   writeFileSync(join(folder, "b"), "x".repeat(64 * 1024));
   writeFileSync(join(folder, "g"), "x".repeat(16 * 1024 * 1024));
   const file = join(folder, "upstream.conf");
@@ -237,6 +244,8 @@ http {
     location /s { default_type text/plain; return 200 "${"x".repeat(100)}"; }
     location /b { default_type text/plain; root ${folder}; }
     location /g { default_type text/plain; root ${folder}; }
+    location /t { default_type text/plain; root ${folder}; }
+    location /check { add_header x-auth-user ada; return 200 "ok"; }
   }
 }
 `;

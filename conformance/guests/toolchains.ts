@@ -29,12 +29,14 @@ export interface Tools {
 /** Tools, or in one line what is missing. */
 export type Found = Tools | string;
 
-function capture(command: string, args: readonly string[]): string | undefined {
+/** What a command prints; undefined when it fails or is not there. */
+export function capture(command: string, args: readonly string[]): string | undefined {
   const run = spawnSync(command, args, { encoding: "utf8" });
   return run.status === 0 ? `${run.stdout}${run.stderr}`.trim() : undefined;
 }
 
-function run(command: string, args: readonly string[], cwd: string, env = {}): void {
+/** Throws with what the command said. */
+export function run(command: string, args: readonly string[], cwd: string, env = {}): void {
   const done = spawnSync(command, args, {
     cwd,
     env: { ...process.env, ...env },
@@ -46,7 +48,7 @@ function run(command: string, args: readonly string[], cwd: string, env = {}): v
   throw new Error(`${command} ${args.join(" ")}\n${said.slice(-4_000)}`);
 }
 
-function versionIn(text: string | undefined): string | undefined {
+export function versionIn(text: string | undefined): string | undefined {
   return text === undefined ? undefined : /\d+\.\d+(\.\d+)?/.exec(text)?.[0];
 }
 
@@ -120,10 +122,10 @@ function findC(): Found {
   };
 }
 
-const RUST_TARGET = "wasm32-unknown-unknown";
+export const RUST_TARGET = "wasm32-unknown-unknown";
 
 /** A rustc with the target's standard library, or with the sources to build it. */
-function findRustc(): { readonly path: string; readonly hasStd: boolean } | undefined {
+export function findRustc(): { readonly path: string; readonly hasStd: boolean } | undefined {
   for (const path of [process.env["RUSTC"], "rustc", "/usr/bin/rustc"]) {
     if (path === undefined) continue;
     const sysroot = capture(path, ["--print", "sysroot"]);

@@ -46,11 +46,11 @@ typedef struct {
 } text;
 
 #define TEXT(literal) ((text){literal, sizeof(literal) - 1})
-
+#ifndef ARENA_BYTES
 #define ARENA_BYTES 262144
+#endif
 static u8 arena[ARENA_BYTES] __attribute__((aligned(16)));
 static u32 arena_used;
-
 /** Called by the host for what it hands over; 0 when the arena is full, which it must survive. */
 void *EXPORT(malloc)(u32 size) {
   u32 start = (arena_used + 15) & ~15u;
@@ -119,3 +119,58 @@ static inline void put_number(builder *to, u64 value) {
 }
 
 static inline text built(const builder *from) { return (text){from->at, from->size}; }
+
+enum { HTTP_CALL_RESPONSE_HEADERS = 6, HTTP_CALL_RESPONSE_BODY = 4 };
+enum { STREAM_REQUEST = 0, STREAM_RESPONSE = 1 };
+
+IMPORT(proxy_http_call)
+(const char *cluster, u32 cluster_size, const u8 *headers, u32 headers_size, const char *body, u32 body_size,
+ const u8 *trailers, u32 trailers_size, u32 timeout_ms, u32 *token);
+IMPORT(proxy_continue_stream)(u32 stream);
+IMPORT(proxy_set_effective_context)(u32 context);
+
+/** Whether there is one; `value` is its first. */
+static inline int find_header(u32 map, text name, text *value) {
+  return proxy_get_header_map_value(map, name.at, name.size, (char **)&value->at, &value->size) == OK;
+}
+
+/** A buffer's bytes; size 0 where there are none. */
+static inline text buffer(u32 type, u32 max) {
+  u8 *data = 0;
+  u32 size = 0;
+  if (proxy_get_buffer_bytes(type, 0, max, &data, &size) != OK) size = 0;
+  return (text){(const char *)data, size};
+}
+
+static inline char *copy(char *to, text from) {
+  for (u32 i = 0; i < from.size; i++) to[i] = from.at[i];
+  return to + from.size;
+}
+
+/** Both texts in the arena; the second alone when it is full. */
+static inline text joined(text one, text other) {
+  char *at = malloc(one.size + other.size);
+  if (at == 0) return other;
+  copy(copy(at, one), other);
+  return (text){at, one.size + other.size};
+}
+
+static inline u8 *put_u32(u8 *to, u32 value) {
+  for (u32 i = 0; i < 4; i++) to[i] = (u8)(value >> (8 * i));
+  return to + 4;
+}
+
+/** Sends a request without a body; `headers` are `count` names and values. Another status than OK: refused. */
+static inline u32 call(text cluster, const text (*headers)[2], u32 count, u32 timeout_ms, u32 *token) {
+  u32 size = 4;
+  for (u32 i = 0; i < count; i++) size += 8 + headers[i][0].size + 1 + headers[i][1].size + 1;
+  u8 *pairs = malloc(size);
+  if (pairs == 0) return NOT_FOUND;
+  u8 *at = put_u32(pairs, count);
+  for (u32 i = 0; i < 2 * count; i++) at = put_u32(at, headers[i / 2][i % 2].size);
+  for (u32 i = 0; i < 2 * count; i++) {
+    at = (u8 *)copy((char *)at, headers[i / 2][i % 2]);
+    *at++ = 0;
+  }
+  return proxy_http_call(cluster.at, cluster.size, pairs, size, 0, 0, 0, 0, timeout_ms, token);
+}

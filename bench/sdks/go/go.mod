@@ -1,0 +1,3 @@
+module sdks
+
+go 1.24
