@@ -85,8 +85,12 @@ export function runWrk(
     child.on("close", (code) => {
       clearTimeout(timer);
       clearTimeout(end);
-      if (code === 0) resolve(parseWrk(output));
-      else reject(new Error(`wrk ended with ${code}:\n${output}`));
+      try {
+        if (code !== 0) throw new Error(`wrk ended with ${code}:\n${output}`);
+        resolve(parseWrk(output));
+      } catch (error) {
+        reject(error);
+      }
     });
   });
 }
