@@ -127,6 +127,18 @@ test("UTF-8 is Node's, both ways", () => {
   );
 });
 
+test("bytes are found where Node finds them, and empty ones nowhere", () => {
+  const few = (maxLength: number): fc.Arbitrary<Uint8Array> =>
+    fc.array(fc.constantFrom(0, 1, 255), { maxLength }).map((items) => Uint8Array.from(items));
+  fc.assert(
+    fc.property(few(30), few(4), fc.integer({ min: -2, max: 32 }), (bytes, part, from) => {
+      const expected = part.length === 0 ? -1 : Buffer.from(bytes).indexOf(part, Math.max(0, from));
+      expect(guest.text("index_of_bytes", [bytes, part], from)).toBe(String(expected));
+    }),
+    { numRuns: 3000 },
+  );
+});
+
 test("secrets are the same when every byte is", () => {
   fc.assert(
     fc.property(anyBytes, fc.nat(), (bytes, position) => {

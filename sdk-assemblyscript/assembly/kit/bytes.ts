@@ -1,4 +1,4 @@
-// Text and bytes, and comparing what nobody may find out by the time it takes.
+// Text and bytes, finding some among others, and comparing what nobody may find out by the time it takes.
 import { copyBytes } from "../results";
 import { decodeUtf8, encodedLength, encodeUtf8, isUtf8 } from "../utf8";
 
@@ -16,6 +16,24 @@ export function utf8Text(bytes: Uint8Array): string {
 /** UTF-8 as text; null when it is broken somewhere. */
 export function utf8TextStrictly(bytes: Uint8Array): string | null {
   return isUtf8(bytes.dataStart, bytes.length) ? utf8Text(bytes) : null;
+}
+
+/**
+ * Where `part` begins in `bytes`, at `from` or behind; -1 when it does not, as when it is empty. Takes
+ * their product in time at worst, their sum as a rule.
+ */
+export function indexOfBytes(bytes: Uint8Array, part: Uint8Array, from: i32 = 0): i32 {
+  const size = part.length;
+  if (size == 0) return -1;
+  const start = bytes.dataStart;
+  const wanted = part.dataStart;
+  const first = load<u8>(wanted);
+  const last = bytes.length - size;
+  for (let at = max(from, 0); at <= last; at++) {
+    if (load<u8>(start + at) != first) continue;
+    if (memory.compare(start + at, wanted, size) == 0) return at;
+  }
+  return -1;
 }
 
 /**

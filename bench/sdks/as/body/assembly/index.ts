@@ -1,6 +1,6 @@
 // Replaces "secret" by "[hidden]" in the bytes of whole text responses.
 import { Action, Body, HttpFilter, ResponseHeaders } from "@headgate/sdk-assemblyscript";
-import { utf8Bytes } from "@headgate/sdk-assemblyscript/kit/bytes";
+import { indexOfBytes, utf8Bytes } from "@headgate/sdk-assemblyscript/kit/bytes";
 
 const SECRET = utf8Bytes("secret");
 const HIDDEN = utf8Bytes("[hidden]");
@@ -26,30 +26,20 @@ class BodyRewrite extends HttpFilter {
 }
 
 function hide(body: Uint8Array): Uint8Array {
-  let count = 0;
-  for (let at = find(body, 0); at >= 0; at = find(body, at + SECRET.length)) count++;
-  if (count == 0) return body;
-  const result = new Uint8Array(body.length + count * (HIDDEN.length - SECRET.length));
+  const places: i32[] = [];
+  const size = SECRET.length;
+  let at = indexOfBytes(body, SECRET);
+  for (; at >= 0; at = indexOfBytes(body, SECRET, at + size)) places.push(at);
+  const result = new Uint8Array(body.length + places.length * (HIDDEN.length - size));
   let from = 0;
   let to = 0;
-  for (let at = find(body, 0); at >= 0; at = find(body, from)) {
-    result.set(body.subarray(from, at), to);
-    to += at - from;
+  for (let i = 0; i < places.length; i++) {
+    result.set(body.subarray(from, places[i]), to);
+    to += places[i] - from;
     result.set(HIDDEN, to);
     to += HIDDEN.length;
-    from = at + SECRET.length;
+    from = places[i] + size;
   }
   result.set(body.subarray(from), to);
   return result;
-}
-
-/** Where the next one begins; -1 when there is none. */
-function find(body: Uint8Array, from: i32): i32 {
-  const last = body.length - SECRET.length;
-  for (let at = from; at <= last; at++) {
-    let size = 0;
-    while (size < SECRET.length && body[at + size] == SECRET[size]) size++;
-    if (size == SECRET.length) return at;
-  }
-  return -1;
 }

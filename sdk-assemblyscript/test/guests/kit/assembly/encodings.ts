@@ -1,6 +1,7 @@
 // Text forms of bytes, behind exports.
 import { base64, base64Url, fromBase64, fromBase64Url } from "@headgate/sdk-assemblyscript/kit/base64";
 import {
+  indexOfBytes,
   isSameSecret,
   isSameSecretText,
   utf8Bytes,
@@ -65,6 +66,10 @@ export function utf8_text(): usize {
 
 export function utf8_text_strictly(): usize {
   return giveText(utf8TextStrictly(bytesOf(0)));
+}
+
+export function index_of_bytes(from: i32): usize {
+  return giveText(indexOfBytes(bytesOf(0), bytesOf(1), from).toString());
 }
 
 export function same_secret(): usize {
