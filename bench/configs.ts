@@ -22,7 +22,8 @@ export type FilterSetup =
     };
 
 /** Filters that both proxies have; header_mutation has the effect of the wasm module. */
-export type NativeFilter = "header_mutation" | "cors" | "basic_auth";
+export const NATIVE_FILTERS = ["header_mutation", "cors", "basic_auth"] as const;
+export type NativeFilter = (typeof NATIVE_FILTERS)[number];
 
 /** What a client sends so that cors and basic_auth have all their work, and let it pass. */
 export const NATIVE_HEADERS: readonly string[] = [

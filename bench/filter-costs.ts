@@ -1,5 +1,6 @@
 // What one filter costs a request: differences of targets that met the same noise, round by round.
 import { median, medianRange, quartiles } from "./arithmetic.ts";
+import { NATIVE_FILTERS } from "./configs.ts";
 import type { FilterGroup, GroupRounds } from "./filter-rounds.ts";
 import type { Rounds } from "./report.ts";
 
@@ -17,7 +18,7 @@ const KINDS = [
   ["headgate # wasm no fuel", "headgate"],
   ["headgate # native", "headgate"],
   ["envoy # native", "envoy"],
-  ...["header_mutation", "cors", "basic_auth"].flatMap((filter) =>
+  ...NATIVE_FILTERS.flatMap((filter) =>
     ["headgate", "envoy"].map((proxy) => [`${proxy} # ${filter}`, proxy] as const),
   ),
   ["envoy # wasm", "envoy"],

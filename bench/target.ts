@@ -4,7 +4,13 @@ import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Protocol, PROTOCOLS } from "./cases.ts";
 import type { BenchCertificates } from "./certificates.ts";
-import { envoyConfig, type FilterSetup, haproxyConfig, nginxConfig } from "./configs.ts";
+import {
+  envoyConfig,
+  type FilterSetup,
+  haproxyConfig,
+  NATIVE_FILTERS,
+  nginxConfig,
+} from "./configs.ts";
 
 const ROOT: string = fileURLToPath(new URL("..", import.meta.url));
 
@@ -195,11 +201,10 @@ export function allTargets(): TargetSpec[] {
 /** Our own filters and Envoy's native ones of the same configuration, for `--native`. */
 export function nativeTargets(): TargetSpec[] {
   const all = allTargets();
-  const filters = ["header_mutation", "cors", "basic_auth"] as const;
   return [["headgate", findHeadgate()] as const, ["envoy", findEnvoy()] as const].flatMap(
     ([name, binary]) => [
       ...all.filter((spec) => spec.name === name),
-      ...filters.map((filter) => {
+      ...NATIVE_FILTERS.map((filter) => {
         const setup = { kind: "native", count: 1, filter } as const;
         return envoyLike(`${name} 1 ${filter}`, binary, "see --list", setup);
       }),

@@ -4,6 +4,7 @@ import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import asc from "assemblyscript/asc";
 import binaryen from "assemblyscript/binaryen";
+import { NATIVE_FILTERS } from "../configs.ts";
 import { buildFilter as buildFolder } from "../../filters/build.mjs";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -41,7 +42,7 @@ export async function buildFilter(kind: FilterKind): Promise<string> {
 
 /** Our own filters, which configurations name by Envoy's messages. */
 export async function buildNativeFilters(): Promise<void> {
-  for (const name of ["header_mutation", "cors", "basic_auth"]) {
+  for (const name of NATIVE_FILTERS) {
     await buildFolder(fileURLToPath(new URL(`../../filters/${name}`, import.meta.url)));
   }
 }

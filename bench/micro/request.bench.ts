@@ -8,14 +8,18 @@ import { systemSurroundings } from "../../runtime/src/server/surroundings.ts";
 import { WorkerServer } from "../../runtime/src/server/worker.ts";
 import { staticMembership } from "../../runtime/src/upstream/dns-resolver.ts";
 import { loadWorkerConfig, newBirth } from "../../runtime/test/worker-for-test.ts";
-import { envoyConfig, type FilterSetup } from "../configs.ts";
+import { envoyConfig, type FilterSetup, NATIVE_FILTERS, NATIVE_HEADERS } from "../configs.ts";
 import { httpSetup } from "../target.ts";
-import { buildFilter } from "../filter/build.ts";
+import { buildFilter, buildNativeFilters } from "../filter/build.ts";
 import { MemoryEngine, type MemoryIo } from "./memory-engine.ts";
 import type { MicroBench } from "./runner.ts";
 
-const REQUEST =
-  "GET /s HTTP/1.1\r\nHost: 127.0.0.1:10000\r\nUser-Agent: benchmark/1.0 (linux; x86_64; a)\r\n\r\n";
+const HEADERS = [
+  "Host: 127.0.0.1:10000",
+  "User-Agent: benchmark/1.0 (linux; x86_64; a)",
+  ...NATIVE_HEADERS,
+];
+const REQUEST = `GET /s HTTP/1.1\r\n${HEADERS.join("\r\n")}\r\n\r\n`;
 const RESPONSE =
   "HTTP/1.1 200 OK\r\nServer: nginx/1.22.1\r\nDate: Sat, 21 Nov 2026 14:00:00 GMT\r\n" +
   `Content-Type: text/plain\r\nContent-Length: 100\r\nConnection: keep-alive\r\n\r\n${"x".repeat(100)}`;
@@ -87,10 +91,16 @@ async function proxy(filters: FilterSetup, module: string): Promise<(times: numb
 }
 
 const module = await buildFilter("sdk");
+await buildNativeFilters();
+
+async function ownFilter(filter: (typeof NATIVE_FILTERS)[number]): Promise<MicroBench> {
+  return { name: `our ${filter}`, run: await proxy({ kind: "native", count: 1, filter }, module) };
+}
 
 export const benches: readonly MicroBench[] = [
   { name: "router only", run: await proxy({ kind: "none" }, module) },
   { name: "access log", run: await proxy({ kind: "log" }, module) },
   { name: "one wasm filter", run: await proxy({ kind: "wasm", count: 1 }, module) },
   { name: "five wasm filters", run: await proxy({ kind: "wasm", count: 5 }, module) },
+  ...(await Promise.all(NATIVE_FILTERS.map(ownFilter))),
 ];

@@ -3,6 +3,7 @@ import { BasicAuth } from "./basic-auth";
 import { BasicAuthConfig, readBasicAuthConfig } from "./config";
 
 export * from "@headgate/sdk-assemblyscript/exports/base";
+export { headgate_request_headers } from "@headgate/sdk-assemblyscript/exports/brief";
 export { proxy_on_request_headers } from "@headgate/sdk-assemblyscript/exports/http";
 
 registerFilter<BasicAuthConfig>(

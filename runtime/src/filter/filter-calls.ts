@@ -17,6 +17,7 @@ export class FilterCalls {
   #filters: readonly HttpFilter[];
   #last: number = -1;
   #isDataWanted: boolean = false;
+  #areHeadersWanted: boolean = false;
   #current: number = -1;
   #currentData: BufferQueue | null = null;
   #isLastData: boolean = false;
@@ -35,6 +36,7 @@ export class FilterCalls {
     this.#filters = filters;
     this.#last = filters.length - 1;
     this.#isDataWanted = (wantsAny & this.#wantsData) !== 0;
+    this.#areHeadersWanted = (wantsAny & this.#wantsHeaders) !== 0;
     this.#current = -1;
     this.#currentData = null;
     this.#isLastData = false;
@@ -49,6 +51,11 @@ export class FilterCalls {
   /** Some filter wants body. */
   get isDataWanted(): boolean {
     return this.#isDataWanted;
+  }
+
+  /** Some filter wants headers. */
+  get areHeadersWanted(): boolean {
+    return this.#areHeadersWanted;
   }
 
   /** A data callback with `end` is running. */

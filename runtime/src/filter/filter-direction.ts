@@ -246,7 +246,9 @@ export class FilterDirection {
   #runHeaders(from: number): void {
     const headers = this.#headers as HeaderMap;
     let end = this.#isEndBehindHeaders(from - 1);
-    for (let i = from; i < this.#count; i += 1) {
+    // Where nobody looks at them no filter is touched: by now few of them are in the caches.
+    const first = this.#calls.areHeadersWanted || this.#isDirty ? from : this.#count;
+    for (let i = first; i < this.#count; i += 1) {
       const status = this.#calls.headers(i, headers, end);
       if (this.#isAborted) return this.#owner.onAbortedCallback();
       if (end) this.#endAt = i;

@@ -177,6 +177,15 @@ export class GuestMemory {
     return value;
   }
 
+  /** Bytes as latin1 text, whatever they are; by the same means. The range must be inside. */
+  readUsualText(pointer: number, size: number): string {
+    if (size > KEPT_VALUE_BYTES_MAX) return this.readText(pointer, size);
+    const value = this.readValue(pointer, size);
+    if (value !== null) return value;
+    this.moved -= size;
+    return this.readText(pointer, size);
+  }
+
   #isUsualValue(first: number, pointer: number, size: number): boolean {
     const words = this.#valueWords;
     const view = this.#view;

@@ -4,7 +4,12 @@ import { MapType, Status } from "proxy-wasm-types";
 import type { HeaderMap } from "../core/header-map.ts";
 import type { StreamInfo } from "../core/stream-info.ts";
 import type { Context } from "./context.ts";
-import type { ForeignFunction, ForeignResult } from "./foreign-functions.ts";
+
+/**
+ * Bytes in and out as latin1 text: their arguments are the same for most streams, and what they make
+ * of them is text already.
+ */
+export type TextFunction = (context: Context, args: string) => string | Status;
 
 export interface NativeServices {
   /**
@@ -23,12 +28,13 @@ export interface FormattedStream {
   readonly responseTrailers: HeaderMap | null;
 }
 
-const NOTHING: Buffer = Buffer.alloc(0);
-const HIT: Buffer = Buffer.of(1);
-const MISS: Buffer = Buffer.of(0);
+const HIT = "\u0001";
+const MISS = "\u0000";
+/** UTF-8 that is the same in latin1. */
+const ASCII = /^[\0-\x7f]*$/;
 
 /** Text in, text out; called while the plugin is configured it checks the format. */
-function substituteFormat(context: Context, args: Buffer): ForeignResult {
+function substituteFormat(context: Context, args: string): string | Status {
   const native = context.vm.services.native;
   if (native === null) return Status.NotFound;
   const info = context.streamInfo;
@@ -41,30 +47,31 @@ function substituteFormat(context: Context, args: Buffer): ForeignResult {
           responseHeaders: context.streamMap(MapType.HttpResponseHeaders),
           responseTrailers: context.streamMap(MapType.HttpResponseTrailers),
         };
-  const text = native.format(args.toString("latin1"), stream);
-  return text === null ? Status.BadArgument : Buffer.from(text, "latin1");
+  return native.format(args, stream) ?? Status.BadArgument;
 }
 
 /** Parts per million in four bytes, little-endian, and the key: one byte, 1 = hit. */
-function runtimeFraction(context: Context, args: Buffer): ForeignResult {
+function runtimeFraction(context: Context, args: string): string | Status {
   const native = context.vm.services.native;
   if (native === null) return Status.NotFound;
   if (args.length < 4) return Status.BadArgument;
-  return native.isHit(args.toString("latin1", 4), args.readUInt32LE(0)) ? HIT : MISS;
+  const ppm = Buffer.from(args.slice(0, 4), "latin1").readUInt32LE(0);
+  return native.isHit(args.slice(4), ppm) ? HIT : MISS;
 }
 
 /** Namespace, key and text, with a zero between each: for logs, matchers and other filters. */
-function setMetadata(context: Context, args: Buffer): ForeignResult {
-  const namespaceEnd = args.indexOf(0);
-  const keyEnd = namespaceEnd < 0 ? -1 : args.indexOf(0, namespaceEnd + 1);
+function setMetadata(context: Context, args: string): string | Status {
+  const text = ASCII.test(args) ? args : Buffer.from(args, "latin1").toString("utf8");
+  const namespaceEnd = text.indexOf("\0");
+  const keyEnd = namespaceEnd < 0 ? -1 : text.indexOf("\0", namespaceEnd + 1);
   if (keyEnd < 0) return Status.BadArgument;
-  const namespace = args.toString("utf8", 0, namespaceEnd);
-  const key = args.toString("utf8", namespaceEnd + 1, keyEnd);
-  const value = args.toString("utf8", keyEnd + 1);
-  return context.setDynamicMetadata(namespace, key, value) ? NOTHING : Status.BadArgument;
+  const namespace = text.slice(0, namespaceEnd);
+  const key = text.slice(namespaceEnd + 1, keyEnd);
+  const value = text.slice(keyEnd + 1);
+  return context.setDynamicMetadata(namespace, key, value) ? "" : Status.BadArgument;
 }
 
-export const nativeFunctions: ReadonlyMap<string, ForeignFunction> = new Map([
+export const nativeFunctions: ReadonlyMap<string, TextFunction> = new Map([
   ["substitute_format", substituteFormat],
   ["runtime_fraction", runtimeFraction],
   ["set_dynamic_metadata", setMetadata],

@@ -24,6 +24,18 @@ export function foreignFunctionHostcalls(vm: Vm): HostcallTable {
     return true;
   }
 
+  /** As tell, of text; `done` a number: the function failed. */
+  function tellText(done: string | Status, outPointer: number, outSize: number): Status {
+    const isFailure = typeof done === "number";
+    const text = isFailure ? "" : done;
+    const isTold =
+      outPointer === 0 || outSize === 0
+        ? tell(Buffer.from(text, "latin1"), outPointer, outSize)
+        : memory.returnText(text, outPointer, outSize);
+    if (!isTold) return Status.InvalidMemoryAccess;
+    return isFailure ? done : Status.Ok;
+  }
+
   return {
     /**
      * Calls a function of the host by name, on the context whose callback runs (the effective one
@@ -45,15 +57,23 @@ export function foreignFunctionHostcalls(vm: Vm): HostcallTable {
       if (!memory.contains(at, size)) return Status.InvalidMemoryAccess;
       if (!memory.contains(argsAt, argsSize)) return Status.InvalidMemoryAccess;
       if (size > limits.nameBytesMax) return Status.NotFound;
-      const name = memory.readText(at, size);
-      const called = foreignFunctions.get(name) ?? nativeOnly?.get(name);
-      if (called === undefined || vm.current === null) return Status.NotFound;
+      const name = memory.readUsualText(at, size);
+      const textual = nativeOnly?.get(name);
+      const called = textual === undefined ? foreignFunctions.get(name) : undefined;
+      const context = vm.current;
+      if (context === null) return Status.NotFound;
+      if (textual === undefined && called === undefined) return Status.NotFound;
       // Before anything is done: what is done cannot be told otherwise.
       const canTell =
         (outPointer === 0 || memory.contains(outPointer >>> 0, 4)) &&
         (outSize === 0 || memory.contains(outSize >>> 0, 4));
       if (!canTell) return Status.InvalidMemoryAccess;
-      const result = called(vm.current, memory.readBytes(argsAt, argsSize));
+      if (textual !== undefined) {
+        const done = textual(context, memory.readUsualText(argsAt, argsSize));
+        return tellText(done, outPointer >>> 0, outSize >>> 0);
+      }
+      if (called === undefined) return Status.NotFound;
+      const result = called(context, memory.readBytes(argsAt, argsSize));
       const isFailure = typeof result === "number";
       const isTold = tell(isFailure ? NOTHING : result, outPointer >>> 0, outSize >>> 0);
       if (!isTold) return Status.InvalidMemoryAccess;
