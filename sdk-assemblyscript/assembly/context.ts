@@ -77,6 +77,8 @@ export abstract class Context extends Entry {
 export abstract class PluginContext extends Context {
   /** True between a configuration that was accepted and the end. */
   isConfigured: bool = false;
+  /** Owned by exports/brief.ts: a filter to take again when its id is 0. */
+  spare: HttpContext | null = null;
 
   /** The VM starts, for each plugin on it; false refuses. Needs the export proxy_on_vm_start. */
   onVmStart(configuration: Configuration): bool {
@@ -165,6 +167,7 @@ export abstract class Plugin<C = NoConfig> extends PluginContext {
     const config = this.configure(source);
     if (!source.accept() || config === null) return false;
     this.current = config;
+    this.spare = null;
     this.isConfigured = true;
     this.onConfigured(config);
     return true;

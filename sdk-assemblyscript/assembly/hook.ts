@@ -9,6 +9,8 @@ import { isOk } from "./results";
 export const ANSWERED: u32 = 1 << 8;
 export const OVER: u32 = 1 << 9;
 const HELD: u32 = 15;
+/** A plugin's whose filters keep nothing: one may serve stream after stream. */
+export const REUSING: u32 = 1 << 10;
 
 /** No direction: the call does not come from a hook of a stream. */
 export const NO_STREAM: i32 = -1;

@@ -99,7 +99,7 @@ export function registerPlugin(rootId: string, make: () => PluginContext): void 
 export function createContext(id: u32, parentId: u32): void {
   // Envoy announces a plugin again when it starts the same one anew. Context 0 is the VM.
   if (id == 0 || contexts.get(id) != 0) return;
-  const context = parentId == 0 ? createPlugin() : openStream(parentId);
+  const context = parentId == 0 ? createPlugin() : createStream(parentId);
   if (context === null) return;
   context.id = id;
   contexts.add(changetype<usize>(context));
@@ -179,8 +179,7 @@ function rootIdOf(registration: usize): string {
   return load<string>(registration, offsetof<Registration>("rootId"));
 }
 
-/** A context for a stream of that plugin, not yet among those that are known. */
-export function openStream(parentId: u32): Context | null {
+function createStream(parentId: u32): Context | null {
   const plugin = findPlugin(parentId);
   return plugin === null ? null : plugin.openStream();
 }

@@ -141,7 +141,12 @@ function decodeWide(text: usize, start: usize, stop: usize, target: usize): stri
 /** Whether the bytes are exactly this text, told without making a string. */
 export function isTextEqual(start: usize, length: u32, text: string): bool {
   const expected = encodeUtf8(text);
-  return length == encodedBytes && memory.compare(start, expected, length) == 0;
+  if (length != encodedBytes) return false;
+  // Small, where memory.compare is fast.
+  for (let i: u32 = 0; i < length; i++) {
+    if (load<u8>(start + i) != load<u8>(expected + i)) return false;
+  }
+  return true;
 }
 
 /** Whether the bytes are UTF-8 throughout. */

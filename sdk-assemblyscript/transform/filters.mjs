@@ -20,6 +20,7 @@ import {
   placeOf,
   report,
   simpleTypeName,
+  walk,
 } from "./syntax.mjs";
 
 const { dirname, relative } = posix;
@@ -127,7 +128,8 @@ export class Filters {
         if (!Object.hasOwn(PARTS, base)) return null;
         const [config] = types;
         if (config === undefined) {
-          return { base, config: null, configName: null, bare: at, hooks, isConfigured };
+          const classes = [...passed];
+          return { base, config: null, configName: null, bare: at, hooks, isConfigured, classes };
         }
         const configName = simpleTypeName(config.type);
         const { type: configType, declaration: found } = config;
@@ -138,6 +140,7 @@ export class Filters {
           configType,
           hooks,
           isConfigured,
+          classes: [...passed],
         };
       }
       at = parent;
@@ -212,8 +215,31 @@ export function registrationOf(one) {
 class ${made} extends ${SDK}.Plugin<${configIn(one)}> {${configureOf(configIn(one))}
   ${createOf(one, configIn(one), name.text)}
 }
-${SDK}.registerPlugin(${rootId}, () => new ${made}());
+${SDK}.registerPlugin(${rootId}, () => ${makingOf(one, made)});
 `;
+}
+
+/** What makes the plugin of a filter; see exports/brief.ts. */
+function makingOf(one, made) {
+  if (!one.classes.every(keepsNothing)) return `new ${made}()`;
+  return `{
+  const plugin = new ${made}();
+  plugin.state = ${SDK}.REUSING;
+  return plugin;
+}`;
+}
+
+/** A class without fields, whose methods hand its objects to nobody. */
+function keepsNothing(declaration) {
+  const isMethod = (member) =>
+    member.kind === Kind.MethodDeclaration && (member.flags & Flag.Constructor) === 0;
+  if (!declaration.members.every(isMethod)) return false;
+  let bare = 0;
+  walk(declaration, (node) => {
+    if (node.kind === Kind.This) bare += 1;
+    if (node.kind === Kind.PropertyAccess && node.expression.kind === Kind.This) bare -= 1;
+  });
+  return bare === 0;
 }
 
 /** Imports into the file of a class what its registration names and the file does not. */

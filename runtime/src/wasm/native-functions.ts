@@ -6,8 +6,8 @@ import type { StreamInfo } from "../core/stream-info.ts";
 import type { Context } from "./context.ts";
 
 /**
- * Bytes in and out as latin1 text: their arguments are the same for most streams, and what they make
- * of them is text already.
+ * Bytes in and out as latin1 text: most streams have the same arguments, and what is made of them
+ * is text already.
  */
 export type TextFunction = (context: Context, args: string) => string | Status;
 

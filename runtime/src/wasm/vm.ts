@@ -238,13 +238,12 @@ export class Vm implements Allocator {
   }
 
   #noteFuel(used: number, budget: number): void {
-    const { current } = this;
-    if (current === null) return;
-    const { root } = current;
+    if (this.current === null) return;
+    const { root } = this.current;
     this.#used = used;
     root.fuelUsed.add(used);
     // What starts and ticks take says nothing about the cost of a stream.
-    if (current !== root) root.plugin.counts.addFuel(used);
+    if (this.current !== root) root.plugin.counts.addFuel(used);
     if (used > budget / 2) root.noteHighUse(used, budget);
   }
 

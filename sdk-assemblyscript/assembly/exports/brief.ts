@@ -3,12 +3,12 @@
 // answer says so. Other hosts make the usual ones. For modules that have no other callback of streams,
 // nor one that comes later (ticks, answers); the transform exports them where that is so.
 import { Action, StreamType } from "../abi";
-import { ContextKind, HttpContext } from "../context";
+import { Context, ContextKind, HttpContext } from "../context";
 import { contexts } from "../contexts";
-import { beginHook, endHook, leave } from "../hook";
+import { beginHook, endHook, leave, REUSING } from "../hook";
 import { requestHeaders, responseHeaders } from "../http";
 import { enterCallback } from "../memory";
-import { openStream } from "../registry";
+import { findPlugin } from "../registry";
 
 /** Beside the action: the context lives on, and is to be deleted. */
 const KEPT: u32 = 256;
@@ -47,19 +47,29 @@ export function headgate_response_headers(
   return answer;
 }
 
-/** The filter, known to nobody; null when there is none for HTTP. */
+/**
+ * The filter, known to nobody; null when there is none for HTTP. One that keeps nothing, and whose
+ * last stream has gone on, is taken again: it costs a third of a stream to make and collect one.
+ */
 function open(id: u32, parentId: u32): HttpContext | null {
-  const context = openStream(parentId);
+  const plugin = findPlugin(parentId);
+  if (plugin === null) return null;
+  let context: Context | null = plugin.spare;
+  if (context === null || context.id != 0) context = plugin.openStream();
   if (context === null) return null;
-  context.id = id;
-  if (context.kind == ContextKind.Http) return changetype<HttpContext>(context);
-  contexts.add(changetype<usize>(context));
-  return null;
+  if (context.kind != ContextKind.Http) return null;
+  const filter = changetype<HttpContext>(context);
+  filter.id = id;
+  if (plugin.state == REUSING && plugin.spare !== filter) plugin.spare = filter;
+  return filter;
 }
 
 /** Whoever waits, or was answered, may be asked for later. */
 function keep(filter: HttpContext, action: Action): u32 {
-  if (action == Action.Continue && filter.state == 0) return action;
+  if (action == Action.Continue && filter.state == 0) {
+    filter.id = 0;
+    return action;
+  }
   contexts.add(changetype<usize>(filter));
   return action | KEPT;
 }

@@ -2,39 +2,45 @@
 import { limits, Status } from "proxy-wasm-types";
 import { foreignFunctions } from "../foreign-functions.ts";
 import { nativeFunctions } from "../native-functions.ts";
+import type { GuestMemory } from "../memory.ts";
 import type { Vm } from "../vm.ts";
 import type { HostcallTable } from "./index.ts";
 
 const NOTHING: Buffer = Buffer.alloc(0);
 
+/** The result's place; out pointers that are 0 are left out, a failed call tells 0 and 0. */
+function tell(memory: GuestMemory, result: Buffer, outPointer: number, outSize: number): boolean {
+  let pointer = 0;
+  if (result.length > 0 && outPointer !== 0) {
+    pointer = memory.allocate(result.length);
+    if (pointer === 0) return false;
+    memory.writeBytes(pointer, result);
+  }
+  if (outPointer !== 0) memory.writeU32(outPointer, pointer);
+  if (outSize !== 0) memory.writeU32(outSize, result.length);
+  return true;
+}
+
+/** As tell, of text; `done` a number: the function failed. */
+function tellText(
+  memory: GuestMemory,
+  done: string | Status,
+  outPointer: number,
+  outSize: number,
+): Status {
+  const isFailure = typeof done === "number";
+  const text = isFailure ? "" : done;
+  const isTold =
+    outPointer === 0 || outSize === 0
+      ? tell(memory, Buffer.from(text, "latin1"), outPointer, outSize)
+      : memory.returnText(text, outPointer, outSize);
+  if (!isTold) return Status.InvalidMemoryAccess;
+  return isFailure ? done : Status.Ok;
+}
+
 export function foreignFunctionHostcalls(vm: Vm): HostcallTable {
   const memory = vm.memory;
   const nativeOnly = vm.settings.native === null ? null : nativeFunctions;
-
-  /** The result's place; out pointers that are 0 are left out, a failed call tells 0 and 0. */
-  function tell(result: Buffer, outPointer: number, outSize: number): boolean {
-    let pointer = 0;
-    if (result.length > 0 && outPointer !== 0) {
-      pointer = memory.allocate(result.length);
-      if (pointer === 0) return false;
-      memory.writeBytes(pointer, result);
-    }
-    if (outPointer !== 0) memory.writeU32(outPointer, pointer);
-    if (outSize !== 0) memory.writeU32(outSize, result.length);
-    return true;
-  }
-
-  /** As tell, of text; `done` a number: the function failed. */
-  function tellText(done: string | Status, outPointer: number, outSize: number): Status {
-    const isFailure = typeof done === "number";
-    const text = isFailure ? "" : done;
-    const isTold =
-      outPointer === 0 || outSize === 0
-        ? tell(Buffer.from(text, "latin1"), outPointer, outSize)
-        : memory.returnText(text, outPointer, outSize);
-    if (!isTold) return Status.InvalidMemoryAccess;
-    return isFailure ? done : Status.Ok;
-  }
 
   return {
     /**
@@ -70,12 +76,12 @@ export function foreignFunctionHostcalls(vm: Vm): HostcallTable {
       if (!canTell) return Status.InvalidMemoryAccess;
       if (textual !== undefined) {
         const done = textual(context, memory.readUsualText(argsAt, argsSize));
-        return tellText(done, outPointer >>> 0, outSize >>> 0);
+        return tellText(memory, done, outPointer >>> 0, outSize >>> 0);
       }
       if (called === undefined) return Status.NotFound;
       const result = called(context, memory.readBytes(argsAt, argsSize));
       const isFailure = typeof result === "number";
-      const isTold = tell(isFailure ? NOTHING : result, outPointer >>> 0, outSize >>> 0);
+      const isTold = tell(memory, isFailure ? NOTHING : result, outPointer >>> 0, outSize >>> 0);
       if (!isTold) return Status.InvalidMemoryAccess;
       return isFailure ? result : Status.Ok;
     },
