@@ -161,8 +161,12 @@ async function startTargets(
   const targets: Target[] = [];
   for (const proxy of proxies) {
     const add = async (name: string, file: string | undefined, filters: readonly FilterName[]) => {
-      const running = await startProxy(proxy, file, upstreamPort, folder, binding.target);
-      targets.push({ ...running, name: `${proxy.name} ${name}`, filters });
+      try {
+        const running = await startProxy(proxy, file, upstreamPort, folder, binding.target);
+        targets.push({ ...running, name: `${proxy.name} ${name}`, filters });
+      } catch (error) {
+        say(`SKIPPED ${proxy.name} ${name}: ${String(error)}`);
+      }
     };
     await add("router", undefined, FILTERS);
     await add("again", undefined, ["header"]);
