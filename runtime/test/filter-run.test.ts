@@ -1,5 +1,5 @@
 // `headgate filter run` as an author uses it: a real process, saves, errors, and Ctrl-C.
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -189,6 +189,12 @@ test("wrong use, and a port that is taken", async () => {
   const bad = await processes.run("filter", "run", folder, "--upstream", "ftp://x");
   expect(bad.output).toContain("--upstream: found ftp://x, expected http://HOST:PORT");
   expect((await bad.exited).code).toBe(2);
+  expect(bad.output).toContain("Try headgate filter run --help");
+  scratch.write("marker/envoy.yaml", envoyYaml("cluster: auth"));
+  const unknown = await processes.run("filter", "run", folder, "--upstream", "nope=echo");
+  expect(unknown.output).toContain("--upstream nope=: expected a cluster, one of upstream, auth");
+  expect((await unknown.exited).code).toBe(2);
+  rmSync(scratch.path("marker/envoy.yaml"));
   const none = await processes.run("filter", "run", scratch.folder);
   expect(none.output).toContain("found no assembly/index.ts");
   const run = processes.launch("filter", "run", folder, "--port", "0");

@@ -11,6 +11,9 @@ export interface CommandLine {
 
 /** Wrong use of the command line; the message is for the terminal. */
 export class UsageError extends Error {
+  /** Where more is told. */
+  help: string = "headgate --help";
+
   constructor(message: string) {
     super(message);
     this.name = "UsageError";

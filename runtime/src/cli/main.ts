@@ -43,7 +43,7 @@ export async function main(argv: readonly string[], workerEntry: URL): Promise<n
       return 3;
     }
     if (!(error instanceof UsageError)) throw error;
-    process.stderr.write(`headgate: ${error.message}\nTry headgate --help\n`);
+    process.stderr.write(`headgate: ${error.message}\nTry ${error.help}\n`);
     return 2;
   }
 }

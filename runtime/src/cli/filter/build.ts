@@ -12,6 +12,7 @@ import {
   type SdkBuild,
   shownDiagnostic,
   shownPath,
+  told,
 } from "./project.ts";
 
 const FUNCTIONS = 5;
@@ -42,7 +43,10 @@ examples:
     const began = performance.now();
     try {
       const mode = values.debug === true ? "debug" : "release";
-      const built = await sdk.buildFilter(project.folder, { mode });
+      const built = await told(
+        `compiling ${sdk.filterName(project.folder)}`,
+        sdk.buildFilter(project.folder, { mode }),
+      );
       const size = sdk.moduleSize(readFileSync(built.wasm));
       if (values.json === true) tellJson({ ...built, size });
       else tell(sdk, project, built, size, performance.now() - began);

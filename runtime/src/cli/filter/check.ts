@@ -10,6 +10,7 @@ import {
   Project,
   type SdkBuild,
   shownDiagnostic,
+  told,
 } from "./project.ts";
 
 /** An editor may write a file in several steps. */
@@ -37,7 +38,7 @@ examples:
     const project = new Project(oneFolder(positionals));
     const sdk = await project.sdk();
     if (values.watch === true) return await checkAlways(sdk, project);
-    const found = await check(sdk, project);
+    const found = await told("checking", check(sdk, project));
     if (values.json === true) process.stdout.write(`${JSON.stringify(found, null, 1)}\n`);
     else tell(sdk, found);
     return errorsIn(found) === 0 ? ExitCode.Done : ExitCode.Refused;

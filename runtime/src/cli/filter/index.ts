@@ -85,7 +85,12 @@ export async function run(argv: readonly string[]): Promise<number> {
     process.stdout.write(command.help);
     return 0;
   }
-  return await command.run(rest);
+  try {
+    return await command.run(rest);
+  } catch (error) {
+    if (error instanceof UsageError) error.help = `headgate filter ${name} --help`;
+    throw error;
+  }
 }
 
 function helpText(): string {

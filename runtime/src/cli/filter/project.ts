@@ -107,3 +107,20 @@ export function oneFolder(positionals: readonly string[]): string {
   }
   return positionals[0] ?? ".";
 }
+
+/** Tells on a terminal what takes longer than a second. */
+export async function told<T>(what: string, work: Promise<T>): Promise<T> {
+  const { stderr } = process;
+  let isTold = false;
+  const timer = setTimeout(() => {
+    isTold = stderr.isTTY;
+    if (isTold) stderr.write(`${what} ...`);
+  }, 1000);
+  try {
+    return await work;
+  } finally {
+    clearTimeout(timer);
+    // Back to the line's start, and all of it gone.
+    if (isTold) stderr.write("\r\x1b[K");
+  }
+}

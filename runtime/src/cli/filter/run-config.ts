@@ -1,5 +1,6 @@
 // A project's envoy.yaml as `headgate filter run` serves it: with the module that was just
 // compiled, at an address of this machine, and with the echo in place of the upstream.
+import { UsageError } from "../args.ts";
 import type { LoadedBootstrap } from "../../config/bootstrap-loader.ts";
 import { accessLog, clusterTo, socketAddress, textConfiguration } from "./run-bootstrap.ts";
 import type { UpstreamAddress } from "./run-bootstrap.ts";
@@ -47,7 +48,7 @@ export async function readRunConfig(path: string): Promise<LoadedBootstrap> {
   return await loadBootstrap({ path, allowUnknownStaticFields: false });
 }
 
-/** Null = nothing in it is about the module. Throws an Error that says what does not fit. */
+/** Null = nothing in it is about the module. Throws UsageError for flags that do not fit. */
 export async function runConfigOf(
   loaded: LoadedBootstrap,
   changes: RunChanges,
@@ -60,7 +61,8 @@ export async function runConfigOf(
   if (resources === undefined || own === undefined) return null;
   const names = new Set(plugins.map(({ name }) => name));
   const [plugin = ""] = names;
-  if (names.size > 1) throw new Error(`found plugins ${[...names].join(", ")}, expected one name`);
+  if (names.size > 1)
+    throw new UsageError(`envoy.yaml: found plugins ${[...names].join(", ")}, expected one name`);
   for (const { config } of plugins) useModule(config, changes);
   const port = changes.port ?? portOf(own);
   for (const listener of listeners) {
@@ -182,7 +184,9 @@ function replaceClusters(
   const names = new Set([...clusters.map(({ name }) => String(name)), ...routed.keys()]);
   const unknown = [...upstreams.keys()].find((name) => name !== "" && !names.has(name));
   if (unknown !== undefined) {
-    throw new Error(`--upstream ${unknown}=: expected a cluster, one of ${[...names].join(", ")}`);
+    throw new UsageError(
+      `--upstream ${unknown}=: expected a cluster, one of ${[...names].join(", ")}`,
+    );
   }
   const replaced: string[] = [];
   const kept: string[] = [];

@@ -15,7 +15,7 @@ import {
 import type { FilterCommand } from "./index.ts";
 import { LiveHeadgate } from "./live-headgate.ts";
 import { mapBeside } from "./push.ts";
-import { type Compiler, oneFolder, Project, type SdkBuild, shownPath } from "./project.ts";
+import { type Compiler, oneFolder, Project, type SdkBuild, shownPath, told } from "./project.ts";
 import { isNetworkFilter, runBootstrap, type UpstreamAddress } from "./run-bootstrap.ts";
 import { readRunConfig, type RunChanges, type RunConfig, runConfigOf } from "./run-config.ts";
 
@@ -112,6 +112,7 @@ class RunSession {
   readonly #wishes: Wishes;
   readonly #envoyFile: string;
   #savedMs: number;
+  #isServing: boolean;
   #isSaved: boolean;
   #isStopped: boolean;
   #wake: () => void;
@@ -124,6 +125,7 @@ class RunSession {
     this.#wishes = wishes;
     this.#envoyFile = join(folder, "envoy.yaml");
     this.#savedMs = performance.now();
+    this.#isServing = false;
     this.#isSaved = false;
     this.#isStopped = false;
     this.#wake = () => {};
@@ -161,6 +163,10 @@ class RunSession {
   async #serve(config: RunConfig, echo: EchoUpstream): Promise<number> {
     const trace = this.#wishes.trace ? config.plugin : "";
     const headgate = new LiveHeadgate(config.bootstrap, trace, this.#folder);
+    this.#isServing = true;
+    // Meanwhile, so that the first save need not warm the compiler up.
+    const options = { resident: this.#compiler };
+    this.#sdk.checkFilter(this.#folder, options).catch(() => {});
     let served: Served = { module: this.#module(), config };
     const ended = headgate.ended.then(() => this.#wake());
     const live = await headgate.serving(config.listener);
@@ -185,7 +191,10 @@ class RunSession {
   async #build(): Promise<string | null> {
     try {
       const options = { mode: "debug", resident: this.#compiler } as const;
-      return (await this.#sdk.buildFilter(this.#folder, options)).wasm;
+      const work = this.#sdk.buildFilter(this.#folder, options);
+      // Later a line of its own would stand in the way of the proxy's.
+      const built = this.#isServing ? work : told(`compiling ${this.#name}`, work);
+      return (await built).wasm;
     } catch (error) {
       // The SDK's own class, which no room knows.
       if (!(error instanceof Error) || !/^(Build|Asc)Error$/.test(error.name)) throw error;
@@ -211,6 +220,8 @@ class RunSession {
       say(`envoy.yaml has no filter of ${name}.wasm: there is the filter, and one upstream`);
       return this.#configWithout(changes);
     } catch (error) {
+      // At the start it is the end; later it is told as what is wrong with envoy.yaml.
+      if (error instanceof UsageError && !this.#isServing) throw error;
       process.stderr.write(`${(error as Error).message}\n`);
       return null;
     }
