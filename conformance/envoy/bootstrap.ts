@@ -53,6 +53,8 @@ export interface Places {
   readonly folder: string;
   /** Null where the group has none. */
   readonly certificates: CertificateSet | null;
+  /** Paths of modules by their names. */
+  readonly modules?: Readonly<Record<string, string>>;
 }
 
 /** File that the access log of a site is written to. */
@@ -217,8 +219,14 @@ function hashText(
   return hash(places.certificates, name);
 }
 
+function modulePath(places: Places, name: string): string {
+  const path = places.modules?.[name];
+  if (path === undefined) throw new Error(`no module is called ${name}`);
+  return path;
+}
+
 /**
- * Replaces `"$up:name"` by the number of the port, `$port:site`, `$DIR`, and of certificates
+ * Replaces `"$up:name"` by the number of the port, `$port:site`, `$MODULE:name`, `$DIR`, and of certificates
  * `$SHA256:name` and `$SPKI:name` inside text.
  */
 export function fillPlaceholders(text: string, places: Places): string {
@@ -227,6 +235,7 @@ export function fillPlaceholders(text: string, places: Places): string {
     .replace(/"?\$port:([a-z0-9_]+)"?/g, (_, name: string) => portText(places.sitePorts, name))
     .replace(/\$SHA256:([a-z0-9_]+)/g, (_, name: string) => hashText(places, name, fingerprintOf))
     .replace(/\$SPKI:([a-z0-9_]+)/g, (_, name: string) => hashText(places, name, spkiHashOf))
+    .replace(/\$MODULE:([a-z0-9-]+)/g, (_, name: string) => modulePath(places, name))
     .replace(/\$ADMIN/g, String(places.adminPort))
     .replace(/\$DIR/g, places.folder);
 }

@@ -178,6 +178,9 @@ export interface TlsUpstream {
   readonly maxVersion?: "TLSv1.2" | "TLSv1.3";
 }
 
+/** What builds modules, by their names: each answers the path of its own. */
+export type Modules = Readonly<Record<string, () => Promise<string>>>;
+
 /** Cases that share one configuration, and so one process. */
 export interface Group {
   /** File name of the golden. */
@@ -199,6 +202,10 @@ export interface Group {
    * guest's after the other's, for which of them is first is chance or known to differ.
    */
   readonly guests?: true | "apart";
+  /** Lines of guests that chance decides: the source of a regular expression. */
+  readonly ignoredGuestLines?: string;
+  /** Built before the start; `$MODULE:NAME` is the path of one. */
+  readonly modules?: Modules;
   /** Further fields of the bootstrap. */
   readonly bootstrap?: JsonObject;
   /** Written into the run's folder (`$DIR`) before the start, by name. */

@@ -4,6 +4,7 @@ import { ROUTER_TYPE } from "./bootstrap.ts";
 import type { JsonObject } from "./case.ts";
 
 const TYPES = "type.googleapis.com/envoy.extensions";
+const STRUCT = "type.googleapis.com/google.protobuf.Struct";
 const STRING_VALUE = "type.googleapis.com/google.protobuf.StringValue";
 
 /** What a case says about a plugin; all may be left out. */
@@ -11,6 +12,8 @@ export interface PluginOptions {
   readonly rootId?: string;
   /** Text of the plugin's configuration. */
   readonly configuration?: string;
+  /** The configuration as a google.protobuf.Struct instead. */
+  readonly struct?: JsonObject;
   readonly vmId?: string;
   /** Further fields of PluginConfig. */
   readonly more?: JsonObject;
@@ -18,20 +21,29 @@ export interface PluginOptions {
 
 /** A PluginConfig of a guest, such as `rust-auth-callout`. */
 export function fieldPlugin(guest: string, options: PluginOptions = {}): JsonObject {
-  const { rootId = "", configuration, vmId = "", more = {} } = options;
+  return pluginConfig(guest, modulePath(guest), options);
+}
+
+/** A PluginConfig of a module. */
+export function pluginConfig(name: string, filename: string, options: PluginOptions): JsonObject {
+  const { rootId = "", vmId = "", more = {} } = options;
   return {
-    name: guest,
+    name,
     root_id: rootId,
-    ...(configuration === undefined
-      ? {}
-      : { configuration: { "@type": STRING_VALUE, value: configuration } }),
+    ...configurationOf(options),
     vm_config: {
       vm_id: vmId,
       runtime: "envoy.wasm.runtime.v8",
-      code: { local: { filename: modulePath(guest) } },
+      code: { local: { filename } },
     },
     ...more,
   };
+}
+
+function configurationOf({ configuration, struct }: PluginOptions): JsonObject {
+  if (struct !== undefined) return { configuration: { "@type": STRUCT, value: struct } };
+  if (configuration === undefined) return {};
+  return { configuration: { "@type": STRING_VALUE, value: configuration } };
 }
 
 /** HTTP filters of an HCM: these plugins, then the router. */

@@ -33,6 +33,18 @@ describe("cases and goldens", () => {
     expect(Object.keys(golden?.cases ?? {})).toEqual(CONFIG_CASES.map((one) => one.id));
   });
 
+  test("each filter that a group builds is played: of the SDK all guests, templates, examples", () => {
+    const built = GROUPS.flatMap(({ id, modules }) => (modules === undefined ? [] : [id]));
+    expect(built).toEqual(["sdk-guests", "sdk-filters"]);
+    for (const { modules = {}, sites, cases } of GROUPS) {
+      const played = new Set(cases.flatMap((one) => one.connections.map(({ site }) => site ?? "")));
+      const text = JSON.stringify([...played].map((site) => sites[site]));
+      expect(Object.keys(modules).filter((name) => !text.includes(`"$MODULE:${name}"`))).toEqual(
+        [],
+      );
+    }
+  });
+
   test("goldens hold nothing that belongs to one run", () => {
     for (const group of GROUPS) {
       const text = JSON.stringify(readGolden(group.id));

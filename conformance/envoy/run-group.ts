@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bootstrapText, fillPlaceholders, logPath, type Places } from "./bootstrap.ts";
-import type { Case, ConfigCase, Connection, Group } from "./case.ts";
+import type { Case, ConfigCase, Connection, Group, Modules } from "./case.ts";
 import { type CertificateSet, certificateSet } from "./certificates.ts";
 import type { DialContext } from "./dial.ts";
 import { type GrpcCall, GrpcUpstream } from "./grpc-upstream.ts";
@@ -76,7 +76,7 @@ function delay(ms: number): Promise<void> {
 const STREAM_END_MS = 150;
 
 async function choosePlaces(
-  group: Pick<Group, "sites" | "upstreams" | "certificates" | "grpc">,
+  group: Pick<Group, "sites" | "upstreams" | "certificates" | "grpc" | "modules">,
   folder: string,
 ): Promise<Places> {
   const sitePorts: Record<string, number> = {};
@@ -86,7 +86,13 @@ async function choosePlaces(
   if (group.grpc === true) upstreams.push("grpc");
   for (const name of upstreams) upstreamPorts[name] = await freePort();
   const certificates = group.certificates === true ? await certificateSet() : null;
-  return { adminPort: await freePort(), sitePorts, upstreamPorts, folder, certificates };
+  const modules = await builtModules(group.modules ?? {});
+  return { adminPort: await freePort(), sitePorts, upstreamPorts, folder, certificates, modules };
+}
+
+async function builtModules(all: Modules): Promise<Record<string, string>> {
+  const built = Object.entries(all).map(async ([name, build]) => [name, await build()] as const);
+  return Object.fromEntries(await Promise.all(built));
 }
 
 function writeFiles(
@@ -174,7 +180,7 @@ class GroupRunner {
   }
 
   async start(): Promise<void> {
-    this.#guestsSeen = this.#target.guestLines.length;
+    this.#guestsSeen = this.#guestLines().length;
     this.#stats = await this.#target.stats(this.#statNames);
   }
 
@@ -267,11 +273,19 @@ class GroupRunner {
     });
   }
 
+  #guestLines(): readonly string[] {
+    const { ignoredGuestLines } = this.#group;
+    const { guestLines } = this.#target;
+    if (ignoredGuestLines === undefined) return guestLines;
+    const ignored = new RegExp(ignoredGuestLines);
+    return guestLines.filter((line) => !ignored.test(line));
+  }
+
   /** What guests said since the last case; waits for as many lines as the golden has. */
   async #readGuests(one: Case, golden: CaseResult | undefined): Promise<readonly string[]> {
-    const { guestLines } = this.#target;
     const wanted = one.fewerGuestLines === true ? undefined : golden?.guests?.length;
     const until = Date.now() + (wanted === undefined ? LOG_MS_MAX : this.#hangMs(one, "guests"));
+    let guestLines = this.#guestLines();
     let count = guestLines.length;
     let quietSince = Date.now();
     while (Date.now() < until) {
@@ -279,6 +293,7 @@ class GroupRunner {
       const quietMs = wanted === undefined ? GUEST_QUIET_MS : LOG_QUIET_MS;
       if (isEnough && Date.now() - quietSince > quietMs) break;
       await delay(5);
+      guestLines = this.#guestLines();
       if (guestLines.length !== count) quietSince = Date.now();
       count = guestLines.length;
     }

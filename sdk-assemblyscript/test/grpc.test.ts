@@ -99,7 +99,7 @@ test("calls and streams reach the host with all their parts", () => {
   mini.request(4, [[":path", "/through"]]);
   expect(mini.grpc).toEqual([
     // A serialised GrpcService: the name alone makes Envoy abort.
-    '\n\x07\n\x05users a.B Get [["x-m","1"],["x-m","2"]] pïng 300',
+    '\n\x07\n\x05users a.B Get [["x-m","1"],["x-m","2"]] pïng 3000',
     '\n\x07\n\x05users a.B Watch [["x-m","1"]]',
     "proto a.B Get [] x 5000",
   ]);
@@ -112,7 +112,7 @@ test("a cluster's name of any length is told", () => {
   mini.request(2, [[":path", `/${name}`]]);
   // 300 is ac 02 as a varint, and 303 af 02: neither is UTF-8.
   expect(mini.grpc[0]).toBe(
-    `\n\ufffd\x02\n\ufffd\x02${name} a.B Get [["x-m","1"],["x-m","2"]] pïng 300`,
+    `\n\ufffd\x02\n\ufffd\x02${name} a.B Get [["x-m","1"],["x-m","2"]] pïng 3000`,
   );
 });
 

@@ -40,6 +40,8 @@ import { runtime } from "./runtime.ts";
 import { sockets } from "./sockets.ts";
 import { tcp } from "./tcp.ts";
 import { timeouts } from "./timeouts.ts";
+import { sdkFilters } from "./sdk-filters.ts";
+import { sdkGuests } from "./sdk-guests.ts";
 import { tlsPeers } from "./tls-peers.ts";
 import { tunnels } from "./tunnels.ts";
 import { upgradeEdges } from "./upgrade-edges.ts";
@@ -121,4 +123,6 @@ export const GROUPS: readonly Group[] = [
   wasmReplyGrpc,
   wasmFaults,
   wasmReload,
+  sdkGuests,
+  sdkFilters,
 ];

@@ -89,7 +89,7 @@ class GrpcFilter extends HttpFilter<Config> {
     return this.grpc(path.substring(1), "a.B", "Get")
       .metadata("X-M", "1")
       .metadata("x-m", "2")
-      .timeout(300)
+      .timeout(3000)
       .send(utf8Bytes("pïng"), this, told);
   }
 

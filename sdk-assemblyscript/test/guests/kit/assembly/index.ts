@@ -1,8 +1,10 @@
 // A guest for the tests of the kit: each thing behind an export of its own.
 import { Regex, regexProblem } from "@headgate/sdk-assemblyscript/kit/regex";
 import { giveBool, giveText, textOf } from "./exchange";
+import { registerKitFilter } from "./filter";
 
 export * from "@headgate/sdk-assemblyscript/exports/base";
+export { proxy_on_request_headers } from "@headgate/sdk-assemblyscript/exports/http";
 export * from "./compression";
 export * from "./documents";
 export * from "./encodings";
@@ -13,6 +15,8 @@ export * from "./messages";
 export * from "./signatures";
 export * from "./tokens";
 export * from "./web";
+
+registerKitFilter();
 
 let regex: Regex | null = null;
 
