@@ -18,6 +18,7 @@ const KNOWN = new Set([
   "additionalProperties",
   "items",
   "minItems",
+  "maxItems",
   "minProperties",
   "minLength",
   "pattern",
@@ -46,8 +47,16 @@ export function isValid(root: Schema, value: unknown, schema: Schema = root): bo
   if (typeof value === "number") return isNumberIn(schema, value);
   if (typeof value === "string") return isTextIn(schema, value);
   if (Array.isArray(value)) {
-    const { minItems = 0, items } = schema as { minItems?: number; items?: unknown };
-    const isLong = value.length >= minItems;
+    const {
+      minItems = 0,
+      maxItems = Infinity,
+      items,
+    } = schema as {
+      minItems?: number;
+      maxItems?: number;
+      items?: unknown;
+    };
+    const isLong = value.length >= minItems && value.length <= maxItems;
     return isLong && (items === undefined || value.every((item) => sub(items, item)));
   }
   return typeof value !== "object" || value === null || isObjectIn(schema, value, sub);
