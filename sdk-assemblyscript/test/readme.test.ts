@@ -1,6 +1,6 @@
 // Every piece of code in the SDK's README compiles, and an editor has nothing to say about it.
 import { spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { compile } from "./compile-for-test.ts";
@@ -45,6 +45,23 @@ test("has filters, with decorators and without, and a test", () => {
   expect(filters.filter((code) => code.includes("@filter")).length).toBeGreaterThan(1);
   expect(filters.filter((code) => code.includes("registerFilter")).length).toBeGreaterThan(0);
   expect(tests.length).toBeGreaterThan(0);
+});
+
+test("has no other blocks than code and commands, and commands name what is there", () => {
+  const fences = Array.from(text.matchAll(/^```(\S*)$/gm), ([, kind = ""]) => kind);
+  const kinds = fences.filter((_, at) => at % 2 === 0);
+  const shells = Array.from(text.matchAll(/^```sh\n([^]*?)^```$/gm), ([, code = ""]) => code);
+  expect(kinds.toSorted()).toEqual([...shells.map(() => "sh"), ...blocks.map(() => "ts")]);
+  const lines = shells.flatMap((code) => code.split("\n").filter((line) => line !== ""));
+  const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+    scripts: object;
+  };
+  const isReal = (line: string): boolean => {
+    const [, script, path] = /npm run ([\w-]+)|npx vitest run (\S+)/.exec(line) ?? [];
+    return script === undefined ? existsSync(join(root, path ?? "?")) : script in scripts;
+  };
+  expect(lines.length).toBeGreaterThan(3);
+  expect(lines.filter((line) => !isReal(line))).toEqual([]);
 });
 
 test.each(filters.map((code, i) => [i, code] as const))(
