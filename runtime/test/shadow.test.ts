@@ -7,6 +7,7 @@ import { compileGuest } from "./guests/compile.ts";
 import type { HeadgateProcess, StartOptions } from "./headgate-process.ts";
 import { Load } from "./load-client.ts";
 import { useProcesses, useUpstream } from "./process-rig.ts";
+import type { ShadowPage } from "../src/cli/filter/shadow.ts";
 
 const TYPE = "type.googleapis.com/envoy.extensions";
 const upstream = useUpstream("answer");
@@ -16,24 +17,6 @@ let guest: Uint8Array;
 beforeAll(async () => {
   guest = await compileGuest("script");
 });
-
-interface ShadowPage {
-  readonly version: string;
-  readonly state: string;
-  readonly stats: {
-    readonly streams_compared: number;
-    readonly streams_same: number;
-    readonly streams_different: number;
-    readonly differences: Readonly<Record<string, number>>;
-    readonly streams_not_compared: Readonly<Record<string, number>>;
-  } | null;
-  readonly differences: readonly {
-    readonly kind: string;
-    readonly path: string;
-    readonly primary: string;
-    readonly shadow: string;
-  }[];
-}
 
 class Rig {
   readonly headgate: HeadgateProcess;

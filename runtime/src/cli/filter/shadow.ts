@@ -22,7 +22,8 @@ example:
   headgate filter shadow --admin http://127.0.0.1:9901 --plugin auth
 `;
 
-interface ShadowPage {
+/** What the admin interface answers to `GET /wasm/plugins/NAME/shadow`. */
+export interface ShadowPage {
   readonly version: string | null;
   readonly state: string;
   readonly stats: {
