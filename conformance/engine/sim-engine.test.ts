@@ -1,6 +1,6 @@
 // The simulated engine against the cases of all engines: what the simulation proves of the rooms above holds for real
 // engines only as far as both keep the same contract. What has no meaning without a kernel is left out: files of unix
-// sockets, and Duplexes (node:tls, node:http2).
+// sockets, Duplexes (node:tls, node:http2), and what certificates prove.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Dice } from "../../runtime/src/engine-sim/dice.ts";
 import {
@@ -16,6 +16,7 @@ import { flowCases } from "./flow-cases.ts";
 import { listenCases } from "./listen-cases.ts";
 import { readingCases } from "./reading-cases.ts";
 import { connectPair, settle } from "./recorder.ts";
+import { tlsBrokenHandshakeCases, tlsByteCases, tlsEndCases, tlsFlowCases } from "./tls-cases.ts";
 
 /** Small messages arrive in one read, as over loopback. */
 const smooth: FaultProfile = {
@@ -53,6 +54,10 @@ describe("a smooth network", () => {
   readingCases(engine, openConnections);
   flowCases(engine, core);
   listenCases(engine, openConnections, false);
+  tlsByteCases(engine);
+  tlsFlowCases(engine);
+  tlsEndCases(engine);
+  tlsBrokenHandshakeCases(engine);
 
   test("bytes that a receiver kept are spoilt when its turn is over", async () => {
     const { client, server } = await connectPair(engine);

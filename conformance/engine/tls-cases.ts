@@ -27,11 +27,12 @@ import {
 export function tlsCases(engine: NetworkEngine, openConnections: () => number): void {
   afterEach(() => expect(openConnections()).toBe(0));
 
-  byteCases(engine);
-  flowCases(engine);
-  endCases(engine);
+  tlsByteCases(engine);
+  tlsFlowCases(engine);
+  tlsEndCases(engine);
   handshakeCases(engine);
-  brokenHandshakeCases(engine);
+  tlsBrokenHandshakeCases(engine);
+  refusedHandshakeCases(engine);
   manyCases(engine);
 }
 
@@ -40,7 +41,7 @@ function resetBoth(pair: TlsPair): void {
   pair.server.io.reset();
 }
 
-function byteCases(engine: NetworkEngine): void {
+export function tlsByteCases(engine: NetworkEngine): void {
   test("TLS carries bytes both ways, all 256 values of them", async () => {
     const pair = await tlsPair(engine);
     const { client, server } = pair;
@@ -107,7 +108,7 @@ function byteCases(engine: NetworkEngine): void {
   });
 }
 
-function flowCases(engine: NetworkEngine): void {
+export function tlsFlowCases(engine: NetworkEngine): void {
   test("16 MiB reach a slow reader unchanged; the writer is told to stop and go on", async () => {
     const pair = await tlsPair(engine);
     const { client, server } = pair;
@@ -190,7 +191,7 @@ function flowCases(engine: NetworkEngine): void {
   });
 }
 
-function endCases(engine: NetworkEngine): void {
+export function tlsEndCases(engine: NetworkEngine): void {
   test.each(["client", "server"] as const)(
     "after the %s's close_notify the other side still sends, then both get their end",
     async (first) => {
@@ -258,7 +259,9 @@ function endCases(engine: NetworkEngine): void {
     expect(client.events.code).toBe("ECONNRESET");
     expect(server.events.log).toEqual(["secured"]);
   });
+}
 
+function handshakeCases(engine: NetworkEngine): void {
   test("a record that is none breaks the connection, and says so once", async () => {
     const listening = await listen(engine, anyPort);
     const carrier = net.connect(listening.handle.localAddress.port, "127.0.0.1");
@@ -283,9 +286,7 @@ function endCases(engine: NetworkEngine): void {
     client.destroy();
     listening.handle.close();
   });
-}
 
-function handshakeCases(engine: NetworkEngine): void {
   test("both sides know what was agreed on", async () => {
     const { authority, client: identity } = await testIdentity();
     const pair = await tlsPair(
@@ -392,7 +393,7 @@ function manyCases(engine: NetworkEngine): void {
   });
 }
 
-function brokenHandshakeCases(engine: NetworkEngine): void {
+export function tlsBrokenHandshakeCases(engine: NetworkEngine): void {
   test("garbage in place of a ClientHello fails the handshake, and closes", async () => {
     const plain = await connectPair(engine);
     const events = new TlsRecorder();
@@ -445,6 +446,14 @@ function brokenHandshakeCases(engine: NetworkEngine): void {
     },
   );
 
+  test("a client that offers other protocols only is refused", async () => {
+    const pair = await tlsPair(engine, { protocols: ["http/1.1"] }, { protocols: ["h2"] });
+    expect(pair.server.events.failure?.reason).toContain("no application protocol");
+    expect(pair.client.events.failure?.code).toContain("NO_APPLICATION_PROTOCOL");
+  });
+}
+
+function refusedHandshakeCases(engine: NetworkEngine): void {
   test.each(["TLSv1.2", "TLSv1.3"] as const)(
     "a client without the certificate that is required is refused (%s)",
     async (version) => {
@@ -461,12 +470,6 @@ function brokenHandshakeCases(engine: NetworkEngine): void {
       expect(code).toMatch(/HANDSHAKE_FAILURE|CERTIFICATE_REQUIRED/);
     },
   );
-
-  test("a client that offers other protocols only is refused", async () => {
-    const pair = await tlsPair(engine, { protocols: ["http/1.1"] }, { protocols: ["h2"] });
-    expect(pair.server.events.failure?.reason).toContain("no application protocol");
-    expect(pair.client.events.failure?.code).toContain("NO_APPLICATION_PROTOCOL");
-  });
 
   test("a connection whose peer has reset it already ends in a failure", async () => {
     const listening = await listen(engine, anyPort);

@@ -1,5 +1,6 @@
 // The network engine of one party of a simulated network. Made by simulations; deterministic: all
 // it does follows from the loop's events.
+import { assert } from "../core/assert.ts";
 import { Clock } from "../core/clock.ts";
 import type {
   ConnectOptions,
@@ -12,10 +13,12 @@ import type {
   NetworkEngine,
   SocketAddress,
 } from "../engine/network-engine.ts";
+import type { TlsEvents, TlsStart } from "../engine/tls.ts";
 import type { FaultProfile } from "./fault-profile.ts";
 import { readAreaBytesMax, SimCore } from "./sim-core.ts";
 import { SimIo } from "./sim-io.ts";
 import type { Accepting, SimNetwork } from "./sim-network.ts";
+import { goodManners, SimTlsIo } from "./sim-tls-io.ts";
 import type { SimSocket } from "./sim-socket.ts";
 
 export class SimEngine implements NetworkEngine {
@@ -23,7 +26,7 @@ export class SimEngine implements NetworkEngine {
   readonly capabilities: EngineCapabilities = {
     reusePort: true,
     abstractUnixSockets: true,
-    tls: false,
+    tls: true,
   };
   readonly core: SimCore;
   readonly #network: SimNetwork;
@@ -55,8 +58,9 @@ export class SimEngine implements NetworkEngine {
     return io;
   }
 
-  startTls(): never {
-    throw new Error("the simulated network carries no TLS");
+  startTls(io: IoHandle, start: TlsStart, events: TlsEvents): SimTlsIo {
+    assert(io instanceof SimIo);
+    return new SimTlsIo(io.takeOver(), start, events, goodManners);
   }
 
   runTurn(callback: () => void): void {

@@ -41,7 +41,7 @@ interface Piece {
 export class SimIo implements IoHandle, SocketOwner, Gatherer {
   readonly core: SimCore;
   readonly id: number;
-  readonly #isAccepted: boolean;
+  #isAccepted: boolean;
   #socket: SimSocket | null;
   #events: IoEvents;
   #state: State;
@@ -233,6 +233,31 @@ export class SimIo implements IoHandle, SocketOwner, Gatherer {
     this.#sendQueue();
     if (this.#readDisables === 0) socket.startReading();
     this.core.runTurn(() => this.#events.onConnect());
+  }
+
+  /** Another handle has the connection from now on, with all that waits; this one is dead. */
+  takeOver(): SimIo {
+    assert(this.#state === State.Open || this.#state === State.Failing);
+    this.flush();
+    const heir = new SimIo(this.core, this.id, this.#socket, this.#remote);
+    heir.#isAccepted = this.#isAccepted;
+    heir.#state = this.#state;
+    heir.#failure = this.#failure;
+    heir.#queue.push(...this.#queue.splice(0));
+    heir.#queueBytes = this.#queueBytes;
+    heir.#unread = this.#unread;
+    heir.#isReadEnded = this.#isReadEnded;
+    heir.#isEndDue = this.#isEndDue;
+    this.#socket = null;
+    this.#die(false);
+    heir.#startOver();
+    return heir;
+  }
+
+  #startOver(): void {
+    if (this.#state === State.Failing) this.#later("fail", () => this.#deliverFailure());
+    this.#scheduleUnread();
+    if (!this.#isReadEnded && this.#unread === null) this.#socket?.startReading();
   }
 
   /** End of the turn, or something that must not overtake what was gathered. */
