@@ -56,7 +56,7 @@ describe("a smooth network", () => {
   listenCases(engine, openConnections, false);
   tlsByteCases(engine);
   tlsFlowCases(engine);
-  tlsEndCases(engine);
+  tlsEndCases(engine, openConnections);
   tlsBrokenHandshakeCases(engine);
 
   test("bytes that a receiver kept are spoilt when its turn is over", async () => {

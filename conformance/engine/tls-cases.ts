@@ -29,7 +29,7 @@ export function tlsCases(engine: NetworkEngine, openConnections: () => number): 
 
   tlsByteCases(engine);
   tlsFlowCases(engine);
-  tlsEndCases(engine);
+  tlsEndCases(engine, openConnections);
   handshakeCases(engine);
   tlsBrokenHandshakeCases(engine);
   refusedHandshakeCases(engine);
@@ -191,7 +191,7 @@ export function tlsFlowCases(engine: NetworkEngine): void {
   });
 }
 
-export function tlsEndCases(engine: NetworkEngine): void {
+export function tlsEndCases(engine: NetworkEngine, openConnections: () => number): void {
   test.each(["client", "server"] as const)(
     "after the %s's close_notify the other side still sends, then both get their end",
     async (first) => {
@@ -236,6 +236,33 @@ export function tlsEndCases(engine: NetworkEngine): void {
     server.io.close();
     await settle(engine);
     await settle(engine);
+  });
+
+  test("nobody waits for a peer that has no room for close_notify", async () => {
+    let sockets = 0;
+    /** Ends of which one reads nothing; writes `most` times, or until the kernel takes no more. */
+    const fill = async (most: number): Promise<readonly [pair: TlsPair, writes: number]> => {
+      const address = `@headgate-full-${process.pid}-${(sockets += 1)}`;
+      const plain = await connectPair(engine, { address, port: 0, family: "unix" });
+      const pair = await startPair(engine, {}, {}, plain);
+      for (const { events } of [pair.client, pair.server]) await events.until(() => events.isOver);
+      pair.client.io.readDisable(true);
+      let writes = 0;
+      while (writes < most && pair.server.io.writeQueueBytes === 0) {
+        pair.server.io.write(Buffer.alloc(5000));
+        writes += 1;
+        await settle(engine);
+      }
+      return [pair, writes];
+    };
+    const [full, most] = await fill(1000);
+    resetBoth(full);
+    const [pair, writes] = await fill(most - 1);
+    expect(writes).toBe(most - 1);
+    expect(pair.server.io.writeQueueBytes).toBe(0);
+    engine.runTurn(() => pair.server.io.close());
+    while (openConnections() > 1) await settle(engine);
+    resetBoth(pair);
   });
 
   test("a half-close inside a read loses nothing of what came with it", async () => {

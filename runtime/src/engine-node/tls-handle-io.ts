@@ -115,6 +115,9 @@ export class TlsHandleIo extends NodeIo implements HandleOwner {
     const status = this.handle.shutdown(request);
     if (status !== 0) process.nextTick(shutdownLater, this);
     this.#countPending();
+    // All the rest has left. As Envoy: who has no room for close_notify is not waited for, which
+    // would be for ever.
+    if (this.state === IoState.Draining && this.pendingWrites > 0) this.die(false);
   }
 
   override mustDrain(): boolean {

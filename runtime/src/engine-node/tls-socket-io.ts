@@ -38,7 +38,18 @@ export class TlsSocketIo extends SocketIo {
   override sendShutdown(): void {
     // Not from inside a read: OpenSSL would look at what comes next, and drop it.
     if (this.core.depth > 0) setImmediate(endNow, this);
-    else super.sendShutdown();
+    else this.endNow();
+  }
+
+  endNow(): void {
+    if (this.state === IoState.Dead) return;
+    this.sockets.secure.end();
+    if (this.state === IoState.Draining) setImmediate(setImmediate, endWaiting, this);
+  }
+
+  /** As TlsHandleIo: who has no room for close_notify is not waited for. */
+  endWaiting(): void {
+    if (this.state === IoState.Draining && this.pendingWrites === 0) this.die(false);
   }
 
   override mustDrain(): boolean {
@@ -103,6 +114,10 @@ export class TlsSocketIo extends SocketIo {
   }
 }
 
-function endNow({ state, sockets }: TlsSocketIo): void {
-  if (state !== IoState.Dead) sockets.secure.end();
+function endNow(io: TlsSocketIo): void {
+  io.endNow();
+}
+
+function endWaiting(io: TlsSocketIo): void {
+  io.endWaiting();
 }

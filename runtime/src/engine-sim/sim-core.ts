@@ -14,6 +14,8 @@ const poison = 0xdb;
 /** Something that gathers writes during a turn. */
 export interface Gatherer {
   flush(): void;
+  /** The thread has ended: the kernel closes what it had. */
+  crash(): void;
 }
 
 export class SimCore {
@@ -38,6 +40,8 @@ export class SimCore {
   turn: number = 0;
   /** How deep turns are nested now; 0 = outside. */
   depth: number = 0;
+  /** The thread has ended: nobody is called any more. */
+  hasCrashed: boolean = false;
   #isFlushDue: boolean = false;
   readonly #dirty: Gatherer[];
   readonly #lent: Buffer[];
@@ -56,6 +60,7 @@ export class SimCore {
   }
 
   runTurn(callback: () => void): void {
+    if (this.hasCrashed) return;
     if (this.depth === 0) {
       this.clock.update();
       this.turn += 1;

@@ -254,6 +254,11 @@ export class SimIo implements IoHandle, SocketOwner, Gatherer {
     return heir;
   }
 
+  /** The kernel closes it, and what waits is gone. */
+  crash(): void {
+    this.#die(false);
+  }
+
   #startOver(): void {
     if (this.#state === State.Failing) this.#later("fail", () => this.#deliverFailure());
     this.#scheduleUnread();

@@ -1,6 +1,6 @@
 // What TLS of the simulated engine says on the wire: records and a ClientHello of the real form, so
-// that who looks at first bytes finds them; the rest is made up. Nothing is secret, but bytes of the
-// application do not look like themselves: who passes on what is under TLS is found out.
+// that who looks at first bytes finds them; the rest is made up. Nothing is secret, but bytes of
+// the application do not look like themselves: who passes on what is under TLS is found out.
 import { assert } from "../core/assert.ts";
 
 export const RecordType = { Alert: 21, Handshake: 22, Data: 23 } as const;

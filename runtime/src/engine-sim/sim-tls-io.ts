@@ -1,6 +1,6 @@
-// TLS on a connection of the simulated engine: a handshake of three messages, records, close_notify,
-// alerts, and what goes wrong with them. Transparent: it says what a real one says to the rooms
-// above, and proves no identity.
+// TLS on a connection of the simulated engine: a handshake of three messages, records, alerts,
+// close_notify, and what goes wrong with them. Transparent: it says what a real one says to the
+// rooms above, and proves no identity.
 //
 //   Handshaking -> Open -> Dead
 import type { Duplex } from "node:stream";
@@ -155,13 +155,19 @@ export class SimTlsIo implements IoHandle, IoEvents {
 
   close(): void {
     if (this.#state === State.Dead) return;
-    if (this.#state === State.Open && this.#canWrite) this.#notifyClose();
+    const mayNotify = this.#state === State.Open && this.#canWrite;
     this.#die();
-    this.#io.close();
+    this.#io.flush();
+    const waited = this.#io.writeQueueBytes > 0;
+    if (mayNotify) this.#notifyClose();
+    this.#io.flush();
+    // As Envoy: who takes nothing is not waited for to take that, too.
+    if (!waited && this.#io.writeQueueBytes > 0) this.#io.crash();
+    else this.#io.close();
   }
 
+  /** Also ends what close() has begun. */
   reset(): void {
-    if (this.#state === State.Dead) return;
     this.#die();
     this.#io.reset();
   }
