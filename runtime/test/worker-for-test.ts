@@ -21,8 +21,8 @@ const listenersMax = 4;
 const drain = { drainTimeMs: 30_000, drainStrategy: "gradual" } as const;
 const fileFlushIntervalMs = 1000;
 
-/** The only worker of its process, silent. */
-export function newBirth(): WorkerBirth {
+/** The first worker of a process of so many, silent. */
+export function newBirth(workers: number = 1): WorkerBirth {
   return {
     kind: "headgate-worker",
     index: 0,
@@ -30,13 +30,13 @@ export function newBirth(): WorkerBirth {
     componentLevels: new Map(),
     logFormat: "%v",
     logPath: "",
-    breakerMemory: breakerMemory(2, clustersMax),
+    breakerMemory: breakerMemory(workers + 1, clustersMax),
     clustersMax,
-    connectionMemory: sharedCountsMemory(2, connectionCells(listenersMax)),
+    connectionMemory: sharedCountsMemory(workers + 1, connectionCells(listenersMax)),
     listenersMax,
-    pulseMemory: PulseMemory.create(1).memory,
+    pulseMemory: PulseMemory.create(workers).memory,
     guestStoreMemory: sharedStoreMemory(),
-    guestGaugesMemory: sharedGaugesMemory(1),
+    guestGaugesMemory: sharedGaugesMemory(workers),
     drain,
     fileFlushIntervalMs,
     ticketKeys: [new Uint8Array(80)],

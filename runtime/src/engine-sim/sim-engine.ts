@@ -31,6 +31,7 @@ export class SimEngine implements NetworkEngine {
   readonly core: SimCore;
   readonly #network: SimNetwork;
   readonly #profile: FaultProfile;
+  readonly #listeners: SimListener[];
   #nextIoId: number = 0;
 
   /** `profile` is for the connections that this party makes. A read brings `readBytesMax`. */
@@ -43,10 +44,13 @@ export class SimEngine implements NetworkEngine {
     this.core = new SimCore(network.loop, clock, readBytesMax);
     this.#network = network;
     this.#profile = profile;
+    this.#listeners = [];
   }
 
   listen(address: SocketAddress, options: ListenOptions, events: ListenEvents): ListenHandle {
-    return new SimListener(this, this.#network, address, options, events);
+    const listener = new SimListener(this, this.#network, address, options, events);
+    this.#listeners.push(listener);
+    return listener;
   }
 
   connect(address: SocketAddress, options: ConnectOptions, events: IoEvents): SimIo {
@@ -67,6 +71,20 @@ export class SimEngine implements NetworkEngine {
     this.core.runTurn(callback);
   }
 
+  /** This side's ends of all connections that stand. */
+  get connections(): readonly SimSocket[] {
+    return [...this.core.open].flatMap((io) =>
+      io instanceof SimIo && io.socket !== null ? [io.socket] : [],
+    );
+  }
+
+  /** As when the thread ends in the middle: connections and listeners are closed by the kernel. */
+  crash(): void {
+    this.core.hasCrashed = true;
+    for (const listener of this.#listeners) listener.crash();
+    for (const io of this.core.open) io.crash();
+  }
+
   /** For the listeners. */
   newIo(socket: SimSocket | null, remote: SocketAddress | null): SimIo {
     this.#nextIoId += 1;
@@ -82,6 +100,8 @@ class SimListener implements ListenHandle, Accepting {
   #address: SocketAddress;
   #isBound: boolean;
   #isClosed: boolean = false;
+  /** Its thread has ended. */
+  #hasCrashed: boolean = false;
 
   constructor(
     engine: SimEngine,
@@ -118,9 +138,15 @@ class SimListener implements ListenHandle, Accepting {
     if (this.#isBound) this.#network.unlisten(this);
   }
 
+  crash(): void {
+    this.#hasCrashed = true;
+    this.close();
+  }
+
   onConnection(socket: SimSocket): void {
     if (this.#isClosed) {
       // The accept queue dies with its listener.
+      if (this.#hasCrashed) this.#network.noteLostAccept(socket);
       socket.reset();
       return;
     }

@@ -250,19 +250,15 @@ export class SimIo implements IoHandle, SocketOwner, Gatherer {
     heir.#isEndDue = this.#isEndDue;
     this.#socket = null;
     this.#die(false);
-    heir.#startOver();
+    if (heir.#state === State.Failing) heir.#later("fail", () => heir.#deliverFailure());
+    heir.#scheduleUnread();
+    if (!heir.#isReadEnded && heir.#unread === null) heir.#socket?.startReading();
     return heir;
   }
 
   /** The kernel closes it, and what waits is gone. */
   crash(): void {
     this.#die(false);
-  }
-
-  #startOver(): void {
-    if (this.#state === State.Failing) this.#later("fail", () => this.#deliverFailure());
-    this.#scheduleUnread();
-    if (!this.#isReadEnded && this.#unread === null) this.#socket?.startReading();
   }
 
   /** End of the turn, or something that must not overtake what was gathered. */

@@ -20,14 +20,17 @@ export interface Accepting {
   onConnection(socket: SimSocket): void;
 }
 
+/** "lost" in the accept queue of a thread that has ended. */
+export type Fault = "cut" | "hang" | "lost";
+
 /** Hears of the end of a connect, once: a joined socket, or why not. */
 export type ConnectDone = (socket: SimSocket | null, code: string) => void;
 
 export class SimNetwork {
   readonly loop: SimLoop;
   readonly counts: FaultCounts;
-  /** Told of each connection that is broken by the network itself, with the connecting side's. */
-  onFault: ((kind: "cut" | "hang", connecting: SimSocket) => void) | null = null;
+  /** Told of each connection that no party broke, with the connecting side's end. */
+  onFault: ((kind: Fault, connecting: SimSocket) => void) | null = null;
   readonly #dice: Dice;
   readonly #listening: Map<string, Accepting[]>;
   #nextPort: number;
@@ -72,6 +75,11 @@ export class SimNetwork {
     const others = (this.#listening.get(key) ?? []).filter((other) => other !== accepting);
     if (others.length > 0) this.#listening.set(key, others);
     else this.#listening.delete(key);
+  }
+
+  /** Nobody will ever accept this end. */
+  noteLostAccept(accepted: SimSocket): void {
+    if (accepted.peer !== null) this.onFault?.("lost", accepted.peer);
   }
 
   takePort(): number {

@@ -64,6 +64,11 @@ export class SimSocket {
     this.#arrived = [];
   }
 
+  /** The other end; null before they are joined. */
+  get peer(): SimSocket | null {
+    return this.#peer;
+  }
+
   get isClosed(): boolean {
     return this.#isClosed;
   }

@@ -131,6 +131,10 @@ export class SimTlsIo implements IoHandle, IoEvents {
     return this.write(buffer.subarray(from, to));
   }
 
+  writeFramed(before: string, buffer: Buffer, from: number, to: number, behind: string): boolean {
+    return this.writeText(before + buffer.toString("latin1", from, to) + behind);
+  }
+
   /** A handshake goes on reading. */
   readDisable(disabled: boolean): void {
     this.#readDisables += disabled ? 1 : -1;

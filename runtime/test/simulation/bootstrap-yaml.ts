@@ -1,6 +1,7 @@
 // The configuration that the simulated proxy runs, as Envoy's YAML: three clusters of different temper, short timeouts,
 // an access log with a line per request. Loaded by the loader that the product has.
 import { overloadYaml } from "./overload-storm.ts";
+import { type TlsPlan, transportSocketYaml } from "./secure-peers.ts";
 import type { RunPlan } from "./plan.ts";
 
 export const proxyPort = 10_000;
@@ -49,24 +50,35 @@ const logFormat = [
   "%RESPONSE_CODE_DETAILS%",
 ].join("|");
 
+/** What configurations have that is not text of ours. */
+export interface Attachments {
+  readonly guest: Uint8Array;
+  readonly certificatePem: string;
+  readonly keyPem: string;
+}
+
 /** `edition` changes what may change while connections live: timeouts, filters' order, clusters. */
-export function bootstrapYaml(plan: RunPlan, edition: number, guest: Uint8Array): string {
+export function bootstrapYaml(plan: RunPlan, edition: number, attached: Attachments): string {
+  const { guest } = attached;
   const breakers = plan.has("smallBreakers");
   const lives = plan.has("shortLives");
+  const hasTls = plan.tls.upstream;
   // The end of a chunked answer waits until what is before it has left.
   const timeouts = plan.downstream === "narrow" ? [40, 40, 40] : [edition % 2 === 0 ? 3 : 2, 5, 4];
   const clusters = [
-    cluster("a", { buffer: plan.bufferBytes, edition, lives, more: "" }),
+    cluster("a", { buffer: plan.bufferBytes, edition, lives, hasTls, more: "" }),
     cluster("b", {
       buffer: plan.bufferBytes,
       edition,
       lives,
+      hasTls,
       more: breakers ? thresholds(2, 3, 4) : "",
     }),
     cluster("c", {
       buffer: plan.bufferBytes,
       edition: 0,
       lives,
+      hasTls,
       more: breakers ? thresholds(3, 8, 8) : "",
     }),
   ];
@@ -78,8 +90,7 @@ static_resources:
   - name: main
     address: { socket_address: { address: 127.0.0.1, port_value: ${proxyPort} } }
     per_connection_buffer_limit_bytes: ${plan.bufferBytes}
-    filter_chains:
-    - filters:
+${plan.tls.downstream ? downstreamTls(plan.tls, attached) : "    filter_chains:\n    -"} filters:
       - name: hcm
         typed_config:
           "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
@@ -122,6 +133,22 @@ ${plan.tunnels > 0 ? tunnelClusters() : ""}
 `;
 }
 
+function downstreamTls({ inspects }: TlsPlan, { certificatePem, keyPem }: Attachments): string {
+  const inline = (pem: string): string => `{ inline_string: ${JSON.stringify(pem)} }`;
+  const pair = `{ certificate_chain: ${inline(certificatePem)}, private_key: ${inline(keyPem)} }`;
+  const socket = transportSocketYaml(
+    "Downstream",
+    `common_tls_context: { alpn_protocols: [ http/1.1 ], tls_certificates: [ ${pair} ] }`,
+  );
+  const inspector = `{ "@type": ${LISTENER}.tls_inspector.v3.TlsInspector }`;
+  const inspection = `    listener_filters: [ { name: tls, typed_config: ${inspector} } ]\n`;
+  return `${inspects ? inspection : ""}    filter_chains:
+    - transport_socket_connect_timeout: 3s
+      ${socket}
+     `;
+}
+
+const LISTENER = "type.googleapis.com/envoy.extensions.filters.listener";
 const NETWORK = "type.googleapis.com/envoy.extensions.filters.network";
 
 /** Their idle timeouts are long: what passes slowly is not idle. */
@@ -170,6 +197,7 @@ interface ClusterParts {
   readonly buffer: number;
   readonly edition: number;
   readonly lives: boolean;
+  readonly hasTls: boolean;
   readonly more: string;
 }
 
@@ -191,7 +219,7 @@ function cluster(name: "a" | "b" | "c", parts: ClusterParts): string {
         "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
         common_http_protocol_options: { ${requests}idle_timeout: 5s }
         explicit_http_config: { http_protocol_options: { enable_trailers: true } }
-${parts.more}
+${parts.more}${parts.hasTls ? `\n    ${transportSocketYaml("Upstream", "sni: sim.example")}` : ""}
     load_assignment:
       cluster_name: ${name}
       endpoints:

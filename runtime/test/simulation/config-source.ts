@@ -2,6 +2,7 @@
 import type { Schema } from "../../src/config/schema.ts";
 import { silentLogger } from "../../src/core/logger.ts";
 import { PluginModuleLoader } from "../../src/server/plugin-modules.ts";
+import { makeCertificate, type TestCertificate } from "../certificates.ts";
 import { compileGuest } from "../guests/compile.ts";
 import { loadWorkerConfig, type WorkerConfig } from "../worker-for-test.ts";
 import { bootstrapYaml } from "./bootstrap-yaml.ts";
@@ -13,18 +14,23 @@ export class ConfigSource {
   readonly #modules: PluginModuleLoader;
   #schema: Schema | undefined;
   #guest: Uint8Array;
+  #certificate: Pick<TestCertificate, "chainPem" | "keyPem">;
 
   constructor() {
     this.#loaded = new Map();
     this.#modules = new PluginModuleLoader(silentLogger);
     this.#schema = undefined;
     this.#guest = new Uint8Array(0);
+    this.#certificate = { chainPem: "", keyPem: "" };
   }
 
   /** Loads all that a run with this plan may ask for. */
   async prepare(plan: RunPlan, emptyText: string): Promise<void> {
     if (plan.guestScript !== "" && this.#guest.length === 0) {
       this.#guest = await compileGuest("script");
+    }
+    if (plan.tls.downstream && this.#certificate.keyPem === "") {
+      this.#certificate = await makeCertificate("sim.example");
     }
     const texts = [emptyText];
     for (let edition = 0; edition <= editionsMax; edition += 1)
@@ -43,7 +49,8 @@ export class ConfigSource {
   }
 
   #textOf(plan: RunPlan, edition: number): string {
-    return bootstrapYaml(plan, edition, this.#guest);
+    const { chainPem: certificatePem, keyPem } = this.#certificate;
+    return bootstrapYaml(plan, edition, { guest: this.#guest, certificatePem, keyPem });
   }
 
   #get(text: string): WorkerConfig {

@@ -10,6 +10,7 @@ import {
 } from "../../src/engine-sim/fault-profile.ts";
 import { readAreaBytesMax } from "../../src/engine-sim/sim-core.ts";
 import { type AnswerKind, type AnswerPlan, Exchange, type RequestPlan } from "./exchange.ts";
+import { newTlsPlan, type TlsPlan } from "./secure-peers.ts";
 import { newOverloadPlan, type OverloadPlan } from "./overload-storm.ts";
 
 /** Where the close is the end, only a reset can break the body. */
@@ -83,6 +84,10 @@ export class RunPlan {
   readonly slowShare: number;
   /** Null = there are no overloads. With tunnels there are none: they have no word for being refused. */
   readonly overload: OverloadPlan | null;
+  readonly workers: number;
+  /** Workers die and are replaced. */
+  readonly hasDeaths: boolean;
+  readonly tls: TlsPlan;
 
   constructor(seed: number, dice: Dice) {
     this.seed = seed;
@@ -102,10 +107,20 @@ export class RunPlan {
     const storms = new Dice(seed ^ 0x6f766c64);
     const hasStorms = storms.chance(0.3) && this.tunnels === 0;
     this.overload = hasStorms ? newOverloadPlan(storms, this.clients) : null;
+    const threads = new Dice(seed ^ 0x74687264);
+    this.workers = threads.chance(0.35) ? threads.between(2, 3) : 1;
+    // Tunnels have no word for it.
+    this.hasDeaths = this.workers > 1 && this.tunnels === 0 && threads.chance(0.6);
+    this.tls = newTlsPlan(new Dice(seed ^ 0x746c7331));
   }
 
   has(feature: Feature): boolean {
     return this.features.has(feature);
+  }
+
+  /** Bytes of clients come late, or not at all. */
+  get isChoppy(): boolean {
+    return this.downstream === "choppy" || this.downstream === "broken";
   }
 
   get downstreamProfile(): FaultProfile {
@@ -121,7 +136,12 @@ export class RunPlan {
     const networks = `downstream ${this.downstream}, upstream ${this.upstream}`;
     const reads = `reads of ${this.readBytesMax} bytes, ${this.slowShare} of upstreams slow`;
     const overload = this.overload === null ? "" : `overloads ${JSON.stringify(this.overload)}, `;
-    return `${networks}, ${this.clients} clients, ${reads}, ${overload}${[...this.features].join(" ") || "no features"}`;
+    const workers = `${this.workers} workers${this.hasDeaths ? " that die" : ""}`;
+    const { downstream, upstream, hasTroubles, inspects } = this.tls;
+    const where = Object.entries({ downstream, upstream, hasTroubles, inspects });
+    const tls = where.flatMap(([name, isOn]) => (isOn ? [name] : [])).join(" ");
+    const isSecure = downstream || upstream;
+    return `${networks}, ${isSecure ? `TLS ${tls}, ` : ""}${workers}, ${this.clients} clients, ${reads}, ${overload}${[...this.features].join(" ") || "no features"}`;
   }
 
   newExchange(id: number, dice: Dice): Exchange {

@@ -1,11 +1,10 @@
 // A simulated client: sends its exchanges over one connection after the other, as well or as badly as planned, and
 // judges what comes back.
 import type { Dice } from "../../src/engine-sim/dice.ts";
-import type { SimIo } from "../../src/engine-sim/sim-io.ts";
 import type { IoEvents } from "../../src/engine/network-engine.ts";
 import { BodyCheck, bodyBytes, type Exchange } from "./exchange.ts";
 import { fieldOf, type Head, type MessageEvents, MessageReader } from "./message-reader.ts";
-import type { Party } from "./party.ts";
+import type { Party, PeerIo } from "./party.ts";
 import { proxyPort } from "./bootstrap-yaml.ts";
 import { SlowReader } from "./slow-reader.ts";
 
@@ -59,7 +58,7 @@ export class SimClient implements IoEvents, MessageEvents {
   readonly #waiting: Exchange[];
   /** Sent, or being sent; answers come in this order. */
   #open: Exchange[];
-  #io: SimIo | null;
+  #io: PeerIo | null;
   #reader: MessageReader;
   #steps: Step[];
   #isSending: boolean;
@@ -105,7 +104,7 @@ export class SimClient implements IoEvents, MessageEvents {
     return this.#isDone;
   }
 
-  get io(): SimIo | null {
+  get io(): PeerIo | null {
     return this.#io;
   }
 
@@ -326,6 +325,7 @@ export class SimClient implements IoEvents, MessageEvents {
       return;
     }
     this.#open.push(exchange);
+    this.#party.noteSent(exchange, this.#io.socket);
     this.#steps = this.#stepsOf(exchange);
     this.#step();
   }
@@ -450,7 +450,7 @@ export class SimClient implements IoEvents, MessageEvents {
   }
 
   /** It has what it wants, and keeps the connection until the proxy gives up. */
-  #turnDeaf(io: SimIo): void {
+  #turnDeaf(io: PeerIo): void {
     io.readDisable(true);
     this.excuse("deaf");
     this.#io = null;

@@ -2,6 +2,7 @@
 import type { Dice } from "../../src/engine-sim/dice.ts";
 import type { SimEngine } from "../../src/engine-sim/sim-engine.ts";
 import type { SimIo } from "../../src/engine-sim/sim-io.ts";
+import type { SimTlsIo } from "../../src/engine-sim/sim-tls-io.ts";
 import type {
   IoEvents,
   IoHandle,
@@ -10,7 +11,7 @@ import type {
 } from "../../src/engine/network-engine.ts";
 import { BodyCheck, bodyBytes, type Exchange } from "./exchange.ts";
 import { fieldOf, type Head, type MessageEvents, MessageReader } from "./message-reader.ts";
-import type { Party } from "./party.ts";
+import type { Party, PeerIo } from "./party.ts";
 import type { UpstreamAddress } from "./bootstrap-yaml.ts";
 
 const listenOptions = { reusePort: false, backlog: 0, ipv4Compat: false, mode: 0 };
@@ -64,21 +65,19 @@ export class SimUpstream implements ListenEvents {
   }
 
   onAccept(io: IoHandle): IoEvents {
-    const connection = new UpstreamConnection(
-      this,
-      io as SimIo,
-      this.#party,
-      this.#dice.fork(),
-      this.#closesIdle,
-    );
+    const own = this.#party.accept(io as SimIo);
+    const dice = this.#dice.fork();
+    const connection = new UpstreamConnection(this, own, this.#party, dice, this.#closesIdle);
     this.connections.add(connection);
     this.#party.readSlowly(connection.io.id, connection.io, () => this.connections.has(connection));
-    return connection;
+    if (own === io) return connection;
+    own.setEvents(connection);
+    return own as SimTlsIo;
   }
 }
 
 export class UpstreamConnection implements IoEvents, MessageEvents {
-  readonly io: SimIo;
+  readonly io: PeerIo;
   readonly #host: SimUpstream;
   readonly #party: Party;
   readonly #dice: Dice;
@@ -90,7 +89,7 @@ export class UpstreamConnection implements IoEvents, MessageEvents {
   #isAnswering: boolean;
   #isGone: boolean;
 
-  constructor(host: SimUpstream, io: SimIo, party: Party, dice: Dice, closesIdle: boolean) {
+  constructor(host: SimUpstream, io: PeerIo, party: Party, dice: Dice, closesIdle: boolean) {
     this.io = io;
     this.#host = host;
     this.#party = party;

@@ -1,7 +1,5 @@
-// One run: a worker of the product with real configuration, its network, its clients and its upstreams, all from one
-// seed. run() plays it to the end and returns what happened; what must not happen throws SimulationFailure.
+// One run: the proxy with real configuration, its network, its clients and its upstreams, all from one seed. run() plays it to the end and returns what happened; what must not happen throws SimulationFailure.
 import { StatKind } from "../../src/stats/store.ts";
-import { SeededRandom } from "../../src/core/random.ts";
 import { Dice } from "../../src/engine-sim/dice.ts";
 import { calmNetwork } from "../../src/engine-sim/fault-profile.ts";
 import { SimEngine } from "../../src/engine-sim/sim-engine.ts";
@@ -11,21 +9,23 @@ import { SimNetwork } from "../../src/engine-sim/sim-network.ts";
 import type { SimSocket } from "../../src/engine-sim/sim-socket.ts";
 import type { IoEvents, IoHandle } from "../../src/engine/network-engine.ts";
 import type { FilterChainFactory } from "../../src/filter/http-filter.ts";
-import type { FromWorker, PrepareMessage } from "../../src/server/protocol.ts";
-import { WorkerServer } from "../../src/server/worker.ts";
+import type { WorkerServer } from "../../src/server/worker.ts";
 import { staticMembership } from "../../src/upstream/dns-resolver.ts";
-import { emptyYaml, rawHost, tunnelHost, upstreams } from "./bootstrap-yaml.ts";
+import { emptyYaml, proxyPort, rawHost, tunnelHost, upstreams } from "./bootstrap-yaml.ts";
 import { type ChaosContext, ChaosFilter } from "./chaos-filter.ts";
-import { newBirth, type WorkerConfig } from "../worker-for-test.ts";
+import { Casualties } from "./casualties.ts";
 import type { ConfigSource } from "./config-source.ts";
 import type { Exchange } from "./exchange.ts";
 import { judge, judgeEnd, judgeTimers } from "./judge.ts";
 import { LogFile } from "./log-file.ts";
-import type { Party } from "./party.ts";
+import { drawManners, planStrays, secureClient, secureServer } from "./secure-peers.ts";
+import type { Party, PeerIo } from "./party.ts";
 import { checkConnections, planOverloads } from "./overload-storm.ts";
 import { RunPlan } from "./plan.ts";
 import { type ClientPlan, SimClient } from "./sim-client.ts";
 import { judgeTunnels, Tunnel, TunnelHost } from "./sim-tunnel.ts";
+import { hostsOf, type ProcessWorld, SimProcess } from "./sim-process.ts";
+import type { SimWorker } from "./sim-worker.ts";
 import { SimUpstream } from "./sim-upstream.ts";
 import { SlowReader } from "./slow-reader.ts";
 import { isTimeout, WatchedLoop, withinTime } from "./watch.ts";
@@ -34,7 +34,7 @@ const connectOptions = { bindAddress: null, keepAlive: null };
 /** Virtual time in which every client must have come to its end; a byte at a time takes long. */
 const runMsMax = 6 * 3_600_000;
 /** What pipes of these moods carry within some minutes, if it is a byte at a time. */
-const tunnelBytesMax = { calm: 300_000, narrow: 20_000, choppy: 6000, broken: 6000 } as const;
+const tunnelBytesMax = { calm: 300_000, narrow: 20_000, choppy: 4000, broken: 4000 } as const;
 /** ... and every downstream connection that was left. */
 const restMsMax = 150_000;
 
@@ -72,34 +72,29 @@ export function run(seed: number, configs: ConfigSource, options: RunOptions = {
   return result as unknown as RunResult;
 }
 
-export class Simulation implements Party {
+export class Simulation implements Party, ProcessWorld {
   readonly seed: number;
   readonly plan: RunPlan;
   readonly loop: SimLoop;
   readonly network: SimNetwork;
-  readonly worker: WorkerServer;
+  readonly process: SimProcess;
   readonly log: LogFile;
   readonly exchanges: Map<number, Exchange>;
   /** Connections that upstreams closed or lost although a request may have been on its way. */
   idleCloses: number;
-  upstreamFaults: number;
   downstreamFaults: number;
   /** Refused connections that no broken exchange was charged with yet. */
   refusalsLeft: number;
-  /** What the worker counts together with others; alone it must come to 0. */
-  readonly sharedMemories: readonly SharedArrayBuffer[];
-  readonly chaos: ChaosContext;
-  readonly proxyEngine: SimEngine;
   readonly #dice: Dice;
   /** Not the run's: requests shall be the same whoever reads slowly. */
   readonly #slowDice: Dice;
+  readonly #tlsDice: Dice;
   readonly #configs: ConfigSource;
   readonly #clientEngine: SimEngine;
   readonly #clients: SimClient[];
   readonly #upstreams: SimUpstream[];
   readonly #tunnels: Map<number, Tunnel>;
-  readonly #messages: FromWorker[];
-  #version: number;
+  readonly #casualties: Casualties;
   #isClosing: boolean;
 
   constructor(seed: number, configs: ConfigSource, options: RunOptions) {
@@ -107,6 +102,7 @@ export class Simulation implements Party {
     this.seed = seed;
     this.#dice = dice;
     this.#slowDice = new Dice(seed ^ 0x736c6f77);
+    this.#tlsDice = new Dice(seed ^ 0x746c7332);
     this.#configs = configs;
     this.plan = new RunPlan(seed, dice.fork());
     this.loop = new WatchedLoop(dice.fork());
@@ -116,49 +112,20 @@ export class Simulation implements Party {
     this.log = new LogFile();
     this.exchanges = new Map();
     this.idleCloses = 0;
-    this.upstreamFaults = 0;
     this.downstreamFaults = 0;
     this.refusalsLeft = 0;
-    const birth = newBirth();
-    this.sharedMemories = [birth.connectionMemory, birth.breakerMemory];
     this.#clients = [];
     this.#upstreams = [];
     this.#tunnels = new Map();
-    this.#messages = [];
-    this.#version = 0;
+    this.#casualties = new Casualties();
     this.#isClosing = false;
-    let proxyEngine: SimEngine | null = null;
-    this.worker = new WorkerServer(birth, (message) => this.#messages.push(message), {
-      time: this.loop,
-      ticks: this.loop,
-      random: new SeededRandom(dice.u32()),
-      files: this.log,
-      createEngine: (clock) => {
-        const { upstreamProfile, readBytesMax } = this.plan;
-        proxyEngine = new SimEngine(this.network, upstreamProfile, clock, readBytesMax);
-        return proxyEngine;
-      },
-      nextTurn: (callback) => void this.loop.after(0, "turn", 0, callback),
-      wrapFilters: (filters) => this.#wrapFilters(filters),
-      wrapUpstreamFilters: (filters) => this.#wrapUpstreamFilters(filters),
-    });
-    this.proxyEngine = proxyEngine as unknown as SimEngine;
+    this.process = new SimProcess(this, dice.u32());
     this.#clientEngine = new SimEngine(this.network, this.plan.downstreamProfile);
-    const { clock, timers } = this.worker.contextForTest;
-    this.chaos = {
-      clock,
-      timers,
-      findExchange: (id) => this.findExchange(id),
-      fail: (message) => this.fail(message, undefined),
-      mayReply: this.plan.has("filterReplies"),
-      doEndsComeApart: this.plan.hasUpstreamFilters,
-      live: 0,
-    };
   }
 
   run(): RunResult {
     this.#startUpstreams();
-    this.#apply(this.#configs.load(this.plan, 0));
+    this.process.apply(this.#configs.load(this.plan, 0));
     this.#startClients();
     this.#startTunnels();
     this.#planChanges();
@@ -176,9 +143,16 @@ export class Simulation implements Party {
 
   // ---- Party.
 
-  connect(port: number, events: IoEvents): SimIo {
-    const address = { address: "127.0.0.1", port, family: "ipv4" } as const;
-    return this.#clientEngine.connect(address, connectOptions, events);
+  connect(port: number, events: IoEvents): PeerIo {
+    const io = this.#connectPlainly(port, events);
+    const { tls } = this.plan;
+    if (!tls.downstream || port !== proxyPort) return io;
+    return secureClient(io, events, drawManners(this.#tlsDice, tls, false));
+  }
+
+  accept(io: SimIo): PeerIo {
+    const { tls } = this.plan;
+    return tls.upstream ? secureServer(io, drawManners(this.#tlsDice, tls, true)) : io;
   }
 
   later(delayMs: number, kind: string, subject: number, callback: () => void): void {
@@ -189,7 +163,7 @@ export class Simulation implements Party {
     this.loop.trace.note(this.loop.nowMs, exchange.outcome, exchange.id, exchange.status);
   }
 
-  fail(message: string, exchange: Exchange | undefined): never {
+  fail(message: string, exchange?: Exchange): never {
     const about = exchange === undefined ? "" : `\n  exchange ${describe(exchange)}`;
     throw new SimulationFailure(`${message}${about}`);
   }
@@ -199,7 +173,13 @@ export class Simulation implements Party {
   }
 
   get mayFailToConnect(): boolean {
-    return this.plan.downstream === "broken" || this.#isClosing;
+    const { plan } = this;
+    // Who turns a connection away does so in the handshake.
+    const mayFailToSecure =
+      plan.overload !== null || plan.has("newVersions") || plan.hasDeaths || plan.isChoppy;
+    return (
+      plan.downstream === "broken" || this.#isClosing || (plan.tls.downstream && mayFailToSecure)
+    );
   }
 
   get hasSurplus(): boolean {
@@ -216,7 +196,49 @@ export class Simulation implements Party {
     new SlowReader(this, dice.fork(), subject, io, isThere).start();
   }
 
+  noteSent(exchange: Exchange, socket: SimSocket | null): void {
+    if (this.plan.hasDeaths) this.#casualties.noteSent(exchange, socket);
+  }
+
+  // ---- ProcessWorld.
+
+  newChaos(worker: WorkerServer): ChaosContext {
+    const { clock, timers } = worker.contextForTest;
+    return {
+      clock,
+      timers,
+      findExchange: (id) => this.findExchange(id),
+      fail: (message) => this.fail(message),
+      mayReply: this.plan.has("filterReplies"),
+      doEndsComeApart: this.plan.hasUpstreamFilters,
+      live: 0,
+    };
+  }
+
+  wrapFilters(filters: FilterChainFactory, chaos: () => ChaosContext): FilterChainFactory {
+    if (!this.plan.has("filters")) return filters;
+    return withChaos(filters, chaos, this.#dice.fork(), false);
+  }
+
+  wrapUpstreamFilters(
+    filters: FilterChainFactory | null,
+    chaos: () => ChaosContext,
+  ): FilterChainFactory | null {
+    if (!this.plan.hasUpstreamFilters) return filters;
+    // Dice of their own: runs without them are what they were.
+    return withChaos(filters, chaos, new Dice(this.plan.seed ^ 0x75706673), true);
+  }
+
+  onDeath(worker: SimWorker): void {
+    this.#casualties.onDeath(worker, this.log);
+  }
+
   // ---- The parts of a run.
+
+  #connectPlainly(port: number, events: IoEvents): SimIo {
+    const address = { address: "127.0.0.1", port, family: "ipv4" } as const;
+    return this.#clientEngine.connect(address, connectOptions, events);
+  }
 
   #startUpstreams(): void {
     for (const address of Object.values(upstreams).flat()) {
@@ -232,36 +254,6 @@ export class Simulation implements Party {
       host.listen();
       this.#upstreams.push(host);
     }
-  }
-
-  /** Both phases of a change, as the main thread asks for them. */
-  #apply(config: WorkerConfig): void {
-    this.#version += 1;
-    const version = this.#version;
-    const message: PrepareMessage = {
-      type: "prepare",
-      version,
-      snapshot: { ...config.snapshot, version },
-      memberships: config.snapshot.clusters.map((cluster) => staticMembership(cluster)),
-      modules: config.modules,
-      bound: [],
-    };
-    this.worker.onMessage(message);
-    this.#await("prepared");
-    this.worker.onMessage({ type: "commit", version });
-  }
-
-  #await(type: FromWorker["type"]): void {
-    for (let i = 0; i < 1_000_000; i += 1) {
-      const found = this.#messages.find(
-        (message) => message.type === type || message.type === "refused",
-      );
-      this.#messages.length = 0;
-      if (found?.type === type) return;
-      if (found !== undefined) this.fail(`the worker refused: ${JSON.stringify(found)}`, undefined);
-      this.loop.step();
-    }
-    this.fail(`the worker never said ${type}`, undefined);
   }
 
   #startClients(): void {
@@ -335,27 +327,44 @@ export class Simulation implements Party {
     if (plan.has("newVersions")) {
       for (let edition = 1; edition <= dice.between(1, 4); edition += 1) {
         this.later(dice.spread(1, 3000), "version", edition, () => {
-          if (!this.#isClosing) this.#apply(this.#configs.load(plan, edition));
+          if (!this.#isClosing) this.process.apply(this.#configs.load(plan, edition));
         });
       }
     }
     if (plan.overload !== null) planOverloads(this, plan.overload);
+    if (plan.hasDeaths) this.#planDeaths();
+    if (plan.tls.downstream && plan.tls.hasTroubles) {
+      const connect = (events: IoEvents): SimIo => this.#connectPlainly(proxyPort, events);
+      planStrays(this, this.#tlsDice.fork(), connect);
+    }
     if (plan.has("memberships")) this.#planMembership(dice);
     if (plan.has("hostsDown")) this.#planOutage(dice);
     if (plan.has("healthcheckFail")) {
       const [from, ms] = [dice.spread(1, 2000), dice.spread(10, 1000)];
-      this.later(from, "hc-fail", 0, () =>
-        this.worker.onMessage({ type: "healthcheck", isFailed: true }),
-      );
-      this.later(from + ms, "hc-ok", 0, () =>
-        this.worker.onMessage({ type: "healthcheck", isFailed: false }),
-      );
-      if (dice.chance(0.3)) {
-        this.later(dice.spread(1, 4000), "drain", 0, () =>
-          this.worker.onMessage({ type: "drain", inboundOnly: false, elapsedMs: 0 }),
-        );
-      }
+      const tell = (isFailed: boolean): void =>
+        this.process.broadcast("healthcheck", () => ({ type: "healthcheck", isFailed }));
+      this.later(from, "hc-fail", 0, () => tell(true));
+      this.later(from + ms, "hc-ok", 0, () => tell(false));
+      if (dice.chance(0.3)) this.later(dice.spread(1, 4000), "drain", 0, () => this.#drain());
     }
+  }
+
+  /** Workers die; one is always left. */
+  #planDeaths(): void {
+    const dice = new Dice(this.seed ^ 0x64656164);
+    for (let i = dice.between(1, 4); i > 0; i -= 1) {
+      this.later(dice.spread(1, 2500), "death", i, () => {
+        const up = this.process.living.filter(({ isUp }) => isUp);
+        if (up.length > 1 && !this.#isClosing) this.process.kill(dice.pick(up));
+      });
+    }
+  }
+
+  #drain(): void {
+    const startMs = this.loop.nowMs;
+    this.process.broadcast("drain", () => {
+      return { type: "drain", inboundOnly: false, elapsedMs: this.loop.nowMs - startMs };
+    });
   }
 
   #planMembership(dice: Dice): void {
@@ -367,7 +376,8 @@ export class Simulation implements Party {
         const hosts = all.hosts.filter(() => dice.chance(0.7));
         // Somebody must be left, or every answer is 503.
         const membership = { ...all, hosts: hosts.length > 0 ? hosts : all.hosts };
-        if (!this.#isClosing) this.worker.onMessage({ type: "membership", membership });
+        if (this.#isClosing) return;
+        this.process.broadcast(hostsOf(cluster.name), () => ({ type: "membership", membership }));
       });
     }
   }
@@ -390,7 +400,7 @@ export class Simulation implements Party {
         const open = this.#clients
           .filter((client) => !client.isDone)
           .map((client) => client.describe());
-        this.fail(`clients wait for ever:\n  ${open.join("\n  ")}`, undefined);
+        this.fail(`clients wait for ever:\n  ${open.join("\n  ")}`);
       }
     }
   }
@@ -400,7 +410,7 @@ export class Simulation implements Party {
     const endMs = this.loop.nowMs + restMsMax;
     while (this.stat("http.main.downstream_cx_active") > 0) {
       this.loop.step();
-      if (this.loop.nowMs > endMs) this.fail("downstream connections do not end", undefined);
+      if (this.loop.nowMs > endMs) this.fail("downstream connections do not end");
     }
   }
 
@@ -416,41 +426,11 @@ export class Simulation implements Party {
     const { downstream, upstream } = this.plan;
     judgeTunnels(this.#tunnels.values(), downstream === "broken" || upstream === "broken");
     this.#isClosing = true;
-    this.#apply(this.#configs.empty(emptyYaml));
+    this.process.apply(this.#configs.empty(emptyYaml));
     this.loop.pass(150_000);
-    this.worker.onMessage({ type: "stop" });
-    this.#await("drained");
+    this.process.stop();
     this.loop.pass(1000);
     judgeEnd(this);
-  }
-
-  #wrapFilters(filters: FilterChainFactory): FilterChainFactory {
-    if (!this.plan.has("filters")) return filters;
-    const dice = this.#dice.fork();
-    return {
-      createFilters: (overrides, info, headers) => {
-        const own = Array.from(
-          { length: dice.below(4) },
-          () => new ChaosFilter(this.chaos, dice.fork(), false),
-        );
-        return [...own, ...filters.createFilters(overrides, info, headers)];
-      },
-    };
-  }
-
-  #wrapUpstreamFilters(filters: FilterChainFactory | null): FilterChainFactory | null {
-    if (!this.plan.hasUpstreamFilters) return filters;
-    // Dice of their own: runs without them are what they were.
-    const dice = new Dice(this.plan.seed ^ 0x75706673);
-    return {
-      createFilters: (overrides, info, headers) => {
-        const own = Array.from(
-          { length: dice.below(4) },
-          () => new ChaosFilter(this.chaos, dice.fork(), true),
-        );
-        return [...own, ...(filters?.createFilters(overrides, info, headers) ?? [])];
-      },
-    };
   }
 
   #noteFault(socket: SimSocket): void {
@@ -458,28 +438,38 @@ export class Simulation implements Party {
     if (client !== undefined) client.excuse("network");
     const isDownstream = socket.remote.port !== 80;
     if (isDownstream) this.downstreamFaults += 1;
-    else this.upstreamFaults += 1;
   }
 
   /** The value of a counter or gauge; 0 when it is not there. */
   stat(name: string): number {
-    const { stats } = this.worker.contextForTest;
-    const values = new Float64Array(stats.memory);
-    const found = stats.definitions.find((definition) => definition.name === name);
-    return found === undefined ? 0 : (values[found.slot] as number);
+    return this.process.stats.value(name);
   }
 
   /** Name and value of all counters, or of all gauges, that are not 0. */
   statsOf(kind: StatKind): Map<string, number> {
-    const { stats } = this.worker.contextForTest;
-    const values = new Float64Array(stats.memory);
-    const found = new Map<string, number>();
-    for (const definition of stats.definitions) {
-      const value = values[definition.slot] as number;
-      if (definition.kind === kind && value !== 0) found.set(definition.name, value);
-    }
-    return found;
+    const found = this.process.stats.scalars().filter((stat) => stat.kind === kind);
+    return new Map(
+      found.filter(({ value }) => value !== 0).map(({ name, value }) => [name, value]),
+    );
   }
+}
+
+/** Some filters that misbehave, in front of those that are configured. */
+function withChaos(
+  filters: FilterChainFactory | null,
+  chaos: () => ChaosContext,
+  dice: Dice,
+  isUpstream: boolean,
+): FilterChainFactory {
+  return {
+    createFilters: (overrides, info, headers) => {
+      const own = Array.from(
+        { length: dice.below(4) },
+        () => new ChaosFilter(chaos(), dice.fork(), isUpstream),
+      );
+      return [...own, ...(filters?.createFilters(overrides, info, headers) ?? [])];
+    },
+  };
 }
 
 function describe(exchange: Exchange): string {
