@@ -25,18 +25,23 @@ const OPTIONS: Readonly<Record<Compiled, readonly string[]>> = {
 export async function buildFilter(kind: FilterKind): Promise<string> {
   const result = `${FOLDER}build/${kind}.wasm`;
   mkdirSync(`${FOLDER}build`, { recursive: true });
-  if (kind === "hand") {
-    const module = binaryen.parseText(readFileSync(`${FOLDER}header.wat`, "utf8"));
-    writeFileSync(result, module.emitBinary());
-    module.dispose();
-    return result;
-  }
+  if (kind === "hand") return buildByHand("header");
   const files = [`${FOLDER}assembly/${SOURCES[kind]}`, result].map((file) => relative(ROOT, file));
   const [source = "", output = ""] = files;
   const stderr = asc.createMemoryStream();
   const options = ["-o", output, "--baseDir", ROOT, ...OPTIONS[kind]];
   const { error } = await asc.main([source, ...options], { stderr });
   if (error !== null) throw new Error(`asc: ${error.message}\n${stderr.toString()}`);
+  return result;
+}
+
+/** Makes a module of text format and gives its path. */
+export function buildByHand(name: "header" | "body"): string {
+  const result = `${FOLDER}build/${name}.wasm`;
+  mkdirSync(`${FOLDER}build`, { recursive: true });
+  const module = binaryen.parseText(readFileSync(`${FOLDER}${name}.wat`, "utf8"));
+  writeFileSync(result, module.emitBinary());
+  module.dispose();
   return result;
 }
 
