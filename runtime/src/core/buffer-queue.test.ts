@@ -1,6 +1,7 @@
 // BufferQueue against a plain string as its model.
 import { describe, expect, test } from "vitest";
 import { BufferQueue } from "./buffer-queue.ts";
+import { LentRoom } from "./lent-room.ts";
 
 function queueOf(...parts: string[]): BufferQueue {
   const queue = new BufferQueue();
@@ -35,6 +36,54 @@ describe("BufferQueue", () => {
     queue.appendCopy(lent, 2, 2);
     lent.fill(0);
     expect(queue.toString()).toBe("bc");
+  });
+
+  test("lent bytes are used as they are, and copied when they are to stay", () => {
+    const lent = Buffer.from("-abcd-");
+    const room = new LentRoom();
+    room.enter();
+    const queue = new BufferQueue();
+    queue.lend(room, lent, 1, 5);
+    const more = queue.take(2);
+    more.write("xy");
+    queue.append(more);
+    expect(queue.chunks[0]?.buffer).toBe(lent.buffer);
+    const to = queueOf("<");
+    const other = new BufferQueue();
+    other.lend(room, lent, 1, 3);
+    to.moveFrom(other);
+    queue.own();
+    room.leave();
+    room.enter();
+    room.take(2).fill("?");
+    room.leave();
+    lent.fill("?");
+    expect(queue.toString()).toBe("abcdxy");
+    expect(to.toString()).toBe("<ab");
+    const later = queue.take(3);
+    expect(later.length).toBe(3);
+    expect(later.buffer).not.toBe(more.buffer);
+    queue.lend(room, lent, 2, 2);
+    queue.own();
+    expect(queue.toString()).toBe("abcdxy");
+  });
+
+  test("a room gives what it has, then memory of its own, and all anew when it is left", () => {
+    const room = new LentRoom();
+    room.enter();
+    const first = room.take(200_000);
+    room.enter();
+    const second = room.take(50_000);
+    room.leave();
+    const third = room.take(50_000);
+    expect([first, second, third].map((bytes) => bytes.length)).toEqual([200_000, 50_000, 50_000]);
+    expect(second.buffer).toBe(first.buffer);
+    expect(second.byteOffset).toBe(200_000);
+    expect(third.buffer).not.toBe(first.buffer);
+    room.leave();
+    room.enter();
+    expect(room.take(10).byteOffset).toBe(0);
+    room.leave();
   });
 
   test("moveFrom empties the other", () => {

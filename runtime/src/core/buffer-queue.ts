@@ -1,11 +1,15 @@
-// Bytes in order, as views of owned Buffers: what filters and paused streams hold of a body.
+// Bytes in order, as views of Buffers: what filters and paused streams hold of a body.
+import type { LentRoom } from "./lent-room.ts";
 
 /**
  * Owned by one stream. Grows without a limit of its own: the owner compares `length` with a limit.
+ * Bytes on their way are lent, up to `own`: most leave before the call returns that brought them.
  */
 export class BufferQueue {
   #chunks: Buffer[];
   #length: number = 0;
+  /** Null = all bytes are the queue's own. */
+  #room: LentRoom | null = null;
 
   constructor() {
     this.#chunks = [];
@@ -47,8 +51,30 @@ export class BufferQueue {
     this.#length += copy.length;
   }
 
+  /** Begins with lent bytes `buffer[from..to)`; further ones may stand in `room`. */
+  lend(room: LentRoom, buffer: Buffer, from: number, to: number): void {
+    this.#room = room;
+    if (to > from) this.append(buffer.subarray(from, to));
+  }
+
+  /** Before it outlives the call: copies what is lent. */
+  own(): void {
+    if (this.#room === null) return;
+    this.#room = null;
+    if (this.#length === 0) return;
+    const copy = Buffer.allocUnsafe(this.#length);
+    this.copyTo(copy, 0, 0, this.#length);
+    this.#chunks = [copy];
+  }
+
+  /** Uninitialised bytes, for what is put into the queue next. */
+  take(size: number): Buffer {
+    return this.#room === null ? Buffer.allocUnsafe(size) : this.#room.take(size);
+  }
+
   /** Moves everything of `other` behind what is here. */
   moveFrom(other: BufferQueue): void {
+    other.own();
     for (const chunk of other.#chunks) this.#chunks.push(chunk);
     this.#length += other.#length;
     other.clear();
@@ -99,7 +125,7 @@ export class BufferQueue {
         continue;
       }
       const part = Math.min(left, chunk.length - skip);
-      target.set(chunk.subarray(skip, skip + part), to);
+      chunk.copy(target, to, skip, skip + part);
       to += part;
       left -= part;
       skip = 0;
@@ -111,8 +137,7 @@ export class BufferQueue {
     const from = Math.min(start, this.#length);
     const to = Math.min(from + size, this.#length);
     if (from === 0 && to === this.#length) {
-      this.clear();
-      this.append(bytes);
+      this.#replaceAll(bytes);
       return;
     }
     const all = this.linearize();
@@ -122,6 +147,16 @@ export class BufferQueue {
     this.append(head);
     this.append(bytes);
     this.append(tail);
+  }
+
+  #replaceAll(bytes: Buffer): void {
+    if (this.#chunks.length === 1 && bytes.length > 0) {
+      this.#chunks[0] = bytes;
+      this.#length = bytes.length;
+      return;
+    }
+    this.clear();
+    this.append(bytes);
   }
 
   toString(): string {

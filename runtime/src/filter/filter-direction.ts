@@ -8,6 +8,7 @@
 import { assert } from "../core/assert.ts";
 import { BufferQueue } from "../core/buffer-queue.ts";
 import { HeaderMap } from "../core/header-map.ts";
+import { lentRoom } from "../core/lent-room.ts";
 import { ChainExit } from "./chain-exit.ts";
 import { FilterCalls } from "./filter-calls.ts";
 import { FilterDataStatus, FilterHeadersStatus, FilterTrailersStatus } from "./filter-status.ts";
@@ -144,16 +145,16 @@ export class FilterDirection {
       this.#exit.data(buffer, from, to, end);
       return;
     }
-    // The one copy: a filter may hold or change the bytes, and they are only lent to us.
     const queue = new BufferQueue();
-    queue.appendCopy(buffer, from, to);
-    if (this.#isRunning) {
-      this.#holdUnseen(0, queue, end);
-      return;
+    lentRoom.enter();
+    queue.lend(lentRoom, buffer, from, to);
+    if (this.#isRunning) this.#holdUnseen(0, queue, end);
+    else {
+      this.#isRunning = true;
+      this.#runData(0, queue, end);
+      this.#settle();
     }
-    this.#isRunning = true;
-    this.#runData(0, queue, end);
-    this.#settle();
+    lentRoom.leave();
   }
 
   end(trailers: HeaderMap): void {

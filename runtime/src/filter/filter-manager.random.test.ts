@@ -6,7 +6,7 @@ import {
   FilterHeadersStatus as H,
   FilterTrailersStatus as T,
 } from "./filter-status.ts";
-import { ChainHarness, type FilterScript } from "./testing.ts";
+import { ChainHarness, type FilterScript, rewrite } from "./testing.ts";
 
 const HEADERS = [
   H.Continue,
@@ -41,7 +41,12 @@ function randomScript(dice: Dice, isDecode: boolean): FilterScript {
       else filter.callbacks.continueEncoding(position);
     }
   };
-  const data: NonNullable<FilterScript["decodeData"]> = [() => dice.pick(DATA)];
+  const data: NonNullable<FilterScript["decodeData"]> = [
+    (_filter, bytes) => {
+      if (dice.below(3) === 0) rewrite(bytes);
+      return dice.pick(DATA);
+    },
+  ];
   const trailers: FilterScript["decodeTrailers"] = () => dice.pick(TRAILERS);
   const wants = 9 | (dice.below(4) > 0 ? 18 : 0) | (dice.below(4) > 0 ? 36 : 0);
   return isDecode

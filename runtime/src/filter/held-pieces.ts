@@ -73,6 +73,7 @@ export class HeldPieces {
   holdSeen(at: number, queue: BufferQueue): void {
     this.#isTouched = true;
     const held = this.#seen[at] as BufferQueue | null;
+    queue.own();
     if (held === null) this.#seen[at] = queue;
     else held.moveFrom(queue);
   }
@@ -80,6 +81,7 @@ export class HeldPieces {
   holdUnseen(at: number, queue: BufferQueue): void {
     this.#isTouched = true;
     const held = this.#unseen[at] as BufferQueue | null;
+    queue.own();
     if (held === null) this.#unseen[at] = queue;
     else held.moveFrom(queue);
   }

@@ -2,6 +2,7 @@
 // events.
 import type { BufferQueue } from "../core/buffer-queue.ts";
 import { HeaderMap } from "../core/header-map.ts";
+import { lentRoom } from "../core/lent-room.ts";
 import { StreamInfo } from "../core/stream-info.ts";
 import { FilterManager } from "./filter-manager.ts";
 import { FilterDataStatus, FilterHeadersStatus, FilterTrailersStatus } from "./filter-status.ts";
@@ -155,8 +156,7 @@ export class ChainHarness implements FilterChainEnds {
   decodeData(text: string, end: boolean): void {
     const bytes = Buffer.from(`<<${text}>>`);
     this.manager.decodeData(bytes, 2, bytes.length - 2, end);
-    // Lent bytes: whoever kept a view of them shows up.
-    bytes.fill("x");
+    spoilLent(bytes);
   }
 
   encodeHeaders(end: boolean): void {
@@ -166,7 +166,7 @@ export class ChainHarness implements FilterChainEnds {
   encodeData(text: string, end: boolean): void {
     const bytes = Buffer.from(`<<${text}>>`);
     this.manager.encodeData(bytes, 2, bytes.length - 2, end);
-    bytes.fill("x");
+    spoilLent(bytes);
   }
 
   onRequestHeaders(_headers: HeaderMap, end: boolean): void {
@@ -221,6 +221,22 @@ export class ChainHarness implements FilterChainEnds {
   onEncodeReadDisable(disabled: boolean): void {
     this.events.push(disabled ? "<stop" : "<go");
   }
+}
+
+/** Whoever kept a view of lent bytes shows up. */
+function spoilLent(bytes: Buffer): void {
+  bytes.fill("x");
+  lentRoom.enter();
+  lentRoom.take(1024).fill("x");
+  lentRoom.leave();
+}
+
+/** The same text in bytes of the queue's own choice, as a guest writes a body back. */
+export function rewrite(data: BufferQueue): void {
+  const text = data.toString();
+  const bytes = data.take(text.length);
+  bytes.write(text, "latin1");
+  data.replace(0, data.length, bytes);
 }
 
 export function requestMap(): HeaderMap {

@@ -139,7 +139,11 @@ export class WasmHttpFilter extends StreamContext implements HttpFilter {
     this.isRequestEnd = end;
     const answer = vm.call(this, callback, this.id, body.length, end ? 1 : 0, 0, 0);
     if (vm.failure !== null) return this.#failData();
-    if (this.#takeStop()) return FilterDataStatus.StopIterationNoBuffer;
+    if (this.#takeStop()) {
+      // A later callback may still look at it.
+      this.requestBody?.own();
+      return FilterDataStatus.StopIterationNoBuffer;
+    }
     const status = dataStatus(answer);
     this.isBufferingRequest =
       status === FilterDataStatus.StopIterationAndBuffer && this.requestBody !== null;
@@ -220,7 +224,11 @@ export class WasmHttpFilter extends StreamContext implements HttpFilter {
     this.isResponseEnd = end;
     const answer = vm.call(this, callback, this.id, body.length, end ? 1 : 0, 0, 0);
     if (vm.failure !== null) return this.#failData();
-    if (this.#takeStop()) return FilterDataStatus.StopIterationNoBuffer;
+    if (this.#takeStop()) {
+      // A later callback may still look at it.
+      this.responseBody?.own();
+      return FilterDataStatus.StopIterationNoBuffer;
+    }
     const status = dataStatus(answer);
     this.isBufferingResponse =
       status === FilterDataStatus.StopIterationAndBuffer && this.responseBody !== null;

@@ -156,6 +156,13 @@ export class GuestMemory {
     return copy;
   }
 
+  /** Copies them to the begin of `target`; the range must be inside. */
+  copyTo(target: Buffer, pointer: number, size: number): void {
+    this.moved += size;
+    if (size > FREE_BYTES_MAX) this.#chargeMove(size);
+    this.#buffer.copy(target, 0, pointer, pointer + size);
+  }
+
   /**
    * The text of a value, or null when CR, LF or NUL stand in it. The range must be inside. Many
    * guests write the same value from the same place each time: to compare it takes a fifth of the

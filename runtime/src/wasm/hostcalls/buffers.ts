@@ -118,7 +118,9 @@ function changingHostcalls(vm: Vm): HostcallTable {
       if (!vm.limits.allows("bodyBytes", before + bytes, context.plugin)) {
         return Status.BadArgument;
       }
-      replacePart(body, offset >>> 0, size >>> 0, memory.readBytes(at, bytes));
+      const copy = body.take(bytes);
+      memory.copyTo(copy, at, bytes);
+      replacePart(body, offset >>> 0, size >>> 0, copy);
       if (body.length !== before) context.onBodyResized(kind);
       return Status.Ok;
     },
@@ -127,7 +129,7 @@ function changingHostcalls(vm: Vm): HostcallTable {
 
 function replacePart(body: BufferQueue, offset: number, size: number, bytes: Buffer): void {
   if (offset >= body.length && offset > 0) body.append(bytes);
-  else if (offset === 0) {
+  else if (offset === 0 && size < body.length) {
     body.drain(size);
     body.prepend(bytes);
   } else body.replace(offset, size, bytes);
