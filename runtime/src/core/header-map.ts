@@ -27,6 +27,8 @@ export class HeaderMap extends HeaderEntries {
   #scheme: string | null = null;
   /** Response status; 0 = not there. */
   #status: number = 0;
+  /** Of :method, :path and :authority. */
+  #pseudoChanges: number = 0;
   #pseudoOrder: number = PSEUDO_ORDER_DEFAULT;
 
   /** Length of the first line with its CRLF. */
@@ -95,6 +97,7 @@ export class HeaderMap extends HeaderEntries {
   set method(value: string | null) {
     this.#method = value;
     this.#firstLineIntact = false;
+    this.#notePseudo();
   }
 
   /** Path with query, as in the request line. */
@@ -105,6 +108,7 @@ export class HeaderMap extends HeaderEntries {
   set path(value: string | null) {
     this.#path = value;
     this.#firstLineIntact = false;
+    this.#notePseudo();
   }
 
   get authority(): string | null {
@@ -114,6 +118,7 @@ export class HeaderMap extends HeaderEntries {
   set authority(value: string | null) {
     this.#authority = value;
     this.#hostIntact = false;
+    this.#notePseudo();
   }
 
   get scheme(): string | null {
@@ -132,6 +137,15 @@ export class HeaderMap extends HeaderEntries {
   set status(value: number) {
     this.#status = value;
     this.#firstLineIntact = false;
+  }
+
+  /** Another number whenever :method, :path or :authority was set; never negative. */
+  get pseudoChanges(): number {
+    return this.#pseudoChanges;
+  }
+
+  #notePseudo(): void {
+    this.#pseudoChanges = (this.#pseudoChanges + 1) & 0x3fffffff;
   }
 
   // ---- Look-ups. Names are lower-case. Only the first of several entries is returned.

@@ -1,6 +1,7 @@
 // What one stream does with odd requests and answers, as Envoy 1.40 did.
 import { describe, expect, test } from "vitest";
 import type { LocalReplyConfig } from "../config/snapshot.ts";
+import type { HeaderMap } from "../core/header-map.ts";
 import { remoteAddressOf } from "../core/stream-info.ts";
 import { FilterDataStatus, FilterHeadersStatus } from "../filter/filter-status.ts";
 import { type DataStep, localReply, ScriptedFilter } from "../filter/testing.ts";
@@ -36,6 +37,44 @@ describe("routing", () => {
     w.connect();
     w.send(get("X-Forwarded-Proto: odd"));
     expect(routes).toEqual([undefined, "rest"]);
+  });
+
+  test.each([
+    // Where headers may decide they are asked each time, else only for what can change the answer.
+    [false, "x-other", "/", ["/", "/"]],
+    [true, "x-other", "/", ["/"]],
+    [false, ":path", "/b", ["/", "/b"]],
+    [true, ":path", "/b", ["/", "/b"]],
+    [true, ":authority", "other", ["/", "/"]],
+    [true, "x-forwarded-proto", "", ["/"]],
+  ])("of a table that is plain, %s, a filter that sets %s", (isPlain, name, value, expected) => {
+    const asked: (string | null)[] = [];
+    const match = (headers: HeaderMap): FakeRoute => {
+      asked.push(headers.path);
+      return new FakeRoute();
+    };
+    const changing = (): ScriptedFilter =>
+      new ScriptedFilter(
+        "f",
+        {
+          decodeHeaders: (filter, headers) => {
+            headers.set(name, value);
+            filter.callbacks.clearRouteCache();
+            return FilterHeadersStatus.Continue;
+          },
+        },
+        [],
+      );
+    const found: (string | undefined)[] = [];
+    const w = new HcmWorld({
+      routes: { isPlain, match },
+      filters: () => [changing()],
+      onRequest: ({ callbacks }) => found.push(callbacks.route?.name, callbacks.route?.name),
+    });
+    w.send(get());
+    expect(asked).toEqual(expected);
+    const isLost = name === "x-forwarded-proto";
+    expect(found).toEqual(isLost ? [undefined, undefined] : ["rest", "rest"]);
   });
 
   test("filters know route, cluster and protocol", () => {

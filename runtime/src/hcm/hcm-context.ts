@@ -30,6 +30,8 @@ export interface DrainDecision {
 
 /** Chooses routes: RouteTable. */
 export interface RouteSelector {
+  /** Of the headers :authority, :path and :method alone decide, and no random number does. */
+  readonly isPlain: boolean;
   match(headers: HeaderMap, randomValue: number, tls: TlsInfo | null): Route | null;
 }
 

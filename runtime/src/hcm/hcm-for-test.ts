@@ -20,7 +20,7 @@ import type { ClusterChoice, Route, RouterCallbacks } from "../router/route.ts";
 import type { RouterContext } from "../router/router.ts";
 import { StatsStore } from "../stats/store.ts";
 import { HcmFactory } from "./connection-manager.ts";
-import type { DrainDecision, HcmContext, StreamRouter } from "./hcm-context.ts";
+import type { DrainDecision, HcmContext, StreamRouter, RouteSelector } from "./hcm-context.ts";
 import { HcmStats } from "./hcm-stats.ts";
 import { LocalReplyWriter } from "./local-reply.ts";
 import { RequestNormalizer } from "./request-normalizer.ts";
@@ -273,6 +273,8 @@ export interface WorldOptions {
   readonly onRequest?: (router: FakeRouter) => void;
   readonly filters?: () => readonly HttpFilter[];
   readonly route?: Route | null;
+  /** In the place of `route`. */
+  readonly routes?: RouteSelector;
   readonly bufferBytesMax?: number;
 }
 
@@ -402,7 +404,7 @@ export class HcmWorld {
       stats: new HcmStats(this.stats, config.statPrefix, "127.0.0.1_10000"),
       http1: new Http1Shared(),
       http1Stats: null,
-      routes: { match: () => route },
+      routes: options.routes ?? { isPlain: false, match: () => route },
       filters: { createFilters: () => options.filters?.() ?? [] },
       accessLoggers: [{ log: (info, request) => this.#writeLog(info, request) }],
       // The fake router takes its place.

@@ -133,6 +133,11 @@ export class ResolvedRoute implements Route {
     this.#reply = compileReply(config, this.#context, context.hostname);
   }
 
+  /** `variant` is always itself. */
+  get isPlain(): boolean {
+    return this.#variants === null;
+  }
+
   /**
    * The route to take in its place: another one when weighted entries have filters of their own,
    * so that the entry must be known before the filter chain is made. Mostly itself.

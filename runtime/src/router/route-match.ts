@@ -48,6 +48,11 @@ export class RouteMatcher {
     this.#validated = config.tlsContext?.validated ?? null;
   }
 
+  /** Nothing but the path and the method decides, and the client's certificate. */
+  get isPlain(): boolean {
+    return this.#headers === null && this.#fraction === null && !this.#grpc;
+  }
+
   /** `path` has the query (CONNECT: ""), `pathEnd` is where that or the fragment starts. */
   matches(
     headers: HeaderMap,

@@ -28,6 +28,8 @@ interface Entry {
 
 class VirtualHost {
   readonly config: VirtualHostConfig;
+  /** See RouteTable. */
+  readonly isPlain: boolean;
   readonly #entries: readonly Entry[];
   readonly #tlsRedirect: Route | null;
   readonly #externalOnly: boolean;
@@ -37,6 +39,8 @@ class VirtualHost {
     this.#entries = entries;
     this.#tlsRedirect = tlsRedirect;
     this.#externalOnly = config.requireTls === "external_only";
+    const arePlain = entries.every(({ matcher, route }) => matcher.isPlain && route.isPlain);
+    this.isPlain = tlsRedirect === null && arePlain;
   }
 
   match(headers: HeaderMap, randomValue: number, tls: TlsInfo | null): Route | null {
@@ -68,6 +72,8 @@ interface Wildcard {
 
 export class RouteTable {
   readonly name: string;
+  /** Of the headers :authority, :path and :method alone decide, and no random number does. */
+  readonly isPlain: boolean;
   readonly #exact: ReadonlyMap<string, VirtualHost>;
   readonly #suffixes: readonly Wildcard[];
   readonly #prefixes: readonly Wildcard[];
@@ -86,6 +92,7 @@ export class RouteTable {
     this.#suffixes = build.suffixes.sort(longestFirst);
     this.#prefixes = build.prefixes.sort(longestFirst);
     this.#fallback = build.fallback;
+    this.isPlain = build.hosts.every((host) => host.isPlain);
     this.#isOneHost =
       this.#exact.size === 0 && this.#suffixes.length === 0 && this.#prefixes.length === 0;
     this.#ignorePort = config.ignorePortInHostMatching;
@@ -128,12 +135,14 @@ export class RouteTable {
 
 /** Builds the tables of virtual hosts; configuration has refused duplicate domains. */
 class TableBuilder {
+  readonly hosts: VirtualHost[];
   readonly exact: Map<string, VirtualHost>;
   readonly suffixes: Wildcard[];
   readonly prefixes: Wildcard[];
   fallback: VirtualHost | null = null;
 
   constructor(config: RouteTableConfig, options: RouteTableOptions) {
+    this.hosts = [];
     this.exact = new Map();
     this.suffixes = [];
     this.prefixes = [];
@@ -162,6 +171,7 @@ class TableBuilder {
     }));
     const tlsRedirect = config.requireTls === "none" ? null : new TlsRedirectRoute(config);
     const host = new VirtualHost(config, entries, tlsRedirect);
+    this.hosts.push(host);
     for (const domain of config.domains) this.#addDomain(domain, host);
   }
 

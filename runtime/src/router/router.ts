@@ -143,7 +143,7 @@ export class Router implements UpstreamFiltersOwner, TimeoutReceiver {
       callbacks.sendLocalReply(route.localReply(headers, info));
       return;
     }
-    const choice = route.chooseCluster(headers, random.u32());
+    const choice = route.chooseCluster(headers, route.fixedCluster === "" ? random.u32() : 0);
     const cluster = clusterManager.getCluster(choice.clusterName);
     this.#route = route;
     this.#choice = choice;

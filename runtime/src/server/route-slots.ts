@@ -47,6 +47,10 @@ export class RouteSlot implements RouteSelector, FilterVariantHandles {
     for (const plugin of before) plugin.release();
   }
 
+  get isPlain(): boolean {
+    return this.#table !== null && this.#table.isPlain;
+  }
+
   /** Null also while there is no table: then everything is 404. */
   match(headers: HeaderMap, randomValue: number, tls: TlsInfo | null): Route | null {
     return this.#table === null ? null : this.#table.match(headers, randomValue, tls);
