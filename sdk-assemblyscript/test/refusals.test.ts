@@ -93,7 +93,11 @@ const FIELDS: readonly Case[] = [
   ["@bytes('1XB') a: u32;", /expected @bytes\("1MiB"\)/],
   ["@bytes @duration a: u32 = 1;", /@duration is for whole numbers/],
   ["@required(1) a: u32 = 1;", /@required takes nothing/],
-  ["@foo a: u32 = 1;", /no such decorator of a configuration: @foo/],
+  ["@foo a: u32 = 1;", /no such decorator of a configuration: @foo$/],
+  [
+    "@ragne(1, 2) a: u32 = 1;",
+    /no such decorator of a configuration: @ragne, did you mean @range\?/,
+  ],
   ["@required private a: u32 = 1;", /a member that a configuration sets is public, not static/],
   ["a: u32 = 1; @key('a') b: u32 = 1;", /^1:46 "a" is a member already, assembly\/case-\d+\.ts:4$/],
   ["a: Config = new Config();", /^1:15 Config contains itself: use "\| null" or an array$/],
@@ -119,6 +123,12 @@ test("names what a configuration can hold, and says everything at once", async (
 });
 
 const CLASSES: readonly Case[] = [
+  ["@confg class A {}", /^1:1 no such decorator: @confg, did you mean @config\?$/],
+  [
+    "class A { @maxBdy('1MiB') a(): void {} }",
+    /^1:11 no such decorator: @maxBdy, did you mean @maxBody\?$/,
+  ],
+  ["@json class A {}", /^1:1 no such decorator: @json$/],
   ["class A { @required a: u32 = 1; }", /^1:11 A is no @config class$/],
   ["class B {} @config class A extends B {}", /a @config class extends @config classes only/],
   ["@config class A<T> {}", /a @config class has no type parameters/],

@@ -1,20 +1,9 @@
 // Reads the author's @config classes into models, from which decode.mjs writes the reading and
 // schema.mjs the JSON Schema. What cannot be read is refused at the author's line.
 import { fieldTypeOf } from "./config-types.mjs";
+import { advice, FIELD_DECORATORS } from "./decorators.mjs";
 import { isSdks } from "./names.mjs";
 import { constantOf, decoratorOf, Flag, isUsers, Kind, placeOf, report } from "./syntax.mjs";
-
-const FIELD_DECORATORS = new Set([
-  "required",
-  "range",
-  "minLength",
-  "oneOf",
-  "pattern",
-  "key",
-  "duration",
-  "bytes",
-  "secret",
-]);
 
 /** The member that tells variants apart. */
 export const TAG = "type";
@@ -193,7 +182,9 @@ export class Configs {
   #refuseUnknown(member) {
     for (const decorator of member.decorators ?? []) {
       if (!FIELD_DECORATORS.has(decorator.name.text)) {
-        this.#refuse(decorator, `no such decorator of a configuration: @${decorator.name.text}`);
+        const { text } = decorator.name;
+        const meant = advice(text, FIELD_DECORATORS);
+        this.#refuse(decorator, `no such decorator of a configuration: @${text}${meant}`);
       }
     }
   }

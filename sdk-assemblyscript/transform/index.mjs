@@ -4,6 +4,7 @@ import { maximaOf } from "./bodies.mjs";
 import { checkSources } from "./checks.mjs";
 import { compilerProblem } from "./compiler-version.mjs";
 import { Configs } from "./config.mjs";
+import { checkDecorators } from "./decorators.mjs";
 import { initialOf, READER, readingOf } from "./decode.mjs";
 import {
   askingSources,
@@ -57,6 +58,7 @@ export default class HeadgateTransform {
       maxima.set(declaration, maximaOf(parser, declaration, hooks));
     }
     checkSources(parser, names);
+    checkDecorators(parser);
     // What is refused is not worth writing code for.
     if (parser.diagnostics.some(isError)) return;
     const readers = writeConfigs(parser, configs);

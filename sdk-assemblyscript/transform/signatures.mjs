@@ -2,6 +2,7 @@
 // of the author's own, and says of a wrong parameter only that something is incompatible.
 import { CALLBACK_OF_HOOK } from "./hooks.mjs";
 import { isSdks } from "./names.mjs";
+import { isNear } from "./near.mjs";
 import { Kind, report, textOf } from "./syntax.mjs";
 
 const ALIAS = { boolean: "bool", number: "f64" };
@@ -78,19 +79,4 @@ function signatureOf(hook) {
     (one) => `${one.name.text}: ${textOf(one.type)}`,
   );
   return `(${parameters.join(", ")}): ${textOf(hook.signature.returnType)}`;
-}
-
-/** Whether one letter or two make the difference, or only upper and lower case. */
-function isNear(a, b) {
-  const [left, right] = [a.toLowerCase(), b.toLowerCase()];
-  let row = Array.from({ length: right.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= left.length; i += 1) {
-    const next = [i];
-    for (let j = 1; j <= right.length; j += 1) {
-      const change = left[i - 1] === right[j - 1] ? 0 : 1;
-      next.push(Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + change));
-    }
-    row = next;
-  }
-  return row.at(-1) <= 2;
 }

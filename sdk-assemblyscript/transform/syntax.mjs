@@ -89,10 +89,19 @@ export function placeOf(node) {
  * what they found.
  */
 export function report(emitter, node, message) {
+  add(emitter, "error", node, message);
+}
+
+/** The same for what need not be wrong. */
+export function warn(emitter, node, message) {
+  add(emitter, "warning", node, message);
+}
+
+function add(emitter, kind, node, message) {
   const { diagnostics } = emitter;
   const before = diagnostics.length;
   // 109 is asc's code for what a transform finds; its text is ours.
-  emitter.error(109, node.range, "headgate", message);
+  emitter[kind](109, node.range, "headgate", message);
   // Nothing is added for a second mistake at the same place.
   if (diagnostics.length > before) diagnostics.at(-1).message = message;
 }
