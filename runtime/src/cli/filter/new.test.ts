@@ -56,6 +56,46 @@ function filter(cwd: string, ...args: readonly string[]): Promise<Ended> {
   return run(cwd, launcher, "filter", ...args);
 }
 
+interface Following {
+  /** Resolves when it has said that since it was last asked. */
+  says(what: string | RegExp): Promise<void>;
+  /** Resolves with the exit code. */
+  end(): Promise<number | null>;
+}
+
+/** A command that goes on until it is ended. */
+function follow(cwd: string, ...args: readonly string[]): Following {
+  const child = start(cwd, launcher, ["filter", ...args]);
+  const closed = new Promise<number | null>((resolve) => child.once("close", resolve));
+  let out = "";
+  let look = (): void => {};
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding("utf8").on("data", (chunk: string) => {
+      out += chunk;
+      look();
+    });
+  }
+  void closed.then(() => look());
+  return {
+    says: (what) =>
+      new Promise((resolve, reject) => {
+        look = (): void => {
+          const isEnded = child.exitCode !== null || child.signalCode !== null;
+          const found = typeof what === "string" ? out.includes(what) : what.test(out);
+          if (found) {
+            out = "";
+            resolve();
+          } else if (isEnded) reject(new Error(`never said ${String(what)}:\n${out}`));
+        };
+        look();
+      }),
+    end: () => {
+      child.kill("SIGTERM");
+      return closed;
+    },
+  };
+}
+
 /** With the packages of the repository in place of what npm would install. */
 async function project(name: string, ...args: readonly string[]): Promise<string> {
   expect(await filter(scratch, "new", name, ...args)).toMatchObject({ code: 0, error: "" });
@@ -202,23 +242,26 @@ test("mistakes are told with their place, and check --watch sees them come and g
   expect(built).toMatchObject({ code: 1, out: "" });
   expect(built.error).toContain(place);
 
-  const child = start(folder, launcher, ["filter", "check", "--watch"]);
-  const closed = new Promise<number | null>((resolve) => child.once("close", resolve));
-  const expected = ["Found 1 error. Watching", "Found 0 errors. Watching"];
-  const seen = await new Promise<string>((resolve) => {
-    let out = "";
-    child.stdout?.setEncoding("utf8").on("data", (chunk: string) => {
-      out += chunk;
-      if (!out.includes(expected[0] as string)) return;
-      expected.shift();
-      if (expected.length > 0) writeFileSync(source, good);
-      else resolve(out);
-    });
-    child.once("close", () => resolve(out));
-  });
-  child.kill("SIGTERM");
-  expect(seen).toContain("Found 0 errors. Watching for file changes.");
-  expect(await closed).toBe(0);
+  const watching = follow(folder, "check", "--watch");
+  await watching.says("Found 1 error. Watching");
+  writeFileSync(source, good);
+  await watching.says("Found 0 errors. Watching for file changes.");
+  expect(await watching.end()).toBe(0);
+});
+
+test("test --watch runs tests again with what was saved", async () => {
+  const folder = await project("watched");
+  const source = join(folder, "assembly/index.ts");
+  const good = readFileSync(source, "utf8");
+  const watching = follow(folder, "test", "--watch");
+  await watching.says(/3 passed[^]*Waiting for file changes/);
+  writeFileSync(source, good.replace('"x-filtered-by", "watched"', '"x-filtered-by", "saved"'));
+  await watching.says(/RERUN[^]*assembly\/index\.ts[^]*"saved"[^]*1 failed[^]*Watching for file/);
+  writeFileSync(source, `${good}\nexport const wrong: i32 = "text";\n`);
+  await watching.says(/RERUN[^]*does not compile[^]*TS2322[^]*3 failed[^]*Watching for file/);
+  writeFileSync(source, good);
+  await watching.says(/RERUN[^]*3 passed[^]*Waiting for file changes/);
+  await watching.end();
 });
 
 test.each(["build", "check", "test"])("%s says where there is no filter", async (command) => {
