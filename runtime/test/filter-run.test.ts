@@ -148,6 +148,9 @@ test("serves the project's envoy.yaml, and sends what was saved together once", 
   await run.says("the configuration before serves on");
   expect(run.output).toMatch(/marker\/envoy\.yaml:24:25: .*unknown field "prefi"/);
   expect((await echoed(client, "/d")).headers["x-mark"]).toBe("ctwo");
+  scratch.write("marker/envoy.yaml", envoyYaml("mark: [two]"));
+  await run.says(/refused, the version before serves on:\n.*marker\/envoy\.yaml: .*\/mark: /);
+  expect(run.output).not.toContain("headgate-run-");
   expect(client.isClosed).toBe(false);
   expect(run.output.match(/after the save/g)).toHaveLength(2);
   client.destroy();

@@ -26,13 +26,15 @@ export class LiveHeadgate {
   readonly ended: Promise<number>;
   readonly #child: ChildProcess;
   readonly #folder: string;
+  readonly #configName: string;
   #isEnded: boolean;
 
   /**
    * `trace`: the name of a plugin whose calls are logged; "" = none. `cwd`: where relative paths of
-   * the configuration start.
+   * the configuration start. `configName`: what its author knows it by.
    */
-  constructor(bootstrap: object, trace: string, cwd: string) {
+  constructor(bootstrap: object, trace: string, cwd: string, configName: string) {
+    this.#configName = configName;
     this.#folder = mkdtempSync(join(tmpdir(), "headgate-run-"));
     this.#write(bootstrap);
     const flags = [
@@ -47,10 +49,11 @@ export class LiveHeadgate {
     flags.push("-l", "warning", "--component-log-level", "wasm:info");
     flags.push("--file-flush-interval-msec", "50");
     if (trace !== "") flags.push("--wasm-trace", trace);
-    const stdio = ["ignore", "inherit", "inherit"] as const;
+    const stdio = ["ignore", "inherit", "pipe"] as const;
     // A process group of its own: a Ctrl-C reaches it through us, and once.
     const own = [process.argv[1] as string, ...flags];
     this.#child = spawn(process.execPath, own, { cwd, stdio: [...stdio], detached: true });
+    this.#passErrors();
     const watch = stopWithUs(this.#child.pid);
     this.#isEnded = false;
     const kill = (): boolean => this.#child.kill("SIGKILL");
@@ -64,8 +67,26 @@ export class LiveHeadgate {
         resolve(code);
       };
       this.#child.once("error", () => end(1));
-      this.#child.once("exit", (code) => end(code ?? 1));
+      // Behind its last words.
+      this.#child.once("close", (code) => end(code ?? 1));
     });
+  }
+
+  /** With the author's configuration in place of what was made of it, whose lines nobody knows. */
+  shown(text: string): string {
+    const [before = "", ...rest] = text.split(this.#configFile);
+    return before + rest.map((one) => this.#configName + one.replace(/^:\d+:\d+/, "")).join("");
+  }
+
+  /** What it says, line by line. */
+  #passErrors(): void {
+    let line = "";
+    this.#child.stderr?.setEncoding("utf8").on("data", (chunk: string) => {
+      const lines = (line + chunk).split("\n");
+      line = lines.pop() ?? "";
+      for (const one of lines) process.stderr.write(`${this.shown(one)}\n`);
+    });
+    this.#child.stderr?.once("end", () => process.stderr.write(this.shown(line)));
   }
 
   get #configFile(): string {

@@ -163,6 +163,9 @@ test("refuses what is no filter, and a folder of something else", async () => {
   await expect(command.run([guest, "--output", folder])).rejects.toThrow(
     "expected an empty folder",
   );
+  await expect(command.run([guest, "--output", bad])).rejects.toThrow(
+    "found a file, expected a folder",
+  );
   await expect(command.run([guest])).rejects.toThrow("expected --output");
   await expect(command.run([folder, "--output", out])).rejects.toThrow("found no module, expected");
   await expect(command.run([guest, "--output", out, "--tag", "a b"])).rejects.toThrow(

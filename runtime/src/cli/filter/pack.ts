@@ -124,6 +124,9 @@ function tagOf({ annotations }: Descriptor): string {
 
 /** What a layout has already, but for these tags. A folder of something else is left alone. */
 function manifestsIn(folder: string, tags: ReadonlySet<string>): readonly Descriptor[] {
+  if (existsSync(folder) && !statSync(folder).isDirectory()) {
+    throw new UsageError(`--output ${folder}: found a file, expected a folder`);
+  }
   if (!existsSync(folder) || readdirSync(folder).length === 0) return [];
   if (!existsSync(join(folder, "oci-layout"))) {
     throw new UsageError(`--output ${folder}: found files, expected an empty folder or a layout`);

@@ -162,7 +162,12 @@ class RunSession {
 
   async #serve(config: RunConfig, echo: EchoUpstream): Promise<number> {
     const trace = this.#wishes.trace ? config.plugin : "";
-    const headgate = new LiveHeadgate(config.bootstrap, trace, this.#folder);
+    const headgate = new LiveHeadgate(
+      config.bootstrap,
+      trace,
+      this.#folder,
+      existsSync(this.#envoyFile) ? shownPath(this.#envoyFile) : "configuration",
+    );
     this.#isServing = true;
     // Meanwhile, so that the first save need not warm the compiler up.
     const options = { resident: this.#compiler };
@@ -271,11 +276,11 @@ class RunSession {
       else process.stderr.write("headgate: refused, the configuration before serves on\n");
       return isDone ? now : served;
     }
-    return (await this.#push(admin, served, now, took)) ? now : served;
+    return (await this.#push({ headgate, admin }, served, now, took)) ? now : served;
   }
 
   async #push(
-    admin: AdminClient,
+    { headgate, admin }: Pick<Live, "headgate" | "admin">,
     before: Served,
     { module, config }: Served,
     took: () => string,
@@ -296,7 +301,7 @@ class RunSession {
       return true;
     }
     const problems = Array.isArray(json?.["problems"]) ? json["problems"].map(String) : [text];
-    const lines = problems.map((one) => `  ${one}\n`).join("");
+    const lines = problems.map((one) => `  ${headgate.shown(one)}\n`).join("");
     process.stderr.write(`headgate: ${what} refused, the version before serves on:\n${lines}`);
     return false;
   }
