@@ -38,7 +38,7 @@ export class TrivialHost {
   readonly #callbacks: readonly (readonly [Export, readonly number[]])[];
 
   constructor(loaded: LoadedModule) {
-    const { exports } = new WebAssembly.Instance(loaded.module, this.#imports(loaded.module));
+    const { exports } = new WebAssembly.Instance(loaded.module, this.#imports(loaded));
     this.#exports = exports;
     this.#memory = new Uint8Array(0);
     this.#malloc = (this.#find("malloc") ?? this.#find("proxy_on_memory_allocate")) as Export;
@@ -106,7 +106,7 @@ export class TrivialHost {
   }
 
   /** What is not here answers 0, which is Ok, and does nothing. */
-  #imports(module: WebAssembly.Module): WebAssembly.Imports {
+  #imports({ module, memoryImport }: LoadedModule): WebAssembly.Imports {
     const known: Readonly<Record<string, Export>> = {
       proxy_get_header_map_value: (_map = 0, _at = 0, size = 0, out = 0, outSize = 0) => {
         const value = VALUES[size];
@@ -123,9 +123,14 @@ export class TrivialHost {
         return 0;
       },
     };
-    const imports: Record<string, Record<string, Export>> = {};
+    const imports: Record<string, Record<string, Export | WebAssembly.Memory>> = {};
     for (const { module: room, name } of WebAssembly.Module.imports(module)) {
       (imports[room] ??= {})[name] = known[name] ?? (() => Status.Ok);
+    }
+    if (memoryImport !== null) {
+      const { module: room, name, minimumPages: initial, maximumPages } = memoryImport;
+      const memory = new WebAssembly.Memory({ initial, maximum: maximumPages ?? initial });
+      imports[room] = { [name]: memory };
     }
     return imports;
   }

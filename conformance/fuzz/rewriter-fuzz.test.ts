@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { rewriteModule } from "../../runtime/src/module/rewriter.ts";
+import { rewriteModule, type RewrittenModule } from "../../runtime/src/module/rewriter.ts";
 import { readModule } from "../../runtime/src/module/wasm-sections.ts";
 import { type CodeMap, sameCode } from "../../runtime/src/wasm/code-map.ts";
 import { framesOf } from "../../runtime/src/wasm/guest-frames.ts";
@@ -31,8 +31,12 @@ function runAll(
   functions: number,
   map: CodeMap,
   fuelExport: string | null,
+  given: RewrittenModule["memoryImport"] = null,
 ): Outcome {
-  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes));
+  const initial = given?.minimumPages ?? 0;
+  const memory = new WebAssembly.Memory({ initial, maximum: given?.maximumPages ?? initial });
+  const imports = given === null ? {} : { [given.module]: { [given.name]: memory } };
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), imports);
   const swap = fuelExport === null ? null : (exports[fuelExport] as (fuel: number) => number);
   const seen: unknown[] = [];
   const fuel: number[] = [];
@@ -48,8 +52,8 @@ function runAll(
     }
   }
   for (const name of ["g0", "g1", "g2"]) seen.push((exports[name] as WebAssembly.Global).value);
-  const memory = Buffer.from((exports["memory"] as WebAssembly.Memory).buffer);
-  seen.push(memory.length, createHash("sha1").update(memory).digest("hex"));
+  const written = Buffer.from((exports["memory"] as WebAssembly.Memory).buffer);
+  seen.push(written.length, createHash("sha1").update(written).digest("hex"));
   return { seen, fuel };
 }
 
@@ -61,14 +65,15 @@ describe("the rewriter", () => {
       fc.property(programs, (functions) => {
         const bytes = moduleOf(functions);
         expect(WebAssembly.validate(bytes)).toBe(true);
-        const options = { isMetered: true, memoryPagesMax: PAGES_MAX };
+        const options = { isMetered: true, memoryPagesMax: PAGES_MAX, isMemoryGiven: true };
         const rewritten = rewriteModule(bytes, readModule(bytes), "memory", options);
         const { length } = functions;
         const original = runAll(bytes, length, sameCode, null);
-        const metered = runAll(rewritten.bytes, length, rewritten.codeMap, rewritten.fuelExport);
+        const { bytes: made, codeMap, fuelExport, memoryImport } = rewritten;
+        const metered = runAll(made, length, codeMap, fuelExport, memoryImport);
         expect(metered.seen).toEqual(original.seen);
         expect(metered.fuel.every((used) => used >= 0)).toBe(true);
-        const again = runAll(rewritten.bytes, length, rewritten.codeMap, rewritten.fuelExport);
+        const again = runAll(made, length, codeMap, fuelExport, memoryImport);
         expect(again).toEqual(metered);
         for (const value of original.seen) {
           if (typeof value === "string" && /[^0-9a-f]/.test(value)) endings.traps += 1;

@@ -1,10 +1,8 @@
-// Before this package is packed: `headgate filter new` as one file, beside it the templates, and the
-// packages that projects get from it as long as they are not published.
+// Before this package is packed: `headgate filter new` as one file, and the templates beside it.
 import { cp, rm } from "node:fs/promises";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
-import { packForProjects } from "../../runtime/packages.mjs";
 
 const at = (path) => fileURLToPath(new URL(path, import.meta.url));
 
@@ -22,4 +20,3 @@ await build({
 // Not what somebody has built there.
 const isOfTemplate = (path) => !["build", "node_modules"].includes(basename(path));
 await cp(at("../templates"), at("dist/templates"), { recursive: true, filter: isOfTemplate });
-await packForProjects(at("dist/packages"));

@@ -34,7 +34,6 @@ export type NetworkIo = Pick<
   | "write"
   | "writeText"
   | "writeLent"
-  | "writeFramed"
   | "readDisable"
   | "shutdownWrite"
   | "unread"

@@ -8,7 +8,7 @@ import asc from "assemblyscript/asc";
 import { afterAll, expect, test } from "vitest";
 import { ModuleError } from "./module-error.ts";
 import { loadModule, ModuleCache } from "./module-loader.ts";
-import type { ModuleLoadOptions, ModuleSource } from "./module-loader.ts";
+import type { LoadedModule, ModuleLoadOptions, ModuleSource } from "./module-loader.ts";
 import { constant, guestBuilder, store, WasmBuilder } from "./wasm-builder-for-test.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "headgate-module-"));
@@ -21,6 +21,14 @@ function file(name: string, bytes: Uint8Array): string {
   const path = join(folder, name);
   writeFileSync(path, bytes);
   return path;
+}
+
+/** With nothing but the memory that it wants. */
+function instantiate({ module, memoryImport }: LoadedModule): WebAssembly.Instance {
+  if (memoryImport === null) return new WebAssembly.Instance(module);
+  const { module: from, name, minimumPages: initial, maximumPages } = memoryImport;
+  const given = new WebAssembly.Memory({ initial, maximum: maximumPages ?? initial });
+  return new WebAssembly.Instance(module, { [from]: { [name]: given } });
 }
 
 async function refusal(source: ModuleSource, options?: ModuleLoadOptions): Promise<ModuleError> {
@@ -39,13 +47,13 @@ test("a file and inline bytes give the same module", async () => {
     abiVersion: "0.2.1",
     startExport: null,
     memoryExport: "memory",
-    memoryImport: null,
+    memoryImport: { module: "headgate", name: "memory", minimumPages: 1, maximumPages: 2048 },
     memoryPages: { minimum: 1, maximum: 2048 },
     fuelExport: "headgate_fuel",
     refillExport: "headgate_refill",
     exportsNames: ["proxy_abi_version_0_2_1", "memory", "malloc"],
   });
-  expect(new WebAssembly.Instance(fromFile.module).exports["memory"]).toBeDefined();
+  expect(instantiate(fromFile).exports["memory"]).toBeInstanceOf(WebAssembly.Memory);
 });
 
 test("inline bytes may be changed by their owner after the call", async () => {
@@ -236,8 +244,10 @@ test("garbage of all lengths is refused", async () => {
 
 const workerCode = `
   const { parentPort } = require("node:worker_threads");
-  parentPort.once("message", ({ module, startExport, memoryExport, trivialCallbacks }) => {
-    const instance = new WebAssembly.Instance(module);
+  parentPort.once("message", ({ module, startExport, memoryExport, memoryImport, trivialCallbacks }) => {
+    const limits = { initial: memoryImport.minimumPages, maximum: memoryImport.maximumPages };
+    const given = { [memoryImport.name]: new WebAssembly.Memory(limits) };
+    const instance = new WebAssembly.Instance(module, { [memoryImport.module]: given });
     instance.exports[startExport]();
     const memory = new Uint8Array(instance.exports[memoryExport].buffer);
     parentPort.postMessage([memory[64], ...trivialCallbacks]);
@@ -301,7 +311,7 @@ test("what AssemblyScript compiles loads, its top-level code included", async ()
     ["proxy_on_log", 0],
     ["proxy_on_done", 1],
   ]);
-  const { exports } = new WebAssembly.Instance(loaded.module);
+  const { exports } = instantiate(loaded);
   (exports[loaded.fuelExport as string] as (fuel: number) => number)(1e6);
   (exports["headgate_start"] as () => void)();
   expect((exports["third"] as () => number)()).toBe(9);
@@ -309,7 +319,7 @@ test("what AssemblyScript compiles loads, its top-level code included", async ()
 
 test("refill does what swap does, within 32 bits", async () => {
   const loaded = await loadModule({ inlineBytes: guestBuilder().build() });
-  const { exports } = new WebAssembly.Instance(loaded.module);
+  const { exports } = instantiate(loaded);
   const swap = exports[loaded.fuelExport as string] as (fuel: number) => number;
   const refill = exports[loaded.refillExport as string] as (fuel: number) => number;
   expect([swap(7), refill(5), swap(-3), refill(0x7fffffff), swap(1e12)]).toEqual([
@@ -323,7 +333,7 @@ test("fuel and the cap of memory are what was asked for, and part of the key", a
   const large = guestBuilder().build();
   const plain = await loadModule({ inlineBytes: large }, { isMetered: false, memoryPagesMax: 7 });
   expect([plain.fuelExport, plain.memoryPages.maximum]).toEqual([null, 7]);
-  const { exports } = new WebAssembly.Instance(plain.module);
+  const { exports } = instantiate(plain);
   const memory = exports["memory"] as WebAssembly.Memory;
   memory.grow(6);
   expect(() => memory.grow(1)).toThrow(RangeError);

@@ -61,10 +61,12 @@ export interface LoadedModule {
   readonly exportsNames: readonly string[];
   /** The export that is the guest's memory. */
   readonly memoryExport: string;
-  /** A memory the host must pass in; null when the module has its own. */
+  /** A memory the host must pass in; null = the module keeps its own, of an unusual kind. */
   readonly memoryImport: MemoryImport | null;
   /** What the guest's memory begins with and may grow to, in pages of 64 KiB. */
   readonly memoryPages: { readonly minimum: number; readonly maximum: number };
+  /** Functions that it asks for. */
+  readonly imports: readonly { readonly module: string; readonly name: string }[];
   /** Functions the host must stub; empty unless imports are lenient. */
   readonly stubbedImports: readonly StubbedImport[];
   readonly customSections: readonly string[];
@@ -179,7 +181,9 @@ async function prepareModule(
   const rewritten = rewrite(name, bytes, report, variant);
   const module = await compile(name, rewritten.bytes);
   const { bytes: _rewritten, ...made } = rewritten;
-  return { sha256, key, bytes, module, ...made, ...factsOf(report, pagesMax) };
+  const facts = factsOf(report, pagesMax);
+  const memoryImport = facts.memoryImport ?? made.memoryImport;
+  return { sha256, key, bytes, module, ...made, ...facts, memoryImport };
 }
 
 function rewrite(
@@ -189,7 +193,8 @@ function rewrite(
   variant: Variant,
 ): RewrittenModule {
   try {
-    return rewriteModule(bytes, report.structure, report.memoryExport, variant);
+    const options = { ...variant, isMemoryGiven: true };
+    return rewriteModule(bytes, report.structure, report.memoryExport, options);
   } catch (error) {
     if (!(error instanceof WasmFormatError)) throw error;
     throw new ModuleError(name, [`cannot be metered: ${error.message}`]);
@@ -202,7 +207,7 @@ function checkMemory(name: string, minimumPages: number, pagesMax: number): void
   throw new ModuleError(name, [`${found}, expected at most ${pagesMax} (--wasm-policy)`]);
 }
 
-type Made = "sha256" | "key" | "module" | keyof RewrittenModule;
+type Made = "sha256" | "key" | "module" | Exclude<keyof RewrittenModule, "memoryImport">;
 
 function factsOf(report: ModuleReport, pagesMax: number): Omit<LoadedModule, Made> {
   const { minimumPages, maximumPages } = report.memory;
@@ -214,6 +219,9 @@ function factsOf(report: ModuleReport, pagesMax: number): Omit<LoadedModule, Mad
     exportsNames: report.exportsNames,
     memoryImport: wanted === null ? null : { ...wanted, maximumPages: maximum },
     memoryPages: { minimum: minimumPages, maximum },
+    imports: report.structure.imports
+      .filter(({ kind }) => kind === "function")
+      .map(({ module, name }) => ({ module, name })),
     stubbedImports: report.stubbedImports,
     customSections: report.customSections,
     producers: report.producers,

@@ -5,6 +5,7 @@ import { inspectModule } from "./inspect.ts";
 import { rewriteModule } from "./rewriter.ts";
 import type { RewrittenModule } from "./rewriter.ts";
 import { constant, guestBuilder, op, store, WasmBuilder } from "./wasm-builder-for-test.ts";
+import { readModule } from "./wasm-sections.ts";
 
 function rewrite(builder: WasmBuilder): RewrittenModule {
   const bytes = builder.build();
@@ -44,6 +45,7 @@ test("a module without need of changes comes back as the very same bytes", () =>
     bytes,
     startExport: null,
     memoryExport: "memory",
+    memoryImport: null,
     fuelExport: null,
     refillExport: null,
     codeMap: sameCode,
@@ -146,4 +148,36 @@ test("a memory exported under another name is found there", () => {
   builder.func({ exportAs: "proxy_abi_version_0_2_0" });
   builder.func({ params: ["i32"], results: ["i32"], code: constant(8), exportAs: "malloc" });
   expect(rewrite(builder).memoryExport).toBe("mem");
+});
+
+test("a memory of its own becomes an import, with the limits that it has by then", () => {
+  const bytes = starting().build();
+  const { structure } = inspectModule(bytes, "x");
+  const options = { isMemoryGiven: true, memoryPagesMax: 3 };
+  const rewritten = rewriteModule(bytes, structure, "memory", options);
+  expect(rewritten.memoryImport).toEqual({
+    module: "headgate",
+    name: "memory",
+    minimumPages: 1,
+    maximumPages: 3,
+  });
+  const memory = new WebAssembly.Memory({ initial: 2, maximum: 3 });
+  const instance = instantiate(rewritten.bytes, { headgate: { memory } });
+  expect(instance.exports["memory"]).toBe(memory);
+  call(instance, rewritten.startExport);
+  const original = instantiate(bytes);
+  expect([call(instance, "peek", 16), call(instance, "peek", 64)]).toEqual([
+    call(original, "peek", 16),
+    0x5eed,
+  ]);
+});
+
+test("a memory that is imported, or is one of two, stays as it is", () => {
+  const importing = guestBuilder((imports) => imports.importMemory("env", "memory", 0, 1));
+  const two = guestBuilder().memory(0, 1);
+  for (const bytes of [importing.build(), two.build()]) {
+    const structure = readModule(bytes);
+    const { memoryImport } = rewriteModule(bytes, structure, "memory", { isMemoryGiven: true });
+    expect(memoryImport).toBeNull();
+  }
 });

@@ -1,10 +1,12 @@
 // Changes a module's bytes so that the host can run it safely; called by module-loader.ts.
 //
 // Sections are dropped, replaced or get more at their end: no index of a function, global or memory
-// ever changes, so names, tables and exports stay valid untouched.
+// ever changes, so names, tables and exports stay valid untouched. (A memory that becomes an import
+// is the only one, and has index 0 before and after.)
 import { ByteReader } from "./byte-reader.ts";
 import { ByteWriter, leb } from "./byte-writer.ts";
 import { type CodeMap, sameCode } from "../wasm/code-map.ts";
+import type { MemoryImport } from "./check-imports.ts";
 import { CodeMapWriter } from "./code-map-writer.ts";
 import { type FuelParts, meterFuel } from "./fuel-meter.ts";
 import { SectionId, sectionOrder } from "./wasm-sections.ts";
@@ -16,6 +18,8 @@ export interface RewriteOptions {
   readonly isMetered?: boolean;
   /** The most pages of 64 KiB that each memory of its own may have. Default: as the module says. */
   readonly memoryPagesMax?: number;
+  /** The host gives the module its memory, which then may be used again. Default false. */
+  readonly isMemoryGiven?: boolean;
 }
 
 export interface RewrittenModule {
@@ -28,6 +32,8 @@ export interface RewrittenModule {
   readonly startExport: string | null;
   /** The export of the guest's memory: the module's own, or one that was added. */
   readonly memoryExport: string;
+  /** What is given in the place of the module's own memory; null = nothing is. */
+  readonly memoryImport: MemoryImport | null;
   /** The export `swap(f64) -> f64` that sets the fuel and tells what was left; null = unmetered. */
   readonly fuelExport: string | null;
   /** The same as `refill(i32) -> i32`. */
@@ -45,6 +51,9 @@ interface NewExport {
 /** New contents by section id; null drops the section. */
 type SectionEdits = Map<SectionId, Uint8Array | null>;
 
+/** No guest imports from a module of this name: the inspector knows all that may be. */
+const GIVEN_MEMORY = { module: "headgate", name: "memory" } as const;
+
 const KIND_FUNCTION = 0;
 const KIND_MEMORY = 2;
 const HAS_MAXIMUM = 1;
@@ -52,7 +61,8 @@ const HAS_MAXIMUM = 1;
 /**
  * Takes out the start section: its function would run, and call imports, before the instance
  * and its memory can be reached. The function is exported instead. A memory that the module
- * does not export is exported too. With options, code is metered and memories are capped.
+ * does not export is exported too. With options, code is metered, memories are capped, and the
+ * module's memory becomes an import.
  */
 export function rewriteModule(
   bytes: Uint8Array,
@@ -73,6 +83,8 @@ export function rewriteModule(
   if (options.memoryPagesMax !== undefined) {
     capMemories(bytes, structure, options.memoryPagesMax, edits);
   }
+  const memoryImport =
+    options.isMemoryGiven === true ? importMemory(bytes, structure, edits) : null;
   const isMetered = options.isMetered === true && structure.bodies.length > 0;
   const fuelExport = isMetered ? freeName(structure, "headgate_fuel") : null;
   const refillExport = isMetered ? freeName(structure, "headgate_refill") : null;
@@ -84,7 +96,7 @@ export function rewriteModule(
     added.push({ name: fuelExport, kind: KIND_FUNCTION, index });
     added.push({ name: refillExport, kind: KIND_FUNCTION, index: index + 1 });
   }
-  const names = { startExport, memoryExport: memoryName, fuelExport, refillExport };
+  const names = { startExport, memoryExport: memoryName, memoryImport, fuelExport, refillExport };
   if (added.length > 0) {
     const entries = added.map((entry) => {
       const name = Buffer.from(entry.name);
@@ -143,6 +155,27 @@ function capMemories(
     out.u32(Math.min(maximumPages ?? pagesMax, pagesMax));
   }
   if (hasChanged) edits.set(SectionId.Memory, out.bytes);
+}
+
+/** Makes an import of the module's only memory, with its limits as they are now; null = not so. */
+function importMemory(
+  bytes: Uint8Array,
+  structure: ModuleStructure,
+  edits: SectionEdits,
+): MemoryImport | null {
+  const section = sectionOf(structure, SectionId.Memory);
+  const [memory, another] = structure.memories;
+  if (section === null || memory === undefined || another !== undefined) return null;
+  if (memory.isShared || memory.is64) return null;
+  const own = edits.get(SectionId.Memory) ?? bytes.subarray(section.contentStart, section.end);
+  const limits = new ByteReader(own, 1, own.length);
+  const { minimumPages, maximumPages } = readMemoryLimits(limits);
+  const { module, name } = GIVEN_MEMORY;
+  const names = [module, name].map((text) => Buffer.concat([leb(text.length), Buffer.from(text)]));
+  const entry = Buffer.concat([...names, Buffer.from([KIND_MEMORY]), own.subarray(1, limits.at)]);
+  edits.set(SectionId.Import, append(bytes, structure, SectionId.Import, [entry]));
+  edits.set(SectionId.Memory, null);
+  return { module, name, minimumPages, maximumPages };
 }
 
 /** The wished name, with underscores until no export of the module has it. */

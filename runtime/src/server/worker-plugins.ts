@@ -82,6 +82,7 @@ export class WorkerPlugins {
       drainTimeMs: this.#snapshot.server.drainTimeMs,
       guestMark: this.#context.guestMark,
       native: new NativeFilterServices(clock, random, context.runtime, server.hostname),
+      nextTurn: context.surroundings.nextTurn,
       onTrap: (trap) => this.#context.guests.reportTrap(trap),
       shared: this.#context.guests.store,
       gauges: this.#context.guests.gauges,

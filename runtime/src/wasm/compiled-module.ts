@@ -22,13 +22,15 @@ export interface CompiledModule {
   readonly codeMap: CodeMap;
   /** The export that is the guest's memory. */
   readonly memoryExport: string;
-  /** A memory that the host must pass in; null when the module has its own. */
+  /** A memory that the host must pass in; null = the module keeps its own, of an unusual kind. */
   readonly memoryImport: {
     readonly module: string;
     readonly name: string;
     readonly minimumPages: number;
     readonly maximumPages: number | null;
   } | null;
+  /** Functions that it asks for. */
+  readonly imports: readonly { readonly module: string; readonly name: string }[];
   /** Functions the host must stub; empty unless imports are lenient. */
   readonly stubbedImports: readonly {
     readonly module: string;

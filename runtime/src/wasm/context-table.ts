@@ -5,16 +5,19 @@ import type { Context } from "./context.ts";
  * Ids come one after another, so their low bits spread them evenly: a stream costs two writes to
  * come and a short walk to go, and allocates nothing here.
  */
-const SLOTS = 1024;
+const SLOTS_FIRST = 16;
+const SLOTS_MAX = 1024;
 const ID_MAX = 0x7fffffff;
 
 export class ContextTable {
-  readonly #slots: (Context | null)[];
+  #slots: (Context | null)[];
+  /** One less than there are slots. */
+  #mask: number = SLOTS_FIRST - 1;
   #lastId: number = 0;
   #size: number = 0;
 
   constructor() {
-    this.#slots = Array.from({ length: SLOTS }, () => null);
+    this.#slots = Array.from({ length: SLOTS_FIRST }, () => null);
   }
 
   get size(): number {
@@ -29,22 +32,35 @@ export class ContextTable {
     } while (id < this.#lastId && this.get(id) !== null);
     this.#lastId = id;
     context.id = id;
-    const slot = id & (SLOTS - 1);
+    if (this.#size > this.#mask && this.#mask < SLOTS_MAX - 1) this.#grow();
+    const slot = id & this.#mask;
     context.nextInSlot = this.#slots[slot] as Context | null;
     this.#slots[slot] = context;
     this.#size += 1;
   }
 
+  /** Most VMs have few streams at a time, and those that wait have none. */
+  #grow(): void {
+    const contexts = this.all();
+    this.#slots = Array.from({ length: (this.#mask + 1) * 4 }, () => null);
+    this.#mask = this.#slots.length - 1;
+    for (const context of contexts) {
+      const slot = context.id & this.#mask;
+      context.nextInSlot = this.#slots[slot] as Context | null;
+      this.#slots[slot] = context;
+    }
+  }
+
   /** Null when no live context has this id. */
   get(id: number): Context | null {
-    let context = this.#slots[id & (SLOTS - 1)] as Context | null;
+    let context = this.#slots[id & this.#mask] as Context | null;
     while (context !== null && context.id !== id) context = context.nextInSlot;
     return context;
   }
 
   /** Does nothing when it is not there. */
   remove(context: Context): void {
-    const slot = context.id & (SLOTS - 1);
+    const slot = context.id & this.#mask;
     let before: Context | null = null;
     let at = this.#slots[slot] as Context | null;
     while (at !== null && at !== context) {

@@ -9,6 +9,10 @@ export const GUEST_MARK_CELLS = 2;
 /** Stands for the plugin while an instance is made: it may serve several plugins. */
 export const INITIALISATION_MARK = 1;
 
+const numbers: ReadonlyMap<string, number> = new Map(
+  callbacks.map(({ name }, at) => [name, at + 1]),
+);
+
 /** Of a plugin's name, the same in all threads: FNV-1a, never 0 nor 1. */
 export function pluginMark(name: string): number {
   let hash = 0x811c9dc5;
@@ -21,7 +25,7 @@ export function pluginMark(name: string): number {
  * serves several callbacks has no name.
  */
 export function markFunction(callback: GuestFunction, name: string): void {
-  const number = callbacks.findIndex((row) => row.name === name) + 1;
+  const number = numbers.get(name) ?? 0;
   callback.mark = callback.mark === undefined || callback.mark === number ? number : 0;
 }
 

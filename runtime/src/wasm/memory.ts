@@ -70,33 +70,40 @@ const FREE_BYTES_MAX = 1024;
 /** Above, 8 bytes cost a unit of fuel. */
 const MOVED_BYTES_SHIFT = 3;
 
+/** What a guest begins with: some never read a key, and each that traps is garbage. */
+const noKey: GuestKey = new GuestKey("");
+const noKeys: GuestKey[] = Array.from({ length: KEYS }, () => noKey);
+const noValues: string[] = Array.from({ length: VALUES }, () => "");
+const noWords: Int32Array = new Int32Array(VALUES * VALUE_WORDS);
+
 export class GuestMemory {
   /** Bytes that were copied in or out since the VM looked last. */
   moved: number = 0;
   #memory: WebAssembly.Memory | null = null;
+  /** When it was detached. */
+  #lastSize: number = 0;
   #bytes: Uint8Array;
   #buffer: Latin1Buffer;
   /** Reads and writes four bytes at once, wherever they stand. */
   #view: DataView;
   #allocator: Allocator | null = null;
   /** By a hash of the bytes; an entry is used only when all its bytes are the same. */
-  readonly #keys: GuestKey[];
+  #keys: GuestKey[];
   /** The same by their last address. */
-  readonly #keysByPlace: GuestKey[];
+  #keysByPlace: GuestKey[];
   /** Values by their last address; each has been looked at and is fit for a header. */
-  readonly #valuesByPlace: string[];
+  #valuesByPlace: string[];
   /** Their bytes, four to a number. */
-  readonly #valueWords: Int32Array;
+  #valueWords: Int32Array;
 
   constructor() {
     this.#bytes = new Uint8Array(0);
     this.#buffer = Buffer.alloc(0) as Latin1Buffer;
     this.#view = new DataView(this.#bytes.buffer);
-    const none = new GuestKey("");
-    this.#keys = Array.from({ length: KEYS }, () => none);
-    this.#keysByPlace = Array.from({ length: KEYS }, () => none);
-    this.#valuesByPlace = Array.from({ length: VALUES }, () => "");
-    this.#valueWords = new Int32Array(VALUES * VALUE_WORDS);
+    this.#keys = noKeys;
+    this.#keysByPlace = noKeys;
+    this.#valuesByPlace = noValues;
+    this.#valueWords = noWords;
   }
 
   /** The instance is there. Before, every range but the empty one at 0 is outside. */
@@ -104,6 +111,17 @@ export class GuestMemory {
     this.#memory = memory;
     this.#allocator = allocator;
     this.#refresh();
+  }
+
+  /** Nobody reads or writes the guest's memory here any more: as before it was there. */
+  detach(): WebAssembly.Memory | null {
+    const memory = this.#memory;
+    this.#lastSize = this.size;
+    this.#memory = null;
+    this.#bytes = new Uint8Array(0);
+    this.#buffer = Buffer.alloc(0) as Latin1Buffer;
+    this.#view = new DataView(this.#bytes.buffer);
+    return memory;
   }
 
   #refresh(): void {
@@ -119,9 +137,9 @@ export class GuestMemory {
     return this.#bytes;
   }
 
-  /** Bytes of the memory now. */
+  /** Bytes of the memory now, or when it was detached. */
   get size(): number {
-    return this.bytes.byteLength;
+    return this.#memory === null ? this.#lastSize : this.bytes.byteLength;
   }
 
   /** The same in pages of 64 KiB. */
@@ -178,6 +196,7 @@ export class GuestMemory {
     }
     const value = this.#readNewValue(pointer, size);
     if (value !== null) {
+      if (this.#valuesByPlace === noValues) this.#makeRoomForValues();
       this.#valuesByPlace[place] = value;
       this.#keepValue(place * VALUE_WORDS, pointer, size);
     }
@@ -191,6 +210,11 @@ export class GuestMemory {
     if (value !== null) return value;
     this.moved -= size;
     return this.readText(pointer, size);
+  }
+
+  #makeRoomForValues(): void {
+    this.#valuesByPlace = noValues.slice();
+    this.#valueWords = noWords.slice();
   }
 
   #isUsualValue(first: number, pointer: number, size: number): boolean {
@@ -253,6 +277,7 @@ export class GuestMemory {
     const usual = this.#keysByPlace[place] as GuestKey;
     if (this.#isKey(usual, pointer, size)) return usual;
     const key = this.#readHashedKey(pointer, size);
+    if (this.#keysByPlace === noKeys) this.#keysByPlace = noKeys.slice();
     this.#keysByPlace[place] = key;
     return key;
   }
@@ -266,6 +291,7 @@ export class GuestMemory {
     const known = this.#keys[slot] as GuestKey;
     if (this.#isKey(known, pointer, size)) return known;
     const key = new GuestKey(this.#buffer.latin1Slice(pointer, end));
+    if (this.#keys === noKeys) this.#keys = noKeys.slice();
     this.#keys[slot] = key;
     return key;
   }

@@ -1,5 +1,5 @@
 // Why a VM stopped for good; made by vm.ts, told to the failure policy, to stats and to the log.
-import { frameText, type GuestFrame } from "./guest-frames.ts";
+import { frameText, type GuestFrame, type GuestStack } from "./guest-frames.ts";
 import type { TrapStream } from "./trap-report.ts";
 
 /** What stopped a guest; last word of the counters `wasm.<plugin>.stopped.<kind>`. */
@@ -40,21 +40,25 @@ export class VmFailure {
   /** Lower-case, without full stop. */
   readonly reason: string;
   readonly stop: StopKind;
-  /** Innermost first; empty = unknown. */
-  readonly frames: readonly GuestFrame[];
+  /** Null = unknown. */
+  readonly stack: GuestStack | null;
   /** Null = it was not in the guest. */
   readonly place: StopPlace | null;
 
   constructor(
     reason: string,
     stop: StopKind,
-    frames: readonly GuestFrame[] = [],
+    stack: GuestStack | null = null,
     place: StopPlace | null = null,
   ) {
     this.reason = reason;
     this.stop = stop;
-    this.frames = frames;
+    this.stack = stack;
     this.place = place;
+  }
+
+  get frames(): readonly GuestFrame[] {
+    return this.stack?.frames ?? [];
   }
 
   /** "unreachable [trap] in proxy_on_tick", for whoever names plugin and module. */

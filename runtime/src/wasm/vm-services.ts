@@ -10,6 +10,7 @@ import type { GuestTraces } from "./guest-traces.ts";
 import type { SharedGauges } from "./metrics.ts";
 import type { NativeServices } from "./native-functions.ts";
 import type { SharedSpace } from "./shared-space.ts";
+import type { TrapNews } from "./trap-news.ts";
 import type { GuestTrap } from "./trap-report.ts";
 import type { Vm } from "./vm.ts";
 import type { WasiProvider } from "./wasi-provider.ts";
@@ -28,6 +29,8 @@ export interface VmServices {
   readonly native: NativeServices | null;
   /** A guest was stopped, and that is logged; null = nobody wants to know. */
   readonly onTrap: ((trap: GuestTrap) => void) | null;
+  /** Of guests that were stopped. */
+  readonly news: TrapNews;
   /** Who sees the calls of a VM; null = nobody. */
   readonly observe: ((vm: Vm) => CallObserver) | null;
   /** Files for guests whose policy has them; a text = why there are none. */

@@ -9,7 +9,9 @@ import type { GuestLog } from "./guest-log.ts";
 import type { Plugin } from "./plugin.ts";
 import type { RootContext } from "./root-context.ts";
 import type { StandbyQueue } from "./standby-queue.ts";
+import { SpareMemory } from "./spare-memory.ts";
 import { type ReadyStandby, Standby, type StandbySlot, type StandbyStats } from "./standby.ts";
+import type { TrapTeller } from "./trap-news.ts";
 import type { GuestTrap } from "./trap-report.ts";
 import { VmFailure } from "./vm-failure.ts";
 import type { VmServices } from "./vm-services.ts";
@@ -57,7 +59,7 @@ class ReloadTimer extends TimerEntry {
  * when a standby waits and the back-off allows it. A VM that failed is never entered again; streams
  * that are on it end by its failure.
  */
-export class VmSlot implements VmOwner, StandbySlot {
+export class VmSlot implements VmOwner, StandbySlot, TrapTeller {
   readonly key: string;
   readonly services: VmServices;
   readonly #settings: VmSettings;
@@ -70,6 +72,7 @@ export class VmSlot implements VmOwner, StandbySlot {
   #vm: Vm | null = null;
   readonly #reload: ReloadTimer;
   readonly #standby: Standby;
+  readonly #spare: SpareMemory;
 
   constructor(
     key: string,
@@ -91,6 +94,7 @@ export class VmSlot implements VmOwner, StandbySlot {
     this.#onEmpty = onEmpty;
     this.#plugins = [];
     this.#reload = new ReloadTimer(this);
+    this.#spare = new SpareMemory();
     const { standbyQueue, standbys } = times;
     const { standby } = settings.policy;
     this.#standby = new Standby(this, standby, standbyQueue, standbys, stats.standby, log);
@@ -268,16 +272,19 @@ export class VmSlot implements VmOwner, StandbySlot {
 
   onVmFailure(vm: Vm, failure: VmFailure): void {
     this.#waitForReload();
-    this.#log.host(
-      LogLevel.Error,
-      `wasm vm failed: ${failure.describe(this.#settings.moduleName)}`,
-    );
     const plugin = failure.place?.plugin || (this.#plugins[0]?.name ?? this.#settings.vmId);
     this.services.stats.counter(`wasm.${plugin}.stopped.${failure.stop}`).inc();
-    this.services.onTrap?.(this.#trapOf(vm, failure, plugin));
+    this.services.news.add(this, vm, failure, plugin);
+    this.#spare.put(vm.memory.detach(), this.#module.memoryImport);
     // A copy: those that drain are over now, and leave.
     for (const plugin of this.#plugins.slice()) plugin.onVmFailure();
     if (this.#standby.isReady && this.#backoff.isDue) this.reloadWhenDue();
+  }
+
+  tellOf(vm: Vm, failure: VmFailure, plugin: string): void {
+    const text = failure.describe(this.#settings.moduleName);
+    this.#log.host(LogLevel.Error, `wasm vm failed: ${text}`);
+    this.services.onTrap?.(this.#trapOf(vm, failure, plugin));
   }
 
   #trapOf(vm: Vm, failure: VmFailure, plugin: string): GuestTrap {
@@ -310,7 +317,8 @@ export class VmSlot implements VmOwner, StandbySlot {
 
   /** For the standby: not counted before it serves. */
   makeVm(owner: VmOwner): Vm {
-    return new Vm(this.services, this.#settings, this.#module, this.#log, owner);
+    const { services } = this;
+    return new Vm(services, this.#settings, this.#module, this.#log, owner, this.#spare);
   }
 
   #make(): Vm {

@@ -23,8 +23,9 @@ import { LastWords } from "./last-words.ts";
 import { GuestMemory } from "./memory.ts";
 import { Phase } from "./phase.ts";
 import { MetricTable } from "./metrics.ts";
-import { framesOf, type GuestFrame } from "./guest-frames.ts";
+import { framesOf, type GuestFrame, GuestStack } from "./guest-frames.ts";
 import { StreamSampler } from "./stream-sampler.ts";
+import type { SpareMemory } from "./spare-memory.ts";
 import { trapStreamOf } from "./trap-report.ts";
 import { type StopKind, type StopPlace, VmFailure } from "./vm-failure.ts";
 import type { WasiFiles } from "./wasi-provider.ts";
@@ -97,6 +98,7 @@ export class Vm implements Allocator {
   owner: VmOwner;
   readonly #mark: Int32Array;
   readonly #module: CompiledModule;
+  readonly #spare: SpareMemory;
   #instance: WebAssembly.Instance | null = null;
   #exports: GuestExports | null = null;
   /** The context of the running callback; null = the guest does not run. */
@@ -127,6 +129,7 @@ export class Vm implements Allocator {
     module: CompiledModule,
     log: GuestLog,
     owner: VmOwner,
+    spare: SpareMemory,
   ) {
     this.services = services;
     this.settings = settings;
@@ -145,6 +148,7 @@ export class Vm implements Allocator {
     this.owner = owner;
     this.#mark = services.mark;
     this.#module = module;
+    this.#spare = spare;
     this.phase = Phase.Initialize;
     this.#deferred = [];
     this.#instantiate(module);
@@ -340,14 +344,14 @@ export class Vm implements Allocator {
     const isGuests = isTrap || error instanceof RangeError;
     if (!isGuests) this.#hostError ??= error;
     const { message } = error as Error;
+    const stack = new GuestStack(error as Error, this.#module.codeMap);
     const known = this.failure;
     // What a hostcall noted before it made the trap says more than the trap does.
     if (known === null) {
       const stop = isTrap ? "trap" : isGuests ? "stack" : "host";
-      this.failure = new VmFailure(message, stop, this.framesOf(error as Error));
-    } else if (isGuests && known.frames.length === 0) {
-      const frames = this.framesOf(error as Error);
-      this.failure = new VmFailure(known.reason, known.stop, frames);
+      this.failure = new VmFailure(message, stop, stack);
+    } else if (isGuests && known.stack === null) {
+      this.failure = new VmFailure(known.reason, known.stop, stack);
     }
   }
 
@@ -369,12 +373,12 @@ export class Vm implements Allocator {
 
   /** A trap says only that: fuel and memory tell why. */
   #classify(failure: VmFailure, place: StopPlace): VmFailure {
-    const { reason, stop, frames } = failure;
-    if (stop !== "trap") return new VmFailure(reason, stop, frames, place);
+    const { reason, stop, stack } = failure;
+    if (stop !== "trap") return new VmFailure(reason, stop, stack, place);
     const isEmpty = place.fuelUsed !== null && place.fuelUsed > place.budget;
-    if (isEmpty) return new VmFailure("out of fuel", "fuel", frames, place);
+    if (isEmpty) return new VmFailure("out of fuel", "fuel", stack, place);
     const isFull = place.pages >= this.settings.policy.memoryPagesMax - 1;
-    return new VmFailure(reason, isFull ? "memory" : "trap", frames, place);
+    return new VmFailure(reason, isFull ? "memory" : "trap", stack, place);
   }
 
   #fail(entry: GuestFunction | null): void {
@@ -401,14 +405,7 @@ export class Vm implements Allocator {
   #instantiate(module: CompiledModule): void {
     const wanted = module.memoryImport;
     try {
-      const provided =
-        wanted === null
-          ? null
-          : new WebAssembly.Memory(
-              wanted.maximumPages === null
-                ? { initial: wanted.minimumPages }
-                : { initial: wanted.minimumPages, maximum: wanted.maximumPages },
-            );
+      const provided = wanted === null ? null : this.#spare.take(wanted);
       if (!this.#makeFiles(module)) return;
       const instance = new WebAssembly.Instance(
         module.module,

@@ -21,6 +21,7 @@ import { Plugin, PluginError } from "./plugin.ts";
 import type { SharedSpace } from "./shared-space.ts";
 import { SharedStore, sharedStoreMemory } from "./shared-store.ts";
 import { StandbyQueue } from "./standby-queue.ts";
+import { TrapNews } from "./trap-news.ts";
 import type { GuestTrap } from "./trap-report.ts";
 import type { WasiProvider } from "./wasi-provider.ts";
 import { createTrap, type VmServices } from "./vm-services.ts";
@@ -46,6 +47,8 @@ export interface WasmHostContext {
   readonly native?: NativeServices;
   /** Told of guests that were stopped. Default: nobody. */
   readonly onTrap?: (trap: GuestTrap) => void;
+  /** Calls back when this turn is over. Default: what is told of traps is told at once. */
+  readonly nextTurn?: (callback: () => void) => void;
   /** For tests: sees the calls of each VM. Default: nobody does. */
   readonly observe?: (vm: Vm) => CallObserver;
   /** Files for guests whose policy has them, or why there are none. Default: not loaded. */
@@ -98,6 +101,7 @@ export class WasmHost {
       mark: context.guestMark ?? new Int32Array(GUEST_MARK_CELLS),
       native: context.native ?? null,
       onTrap: context.onTrap ?? null,
+      news: new TrapNews(context.nextTurn ?? null),
       observe: context.observe ?? null,
       onOutwardCall: context.onOutwardCall ?? ((): boolean => true),
       traces: new GuestTraces(),

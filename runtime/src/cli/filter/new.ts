@@ -1,15 +1,19 @@
 // `headgate filter new`: a project of one's own, copied from a template.
-import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
-import { basename, dirname, join, relative, resolve } from "node:path";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { UsageError } from "../args.ts";
 import { ExitCode, parseFlags } from "./admin-client.ts";
 import type { FilterCommand } from "./index.ts";
-import { writeProject } from "./project-files.ts";
-import { findPackages } from "./project-packages.ts";
 
 /** Beside the bundle; among the sources. */
 const TEMPLATES = ["./templates/", "../../../../sdk-assemblyscript/templates/"] as const;
+const REPOSITORY = "../../../../";
+/** Of the repository, by the package that is in it. */
+const PACKAGES = {
+  "@headgate/runtime": "runtime",
+  "@headgate/sdk-assemblyscript": "sdk-assemblyscript",
+};
 /** What all templates begin with. */
 const COMMON = "_common";
 const TEMPLATE_DEFAULT = "headers";
@@ -19,7 +23,6 @@ const NAME_CHARACTERS_MAX = 64;
 const flags = {
   template: { type: "string" },
   repository: { type: "string" },
-  packages: { type: "string" },
   json: { type: "boolean" },
 } as const;
 
@@ -36,10 +39,8 @@ is the name.
                          body     replaces text in bodies of responses
                          tcp      looks at the first bytes of TCP connections
                          callout  asks a service before a request may pass
-  --packages FOLDER    with Headgate's packages, as long as they are not published: the project
-                       gets copies of them (npm run packages makes such a folder of the sources)
-  --repository FOLDER  Headgate's sources: the project links to the packages in them
-                       default: the packages that came with this program, or its own sources
+  --repository FOLDER  Headgate's sources, whose packages the project links to as long as they
+                       are not published; default: those that this program runs from
   --json               name, template, folder and files, for a machine
 exit codes: 0 done; 1 the folder is in use, or cannot be written; 2 wrong use
 
@@ -53,17 +54,19 @@ examples:
     if (target === undefined || more.length > 0) {
       throw new UsageError(`expected one NAME, found ${positionals.length}`);
     }
-    if (target === "") throw new UsageError('expected a NAME, found ""');
-    const folder = realFolder(resolve(target));
+    const folder = resolve(target);
+    const name = checkedName(basename(folder));
     const templates = templatesFolder();
-    const name = checkedName(basename(folder), templates);
     const template = checkedTemplate(templates, values.template ?? TEMPLATE_DEFAULT);
-    const packages = findPackages(values.repository, values.packages);
+    const packages = packagesOf(folder, values.repository);
+    const problem = whyNotInto(folder);
+    if (problem !== "") {
+      process.stderr.write(`headgate: ${problem}\n`);
+      return Promise.resolve(ExitCode.Refused);
+    }
     try {
-      const problem = whyNotInto(folder);
-      if (problem !== "") return refused(problem);
-      const sources = [COMMON, packages.template, template].map((one) => join(templates, one));
-      const files = writeProject({ folder, name, sources, packages });
+      const sources = [join(templates, COMMON), join(templates, template)];
+      const files = sources.flatMap((source) => copy(source, folder, name, packages)).sort();
       const made = { name, template, folder, files };
       const text = values.json === true ? `${JSON.stringify(made, null, 1)}\n` : nextSteps(made);
       process.stdout.write(text);
@@ -71,25 +74,11 @@ examples:
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
       if (code === undefined) throw error;
-      return refused(`${folder} cannot be written: ${message}`);
+      process.stderr.write(`headgate: ${folder} cannot be written: ${message}\n`);
+      return Promise.resolve(ExitCode.Refused);
     }
   },
 };
-
-function refused(problem: string): Promise<number> {
-  process.stderr.write(`headgate: ${problem}\n`);
-  return Promise.resolve(ExitCode.Refused);
-}
-
-/** Without links, because npm follows paths such as "../.." in the folder that it is really in. */
-function realFolder(path: string): string {
-  const above = dirname(path);
-  try {
-    return above === path ? path : realpathSync(path);
-  } catch {
-    return join(realFolder(above), basename(path));
-  }
-}
 
 interface MadeProject {
   readonly name: string;
@@ -98,16 +87,11 @@ interface MadeProject {
   readonly files: readonly string[];
 }
 
-function checkedName(name: string, templates: string): string {
-  if (!NAME.test(name) || name.length > NAME_CHARACTERS_MAX) {
-    const expected = "lower-case letters, digits and single dashes, with a letter first";
-    const most = `at most ${NAME_CHARACTERS_MAX} characters`;
-    throw new UsageError(`found "${name}" as the name, expected ${expected}, ${most}`);
-  }
-  const manifest = readFileSync(join(templates, COMMON, "package.json"), "utf8");
-  const { devDependencies } = JSON.parse(manifest) as { devDependencies: object };
-  if (!Object.hasOwn(devDependencies, name)) return name;
-  throw new UsageError(`found "${name}" as the name, expected none of a package that it needs`);
+function checkedName(name: string): string {
+  if (NAME.test(name) && name.length <= NAME_CHARACTERS_MAX) return name;
+  const expected = "lower-case letters, digits and single dashes, with a letter first";
+  const most = `at most ${NAME_CHARACTERS_MAX} characters`;
+  throw new UsageError(`found "${name}" as the name, expected ${expected}, ${most}`);
 }
 
 function templatesFolder(): string {
@@ -118,9 +102,27 @@ function templatesFolder(): string {
 }
 
 function checkedTemplate(templates: string, template: string): string {
-  const names = readdirSync(templates).filter((name) => !name.startsWith("_"));
+  const names = readdirSync(templates).filter((name) => name !== COMMON);
   if (names.includes(template)) return template;
   throw new UsageError(`--template: found ${template}, expected one of ${names.join(", ")}`);
+}
+
+/** What package.json says for each package: a path from the project. */
+function packagesOf(folder: string, repository: string | undefined): ReadonlyMap<string, string> {
+  const root = resolve(repository ?? fileURLToPath(new URL(REPOSITORY, import.meta.url)));
+  const links = Object.entries(PACKAGES).map(([name, part]): [string, string] => {
+    const path = join(root, part);
+    if (!existsSync(join(path, "package.json")) || !existsSync(join(path, "..", "abi"))) {
+      const why = "the project's packages are not published yet";
+      throw new UsageError(
+        repository === undefined
+          ? `${why}: expected --repository with the folder of Headgate's sources`
+          : `--repository ${repository}: found no ${part}/package.json (${why})`,
+      );
+    }
+    return [name, `file:${relative(folder, path).split(sep).join("/")}`];
+  });
+  return new Map(links);
 }
 
 /** "" = it may be written. */
@@ -129,6 +131,43 @@ function whyNotInto(folder: string): string {
   if (!statSync(folder).isDirectory()) return `${folder} is a file, expected a folder or nothing`;
   const [first] = readdirSync(folder);
   return first === undefined ? "" : `${folder} is not empty: it has ${first}, expected no files`;
+}
+
+/** The names of the files, from the project's folder. */
+function copy(
+  source: string,
+  folder: string,
+  name: string,
+  packages: ReadonlyMap<string, string>,
+): string[] {
+  const entries = readdirSync(source, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile() && !isMade(relative(source, entry.parentPath)))
+    .map((entry) => {
+      const from = join(entry.parentPath, entry.name);
+      // Under their own names these would be about the templates' folder.
+      const path = relative(source, from).replace(/(^|[\\/])dot-/g, "$1.");
+      const text = readFileSync(from, "utf8")
+        .replaceAll("my-filter", name)
+        .replaceAll("my_filter", name.replaceAll("-", "_"));
+      const target = join(folder, path);
+      mkdirSync(dirname(target), { recursive: true });
+      writeFileSync(target, path === "package.json" ? linked(text, packages) : text, {
+        flag: "wx",
+      });
+      return path.split(sep).join("/");
+    });
+}
+
+/** Tests of the templates in the repository may leave something behind. */
+function isMade(folder: string): boolean {
+  return folder.split(sep).some((part) => part === "build" || part === "node_modules");
+}
+
+function linked(text: string, packages: ReadonlyMap<string, string>): string {
+  const manifest = JSON.parse(text) as { devDependencies: Record<string, string> };
+  for (const [name, place] of packages) manifest.devDependencies[name] = place;
+  return `${JSON.stringify(manifest, null, 2)}\n`;
 }
 
 function nextSteps({ name, template, folder, files }: MadeProject): string {

@@ -1,5 +1,5 @@
 // The call boundary from guest to host: every import that does something is wrapped here.
-import { findHostcall, type HostcallName, wasiFunctions } from "proxy-wasm-types";
+import { type HostcallName, hostcalls, wasiFunctions } from "proxy-wasm-types";
 import type { CallTrace } from "../call-trace.ts";
 import { Phase } from "../phase.ts";
 import type { Vm } from "../vm.ts";
@@ -32,6 +32,10 @@ const outward: ReadonlySet<string> = new Set<HostcallName>([
   "proxy_get_metric",
 ]);
 
+const paramCounts: ReadonlyMap<string, number> = new Map(
+  [...wasiFunctions, ...hostcalls].map(({ name, params }) => [name, params.length]),
+);
+
 /** What an import of one instance calls: its implementation, or the trace around it. */
 export class HostcallGate {
   readonly #name: string;
@@ -51,8 +55,7 @@ export class HostcallGate {
 
   /** Most go a way without an array. */
   get isShort(): boolean {
-    const row = findHostcall(this.#name) ?? wasiFunctions.find(({ name }) => name === this.#name);
-    return Math.max(row?.params.length ?? 0, this.#implementation.length) <= 5;
+    return Math.max(paramCounts.get(this.#name) ?? 0, this.#implementation.length) <= 5;
   }
 }
 

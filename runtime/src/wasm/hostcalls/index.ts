@@ -1,13 +1,5 @@
 // The imports of one instance: every hostcall of every ABI version, WASI, and stubs of unknowns.
-import {
-  extraEnvImports,
-  findHostcall,
-  hostcalls,
-  Status,
-  WasiErrno,
-  wasiFunctions,
-  wasiModuleNames,
-} from "proxy-wasm-types";
+import { findHostcall, Status, WasiErrno, wasiFunctions, wasiModuleNames } from "proxy-wasm-types";
 import { LogLevel } from "../../core/logger.ts";
 import type { CompiledModule } from "../compiled-module.ts";
 import type { Vm } from "../vm.ts";
@@ -32,18 +24,44 @@ export type HostcallTable = Readonly<Record<string, HostFunction>>;
 
 type Imports = Record<string, Record<string, unknown>>;
 
+const wasiNames: ReadonlySet<string> = new Set(wasiFunctions.map(({ name }) => name));
+
 /** What Envoy lets an allocator call, besides what the table of hostcalls says. */
 const wasiOfAllocators: readonly string[] = ["fd_write", "clock_time_get", "poll_oneoff"];
 
-/** `memory` is what the module wants to be given; null = it has one of its own. */
+/** By the ABI's chapters; the implementations of each know all of its names. */
+const chapters: Readonly<Record<string, (vm: Vm) => HostcallTable>> = {
+  logging: loggingHostcalls,
+  "clocks-and-timers": clockHostcalls,
+  "context-lifecycle": contextHostcalls,
+  buffers: bufferHostcalls,
+  "http-fields": httpFieldHostcalls,
+  streams: streamHostcalls,
+  "http-calls": httpCallHostcalls,
+  "grpc-calls": grpcCallHostcalls,
+  properties: propertyHostcalls,
+  "shared-kv-and-queues": sharedHostcalls,
+  metrics: metricHostcalls,
+  "foreign-functions": foreignFunctionHostcalls,
+};
+
+/**
+ * What the module asks for and nothing else: an instance is made for each trap, and a hundred
+ * functions that nobody calls are garbage that stops the thread. `memory` is what the module wants
+ * to be given; null = it has one of its own.
+ */
 export function createImports(
   vm: Vm,
   module: CompiledModule,
   memory: WebAssembly.Memory | null,
 ): Imports {
-  const imports: Imports = { env: { ...envHostcalls(vm), ...extraImports() } };
-  const wasi = wasiImports(vm);
-  for (const name of wasiModuleNames) imports[name] = { ...wasi };
+  const imports: Imports = {};
+  const tables = new Map<string, HostcallTable>();
+  for (const { module: from, name } of module.imports) {
+    const place = (imports[from] ??= {});
+    const isWasi = wasiModuleNames.includes(from);
+    place[name] ??= isWasi ? wasiImport(vm, name, tables) : envImport(vm, name, tables);
+  }
   for (const stub of module.stubbedImports) {
     const answer = stub.module === "env" ? Status.Unimplemented : WasiErrno.NoSys;
     const place = (imports[stub.module] ??= {});
@@ -55,58 +73,52 @@ export function createImports(
   return imports;
 }
 
-function envHostcalls(vm: Vm): Record<string, unknown> {
-  const all: HostcallTable = {
-    ...loggingHostcalls(vm),
-    ...clockHostcalls(vm),
-    ...contextHostcalls(vm),
-    ...bufferHostcalls(vm),
-    ...httpFieldHostcalls(vm),
-    ...streamHostcalls(vm),
-    ...httpCallHostcalls(vm),
-    ...grpcCallHostcalls(vm),
-    ...propertyHostcalls(vm),
-    ...sharedHostcalls(vm),
-    ...metricHostcalls(vm),
-    ...foreignFunctionHostcalls(vm),
-  };
-  const imports: Record<string, unknown> = {};
-  for (const { name } of hostcalls) {
-    const phases = findHostcall(name)?.phases ?? [];
-    const implementation = isAllowed(vm, name) ? all[name] : restricted(vm, name);
-    imports[name] = guardHostcall(vm, name, implementation as HostFunction, {
-      initialize: phases.includes("initialize"),
-      allocate: phases.includes("allocate"),
-    });
-  }
-  return imports;
+/** Undefined = the host has none of this name. */
+function envImport(vm: Vm, name: string, tables: Map<string, HostcallTable>): unknown {
+  const row = findHostcall(name);
+  if (row === undefined) return extraImports[name];
+  const { chapter, phases } = row;
+  const implementation = isAllowed(vm, name)
+    ? tableOf(chapter, tables, () => chapters[chapter]?.(vm) ?? {})[name]
+    : restricted(vm, name);
+  return guardHostcall(vm, name, implementation as HostFunction, {
+    initialize: phases.includes("initialize"),
+    allocate: phases.includes("allocate"),
+  });
 }
 
-function wasiImports(vm: Vm): Record<string, unknown> {
+function wasiImport(vm: Vm, name: string, tables: Map<string, HostcallTable>): unknown {
+  if (!wasiNames.has(name)) return undefined;
+  const implementation = isAllowed(vm, name)
+    ? tableOf("wasi", tables, () => wasiTable(vm))[name]
+    : restrictedWasi(vm, name);
+  return guardHostcall(vm, name, implementation as HostFunction, {
+    initialize: true,
+    allocate: wasiOfAllocators.includes(name),
+  });
+}
+
+function tableOf(
+  chapter: string,
+  tables: Map<string, HostcallTable>,
+  make: () => HostcallTable,
+): HostcallTable {
+  const known = tables.get(chapter) ?? make();
+  tables.set(chapter, known);
+  return known;
+}
+
+function wasiTable(vm: Vm): HostcallTable {
   const plain = wasiHostcalls(vm);
   const { files } = vm;
-  const all = files === null ? plain : { ...plain, ...wasiFileHostcalls(vm, files, plain) };
-  const imports: Record<string, unknown> = {};
-  for (const { name } of wasiFunctions) {
-    const implementation = isAllowed(vm, name) ? all[name] : restrictedWasi(vm, name);
-    imports[name] = guardHostcall(vm, name, implementation as HostFunction, {
-      initialize: true,
-      allocate: wasiOfAllocators.includes(name),
-    });
-  }
-  return imports;
+  return files === null ? plain : { ...plain, ...wasiFileHostcalls(vm, files, plain) };
 }
 
 /** Two functions of old emscripten; they touch nothing, so nothing guards them. */
-function extraImports(): Record<string, unknown> {
-  const known: Record<string, unknown> = {
-    pthread_equal: (left: number, right: number): number => (left === right ? 1 : 0),
-    emscripten_notify_memory_growth: (): void => {},
-  };
-  const imports: Record<string, unknown> = {};
-  for (const { name } of extraEnvImports) imports[name] = known[name];
-  return imports;
-}
+const extraImports: Readonly<Record<string, unknown>> = {
+  pthread_equal: (left: number, right: number): number => (left === right ? 1 : 0),
+  emscripten_notify_memory_growth: (): void => {},
+};
 
 function isAllowed(vm: Vm, name: string): boolean {
   const allowed = vm.settings.allowedCapabilities;
