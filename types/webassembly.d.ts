@@ -17,7 +17,7 @@ declare namespace WebAssembly {
   }
   class Global {
     constructor(descriptor: { value: string; mutable?: boolean }, value?: number | bigint);
-    value: number | bigint;
+    value: unknown;
   }
   class Table {
     readonly length: number;

@@ -1,8 +1,10 @@
-// How long the fuel of one callback lasts, which is how long a guest's endless loop can hold up other
-// streams of its worker. Usage: npx node bench/micro/fuel-budget.ts [--fuel 50000000] [--rounds 7]
+// How long a guest's endless loop can hold up other streams of its worker: until the callback's fuel or
+// its time is up. Usage: npx node bench/micro/fuel-budget.ts [--fuel 50000000] [--time 200] [--rounds 7];
+// `--time off` tells how long the fuel lasts by itself.
 import { arch, cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { createFilterHost } from "../../runtime/test/harness.ts";
+import { Clock } from "../../runtime/src/core/clock.ts";
 import { defaultWasmPolicy } from "../../runtime/src/config/wasm-policy.ts";
 import { constant, op, WasmBuilder } from "../../runtime/src/module/wasm-builder-for-test.ts";
 import { median } from "../arithmetic.ts";
@@ -10,6 +12,7 @@ import { median } from "../arithmetic.ts";
 const { values: args } = parseArgs({
   options: {
     fuel: { type: "string", default: String(defaultWasmPolicy.fuel?.callback) },
+    time: { type: "string", default: String(defaultWasmPolicy.callbackTimeMs) },
     rounds: { type: "string", default: "7" },
   },
 });
@@ -71,6 +74,7 @@ const bodies: Readonly<Record<string, readonly number[]>> = {
     LOCAL,
   ],
   "filling 1 MiB": [...constant(0), ...constant(7), ...constant(1 << 20), BULK, MEMORY_FILL, 0],
+  "filling 64 MiB": [...constant(0), ...constant(7), ...constant(1 << 26), BULK, MEMORY_FILL, 0],
   "a header's value": [...hostcallArguments, op.call, 0, op.drop],
   "growing that fails": [...constant(60_000), MEMORY_GROW, 0, op.drop],
 };
@@ -101,17 +105,20 @@ interface Stop {
   readonly cpuMs: number;
 }
 
+const clock = new Clock();
 let serial = 0;
 
 /** The first stop of a module, and one when V8 has had the time to optimise it. */
 async function stops(body: readonly number[], fuel: number): Promise<[Stop, Stop]> {
   serial += 1;
   const budgets = { callback: fuel, configure: 1e9, start: 1e9 };
-  const policy = { ...defaultWasmPolicy, fuel: budgets };
+  const callbackTimeMs = args.time === "off" ? null : Number(args.time);
+  const policy = { ...defaultWasmPolicy, fuel: budgets, callbackTimeMs };
   const host = await createFilterHost({
     module: guest(body, serial),
     policy,
     failurePolicy: "fail_reload",
+    threadMs: () => clock.threadMs(),
   });
   const once = (): Stop => {
     const cpu = process.threadCpuUsage();
@@ -119,8 +126,9 @@ async function stops(body: readonly number[], fuel: number): Promise<[Stop, Stop
     const { status } = host.request();
     const wallMs = performance.now() - start;
     const { user, system } = process.threadCpuUsage(cpu);
-    const isStopped = status === 503 && host.logs.at(-1)?.message.includes("out of fuel") === true;
-    if (!isStopped) throw new Error(`the loop was not stopped: ${host.logs.at(-1)?.message}`);
+    const last = host.logs.at(-1)?.message ?? "";
+    const isStopped = status === 503 && /out of (fuel|time)/.test(last);
+    if (!isStopped) throw new Error(`the loop was not stopped: ${last}`);
     return { wallMs, cpuMs: (user + system) / 1000 };
   };
   const first = once();
@@ -138,7 +146,7 @@ async function stops(body: readonly number[], fuel: number): Promise<[Stop, Stop
 const fuel = Number(args.fuel);
 const rounds = Number(args.rounds);
 console.log(
-  `fuel ${fuel}, ${rounds} rounds, ${cpus()[0]?.model ?? ""}, ${cpus().length} ${arch()} cores`,
+  `fuel ${fuel}, time ${args.time} ms, ${rounds} rounds, ${cpus()[0]?.model ?? ""}, ${cpus().length} ${arch()} cores`,
 );
 console.log(
   `load ${loadavg()[0]?.toFixed(1) ?? ""}; milliseconds of CPU (of the clock), medians\n`,

@@ -85,6 +85,8 @@ export interface RigOptions {
   readonly copies?: number;
   /** The lowest level that is logged. Default "trace". */
   readonly logLevel?: LogLine["level"];
+  /** What the thread has computed, in ms. Default: nothing, ever. */
+  readonly threadMs?: () => number;
   /** Seed of the random numbers. Default 1. */
   readonly seed?: number;
 }
@@ -192,7 +194,12 @@ export class FilterHost {
     this.metrics = new StatMetrics(this.stats);
     this.#options = options;
     this.#time = parts.time ?? new FakeTime();
-    this.#clock = new Clock(this.#time);
+    const time = this.#time;
+    this.#clock = new Clock({
+      monotonicMs: () => time.monotonicMs(),
+      epochMs: () => time.epochMs(),
+      threadMs: options.threadMs ?? (() => 0),
+    });
     this.#timers = new TimerWheel(this.#clock, (turn) => this.#turn(turn), this.#time);
     this.#callouts = parts.callouts ?? new FakeClusters(options.clusters ?? {});
     const random = new SeededRandom(options.seed ?? 1);

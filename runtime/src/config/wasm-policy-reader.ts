@@ -3,6 +3,7 @@
 //
 //   default:                 # for every plugin; each field has a default
 //     fuel: {callback: 50000000, configure: 10000000000, start: 10000000000}    # or: fuel: off
+//     callback_time_ms: 200  # or off
 //     memory_pages: 2048
 //     start_time_ms: 30000   # or off: the start is not tried in a thread of its own
 //     standby: on            # or off, or always
@@ -135,6 +136,7 @@ class PolicyReader {
   #policy(value: RawValue, path: Path, base: WasmPolicy): WasmPolicy {
     const map = this.#map(value, path, [
       "fuel",
+      "callback_time_ms",
       "memory_pages",
       "start_time_ms",
       "standby",
@@ -149,6 +151,11 @@ class PolicyReader {
     const pages = map.get("memory_pages");
     return {
       fuel: this.#fuel(map.get("fuel"), [...path, "fuel"], base.fuel),
+      callbackTimeMs: this.#time(
+        map.get("callback_time_ms"),
+        [...path, "callback_time_ms"],
+        base.callbackTimeMs,
+      ),
       memoryPagesMax:
         pages === undefined
           ? base.memoryPagesMax

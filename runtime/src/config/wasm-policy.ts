@@ -66,11 +66,17 @@ export interface CanaryBounds {
 export interface WasmPolicy {
   /** Null: the guest is not metered, and runs for as long as it likes. */
   readonly fuel: FuelBudgets | null;
+  /**
+   * How long a callback may compute, however little fuel it takes. Looked at with each 100,000
+   * units, so not for guests that are not metered. Null: no matter how long. Default 200 ms.
+   */
+  readonly callbackTimeMs: number | null;
   /** Pages of 64 KiB that the guest's memory may have. Default 2048, which is 128 MiB. */
   readonly memoryPagesMax: number;
   /**
-   * How long a plugin may take to start and be configured in the probe, before workers get it.
-   * Null: it is not probed. Default 30 seconds.
+   * How long a plugin may take to start and be configured in the probe, before workers get it; and
+   * what a guest that is metered may compute in each step there and in workers. Null: it is not
+   * probed. Default 30 seconds.
    */
   readonly startTimeMs: number | null;
   /** Default "on". */
@@ -111,6 +117,7 @@ const MIB: number = 1024 * 1024;
  */
 export const defaultWasmPolicy: WasmPolicy = {
   fuel: { callback: 50_000_000, configure: 10_000_000_000, start: 10_000_000_000 },
+  callbackTimeMs: 200,
   memoryPagesMax: 2048,
   startTimeMs: 30_000,
   standby: "on",

@@ -8,11 +8,17 @@ export interface TimeSource {
   monotonicMs(): number;
   /** Milliseconds since the Unix epoch. */
   epochMs(): number;
+  /** Milliseconds that this thread has computed. Default: none, ever. */
+  threadMs?(): number;
 }
 
 export const systemTime: TimeSource = {
   monotonicMs: () => performance.now(),
   epochMs: () => Date.now(),
+  threadMs: () => {
+    const { user, system } = process.threadCpuUsage();
+    return (user + system) / 1000;
+  },
 };
 
 /** One per thread. `nowMs` is as old as the turn: good for deadlines and durations. */
@@ -38,6 +44,11 @@ export class Clock {
   /** Monotonic milliseconds now, not at the start of the turn: for times within one. */
   preciseMs(): number {
     return this.#source.monotonicMs();
+  }
+
+  /** Milliseconds that this thread has computed: what others do to the machine does not count. */
+  threadMs(): number {
+    return this.#source.threadMs?.() ?? 0;
   }
 
   /** Milliseconds since the epoch, derived from the turn's time. */

@@ -1,6 +1,9 @@
 // Writes the code section of a module with its fuel checks; called by rewriter.ts.
 //
-// A check is `fuel = fuel - price; if (fuel < 0) unreachable`. A trap is what no guest can catch.
+// A check is `fuel = fuel - price; if (fuel < 0) call the supply`: a function of the host, in a
+// global, that gives more fuel, or traps, which no guest can catch. A branch hint tells V8 that it
+// hardly happens: without, its optimised code keeps everything ready for the call.
+//
 // The counter is a global behind all of the module's own, so that no index changes. Two functions
 // behind all others set it and answer with what was in it (4.6 ns, a tenth of the price of a
 // WebAssembly.Global): `swap(f64) -> f64`, and `refill(i32) -> i32`, which is for budgets that fit,
@@ -13,7 +16,6 @@ import { SiteKind } from "./fuel-sites.ts";
 import type { FunctionBody, ModuleStructure } from "./wasm-sections.ts";
 
 const op = {
-  unreachable: 0x00,
   if: 0x04,
   end: 0x0b,
   localGet: 0x20,
@@ -29,6 +31,8 @@ const op = {
   i64ExtendUnsigned: 0xad,
   f64ConvertI64: 0xb9,
   i64ExtendSigned: 0xac,
+  callRef: 0x14,
+  refNull: 0xd0,
   misc: 0xfc,
 } as const;
 /** i64.trunc_sat_f64_s and i32.trunc_sat_f64_s, behind the prefix. */
@@ -40,6 +44,9 @@ const I64 = 0x7e;
 const F64 = 0x7c;
 const FUNCTION_TYPE = 0x60;
 const MUTABLE = 1;
+const NULLABLE_REF = 0x63;
+/** Behind an offset, one byte: the branch is not likely. */
+const UNLIKELY: Uint8Array = Uint8Array.of(1, 0);
 /** A bulk operation costs its length >> 9: 512 bytes take about a nanosecond. */
 const BULK_SHIFT = 9;
 
@@ -50,22 +57,34 @@ export interface FuelParts {
   /** Entries for the type, function and global sections. */
   readonly types: readonly Uint8Array[];
   readonly declarations: readonly Uint8Array[];
-  readonly global: Uint8Array;
+  readonly globals: readonly Uint8Array[];
   /** Index of `swap`; that of `refill` follows. */
   readonly swapFunction: number;
+  /** Index of the global that holds the supply. */
+  readonly supplyGlobal: number;
+  /** Contents of the custom section with branch hints, its name first. */
+  readonly hints: Uint8Array;
   /** Where the old code stands in `code`, counted from its beginning. */
   readonly map: CodeMapWriter;
 }
 
 export function meterFuel(bytes: Uint8Array, structure: ModuleStructure): FuelParts {
   const writer = new MeteredCode(bytes, structure, planFuel(bytes, structure));
+  const code = writer.write();
+  const supplyType = signedLeb(structure.typeCount + 2);
+  const supply = [NULLABLE_REF, ...supplyType, MUTABLE, op.refNull, ...supplyType, op.end];
   return {
-    code: writer.write(),
-    types: [F64, I32].map((type) => Uint8Array.of(FUNCTION_TYPE, 1, type, 1, type)),
+    code,
+    types: [
+      ...[F64, I32].map((type) => Uint8Array.of(FUNCTION_TYPE, 1, type, 1, type)),
+      Uint8Array.of(FUNCTION_TYPE, 0, 0),
+    ],
     declarations: [leb(structure.typeCount), leb(structure.typeCount + 1)],
-    // 0: a host that forgets to give fuel gets a trap, not a guest without end.
-    global: Uint8Array.of(I64, MUTABLE, op.i64Const, 0, op.end),
+    // 0 and null: a host that forgets to give fuel gets a trap, not a guest without end.
+    globals: [Uint8Array.of(I64, MUTABLE, op.i64Const, 0, op.end), Uint8Array.from(supply)],
     swapFunction: structure.functions.length,
+    supplyGlobal: structure.globalCount + 1,
+    hints: writer.hints,
     map: writer.map,
   };
 }
@@ -74,12 +93,18 @@ class MeteredCode {
   readonly map: CodeMapWriter;
   readonly #bytes: Uint8Array;
   readonly #bodies: readonly FunctionBody[];
+  readonly #imported: number;
   readonly #plan: FuelPlan;
   readonly #out: ByteWriter;
   /** Index of the global, encoded. */
   readonly #fuel: Uint8Array;
-  /** Behind the price on the stack: subtract, store, and stop below zero. */
+  /** Behind the price on the stack: subtract, store, and call the supply below zero. */
   readonly #tail: Uint8Array;
+  /** From the branch in it to its end. */
+  readonly #supplySize: number;
+  /** Functions with hints, and how many. */
+  readonly #hints: ByteWriter;
+  #hinted: number = 0;
   readonly #checks: Map<number, Uint8Array>;
 
   constructor(bytes: Uint8Array, structure: ModuleStructure, plan: FuelPlan) {
@@ -92,8 +117,13 @@ class MeteredCode {
     const fuel = leb(structure.globalCount);
     this.#fuel = fuel;
     const store = [op.i64Subtract, op.globalSet, ...fuel, op.globalGet, ...fuel];
-    const stop = [op.if, NO_RESULT, op.unreachable, op.end];
-    this.#tail = Uint8Array.from([...store, op.i64Const, 0, op.i64LessSigned, ...stop]);
+    const supply = leb(structure.globalCount + 1);
+    const call = [op.globalGet, ...supply, op.callRef, ...leb(structure.typeCount + 2)];
+    const ask = [op.if, NO_RESULT, ...call, op.end];
+    this.#tail = Uint8Array.from([...store, op.i64Const, 0, op.i64LessSigned, ...ask]);
+    this.#supplySize = ask.length;
+    this.#hints = new ByteWriter(plan.sites.count * 6);
+    this.#imported = structure.importedFunctions;
     this.#checks = new Map();
   }
 
@@ -106,6 +136,11 @@ class MeteredCode {
       out.put(added);
     }
     return out.bytes;
+  }
+
+  get hints(): Uint8Array {
+    const name = Buffer.from("metadata.code.branch_hint");
+    return Buffer.concat([leb(name.length), name, leb(this.#hinted), this.#hints.bytes]);
   }
 
   /** The old counter as a number, while the parameter becomes the new one. */
@@ -144,13 +179,19 @@ class MeteredCode {
     for (let i = site; i < lastSite; i += 1) size += this.#codeOf(i, locals).length;
     out.u32(size);
     this.map.add(out.size, start);
+    const bodyStart = out.size;
     out.put(declared);
     this.map.add(out.size, codeStart);
     let at = codeStart;
+    this.#hinted += 1;
+    this.#hints.u32(this.#imported + index);
+    this.#hints.u32(lastSite - site);
     for (; site < lastSite; site += 1) {
       const position = sites.positions[site] as number;
       out.copy(bytes, at, position);
       out.put(this.#codeOf(site, locals));
+      this.#hints.u32(out.size - this.#supplySize - bodyStart);
+      this.#hints.put(UNLIKELY);
       this.map.add(out.size, position);
       at = position;
     }

@@ -51,6 +51,7 @@ test("a file and inline bytes give the same module", async () => {
     memoryPages: { minimum: 1, maximum: 2048 },
     fuelExport: "headgate_fuel",
     refillExport: "headgate_refill",
+    supplyExport: "headgate_supply",
     exportsNames: ["proxy_abi_version_0_2_1", "memory", "malloc"],
   });
   expect(instantiate(fromFile).exports["memory"]).toBeInstanceOf(WebAssembly.Memory);

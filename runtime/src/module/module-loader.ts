@@ -55,6 +55,8 @@ export interface LoadedModule {
   readonly fuelExport: string | null;
   /** The same in small integers. */
   readonly refillExport: string | null;
+  /** The global with what the guest calls when its fuel is used up. */
+  readonly supplyExport: string | null;
   /** From addresses of the code that runs to those of `bytes`. */
   readonly codeMap: CodeMap;
   /** Names of the module's own exports, in its order. */

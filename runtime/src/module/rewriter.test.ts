@@ -48,6 +48,7 @@ test("a module without need of changes comes back as the very same bytes", () =>
     memoryImport: null,
     fuelExport: null,
     refillExport: null,
+    supplyExport: null,
     codeMap: sameCode,
   });
   expect(rewritten.bytes).toBe(bytes);

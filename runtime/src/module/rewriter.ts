@@ -38,6 +38,8 @@ export interface RewrittenModule {
   readonly fuelExport: string | null;
   /** The same as `refill(i32) -> i32`. */
   readonly refillExport: string | null;
+  /** The global that holds the function which the guest calls when its fuel is used up. */
+  readonly supplyExport: string | null;
   /** From addresses of the new code to those of the old one. */
   readonly codeMap: CodeMap;
 }
@@ -56,6 +58,7 @@ const GIVEN_MEMORY = { module: "headgate", name: "memory" } as const;
 
 const KIND_FUNCTION = 0;
 const KIND_MEMORY = 2;
+const KIND_GLOBAL = 3;
 const HAS_MAXIMUM = 1;
 
 /**
@@ -88,15 +91,17 @@ export function rewriteModule(
   const isMetered = options.isMetered === true && structure.bodies.length > 0;
   const fuelExport = isMetered ? freeName(structure, "headgate_fuel") : null;
   const refillExport = isMetered ? freeName(structure, "headgate_refill") : null;
-  let map: CodeMapWriter | null = null;
-  if (fuelExport !== null && refillExport !== null) {
-    const metered = meter(bytes, structure, edits);
+  const supplyExport = isMetered ? freeName(structure, "headgate_supply") : null;
+  let metered: FuelParts | null = null;
+  if (fuelExport !== null && refillExport !== null && supplyExport !== null) {
+    metered = meter(bytes, structure, edits);
     const index = metered.swapFunction;
-    map = metered.map;
     added.push({ name: fuelExport, kind: KIND_FUNCTION, index });
     added.push({ name: refillExport, kind: KIND_FUNCTION, index: index + 1 });
+    added.push({ name: supplyExport, kind: KIND_GLOBAL, index: metered.supplyGlobal });
   }
-  const names = { startExport, memoryExport: memoryName, memoryImport, fuelExport, refillExport };
+  const fuel = { fuelExport, refillExport, supplyExport };
+  const names = { startExport, memoryExport: memoryName, memoryImport, ...fuel };
   if (added.length > 0) {
     const entries = added.map((entry) => {
       const name = Buffer.from(entry.name);
@@ -105,8 +110,9 @@ export function rewriteModule(
     edits.set(SectionId.Export, append(bytes, structure, SectionId.Export, entries));
   }
   if (edits.size === 0) return { bytes, ...names, codeMap: sameCode };
-  const assembled = assemble(bytes, structure, edits);
-  return { bytes: assembled.bytes, ...names, codeMap: codeMapOf(structure, assembled, map) };
+  const assembled = assemble(bytes, structure, edits, metered?.hints ?? null);
+  const codeMap = codeMapOf(structure, assembled, metered?.map ?? null);
+  return { bytes: assembled.bytes, ...names, codeMap };
 }
 
 /** Without fuel the code has moved as a whole. */
@@ -127,7 +133,7 @@ function meter(bytes: Uint8Array, structure: ModuleStructure, edits: SectionEdit
   const parts = meterFuel(bytes, structure);
   edits.set(SectionId.Type, append(bytes, structure, SectionId.Type, parts.types));
   edits.set(SectionId.Function, append(bytes, structure, SectionId.Function, parts.declarations));
-  edits.set(SectionId.Global, append(bytes, structure, SectionId.Global, [parts.global]));
+  edits.set(SectionId.Global, append(bytes, structure, SectionId.Global, parts.globals));
   edits.set(SectionId.Code, parts.code);
   return parts;
 }
@@ -210,8 +216,16 @@ interface Assembled {
   readonly codeStart: number;
 }
 
-/** The module with sections replaced, dropped, or put in where they belong. */
-function assemble(bytes: Uint8Array, structure: ModuleStructure, edits: SectionEdits): Assembled {
+/**
+ * The module with sections replaced, dropped, or put in where they belong; `hints` is the contents
+ * of a custom section, which must stand before the code.
+ */
+function assemble(
+  bytes: Uint8Array,
+  structure: ModuleStructure,
+  edits: SectionEdits,
+  hints: Uint8Array | null,
+): Assembled {
   const first = structure.sections[0];
   const parts: Uint8Array[] = [bytes.subarray(0, first === undefined ? bytes.length : first.start)];
   const pending = newSections(structure, edits);
@@ -221,6 +235,9 @@ function assemble(bytes: Uint8Array, structure: ModuleStructure, edits: SectionE
       while (pending.length > 0 && rank(pending[0] as SectionId) < rank(section.id)) {
         putNew(parts, edits, pending);
       }
+    }
+    if (section.id === SectionId.Code && hints !== null) {
+      putSection(parts, SectionId.Custom, hints);
     }
     putOld(parts, bytes, section, edits);
     if (section.id === SectionId.Code) {

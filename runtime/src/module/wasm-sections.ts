@@ -89,6 +89,8 @@ export interface ModuleStructure {
   readonly typeCount: number;
   /** Imported ones and its own. */
   readonly globalCount: number;
+  /** Imported ones and its own. */
+  readonly tableCount: number;
   /** Of the functions the module defines, in order. */
   readonly bodies: readonly FunctionBody[];
   /** Index of the start function; null without a start section. */
@@ -116,6 +118,7 @@ export function readModule(bytes: Uint8Array): ModuleStructure {
     for (let left = reader.count(); left > 0; left -= 1) memories.push(readMemoryLimits(reader));
   });
   const importedGlobals = imports.filter((entry) => entry.kind === "global").length;
+  const importedTables = imports.filter((entry) => entry.kind === "table").length;
   const exports =
     readEach(bytes, sections, SectionId.Export, (reader) => readExports(reader, functions)) ?? [];
   const startFunction = readEach(bytes, sections, SectionId.Start, (reader) => reader.u32());
@@ -133,6 +136,7 @@ export function readModule(bytes: Uint8Array): ModuleStructure {
     importedFunctions,
     typeCount: types.length,
     globalCount: importedGlobals + countOf(bytes, sections, SectionId.Global),
+    tableCount: importedTables + countOf(bytes, sections, SectionId.Table),
     bodies,
     startFunction,
   };

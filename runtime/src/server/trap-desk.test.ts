@@ -75,6 +75,7 @@ function trapOf(bytes: Uint8Array, fields: Partial<GuestTrap> = {}): GuestTrap {
     },
     fuelUsed: 12,
     fuelBudget: 100,
+    computedMs: 0,
     pages: 2,
     pagesMax: 64,
     lastWords: "I give up",

@@ -39,6 +39,7 @@ function reportJson({ trap, timeMs, frames, place, fingerprint }: TrapReport): J
     fingerprint,
     fuel_used: trap.fuelUsed,
     fuel_budget: trap.fuelBudget,
+    cpu_ms: Math.round(trap.computedMs),
     memory_pages: trap.pages,
     memory_pages_max: trap.pagesMax,
     stderr_tail: trap.lastWords,

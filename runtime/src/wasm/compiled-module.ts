@@ -18,6 +18,8 @@ export interface CompiledModule {
   readonly fuelExport: string | null;
   /** Private export `refill(fuel)`, the same for fuel of less than 2^31. */
   readonly refillExport: string | null;
+  /** Private export, a global with what the guest calls when its fuel is used up. */
+  readonly supplyExport: string | null;
   /** From addresses of this code to those of the module as it came. */
   readonly codeMap: CodeMap;
   /** The export that is the guest's memory. */

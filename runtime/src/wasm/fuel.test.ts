@@ -193,6 +193,56 @@ test("an endless loop in the allocator is stopped within the hostcall that wants
   host.close();
 });
 
+/** A thread that has computed so much more whenever it is looked at. */
+function steps(ms: number): () => number {
+  let now = 0;
+  return () => {
+    now += ms;
+    return now;
+  };
+}
+
+test("a callback that computes for too long is stopped, however little fuel it took", async () => {
+  const host = await scriptedHost(["request_headers loop"], { threadMs: steps(30) });
+  host.request();
+  // Looked at with each 100,000 units; the first look is where time begins.
+  expect(failureOf(host)).toMatch(
+    new RegExp(
+      "^wasm vm failed: out of time: computed for 210 ms of 200 \\(callback_time_ms\\) \\[fuel\\] " +
+        "in proxy_on_request_headers of plugin filter, used 8000\\d\\d of 50000000 fuel, ",
+    ),
+  );
+  expect(host.stats.counter("wasm.filter.stopped.fuel").value).toBe(1);
+  expect(host.stats.counter("wasm.filter.limit.callback_time_ms").value).toBe(1);
+  host.close();
+});
+
+test("time counts for each callback anew, and may be no matter", async () => {
+  const fuel = { ...SMALL, callback: 1_000_000 };
+  const lines = ["request_headers loop"];
+  const slow = { policy: { ...defaultWasmPolicy, fuel, callbackTimeMs: 100 }, threadMs: steps(12) };
+  const within = await scriptedHost(lines, slow);
+  // Eleven looks, and the last one finds that there is no fuel.
+  for (let i = 0; i < 2; i += 1) {
+    within.request();
+    within.tick(20_000);
+  }
+  expect(within.stats.counter("wasm.filter.limit.callback_time_ms").value).toBe(0);
+  expect(within.stats.counter("wasm.filter.stopped.fuel").value).toBe(2);
+  within.close();
+  const policy = { ...slow.policy, callbackTimeMs: null };
+  const unbound = await scriptedHost(lines, { policy, threadMs: steps(1e6) });
+  unbound.request();
+  expect(failureOf(unbound)).toMatch(/out of fuel \[fuel\] in .* used 10000\d\d of 1000000 fuel/);
+  unbound.close();
+});
+
+test("a start and a configuration have start_time_ms", async () => {
+  const policy = { ...defaultWasmPolicy, startTimeMs: 500 };
+  const made = scriptedHost(["configure loop"], { policy, threadMs: steps(100) });
+  await expect(made).rejects.toThrow("out of time: computed for 600 ms of 500 (start_time_ms)");
+});
+
 test("what a stream uses is counted, and each callback has all of the budget", async () => {
   const host = await scriptedHost(["request_headers get_header_map_pairs 0"], { policy: METERED });
   const { value: before } = host.stats.counter("wasm.filter.fuel_used");

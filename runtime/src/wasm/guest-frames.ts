@@ -1,7 +1,7 @@
 // Which functions of a guest were running when it was stopped, read from V8's error.
 import { type CodeMap, originalOffset } from "./code-map.ts";
 import { demangle } from "./demangle.ts";
-import { TRAP_MODULE_NAME } from "./vm-services.ts";
+import { TRAP_MODULE_NAME } from "./helper-modules.ts";
 
 export interface GuestFrame {
   /** Of the name section, as people wrote it; "" = it has none. */

@@ -2,6 +2,7 @@
 import { callbacks, hostcalls } from "proxy-wasm-types";
 import { afterAll, expect, test } from "vitest";
 import { createFilterHost, FilterStartError } from "../../test/harness.ts";
+import { defaultWasmPolicy } from "../config/wasm-policy.ts";
 import { SeededRandom } from "../core/random.ts";
 import { ModuleError } from "../module/module-error.ts";
 import { loadModule } from "../module/module-loader.ts";
@@ -107,7 +108,10 @@ test("shared data and queues without end end at their limit, and at the budget",
     countingLoop("proxy_register_shared_queue", ["i32", "i32", "i32"], [900, 4, 16]),
   ];
   for (const module of loops) {
-    const host = await createFilterHost({ module, failurePolicy: "fail_closed" });
+    // More than what fills the store.
+    const fuel = { callback: 14_000_000, configure: 1e6, start: 1e6 };
+    const policy = { ...defaultWasmPolicy, fuel };
+    const host = await createFilterHost({ module, policy, failurePolicy: "fail_closed" });
     expect(host.request().localReply?.details).toBe("wasm_fail_stream");
     expect(host.stats.counter("wasm.filter.stopped.fuel").value).toBe(1);
     const shared = host.plugin.root?.vm.services.shared as SharedStore;

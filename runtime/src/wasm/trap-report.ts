@@ -36,6 +36,8 @@ export interface GuestTrap {
   /** Null = it was not metered, or not in the guest. */
   readonly fuelUsed: number | null;
   readonly fuelBudget: number;
+  /** How long it had computed since the first 100,000 units of fuel; 0 = it used less. */
+  readonly computedMs: number;
   readonly pages: number;
   readonly pagesMax: number;
   /** What it wrote to stderr, or logged as an error, before. */

@@ -32,6 +32,8 @@ export interface StopPlace {
   /** Null = not metered. */
   readonly fuelUsed: number | null;
   readonly budget: number;
+  /** What it computed, in ms, once it had used 100,000 fuel; 0 = it had not. */
+  readonly computedMs: number;
   /** Of the guest's memory, 64 KiB each. */
   readonly pages: number;
 }

@@ -6,6 +6,7 @@ import type { NodeConfig } from "../config/snapshot.ts";
 import type { StatMaker } from "../stats/store.ts";
 import type { CallObserver } from "./call-observer.ts";
 import type { Callouts } from "./callout.ts";
+import type { HostCallback } from "./helper-modules.ts";
 import type { GuestTraces } from "./guest-traces.ts";
 import type { SharedGauges } from "./metrics.ts";
 import type { NativeServices } from "./native-functions.ts";
@@ -43,26 +44,8 @@ export interface VmServices {
   readonly traces: GuestTraces;
   /** Traps: an import of the guest that calls it stops the guest for good. Never returns. */
   readonly trap: () => void;
+  /** Makes a callback one that guests may hold. */
+  readonly supplyOf: (callback: HostCallback) => HostCallback;
   /** Milliseconds that a plugin which was replaced may take to end. */
   readonly drainTimeMs: number;
-}
-
-/** Stands in the URL of the helper's frames, which are not the guest's. */
-export const TRAP_MODULE_NAME = "host-trap";
-
-//  (module $host-trap (func (export "trap") unreachable))
-const TRAP_MODULE: readonly number[] = [
-  0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00, 0x01, 0x04, 0x01, 0x60, 0x00, 0x00, 0x03, 0x02,
-  0x01, 0x00, 0x07, 0x08, 0x01, 0x04, 0x74, 0x72, 0x61, 0x70, 0x00, 0x00, 0x0a, 0x05, 0x01, 0x03,
-  0x00, 0x00, 0x0b, 0x00, 0x11, 0x04, 0x6e, 0x61, 0x6d, 0x65, 0x00, 0x0a, 0x09, 0x68, 0x6f, 0x73,
-  0x74, 0x2d, 0x74, 0x72, 0x61, 0x70,
-];
-
-/**
- * The helper that makes a trap. An error thrown by JavaScript can be caught by a guest's catch_all;
- * the error object that a trap makes cannot.
- */
-export function createTrap(): () => void {
-  const module = new WebAssembly.Module(new Uint8Array(TRAP_MODULE));
-  return new WebAssembly.Instance(module).exports["trap"] as () => void;
 }

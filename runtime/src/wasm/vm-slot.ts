@@ -15,7 +15,8 @@ import type { TrapTeller } from "./trap-news.ts";
 import type { GuestTrap } from "./trap-report.ts";
 import { VmFailure } from "./vm-failure.ts";
 import type { VmServices } from "./vm-services.ts";
-import { Vm, type VmOwner, type VmSettings } from "./vm.ts";
+import type { VmSettings } from "./vm-settings.ts";
+import { Vm, type VmOwner } from "./vm.ts";
 
 /** Of all VMs of a runtime. */
 export interface VmStats {
@@ -303,6 +304,7 @@ export class VmSlot implements VmOwner, StandbySlot, TrapTeller {
       stream: place?.stream ?? null,
       fuelUsed: place?.fuelUsed ?? null,
       fuelBudget: place?.budget ?? 0,
+      computedMs: place?.computedMs ?? 0,
       pages: place?.pages ?? 0,
       pagesMax: policy.memoryPagesMax,
       lastWords: vm.lastWords.text,

@@ -3,8 +3,6 @@
 import { assert } from "../core/assert.ts";
 import { LogLevel } from "../core/logger.ts";
 import type { LocalReply } from "../filter/http-filter.ts";
-import type { NativeFilterConfig } from "../config/snapshot.ts";
-import type { WasmPolicy } from "../config/wasm-policy.ts";
 import type { AbiVersion } from "proxy-wasm-types";
 import type { CallObserver } from "./call-observer.ts";
 import { CallTrace } from "./call-trace.ts";
@@ -30,25 +28,7 @@ import { trapStreamOf } from "./trap-report.ts";
 import { type StopKind, type StopPlace, VmFailure } from "./vm-failure.ts";
 import type { WasiFiles } from "./wasi-provider.ts";
 import type { VmServices } from "./vm-services.ts";
-
-/** What makes a VM besides its code: plugins that agree in all of it may share one. */
-export interface VmSettings {
-  /** Of the code, for logs; of the first plugin, if several have the same code. */
-  readonly moduleName: string;
-  /** The plugin that it is made for; others may join. */
-  readonly firstPlugin: string;
-  readonly vmId: string;
-  /** Names its shared data and queues: vmId, or what a version is to have in its place. */
-  readonly sharedId: string;
-  readonly vmConfiguration: Uint8Array;
-  /** KEY and value. */
-  readonly environment: readonly (readonly [string, string])[];
-  /** Hostcalls and callbacks that are allowed; empty = all. */
-  readonly allowedCapabilities: readonly string[];
-  /** Null = a guest like others. */
-  readonly native: NativeFilterConfig | null;
-  readonly policy: WasmPolicy;
-}
+import type { VmSettings } from "./vm-settings.ts";
 
 /** Gives the guest's memory its room. */
 export interface Allocator {
@@ -159,9 +139,10 @@ export class Vm implements Allocator {
   /** The callbacks that follow start and configure a plugin, or do no more. */
   setConfiguring(isConfiguring: boolean): void {
     this.phase = isConfiguring ? Phase.Start : Phase.Run;
-    const { fuel } = this.settings.policy;
-    if (fuel === null || this.#fuel === null) return;
-    this.#fuel.budget = isConfiguring ? fuel.configure : fuel.callback;
+    const { fuel, startTimeMs, callbackTimeMs } = this.settings.policy;
+    if (fuel === null) return;
+    if (isConfiguring) this.#fuel?.setBudget(fuel.configure, startTimeMs, "start_time_ms");
+    else this.#fuel?.setBudget(fuel.callback, callbackTimeMs, "callback_time_ms");
   }
 
   /** From now on calls are logged, or not. Between callbacks only. */
@@ -366,6 +347,7 @@ export class Vm implements Allocator {
       stream: current === null || current === current.root ? null : trapStreamOf(current),
       callback: callbackName(entry?.mark ?? 0),
       fuelUsed: fuel === null ? null : fuel.budget - fuel.left,
+      computedMs: fuel === null ? 0 : fuel.usedMs,
       budget: fuel?.budget ?? 0,
       pages: this.memory.pages,
     };
@@ -375,8 +357,6 @@ export class Vm implements Allocator {
   #classify(failure: VmFailure, place: StopPlace): VmFailure {
     const { reason, stop, stack } = failure;
     if (stop !== "trap") return new VmFailure(reason, stop, stack, place);
-    const isEmpty = place.fuelUsed !== null && place.fuelUsed > place.budget;
-    if (isEmpty) return new VmFailure("out of fuel", "fuel", stack, place);
     const isFull = place.pages >= this.settings.policy.memoryPagesMax - 1;
     return new VmFailure(reason, isFull ? "memory" : "trap", stack, place);
   }
@@ -403,8 +383,8 @@ export class Vm implements Allocator {
 
   /** Logged by the owner; instances that cannot be made are failures like any other. */
   #instantiate(module: CompiledModule): void {
-    const wanted = module.memoryImport;
     try {
+      const wanted = module.memoryImport;
       const provided = wanted === null ? null : this.#spare.take(wanted);
       if (!this.#makeFiles(module)) return;
       const instance = new WebAssembly.Instance(
@@ -434,11 +414,26 @@ export class Vm implements Allocator {
   }
 
   #tankOf({ exports }: WebAssembly.Instance, module: CompiledModule): FuelTank | null {
-    const { fuelExport, refillExport } = module;
-    if (fuelExport === null || refillExport === null) return null;
-    type Swap = (fuel: number) => number;
-    const budget = this.settings.policy.fuel?.start ?? 0;
-    return new FuelTank(exports[fuelExport] as Swap, exports[refillExport] as Swap, budget);
+    const { fuel, startTimeMs } = this.settings.policy;
+    if (module.fuelExport === null || fuel === null) return null;
+    const supply = this.services.supplyOf(() => this.#supplyFuel());
+    const tank = new FuelTank(exports, module, this.services.clock, supply);
+    tank.setBudget(fuel.start, startTimeMs, "start_time_ms");
+    return tank;
+  }
+
+  /** From the guest: what it had of its fuel is used up. */
+  #supplyFuel(): void {
+    const fuel = this.#fuel as FuelTank;
+    let reason: string | null = null;
+    try {
+      reason = fuel.next();
+      const word = fuel.timeIsUp;
+      if (word !== null) this.limits.refused(word, fuel.timeMaxMs, this.current?.plugin ?? null);
+    } catch (error) {
+      this.stopByError(error);
+    }
+    if (reason !== null) this.stopGuest(reason, "fuel");
   }
 
   /** False when the policy wants files that nobody provides. */

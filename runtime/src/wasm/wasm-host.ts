@@ -24,7 +24,8 @@ import { StandbyQueue } from "./standby-queue.ts";
 import { TrapNews } from "./trap-news.ts";
 import type { GuestTrap } from "./trap-report.ts";
 import type { WasiProvider } from "./wasi-provider.ts";
-import { createTrap, type VmServices } from "./vm-services.ts";
+import { createSupplies, createTrap } from "./helper-modules.ts";
+import type { VmServices } from "./vm-services.ts";
 import type { Vm } from "./vm.ts";
 import { VmSlot, type VmSlotTimes, type VmStats } from "./vm-slot.ts";
 
@@ -106,6 +107,7 @@ export class WasmHost {
       onOutwardCall: context.onOutwardCall ?? ((): boolean => true),
       traces: new GuestTraces(),
       trap: createTrap(),
+      supplyOf: createSupplies(),
       drainTimeMs: context.drainTimeMs ?? DRAIN_TIME_MS,
     };
     this.#thread = context.workerIndex;
