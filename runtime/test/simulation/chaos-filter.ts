@@ -10,7 +10,12 @@ import {
   FilterHeadersStatus,
   FilterTrailersStatus,
 } from "../../src/filter/filter-status.ts";
-import type { HttpFilter, HttpFilterCallbacks, LocalReply } from "../../src/filter/http-filter.ts";
+import type {
+  FilterChainFactory,
+  HttpFilter,
+  HttpFilterCallbacks,
+  LocalReply,
+} from "../../src/filter/http-filter.ts";
 import { type Exchange, tailByte } from "./exchange.ts";
 
 export interface ChaosContext {
@@ -270,4 +275,22 @@ function shiftAll(data: BufferQueue, shift: number): void {
   for (const chunk of data.chunks) {
     for (let i = 0; i < chunk.length; i += 1) chunk[i] = ((chunk[i] as number) + shift) & 255;
   }
+}
+
+/** Some filters that misbehave, in front of those that are configured. */
+export function withChaos(
+  filters: FilterChainFactory | null,
+  chaos: () => ChaosContext,
+  dice: Dice,
+  isUpstream: boolean,
+): FilterChainFactory {
+  return {
+    createFilters: (overrides, info, headers) => {
+      const own = Array.from(
+        { length: dice.below(4) },
+        () => new ChaosFilter(chaos(), dice.fork(), isUpstream),
+      );
+      return [...own, ...(filters?.createFilters(overrides, info, headers) ?? [])];
+    },
+  };
 }

@@ -76,6 +76,9 @@ export class Exchange {
   readonly answer: AnswerPlan;
   filter: FilterPlan;
   outcome: Outcome;
+  /** When the client began to send it, and when it knew the end; virtual, -1 = not yet. */
+  sentMs: number;
+  endedMs: number;
   status: number;
   /** Bytes of the response that the client got. */
   clientBytes: number;
@@ -93,6 +96,8 @@ export class Exchange {
     this.answer = answer;
     this.filter = untouched;
     this.outcome = "open";
+    this.sentMs = -1;
+    this.endedMs = -1;
     this.status = 0;
     this.clientBytes = 0;
     this.attempts = 0;
@@ -172,3 +177,19 @@ export class BodyCheck {
 }
 
 export const tailByte = 0x54;
+
+/** As the client sends it. */
+export function requestHead(exchange: Exchange, saysClose: boolean): Buffer {
+  const { request, id } = exchange;
+  const lines = [
+    `${request.method} ${request.path}/${id} HTTP/1.1`,
+    "Host: simulated.test",
+    `X-Sim-Id: ${id}`,
+  ];
+  if (request.framing === "length") lines.push(`Content-Length: ${request.bodyBytes}`);
+  if (request.framing === "chunked") lines.push("Transfer-Encoding: chunked");
+  if (request.expectsContinue) lines.push("Expect: 100-continue");
+  if (saysClose && !request.isUpgrade) lines.push("Connection: close");
+  if (request.isUpgrade) lines.push("Connection: upgrade", "Upgrade: websocket");
+  return Buffer.from(`${lines.join("\r\n")}\r\n\r\n`, "latin1");
+}

@@ -6,7 +6,7 @@ import type { SimCore } from "../../src/engine-sim/sim-core.ts";
 import { workerDied } from "./casualties.ts";
 import type { Exchange } from "./exchange.ts";
 import type { LogLine } from "./log-file.ts";
-import { judgeSheds, refusals } from "./overload-storm.ts";
+import { judgeSheds, mayBeShed, refusals } from "./overload-storm.ts";
 import type { SimWorker } from "./sim-worker.ts";
 import type { Simulation } from "./simulation.ts";
 
@@ -192,7 +192,7 @@ function isExcused(run: Simulation, exchange: Exchange, line: LogLine | undefine
 
 /** An overload answered it, or turned its connection away, which breaks one exchange. */
 function isShed(run: Simulation, exchange: Exchange, line: LogLine | undefined): boolean {
-  if (line !== undefined) return line.details === "overload";
+  if (line !== undefined) return line.details === "overload" && mayBeShed(run, exchange);
   if (exchange.outcome !== "broken" || run.refusalsLeft === 0) return false;
   run.refusalsLeft -= 1;
   return true;

@@ -3,6 +3,8 @@
 import { Dice } from "../../src/engine-sim/dice.ts";
 import type { OverloadLevels } from "../../src/overload/overload-manager.ts";
 import { StatKind } from "../../src/stats/store.ts";
+import type { Exchange } from "./exchange.ts";
+import { tellMsMax } from "./sim-process.ts";
 import type { Simulation } from "./simulation.ts";
 
 export interface OverloadPlan {
@@ -34,11 +36,89 @@ export function planOverloads(run: Simulation, plan: OverloadPlan): void {
   for (let i = dice.between(1, 4); i > 0; i -= 1) {
     const from = dice.spread(0, 2500);
     const levels = drawLevels(dice, plan);
-    const tell = (told: OverloadLevels): void =>
-      run.process.broadcast("overload", () => ({ type: "overload", levels: told }));
-    run.later(from, "overload", i, () => tell(levels));
-    run.later(from + dice.spread(1, 1500), "calm", i, () => tell({}));
+    run.later(from, "overload", i, () => run.storms.tell(run, levels));
+    // Long enough for connections to be idle for too long.
+    const lastsMs = plan.reducesTimeouts && dice.chance(0.5) ? 6000 : dice.spread(1, 1500);
+    run.later(from + lastsMs, "calm", i, () => {
+      judgeIdle(run);
+      run.storms.tell(run, {});
+    });
   }
+}
+
+/** What workers were told, and when: what must, and what may, have been so at some time. */
+export class Storms {
+  readonly #told: { readonly atMs: number; readonly levels: OverloadLevels }[];
+
+  constructor() {
+    this.#told = [{ atMs: Number.NEGATIVE_INFINITY, levels: {} }];
+  }
+
+  tell(run: Simulation, levels: OverloadLevels): void {
+    this.#told.push({ atMs: run.loop.nowMs, levels });
+    run.process.broadcast("overload", () => ({ type: "overload", levels }));
+  }
+
+  /** In all workers, all the time. */
+  isSaturated(target: string, fromMs: number, toMs: number): boolean {
+    return this.#levels(target, fromMs, toMs).every((level) => level >= 1);
+  }
+
+  /** In some worker, at some moment. */
+  mayOccur(target: string, fromMs: number, toMs: number): boolean {
+    return this.#levels(target, fromMs, toMs).some((level) => level > 0);
+  }
+
+  #levels(target: string, fromMs: number, toMs: number): number[] {
+    const told = this.#told;
+    const inForce = told.filter(({ atMs }, at) => {
+      const untilMs = (told[at + 1]?.atMs ?? Number.POSITIVE_INFINITY) + tellMsMax;
+      return atMs <= toMs && untilMs >= fromMs;
+    });
+    return inForce.map(({ levels }) => (levels as Record<string, number>)[target] ?? 0);
+  }
+}
+
+/** Whoever answers in the middle of an overload does what it asks for. */
+export function judgeAnswer(run: Simulation, exchange: Exchange, answer: AnswerSeen): void {
+  const { loop, storms } = run;
+  const during = (target: string): boolean =>
+    storms.isSaturated(target, exchange.sentMs, loop.nowMs);
+  const { isLocal, saysClose, connectMs } = answer;
+  if (!saysClose && during("disable_http_keepalive"))
+    run.fail("an answer keeps the connection, and none shall be kept", exchange);
+  if (!isLocal && requestSheds.some(during)) run.fail("a request that must be shed", exchange);
+  const shed = connectionSheds.find((target) => storms.isSaturated(target, connectMs, loop.nowMs));
+  if (shed !== undefined) run.fail(`an answer in spite of ${shed}`, exchange);
+}
+
+/** What a client knows of the head of an answer. */
+export interface AnswerSeen {
+  /** When the connection was asked for. */
+  readonly connectMs: number;
+  readonly saysClose: boolean;
+  readonly isLocal: boolean;
+}
+
+const requestSheds = ["stop_accepting_requests", "http_connection_manager_decode_headers"];
+const connectionSheds = [
+  "stop_accepting_connections",
+  "reject_incoming_connections",
+  "tcp_listener_accept",
+  "hcm_ondata_creating_codec",
+];
+
+/** Half a second, as configured, and what ticks and the network may add where both are calm. */
+const idleMsMax = 2500;
+
+/** Nobody is idle for longer than the reduced timeout. */
+function judgeIdle(run: Simulation): void {
+  const { loop, plan, storms } = run;
+  const isCalm = plan.downstream === "calm" && !plan.has("stalledClients");
+  const sinceMs = loop.nowMs - idleMsMax;
+  if (!isCalm || !storms.isSaturated("reduce_timeouts", sinceMs, loop.nowMs)) return;
+  const idle = run.idleClients(sinceMs);
+  if (idle.length > 0) run.fail(`idle for too long: ${idle.join("; ")}`);
 }
 
 function drawLevels(dice: Dice, plan: OverloadPlan): OverloadLevels {
@@ -101,6 +181,11 @@ export function refusals(run: Simulation): number {
       count += value;
   }
   return count;
+}
+
+/** Requests are shed in a storm only. */
+export function mayBeShed(run: Simulation, { sentMs, endedMs }: Exchange): boolean {
+  return requestSheds.some((target) => run.storms.mayOccur(target, sentMs, endedMs));
 }
 
 /** What is counted as shed was answered so, and the other way round. */

@@ -4,6 +4,7 @@ import type { SimTlsIo } from "../../src/engine-sim/sim-tls-io.ts";
 import type { SimSocket } from "../../src/engine-sim/sim-socket.ts";
 import type { IoEvents, IoHandle } from "../../src/engine/network-engine.ts";
 import type { Exchange } from "./exchange.ts";
+import type { Head } from "./message-reader.ts";
 
 /** An end of a connection that is not the proxy's. */
 export type PeerIo = SimIo | SimTlsIo;
@@ -12,6 +13,8 @@ export interface Party {
   /** Connects to the proxy. */
   connect(port: number, events: IoEvents): PeerIo;
   later(delayMs: number, kind: string, subject: number, callback: () => void): void;
+  /** The head of its answer has come. */
+  answered(client: IoEvents, exchange: Exchange, head: Head): void;
   /** The outcome of an exchange is known. */
   settled(exchange: Exchange): void;
   /** Something that must not be: ends the run. */

@@ -2,7 +2,7 @@
 // judges what comes back.
 import type { Dice } from "../../src/engine-sim/dice.ts";
 import type { IoEvents } from "../../src/engine/network-engine.ts";
-import { BodyCheck, bodyBytes, type Exchange } from "./exchange.ts";
+import { BodyCheck, bodyBytes, type Exchange, requestHead } from "./exchange.ts";
 import { fieldOf, type Head, type MessageEvents, MessageReader } from "./message-reader.ts";
 import type { Party, PeerIo } from "./party.ts";
 import { proxyPort } from "./bootstrap-yaml.ts";
@@ -54,6 +54,7 @@ export class SimClient implements IoEvents, MessageEvents {
   readonly #party: Party;
   readonly #dice: Dice;
   readonly #plan: ClientPlan;
+  readonly #all: readonly Exchange[];
   /** Not sent yet. */
   readonly #waiting: Exchange[];
   /** Sent, or being sent; answers come in this order. */
@@ -83,6 +84,7 @@ export class SimClient implements IoEvents, MessageEvents {
     this.#party = party;
     this.#dice = dice;
     this.#plan = plan;
+    this.#all = exchanges;
     this.#waiting = [...exchanges];
     this.#open = [];
     this.#io = null;
@@ -108,11 +110,16 @@ export class SimClient implements IoEvents, MessageEvents {
     return this.#io;
   }
 
-  /** For people: what it waits for. */
+  /** For people. */
   describe(): string {
     const open = this.#open.map((exchange) => exchange.id).join(",");
     const state = `${this.#waiting.length} waiting, open [${open}], ${this.#steps.length} steps`;
     return `client ${this.id}: ${state}, connected ${this.#isConnected}, ${JSON.stringify(this.#plan)}`;
+  }
+
+  /** All it wanted has come to its end before that. */
+  isIdleSince(ms: number): boolean {
+    return this.#all.every(({ endedMs }) => endedMs >= 0 && endedMs < ms);
   }
 
   start(): void {
@@ -201,6 +208,7 @@ export class SimClient implements IoEvents, MessageEvents {
       return;
     }
     exchange.status = head.status;
+    this.#party.answered(this, exchange, head);
     const id = fieldOf(head, "x-sim-id");
     this.#isLocal = id === null;
     if (
@@ -481,19 +489,4 @@ export class SimClient implements IoEvents, MessageEvents {
       this.#isDone = true;
     } else this.#party.later(this.#dice.spread(0, 20), "reconnect", this.id, () => this.#connect());
   }
-}
-
-function requestHead(exchange: Exchange, saysClose: boolean): Buffer {
-  const { request, id } = exchange;
-  const lines = [
-    `${request.method} ${request.path}/${id} HTTP/1.1`,
-    "Host: simulated.test",
-    `X-Sim-Id: ${id}`,
-  ];
-  if (request.framing === "length") lines.push(`Content-Length: ${request.bodyBytes}`);
-  if (request.framing === "chunked") lines.push("Transfer-Encoding: chunked");
-  if (request.expectsContinue) lines.push("Expect: 100-continue");
-  if (saysClose && !request.isUpgrade) lines.push("Connection: close");
-  if (request.isUpgrade) lines.push("Connection: upgrade", "Upgrade: websocket");
-  return Buffer.from(`${lines.join("\r\n")}\r\n\r\n`, "latin1");
 }

@@ -23,7 +23,7 @@ import { SimWorker, type WorkerWorld } from "./sim-worker.ts";
 const mainSlotsMax = 1024;
 const restartDelayMs = 100;
 /** How long a message between threads takes at the most. */
-const tellMsMax = 30;
+export const tellMsMax = 30;
 
 export interface ProcessWorld extends WorkerWorld {
   fail(message: string): never;

@@ -12,15 +12,16 @@ import type { FilterChainFactory } from "../../src/filter/http-filter.ts";
 import type { WorkerServer } from "../../src/server/worker.ts";
 import { staticMembership } from "../../src/upstream/dns-resolver.ts";
 import { emptyYaml, proxyPort, rawHost, tunnelHost, upstreams } from "./bootstrap-yaml.ts";
-import { type ChaosContext, ChaosFilter } from "./chaos-filter.ts";
+import { type ChaosContext, withChaos } from "./chaos-filter.ts";
 import { Casualties } from "./casualties.ts";
 import type { ConfigSource } from "./config-source.ts";
 import type { Exchange } from "./exchange.ts";
+import { fieldOf, type Head } from "./message-reader.ts";
 import { judge, judgeEnd, judgeTimers } from "./judge.ts";
 import { LogFile } from "./log-file.ts";
 import { drawManners, planStrays, secureClient, secureServer } from "./secure-peers.ts";
 import type { Party, PeerIo } from "./party.ts";
-import { checkConnections, planOverloads } from "./overload-storm.ts";
+import { checkConnections, judgeAnswer, planOverloads, Storms } from "./overload-storm.ts";
 import { RunPlan } from "./plan.ts";
 import { type ClientPlan, SimClient } from "./sim-client.ts";
 import { judgeTunnels, Tunnel, TunnelHost } from "./sim-tunnel.ts";
@@ -79,6 +80,7 @@ export class Simulation implements Party, ProcessWorld {
   readonly network: SimNetwork;
   readonly process: SimProcess;
   readonly log: LogFile;
+  readonly storms: Storms;
   readonly exchanges: Map<number, Exchange>;
   /** Connections that upstreams closed or lost although a request may have been on its way. */
   idleCloses: number;
@@ -95,6 +97,8 @@ export class Simulation implements Party, ProcessWorld {
   readonly #upstreams: SimUpstream[];
   readonly #tunnels: Map<number, Tunnel>;
   readonly #casualties: Casualties;
+  /** When each client asked for the connection that it has. */
+  readonly #connectMs: Map<IoEvents, number>;
   #isClosing: boolean;
 
   constructor(seed: number, configs: ConfigSource, options: RunOptions) {
@@ -118,6 +122,8 @@ export class Simulation implements Party, ProcessWorld {
     this.#upstreams = [];
     this.#tunnels = new Map();
     this.#casualties = new Casualties();
+    this.#connectMs = new Map();
+    this.storms = new Storms();
     this.#isClosing = false;
     this.process = new SimProcess(this, dice.u32());
     this.#clientEngine = new SimEngine(this.network, this.plan.downstreamProfile);
@@ -144,6 +150,7 @@ export class Simulation implements Party, ProcessWorld {
   // ---- Party.
 
   connect(port: number, events: IoEvents): PeerIo {
+    this.#connectMs.set(events, this.loop.nowMs);
     const io = this.#connectPlainly(port, events);
     const { tls } = this.plan;
     if (!tls.downstream || port !== proxyPort) return io;
@@ -159,13 +166,31 @@ export class Simulation implements Party, ProcessWorld {
     this.loop.after(delayMs, kind, subject, callback);
   }
 
+  answered(client: IoEvents, exchange: Exchange, head: Head): void {
+    if (this.plan.overload === null) return;
+    judgeAnswer(this, exchange, {
+      connectMs: this.#connectMs.get(client) as number,
+      saysClose: fieldOf(head, "connection") === "close",
+      isLocal: fieldOf(head, "x-sim-id") === null,
+    });
+  }
+
   settled(exchange: Exchange): void {
+    exchange.endedMs = this.loop.nowMs;
     this.loop.trace.note(this.loop.nowMs, exchange.outcome, exchange.id, exchange.status);
   }
 
   fail(message: string, exchange?: Exchange): never {
     const about = exchange === undefined ? "" : `\n  exchange ${describe(exchange)}`;
     throw new SimulationFailure(`${message}${about}`);
+  }
+
+  /** Clients with a connection who have wanted nothing since then, for people. */
+  idleClients(sinceMs: number): string[] {
+    const idle = this.#clients.filter(
+      (client) => client.io !== null && client.isIdleSince(sinceMs),
+    );
+    return idle.map((client) => client.describe());
   }
 
   findExchange(id: string | null): Exchange | undefined {
@@ -197,6 +222,7 @@ export class Simulation implements Party, ProcessWorld {
   }
 
   noteSent(exchange: Exchange, socket: SimSocket | null): void {
+    exchange.sentMs = this.loop.nowMs;
     if (this.plan.hasDeaths) this.#casualties.noteSent(exchange, socket);
   }
 
@@ -452,24 +478,6 @@ export class Simulation implements Party, ProcessWorld {
       found.filter(({ value }) => value !== 0).map(({ name, value }) => [name, value]),
     );
   }
-}
-
-/** Some filters that misbehave, in front of those that are configured. */
-function withChaos(
-  filters: FilterChainFactory | null,
-  chaos: () => ChaosContext,
-  dice: Dice,
-  isUpstream: boolean,
-): FilterChainFactory {
-  return {
-    createFilters: (overrides, info, headers) => {
-      const own = Array.from(
-        { length: dice.below(4) },
-        () => new ChaosFilter(chaos(), dice.fork(), isUpstream),
-      );
-      return [...own, ...(filters?.createFilters(overrides, info, headers) ?? [])];
-    },
-  };
 }
 
 function describe(exchange: Exchange): string {
