@@ -1,5 +1,5 @@
-// What a worker's death takes along: requests whose streams it had, which get no answer and no line in the log. Those of
-// which a line was written had ended before.
+// What a worker's death takes along: requests whose streams it had, which get no answer and no line in the log, and the last
+// bytes of answers.
 import type { SimSocket } from "../../src/engine-sim/sim-socket.ts";
 import type { Exchange } from "./exchange.ts";
 import type { LogFile } from "./log-file.ts";
@@ -35,7 +35,9 @@ export class Casualties {
       if (end.peer === null) continue;
       this.#orphans.add(end.peer);
       for (const exchange of this.#sent.get(end.peer) ?? []) {
-        if (!logged.has(String(exchange.id))) exchange.excuses.add(workerDied);
+        // The last bytes of what was logged may not have left.
+        const hasArrived = exchange.outcome !== "open" && logged.has(String(exchange.id));
+        if (!hasArrived) exchange.excuses.add(workerDied);
       }
     }
   }

@@ -3,6 +3,7 @@
 import { StatKind } from "../../src/stats/store.ts";
 import { recordBytesMax } from "../../src/engine-sim/sim-records.ts";
 import type { SimCore } from "../../src/engine-sim/sim-core.ts";
+import { proxyPort } from "./bootstrap-yaml.ts";
 import { workerDied } from "./casualties.ts";
 import type { Exchange } from "./exchange.ts";
 import type { LogLine } from "./log-file.ts";
@@ -32,6 +33,8 @@ export function judge(run: Simulation): void {
   ]) {
     expectStat(run, `http.main.${name}`, 0);
   }
+  // Those, too, that never got to the connection manager.
+  expectStat(run, `listener.127.0.0.1_${proxyPort}.downstream_cx_active`, 0);
   for (const name of [
     "downstream_rq_active",
     "downstream_cx_active",

@@ -33,12 +33,15 @@ export function newOverloadPlan(dice: Dice, clients: number): OverloadPlan {
 export function planOverloads(run: Simulation, plan: OverloadPlan): void {
   // Dice of their own: runs without overloads are what they were.
   const dice = new Dice(run.seed ^ 0x73746f72);
-  for (let i = dice.between(1, 4); i > 0; i -= 1) {
-    const from = dice.spread(0, 2500);
-    const levels = drawLevels(dice, plan);
+  // Only one that lasts lets connections be idle for too long.
+  const isLasting = plan.reducesTimeouts && dice.chance(0.6);
+  for (let i = isLasting ? 1 : dice.between(1, 4); i > 0; i -= 1) {
+    const from = isLasting ? dice.between(0, 3000) : dice.spread(0, 2500);
+    const levels = { ...drawLevels(dice, plan), ...(isLasting ? { reduce_timeouts: 1 } : {}) };
     run.later(from, "overload", i, () => run.storms.tell(run, levels));
-    // Long enough for connections to be idle for too long.
-    const lastsMs = plan.reducesTimeouts && dice.chance(0.5) ? 6000 : dice.spread(1, 1500);
+    // Long enough for whole requests, half of the time.
+    const someMs = dice.chance(0.5) ? dice.between(300, 2500) : dice.spread(1, 1500);
+    const lastsMs = isLasting ? 6000 : someMs;
     run.later(from + lastsMs, "calm", i, () => {
       judgeIdle(run);
       run.storms.tell(run, {});
@@ -114,7 +117,7 @@ const idleMsMax = 2500;
 /** Nobody is idle for longer than the reduced timeout. */
 function judgeIdle(run: Simulation): void {
   const { loop, plan, storms } = run;
-  const isCalm = plan.downstream === "calm" && !plan.has("stalledClients");
+  const isCalm = !plan.isChoppy && !plan.has("stalledClients");
   const sinceMs = loop.nowMs - idleMsMax;
   if (!isCalm || !storms.isSaturated("reduce_timeouts", sinceMs, loop.nowMs)) return;
   const idle = run.idleClients(sinceMs);

@@ -333,6 +333,7 @@ export class Simulation implements Party, ProcessWorld {
       "half-close": plan.has("clientHalfCloses") ? 2 : 0,
     };
     const stalls = plan.has("stalledClients") ? 1 : 0;
+    const mayIdle = plan.has("idleClients") || plan.overload?.reducesTimeouts === true;
     return {
       depth: plan.has("pipelining") ? dice.between(1, 4) : 1,
       ending: dice.weighted(endings),
@@ -343,7 +344,7 @@ export class Simulation implements Party, ProcessWorld {
       stalls: dice.weighted({ none: 8, "in-head": stalls, "in-body": stalls, reading: stalls }),
       isDeaf: plan.has("deafClients") && dice.chance(0.5),
       saysClose: dice.chance(0.3),
-      staysIdle: plan.has("idleClients") && dice.chance(0.3),
+      staysIdle: mayIdle && dice.chance(0.3),
     };
   }
 
