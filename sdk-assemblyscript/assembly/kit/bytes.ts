@@ -2,6 +2,9 @@
 import { copyBytes } from "../results";
 import { decodeUtf8, encodedLength, encodeUtf8, isUtf8 } from "../utf8";
 
+/** A one in each byte of a word. */
+const EACH_BYTE: u64 = 0x0101010101010101;
+
 /** The text as UTF-8, a lone surrogate as U+FFFD. */
 export function utf8Bytes(text: string): Uint8Array {
   const start = encodeUtf8(text);
@@ -28,8 +31,26 @@ export function indexOfBytes(bytes: Uint8Array, part: Uint8Array, from: i32 = 0)
   const start = bytes.dataStart;
   const wanted = part.dataStart;
   const first = load<u8>(wanted);
+  const final = load<u8>(wanted + size - 1);
   const last = bytes.length - size;
-  for (let at = max(from, 0); at <= last; at++) {
+  let at = max(from, 0);
+  // Eight places at a time: where both ends of the part match, a byte of `misses` is 0.
+  const firsts = <u64>first * EACH_BYTE;
+  const finals = <u64>final * EACH_BYTE;
+  while (at <= last - 7) {
+    const place = start + at;
+    const misses = (load<u64>(place) ^ firsts) | (load<u64>(place + size - 1) ^ finals);
+    const hits = (misses - EACH_BYTE) & ~misses & (EACH_BYTE << 7);
+    if (hits == 0) {
+      at += 8;
+      continue;
+    }
+    // The lowest is exact, those above may be borrowed from.
+    at += <i32>(ctz(hits) >> 3);
+    if (memory.compare(start + at, wanted, size) == 0) return at;
+    at++;
+  }
+  for (; at <= last; at++) {
     if (load<u8>(start + at) != first) continue;
     if (memory.compare(start + at, wanted, size) == 0) return at;
   }
