@@ -1,7 +1,9 @@
 // BufferQueue against a plain string as its model.
 import { describe, expect, test } from "vitest";
+import { BlockPool, blockPool } from "./block-pool.ts";
 import { BufferQueue } from "./buffer-queue.ts";
 import { LentRoom } from "./lent-room.ts";
+import { SeededRandom } from "./random.ts";
 
 function queueOf(...parts: string[]): BufferQueue {
   const queue = new BufferQueue();
@@ -66,6 +68,87 @@ describe("BufferQueue", () => {
     queue.lend(room, lent, 2, 2);
     queue.own();
     expect(queue.toString()).toBe("abcdxy");
+  });
+
+  test.each([1, 2, 3, 4, 5])("in blocks it is what it is without, seed %d", (seed) => {
+    const random = new SeededRandom(seed);
+    const below = (count: number): number => (random.u32() >>> 8) % count;
+    const letters = (size: number): string => String.fromCharCode(97 + below(26)).repeat(size);
+    const room = new LentRoom();
+    const lentQueue = (text: string): BufferQueue => {
+      const queue = new BufferQueue();
+      queue.lend(room, Buffer.from(text), 0, text.length);
+      return queue;
+    };
+    const queue = lentQueue(letters(30_000));
+    let model = queue.chunks.join("");
+    queue.own();
+    for (let step = 0; step < 200; step += 1) {
+      const text = letters(below(40_000));
+      const at = below(model.length + 1);
+      switch (below(6)) {
+        case 0:
+          queue.drain(at);
+          model = model.slice(at);
+          break;
+        case 1:
+          queue.replace(at, 100, Buffer.from(text));
+          model = model.slice(0, at) + text + model.slice(at + 100);
+          break;
+        case 2:
+          queue.refill(Buffer.from(`-${text}-`), 1, text.length + 1);
+          model = text;
+          break;
+        case 3: {
+          const other = lentQueue(text);
+          other.own();
+          queue.moveFrom(other);
+          model += text;
+          break;
+        }
+        default:
+          queue.moveFrom(lentQueue(text));
+          model += text;
+      }
+      // Whoever has a block that is free shows up.
+      const free = Array.from({ length: blockPool.freeCount }, () => blockPool.take());
+      for (const block of free) blockPool.give(block.fill("!"));
+      expect(queue.length).toBe(model.length);
+      const copy = Buffer.alloc(model.length);
+      queue.copyTo(copy, 0, 0, model.length);
+      expect(copy.toString("latin1") === model).toBe(true);
+    }
+    queue.clear();
+    expect(queue.length).toBe(0);
+  });
+
+  test("blocks go back when the queue is empty, and a mostly drained queue keeps few", () => {
+    const room = new LentRoom();
+    const piece = Buffer.alloc(60_000, "p");
+    const queue = new BufferQueue();
+    queue.lend(room, piece, 0, piece.length);
+    queue.own();
+    for (let i = 0; i < 100; i += 1) {
+      const more = new BufferQueue();
+      more.lend(room, piece, 0, piece.length);
+      queue.moveFrom(more);
+      queue.drain(59_990);
+    }
+    const rest = queue.length;
+    expect(rest).toBe(60_000 + 1000);
+    const before = blockPool.freeCount;
+    queue.clear();
+    expect(blockPool.freeCount - before).toBeGreaterThan(0);
+    expect(blockPool.freeCount - before).toBeLessThanOrEqual(8);
+  });
+
+  test("the pool keeps 64 blocks", () => {
+    const pool = new BlockPool();
+    const blocks = Array.from({ length: 70 }, () => pool.take());
+    expect(new Set(blocks).size).toBe(70);
+    for (const block of blocks) pool.give(block);
+    expect(pool.freeCount).toBe(64);
+    expect(blocks).toContain(pool.take());
   });
 
   test("a room gives what it has, then memory of its own, and all anew when it is left", () => {

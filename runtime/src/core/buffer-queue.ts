@@ -1,5 +1,11 @@
 // Bytes in order, as views of Buffers: what filters and paused streams hold of a body.
+import { BLOCK_BYTES, blockPool } from "./block-pool.ts";
 import type { LentRoom } from "./lent-room.ts";
+
+/** So many blocks are compacted when no more than one part in as many is in use. */
+const SPARSE_BLOCKS = 4;
+/** Queues that hold less have memory of their own for each piece. */
+const BLOCKS_FROM_BYTES = 16 * 1024;
 
 /**
  * Owned by one stream. Grows without a limit of its own: the owner compares `length` with a limit.
@@ -10,6 +16,13 @@ export class BufferQueue {
   #length: number = 0;
   /** Null = all bytes are the queue's own. */
   #room: LentRoom | null = null;
+  /** It has been on its way: what it keeps of that may stand in blocks of the pool. */
+  #mayHaveBlocks: boolean = false;
+  /** Null = none. */
+  #blocks: Buffer[] | null = null;
+  /** Bytes of the last one that are in use, and the chunk that ends there. */
+  #filled: number = 0;
+  #filling: Buffer | null = null;
 
   constructor() {
     this.#chunks = [];
@@ -54,6 +67,7 @@ export class BufferQueue {
   /** Begins with lent bytes `buffer[from..to)`; further ones may stand in `room`. */
   lend(room: LentRoom, buffer: Buffer, from: number, to: number): void {
     this.#room = room;
+    this.#mayHaveBlocks = true;
     if (to > from) this.append(buffer.subarray(from, to));
   }
 
@@ -62,9 +76,86 @@ export class BufferQueue {
     if (this.#room === null) return;
     this.#room = null;
     if (this.#length === 0) return;
-    const copy = Buffer.allocUnsafe(this.#length);
-    this.copyTo(copy, 0, 0, this.#length);
-    this.#chunks = [copy];
+    const lent = this.#chunks;
+    this.#chunks = [];
+    this.#length = 0;
+    this.#copyAll(lent);
+  }
+
+  /** The last thing that happens to it: all has been used up. */
+  release(): void {
+    if (this.#blocks !== null) this.clear();
+  }
+
+  /** Nobody has a view of them any more. */
+  #giveBlocks(): void {
+    const blocks = this.#blocks;
+    if (blocks === null) return;
+    this.#blocks = null;
+    this.#filling = null;
+    for (const block of blocks) blockPool.give(block);
+  }
+
+  #copyAll(chunks: readonly Buffer[]): void {
+    for (const chunk of chunks) this.#appendInBlocks(chunk, 0, chunk.length);
+  }
+
+  /** As appendCopy, in blocks as soon as it is much. */
+  #appendInBlocks(buffer: Buffer, from: number, to: number): void {
+    const isMuch = this.#blocks !== null || this.#length + to - from >= BLOCKS_FROM_BYTES;
+    if (!this.#mayHaveBlocks || !isMuch) {
+      this.appendCopy(buffer, from, to);
+      return;
+    }
+    for (let at = from; at < to; ) {
+      const block = this.#openBlock();
+      const start = this.#filled;
+      const size = Math.min(BLOCK_BYTES - start, to - at);
+      buffer.copy(block, start, at, at + size);
+      this.#filled = start + size;
+      this.#showFilled(block, start, size);
+      at += size;
+    }
+  }
+
+  #openBlock(): Buffer {
+    const last = this.#blocks?.at(-1);
+    if (last !== undefined && this.#filled < BLOCK_BYTES) return last;
+    const count = this.#blocks?.length ?? 0;
+    const isSparse = this.#length * SPARSE_BLOCKS < count * BLOCK_BYTES;
+    if (count >= SPARSE_BLOCKS && isSparse) {
+      this.#compact();
+      return this.#openBlock();
+    }
+    const block = blockPool.take();
+    (this.#blocks ??= []).push(block);
+    this.#filled = 0;
+    this.#filling = null;
+    return block;
+  }
+
+  #compact(): void {
+    const chunks = this.#chunks;
+    const blocks = this.#blocks ?? [];
+    this.#blocks = null;
+    this.#filling = null;
+    this.#chunks = [];
+    this.#length = 0;
+    this.#copyAll(chunks);
+    for (const block of blocks) blockPool.give(block);
+  }
+
+  /** What follows a chunk in its block makes it longer. */
+  #showFilled(block: Buffer, start: number, size: number): void {
+    const last = this.#chunks.length - 1;
+    const before = this.#filling;
+    const grows = before !== null && this.#chunks[last] === before;
+    const from = grows ? start - before.length : start;
+    const chunk = block.subarray(from, start + size);
+    if (grows) this.#chunks[last] = chunk;
+    else this.#chunks.push(chunk);
+    this.#length += size;
+    this.#filling = chunk;
   }
 
   /** Uninitialised bytes, for what is put into the queue next. */
@@ -74,13 +165,41 @@ export class BufferQueue {
 
   /** Moves everything of `other` behind what is here. */
   moveFrom(other: BufferQueue): void {
-    other.own();
+    if (other.#room !== null) {
+      this.#copyAll(other.#chunks);
+      other.clear();
+      return;
+    }
     for (const chunk of other.#chunks) this.#chunks.push(chunk);
     this.#length += other.#length;
+    if (other.#blocks !== null) this.#takeBlocks(other, other.#blocks);
     other.clear();
   }
 
+  #takeBlocks(other: BufferQueue, blocks: Buffer[]): void {
+    if (this.#blocks === null) this.#blocks = blocks;
+    else this.#blocks.push(...blocks);
+    this.#filled = other.#filled;
+    this.#filling = null;
+    other.#blocks = null;
+    other.#filling = null;
+  }
+
+  /** Puts a copy of `source[from..to)`, which is elsewhere, in place of everything. */
+  refill(source: Buffer, from: number, to: number): void {
+    if (this.#room === null) {
+      this.clear();
+      this.#appendInBlocks(source, from, to);
+      return;
+    }
+    const copy = this.#room.take(to - from);
+    source.copy(copy, 0, from, to);
+    this.#replaceAll(copy);
+  }
+
+  /** Nobody has a view of its bytes any more, where they have been on their way. */
   clear(): void {
+    this.#giveBlocks();
     // Setting an array's length is a call into the runtime (40 ns), and most queues are empty.
     if (this.#chunks.length === 0) return;
     this.#chunks.length = 0;
@@ -109,6 +228,7 @@ export class BufferQueue {
     if (this.#chunks.length === 1) return this.#chunks[0] as Buffer;
     const all = Buffer.concat(this.#chunks, this.#length);
     this.#chunks.length = 0;
+    this.#giveBlocks();
     if (all.length > 0) this.#chunks.push(all);
     return all;
   }
@@ -143,7 +263,9 @@ export class BufferQueue {
     const all = this.linearize();
     const head = all.subarray(0, from);
     const tail = all.subarray(to);
-    this.clear();
+    // They may stand in a block.
+    this.#chunks = [];
+    this.#length = 0;
     this.append(head);
     this.append(bytes);
     this.append(tail);

@@ -34,7 +34,7 @@ export class ChainExit {
     else this.#ends?.onResponseData(buffer, from, to, end);
   }
 
-  /** Nothing without bytes, unless it is the end. */
+  /** Nothing without bytes, unless it is the end. Nobody may look at the queue again. */
   queue(queue: BufferQueue, end: boolean): void {
     if (queue.length === 0) {
       if (end) this.data(EMPTY, 0, 0, true);
@@ -46,6 +46,7 @@ export class ChainExit {
       const chunk = chunks[i] as Buffer;
       this.data(chunk, 0, chunk.length, end && i === last);
     }
+    queue.release();
   }
 
   trailers(trailers: HeaderMap): void {

@@ -1,6 +1,7 @@
 // Test helpers of this room: a filter that answers by script, and chain ends that write down
 // events.
 import type { BufferQueue } from "../core/buffer-queue.ts";
+import { blockPool } from "../core/block-pool.ts";
 import { HeaderMap } from "../core/header-map.ts";
 import { lentRoom } from "../core/lent-room.ts";
 import { StreamInfo } from "../core/stream-info.ts";
@@ -229,6 +230,9 @@ function spoilLent(bytes: Buffer): void {
   lentRoom.enter();
   lentRoom.take(1024).fill("x");
   lentRoom.leave();
+  const block = blockPool.take();
+  block.fill("x");
+  blockPool.give(block);
 }
 
 /** The same text in bytes of the queue's own choice, as a guest writes a body back. */

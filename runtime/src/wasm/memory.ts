@@ -1,5 +1,6 @@
 // The guest's linear memory as hostcalls see it: bounds, text, keys, results in the guest's heap.
 // Wasm hands pointers and sizes over as signed numbers: callers pass them through `>>> 0` first.
+import type { BufferQueue } from "../core/buffer-queue.ts";
 import { headerIdOf } from "../core/header-names.ts";
 import type { Allocator } from "./vm.ts";
 
@@ -179,6 +180,13 @@ export class GuestMemory {
     this.moved += size;
     if (size > FREE_BYTES_MAX) this.#chargeMove(size);
     this.#buffer.copy(target, 0, pointer, pointer + size);
+  }
+
+  /** Puts a copy of them in place of all that the queue has; the range must be inside. */
+  refill(queue: BufferQueue, pointer: number, size: number): void {
+    this.moved += size;
+    if (size > FREE_BYTES_MAX) this.#chargeMove(size);
+    queue.refill(this.#buffer, pointer, pointer + size);
   }
 
   /**

@@ -118,9 +118,12 @@ function changingHostcalls(vm: Vm): HostcallTable {
       if (!vm.limits.allows("bodyBytes", before + bytes, context.plugin)) {
         return Status.BadArgument;
       }
-      const copy = body.take(bytes);
-      memory.copyTo(copy, at, bytes);
-      replacePart(body, offset >>> 0, size >>> 0, copy);
+      if (offset === 0 && size >>> 0 >= before) memory.refill(body, at, bytes);
+      else {
+        const copy = body.take(bytes);
+        memory.copyTo(copy, at, bytes);
+        replacePart(body, offset >>> 0, size >>> 0, copy);
+      }
       if (body.length !== before) context.onBodyResized(kind);
       return Status.Ok;
     },
@@ -129,7 +132,7 @@ function changingHostcalls(vm: Vm): HostcallTable {
 
 function replacePart(body: BufferQueue, offset: number, size: number, bytes: Buffer): void {
   if (offset >= body.length && offset > 0) body.append(bytes);
-  else if (offset === 0 && size < body.length) {
+  else if (offset === 0) {
     body.drain(size);
     body.prepend(bytes);
   } else body.replace(offset, size, bytes);
