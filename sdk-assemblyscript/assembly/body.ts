@@ -49,6 +49,7 @@ export class Body {
     return this.replaceFrom(bytes.dataStart, bytes.length);
   }
 
+  /** As `replace`, with text as UTF-8; false when the body cannot be changed in this hook. */
   replaceText(text: string): bool {
     const start = encodeUtf8(text);
     return start != 0 && this.replaceFrom(start, encodedLength());
@@ -59,6 +60,7 @@ export class Body {
     return this.grow(0, bytes.dataStart, bytes.length);
   }
 
+  /** As `prepend`, with text as UTF-8. */
   prependText(text: string): bool {
     const start = encodeUtf8(text);
     return start != 0 && this.grow(0, start, encodedLength());
@@ -69,6 +71,7 @@ export class Body {
     return this.grow(this.length, bytes.dataStart, bytes.length);
   }
 
+  /** As `append`, with text as UTF-8. */
   appendText(text: string): bool {
     const start = encodeUtf8(text);
     return start != 0 && this.grow(this.length, start, encodedLength());

@@ -40,11 +40,13 @@ export class ConfigObject {
     this.document.failMember(this.node, name, message);
   }
 
+  /** A string member; `fallback` when it is absent, and an error when it is something else. */
   string(name: string, fallback: string = ""): string {
     const member = this.take(name);
     return member == 0 ? fallback : readString(this.document, member, fallback);
   }
 
+  /** The same for true and false. */
   bool(name: string, fallback: bool = false): bool {
     const member = this.take(name);
     return member == 0 ? fallback : readBool(this.document, member, fallback);
@@ -112,6 +114,7 @@ export class ConfigObject {
 
 /** An array of the configuration. An index outside of it is an error, never a trap. */
 export class ConfigArray {
+  /** The number of elements; 0 when it is no array, which is an error. */
   readonly length: i32;
 
   constructor(
@@ -137,16 +140,19 @@ export class ConfigArray {
     this.document.failMember(this.node, signedDecimal(index), message);
   }
 
+  /** As in ConfigObject, of the element at `index`. */
   string(index: i32, fallback: string = ""): string {
     const element = this.find(index);
     return element == 0 ? fallback : readString(this.document, element, fallback);
   }
 
+  /** As in ConfigObject. */
   bool(index: i32, fallback: bool = false): bool {
     const element = this.find(index);
     return element == 0 ? fallback : readBool(this.document, element, fallback);
   }
 
+  /** As in ConfigObject: a whole number from `least` to `most`. */
   i64(index: i32, fallback: i64 = 0, least: i64 = i64.MIN_VALUE, most: i64 = i64.MAX_VALUE): i64 {
     const element = this.find(index);
     return element == 0 ? fallback : readWhole(this.document, element, fallback, least, most);

@@ -67,6 +67,7 @@ export function errors(): i32 {
   return document().errorCount;
 }
 
+/** The text of a node; `fallback`, and an error, when it is something else. */
 export function text(node: u32, fallback: string): string {
   const tape = document();
   if (tape.kind(node) == NodeKind.String) return tape.text(node);

@@ -163,6 +163,7 @@ export abstract class Plugin<C = NoConfig> extends PluginContext {
   /** A new configuration has just been accepted: the place to set a tick or to make a log line. */
   onConfigured(config: C): void {}
 
+  /** Called by the SDK: `configure` first, then `onConfigured`. Override those. */
   acceptConfiguration(source: Configuration): bool {
     const config = this.configure(source);
     if (!source.accept() || config === null) return false;
@@ -173,6 +174,7 @@ export abstract class Plugin<C = NoConfig> extends PluginContext {
     return true;
   }
 
+  /** Called by the SDK for each stream. Override `createHttpFilter` or `createNetworkFilter`. */
   openStream(): Context | null {
     const config = this.current;
     if (config === null) return null;

@@ -48,6 +48,7 @@ export class HeaderMap {
     return values;
   }
 
+  /** Whether there is such a header, empty or not. Names match whatever their case. */
   has(name: string): bool {
     return this.find(name);
   }
@@ -182,14 +183,17 @@ export class RequestHeaders extends HeaderMap {
     return orEmpty(this.get(":path"));
   }
 
+  /** The route is chosen by the new one, as with every change of request headers. */
   set path(value: string) {
     this.set(":path", value);
   }
 
+  /** `GET`, for instance; "" when it is absent. */
   get method(): string {
     return orEmpty(this.get(":method"));
   }
 
+  /** Changes it for the filters behind and the upstream. */
   set method(value: string) {
     this.set(":method", value);
   }
@@ -199,14 +203,17 @@ export class RequestHeaders extends HeaderMap {
     return orEmpty(this.get(":authority"));
   }
 
+  /** As `path`: the route is chosen by it. */
   set authority(value: string) {
     this.set(":authority", value);
   }
 
+  /** `http` or `https`, as the proxy knows it; "" when it is absent. */
   get scheme(): string {
     return orEmpty(this.get(":scheme"));
   }
 
+  /** Changes it for the filters behind and the upstream. */
   set scheme(value: string) {
     this.set(":scheme", value);
   }
@@ -226,6 +233,7 @@ export class ResponseHeaders extends HeaderMap {
     return code < 0 ? 0 : code;
   }
 
+  /** Changes it for the filters before and the downstream. */
   set status(code: u32) {
     this.set(":status", decimal(code));
   }

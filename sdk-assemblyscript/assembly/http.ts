@@ -22,14 +22,17 @@ import { BufferType, MapType } from "./abi";
  * on the hook that runs: reading something absent gives null, changing it false.
  */
 export class HttpRequest {
+  /** Those that the hook for them was given; out of reach when they have gone on. */
   get headers(): RequestHeaders {
     return requestHeaders;
   }
 
+  /** What of the body is held now, in `onRequestBody` and what waits there. */
   get body(): Body {
     return requestBody;
   }
 
+  /** Readable in `onRequestTrailers` only, and empty when there are none. */
   get trailers(): HeaderMap {
     return requestTrailers;
   }
@@ -37,14 +40,17 @@ export class HttpRequest {
 
 /** What a filter can reach of the response; as with HttpRequest. */
 export class HttpResponse {
+  /** Those that the hook for them was given; out of reach when they have gone on. */
   get headers(): ResponseHeaders {
     return responseHeaders;
   }
 
+  /** What of the body is held now, in `onResponseBody` and what waits there. */
   get body(): Body {
     return responseBody;
   }
 
+  /** Readable in `onResponseTrailers` only, and empty when there are none. */
   get trailers(): HeaderMap {
     return responseTrailers;
   }

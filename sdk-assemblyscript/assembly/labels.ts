@@ -77,6 +77,7 @@ export function counters(
   return new Labelled<Counter>(name, labels, (full) => new Counter(full), most);
 }
 
+/** `gauges("open", ["peer"]).with(["a"]).add(1)`. */
 export function gauges(
   name: string,
   labels: string[],
@@ -85,6 +86,7 @@ export function gauges(
   return new Labelled<Gauge>(name, labels, (full) => new Gauge(full), most);
 }
 
+/** `histograms("took_ms", ["route"]).with(["a"]).record(12)`. */
 export function histograms(
   name: string,
   labels: string[],

@@ -68,6 +68,7 @@ export class Gauge extends Metric {
     super(MetricType.Gauge, name);
   }
 
+  /** Makes it `value`; false when the host refuses. It is one for all workers. */
   set(value: u64): bool {
     return this.write(value);
   }
@@ -89,19 +90,26 @@ export class Histogram extends Metric {
     super(MetricType.Histogram, name);
   }
 
+  /** Adds one value; the unit is yours. False when the host refuses. */
   record(value: u64): bool {
     return this.write(value);
   }
 }
 
+/**
+ * A number that only grows, of that name in the stats. Make it at top level:
+ * the host hears of it with the first use.
+ */
 export function counter(name: string): Counter {
   return new Counter(name);
 }
 
+/** A number that grows and shrinks, shared by all workers. Make it at top level. */
 export function gauge(name: string): Gauge {
   return new Gauge(name);
 }
 
+/** A distribution of whole numbers. Make it at top level. */
 export function histogram(name: string): Histogram {
   return new Histogram(name);
 }

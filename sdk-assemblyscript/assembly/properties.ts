@@ -30,14 +30,17 @@ export class Property {
     return this.find() && resultLength() == 8 ? load<i64>(resultStart()) : fallback;
   }
 
+  /** The same without a sign: sizes, ports, ids. */
   u64(fallback: u64 = 0): u64 {
     return this.find() && resultLength() == 8 ? load<u64>(resultStart()) : fallback;
   }
 
+  /** A number with a fraction; `fallback` when it is absent. */
   f64(fallback: f64 = 0): f64 {
     return this.find() && resultLength() == 8 ? load<f64>(resultStart()) : fallback;
   }
 
+  /** True or false; `fallback` when it is absent. */
   bool(fallback: bool = false): bool {
     return this.find() && resultLength() == 1 ? load<u8>(resultStart()) != 0 : fallback;
   }
@@ -65,6 +68,7 @@ export class Property {
     return this.write(value.dataStart, value.length);
   }
 
+  /** As `set`, with text as UTF-8. */
   setText(value: string): bool {
     const start = encodeUtf8(value);
     return start != 0 && this.write(start, encodedLength());
