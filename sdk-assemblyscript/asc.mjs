@@ -20,6 +20,7 @@ const PARALLEL_MAX = 2;
  */
 const TIME_MAX_MS = 90_000;
 const POLL_MS = 50;
+const UNWRITABLE = new Set(["EACCES", "EPERM", "EROFS", "ENOSPC", "EDQUOT"]);
 
 /**
  * Runs `work(asc)` when it is our turn, and resolves with its result; with null, and without
@@ -44,9 +45,19 @@ export async function withCompiler({ target, isMade, timeMaxMs = TIME_MAX_MS, re
 
 /**
  * Slots are files, so that all processes of the checkout share them. They only spare the machine:
- * should two take the same one, nothing goes wrong but the load.
+ * should two take the same one, or somebody have none where he may not write, nothing goes wrong but
+ * the load.
  */
 async function takeSlot(target) {
+  try {
+    return await takeFile(target);
+  } catch (error) {
+    if (!UNWRITABLE.has(error.code)) throw error;
+    return () => {};
+  }
+}
+
+async function takeFile(target) {
   mkdirSync(locks, { recursive: true });
   const files = Array.from({ length: PARALLEL_MAX }, (_, i) => join(locks, `slot-${i}`));
   for (;;) {

@@ -1,5 +1,6 @@
 // `headgate filter COMMAND`: one file for each command, loaded when it is asked for.
 import { UsageError } from "../args.ts";
+import { ExitCode } from "./admin-client.ts";
 
 export interface FilterCommand {
   /** The text of --help, with examples. */
@@ -89,7 +90,11 @@ export async function run(argv: readonly string[]): Promise<number> {
     return await command.run(rest);
   } catch (error) {
     if (error instanceof UsageError) error.help = `headgate filter ${name} --help`;
-    throw error;
+    // What cannot be read or written says so itself, with the path.
+    const isOfFiles = error instanceof Error && "syscall" in error && "path" in error;
+    if (!isOfFiles) throw error;
+    process.stderr.write(`headgate: ${error.message}\n`);
+    return ExitCode.Refused;
   }
 }
 

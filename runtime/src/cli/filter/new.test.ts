@@ -237,6 +237,14 @@ test.each(["build", "check", "test"])("%s says where there is no filter", async 
   expect(error).toContain(".: found no assembly/index.ts, expected the folder of a filter");
 });
 
+test("build says what cannot be written", async () => {
+  const folder = await project("blocked");
+  writeFileSync(join(folder, "build"), "not a folder");
+  const { code, error } = await filter(folder, "build");
+  expect(error).toMatch(/^headgate: \w+: [a-z ]+, mkdir '.*blocked\/build.*'\n$/);
+  expect(code).toBe(1);
+});
+
 test("check says what is not installed", async () => {
   expect((await filter(scratch, "new", "bare")).code).toBe(0);
   const { code, error } = await filter(join(scratch, "bare"), "check");
