@@ -307,6 +307,15 @@ export abstract class HttpContext extends Context {
   }
 
   /**
+   * Whether hooks behind this one, of the request's headers or of the response's, have anything to do
+   * for this stream. For who exports `exports/brief` by hand and has several hooks: Headgate makes no
+   * other call for a stream that does not stay. Other hosts do not ask, and call all of them.
+   */
+  stays(after: StreamType): bool {
+    return false;
+  }
+
+  /**
    * Answers the request from here and returns what the hook must return. `headers` is flat, [name,
    * value, ...]; `details` goes to the access log. A status outside 200..599 is sent as 500. Once
    * response headers are on their way the host resets the stream instead.

@@ -10,7 +10,7 @@ import {
   proxy_set_header_map_pairs,
 } from "./abi";
 import { log } from "./log";
-import { encodedNameLength, encodeName, encodeValue, isValueSafe } from "./names";
+import { encodedNameLength, encodeName, encodeValue, HeaderName, isValueSafe } from "./names";
 import { encodedPairsLength, encodePairs, HeaderPair, PairsReader } from "./pairs";
 import { isOk, OUT, OUT_SIZE, resultBytes, resultLength, resultStart, resultText } from "./results";
 import { decimal, wholeNumber } from "./text";
@@ -89,6 +89,18 @@ export class HeaderMap {
     const key = encodeName(name);
     if (key == 0 || !isValueSafe(value.dataStart, value.length)) return refuse();
     return this.append(key, value.dataStart, value.length);
+  }
+
+  /** As `setBytes`, for who does it for each stream: the name is encoded, the value where it is. */
+  setAt(name: HeaderName, start: usize, length: u32): bool {
+    if (name.start == 0 || !isValueSafe(start, length)) return refuse();
+    return isOk(proxy_replace_header_map_value(this.type, name.start, name.length, start, length));
+  }
+
+  /** As `addBytes`, in the same way. */
+  addAt(name: HeaderName, start: usize, length: u32): bool {
+    if (name.start == 0 || !isValueSafe(start, length)) return refuse();
+    return isOk(proxy_add_header_map_value(this.type, name.start, name.length, start, length));
   }
 
   /** Removes all values; true also when there was none. */

@@ -16,6 +16,7 @@ export { CallFailure, HttpCall, HttpCallResponse } from "./http-call";
 export { counters, gauges, histograms, Labelled } from "./labels";
 export { log } from "./log";
 export { Counter, counter, Gauge, gauge, Histogram, histogram } from "./metrics";
+export { HeaderName } from "./names";
 export { HeaderPair } from "./pairs";
 export { limitPendingCalls } from "./pending-call";
 export { Property, property } from "./properties";

@@ -12,7 +12,7 @@ import {
   PluginContext,
 } from "./context";
 import { contexts } from "./contexts";
-import { cleanUp } from "./hook";
+import { cleanUp, REUSING } from "./hook";
 import { log } from "./log";
 import { isOk, OUT, OUT_SIZE, resultLength, resultStart } from "./results";
 import { decimal } from "./text";
@@ -48,12 +48,15 @@ class FilterRegistration<C> extends Registration {
     rootId: string,
     private readonly read: (source: Configuration) => C | null,
     private readonly make: () => HttpFilter<C>,
+    private readonly isReused: bool,
   ) {
     super(rootId);
   }
 
   create(): PluginContext {
-    return new FilterPlugin<C>(this.read, this.make);
+    const plugin = new FilterPlugin<C>(this.read, this.make);
+    if (this.isReused) plugin.state = REUSING;
+    return plugin;
   }
 }
 
@@ -80,14 +83,16 @@ let last: usize = 0;
 /**
  * Registers an HTTP filter. Call it at top level of the entry file; nothing else may stand there
  * that calls the host. `rootId` is the `root_id` of the host's configuration, "" serves every one.
- * `read` makes the configuration object; null, or an error in its `source`, refuses it.
+ * `read` makes the configuration object; null, or an error in its `source`, refuses it. `isReused`:
+ * filters keep nothing of a stream, so that with `exports/brief` one may serve the next one, too.
  */
 export function registerFilter<C>(
   rootId: string,
   read: (source: Configuration) => C | null,
   make: () => HttpFilter<C>,
+  isReused: bool = false,
 ): void {
-  new FilterRegistration<C>(rootId, read, make);
+  new FilterRegistration<C>(rootId, read, make, isReused);
 }
 
 /** Registers a plugin with state, ticks or callouts of its own; else as registerFilter. */

@@ -10,4 +10,5 @@ registerFilter<BasicAuthConfig>(
   "",
   (source: Configuration) => readBasicAuthConfig(source),
   () => new BasicAuth(),
+  true,
 );

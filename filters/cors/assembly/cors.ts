@@ -5,6 +5,7 @@ import {
   HttpFilter,
   RequestHeaders,
   ResponseHeaders,
+  StreamType,
 } from "@headgate/sdk-assemblyscript";
 import { CorsConfig } from "./config";
 
@@ -31,6 +32,10 @@ export class Cors extends HttpFilter<CorsConfig> {
     const method = headers.get("access-control-request-method");
     if (method === null || method == "") return Action.Continue;
     return this.answerPreflight(headers, method);
+  }
+
+  override stays(after: StreamType): bool {
+    return after == StreamType.HttpRequest && this.origin != "";
   }
 
   override onResponseHeaders(headers: ResponseHeaders, endOfStream: bool): Action {

@@ -1,5 +1,5 @@
 // The filter's changes and those of the route, in the order in which they are made.
-import { ConfigObject, Configuration } from "@headgate/sdk-assemblyscript";
+import { ConfigObject, Configuration, StreamType } from "@headgate/sdk-assemblyscript";
 import { HeaderChange, readHeaderChanges } from "./header-change";
 import { QueryChange, readQueryChanges } from "./query-change";
 
@@ -9,6 +9,12 @@ export class HeaderMutationConfig {
   response: HeaderChange[] = [];
   responseTrailers: HeaderChange[] = [];
   query: QueryChange[] = [];
+
+  /** Whether something is left to do behind the headers of the request, or of the response. */
+  hasMore(after: StreamType): bool {
+    if (this.requestTrailers.length > 0 || this.responseTrailers.length > 0) return true;
+    return after == StreamType.HttpRequest && this.response.length > 0;
+  }
 }
 
 export function readHeaderMutationConfig(source: Configuration): HeaderMutationConfig {

@@ -1,8 +1,8 @@
 // One change of a header map: envoy.config.common.mutation_rules.v3.HeaderMutation.
-import { asciiLower, ConfigArray, ConfigObject, HeaderMap } from "@headgate/sdk-assemblyscript";
+import { asciiLower, ConfigArray, ConfigObject, HeaderMap, HeaderName } from "@headgate/sdk-assemblyscript";
 import { fromBase64 } from "@headgate/sdk-assemblyscript/kit/base64";
 import { StringMatcher } from "../../_common/assembly/string-matcher";
-import { Template } from "../../_common/assembly/template";
+import { Template, valueLength } from "../../_common/assembly/template";
 import { AppendAction, appendActionOf } from "./append-action";
 
 export abstract class HeaderChange {
@@ -34,6 +34,8 @@ class RemovalOnMatch extends HeaderChange {
 }
 
 class Append extends HeaderChange {
+  private readonly encodedName: HeaderName;
+
   constructor(
     private readonly name: string,
     private readonly value: Template,
@@ -41,17 +43,19 @@ class Append extends HeaderChange {
     private readonly keepsEmpty: bool,
   ) {
     super();
+    this.encodedName = new HeaderName(name);
   }
 
   override apply(headers: HeaderMap): void {
-    const value = this.value.value();
-    if (value.length == 0 && !this.keepsEmpty) return;
-    const name = this.name;
+    const value = this.value.start();
+    const length = valueLength();
+    if (length == 0 && !this.keepsEmpty) return;
+    const name = this.encodedName;
     const action = this.action;
-    if (action == AppendAction.AppendOrAdd) headers.addBytes(name, value);
-    else if (action == AppendAction.OverwriteOrAdd) headers.setBytes(name, value);
-    else if (headers.has(name) == (action == AppendAction.OverwriteIfExists)) {
-      headers.setBytes(name, value);
+    if (action == AppendAction.AppendOrAdd) headers.addAt(name, value, length);
+    else if (action == AppendAction.OverwriteOrAdd) headers.setAt(name, value, length);
+    else if (headers.has(this.name) == (action == AppendAction.OverwriteIfExists)) {
+      headers.setAt(name, value, length);
     }
   }
 }

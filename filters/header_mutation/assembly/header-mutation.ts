@@ -5,6 +5,7 @@ import {
   HttpFilter,
   RequestHeaders,
   ResponseHeaders,
+  StreamType,
 } from "@headgate/sdk-assemblyscript";
 import { HeaderMutationConfig } from "./config";
 import { HeaderChange } from "./header-change";
@@ -18,6 +19,10 @@ export class HeaderMutation extends HttpFilter<HeaderMutationConfig> {
       headers.path = changeQuery(headers.path, config.query);
     }
     return Action.Continue;
+  }
+
+  override stays(after: StreamType): bool {
+    return this.config.hasMore(after);
   }
 
   override onRequestTrailers(trailers: HeaderMap): Action {

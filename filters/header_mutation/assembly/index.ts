@@ -4,6 +4,10 @@ import { HeaderMutation } from "./header-mutation";
 
 export * from "@headgate/sdk-assemblyscript/exports/base";
 export {
+  headgate_request_headers,
+  headgate_response_headers,
+} from "@headgate/sdk-assemblyscript/exports/brief";
+export {
   proxy_on_request_headers,
   proxy_on_request_trailers,
   proxy_on_response_headers,
@@ -14,4 +18,5 @@ registerFilter<HeaderMutationConfig>(
   "",
   (source: Configuration) => readHeaderMutationConfig(source),
   () => new HeaderMutation(),
+  true,
 );

@@ -1,5 +1,5 @@
 // One change of a query: envoy.config.core.v3.KeyValueMutation.
-import { ConfigArray, ConfigObject, utf8Bytes, utf8Text } from "@headgate/sdk-assemblyscript";
+import { ConfigArray, ConfigObject, utf8Text } from "@headgate/sdk-assemblyscript";
 import { decodePercent, encodePercent } from "@headgate/sdk-assemblyscript/kit/percent";
 import { Template } from "../../_common/assembly/template";
 import { AppendAction, appendActionOf } from "./append-action";
@@ -66,7 +66,7 @@ export class QueryChange {
       parameters.remove(name);
       return;
     }
-    const text = utf8Text(value.value());
+    const text = utf8Text(value.bytes());
     if (action == AppendAction.AppendOrAdd) parameters.add(name, text);
     else if (action == AppendAction.OverwriteOrAdd) parameters.set(name, text);
     else if (parameters.has(name) == (action == AppendAction.OverwriteIfExists)) {

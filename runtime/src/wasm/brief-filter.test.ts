@@ -6,8 +6,11 @@ import { constant, guestBuilder, op } from "../module/wasm-builder-for-test.ts";
 
 type Direction = "request" | "response";
 
-/** Each callback logs its name; the brief one answers `answer`. */
-function briefGuest(direction: Direction, answer: number): Uint8Array {
+/** What the brief callbacks answer; without one there are none of that direction. */
+type Answers = Partial<Record<Direction, number>>;
+
+/** Each callback logs its name; of two directions it is named, too. */
+function briefGuest(answers: Answers): Uint8Array {
   const builder = guestBuilder((before) =>
     before.importFunction("env", "proxy_log", ["i32", "i32", "i32"], ["i32"]),
   );
@@ -30,20 +33,23 @@ function briefGuest(direction: Direction, answer: number): Uint8Array {
   };
   const texts: string[] = [];
   add("proxy_on_context_create", 2, null, "create");
-  add(`proxy_on_${direction}_headers`, 3, 0, "headers");
   add("proxy_on_delete", 1, null, "delete");
-  add(`headgate_${direction}_headers`, 4, answer, "brief");
+  const directions = Object.entries(answers);
+  for (const [direction, answer] of directions) {
+    const name = directions.length > 1 ? ` ${direction}` : "";
+    add(`proxy_on_${direction}_headers`, 3, 0, `headers${name}`);
+    add(`headgate_${direction}_headers`, 4, answer, `brief${name}`);
+  }
   return builder.build();
 }
 
 async function hostOf(
-  direction: Direction,
-  answer: number,
+  answers: Answers,
   options: Partial<Parameters<typeof createFilterHost>[0]> = {},
 ): Promise<FilterHost> {
   const host = await createFilterHost({
     ...options,
-    module: briefGuest(direction, answer),
+    module: briefGuest(answers),
     logLevel: "info",
   });
   // The root context is made in the usual way.
@@ -57,7 +63,7 @@ function saidBy(host: FilterHost): string[] {
 }
 
 test.each(["request", "response"] as const)("a %s is one call", async (direction) => {
-  const host = await hostOf(direction, 0);
+  const host = await hostOf({ [direction]: 0 });
   for (let i = 0; i < 2; i += 1) {
     expect(host.request().status).toBe(200);
     expect(saidBy(host)).toEqual(["brief"]);
@@ -67,14 +73,27 @@ test.each(["request", "response"] as const)("a %s is one call", async (direction
 });
 
 test("a guest that keeps the context is told its end", async () => {
-  const host = await hostOf("request", 256);
+  const host = await hostOf({ request: 256 });
   expect(host.request().status).toBe(200);
   expect(saidBy(host)).toEqual(["brief", "delete"]);
   host.close();
 });
 
+test.each<[Answers, readonly string[]]>([
+  [{ request: 0, response: 0 }, ["brief request"]],
+  [{ request: 256, response: 0 }, ["brief request", "brief response"]],
+  [{ request: 256, response: 256 }, ["brief request", "brief response", "delete"]],
+])("with hooks for both heads it says after each whether it goes on: %j", async (answers, said) => {
+  const host = await hostOf(answers);
+  for (let i = 0; i < 2; i += 1) {
+    expect(host.request().status).toBe(200);
+    expect(saidBy(host)).toEqual(said);
+  }
+  host.close();
+});
+
 test("the action stands beside it", async () => {
-  const host = await hostOf("request", 256 + 1);
+  const host = await hostOf({ request: 256 + 1 });
   const exchange = host.request();
   expect(exchange.upstreamRequest).toBeNull();
   exchange.abort();
@@ -84,7 +103,7 @@ test("the action stands beside it", async () => {
 
 test("who sees the calls, or allows but some, sees the usual ones", async () => {
   const usual = ["create", "headers", "delete"];
-  const traced = await hostOf("request", 0);
+  const traced = await hostOf({ request: 0 });
   traced.plugin.root?.vm.setTraced(true);
   traced.request();
   expect(saidBy(traced).filter((message) => usual.includes(message))).toEqual(usual);
@@ -95,7 +114,7 @@ test("who sees the calls, or allows but some, sees the usual ones", async () => 
     "proxy_on_request_headers",
     "proxy_on_delete",
   ];
-  const restricted = await hostOf("request", 0, { allowedCapabilities });
+  const restricted = await hostOf({ request: 0 }, { allowedCapabilities });
   restricted.request();
   expect(saidBy(restricted)).toEqual(usual);
   restricted.close();

@@ -12,8 +12,8 @@ export interface GuestFunction {
 }
 
 /**
- * Beside the action in the answer of a brief callback: the guest keeps the context, and wants to be
- * told onDelete.
+ * Beside the action in the answer of a brief callback: the guest keeps the context, and wants all
+ * other callbacks of the stream. Without it the stream is over for the guest.
  */
 export const BRIEF_KEPT = 256;
 
@@ -60,8 +60,8 @@ export class GuestExports {
   readonly onLog: GuestFunction | null;
   readonly onDelete: GuestFunction | null;
   /**
-   * In the place of onContextCreate and of the one callback of streams that such a guest has, with
-   * the root context's id behind the context's; see BRIEF_KEPT. At most one of them is there.
+   * In the place of onRequestHeaders and onResponseHeaders, with the root context's id behind the
+   * context's; the first of a stream is its onContextCreate, too. See BRIEF_KEPT.
    */
   readonly briefRequestHeaders: GuestFunction | null;
   readonly briefResponseHeaders: GuestFunction | null;
@@ -130,14 +130,18 @@ export class GuestExports {
     this.onLog = callback("proxy_on_log");
     this.onDelete = callback("proxy_on_delete");
     // Who looks on, or allows some callbacks only, is to see the usual ones.
-    const isBrief = observers.length === 0 && allowed === null;
-    const brief = (direction: string): GuestFunction | null => {
-      const found = instance.exports[`headgate_${direction}_headers`];
-      if (!isBrief || typeof found !== "function") return null;
-      markFunction(found as GuestFunction, `proxy_on_${direction}_headers`);
-      return found as GuestFunction;
-    };
-    this.briefRequestHeaders = brief("request");
-    this.briefResponseHeaders = this.briefRequestHeaders === null ? brief("response") : null;
+    const seen = observers.length === 0 && allowed === null ? instance : null;
+    this.briefRequestHeaders = briefOf(seen, "request");
+    const onRequest = this.onRequestHeaders ?? this.onRequestBody ?? this.onRequestTrailers;
+    // A stream that began in the usual way goes on in it.
+    const beginsBriefly = this.briefRequestHeaders !== null || onRequest === null;
+    this.briefResponseHeaders = beginsBriefly ? briefOf(seen, "response") : null;
   }
+}
+
+function briefOf(instance: WebAssembly.Instance | null, direction: string): GuestFunction | null {
+  const found = instance?.exports[`headgate_${direction}_headers`];
+  if (typeof found !== "function") return null;
+  markFunction(found as GuestFunction, `proxy_on_${direction}_headers`);
+  return found as GuestFunction;
 }

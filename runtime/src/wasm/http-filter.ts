@@ -58,10 +58,10 @@ export class WasmHttpFilter extends StreamContext implements HttpFilter {
   readonly #owner: HttpFilterOwner;
   /** A whole number: one with a fraction would be an object of its own in V8. */
   #startTick: number = 0;
-  /** The guest knows the context. */
+  /** The context has its id. */
   #isCreated: boolean = false;
-  /** The guest has done with the context already: see GuestExports. */
-  #isBrief: boolean = false;
+  /** The guest knows it, and has not done with it: see BRIEF_KEPT. */
+  #isKnown: boolean = false;
   /** The request's headers came. */
   #isSeen: boolean = false;
   #isFailureTold: boolean = false;
@@ -110,7 +110,7 @@ export class WasmHttpFilter extends StreamContext implements HttpFilter {
 
   decodeData(data: BufferQueue, end: boolean): FilterDataStatus {
     const { vm } = this;
-    if (!this.#isCreated) return FilterDataStatus.Continue;
+    if (!this.#isKnown) return FilterDataStatus.Continue;
     if (vm.failure !== null) return this.#failData();
     if (vm.exports.onRequestBody === null) return FilterDataStatus.Continue;
     const isSplit = end && data.length > 0 && this.#doesRequestEndApart();
@@ -154,7 +154,7 @@ export class WasmHttpFilter extends StreamContext implements HttpFilter {
 
   decodeTrailers(trailers: HeaderMap): FilterTrailersStatus {
     const { vm } = this;
-    if (!this.#isCreated) return FilterTrailersStatus.Continue;
+    if (!this.#isKnown) return FilterTrailersStatus.Continue;
     if (vm.failure !== null) return this.#failTrailers();
     const callback = vm.exports.onRequestTrailers;
     if (callback === null) return FilterTrailersStatus.Continue;
@@ -175,16 +175,16 @@ export class WasmHttpFilter extends StreamContext implements HttpFilter {
     // Native filters see answers to requests that they have never seen.
     const isFirst = !this.#isCreated && (this.#isSeen || vm.settings.native !== null);
     if (isFirst && briefResponseHeaders === null) this.#create();
-    if (!isFirst && !this.#isCreated) return FilterHeadersStatus.Continue;
+    if (!isFirst && !this.#isKnown) return FilterHeadersStatus.Continue;
     if (vm.failure !== null) return this.#failHeaders();
-    const callback = isFirst ? (briefResponseHeaders ?? onResponseHeaders) : onResponseHeaders;
+    const callback = briefResponseHeaders ?? onResponseHeaders;
     if (callback === null) return FilterHeadersStatus.Continue;
     this.responseHeaders = headers;
     this.isResponseEnd = end;
     const answer =
-      isFirst && briefResponseHeaders !== null
-        ? this.#callBrief(callback, headers, end)
-        : vm.call(this, callback, this.id, headers.size, end ? 1 : 0, 0, 0);
+      briefResponseHeaders === null
+        ? vm.call(this, callback, this.id, headers.size, end ? 1 : 0, 0, 0)
+        : this.#callBrief(callback, headers, end);
     if (vm.failure !== null) return this.#failHeaders();
     if (this.#takeStop()) return FilterHeadersStatus.StopAllIterationAndWatermark;
     const status = this.#headersStatus(answer);
@@ -195,7 +195,7 @@ export class WasmHttpFilter extends StreamContext implements HttpFilter {
 
   encodeData(data: BufferQueue, end: boolean): FilterDataStatus {
     const { vm } = this;
-    if (!this.#isCreated) return FilterDataStatus.Continue;
+    if (!this.#isKnown) return FilterDataStatus.Continue;
     if (vm.failure !== null) return this.#failData();
     if (vm.exports.onResponseBody === null) return FilterDataStatus.Continue;
     const isSplit = end && data.length > 0 && this.#doesResponseEndApart();
@@ -239,7 +239,7 @@ export class WasmHttpFilter extends StreamContext implements HttpFilter {
 
   encodeTrailers(trailers: HeaderMap): FilterTrailersStatus {
     const { vm } = this;
-    if (!this.#isCreated) return FilterTrailersStatus.Continue;
+    if (!this.#isKnown) return FilterTrailersStatus.Continue;
     if (vm.failure !== null) return this.#failTrailers();
     const callback = vm.exports.onResponseTrailers;
     if (callback === null) return FilterTrailersStatus.Continue;
@@ -258,7 +258,7 @@ export class WasmHttpFilter extends StreamContext implements HttpFilter {
     const callback = vm.exports.onLog;
     // A stream that was answered before its headers came here is logged all the same.
     if (callback !== null || !hasBrief(vm.exports)) this.#create();
-    if (vm.failure !== null || callback === null) return;
+    if (vm.failure !== null || callback === null || !this.#isKnown) return;
     this.isOver = true;
     this.logging = true;
     vm.call(this, callback, this.id, 0, 0, 0, 0);
@@ -273,7 +273,7 @@ export class WasmHttpFilter extends StreamContext implements HttpFilter {
       // No stream waits for proxy_done: a false answer is ignored, as in Envoy.
       this.isOver = true;
       this.#forget();
-      const isTold = !this.#isBrief && vm.failure === null;
+      const isTold = this.#isKnown && vm.failure === null;
       if (isTold && onDone !== null) vm.call(this, onDone, this.id, 0, 0, 0, 0);
       if (isTold && vm.failure === null && onDelete !== null) {
         vm.call(this, onDelete, this.id, 0, 0, 0, 0);
@@ -281,7 +281,7 @@ export class WasmHttpFilter extends StreamContext implements HttpFilter {
       vm.contexts.remove(this);
       this.#isCreated = false;
     }
-    this.#isBrief = false;
+    this.#isKnown = false;
     this.#isSeen = false;
     const code = this.callbacks?.streamInfo.responseCode ?? 0;
     this.#untellCost();
@@ -324,13 +324,14 @@ export class WasmHttpFilter extends StreamContext implements HttpFilter {
 
   #begin(): void {
     this.#isCreated = true;
+    this.#isKnown = true;
     this.#tellCost();
     this.vm.contexts.add(this);
   }
 
-  /** The context begins with its one hook, and mostly ends with it: what the hook answered. */
+  /** The context begins with the first hook, and may end with each: what the hook answered. */
   #callBrief(callback: GuestFunction, headers: HeaderMap, end: boolean): number {
-    this.#begin();
+    if (!this.#isCreated) this.#begin();
     const answer = this.vm.call(
       this,
       callback,
@@ -340,7 +341,7 @@ export class WasmHttpFilter extends StreamContext implements HttpFilter {
       end ? 1 : 0,
       0,
     );
-    this.#isBrief = (answer & BRIEF_KEPT) === 0;
+    this.#isKnown = (answer & BRIEF_KEPT) !== 0;
     return answer & ~BRIEF_KEPT;
   }
 

@@ -1,7 +1,7 @@
-// Streams of filters with one hook, in one call instead of three: a host that knows these callbacks
-// makes them in the place of proxy_on_context_create and the hook's, and proxy_on_delete only when the
-// answer says so. Other hosts make the usual ones. For modules that have no other callback of streams,
-// nor one that comes later (ticks, answers); the transform exports them where that is so.
+// Streams in few calls: a host that knows these callbacks makes them in the place of
+// proxy_on_context_create and the hook's, and proxy_on_delete, and all others of the stream, only when
+// the answer says so. Other hosts make the usual ones. The transform exports them for filters with one
+// hook; who exports them by hand and has more says in `stays` when those count.
 import { Action, StreamType } from "../abi";
 import { Context, ContextKind, HttpContext } from "../context";
 import { contexts } from "../contexts";
@@ -13,6 +13,9 @@ import { findPlugin } from "../registry";
 /** Beside the action: the context lives on, and is to be deleted. */
 const KEPT: u32 = 256;
 
+/** What `open` gave had come before. */
+let wasKnown: bool = false;
+
 export function headgate_request_headers(
   contextId: u32,
   parentContextId: u32,
@@ -21,10 +24,12 @@ export function headgate_request_headers(
 ): u32 {
   enterCallback();
   const filter = open(contextId, parentContextId);
+  const isKnown = wasKnown;
   let answer: u32 = KEPT;
   if (filter !== null) {
     beginHook(filter, StreamType.HttpRequest);
-    answer = keep(filter, endHook(filter, filter.onRequestHeaders(requestHeaders, endOfStream)));
+    const action = endHook(filter, filter.onRequestHeaders(requestHeaders, endOfStream));
+    answer = keep(filter, isKnown, action, StreamType.HttpRequest);
   }
   leave();
   return answer;
@@ -38,20 +43,26 @@ export function headgate_response_headers(
 ): u32 {
   enterCallback();
   const filter = open(contextId, parentContextId);
+  const isKnown = wasKnown;
   let answer: u32 = KEPT;
   if (filter !== null) {
     beginHook(filter, StreamType.HttpResponse);
-    answer = keep(filter, endHook(filter, filter.onResponseHeaders(responseHeaders, endOfStream)));
+    const action = endHook(filter, filter.onResponseHeaders(responseHeaders, endOfStream));
+    answer = keep(filter, isKnown, action, StreamType.HttpResponse);
   }
   leave();
   return answer;
 }
 
 /**
- * The filter, known to nobody; null when there is none for HTTP. One that keeps nothing, and whose
- * last stream has gone on, is taken again: it costs a third of a stream to make and collect one.
+ * The filter of a stream that has come before, or a new one, known to nobody; null when there is none
+ * for HTTP. One that keeps nothing, and whose last stream has gone on, is taken again: it costs a third
+ * of a stream to make and collect one.
  */
 function open(id: u32, parentId: u32): HttpContext | null {
+  const known = contexts.get(id);
+  wasKnown = known != 0;
+  if (known != 0) return changetype<HttpContext>(known);
   const plugin = findPlugin(parentId);
   if (plugin === null) return null;
   let context: Context | null = plugin.spare;
@@ -64,12 +75,13 @@ function open(id: u32, parentId: u32): HttpContext | null {
   return filter;
 }
 
-/** Whoever waits, or was answered, may be asked for later. */
-function keep(filter: HttpContext, action: Action): u32 {
-  if (action == Action.Continue && filter.state == 0) {
+/** Whoever waits, was answered, or has hooks to come, may be asked for later. */
+function keep(filter: HttpContext, isKnown: bool, action: Action, after: StreamType): u32 {
+  if (action == Action.Continue && filter.state == 0 && !filter.stays(after)) {
+    if (isKnown) contexts.take(filter.id);
     filter.id = 0;
     return action;
   }
-  contexts.add(changetype<usize>(filter));
+  if (!isKnown) contexts.add(changetype<usize>(filter));
   return action | KEPT;
 }
