@@ -50,6 +50,11 @@ export class MemoryIo implements IoHandle {
     return true;
   }
 
+  writeFramed(before: string, _buffer: Buffer, from: number, to: number, behind: string): boolean {
+    this.sentBytes += before.length + to - from + behind.length;
+    return true;
+  }
+
   readDisable(): void {}
   shutdownWrite(): void {}
   close(): void {}

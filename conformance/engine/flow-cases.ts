@@ -49,6 +49,21 @@ function gatheringCases(engine: NetworkEngine, counts: FlowCounts): void {
     reset(client, server);
   });
 
+  test("a response with a body of some KiB in one chunk is one write", async () => {
+    const { client, server } = await connectPair(engine);
+    const body = Buffer.alloc(9000, "b");
+    let calls = 0;
+    server.events.whenRead = (): void => {
+      calls = counts.writeCalls;
+      server.io.writeText("HTTP/1.1 200 OK\r\n\r\n");
+      expect(server.io.writeFramed("2328\r\n", body, 0, 9000, "\r\n0\r\n\r\n")).toBe(true);
+    };
+    client.io.writeText("?");
+    await client.events.until(() => client.events.bytes === 9032);
+    expect(counts.writeCalls).toBe(calls + 1);
+    reset(client, server);
+  });
+
   test("outside a turn a write leaves at once", async () => {
     const { client, server } = await connectPair(engine);
     const calls = counts.writeCalls;
@@ -131,13 +146,41 @@ function orderCases(engine: NetworkEngine, counts: FlowCounts): void {
     },
   );
 
+  test.each([10, 4097, 16_370, 16_384, 40_000, 70_000])(
+    "lent pieces of %d bytes between texts keep their order",
+    async (length) => {
+      const { client, server } = await connectPair(engine);
+      let expected = "";
+      const write = (at: number): void => {
+        const lent = Buffer.from(`.${"y".repeat(length)}.`);
+        client.io.writeFramed(`<${at}`, lent, 1, length + 1, `${at}>`);
+        lent.fill(0);
+        expected += `<${at}${"y".repeat(length)}${at}>`;
+      };
+      write(0);
+      engine.runTurn(() => {
+        for (let at = 1; at < 5; at += 1) write(at);
+        client.io.writeText("-");
+        expected += "-";
+      });
+      // Texts that are longer than the room for them.
+      client.io.writeFramed("b".repeat(3000), Buffer.from("lent"), 1, 3, "e".repeat(20_000));
+      expected += `${"b".repeat(3000)}en${"e".repeat(20_000)}`;
+      await server.events.until(() => server.events.bytes >= expected.length);
+      expect(server.events.text === expected).toBe(true);
+      reset(client, server);
+    },
+  );
+
   test("nothing to write is no write, and says true", async () => {
     const { client, server } = await connectPair(engine);
     const calls = counts.writeCalls;
     expect(client.io.writeText("")).toBe(true);
     expect(client.io.write(Buffer.alloc(0))).toBe(true);
     expect(client.io.writeLent(Buffer.from("abc"), 3, 3)).toBe(true);
-    expect(() => client.io.writeLent(Buffer.from("abc"), 2, 4)).toThrow("assertion failed");
+    const { io } = client;
+    expect(() => io.writeLent(Buffer.from("abc"), 2, 4)).toThrow("assertion failed");
+    expect(() => io.writeFramed("", Buffer.from("abc"), 2, 4, "")).toThrow("assertion failed");
     expect(counts.writeCalls).toBe(calls);
     await settle(engine);
     expect(server.events.log).toEqual([]);

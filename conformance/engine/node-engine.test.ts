@@ -222,31 +222,56 @@ function handleCases(engine: NodeEngine): void {
     }
   }
 
-  test("EAGAIN and a part taken: the rest is copied, queued and arrives", async () => {
+  test("a chunk too large to be copied leaves with its frame and what is before it in one", async () => {
     const { client, server } = await connectPair(engine);
-    server.io.readDisable(true);
-    const refused = core.lentRefused;
-    const filled = fillKernel(client);
-    const lent = Buffer.from("lent bytes ".repeat(1000));
-    const expected = lent.toString();
-    expect(client.io.writeLent(lent, 0, lent.length)).toBe(false);
-    expect(core.lentRefused).toBe(refused + 1);
-    expect(client.io.writeQueueBytes).toBe(lent.length);
-    lent.fill(0);
-    let seen = "";
-    server.events.keepsText = false;
-    server.events.whenRead = (buffer, length): void => {
-      const at = server.events.bytes - length;
-      if (at + length > filled) seen += buffer.toString("latin1", Math.max(0, filled - at), length);
-    };
-    server.io.readDisable(false);
-    await server.events.until(() => server.events.bytes === filled + expected.length);
-    expect(seen === expected).toBe(true);
-    await client.events.until(() => client.events.count("writable") === 1);
-    expect(client.io.writeQueueBytes).toBe(0);
+    const [calls, whole] = [core.writeCalls, core.lentWhole];
+    const lent = Buffer.alloc(40_000, "lent ");
+    const sent = `head ${lent.toString()} end`;
+    engine.runTurn(() => {
+      client.io.writeText("he");
+      client.io.writeFramed("ad ", lent, 0, lent.length, " end");
+      lent.fill(0);
+    });
+    expect([core.writeCalls, core.lentWhole]).toEqual([calls + 1, whole + 1]);
+    await server.events.until(() => server.events.bytes === sent.length);
+    expect(server.events.text === sent).toBe(true);
     client.io.reset();
     server.io.reset();
   });
+
+  test.each(["plain", "framed"])(
+    "EAGAIN: %s, the rest is copied, queued and arrives",
+    async (kind) => {
+      const { client, server } = await connectPair(engine);
+      server.io.readDisable(true);
+      const refused = core.lentRefused;
+      const filled = fillKernel(client);
+      const lent = Buffer.from("lent bytes ".repeat(2000));
+      const expected = kind === "plain" ? lent.toString() : `<${lent.toString()}>`;
+      const write =
+        kind === "plain"
+          ? (): boolean => client.io.writeLent(lent, 0, lent.length)
+          : (): boolean => client.io.writeFramed("<", lent, 0, lent.length, ">");
+      expect(write()).toBe(false);
+      expect(core.lentRefused).toBe(refused + 1);
+      expect(client.io.writeQueueBytes).toBe(expected.length);
+      lent.fill(0);
+      let seen = "";
+      server.events.keepsText = false;
+      server.events.whenRead = (buffer, length): void => {
+        const at = server.events.bytes - length;
+        if (at + length > filled)
+          seen += buffer.toString("latin1", Math.max(0, filled - at), length);
+      };
+      server.io.readDisable(false);
+      await server.events.until(() => server.events.bytes === filled + expected.length);
+      expect(seen === expected).toBe(true);
+      await client.events.until(() => client.events.count("writable") === 1);
+      expect(client.io.writeQueueBytes).toBe(0);
+      client.io.reset();
+      server.io.reset();
+    },
+  );
 
   test("a lent write of which the kernel takes a part, with a head in front", async () => {
     const { client, server } = await connectPair(engine);

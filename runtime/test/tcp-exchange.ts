@@ -153,6 +153,10 @@ export class TcpExchange implements NetworkFilterCallbacks, NetworkIo {
     return this.write(buffer.subarray(from, to));
   }
 
+  writeFramed(before: string, buffer: Buffer, from: number, to: number, behind: string): boolean {
+    return this.writeText(before + buffer.toString("latin1", from, to) + behind);
+  }
+
   readDisable(): void {}
 
   shutdownWrite(): void {

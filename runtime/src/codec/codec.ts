@@ -39,6 +39,7 @@ export interface ByteSink {
   write(bytes: Buffer): boolean;
   writeText(text: string): boolean;
   writeLent(buffer: Buffer, from: number, to: number): boolean;
+  writeFramed(before: string, buffer: Buffer, from: number, to: number, behind: string): boolean;
   readDisable(disabled: boolean): void;
   /**
    * Puts bytes back in front of what will be read next; they come in a later turn, when reading is

@@ -11,7 +11,13 @@ import { CloseReason } from "../engine/network-engine.ts";
 import { askHandle, kernelPath } from "./addresses.ts";
 import { newDetachedSocket } from "./detached-socket.ts";
 import type { EngineCore } from "./engine-core.ts";
-import { type HandleWriter, writeBytesOn, writeLentOn, writeTextOn } from "./handle-writes.ts";
+import {
+  type HandleWriter,
+  writeBytesOn,
+  writeFramedOn,
+  writeLentOn,
+  writeTextOn,
+} from "./handle-writes.ts";
 import {
   type BareHandles,
   type ConnectRequest,
@@ -74,6 +80,16 @@ export class HandleIo extends NodeIo implements HandleWriter, HandleOwner {
 
   override sendLent(text: string, buffer: Buffer, from: number, to: number): void {
     writeLentOn(this, text, buffer, from, to);
+  }
+
+  override sendFramed(
+    text: string,
+    buffer: Buffer,
+    from: number,
+    to: number,
+    behind: string,
+  ): void {
+    writeFramedOn(this, text, buffer, from, to, behind);
   }
 
   override startReading(): void {

@@ -1,6 +1,6 @@
 // Writing through a handle, for the two rungs that have one: at once as far as the kernel takes
 // the bytes, the rest queued in libuv.
-import { writeSync } from "node:fs";
+import { writeSync, writevSync } from "node:fs";
 import { latin1 } from "../core/latin1.ts";
 import { type EngineCore, readRoomBytes } from "./engine-core.ts";
 import type { StreamHandle, WriteRequest, WriteResult } from "./node-internals.ts";
@@ -92,6 +92,49 @@ function writeHeadInRoom(io: HandleWriter, text: string, at: number, to: number)
   if (hasCovered) scratch.copy(room, covered, 0, at - covered);
 }
 
+/** Lent bytes between two texts. */
+export function writeFramedOn(
+  io: HandleWriter,
+  text: string,
+  buffer: Buffer,
+  from: number,
+  to: number,
+  behind: string,
+): void {
+  if (text.length + to - from + behind.length <= gatherBytes) {
+    writeTextOn(io, text + latin1(buffer, from, to) + behind);
+    return;
+  }
+  const { scratch } = io.core;
+  const hasRoom = text.length + behind.length <= scratch.length;
+  if (hasRoom && io.pendingWrites === 0 && io.canWriteSync) {
+    const end = text.length + scratch.write(behind, text.length, "latin1");
+    scratch.write(text, 0, "latin1");
+    writeLentPieces(io, [
+      scratch.subarray(0, text.length),
+      buffer.subarray(from, to),
+      scratch.subarray(text.length, end),
+    ]);
+    return;
+  }
+  writeLentOn(io, text, buffer, from, to);
+  if (io.canWriteSync || io.pendingWrites > 0) writeTextOn(io, behind);
+}
+
+function writeLentPieces(io: HandleWriter, pieces: readonly Buffer[]): void {
+  if (io.fd < 0) io.fd = io.handle.fd;
+  io.core.writeCalls += 1;
+  let taken = 0;
+  try {
+    taken = writevSync(io.fd, pieces);
+  } catch (error) {
+    if (!isRefusal(io, error)) return;
+  }
+  const size = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  noteTaken(io.core, taken, size);
+  if (taken < size) writeBytesOn(io, "", Buffer.concat(pieces, size).subarray(taken));
+}
+
 function writeLentBytes(io: HandleWriter, buffer: Buffer, from: number, to: number): void {
   const core = io.core;
   if (io.fd < 0) io.fd = io.handle.fd;
@@ -100,19 +143,24 @@ function writeLentBytes(io: HandleWriter, buffer: Buffer, from: number, to: numb
   try {
     taken = writeSync(io.fd, buffer, from, to - from);
   } catch (error) {
-    const code: unknown = error instanceof Error ? Reflect.get(error, "code") : undefined;
-    if (code !== "EAGAIN" && code !== "EINTR") {
-      io.failLaterWith(typeof code === "string" ? code : "EIO");
-      return;
-    }
-    core.lentRefused += 1;
+    if (!isRefusal(io, error)) return;
   }
-  if (taken === to - from) {
-    core.lentWhole += 1;
-    return;
-  }
-  if (taken > 0) core.lentPartial += 1;
-  writeBytesOn(io, "", Buffer.from(buffer.subarray(from + taken, to)));
+  noteTaken(core, taken, to - from);
+  if (taken < to - from) writeBytesOn(io, "", Buffer.from(buffer.subarray(from + taken, to)));
+}
+
+/** The kernel has no room now; otherwise the connection has failed. */
+function isRefusal(io: HandleWriter, error: unknown): boolean {
+  const code: unknown = error instanceof Error ? Reflect.get(error, "code") : undefined;
+  if (code === "EAGAIN" || code === "EINTR") return true;
+  io.failLaterWith(typeof code === "string" ? code : "EIO");
+  return false;
+}
+
+function noteTaken(core: EngineCore, taken: number, size: number): void {
+  if (taken === size) core.lentWhole += 1;
+  else if (taken === 0) core.lentRefused += 1;
+  else core.lentPartial += 1;
 }
 
 function notWhole(io: HandleWriter, result: WriteResult, kept: unknown): void {

@@ -103,6 +103,12 @@ export abstract class NodeIo implements IoHandle, Gatherer {
   abstract setNoDelay(enabled: boolean): void;
   abstract setKeepAlive(keepAlive: TcpKeepAlive | null): void;
 
+  /** As sendLent, with `behind` at its end. */
+  sendFramed(text: string, buffer: Buffer, from: number, to: number, behind: string): void {
+    this.sendLent(text, buffer, from, to);
+    this.writeText(behind);
+  }
+
   /** Whether close() has something to send before the connection can go. */
   mustDrain(): boolean {
     return this.pendingWrites > 0;
@@ -155,6 +161,17 @@ export abstract class NodeIo implements IoHandle, Gatherer {
     if (!this.canWrite || length === 0) return this.#answer();
     if (this.#gathers(length)) this.#gather(latin1(buffer, from, to));
     else this.sendLent(this.#takeGathered(), buffer, from, to);
+    return this.#answer();
+  }
+
+  writeFramed(before: string, buffer: Buffer, from: number, to: number, behind: string): boolean {
+    assert(from >= 0 && from <= to && to <= buffer.length);
+    if (!this.canWrite) return this.#answer();
+    const length = before.length + to - from + behind.length;
+    // It would be made text anyway.
+    const isText = this.gathered.length + length <= gatherBytes;
+    if (isText && this.core.depth > 0) this.#gather(before + latin1(buffer, from, to) + behind);
+    else this.sendFramed(this.#takeGathered() + before, buffer, from, to, behind);
     return this.#answer();
   }
 
@@ -378,10 +395,11 @@ export abstract class NodeIo implements IoHandle, Gatherer {
     }
   }
 
+  /** What text stands before already, and fits behind it, would be made text anyway. */
   #gathers(length: number): boolean {
     return (
       this.core.depth > 0 &&
-      length <= gatherPieceBytes &&
+      (length <= gatherPieceBytes || this.gathered !== "") &&
       this.gathered.length + length <= gatherBytes
     );
   }

@@ -4,7 +4,13 @@ import type { Duplex } from "node:stream";
 import type { ConnectOptions, IoEvents, SocketAddress } from "../engine/network-engine.ts";
 import { newDetachedSocket } from "./detached-socket.ts";
 import type { EngineCore } from "./engine-core.ts";
-import { type HandleWriter, writeBytesOn, writeLentOn, writeTextOn } from "./handle-writes.ts";
+import {
+  type HandleWriter,
+  writeBytesOn,
+  writeFramedOn,
+  writeLentOn,
+  writeTextOn,
+} from "./handle-writes.ts";
 import {
   type HandleOwner,
   handleOf,
@@ -51,6 +57,17 @@ export class SocketHandleIo extends SocketIo implements HandleWriter, HandleOwne
   override sendLent(text: string, buffer: Buffer, from: number, to: number): void {
     if (this.#mustUseStream()) super.sendLent(text, buffer, from, to);
     else writeLentOn(this, text, buffer, from, to);
+  }
+
+  override sendFramed(
+    text: string,
+    buffer: Buffer,
+    from: number,
+    to: number,
+    behind: string,
+  ): void {
+    if (this.#mustUseStream()) super.sendFramed(text, buffer, from, to, behind);
+    else writeFramedOn(this, text, buffer, from, to, behind);
   }
 
   override queuedBytes(): number {

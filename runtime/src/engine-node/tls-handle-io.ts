@@ -69,6 +69,22 @@ export class TlsHandleIo extends NodeIo implements HandleOwner {
     } else this.#sendBoth(text, buffer.subarray(from, to));
   }
 
+  override sendFramed(
+    text: string,
+    buffer: Buffer,
+    from: number,
+    to: number,
+    behind: string,
+  ): void {
+    if (this.#mustQueue(text.length + to - from + behind.length)) {
+      super.sendFramed(text, buffer, from, to, behind);
+      return;
+    }
+    const bytes = buffer.subarray(from, to);
+    const chunks = [text, "latin1", bytes, "buffer", behind, "latin1"];
+    this.#sent(this.handle.writev(null, chunks, false));
+  }
+
   override startReading(): void {
     if (this.state === IoState.Connecting) return;
     const status = this.handle.readStart();

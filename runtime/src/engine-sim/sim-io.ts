@@ -136,6 +136,12 @@ export class SimIo implements IoHandle, SocketOwner, Gatherer {
     return this.#put(Buffer.from(buffer.subarray(from, to)), null);
   }
 
+  writeFramed(before: string, buffer: Buffer, from: number, to: number, behind: string): boolean {
+    assert(from >= 0 && from <= to && to <= buffer.length);
+    const text = before + buffer.toString("latin1", from, to) + behind;
+    return this.#put(Buffer.from(text, "latin1"), null, true);
+  }
+
   readDisable(disabled: boolean): void {
     if (disabled) {
       this.#readDisables += 1;
@@ -304,13 +310,13 @@ export class SimIo implements IoHandle, SocketOwner, Gatherer {
 
   // ---- Writing.
 
-  #put(bytes: Buffer, given: Buffer | null): boolean {
+  #put(bytes: Buffer, given: Buffer | null, isFramed = false): boolean {
     const { length } = bytes;
     if (!this.#canWrite || length === 0) return this.#answer();
     if (this.#owesWritable && this.core.turn !== this.#blockedTurn) this.#noteExcess(length);
     const gathers =
       this.core.depth > 0 &&
-      length <= gatherPieceBytes &&
+      (length <= gatherPieceBytes || isFramed || this.#gatheredBytes > 0) &&
       this.#gatheredBytes + length <= gatherBytes;
     if (gathers) {
       this.#gathered.push({ bytes, given });

@@ -123,6 +123,8 @@ export interface IoHandle {
    * leave.
    */
   writeLent(buffer: Buffer, from: number, to: number): boolean;
+  /** Lent bytes between two texts, as a chunk of a body has them: in one call, where it can be. */
+  writeFramed(before: string, buffer: Buffer, from: number, to: number, behind: string): boolean;
   /** Counted: reading goes on when as many false as true came. */
   readDisable(disabled: boolean): void;
   /** Sends FIN after what was written; reading goes on. */

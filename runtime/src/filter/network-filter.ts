@@ -34,6 +34,7 @@ export type NetworkIo = Pick<
   | "write"
   | "writeText"
   | "writeLent"
+  | "writeFramed"
   | "readDisable"
   | "shutdownWrite"
   | "unread"

@@ -239,6 +239,11 @@ export class ConnectionManager
     return this.#flows(this.callbacks.io.writeLent(buffer, from, to));
   }
 
+  writeFramed(before: string, buffer: Buffer, from: number, to: number, behind: string): boolean {
+    this.#context.stats.cxTxBytesTotal.add(before.length + to - from + behind.length);
+    return this.#flows(this.callbacks.io.writeFramed(before, buffer, from, to, behind));
+  }
+
   readDisable(disabled: boolean): void {
     this.callbacks.io.readDisable(disabled);
   }

@@ -49,6 +49,11 @@ class CountedIo implements IoHandle {
     return this.#io.writeLent(buffer, from, to);
   }
 
+  writeFramed(before: string, buffer: Buffer, from: number, to: number, behind: string): boolean {
+    this.#stream.bytesSent += before.length + to - from + behind.length;
+    return this.#io.writeFramed(before, buffer, from, to, behind);
+  }
+
   readDisable(disabled: boolean): void {
     this.#io.readDisable(disabled);
   }

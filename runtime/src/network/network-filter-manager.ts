@@ -219,6 +219,12 @@ export class NetworkFilterManager implements NetworkFilter, NetworkFilterCallbac
     return this.#write(this.#places.length - 1);
   }
 
+  writeFramed(before: string, buffer: Buffer, from: number, to: number, behind: string): boolean {
+    this.writeBuffer.append(Buffer.from(before, "latin1"));
+    this.writeBuffer.appendCopy(buffer, from, to);
+    return this.writeText(behind);
+  }
+
   readDisable(disabled: boolean): void {
     this.#callbacks.io.readDisable(disabled);
   }

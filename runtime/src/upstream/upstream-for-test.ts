@@ -149,6 +149,9 @@ export class FakeIo implements IoHandle {
   writeLent(buffer: Buffer, from: number, to: number): boolean {
     return this.writeText(buffer.toString("latin1", from, to));
   }
+  writeFramed(before: string, buffer: Buffer, from: number, to: number, behind: string): boolean {
+    return this.writeText(before + buffer.toString("latin1", from, to) + behind);
+  }
   readDisable(disabled: boolean): void {
     this.readDisables += disabled ? 1 : -1;
   }

@@ -378,7 +378,7 @@ export class Http1ClientConnection
 
   encodeData(buffer: Buffer, from: number, to: number, endStream: boolean): boolean {
     if (this.#decoder === null) return true;
-    const isTaken = this.writeBody(buffer, from, to);
+    const isTaken = this.writeBody(buffer, from, to, endStream);
     if (endStream) this.#endRequest(null);
     return isTaken;
   }

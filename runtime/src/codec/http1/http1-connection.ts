@@ -15,6 +15,9 @@ import type { Http1Shared } from "./shared.ts";
 /** Stands for "no bytes" in events that have none. */
 export const NO_BYTES: Buffer = Buffer.alloc(0);
 
+/** Behind the bytes of the last chunk, when no trailers follow. */
+const CHUNKS_END: string = CRLF + LAST_CHUNK + CRLF;
+
 /** readHead() used all bytes and waits for more; all other negative answers are errors. */
 export const HEAD_INCOMPLETE: number = ParseResult.More;
 
@@ -175,8 +178,11 @@ export abstract class Http1Connection {
     return this.#bodyFraming !== BodyFraming.Length || this.#bodyLeft === 0;
   }
 
-  /** Writes lent bytes in the body's framing; what exceeds the promised length is not written. */
-  protected writeBody(buffer: Buffer, from: number, to: number): boolean {
+  /**
+   * Writes lent bytes in the body's framing; what exceeds the promised length is not written. The
+   * last ones take the end of all chunks with them.
+   */
+  protected writeBody(buffer: Buffer, from: number, to: number, end: boolean): boolean {
     if (from === to) return true;
     switch (this.#bodyFraming) {
       case BodyFraming.None:
@@ -190,10 +196,10 @@ export abstract class Http1Connection {
       }
       case BodyFraming.Chunked: {
         const start = chunkStart(to - from);
-        this.bytes.sent += start.length + to - from + CRLF.length;
-        this.sink.writeText(start);
-        this.sink.writeLent(buffer, from, to);
-        return this.sink.writeText(CRLF);
+        const behind = end ? CHUNKS_END : CRLF;
+        if (end) this.#bodyFraming = BodyFraming.None;
+        this.bytes.sent += start.length + to - from + behind.length;
+        return this.sink.writeFramed(start, buffer, from, to, behind);
       }
       default:
         this.bytes.sent += to - from;

@@ -32,6 +32,8 @@ export class FakeSink implements ByteSink {
   /** What the write methods answer. */
   isTaking = true;
   readDisables = 0;
+  /** The last lent bytes, with what went out in one call with them. */
+  lastFramed = "";
   #unread: Buffer[] = [];
 
   write(bytes: Buffer): boolean {
@@ -47,6 +49,11 @@ export class FakeSink implements ByteSink {
   writeLent(buffer: Buffer, from: number, to: number): boolean {
     this.written += buffer.toString("latin1", from, to);
     return this.isTaking;
+  }
+
+  writeFramed(before: string, buffer: Buffer, from: number, to: number, behind: string): boolean {
+    this.lastFramed = before + buffer.toString("latin1", from, to) + behind;
+    return this.writeText(this.lastFramed);
   }
 
   readDisable(disabled: boolean): void {

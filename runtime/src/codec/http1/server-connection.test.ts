@@ -320,6 +320,18 @@ describe("responses", () => {
     });
   });
 
+  test("the last bytes leave with the end of their chunk and of all chunks in one call", () => {
+    const peer = new Peer();
+    peer.send(GET);
+    peer.stream.encoder.encodeHeaders(responseMap(200, "a: 1"), false);
+    encodeBody(peer.stream, "ab", false);
+    expect(peer.sink.lastFramed).toBe("2\r\nab\r\n");
+    encodeBody(peer.stream, "c", true);
+    expect(peer.sink.lastFramed).toBe("1\r\nc\r\n0\r\n\r\n");
+    expect(peer.sink.written).toMatch(/c\r\n0\r\n\r\n$/);
+    expect(peer.stream.encoder.bytes.sent).toBe(peer.sink.written.length);
+  });
+
   test("the upstream's transfer-encoding line is replaced by ours", () => {
     const head = responseMap(200, "transfer-encoding: chunked", "a: 1");
     expect(respond(GET, head, ["x"]).written).toBe(

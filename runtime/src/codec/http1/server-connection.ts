@@ -392,7 +392,7 @@ export class Http1ServerConnection
 
   encodeData(buffer: Buffer, from: number, to: number, endStream: boolean): boolean {
     if (this.#decoder === null) return true;
-    const isTaken = this.writeBody(buffer, from, to);
+    const isTaken = this.writeBody(buffer, from, to, endStream);
     if (!isTaken) this.#isBlocked = true;
     if (endStream) this.#endResponse(null);
     return isTaken;

@@ -215,6 +215,11 @@ export class Http1PoolConnection
     return this.#flows(this.io.writeLent(buffer, from, to));
   }
 
+  writeFramed(before: string, buffer: Buffer, from: number, to: number, behind: string): boolean {
+    this.stats.cxTxBytesTotal.add(before.length + to - from + behind.length);
+    return this.#flows(this.io.writeFramed(before, buffer, from, to, behind));
+  }
+
   unread(bytes: Buffer): void {
     this.io.unread(bytes);
   }
