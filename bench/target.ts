@@ -95,6 +95,7 @@ export function envoyLike(
   binary: string | undefined,
   hint: string,
   filters: FilterSetup,
+  moreFlags: readonly string[] = [],
 ): TargetSpec {
   return {
     name,
@@ -106,6 +107,7 @@ export function envoyLike(
       const file = writeConfig(setup, "bootstrap.yaml", envoyConfig(setup, filters));
       nextBaseId += 1;
       const flags = ["--concurrency", "1", "--base-id", String(nextBaseId), "--log-level", "error"];
+      flags.push(...moreFlags);
       if (filters.kind === "wasm" && filters.isUnmetered === true) {
         const policy = writeConfig(setup, "policy.yaml", "default: {fuel: off}\n");
         flags.push("--wasm-policy", policy);
@@ -175,6 +177,10 @@ export function allTargets(): TargetSpec[] {
   return [
     floor(),
     envoyLike("headgate", headgate, ours, { kind: "none" }),
+    envoyLike("headgate io_uring", headgate, ours, { kind: "none" }, [
+      "--network-engine",
+      "io_uring",
+    ]),
     envoyLike("headgate access log", headgate, ours, { kind: "log" }),
     envoyLike("headgate 1 wasm", headgate, ours, { kind: "wasm", count: 1 }),
     envoyLike("headgate 5 wasm", headgate, ours, { kind: "wasm", count: 5 }),

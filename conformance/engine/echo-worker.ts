@@ -1,12 +1,16 @@
 // A thread with an engine of its own that answers each read with "<its id>:<what came>".
 import { parentPort, workerData } from "node:worker_threads";
-import { Clock } from "../../runtime/src/core/clock.ts";
 import type { IoEvents, IoHandle } from "../../runtime/src/engine/network-engine.ts";
-import { createNodeEngine, type NodeRung } from "../../runtime/src/engine-node/node-engine.ts";
+import { createEngine, type EngineKind } from "./engine-kind.ts";
 import { anyPort, listenOptions } from "./recorder.ts";
 
-const { rung, id, port } = workerData as { rung: NodeRung; id: string; port: number };
-const engine = createNodeEngine({ clock: new Clock(), rung });
+const { kind, id, port, estateMemory } = workerData as {
+  kind: EngineKind;
+  id: string;
+  port: number;
+  estateMemory?: SharedArrayBuffer;
+};
+const engine = createEngine(kind, estateMemory);
 
 class Echo implements IoEvents {
   readonly #io: IoHandle;

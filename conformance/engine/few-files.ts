@@ -1,9 +1,8 @@
 // Run with a small limit of open files: accepting fails, and works again when files are free.
-import { Clock } from "../../runtime/src/core/clock.ts";
-import { createNodeEngine, type NodeRung } from "../../runtime/src/engine-node/node-engine.ts";
+import { createEngine, type EngineKind } from "./engine-kind.ts";
 import { connect, listen, type Side } from "./recorder.ts";
 
-const engine = createNodeEngine({ clock: new Clock(), rung: process.argv[2] as NodeRung });
+const engine = createEngine(process.argv[2] as EngineKind);
 const listening = await listen(engine);
 const { events, handle } = listening;
 const clients: Side[] = [];

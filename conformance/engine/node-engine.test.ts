@@ -1,32 +1,18 @@
 // Every rung of the Node engine against the cases of all engines, and what only rungs have.
 import { execFileSync } from "node:child_process";
-import { readFileSync, writeSync } from "node:fs";
+import { writeSync } from "node:fs";
 import net from "node:net";
-import { fileURLToPath } from "node:url";
-import { Worker } from "node:worker_threads";
-import { afterEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Clock } from "../../runtime/src/core/clock.ts";
-import type { IoHandle } from "../../runtime/src/engine/network-engine.ts";
 import { CloseReason } from "../../runtime/src/engine/network-engine.ts";
-import {
-  createNodeEngine,
-  type NodeEngine,
-  type NodeRung,
-} from "../../runtime/src/engine-node/node-engine.ts";
+import { createNodeEngine, type NodeEngine } from "../../runtime/src/engine-node/node-engine.ts";
 import { connectionCases } from "./connection-cases.ts";
 import { detachCases } from "./detach-cases.ts";
 import { flowCases } from "./flow-cases.ts";
 import { listenCases } from "./listen-cases.ts";
+import { machineCases } from "./machine-cases.ts";
 import { readingCases } from "./reading-cases.ts";
-import {
-  anyPort,
-  connect,
-  connectPair,
-  listen,
-  type Recorder,
-  settle,
-  type Side,
-} from "./recorder.ts";
+import { connect, connectPair, listen, type Recorder, settle, type Side } from "./recorder.ts";
 import { tlsCases } from "./tls-cases.ts";
 
 const rungs = ["handle", "socket-handle", "socket"] as const;
@@ -41,68 +27,13 @@ describe.each(rungs)("rung %s", (rung) => {
   listenCases(engine, openConnections, true);
   detachCases(engine, openConnections);
   tlsCases(engine, openConnections);
-  plainClientCases(engine);
-  keepAliveCase(engine);
   manyCases(engine, openConnections);
-  threadCases(engine, rung);
+  machineCases(engine, rung);
 });
 
 describe.each(["handle", "socket-handle"] as const)("rung %s, writes through handles", (rung) => {
   handleCases(createNodeEngine({ clock: new Clock(), rung }));
 });
-
-/** /proc/net/tcp tells which timer a connection has (2 = keep-alive) and when it is due. */
-function keepAliveTimer(io: IoHandle): number | null {
-  const local = hexPort(io.localAddress.port);
-  // Others on this machine may have the same port towards somebody else.
-  const remote = hexPort(io.remoteAddress.port);
-  for (const line of readFileSync("/proc/net/tcp", "latin1").split("\n")) {
-    const fields = line.trim().split(/\s+/);
-    const [kind, ticks] = (fields[5] ?? "").split(":");
-    const isIts = fields[1]?.endsWith(local) === true && fields[2]?.endsWith(remote) === true;
-    if (!isIts || fields[3] !== "01") continue;
-    return kind === "02" ? Number.parseInt(ticks ?? "", 16) / 100 : null;
-  }
-  return null;
-}
-
-function hexPort(port: number): string {
-  return `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
-}
-
-function keepAliveCase(engine: NodeEngine): void {
-  test.runIf(process.platform === "linux")("keep-alive reaches the kernel", async () => {
-    const listening = await listen(engine, anyPort);
-    const keepAlive = { idleSeconds: 1000, intervalSeconds: 5, probes: 3 };
-    const address = listening.handle.localAddress;
-    const client = connect(engine, address, { bindAddress: null, keepAlive });
-    await listening.events.until(() => listening.events.accepted.length === 1);
-    await client.events.until(() => client.events.log.includes("connect"));
-    expect(keepAliveTimer(client.io)).toBeGreaterThan(900);
-    client.io.setKeepAlive({ ...keepAlive, idleSeconds: 500 });
-    expect(keepAliveTimer(client.io)).toBeLessThanOrEqual(500);
-    client.io.setKeepAlive(null);
-    expect(keepAliveTimer(client.io)).toBe(null);
-    client.io.reset();
-    listening.events.accepted[0]?.io.reset();
-    listening.handle.close();
-  });
-}
-
-function plainClientCases(engine: NodeEngine): void {
-  test("a plain client that resets is reported as RemoteReset", async () => {
-    const listening = await listen(engine, anyPort);
-    const socket = net.connect(listening.handle.localAddress.port, "127.0.0.1");
-    socket.write("x");
-    await listening.events.until(() => listening.events.accepted.length === 1);
-    const events = listening.events.accepted[0]?.events as Recorder;
-    await events.until(() => events.bytes === 1);
-    socket.resetAndDestroy();
-    await events.until(() => events.isClosed);
-    expect(events.code).toBe("ECONNRESET");
-    listening.handle.close();
-  });
-}
 
 function manyCases(engine: NodeEngine, openConnections: () => number): void {
   async function connectMany(): Promise<{ sides: Side[]; close: () => void }> {
@@ -157,50 +88,6 @@ function manyCases(engine: NodeEngine, openConnections: () => number): void {
     expect(perConnection).toBeLessThan(2048);
     for (const { io } of sides) io.reset();
     close();
-  });
-}
-
-function threadCases(engine: NodeEngine, rung: NodeRung): void {
-  const workers: Worker[] = [];
-
-  async function startWorker(id: string, port: number): Promise<number> {
-    const url = new URL("./echo-worker.ts", import.meta.url);
-    const worker = new Worker(url, { workerData: { rung, id, port }, execArgv: [] });
-    workers.push(worker);
-    const message = await new Promise<{ port?: number; code?: string }>((resolve, reject) => {
-      worker.once("message", resolve);
-      worker.once("error", reject);
-    });
-    expect(message.code).toBeUndefined();
-    return message.port ?? 0;
-  }
-
-  afterEach(async () => {
-    await Promise.all(workers.splice(0).map((worker) => worker.terminate()));
-  });
-
-  test("two worker threads share a port, and both are reached", async () => {
-    const port = await startWorker("a", 0);
-    expect(await startWorker("b", port)).toBe(port);
-    const answers = new Set<string>();
-    for (let at = 0; at < 200 && answers.size < 2; at += 1) {
-      const client = connect(engine, { ...anyPort, port });
-      client.io.writeText("x");
-      await client.events.until(() => client.events.bytes >= 3);
-      answers.add(client.events.text);
-      client.io.close();
-    }
-    expect([...answers].toSorted()).toEqual(["a:x", "b:x"]);
-  });
-
-  test("goes on accepting after it ran out of files", () => {
-    const script = fileURLToPath(new URL("./few-files.ts", import.meta.url));
-    const shell = `ulimit -n 64; exec "$0" "$1" "$2" 2>&1`;
-    const output = execFileSync("sh", ["-c", shell, process.execPath, script, rung], {
-      encoding: "utf8",
-      timeout: 20_000,
-    });
-    expect(output).toBe("works again\n");
   });
 }
 

@@ -12,6 +12,7 @@ const LINE_COLUMNS_MAX = 100;
 const DATA_PLANE = [
   "codec",
   "engine-node",
+  "engine-uring",
   "filter",
   "hcm",
   "network",

@@ -10,6 +10,7 @@ import { sharedCountsMemory } from "../src/core/shared-counts.ts";
 import { connectionCells } from "../src/network/connection-admission.ts";
 import type { PluginModuleLoader } from "../src/server/plugin-modules.ts";
 import type { WorkerBirth } from "../src/server/protocol.ts";
+import { NODE_NETWORK } from "../src/server/network-wish.ts";
 import { PulseMemory } from "../src/server/pulse.ts";
 import { breakerMemory } from "../src/upstream/circuit-breaker.ts";
 import { sharedGaugesMemory } from "../src/wasm/shared-gauges.ts";
@@ -40,6 +41,7 @@ export function newBirth(workers: number = 1): WorkerBirth {
     drain,
     fileFlushIntervalMs,
     ticketKeys: [new Uint8Array(80)],
+    network: NODE_NETWORK,
   };
 }
 

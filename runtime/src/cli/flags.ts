@@ -224,6 +224,13 @@ export const flags: readonly Flag[] = [
     help: "load plugins' local .wasm files again when they have changed",
   },
   {
+    name: "network-engine",
+    type: "string",
+    status: "headgate",
+    values: ["node", "io_uring"],
+    help: "what carries bytes in workers: node (default), or io_uring where the kernel has it",
+  },
+  {
     name: "wasm-push",
     type: "string",
     status: "headgate",

@@ -87,6 +87,7 @@ function optionsOf(line: CommandLine, workerEntry: URL): ServerOptions {
     configPath: text("config-path"),
     configYaml: text("config-yaml"),
     concurrency: Math.max(1, number("concurrency", availableParallelism())),
+    networkEngine: text("network-engine") === "io_uring" ? "io_uring" : "node",
     allowUnknownStaticFields:
       line.values.has("allow-unknown-static-fields") || line.values.has("allow-unknown-fields"),
     rejectUnknownDynamicFields: line.values.has("reject-unknown-dynamic-fields"),

@@ -9,3 +9,12 @@ interface Latin1Source {
 export function latin1(buffer: Uint8Array, from: number, to: number): string {
   return (buffer as unknown as Latin1Source).latin1Slice(from, to);
 }
+
+interface Latin1Target {
+  latin1Write(text: string, at: number, length: number): number;
+}
+
+/** Writes `text`, a byte per character, at `target[at]`. There must be room. */
+export function writeLatin1(target: Uint8Array, text: string, at: number): void {
+  (target as unknown as Latin1Target).latin1Write(text, at, text.length);
+}

@@ -18,3 +18,8 @@ export function newDetachedSocket(core: EngineCore, handle: StreamHandle): net.S
   );
   return socket;
 }
+
+/** The same of a file descriptor, which is the socket's from now on. */
+export function newSocketOf(fd: number): net.Socket {
+  return new net.Socket({ fd, allowHalfOpen: true });
+}

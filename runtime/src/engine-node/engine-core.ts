@@ -92,6 +92,12 @@ export class EngineCore {
     }
   }
 
+  /** As endTurn, for who has delivered all events that are at hand. */
+  endTurnNow(): void {
+    this.depth -= 1;
+    if (this.depth === 0 && this.#firstDirty !== null) this.#flush();
+  }
+
   runTurn(callback: () => void): void {
     this.beginTurn();
     try {

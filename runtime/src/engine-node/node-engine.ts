@@ -33,6 +33,8 @@ export interface NodeEngineOptions {
   readonly clock: Clock;
   /** Default: the best rung that works here. */
   readonly rung?: NodeRung;
+  /** Another engine that was asked for, and why there is none; part of this one's name. */
+  readonly insteadOf?: string;
 }
 
 /** What an engine has besides the contract; only tests may look. */
@@ -44,6 +46,12 @@ const reusePortPlatforms = new Set(["linux", "freebsd", "sunos", "aix"]);
 
 /** Throws when `options.rung` names a rung that does not work on this Node. */
 export function createNodeEngine(options: NodeEngineOptions): NodeEngine {
+  const engine = createOnRung(options);
+  if (options.insteadOf !== undefined) engine.name += ` instead of ${options.insteadOf}`;
+  return engine;
+}
+
+function createOnRung(options: NodeEngineOptions): HandleEngine | SocketEngine {
   const core = new EngineCore(options.clock);
   const wanted = options.rung;
   const lack = lacksNullWrites(process.versions.node);
@@ -74,7 +82,7 @@ function newSocketEngine(
   name: string,
   connect: Connect,
   adopt: Adopt = adoptPlainSocket,
-): NodeEngine {
+): SocketEngine {
   return new SocketEngine(core, name, connect, adopt);
 }
 
@@ -87,7 +95,7 @@ function capabilities(): EngineCapabilities {
 }
 
 class HandleEngine implements NodeEngine {
-  readonly name: string = "node (bare handles)";
+  name: string = "node (bare handles)";
   readonly capabilities: EngineCapabilities;
   readonly coreForTest: EngineCore;
   readonly #rung: HandleRung;
@@ -116,7 +124,7 @@ class HandleEngine implements NodeEngine {
 }
 
 class SocketEngine implements NodeEngine {
-  readonly name: string;
+  name: string;
   readonly capabilities: EngineCapabilities;
   readonly coreForTest: EngineCore;
   readonly #connect: Connect;

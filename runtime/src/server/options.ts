@@ -2,6 +2,7 @@
 // Headgate.
 import type { TraceRule } from "../config/trace-rule.ts";
 import type { LogLevel } from "../core/logger.ts";
+import type { EngineKind } from "./network-wish.ts";
 
 /** How this process and others on the same host follow one another. */
 export interface TakeoverOptions {
@@ -29,6 +30,8 @@ export interface ServerOptions {
   readonly configYaml: string;
   /** Worker threads, at least 1. Default: the machine's processors. */
   readonly concurrency: number;
+  /** Of the workers; where it is not to be had, node. Default "node". */
+  readonly networkEngine: EngineKind;
   readonly allowUnknownStaticFields: boolean;
   /** Valid but unimplemented configuration is a warning. */
   readonly ignoreUnsupported: boolean;

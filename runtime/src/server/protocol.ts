@@ -15,6 +15,7 @@ import type { CompiledModule } from "../wasm/compiled-module.ts";
 import type { ShadowDifference } from "../wasm/shadow/shadow.ts";
 import type { GuestTrap } from "../wasm/trap-report.ts";
 import type { DrainOptions } from "./drain-manager.ts";
+import type { NetworkWish } from "./network-wish.ts";
 
 /** What a worker is born with (workerData). */
 export interface WorkerBirth {
@@ -43,6 +44,7 @@ export interface WorkerBirth {
   readonly fileFlushIntervalMs: number;
   /** The same for all workers: a session of one is resumed by another. */
   readonly ticketKeys: readonly Uint8Array[];
+  readonly network: NetworkWish;
 }
 
 /** An address that a worker listens on, as the kernel gave it. */

@@ -454,6 +454,7 @@ export class Server {
     return new WorkerPool({
       count: options.concurrency,
       entry: options.workerEntry,
+      engine: options.networkEngine,
       logger: this.#logger,
       catchUp: () => this.#catchUp(),
       birth: {

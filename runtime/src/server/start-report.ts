@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import type { ListenerConfig } from "../config/snapshot.ts";
 import { LogLevel } from "../core/logger.ts";
 import type { Logger } from "../core/logger.ts";
+import { isSubstitute } from "./network-wish.ts";
 import type { ListenerAddress } from "./protocol.ts";
 import { whyNotShared } from "./shared-sockets.ts";
 
@@ -21,7 +22,8 @@ export interface StartReport {
 export function reportStart(report: StartReport): void {
   const { logger, workers } = report;
   const tell = (message: string): void => logger.log(LogLevel.Info, message);
-  tell(`network engine: ${report.engine}`);
+  const level = isSubstitute(report.engine) ? LogLevel.Warning : LogLevel.Info;
+  logger.log(level, `network engine: ${report.engine}`);
   for (const listener of report.listeners) {
     const bound = report.addresses.filter((address) => address.listener === listener.name);
     const texts = bound.map(addressText).join(", ");

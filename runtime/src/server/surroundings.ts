@@ -8,9 +8,9 @@ import { SystemRandom } from "../core/random.ts";
 import type { Random } from "../core/random.ts";
 import { intervalTicks } from "../core/timer-wheel.ts";
 import type { TickSource } from "../core/timer-wheel.ts";
-import { createNodeEngine } from "../engine-node/node-engine.ts";
 import type { NetworkEngine } from "../engine/network-engine.ts";
 import type { FilterChainFactory } from "../filter/http-filter.ts";
+import { createEngine, NODE_NETWORK, type NetworkWish } from "./network-wish.ts";
 
 export interface Surroundings {
   readonly time: TimeSource;
@@ -27,13 +27,13 @@ export interface Surroundings {
 }
 
 /** One per worker. */
-export function systemSurroundings(): Surroundings {
+export function systemSurroundings(network: NetworkWish = NODE_NETWORK): Surroundings {
   return {
     time: systemTime,
     ticks: intervalTicks,
     random: new SystemRandom(),
     files: nodeFileIo,
-    createEngine: (clock) => createNodeEngine({ clock }),
+    createEngine: (clock) => createEngine(clock, network),
     nextTurn: (callback) => void setImmediate(callback),
     wrapFilters: (filters) => filters,
     wrapUpstreamFilters: (filters) => filters,

@@ -19,6 +19,7 @@ import type {
   WorkerBirth,
 } from "./protocol.ts";
 import { PulseMemory } from "./pulse.ts";
+import { type EngineKind, newNetworkWish, settleNetwork } from "./network-wish.ts";
 import type { WatchedThread } from "./watchdog.ts";
 
 /** What is applied: everything of a prepare message but what the pool knows itself. */
@@ -28,7 +29,8 @@ export interface WorkerPoolOptions {
   readonly count: number;
   /** The module that a worker runs: worker-entry.ts, or the bundle itself. */
   readonly entry: URL;
-  readonly birth: Omit<WorkerBirth, "index" | "kind" | "pulseMemory">;
+  readonly birth: Omit<WorkerBirth, "index" | "kind" | "pulseMemory" | "network">;
+  readonly engine: EngineKind;
   readonly logger: Logger;
   readonly events: WorkerPoolEvents;
   /** Asked when a dead worker's successor comes up: what has changed since the version in force. */
@@ -251,12 +253,13 @@ export class WorkerPool {
   #create(index: number): Member {
     const id = this.#nextId;
     this.#nextId += 1;
-    const { entry, birth, events } = this.#options;
+    const { entry, birth, engine, events } = this.#options;
     this.#pulse.clear(index);
     const data: WorkerBirth = {
       kind: "headgate-worker",
       index,
       pulseMemory: this.#pulse.memory,
+      network: newNetworkWish(engine),
       ...birth,
     };
     const member = new Member(id, entry, data, events, () => this.#onDeath(member));
@@ -369,6 +372,7 @@ class Member {
     });
     this.#worker.on("exit", (code) => {
       this.#isDead = true;
+      settleNetwork(workerData.network);
       this.deathReason ||= `exit code ${code}`;
       this.#answer({ problems: [this.#deathNotice()], isDeath: true, addresses: [] });
       this.#drained?.();

@@ -18,6 +18,7 @@ import type { UpstreamContext } from "../upstream/upstream-context.ts";
 import { ClusterCallouts } from "./callouts.ts";
 import { DrainManager } from "./drain-manager.ts";
 import { PulseMemory } from "./pulse.ts";
+import { countLimitsOf } from "./engine-counts.ts";
 import { GuestLinks } from "./guest-links.ts";
 import { ProcessLog } from "./process-log.ts";
 import type {
@@ -60,7 +61,7 @@ export class WorkerServer {
   constructor(
     birth: WorkerBirth,
     send: (message: FromWorker) => void,
-    surroundings: Surroundings = systemSurroundings(),
+    surroundings: Surroundings = systemSurroundings(birth.network),
   ) {
     this.#send = send;
     this.#log = new ProcessLog({
@@ -270,6 +271,7 @@ function createContext(
   const { random, ticks } = surroundings;
   const clock = new Clock(surroundings.time);
   const engine = surroundings.createEngine(clock);
+  countLimitsOf(engine, stats);
   const timers = new TimerWheel(clock, (callback) => engine.runTurn(callback), ticks);
   const http1 = new Http1Shared();
   const nextConnectionId = connectionIds(birth.index);

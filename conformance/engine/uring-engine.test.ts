@@ -1,0 +1,242 @@
+// The io_uring engine against the cases of all engines, and what only it has: a thread that sleeps in
+// the ring and must still hear everything else, memory that the kernel fills, an estate.
+import { readdirSync, readlinkSync } from "node:fs";
+import { MessageChannel, Worker } from "node:worker_threads";
+import { afterEach, describe, expect, test } from "vitest";
+import { Clock } from "../../runtime/src/core/clock.ts";
+import { newEstateMemory, Estate, settleEstate } from "../../runtime/src/engine-uring/estate.ts";
+import { readChunkBytes } from "../../runtime/src/engine-uring/read-buffers.ts";
+import {
+  createUringEngine,
+  type UringEngine,
+} from "../../runtime/src/engine-uring/uring-engine.ts";
+import { connectionCases } from "./connection-cases.ts";
+import { detachCases } from "./detach-cases.ts";
+import { flowCases } from "./flow-cases.ts";
+import { listenCases } from "./listen-cases.ts";
+import { machineCases } from "./machine-cases.ts";
+import { readingCases } from "./reading-cases.ts";
+import { anyPort, connect, connectPair, listen, settle, type Side } from "./recorder.ts";
+import { tlsCases } from "./tls-cases.ts";
+
+const made = createUringEngine(new Clock(), newEstateMemory());
+const whyNot = typeof made === "string" ? `NOT TESTED, there is none: ${made}` : "";
+/** Nobody asks it where there is none. */
+const engine = made as UringEngine;
+
+describe.skipIf(whyNot !== "")(`io_uring ${whyNot}`, () => {
+  test("names itself", () => expect(engine.name).toBe("io_uring"));
+  const groups = whyNot === "" ? [commonCases, loopCases, memoryCases, estateCases] : [];
+  for (const group of groups) group();
+});
+
+function commonCases(): void {
+  const openConnections = (): number => engine.coreForTest.openConnections;
+  connectionCases(engine, openConnections);
+  readingCases(engine, openConnections);
+  flowCases(engine, engine.coreForTest);
+  listenCases(engine, openConnections, true);
+  detachCases(engine, openConnections);
+  tlsCases(engine, openConnections);
+  machineCases(engine, "io_uring");
+}
+
+function loopCases(): void {
+  /** A listener keeps the thread in the ring. */
+  async function whileListening(work: () => Promise<void>): Promise<void> {
+    const listening = await listen(engine);
+    await work();
+    listening.handle.close();
+    await settle(engine);
+  }
+
+  test("timers, immediates, ticks, promises, messages and files are heard in the ring", () =>
+    whileListening(async () => {
+      const order: string[] = [];
+      await new Promise<void>((resolve) => setTimeout(resolve, 5));
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      process.nextTick(() => order.push("tick"));
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      const { port1, port2 } = new MessageChannel();
+      const message = new Promise((resolve) => port2.once("message", resolve));
+      port1.postMessage("hello");
+      expect(await message).toBe("hello");
+      port1.close();
+      await Promise.all(Array.from({ length: 20 }, () => import("node:fs/promises")));
+      const { readFile } = await import("node:fs/promises");
+      expect((await readFile("/proc/self/comm", "utf8")).length).toBeGreaterThan(1);
+      expect(order).toEqual(["tick"]);
+    }));
+
+  test("what a receiver leaves for a tick or a promise is done before the next sleep", async () => {
+    const { client, server } = await connectPair(engine);
+    server.events.whenRead = (): void => {
+      process.nextTick(() => server.io.writeText("tick "));
+      void Promise.resolve().then(() => server.io.writeText("promise"));
+    };
+    client.io.writeText("?");
+    await client.events.until(() => client.events.bytes === 12);
+    expect(client.events.text).toBe("tick promise");
+    client.io.reset();
+    server.io.reset();
+  });
+
+  test("an idle thread sleeps in the ring, and rarely wakes", async () => {
+    const { ring } = engine.loopForTest;
+    const listening = await listen(engine);
+    const timer = new Promise<void>((resolve) => setTimeout(resolve, 60));
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    const before = ring.enters;
+    await timer;
+    expect(ring.enters - before).toBeLessThan(30);
+    listening.handle.close();
+  });
+}
+
+function memoryCases(): void {
+  const { reads } = engine.loopForTest;
+
+  test("more bytes than the read buffers hold come in order, and all buffers come back", async () => {
+    const all = reads.available;
+    const { readBuffersShort } = engine.limits;
+    const pairs = await Promise.all(Array.from({ length: 40 }, () => connectPair(engine)));
+    for (const { client, server } of pairs) {
+      server.events.keepsText = false;
+      client.io.write(Buffer.alloc(6 * readChunkBytes, 1));
+    }
+    for (const { server } of pairs) {
+      await server.events.until(() => server.events.bytes === 6 * readChunkBytes);
+    }
+    for (const { client, server } of pairs) {
+      client.io.reset();
+      server.io.reset();
+    }
+    await settle(engine);
+    expect(engine.limits.readBuffersShort).toBeGreaterThan(readBuffersShort);
+    // The chunk that bytes come into now may have been begun.
+    expect(reads.available).toBeGreaterThanOrEqual(all - 1);
+  });
+
+  test("peers who do not read leave enough buffers for the others", async () => {
+    const stuck: Side[] = [];
+    const block = Buffer.alloc(1_000_000, 2);
+    for (let i = 0; i < 70; i += 1) {
+      const from = await connectPair(engine);
+      const to = await connectPair(engine);
+      stuck.push(from.client, from.server, to.client, to.server);
+      to.server.io.readDisable(true);
+      from.server.events.keepsText = false;
+      // Lent to somebody whose peer does not read, until it says so.
+      from.server.events.whenRead = (buffer, length): void => {
+        if (!to.client.io.writeLent(buffer, 0, length)) from.server.io.readDisable(true);
+      };
+      to.client.events.whenWritable = (): void => from.server.io.readDisable(false);
+      for (let n = 0; n < 8; n += 1) from.client.io.write(block);
+    }
+    await settle(engine);
+    await settle(engine);
+    expect(stuck.some(({ io }) => io.writeQueueBytes > readChunkBytes)).toBe(true);
+    expect(reads.available).toBeGreaterThan(8);
+    const { client, server } = await connectPair(engine);
+    server.events.keepsText = false;
+    client.io.write(Buffer.alloc(4_000_000, 3));
+    await server.events.until(() => server.events.bytes === 4_000_000);
+    for (const { io } of [...stuck, client, server]) io.reset();
+    await settle(engine);
+  });
+
+  test("with the arena full of what cannot leave, texts still leave", async () => {
+    const { arena } = engine.loopForTest;
+    const taken: number[] = [];
+    for (let at = arena.take(16_384); at >= 0; at = arena.take(16_384)) taken.push(at);
+    const { sendArenaFull } = engine.limits;
+    const { client, server } = await connectPair(engine);
+    client.io.writeText("small");
+    client.io.write(Buffer.from("and given"));
+    engine.runTurn(() => {
+      server.io.writeText("a head ");
+      server.io.write(Buffer.alloc(20_000, 0x62));
+    });
+    await server.events.until(() => server.events.bytes === 14);
+    await client.events.until(() => client.events.bytes === 20_007);
+    expect(server.events.text).toBe("smalland given");
+    expect(client.events.text.slice(0, 9)).toBe("a head bb");
+    expect(engine.limits.sendArenaFull).toBeGreaterThan(sendArenaFull);
+    for (const at of taken) arena.release(at);
+    client.io.reset();
+    server.io.reset();
+  });
+
+  test("1,000 connections leave no file, no index and no buffer behind", async () => {
+    const sockets = (): number =>
+      readdirSync("/proc/self/fd").filter((fd) => {
+        try {
+          return readlinkSync(`/proc/self/fd/${fd}`).startsWith("socket:");
+        } catch {
+          return false;
+        }
+      }).length;
+    const before = sockets();
+    const listening = await listen(engine);
+    const sides: Side[] = [];
+    for (let at = 0; at < 1000; at += 1) {
+      sides.push(connect(engine, listening.handle.localAddress));
+    }
+    await listening.events.until(() => listening.events.accepted.length === 1000);
+    sides.push(...listening.events.accepted);
+    for (const { io } of sides) io.writeText("hello");
+    for (const { events } of sides) await events.until(() => events.bytes === 5);
+    expect(sockets()).toBeGreaterThanOrEqual(2000);
+    sides.forEach(({ io }, at) => {
+      if (at % 3 === 0) io.reset();
+      else if (at % 3 === 1) io.close();
+      else io.shutdownWrite();
+    });
+    await settle(engine);
+    for (const { io } of sides) io.close();
+    listening.handle.close();
+    await settle(engine);
+    const { loopForTest } = engine;
+    for (let i = 0; i < 1000 && loopForTest.liveOwners > 0; i += 1) {
+      await new Promise<void>((resolve) => setImmediate(resolve));
+    }
+    expect(engine.coreForTest.openConnections).toBe(0);
+    expect(loopForTest.liveOwners).toBe(0);
+    expect(sockets()).toBeLessThanOrEqual(before);
+  });
+}
+
+function estateCases(): void {
+  const workers: Worker[] = [];
+  afterEach(async () => {
+    await Promise.all(workers.splice(0).map((worker) => worker.terminate()));
+  });
+
+  test("a thread that is killed in its sleep ends, and what it left is let go of", async () => {
+    const estateMemory = newEstateMemory();
+    const url = new URL("./echo-worker.ts", import.meta.url);
+    const workerData = { kind: "io_uring", id: "a", port: 0, estateMemory };
+    const worker = new Worker(url, { workerData, execArgv: [] });
+    workers.push(worker);
+    const { port } = await new Promise<{ port: number }>((resolve, reject) => {
+      worker.once("message", resolve);
+      worker.once("error", reject);
+    });
+    const living = createPeer({ ...anyPort, port });
+    living.io.writeText("x");
+    await living.events.until(() => living.events.bytes === 3);
+    await worker.terminate();
+    // The ring, the listener, the connection.
+    expect(new Estate(estateMemory).descriptors.length).toBe(3);
+    expect(settleEstate(estateMemory)).toBe(3);
+    await living.events.until(() => living.events.hasEnded || living.events.isClosed);
+    living.io.close();
+    const late = createPeer({ ...anyPort, port });
+    await late.events.until(() => late.events.isClosed);
+    expect(late.events.code).toBe("ECONNREFUSED");
+  });
+
+  function createPeer(address: typeof anyPort): Side {
+    return connect(engine, address);
+  }
+}

@@ -1,0 +1,403 @@
+// A TCP connection on the ring. Made by uring-engine.ts and ring-listener.ts; what all engines on
+// Node's machinery agree on is in engine-node/node-io.ts.
+import type { Duplex } from "node:stream";
+import { assert } from "../core/assert.ts";
+import type {
+  ConnectOptions,
+  IoEvents,
+  SocketAddress,
+  TcpKeepAlive,
+} from "../engine/network-engine.ts";
+import { CloseReason } from "../engine/network-engine.ts";
+import { newSocketOf } from "../engine-node/detached-socket.ts";
+import { gatherBytes, IoState, NodeIo } from "../engine-node/node-io.ts";
+import { latin1 } from "../core/latin1.ts";
+import { errorName } from "./native.ts";
+import { BUFFER_GROUP } from "./read-buffers.ts";
+import { SendQueue } from "./send-queue.ts";
+import {
+  CancelFlag,
+  CqeFlag,
+  Multishot,
+  Op,
+  QUIET_CANCEL,
+  SQE_FLAGS_SHIFT,
+  SqeFlag,
+} from "./uring-abi.ts";
+import { Kind, type UringLoop, type UringOwner } from "./uring-loop.ts";
+
+/** With more than this under way, a write answers false. */
+const WAITING_BYTES_MAX = 131_072;
+
+const RECV_MULTISHOT = Op.Recv | (SqeFlag.BufferSelect << SQE_FLAGS_SHIFT) | (Multishot.Recv << 16);
+
+const EAGAIN = 11;
+const ENOBUFS = 105;
+const ECANCELED = 125;
+const FIN = "FIN";
+/** More than an address needs: so much does not stand where V8 may move it. */
+const ADDRESS_ROOM_BYTES = 128;
+
+export class RingIo extends NodeIo implements UringOwner {
+  readonly loop: UringLoop;
+  readonly #index: number;
+  readonly #queue: SendQueue;
+  fd: number = -1;
+  /** Operations that have not brought their last completion. */
+  #operations: number = 0;
+  #isConnected: boolean;
+  #quickResult: number = 0;
+  #isReceiving: boolean = false;
+  #isStopping: boolean = false;
+  #isShutdownDue: boolean = false;
+  /** Of the peer, while the kernel may look at it. */
+  addressForKernel: Buffer | null = null;
+  /** Came while nobody wanted to read, in the order in which it came. */
+  #held: Buffer[] = [];
+  /** And what came behind it: "" = nothing yet, "FIN", or the failure's name. */
+  #heldEnd: string = "";
+  /** A send stopped short, which it does when the connection is over; the next will say why. */
+  #isResending: boolean = false;
+  /** Bytes that came while the connection was given away. */
+  #late: Buffer[] | null = null;
+  #hasLeft: boolean = false;
+
+  constructor(loop: UringLoop, fd: number, state: IoState, events: IoEvents | null) {
+    super(loop.core, state, events);
+    this.loop = loop;
+    this.fd = fd;
+    this.#isConnected = state === IoState.Open;
+    this.#queue = new SendQueue(loop);
+    this.#index = loop.add(this);
+  }
+
+  override sendText(text: string): void {
+    this.core.writeCalls += 1;
+    const userData = this.loop.userData(this.#index, Kind.QuickSend);
+    if (this.#isConnected && this.#queue.trySendText(text, this.fd, userData)) {
+      this.#operations += 1;
+      this.#quickResult = text.length;
+      this.loop.addQuick(this);
+      return;
+    }
+    this.#queue.addText(text);
+    this.#send();
+  }
+
+  /** Its send was not taken as a whole: so much, or a negated errno. */
+  quickFailed(result: number): void {
+    this.#quickResult = result;
+  }
+
+  /** The kernel has looked at its send. */
+  quickEnded(): void {
+    this.#operations -= 1;
+    const result = this.#quickResult;
+    // No room in the kernel now: sent again, to wait for some.
+    this.#landed(result === -EAGAIN ? 0 : result);
+    this.#leaveIfDone();
+  }
+
+  override sendBytes(text: string, bytes: Buffer): void {
+    if (text.length + bytes.length <= gatherBytes) {
+      this.sendText(text + latin1(bytes, 0, bytes.length));
+      return;
+    }
+    this.core.writeCalls += 1;
+    this.#queue.addText(text);
+    this.#queue.addBytes(bytes);
+    this.#send();
+  }
+
+  override sendLent(text: string, buffer: Buffer, from: number, to: number): void {
+    if (text.length + to - from <= gatherBytes) {
+      this.sendText(text + latin1(buffer, from, to));
+      return;
+    }
+    this.core.writeCalls += 1;
+    this.#queue.addText(text);
+    this.#queue.addLent(buffer, from, to);
+    this.#send();
+  }
+
+  override mustDrain(): boolean {
+    return !this.#queue.isEmpty;
+  }
+
+  override drainStarts(): void {
+    this.loop.hurry();
+  }
+
+  override startReading(): void {
+    if (this.#held.length > 0 || this.#heldEnd !== "") process.nextTick(deliverHeld, this);
+    else if (!this.#isReceiving) this.#receive();
+  }
+
+  /** Operations go on: most pauses are over before anything comes, and what comes is kept. */
+  override stopReading(): void {}
+
+  override sendShutdown(): void {
+    if (!this.#queue.isEmpty) {
+      this.#isShutdownDue = true;
+      this.loop.hurry();
+      return;
+    }
+    this.#isShutdownDue = false;
+    // A failure means that the connection is over, which the read side will say.
+    this.loop.sockets.endWriting(this.fd);
+    process.nextTick(shutdownLater, this);
+  }
+
+  handleShutdown(): void {
+    if (this.state !== IoState.Dead) this.shutdownDone();
+  }
+
+  override destroy(withReset: boolean): void {
+    if (this.fd >= 0) {
+      if (withReset && this.#isConnected) this.loop.sockets.abort(this.fd);
+      if (this.#operations > 0) this.#cancelAll();
+      this.loop.close(this.fd);
+      this.fd = -1;
+    }
+    this.#queue.clear();
+    this.#leaveIfDone();
+  }
+
+  override queuedBytes(): number {
+    return this.#queue.bytes;
+  }
+
+  override takeDuplex(): Duplex {
+    this.#late = [];
+    if (this.#operations > 0) {
+      this.#cancelAll();
+      this.loop.settle(this.#index, this, () => this.#operations === 0);
+    }
+    this.loop.native.estate?.closing(this.fd);
+    const socket = newSocketOf(this.fd);
+    for (const bytes of this.#queue.rest()) socket.write(bytes);
+    this.#queue.clear();
+    const came = [...this.#held, ...this.#late];
+    if (came.length > 0) {
+      const late = Buffer.concat(came);
+      this.unreadBytes = this.unreadBytes === null ? late : Buffer.concat([this.unreadBytes, late]);
+    }
+    this.fd = -1;
+    this.#leaveIfDone();
+    return socket;
+  }
+
+  override askLocalAddress(): SocketAddress {
+    return this.loop.sockets.localOf(this.fd);
+  }
+
+  override askRemoteAddress(): SocketAddress {
+    return this.loop.sockets.remoteOf(this.fd);
+  }
+
+  override setNoDelay(enabled: boolean): void {
+    if (this.fd >= 0) this.loop.sockets.setNoDelay(this.fd, enabled);
+  }
+
+  override setKeepAlive(keepAlive: TcpKeepAlive | null): void {
+    if (this.fd >= 0) this.loop.sockets.setKeepAlive(this.fd, keepAlive);
+  }
+
+  startConnect(address: SocketAddress): void {
+    const { native, ring, sockets } = this.loop;
+    // The kernel looks at it when it begins, which is later than now.
+    const place = Buffer.allocUnsafeSlow(ADDRESS_ROOM_BYTES);
+    const length = sockets.writeTo(place, address);
+    if (length < 0) {
+      this.failLater(length);
+      return;
+    }
+    this.addressForKernel = place;
+    this.#operations += 1;
+    const userData = this.loop.userData(this.#index, Kind.Connect);
+    ring.prepare(Op.Connect, this.fd, native.addressOf(place), 0, 0, userData, length);
+  }
+
+  completed(kind: number, result: number, flags: number, offset: number): void {
+    if (kind === Kind.Recv) this.#received(result, flags, offset);
+    else if (kind === Kind.Send) {
+      this.#operations -= 1;
+      const isShort = result > 0 && result < this.#queue.flyingBytes;
+      this.#landed(result);
+      this.#isResending = isShort && this.#queue.isFlying;
+    } else if (kind === Kind.Connect) this.#connectEnded(result);
+    this.#leaveIfDone();
+  }
+
+  /** A piece at a time, for as long as the receiver wants to read. */
+  deliverHeld(): void {
+    while (this.#held.length > 0 && this.#mayDeliver) {
+      const bytes = this.#held.shift() as Buffer;
+      this.bytesArrived(bytes, bytes.length);
+    }
+    if (this.state === IoState.Dead || this.readDisables > 0) return;
+    // Bytes that were put back come first, in the next tick.
+    if (this.unreadBytes !== null) process.nextTick(deliverHeld, this);
+    else if (this.#heldEnd !== "" && !this.#isResending) this.#deliverEnd();
+    else this.#goOnReceiving();
+  }
+
+  #receive(): void {
+    this.#isReceiving = true;
+    this.#operations += 1;
+    const userData = this.loop.userData(this.#index, Kind.Recv);
+    this.loop.ring.prepare(RECV_MULTISHOT, this.fd, 0, 0, 0, userData, 0, BUFFER_GROUP);
+  }
+
+  #received(result: number, flags: number, offset: number): void {
+    if ((flags & CqeFlag.More) === 0) {
+      this.#isReceiving = false;
+      this.#isStopping = false;
+      this.#operations -= 1;
+    }
+    if (result === -ENOBUFS) this.loop.reads.short += 1;
+    if (result > 0) this.#bytesCame(result, offset);
+    else if (this.state === IoState.Dead) return;
+    else if (result !== -ENOBUFS && result !== -ECANCELED) {
+      this.#heldEnd = result === 0 ? FIN : errorName(-result);
+      if (this.#mayDeliver && this.#held.length === 0 && !this.#isResending) this.#deliverEnd();
+    }
+    this.#goOnReceiving();
+    const isHolding = this.#held.length > 0 || this.#heldEnd !== "";
+    // Behind bytes that were put back, which come in the next tick.
+    if (isHolding && this.readDisables === 0) process.nextTick(deliverHeld, this);
+  }
+
+  get #mayDeliver(): boolean {
+    return this.readDisables === 0 && this.unreadBytes === null && this.state <= IoState.Failing;
+  }
+
+  #deliverEnd(): void {
+    const end = this.#heldEnd;
+    this.#heldEnd = "";
+    if (end === FIN) this.endArrived();
+    else this.readFailed(end);
+  }
+
+  #bytesCame(length: number, offset: number): void {
+    const { reads } = this.loop;
+    try {
+      const bytes = reads.view(offset, length);
+      if (this.#late !== null) this.#late.push(Buffer.from(bytes));
+      else if (this.#mayDeliver && this.#held.length === 0) this.bytesArrived(bytes, length);
+      else if (this.state <= IoState.Failing) this.#held.push(Buffer.from(bytes));
+    } finally {
+      reads.release(offset);
+    }
+  }
+
+  #goOnReceiving(): void {
+    if (this.state === IoState.Dead || this.isReadEnded || this.#heldEnd !== "") return;
+    const isWanted = this.#mayDeliver && this.#held.length === 0;
+    if (isWanted) {
+      if (!this.#isReceiving) this.#receive();
+    } else if (this.#isReceiving && !this.#isStopping) {
+      this.#isStopping = true;
+      const userData = this.loop.userData(this.#index, Kind.Recv);
+      this.loop.ring.prepare(QUIET_CANCEL, -1, userData, 0, 0, Kind.None);
+    }
+  }
+
+  #landed(result: number): void {
+    const queue = this.#queue;
+    queue.landed(result);
+    if (this.#late !== null) return;
+    if (this.state === IoState.Dead) {
+      queue.clear();
+      return;
+    }
+    const wasResending = this.#isResending;
+    this.#isResending = false;
+    if (result < 0) {
+      queue.clear();
+      this.pendingWrites = 0;
+      this.failLaterWith(errorName(-result));
+      if (wasResending && this.#heldEnd !== "") process.nextTick(deliverHeld, this);
+      return;
+    }
+    if (!queue.isEmpty) {
+      this.#send();
+      return;
+    }
+    this.pendingWrites = 0;
+    if (this.#isShutdownDue) this.sendShutdown();
+    this.drained();
+  }
+
+  #send(): void {
+    const queue = this.#queue;
+    if (this.#isConnected) {
+      const userData = this.loop.userData(this.#index, Kind.Send);
+      if (queue.start(this.fd, userData)) this.#operations += 1;
+      else this.loop.hurry();
+    }
+    if (queue.bytes > (this.#isConnected ? WAITING_BYTES_MAX : 0)) this.pendingWrites = 1;
+  }
+
+  #connectEnded(result: number): void {
+    this.#operations -= 1;
+    this.addressForKernel = null;
+    if (this.state === IoState.Dead) return;
+    if (result === 0) {
+      this.#isConnected = true;
+      this.#send();
+    }
+    this.connected(result === 0 ? "" : errorName(-result));
+  }
+
+  #cancelAll(): void {
+    const flags = CancelFlag.All | CancelFlag.Fd;
+    this.loop.ring.prepare(QUIET_CANCEL, this.fd, 0, 0, flags, Kind.None);
+  }
+
+  #leaveIfDone(): void {
+    if (this.state !== IoState.Dead || this.#operations > 0 || this.fd >= 0) return;
+    if (this.#hasLeft) return;
+    this.#hasLeft = true;
+    assert(!this.#queue.isFlying);
+    this.loop.remove(this.#index);
+  }
+}
+
+/** Starts a connection; failures come as onClose in a later turn. */
+export function connectOnRing(
+  loop: UringLoop,
+  address: SocketAddress,
+  options: ConnectOptions,
+  events: IoEvents,
+): RingIo {
+  const { sockets } = loop;
+  const fd = sockets.create(address.family);
+  const io = new RingIo(loop, fd, IoState.Connecting, events);
+  io.remote = address;
+  if (fd < 0) {
+    io.fd = -1;
+    io.failLater(fd);
+    return io;
+  }
+  const { bindAddress, keepAlive } = options;
+  if (bindAddress !== null && bindAddress.family !== "unix") {
+    const status = sockets.bind(fd, bindAddress, address.family);
+    if (status < 0) {
+      io.connectFailure = CloseReason.BindFailed;
+      io.failLater(status);
+      return io;
+    }
+  }
+  if (keepAlive !== null) sockets.setKeepAlive(fd, keepAlive);
+  io.startConnect(address);
+  return io;
+}
+
+function shutdownLater(io: RingIo): void {
+  io.handleShutdown();
+}
+
+function deliverHeld(io: RingIo): void {
+  io.deliverHeld();
+}

@@ -1,0 +1,295 @@
+// One io_uring: its queues as typed arrays, entries prepared for it, and the one call that submits
+// them and waits.
+import { readFileSync } from "node:fs";
+import type { Native, Region } from "./native.ts";
+import { errorName, PAGE_BYTES } from "./native.ts";
+import {
+  EnterFlag,
+  Feature,
+  MapOffset,
+  Op,
+  RegisterCode,
+  SetupFlag,
+  Size,
+  SqFlag,
+  Syscall,
+} from "./uring-abi.ts";
+
+/** What is prepared between two calls; more is submitted in between. */
+const ENTRIES = 1024;
+
+/**
+ * The kernel keeps what does not fit, at a price, and ends operations that would go on: enough for
+ * every connection of a busy worker to have something at once.
+ */
+const COMPLETIONS = 16_384;
+
+/** All operations that the engine needs were there before incremental buffers (6.12) came. */
+const neededOps = Object.values(Op);
+
+/** errno of enter that say nothing of our entries: ETIME, EINTR, EAGAIN, EBUSY. */
+const passing = new Set([62, 4, 11, 16]);
+
+/** In `call` terms: see wait(). */
+const NO_TIME_LIMIT = -1;
+
+const TWO_32 = 4_294_967_296;
+
+export class Ring {
+  readonly fd: number;
+  /** Calls of enter, for tests and counts. */
+  enters: number = 0;
+  readonly #native: Native;
+  readonly #sq: Int32Array;
+  readonly #sqes: Int32Array;
+  readonly #sqHead: number;
+  readonly #sqTail: number;
+  readonly #sqFlags: number;
+  readonly #sqMask: number;
+  readonly #cqHead: number;
+  readonly #cqTail: number;
+  readonly #cqOverflow: number;
+  readonly #cqMask: number;
+  readonly #cqes: Int32Array;
+  readonly #argument: bigint;
+  readonly #argumentSize: bigint;
+  readonly #time: Int32Array;
+  #tail: number = 0;
+  #head: number = 0;
+  /** Up to here looked at by see(). */
+  #seen: number = 0;
+
+  constructor(
+    native: Native,
+    fd: number,
+    parameters: Buffer,
+    maps: readonly [Region, Region, Region],
+  ) {
+    this.#native = native;
+    this.fd = fd;
+    const word = (at: number): number => parameters.readUInt32LE(at);
+    const [rings, entries, argument] = maps;
+    this.#sq = int32s(rings);
+    this.#sqes = int32s(entries);
+    this.#sqHead = word(40) >> 2;
+    this.#sqTail = word(44) >> 2;
+    this.#sqMask = word(0) - 1;
+    this.#sqFlags = word(56) >> 2;
+    const array = word(64) >> 2;
+    for (let i = 0; i <= this.#sqMask; i += 1) this.#sq[array + i] = i;
+    this.#cqHead = word(80) >> 2;
+    this.#cqTail = word(84) >> 2;
+    this.#cqMask = word(4) - 1;
+    this.#cqOverflow = word(96) >> 2;
+    this.#cqes = this.#sq.subarray(word(100) >> 2, (word(100) >> 2) + word(4) * 4);
+    // struct io_uring_getevents_arg, and the timespec it points to.
+    this.#argument = argument.address;
+    this.#argumentSize = 24n;
+    this.#time = int32s(argument).subarray(8, 12);
+    argument.bytes.writeBigUInt64LE(argument.address + 32n, 16);
+    this.#tail = Atomics.load(this.#sq, this.#sqTail);
+    this.#head = Atomics.load(this.#sq, this.#cqHead);
+    this.#seen = this.#head;
+  }
+
+  /** Prepared entries that the kernel has not got. */
+  get prepared(): number {
+    return (this.#tail - Atomics.load(this.#sq, this.#sqHead)) | 0;
+  }
+
+  /** Completions that the kernel could not put into the queue at once. */
+  get overflows(): number {
+    return Atomics.load(this.#sq, this.#cqOverflow) >>> 0;
+  }
+
+  get hasOverflow(): boolean {
+    return (Atomics.load(this.#sq, this.#sqFlags) & SqFlag.CqOverflow) !== 0;
+  }
+
+  /**
+   * Prepares one entry. `address` is a pointer as a number, or what stands in its place; `group` is
+   * that of buffers to choose from. Completions bring `userData`.
+   */
+  prepare(
+    operation: number,
+    fd: number,
+    address: number,
+    length: number,
+    flags: number,
+    userData: number,
+    offset: number = 0,
+    group: number = 0,
+  ): void {
+    if (this.prepared > this.#sqMask) this.submit();
+    const sqes = this.#sqes;
+    const at = (this.#tail & this.#sqMask) << 4;
+    sqes[at] = operation;
+    sqes[at + 1] = fd;
+    sqes[at + 2] = offset;
+    sqes[at + 3] = 0;
+    sqes[at + 4] = address;
+    sqes[at + 5] = (address / TWO_32) | 0;
+    sqes[at + 6] = length;
+    sqes[at + 7] = flags;
+    sqes[at + 8] = userData;
+    sqes[at + 9] = 0;
+    sqes[at + 10] = group;
+    sqes[at + 11] = 0;
+    sqes[at + 12] = 0;
+    sqes[at + 13] = 0;
+    this.#tail = (this.#tail + 1) | 0;
+  }
+
+  /** Hands over what is prepared, and lets the kernel do what is due; waits for nothing. */
+  submit(): void {
+    this.#enter(0, 0);
+  }
+
+  /** As submit(), and waits for a completion, for so long at most; negative = without a limit. */
+  wait(milliseconds: number): void {
+    this.#enter(1, milliseconds);
+  }
+
+  /** How many completions there are that next() has not gone past. */
+  see(): number {
+    this.#seen = Atomics.load(this.#sq, this.#cqTail);
+    return (this.#seen - this.#head) | 0;
+  }
+
+  get unseen(): number {
+    return (Atomics.load(this.#sq, this.#cqTail) - this.#seen) | 0;
+  }
+
+  /** Completions that see() has seen. */
+  get waiting(): number {
+    return (this.#seen - this.#head) | 0;
+  }
+
+  /** Index of the n-th of those that wait, for the words below. */
+  place(n: number): number {
+    return ((this.#head + n) & this.#cqMask) << 2;
+  }
+
+  /** The first is done with; its words stay until enter is called. */
+  next(): void {
+    this.#head = (this.#head + 1) | 0;
+  }
+
+  userData(place: number): number {
+    return this.#cqes[place] ?? 0;
+  }
+
+  result(place: number): number {
+    return this.#cqes[place + 2] ?? 0;
+  }
+
+  flags(place: number): number {
+    return this.#cqes[place + 3] ?? 0;
+  }
+
+  /** A word of our own in each completion: the upper half of its user data, which we do not use. */
+  note(place: number): number {
+    return this.#cqes[place + 1] ?? 0;
+  }
+
+  setNote(place: number, value: number): void {
+    this.#cqes[place + 1] = value;
+  }
+
+  /** Nobody gets it. */
+  drop(place: number): void {
+    this.#cqes[place] = 0;
+  }
+
+  register(code: number, address: bigint, count: number): number {
+    const result = this.#native.register(Syscall.Register, this.fd, code, address, count);
+    return result < 0 ? -this.#native.errno : result;
+  }
+
+  #enter(complete: number, milliseconds: number): void {
+    Atomics.store(this.#sq, this.#cqHead, this.#head);
+    Atomics.store(this.#sq, this.#sqTail, this.#tail);
+    const submit = this.prepared;
+    let flags: number = EnterFlag.GetEvents;
+    if (complete > 0 && milliseconds > NO_TIME_LIMIT) {
+      flags |= EnterFlag.ExtArg;
+      this.#time[0] = Math.floor(milliseconds / 1000);
+      this.#time[2] = (milliseconds % 1000) * 1_000_000;
+    }
+    const hasLimit = (flags & EnterFlag.ExtArg) !== 0;
+    this.enters += 1;
+    const result = this.#native.enter(
+      Syscall.Enter,
+      this.fd,
+      submit,
+      complete,
+      flags,
+      hasLimit ? this.#argument : 0n,
+      hasLimit ? this.#argumentSize : 0n,
+    );
+    if (result >= 0) return;
+    const errno = this.#native.errno;
+    if (!passing.has(errno)) throw new Error(`io_uring_enter: ${errorName(errno)}`);
+  }
+}
+
+function int32s(region: Region): Int32Array {
+  return new Int32Array(region.bytes.buffer, region.bytes.byteOffset, region.bytes.length >> 2);
+}
+
+/** Returns in words why there is none. `scratch`: a page that is free again afterwards. */
+export function openRing(native: Native, scratch: Region): Ring | string {
+  const parameters = scratch.bytes.subarray(0, Size.Parameters);
+  parameters.fill(0);
+  const flags =
+    SetupFlag.CqSize | SetupFlag.SubmitAll | SetupFlag.SingleIssuer | SetupFlag.DeferTaskrun;
+  parameters.writeUInt32LE(COMPLETIONS, 4);
+  parameters.writeUInt32LE(flags, 8);
+  const fd = native.setup(Syscall.Setup, ENTRIES, scratch.address);
+  if (fd < 0) return whyRefused(native.errorName);
+  native.estate?.opened(fd);
+  const ring = mapRing(native, fd, Buffer.from(parameters));
+  const flaw = typeof ring === "string" ? ring : missingOp(ring, scratch);
+  if (flaw === null) return ring;
+  native.estate?.closing(fd);
+  native.call.close(fd);
+  return flaw;
+}
+
+function whyRefused(code: string): string {
+  const name = "kernel.io_uring_disabled";
+  let value = "";
+  try {
+    value = readFileSync(`/proc/sys/${name.replaceAll(".", "/")}`, "utf8").trim();
+  } catch {
+    // Kernels before 6.6 have no such setting.
+  }
+  const setting = value === "" || value === "0" ? "" : `, ${name}=${value}`;
+  return `io_uring_setup is refused (${code}${setting})`;
+}
+
+function mapRing(native: Native, fd: number, parameters: Buffer): Ring | string {
+  const features = parameters.readUInt32LE(20);
+  const needed = Feature.SingleMmap | Feature.ExtArg;
+  if ((features & needed) !== needed) return "this kernel's io_uring is too old";
+  const sqEnd = parameters.readUInt32LE(64) + parameters.readUInt32LE(0) * 4;
+  const cqEnd = parameters.readUInt32LE(100) + parameters.readUInt32LE(4) * Size.Completion;
+  const rings = native.map(Math.max(sqEnd, cqEnd), fd, MapOffset.Rings);
+  const entries = native.map(parameters.readUInt32LE(0) * Size.Entry, fd, MapOffset.Entries);
+  const argument = native.map(PAGE_BYTES, -1, 0);
+  if (rings === null || entries === null || argument === null) {
+    return `no memory for the queues (${native.errorName})`;
+  }
+  return new Ring(native, fd, parameters, [rings, entries, argument]);
+}
+
+/** Null = all are there. */
+function missingOp(ring: Ring, scratch: Region): string | null {
+  const probe = scratch.bytes.subarray(0, Size.Probe);
+  probe.fill(0);
+  if (ring.register(RegisterCode.Probe, scratch.address, 256) < 0) {
+    return "this kernel's io_uring does not say what it can do";
+  }
+  const lacks = neededOps.find((op) => (probe.readUInt16LE(16 + op * 8 + 2) & 1) === 0);
+  return lacks === undefined ? null : `this kernel's io_uring has no operation ${lacks}`;
+}

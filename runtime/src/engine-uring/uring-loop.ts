@@ -1,0 +1,284 @@
+// One thread's ring, and when it is looked at: the thread sleeps in the ring instead of in libuv,
+// which is let run when it has something to do. See RATIONALE.md, "How does a ring live in Node's
+// loop?".
+import { assert } from "../core/assert.ts";
+import type { EngineCore } from "../engine-node/engine-core.ts";
+import type { Bell } from "./bell.ts";
+import type { LoopWindow } from "./loop-window.ts";
+import type { Native } from "./native.ts";
+import type { ReadBuffers } from "./read-buffers.ts";
+import type { Ring } from "./ring.ts";
+import type { SendArena } from "./send-arena.ts";
+import type { Sockets } from "./sockets.ts";
+import { CqeFlag, Op, POLLIN, QUIET_CLOSE } from "./uring-abi.ts";
+
+/** What an operation was; the lower bits of its user data, above them its owner's index. */
+export const Kind = {
+  None: 0,
+  Recv: 1,
+  Send: 2,
+  Connect: 3,
+  Accept: 4,
+  Loop: 5,
+  QuickSend: 6,
+} as const;
+const KIND_BITS = 3;
+const KIND_MASK = (1 << KIND_BITS) - 1;
+
+/** Completions between two looks at what was written: as many connections leave together. */
+const batchMax = 64;
+
+/** Rounds without sleep before libuv is asked whether it has something to do. */
+const busyRoundsMax = 8;
+
+/**
+ * The longest sleep, as a net below the tightrope: whatever should wake the thread does so through
+ * libuv's file descriptors.
+ */
+const sleepMsMax = 1000;
+
+/** Somebody who has operations under way. */
+export interface UringOwner {
+  /** `offset`: where in the read buffers the bytes are, if there are some. */
+  completed(kind: number, result: number, flags: number, offset: number): void;
+}
+
+/** Somebody whose send is over, one way or the other, as soon as the ring has got it. */
+export interface QuickSender {
+  quickFailed(result: number): void;
+  quickEnded(): void;
+}
+
+/** What a thread has once. */
+export interface UringParts {
+  readonly native: Native;
+  readonly ring: Ring;
+  readonly reads: ReadBuffers;
+  readonly arena: SendArena;
+  readonly sockets: Sockets;
+  readonly core: EngineCore;
+  readonly window: LoopWindow;
+  readonly bell: Bell;
+}
+
+export class UringLoop {
+  readonly native: Native;
+  readonly ring: Ring;
+  readonly reads: ReadBuffers;
+  readonly arena: SendArena;
+  readonly sockets: Sockets;
+  readonly core: EngineCore;
+  readonly #window: LoopWindow;
+  readonly #owners: (UringOwner | null)[] = [null];
+  #quick: QuickSender[] = [];
+  #quickBefore: QuickSender[] = [];
+  #isHurried: boolean = false;
+  readonly #freeIndexes: number[] = [];
+  /** Connections and listeners that have something under way. */
+  liveOwners: number = 0;
+  #isScheduled: boolean = false;
+  /** A poll in the ring waits for libuv's own file descriptor. */
+  #isPollArmed: boolean = false;
+  /** It was armed when libuv had a turn. */
+  #isPollStale: boolean = false;
+  #isLibuvDue: boolean = false;
+  readonly #bell: Bell;
+  readonly #tick: () => void;
+  readonly #runTicks: () => void;
+
+  constructor(parts: UringParts) {
+    this.native = parts.native;
+    this.ring = parts.ring;
+    this.reads = parts.reads;
+    this.arena = parts.arena;
+    this.sockets = parts.sockets;
+    this.core = parts.core;
+    this.#window = parts.window;
+    this.#bell = parts.bell;
+    this.#tick = (): void => this.#run();
+    this.#runTicks = parts.bell.runTicks;
+  }
+
+  /** Returns the index for userData(). */
+  add(owner: UringOwner): number {
+    const index = this.#freeIndexes.pop() ?? this.#owners.length;
+    this.#owners[index] = owner;
+    this.liveOwners += 1;
+    if (this.liveOwners === 1) this.#bell.keepAlive(true);
+    this.#schedule();
+    return index;
+  }
+
+  /** None of its operations may be under way. */
+  remove(index: number): void {
+    this.#owners[index] = null;
+    this.#freeIndexes.push(index);
+    this.liveOwners -= 1;
+  }
+
+  /** Behind what was prepared for it. */
+  close(fd: number): void {
+    this.native.estate?.closing(fd);
+    this.ring.prepare(QUIET_CLOSE, fd, 0, 0, 0, Kind.None);
+  }
+
+  /** To be told when the ring has got what was prepared. */
+  addQuick(sender: QuickSender): void {
+    this.#quick.push(sender);
+  }
+
+  /** Something follows the sends that are under way: the thread must not sleep before. */
+  hurry(): void {
+    this.#isHurried = true;
+  }
+
+  userData(index: number, kind: number): number {
+    return (index << KIND_BITS) | kind;
+  }
+
+  /**
+   * Lets the kernel end the operations of one owner, and gives it what came for it, before
+   * everybody else's; it says when it has all.
+   */
+  settle(index: number, owner: UringOwner, isSettled: () => boolean): void {
+    const { ring } = this;
+    this.#submit();
+    this.#see();
+    this.#endQuick();
+    for (let i = 0; !isSettled(); i += 1) {
+      assert(i < 100, "operations that do not end");
+      this.#see();
+      for (let n = 0; n < ring.waiting; n += 1) {
+        const place = ring.place(n);
+        const userData = ring.userData(place);
+        if (userData >>> KIND_BITS !== index) continue;
+        ring.drop(place);
+        owner.completed(
+          userData & KIND_MASK,
+          ring.result(place),
+          ring.flags(place),
+          ring.note(place),
+        );
+      }
+      if (!isSettled()) ring.wait(10);
+    }
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    // Referenced, it would be something that libuv has to do, and nobody would ever sleep.
+    setImmediate(this.#tick).unref();
+  }
+
+  /** Runs behind libuv's look at its file descriptors, for as long as libuv has nothing to do. */
+  #run(): void {
+    this.#isScheduled = false;
+    try {
+      this.#turns();
+    } finally {
+      if (this.ring.prepared > 0) this.#submit();
+      if (this.liveOwners > 0) {
+        // libuv has its turn, and would sleep when it is done.
+        this.#isPollStale = this.#isPollArmed;
+        this.#bell.ring();
+        this.#schedule();
+      } else this.#bell.keepAlive(false);
+    }
+  }
+
+  #turns(): void {
+    const { ring } = this;
+    this.#isLibuvDue = false;
+    while (this.liveOwners > 0 && !this.#isLibuvDue) {
+      if (!this.#isPollArmed) this.#armPoll();
+      const milliseconds = this.#window.mayWait();
+      if (milliseconds === 0) break;
+      if (this.#isHurried) this.#submit();
+      else ring.wait(milliseconds < 0 ? sleepMsMax : Math.min(milliseconds, sleepMsMax));
+      this.#deliverAll();
+    }
+    this.#submit();
+    this.#deliverAll();
+  }
+
+  /** Until the kernel has all, which is the usual case. */
+  #submit(): void {
+    this.#isHurried = false;
+    do this.ring.submit();
+    while (this.ring.prepared > 0);
+  }
+
+  #armPoll(): void {
+    this.#isPollArmed = true;
+    this.ring.prepare(Op.PollAdd, this.#window.backendFd, 0, 0, POLLIN, Kind.Loop);
+  }
+
+  #pollFired(): void {
+    this.#isPollArmed = false;
+    // It may have been our own bell: armed again, it says whether there is more.
+    if (!this.#isPollStale) this.#isLibuvDue = true;
+    this.#isPollStale = false;
+  }
+
+  #deliverAll(): void {
+    for (let i = 0; i < busyRoundsMax; i += 1) {
+      if (this.#see() === 0 && this.#quick.length === 0) return;
+      this.#deliver();
+      // What receivers asked for by nextTick or promises would wait for us to return.
+      this.#runTicks();
+      // With nothing left to do, the next sleep submits.
+      if (this.#see() === 0 && !this.#isHurried) return;
+      this.#submit();
+    }
+  }
+
+  /** Finds out where bytes stand, which is to be done in the order in which they came. */
+  #see(): number {
+    const { ring, reads } = this;
+    const before = ring.waiting;
+    const after = ring.see();
+    for (let n = before; n < after; n += 1) {
+      const place = ring.place(n);
+      const flags = ring.flags(place);
+      if ((flags & CqeFlag.Buffer) !== 0) {
+        ring.setNote(place, reads.arrived(ring.result(place), flags));
+      } else if ((ring.userData(place) & KIND_MASK) === Kind.QuickSend) {
+        const owner = this.#owners[ring.userData(place) >>> KIND_BITS] as unknown as QuickSender;
+        owner.quickFailed(ring.result(place));
+        ring.drop(place);
+      }
+    }
+    return after;
+  }
+
+  /** To be called when see() has told those whose sends failed. */
+  #endQuick(): void {
+    const ended = this.#quick;
+    if (ended.length === 0 || this.ring.prepared > 0) return;
+    this.#quick = this.#quickBefore;
+    this.#quickBefore = ended;
+    for (const sender of ended) sender.quickEnded();
+    ended.length = 0;
+  }
+
+  #deliver(): void {
+    const { ring, core } = this;
+    core.beginTurn();
+    try {
+      this.#endQuick();
+      for (let i = 0; i < batchMax && ring.waiting > 0; i += 1) {
+        const place = ring.place(0);
+        const userData = ring.userData(place);
+        ring.next();
+        const kind = userData & KIND_MASK;
+        const owner = this.#owners[userData >>> KIND_BITS] ?? null;
+        if (owner !== null) {
+          owner.completed(kind, ring.result(place), ring.flags(place), ring.note(place));
+        } else if (kind === Kind.Loop) this.#pollFired();
+      }
+    } finally {
+      core.endTurnNow();
+    }
+  }
+}

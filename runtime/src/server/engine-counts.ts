@@ -1,0 +1,20 @@
+// How often the io_uring engine met its limits, as stats. Called by worker.ts.
+import { UringEngine } from "../engine-uring/uring-engine.ts";
+import type { NetworkEngine } from "../engine/network-engine.ts";
+import type { StatsStore } from "../stats/store.ts";
+
+/** Below what a person waits for a new figure. */
+const INTERVAL_MS = 250;
+
+export function countLimitsOf(engine: NetworkEngine, stats: StatsStore): void {
+  if (!(engine instanceof UringEngine)) return;
+  const buffers = stats.counter("io_uring.read_buffers_short");
+  const arena = stats.counter("io_uring.send_arena_full");
+  const overflows = stats.counter("io_uring.completions_overflow");
+  setInterval(() => {
+    const { limits } = engine;
+    buffers.add(limits.readBuffersShort - buffers.value);
+    arena.add(limits.sendArenaFull - arena.value);
+    overflows.add(limits.completionsOverflow - overflows.value);
+  }, INTERVAL_MS).unref();
+}

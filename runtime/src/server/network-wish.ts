@@ -1,0 +1,38 @@
+// The engine that was asked for (--network-engine), or the one that is to be had.
+import type { Clock } from "../core/clock.ts";
+import { createNodeEngine } from "../engine-node/node-engine.ts";
+import { newEstateMemory, settleEstate } from "../engine-uring/estate.ts";
+import { createUringEngine } from "../engine-uring/uring-engine.ts";
+import type { NetworkEngine } from "../engine/network-engine.ts";
+
+export type EngineKind = "node" | "io_uring";
+
+/** What a thread is told of its engine. */
+export interface NetworkWish {
+  readonly kind: EngineKind;
+  /** What outlives the thread is written down here; null = nothing does. */
+  readonly estateMemory: SharedArrayBuffer | null;
+}
+
+export const NODE_NETWORK: NetworkWish = { kind: "node", estateMemory: null };
+
+export function newNetworkWish(kind: EngineKind): NetworkWish {
+  return kind === "node" ? NODE_NETWORK : { kind, estateMemory: newEstateMemory() };
+}
+
+/** Its thread has ended. */
+export function settleNetwork({ estateMemory }: NetworkWish): void {
+  if (estateMemory !== null) settleEstate(estateMemory);
+}
+
+export function createEngine(clock: Clock, { estateMemory }: NetworkWish): NetworkEngine {
+  if (estateMemory === null) return createNodeEngine({ clock });
+  const engine = createUringEngine(clock, estateMemory);
+  if (typeof engine !== "string") return engine;
+  return createNodeEngine({ clock, insteadOf: `io_uring: ${engine}` });
+}
+
+/** Whether an engine of this name stands in for another one. */
+export function isSubstitute(engineName: string): boolean {
+  return engineName.includes(" instead of ");
+}
