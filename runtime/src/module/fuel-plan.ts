@@ -447,11 +447,13 @@ class FuelPlanner implements FuelPlan {
 
   #gc(at: number): void {
     const code = this.#walker.u32(at + 1);
+    if (code <= 1 || (code >= 6 && code <= 10)) {
+      throw new WasmFormatError(at, "makes objects on the engine's heap, which nothing bounds");
+    }
     // br_on_cast and br_on_cast_fail: a flag byte, then the label.
     if (code === 24 || code === 25) this.#branch(this.#walker.u32(this.#walker.after + 1));
-    // Arrays made, filled and copied.
-    const isSized = code === 6 || code === 7 || code === 9 || code === 10;
-    if (isSized || (code >= 16 && code <= 19)) this.sites.add(at, SiteKind.Bulk);
+    // Arrays filled and copied.
+    if (code >= 16 && code <= 19) this.sites.add(at, SiteKind.Bulk);
   }
 }
 

@@ -255,6 +255,37 @@ test("an imported memory is described, a second one refused", () => {
   expect(problemsOf(build(true).build())).toEqual(["import env.other is a second memory"]);
 });
 
+test("what the engine would keep outside of the guest's memory has a bound", () => {
+  const problemsWith = (change: (builder: WasmBuilder) => void): readonly string[] => {
+    const builder = guestBuilder();
+    change(builder);
+    return problemsOf(builder.build());
+  };
+  expect(problemsWith((builder) => builder.memory(0, 1))).toEqual([
+    "found 2 memories, expected one",
+  ]);
+  // 2^19 and 2^19 + 1 entries.
+  const half = [0x80, 0x80, 0x20];
+  const more = [0x81, 0x80, 0x20];
+  const large = (builder: WasmBuilder): void => {
+    builder.emptyTable("externref", 0, ...half).nullTable(0, ...more);
+  };
+  expect(problemsWith(large)).toEqual([
+    "found tables of 1048577 entries at the start, expected at most 1048576",
+  ]);
+  const keeping = (builder: WasmBuilder): void => {
+    builder.emptyTable("exnref", 0, 1).emptyTable("exnref", 0, 1);
+    builder.mutableGlobal("exnref", [0xd0, 0x69]).tag(["i32", "exnref"]);
+  };
+  expect(problemsWith(keeping)).toEqual([
+    "keeps exceptions (exnref) in a table, expected in locals only",
+    "keeps exceptions (exnref) in a global, expected in locals only",
+    "keeps exceptions (exnref) in another exception, expected in locals only",
+  ]);
+  const builder = guestBuilder((b) => b.nullTable(0, ...half).tag(["i32"]));
+  expect(inspect(builder.emptyTable("externref", 0, ...half)).warnings).toEqual([]);
+});
+
 test("callbacks with an empty or constant body are found, with their answer", () => {
   const stream = { params: ["i32", "i32", "i32"], results: ["i32"] };
   const builder = guestBuilder((b) => b.importFunction("env", "proxy_done", [], ["i32"]));

@@ -8,6 +8,7 @@ import {
   markerPrefix,
 } from "proxy-wasm-types";
 import type { AbiVersion, Callback } from "proxy-wasm-types";
+import { engineRoomProblems } from "./engine-room.ts";
 import { WasmFormatError } from "./byte-reader.ts";
 import { checkImports } from "./check-imports.ts";
 import type { MemoryImport, StubbedImport } from "./check-imports.ts";
@@ -74,6 +75,7 @@ function inspect(bytes: Uint8Array, source: string, options: InspectOptions): Mo
   checkExports(structure.exports, abiVersion, problems);
   checkStart(structure, problems);
   const memory = checkMemory(structure, problems);
+  problems.push(...engineRoomProblems(bytes, structure));
   if (problems.length > 0 || abiVersion === null || memory === null) {
     throw new ModuleError(source, problems);
   }

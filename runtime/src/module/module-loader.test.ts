@@ -330,6 +330,24 @@ test("refill does what swap does, within 32 bits", async () => {
   expect([refill(1), swap(-1e12), refill(1), refill(0)]).toEqual([0x7fffffff, 1, -0x80000000, 1]);
 });
 
+test("objects on the engine's heap are for guests without fuel only", async () => {
+  const drop = 0x1a;
+  for (const create of [
+    [...constant(7), 0xfb, 0],
+    [0xfb, 1],
+  ]) {
+    let type = 0;
+    const builder = guestBuilder((b) => {
+      type = b.structType();
+    });
+    builder.func({ code: [...create, type, drop] });
+    const inlineBytes = builder.build();
+    const refused = /cannot be metered: byte \d+: makes objects on the engine's heap/;
+    await expect(loadModule({ inlineBytes })).rejects.toThrow(refused);
+    expect((await loadModule({ inlineBytes }, { isMetered: false })).fuelExport).toBeNull();
+  }
+});
+
 test("fuel and the cap of memory are what was asked for, and part of the key", async () => {
   const large = guestBuilder().build();
   const plain = await loadModule({ inlineBytes: large }, { isMetered: false, memoryPagesMax: 7 });

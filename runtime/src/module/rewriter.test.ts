@@ -54,6 +54,30 @@ test("a module without need of changes comes back as the very same bytes", () =>
   expect(rewritten.bytes).toBe(bytes);
 });
 
+test("tables grow to their own maximum or to what is left of the limit, shared", () => {
+  const grow = 15;
+  const builder = guestBuilder((b) => b.nullTable(0, 100).emptyTable("externref", 1, 2, 10));
+  builder.emptyTable("externref", 1, 7, 7);
+  const params = ["i32"];
+  const results = ["i32"];
+  const growth = (value: number, table: number): number[] => {
+    return [0xd0, value, op.localGet, 0, 0xfc, grow, table];
+  };
+  builder.func({ params, results, code: growth(0x70, 0), exportAs: "grow0" });
+  builder.func({ params, results, code: growth(0x6f, 1), exportAs: "grow1" });
+  const bytes = builder.build();
+  const report = inspectModule(bytes, "x");
+  const options = { memoryPagesMax: 8 };
+  const made = rewriteModule(bytes, report.structure, report.memoryExport, options);
+  const instance = instantiate(made.bytes);
+  // 109 entries of 2^20 are there from the beginning; two tables may grow.
+  const share = Math.floor(((1 << 20) - 109) / 2);
+  expect(call(instance, "grow0", share + 1)).toBe(-1);
+  expect(call(instance, "grow0", share)).toBe(100);
+  expect(call(instance, "grow1", 9)).toBe(-1);
+  expect(call(instance, "grow1", 8)).toBe(2);
+});
+
 test("a start function runs when the host calls it, and does the same", () => {
   const builder = starting();
   const original = instantiate(builder.build());

@@ -8,8 +8,9 @@ import { ByteWriter, leb } from "./byte-writer.ts";
 import { type CodeMap, sameCode } from "../wasm/code-map.ts";
 import type { MemoryImport } from "./check-imports.ts";
 import { CodeMapWriter } from "./code-map-writer.ts";
+import { readTables, tableMaxima } from "./engine-room.ts";
 import { type FuelParts, meterFuel } from "./fuel-meter.ts";
-import { SectionId, sectionOrder } from "./wasm-sections.ts";
+import { sectionOf, SectionId, sectionOrder } from "./wasm-sections.ts";
 import type { ModuleStructure, Section } from "./wasm-sections.ts";
 import { readMemoryLimits } from "./wasm-types.ts";
 
@@ -85,6 +86,7 @@ export function rewriteModule(
   if (memoryExport === null) added.push({ name: memoryName, kind: KIND_MEMORY, index: 0 });
   if (options.memoryPagesMax !== undefined) {
     capMemories(bytes, structure, options.memoryPagesMax, edits);
+    capTables(bytes, structure, edits);
   }
   const memoryImport =
     options.isMemoryGiven === true ? importMemory(bytes, structure, edits) : null;
@@ -163,6 +165,23 @@ function capMemories(
   if (hasChanged) edits.set(SectionId.Memory, out.bytes);
 }
 
+/** As memories: table.grow answers -1. */
+function capTables(bytes: Uint8Array, structure: ModuleStructure, edits: SectionEdits): void {
+  const tables = readTables(bytes, structure);
+  const maxima = tableMaxima(tables);
+  if (tables.every(({ limits }, at) => limits.maximumPages === maxima[at])) return;
+  const out = new ByteWriter(tables.length * 16);
+  out.u32(tables.length);
+  for (const [at, { start, limitsStart, limitsEnd, end, limits }] of tables.entries()) {
+    out.copy(bytes, start, limitsStart);
+    out.u8((bytes[limitsStart] as number) | HAS_MAXIMUM);
+    out.u32(limits.minimumPages);
+    out.u32(maxima[at] as number);
+    out.copy(bytes, limitsEnd, end);
+  }
+  edits.set(SectionId.Table, out.bytes);
+}
+
 /** Makes an import of the module's only memory, with its limits as they are now; null = not so. */
 function importMemory(
   bytes: Uint8Array,
@@ -189,10 +208,6 @@ function freeName(structure: ModuleStructure, wished: string): string {
   let name = wished;
   while (structure.exports.some((entry) => entry.name === name)) name += "_";
   return name;
-}
-
-function sectionOf(structure: ModuleStructure, id: SectionId): Section | null {
-  return structure.sections.find((candidate) => candidate.id === id) ?? null;
 }
 
 /** The contents of a section that is a vector, with entries at its end. */

@@ -15,7 +15,14 @@ export const op = {
   i32Add: 0x6a,
 } as const;
 
-const typeBytes: Readonly<Record<string, number>> = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c };
+const typeBytes: Readonly<Record<string, number>> = {
+  i32: 0x7f,
+  i64: 0x7e,
+  f32: 0x7d,
+  f64: 0x7c,
+  externref: 0x6f,
+  exnref: 0x69,
+};
 const kinds = { function: 0, table: 1, memory: 2, global: 3 } as const;
 
 export interface FunctionSpec {
@@ -41,6 +48,7 @@ export class WasmBuilder {
   readonly #data: number[][] = [];
   readonly #tables: number[][] = [];
   readonly #elements: number[][] = [];
+  readonly #tags: number[][] = [];
   #hasPassiveData = false;
   readonly #customs: number[][] = [];
   #importedFunctions = 0;
@@ -106,6 +114,30 @@ export class WasmBuilder {
     return this;
   }
 
+  /** An empty table; limits as they stand in the binary: a flag, the minimum, the maximum. */
+  emptyTable(type: string, ...limits: readonly number[]): this {
+    this.#tables.push([typeBytes[type] as number, ...limits]);
+    return this;
+  }
+
+  /** One whose entries begin as null functions, said by an expression. */
+  nullTable(...limits: readonly number[]): this {
+    this.#tables.push([0x40, 0, 0x70, ...limits, 0xd0, 0x70, op.end]);
+    return this;
+  }
+
+  /** A kind of exception. */
+  tag(params: readonly string[]): this {
+    this.#tags.push([0, ...leb(this.#type(params, []))]);
+    return this;
+  }
+
+  /** A type with one mutable field of i32; its index. */
+  structType(): number {
+    this.#types.push([0x5f, 1, 0x7f, 1]);
+    return this.#types.length - 1;
+  }
+
   /** A segment for memory.init. */
   passiveData(bytes: readonly number[]): this {
     this.#data.push([1, ...leb(bytes.length), ...bytes]);
@@ -143,6 +175,7 @@ export class WasmBuilder {
       [3, this.#functions],
       [4, this.#tables],
       [5, this.#memories],
+      [13, this.#tags],
       [6, this.#globals],
       [7, this.#exports],
     ];

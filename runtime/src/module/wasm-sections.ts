@@ -89,8 +89,6 @@ export interface ModuleStructure {
   readonly typeCount: number;
   /** Imported ones and its own. */
   readonly globalCount: number;
-  /** Imported ones and its own. */
-  readonly tableCount: number;
   /** Of the functions the module defines, in order. */
   readonly bodies: readonly FunctionBody[];
   /** Index of the start function; null without a start section. */
@@ -118,7 +116,6 @@ export function readModule(bytes: Uint8Array): ModuleStructure {
     for (let left = reader.count(); left > 0; left -= 1) memories.push(readMemoryLimits(reader));
   });
   const importedGlobals = imports.filter((entry) => entry.kind === "global").length;
-  const importedTables = imports.filter((entry) => entry.kind === "table").length;
   const exports =
     readEach(bytes, sections, SectionId.Export, (reader) => readExports(reader, functions)) ?? [];
   const startFunction = readEach(bytes, sections, SectionId.Start, (reader) => reader.u32());
@@ -136,10 +133,13 @@ export function readModule(bytes: Uint8Array): ModuleStructure {
     importedFunctions,
     typeCount: types.length,
     globalCount: importedGlobals + countOf(bytes, sections, SectionId.Global),
-    tableCount: importedTables + countOf(bytes, sections, SectionId.Table),
     bodies,
     startFunction,
   };
+}
+
+export function sectionOf(structure: ModuleStructure, id: SectionId): Section | null {
+  return structure.sections.find((candidate) => candidate.id === id) ?? null;
 }
 
 /** Contents of the custom sections of a name, without the name. */
