@@ -60,7 +60,8 @@ function play(host: FilterHost): readonly unknown[] {
     seen.push(connection.closed);
   }
   for (const name of host.metrics.names) seen.push([name, host.metrics.get(name)]);
-  const memory = host.plugin.root?.vm.memory;
+  // That of a VM which is no more may be another one's already.
+  const memory = host.plugin.slot.isAlive ? host.plugin.root?.vm.memory : undefined;
   seen.push(memory?.size, digest(memory?.readBytes(0, memory.size) ?? Buffer.alloc(0)));
   // Fuel is in the line of a failure; its frames are the same.
   seen.push(host.logs.map(({ message }) => message.replace(/, used \d+ of \d+ fuel/, "")));

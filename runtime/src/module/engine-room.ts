@@ -1,5 +1,5 @@
-// What a module may have the engine keep outside of its memory, which no cap of pages bounds: tables,
-// more memories, exceptions. Asked by inspect.ts; the caps of tables are written by rewriter.ts.
+// What a module may have the engine keep outside of its memory, which no cap of pages bounds:
+// tables, more memories, exceptions. Asked by inspect.ts; rewriter.ts writes the caps of tables.
 import { ByteReader } from "./byte-reader.ts";
 import { InstructionWalker } from "./instruction-walker.ts";
 import { type ModuleStructure, sectionOf, SectionId } from "./wasm-sections.ts";
