@@ -1,5 +1,7 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { readFileSync } from "node:fs";
-import { connect } from "node:net";
+import { Agent, get } from "node:http";
+import { connect, type Socket } from "node:net";
 import { gunzipSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { silentLogger } from "../core/logger.ts";
@@ -260,6 +262,25 @@ test("a connection is kept for further requests", async () => {
   socket.write(`${get}\r\n${get}connection: close\r\n\r\n`);
   await closed;
   expect(text.match(/LIVE\n/g)?.length).toBe(2);
+});
+
+test("an idle connection is kept for longer than clients keep it", async () => {
+  const accepted: Socket[] = [];
+  const note = (message: unknown): void => {
+    accepted.push((message as { socket: Socket }).socket);
+  };
+  subscribe("net.server.socket", note);
+  const agent = new Agent({ keepAlive: true });
+  await new Promise<void>((resolve) => {
+    get({ port: admin.port, path: "/ready", agent }, (response) => {
+      response.resume();
+      response.on("end", resolve);
+    });
+  });
+  unsubscribe("net.server.socket", note);
+  // Clients of Go keep them for up to five minutes: a push must not meet the end of its connection.
+  expect(accepted.map(({ timeout }) => (timeout ?? 0) > 300_000)).toEqual([true]);
+  agent.destroy();
 });
 
 test("a client that leaves in the middle of its body does no harm", async () => {

@@ -50,6 +50,11 @@ const HEADERS_BYTES_MAX = 60 * 1024;
 const GZIP_BYTES_MIN = 4096;
 const CONNECTIONS_MAX = 1000;
 const REQUEST_TIMEOUT_MS = 60_000;
+/**
+ * Longer than clients keep connections that they do not use: one that is closed while its client
+ * takes it for a push fails that push. (Node's 5 s are as long as what fetch has.)
+ */
+const KEEP_ALIVE_MS = 600_000;
 
 /**
  * An import would read every export of node:http, among them a WebSocket client: 40 ms of the
@@ -79,7 +84,11 @@ class NodeAdminServer implements AdminServer {
     this.#handlers = new AdminHandlers(delegate);
     this.#stats = new AdminStats(delegate.stats.store);
     this.#server = createServer(
-      { maxHeaderSize: HEADERS_BYTES_MAX, requestTimeout: REQUEST_TIMEOUT_MS },
+      {
+        maxHeaderSize: HEADERS_BYTES_MAX,
+        requestTimeout: REQUEST_TIMEOUT_MS,
+        keepAliveTimeout: KEEP_ALIVE_MS,
+      },
       (request, response) => {
         void this.#serve(request, response);
       },
