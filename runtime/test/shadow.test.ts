@@ -162,6 +162,12 @@ const cases: readonly Case[] = [
     },
   ],
   [
+    "a gRPC call, which nobody answers",
+    [],
+    ["request_headers grpc_call up s m ~ 1000"],
+    { callouts: ["", "up: gRPC /s/m, not made: gRPC calls of a shadow fail"] },
+  ],
+  [
     "a pause",
     [],
     ["request_headers return 1"],
@@ -344,5 +350,44 @@ test("filters of clusters have shadows; loggers, network filters and services ar
       plugin: "logger",
       problems: [expect.stringMatching(/^found it as an access logger \(.*access_log/)],
     },
+  ]);
+});
+
+test("a route's own configuration is the shadow's, too, and neither clears the other's route", async () => {
+  const route = (prefix: string, script: readonly string[]): object => {
+    const value = script.join("\n");
+    const configuration = { "@type": "type.googleapis.com/google.protobuf.StringValue", value };
+    const own = { "@type": `${TYPE}.filters.http.wasm.v3.Wasm`, config: { configuration } };
+    const match = { prefix, headers: [{ name: "x-to", string_match: { exact: prefix.slice(1) } }] };
+    return { match, route: { cluster: "up" }, typed_per_filter_config: { guest: own } };
+  };
+  const plain = { match: { prefix: "/" }, direct_response: { status: 404 } };
+  const routes = [route("/one", [replace("x-a", "one")]), route("/two", []), plain];
+  const virtual_hosts = [{ name: "all", domains: ["*"], routes }];
+  const filters = [wasmFilter(Rig.module)];
+  const hcm = { route_config: { virtual_hosts } };
+  const rig = await Rig.start("", {}, bootstrap({ upstreamPort: upstream.port, filters, hcm }));
+  const clear = "request_headers call_foreign_function clear_route_cache ~";
+  expect(await rig.serve([], [replace("x-to", "two"), clear])).toEqual(["primary", "shadow"]);
+  const from = rig.headgate.output.length;
+  const one = await rig.request("/one", { headers: { "x-to": "one" } });
+  expect(one).toEqual({ status: 200, text: "answer" });
+  expect((await rig.request("/", { headers: { "x-to": "one" } })).status).toBe(404);
+  const { differences } = await rig.compared(2);
+  expect(differences.map(({ kind, path }) => `${kind} ${path}`).sort()).toEqual([
+    "request_headers /",
+    "request_headers /one",
+    "route /",
+    "route /one",
+  ]);
+  // Root context 1 has the plugin's configuration, 2 has that of the route.
+  const creates = [
+    ...rig.headgate.output.slice(from).matchAll(/(shadow: )?\S+ log \S+ create\((.*)\)/g),
+  ];
+  expect(creates.map(([, shadow = "", ids]) => shadow + ids)).toEqual([
+    "4,2",
+    "shadow: 4,2",
+    "5,1",
+    "shadow: 5,1",
   ]);
 });

@@ -8,10 +8,10 @@ import { plainPlugin } from "../config/wasm-plugin-for-test.ts";
 import { Clock } from "../core/clock.ts";
 import { SeededRandom } from "../core/random.ts";
 import { TimerWheel } from "../core/timer-wheel.ts";
-import { loadModule } from "../module/module-loader.ts";
+import { type LoadedModule, loadModule } from "../module/module-loader.ts";
 import { StatsStore } from "../stats/store.ts";
 import { Plugin, PluginError } from "./plugin.ts";
-import { WasmHost } from "./wasm-host.ts";
+import { WasmHost, type WasmHostContext } from "./wasm-host.ts";
 
 const BASE: WasmPluginConfig = { ...plainPlugin, name: "one", failurePolicy: "fail_closed" };
 
@@ -20,6 +20,8 @@ export async function wasmHostRig(script: string): Promise<{
   /** It is not in force yet. */
   prepareForLater: (changes: Partial<WasmPluginConfig>) => Plugin | PluginError;
   host: WasmHost;
+  context: WasmHostContext;
+  module: LoadedModule;
   stats: StatsStore;
   messages: () => string[];
   /** Lets time pass. */
@@ -35,7 +37,7 @@ export async function wasmHostRig(script: string): Promise<{
   const recorder = new LogRecorder();
   const stats = new StatsStore({ slotsMax: 1 << 14 });
   const node = { id: "", cluster: "", zone: "", region: "", subZone: "" };
-  const host = new WasmHost({
+  const context: WasmHostContext = {
     clock,
     timers: new TimerWheel(clock, runTurn, time),
     random: new SeededRandom(1),
@@ -44,13 +46,16 @@ export async function wasmHostRig(script: string): Promise<{
     node: { ...node, serialized: new Uint8Array(0) },
     workerIndex: 0,
     drainTimeMs: 2000,
-  });
+  };
+  const host = new WasmHost(context);
   const vmConfiguration = Buffer.from(script);
   return {
     prepareForLater: (changes) =>
       host.preparePlugin({ ...BASE, vmConfiguration, ...changes }, module, null, false),
     prepare: (changes) => host.preparePlugin({ ...BASE, vmConfiguration, ...changes }, module),
     host,
+    context,
+    module,
     stats,
     messages: () => recorder.lines.map((line) => line.message),
     tick: (ms) => time.advance(ms, () => {}),

@@ -81,6 +81,8 @@ export class StreamOutcome {
   readonly values: Map<string, string>;
   /** Namespaces, keys and values that it has set. */
   readonly metadata: (readonly [string, string, string])[];
+  /** What stood there before, with namespace and key; undefined = nothing. */
+  readonly metadataBefore: Map<string, readonly [string, string, unknown]>;
   /** Filter state of the stream as it was before the guest has set it. */
   readonly stateBefore: Map<string, Uint8Array | undefined>;
 
@@ -89,6 +91,7 @@ export class StreamOutcome {
     this.response = new MessageOutcome();
     this.values = new Map();
     this.metadata = [];
+    this.metadataBefore = new Map();
     this.stateBefore = new Map();
   }
 

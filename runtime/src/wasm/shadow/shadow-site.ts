@@ -168,9 +168,9 @@ export class ShadowSite implements Callouts, CalloutTap {
     return book.onShadow(new CallText(request), receiver, timers, clock.nowMs);
   }
 
-  /** Not answered: the stream differs by it. */
+  /** Streams both ways have no one answer to share: none is made, and the stream differs by it. */
   grpcStream({ cluster, path }: GrpcRequest, _receiver: GrpcReceiver): GrpcStream | Status {
-    this.#tried?.noteGrpcCall(`${cluster}: gRPC ${path}`);
+    this.#tried?.noteGrpcCall(`${cluster}: gRPC ${path}, not made: gRPC calls of a shadow fail`);
     return Status.InternalFailure;
   }
 }

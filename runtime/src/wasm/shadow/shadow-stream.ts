@@ -144,7 +144,7 @@ export class ShadowStream implements FilterChainEnds {
     Object.assign(own, this.#real);
     own.guestCost = guestCost;
     own.filterState = this.#stateWith(filterState);
-    own.dynamicMetadata = copiedMetadata(this.#real);
+    own.dynamicMetadata = metadataBefore(this.#real, this.served);
     for (const [namespace, key, value] of this.tried.metadata) {
       setDynamicMetadata(own, namespace, key, value);
     }
@@ -301,7 +301,18 @@ export class ShadowStream implements FilterChainEnds {
   onEncodeReadDisable(_disabled: boolean): void {}
 }
 
-function copiedMetadata({ dynamicMetadata }: StreamInfo): StreamInfo["dynamicMetadata"] {
+/** A copy, without what the version that serves has set. */
+function metadataBefore(
+  { dynamicMetadata }: StreamInfo,
+  served: StreamOutcome,
+): StreamInfo["dynamicMetadata"] {
   if (dynamicMetadata === null) return null;
-  return new Map([...dynamicMetadata].map(([name, values]) => [name, new Map(values)]));
+  const copy = new Map([...dynamicMetadata].map(([name, values]) => [name, new Map(values)]));
+  for (const [namespace, key, before] of served.metadataBefore.values()) {
+    const values = copy.get(namespace);
+    if (before === undefined) values?.delete(key);
+    else values?.set(key, before);
+    if (values?.size === 0) copy.delete(namespace);
+  }
+  return copy;
 }

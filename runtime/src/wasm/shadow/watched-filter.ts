@@ -104,7 +104,10 @@ export class WatchedHttpFilter extends WasmHttpFilter {
   }
 
   override setDynamicMetadata(namespace: string, key: string, value: string): boolean {
-    const { values, metadata } = this.outcome;
+    const { values, metadata, metadataBefore } = this.outcome;
+    const place = `${namespace}\0${key}`;
+    const before = this.streamInfo?.dynamicMetadata?.get(namespace)?.get(key);
+    if (!metadataBefore.has(place)) metadataBefore.set(place, [namespace, key, before]);
     values.set(`dynamic metadata ${namespace} ${key}`, value);
     metadata.push([namespace, key, value]);
     return super.setDynamicMetadata(namespace, key, value);
