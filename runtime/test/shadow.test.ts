@@ -219,7 +219,7 @@ test("differences are told by their kinds, and are nobody's else", async () => {
       stats: { streams_same: isSame ? 1 : 0, streams_different: isSame ? 0 : 1 },
     });
   }
-}, 60_000);
+}, 180_000);
 
 test("a shadow that is stopped, that holds too much, or that has no share: nobody feels it", async () => {
   const rig = await Rig.start(", fuel: {callback: 1000000}, limits: {shadow_bytes: 1000}", {
