@@ -150,7 +150,8 @@ export function tlsFlowCases(engine: NetworkEngine): void {
     await server.events.until(() => server.events.bytes === total);
     expect(seen.digest("hex")).toBe(sent.digest("hex"));
     expect(stops).toBeGreaterThan(0);
-    expect(queueMax).toBeLessThan(1024 * 1024);
+    // One write, plain or encrypted, never both.
+    expect(queueMax).toBeLessThanOrEqual(lent.length + 1024);
     resetBoth(pair);
   });
 

@@ -42,6 +42,8 @@ export function planOverloads(run: Simulation, plan: OverloadPlan): void {
     // Long enough for whole requests, half of the time.
     const someMs = dice.chance(0.5) ? dice.between(300, 2500) : dice.spread(1, 1500);
     const lastsMs = isLasting ? 6000 : someMs;
+    for (const afterMs of isLasting ? [3300, 4300] : [])
+      run.later(from + afterMs, "look", i, () => judgeIdle(run));
     run.later(from + lastsMs, "calm", i, () => {
       judgeIdle(run);
       run.storms.tell(run, {});
@@ -111,8 +113,8 @@ const connectionSheds = [
   "hcm_ondata_creating_codec",
 ];
 
-/** Half a second, as configured, and what ticks and the network may add where both are calm. */
-const idleMsMax = 2500;
+/** The reduced timeout, a second each of draining and of closing, and what late ticks may add. */
+const idleMsMax = 3200;
 
 /** Nobody is idle for longer than the reduced timeout. */
 function judgeIdle(run: Simulation): void {

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createServer } from "node:http2";
 import type { Http2Server, IncomingHttpHeaders, ServerHttp2Stream, Settings } from "node:http2";
 import { type AddressInfo, connect, createServer as createTcpServer } from "node:net";
+import { getDefaultHighWaterMark } from "node:stream";
 import { afterEach, expect, test } from "vitest";
 import { HeaderMap } from "../../core/header-map.ts";
 import { defaultHttp2Options } from "../../core/http2-options.ts";
@@ -270,6 +271,30 @@ test("a body and trailers go up; large ones wait for the peer", async () => {
   await response.done;
   expect(response.events).toEqual(["headers :status=200", "data 5000000 7", "end"]);
   expect(waits).toBeGreaterThan(0);
+});
+
+test("what waits for a peer that does not read is bounded", async () => {
+  const client = await start((stream, headers) => {
+    stream.on("error", () => {});
+    if (headers[":path"] === "/small") stream.respond({ ":status": 200 }, { endStream: true });
+  });
+  const response = new Response();
+  const encoder = client.session.newStream(response);
+  encoder.encodeHeaders(post("/"), false);
+  const read = Buffer.alloc(68 * 1024);
+  let sent = 0;
+  // As a source that stops on false and goes on when it is asked to.
+  const more = (): void => {
+    for (let isFlowing = true; isFlowing && sent < 50_000_000; sent += read.length) {
+      isFlowing = encoder.encodeData(read, 0, read.length, false);
+    }
+  };
+  response.onWritable = more;
+  more();
+  for (let i = 0; i < 5; i += 1) await send(client, get("/small")).done;
+  // The peer's window of the stream, what Node.js queues before it says so, and one read.
+  expect(sent).toBeLessThanOrEqual(65_535 + getDefaultHighWaterMark(false) + read.length);
+  encoder.resetStream(StreamResetReason.LocalReset);
 });
 
 test("a stream that is not read does not hold up the others", async () => {
