@@ -1,71 +1,14 @@
 // Headers of which several lines are one list to Envoy: they become one line, in the first one's
 // place. Called by ActiveStream for requests and by response-finisher.ts for responses.
-import { HeaderId, headerNames } from "../core/header-names.ts";
+import { HeaderId, headerNames, joinedHeaders } from "../core/header-names.ts";
 import type { HeaderMap } from "../core/header-map.ts";
 
 /** HeaderMap keeps two words of bits. */
 const FIRST_HIGH = 31;
 
-/** Names that stand once (isJoinedHeader), but those of framing, and those without a bit. */
-const requestIds: readonly number[] = [
-  HeaderId.Connection,
-  HeaderId.Upgrade,
-  HeaderId.Expect,
-  HeaderId.ContentType,
-  HeaderId.Te,
-  HeaderId.UserAgent,
-  HeaderId.Via,
-  HeaderId.XEnvoyAttemptCount,
-  HeaderId.XEnvoyExternalAddress,
-  HeaderId.XForwardedFor,
-  HeaderId.XForwardedHost,
-  HeaderId.XForwardedPort,
-  HeaderId.XForwardedProto,
-  HeaderId.XRequestId,
-  // What Envoy's filters know.
-  HeaderId.Accept,
-  HeaderId.AcceptEncoding,
-  HeaderId.Authorization,
-  HeaderId.CacheControl,
-  HeaderId.ContentEncoding,
-  HeaderId.IfModifiedSince,
-  HeaderId.IfNoneMatch,
-  HeaderId.Origin,
-  HeaderId.Pragma,
-  HeaderId.Referer,
-  HeaderId.AccessControlRequestHeaders,
-  HeaderId.AccessControlRequestMethod,
-  HeaderId.AccessControlRequestPrivateNetwork,
-  HeaderId.Authentication,
-  HeaderId.IfMatch,
-  HeaderId.IfRange,
-  HeaderId.IfUnmodifiedSince,
-  HeaderId.GrpcAcceptEncoding,
-];
-const responseIds: readonly number[] = [
-  HeaderId.ContentType,
-  HeaderId.Date,
-  HeaderId.GrpcStatus,
-  HeaderId.Location,
-  HeaderId.Server,
-  HeaderId.Via,
-  HeaderId.XEnvoyAttemptCount,
-  HeaderId.XRequestId,
-  HeaderId.Age,
-  HeaderId.CacheControl,
-  HeaderId.ContentEncoding,
-  HeaderId.Etag,
-  HeaderId.Expires,
-  HeaderId.LastModified,
-  HeaderId.Vary,
-  HeaderId.AccessControlAllowCredentials,
-  HeaderId.AccessControlAllowHeaders,
-  HeaderId.AccessControlAllowMethods,
-  HeaderId.AccessControlAllowOrigin,
-  HeaderId.AccessControlAllowPrivateNetwork,
-  HeaderId.AccessControlExposeHeaders,
-  HeaderId.AccessControlMaxAge,
-];
+const { always, inRequests, inResponses } = joinedHeaders;
+const requestIds: readonly number[] = [...always, ...inRequests];
+const responseIds: readonly number[] = [...always, ...inResponses];
 
 /** Bits of HeaderMap.duplicated, and of duplicatedHigh. */
 const requestMask: number = maskOf(requestIds, 0);
