@@ -1,11 +1,12 @@
 // `npm run build`: writes dist/headgate.mjs, one file that is its own worker, with Envoy's schema beside
-// it, and a package that `npm pack` can take as it is.
+// it, and what tests of filters import: a package that `npm pack` can take as it is.
 import { chmod, copyFile, cp, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { buildFilter, findFilters } from "../filters/build.mjs";
+import { bundleTesting } from "./bundle-testing.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 
@@ -46,7 +47,8 @@ export async function bundle(folder = join(here, "dist")) {
   for (const file of ["LICENSE", "NOTICE"])
     await copyFile(join(here, "..", file), join(folder, file));
   await copyFile(join(here, "README.md"), join(folder, "README.md"));
-  await writeFile(join(folder, "package.json"), `${JSON.stringify(await manifest(), null, 2)}\n`);
+  const made = await manifest(await bundleTesting(folder));
+  await writeFile(join(folder, "package.json"), `${JSON.stringify(made, null, 2)}\n`);
   return { path: outfile, bytes: (await stat(outfile)).size };
 }
 
@@ -81,11 +83,14 @@ const lazyBuiltins = {
 };
 
 /** The published package: no dependencies but the pinned Node.js, no sources. */
-async function manifest() {
+async function manifest(exports) {
   const root = JSON.parse(await readFile(join(here, "../package.json"), "utf8"));
   const own = JSON.parse(await readFile(join(here, "package.json"), "utf8"));
+  // Loaded when a policy asks for files in memory, and by tests: who wants that installs it.
+  const { vitest } = root.devDependencies;
+  const peerDependencies = { ...own.optionalDependencies, vitest: `>=${vitest}` };
   return {
-    name: "headgate",
+    name: own.name,
     version: own.version,
     description: own.description,
     license: own.license,
@@ -95,18 +100,20 @@ async function manifest() {
       "bin",
       "filters",
       "templates",
+      "testing",
+      "types",
       "headgate.mjs",
       "envoy-api.binpb",
       "LICENSE",
       "NOTICE",
       "README.md",
     ],
+    exports,
     engines: root.engines,
     optionalDependencies: root.optionalDependencies,
-    // Loaded when a policy asks for files in memory; who wants that installs it.
-    peerDependencies: own.optionalDependencies,
+    peerDependencies,
     peerDependenciesMeta: Object.fromEntries(
-      Object.keys(own.optionalDependencies).map((name) => [name, { optional: true }]),
+      Object.keys(peerDependencies).map((name) => [name, { optional: true }]),
     ),
   };
 }

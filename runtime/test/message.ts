@@ -1,5 +1,5 @@
 // Headers and bodies as tests write them, and back.
-import { fromJson, type JsonObject, toBinary } from "@bufbuild/protobuf";
+import { fromJson, toBinary } from "@bufbuild/protobuf";
 import { StructSchema } from "@bufbuild/protobuf/wkt";
 import type { HeaderMap } from "../src/core/header-map.ts";
 
@@ -10,6 +10,12 @@ export type HeaderInput =
 
 /** One piece, or pieces that come one after another. */
 export type BodyInput = string | Uint8Array | readonly (string | Uint8Array)[];
+
+/** As protobuf's own type; but authors of filters, whose editors read this, do not have that package. */
+export type JsonValue = string | number | boolean | null | JsonObject | JsonValue[];
+export interface JsonObject {
+  [name: string]: JsonValue;
+}
 
 /** Adds headers; names become lower-case, "host" is the authority. */
 export function fillMap(map: HeaderMap, input: HeaderInput | undefined): void {

@@ -72,7 +72,7 @@ describe("the packed bundle in an empty folder", () => {
   }
 
   test("holds what it needs and nothing of the sources", () => {
-    const package_ = join(folder, "node_modules/headgate");
+    const package_ = join(folder, "node_modules/@headgate/runtime");
     expect(readdirSync(package_).toSorted()).toEqual([
       "LICENSE",
       "NOTICE",
@@ -83,6 +83,8 @@ describe("the packed bundle in an empty folder", () => {
       "headgate.mjs",
       "package.json",
       "templates",
+      "testing",
+      "types",
     ]);
     const manifest = JSON.parse(readFileSync(join(package_, "package.json"), "utf8")) as object;
     expect(manifest).not.toHaveProperty("dependencies");
@@ -90,7 +92,7 @@ describe("the packed bundle in an empty folder", () => {
     expect(readdirSync(join(folder, "node_modules")).toSorted()).toEqual([
       ".bin",
       ".package-lock.json",
-      "headgate",
+      "@headgate",
     ]);
     expect(existsSync(join(package_, "bin/headgate"))).toBe(true);
     for (const name of ["basic_auth", "cors", "header_mutation"]) {
@@ -112,7 +114,7 @@ describe("the packed bundle in an empty folder", () => {
   test("makes a filter's project, linked to the sources that it is told", () => {
     const { code, text } = run("filter", "new", "own", "--template", "tcp");
     expect({ code, text }).toMatchObject({ code: 2 });
-    expect(text).toContain("not published yet: expected --repository");
+    expect(text).toContain("not published yet: expected --packages with");
     expect(run("filter", "new", "own", "--template", "tcp", "--repository", root).code).toBe(0);
     expect(readdirSync(join(folder, "own")).toSorted()).toEqual([
       ".github",

@@ -16,17 +16,13 @@ import { tmpdir } from "node:os";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type * as Compiler from "../../sdk-assemblyscript/asc.mjs";
+import { FilterCompileError } from "./errors.ts";
 import { shownPath } from "./places.ts";
 
 const SDK = "@headgate/sdk-assemblyscript";
 const IMPORT =
   /^\s*(?:import|export)\b[^"';]*?["']([^"'\n]+)["']|^\s*\}?\s*from\s+["']([^"'\n]+)["']/gm;
 const MISSING_ABORT = "'headgate_abort' not found";
-
-/** The sources did not compile; the message is what the compiler said, with its places. */
-export class FilterCompileError extends Error {
-  override readonly name = "FilterCompileError";
-}
 
 export interface CompiledFilter {
   /** Path of the module; its source map stands beside it. */

@@ -2,6 +2,11 @@
 import { fileURLToPath } from "node:url";
 import { type GuestPlace, placesText, stackLines } from "./places.ts";
 
+/** The sources did not compile; the message is what the compiler said, with its places. */
+export class FilterCompileError extends Error {
+  override readonly name = "FilterCompileError";
+}
+
 /** The guest was stopped: unreachable code, an address outside, no fuel, no memory ... */
 export class GuestTrapError extends Error {
   override readonly name = "GuestTrapError";

@@ -1,7 +1,7 @@
 // The door of @headgate/runtime/testing: filters under test, on the proxy's own wasm host and filter
 // manager, without sockets and on a clock that the test moves. loadFilter is where to begin.
 // oxlint-disable-next-line typescript/triple-slash-reference -- for projects that link to these sources
-/// <reference path="../../types/webassembly.d.ts" />
+/// <reference path="../../types/webassembly.d.ts" preserve="true" />
 export {
   type ChainLink,
   configErrors,
@@ -31,8 +31,13 @@ export type {
   ExpectedCallout,
 } from "./callouts.ts";
 export type { ExpectedGrpc, GrpcMatch, GrpcReply } from "./grpc-callouts.ts";
-export { GuestTrapError, type StrictCheck, StrictError, type StrictOptions } from "./errors.ts";
-export { FilterCompileError } from "./compile.ts";
+export {
+  FilterCompileError,
+  GuestTrapError,
+  type StrictCheck,
+  StrictError,
+  type StrictOptions,
+} from "./errors.ts";
 export { LeakError, type SoakOptions, type SoakReport } from "./soak.ts";
 export type { GuestPlace } from "./places.ts";
 export type { CallbackRecord, ForeignDouble, PropertyInput } from "./watch.ts";

@@ -19,7 +19,7 @@ import { afterAll, expect, test } from "vitest";
 const root = join(import.meta.dirname, "../../../..");
 const launcher = join(root, "runtime/bin/headgate");
 const templates = join(root, "sdk-assemblyscript/templates");
-const TEMPLATES = readdirSync(templates).filter((name) => name !== "_common");
+const TEMPLATES = readdirSync(templates).filter((name) => !name.startsWith("_"));
 const scratch = realpathSync(mkdtempSync(join(tmpdir(), "headgate-new-")));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
@@ -171,6 +171,16 @@ test.each([
   [["x".repeat(65)], "at most 64 characters"],
   [["fine", "--template", "none"], "--template: found none, expected one of auth, body, callout"],
   [["fine", "--repository", "nowhere"], "--repository nowhere: found no runtime/package.json"],
+  [
+    ["fine", "--packages", "nowhere"],
+    "--packages nowhere: found no such packages, expected headgate",
+  ],
+  [["fine", "--packages", "a", "--repository", "b"], "--packages: expected no --repository"],
+  [["vitest"], 'found "vitest" as the name, expected none of a package that it needs'],
+  [["\u00fcber"], 'found "\u00fcber" as the name, expected lower-case letters'],
+  [["@mine/filter-"], 'found "filter-" as the name'],
+  [["/"], 'found "" as the name'],
+  [[""], 'expected a NAME, found ""'],
   [[], "expected one NAME, found 0"],
   [["fine", "--tmplate", "auth"], "Unknown option '--tmplate'"],
 ])("new %j is wrong use", async (args, message) => {
@@ -190,6 +200,30 @@ test("new leaves a folder with files alone", async () => {
     error: `headgate: ${folder} is not empty: it has notes, expected no files\n`,
   });
   expect(readdirSync(folder)).toEqual(["notes"]);
+});
+
+test.each([
+  [`${"deep/".repeat(50)}name`, null],
+  ["/proc/mine", "/proc/mine cannot be written: ENOENT: no such file or directory, mkdir"],
+  ["/dev/null/mine", "/dev/null/mine cannot be written: ENOTDIR: not a directory, mkdir"],
+  ["plain-file", "plain-file is a file, expected a folder or nothing"],
+  [`${"x".repeat(300)}/mine`, "cannot be written: ENAMETOOLONG: name too long, mkdir"],
+])("new into %s", async (target, message) => {
+  writeFileSync(join(scratch, "plain-file"), "");
+  const { code, error } = await filter(scratch, "new", target);
+  expect(error).toContain(message ?? "");
+  expect(code).toBe(message === null ? 0 : 1);
+});
+
+test("new leaves nothing behind when not all of it can be written", async () => {
+  // So deep that package.json fits, and .github/workflows/filter.yml does not.
+  const above = join(scratch, "long");
+  const deep = join(above, ...Array.from({ length: 21 }, () => "d".repeat(200)));
+  const folder = join(deep.slice(0, 4069), "mine");
+  const { code, error } = await filter(scratch, "new", folder);
+  expect(error).toContain("cannot be written: ENAMETOOLONG: name too long, ");
+  expect(code).toBe(1);
+  expect(existsSync(above)).toBe(false);
 });
 
 test("mistakes are told with their place, and check --watch sees them come and go", async () => {
