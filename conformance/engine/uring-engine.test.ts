@@ -10,6 +10,7 @@ import {
   createUringEngine,
   type UringEngine,
 } from "../../runtime/src/engine-uring/uring-engine.ts";
+import { Op } from "../../runtime/src/engine-uring/uring-abi.ts";
 import { connectionCases } from "./connection-cases.ts";
 import { detachCases } from "./detach-cases.ts";
 import { flowCases } from "./flow-cases.ts";
@@ -143,6 +144,23 @@ function memoryCases(): void {
     await server.events.until(() => server.events.bytes === 4_000_000);
     for (const { io } of [...stuck, client, server]) io.reset();
     await settle(engine);
+  });
+
+  test("more completions than the queue holds come late, and none is lost", async () => {
+    const { completionsOverflow } = engine.limits;
+    const { client, server } = await connectPair(engine);
+    const { ring } = engine.loopForTest;
+    server.io.writeText("before");
+    // Each of them completes at once, and finds nothing to cancel.
+    for (let i = 0; i < 20_000; i += 1) ring.prepare(Op.AsyncCancel, -1, 1, 0, 0, 0);
+    server.io.writeText(" and after");
+    client.io.writeText("too");
+    await client.events.until(() => client.events.bytes === 16);
+    await server.events.until(() => server.events.bytes === 3);
+    expect(client.events.text).toBe("before and after");
+    expect(engine.limits.completionsOverflow).toBeGreaterThan(completionsOverflow);
+    client.io.reset();
+    server.io.reset();
   });
 
   test("with the arena full of what cannot leave, texts still leave", async () => {

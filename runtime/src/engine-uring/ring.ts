@@ -1,6 +1,7 @@
 // One io_uring: its queues as typed arrays, entries prepared for it, and the one call that submits
 // them and waits.
 import { readFileSync } from "node:fs";
+import { assert } from "../core/assert.ts";
 import type { Native, Region } from "./native.ts";
 import { errorName, PAGE_BYTES } from "./native.ts";
 import {
@@ -30,8 +31,11 @@ const neededOps = Object.values(Op);
 /** errno of enter that say nothing of our entries: ETIME, EINTR, EAGAIN, EBUSY. */
 const passing = new Set([62, 4, 11, 16]);
 
-/** In `call` terms: see wait(). */
+/** Of wait(). */
 const NO_TIME_LIMIT = -1;
+
+/** The kernel takes all entries at once, but for want of memory. */
+export const submitTriesMax = 3;
 
 const TWO_32 = 4_294_967_296;
 
@@ -39,6 +43,8 @@ export class Ring {
   readonly fd: number;
   /** Calls of enter, for tests and counts. */
   enters: number = 0;
+  /** Looks that found more completions than the queue holds; the kernel keeps the others. */
+  overflows: number = 0;
   readonly #native: Native;
   readonly #sq: Int32Array;
   readonly #sqes: Int32Array;
@@ -48,7 +54,6 @@ export class Ring {
   readonly #sqMask: number;
   readonly #cqHead: number;
   readonly #cqTail: number;
-  readonly #cqOverflow: number;
   readonly #cqMask: number;
   readonly #cqes: Int32Array;
   readonly #argument: bigint;
@@ -80,7 +85,6 @@ export class Ring {
     this.#cqHead = word(80) >> 2;
     this.#cqTail = word(84) >> 2;
     this.#cqMask = word(4) - 1;
-    this.#cqOverflow = word(96) >> 2;
     this.#cqes = this.#sq.subarray(word(100) >> 2, (word(100) >> 2) + word(4) * 4);
     // struct io_uring_getevents_arg, and the timespec it points to.
     this.#argument = argument.address;
@@ -97,15 +101,6 @@ export class Ring {
     return (this.#tail - Atomics.load(this.#sq, this.#sqHead)) | 0;
   }
 
-  /** Completions that the kernel could not put into the queue at once. */
-  get overflows(): number {
-    return Atomics.load(this.#sq, this.#cqOverflow) >>> 0;
-  }
-
-  get hasOverflow(): boolean {
-    return (Atomics.load(this.#sq, this.#sqFlags) & SqFlag.CqOverflow) !== 0;
-  }
-
   /**
    * Prepares one entry. `address` is a pointer as a number, or what stands in its place; `group` is
    * that of buffers to choose from. Completions bring `userData`.
@@ -120,7 +115,10 @@ export class Ring {
     offset: number = 0,
     group: number = 0,
   ): void {
-    if (this.prepared > this.#sqMask) this.submit();
+    for (let i = 0; this.prepared > this.#sqMask; i += 1) {
+      assert(i < submitTriesMax, "a ring that takes no entries");
+      this.submit();
+    }
     const sqes = this.#sqes;
     const at = (this.#tail & this.#sqMask) << 4;
     sqes[at] = operation;
@@ -153,11 +151,8 @@ export class Ring {
   /** How many completions there are that next() has not gone past. */
   see(): number {
     this.#seen = Atomics.load(this.#sq, this.#cqTail);
+    if ((Atomics.load(this.#sq, this.#sqFlags) & SqFlag.CqOverflow) !== 0) this.overflows += 1;
     return (this.#seen - this.#head) | 0;
-  }
-
-  get unseen(): number {
-    return (Atomics.load(this.#sq, this.#cqTail) - this.#seen) | 0;
   }
 
   /** Completions that see() has seen. */

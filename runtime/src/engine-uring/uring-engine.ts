@@ -77,7 +77,7 @@ export interface UringLimits {
   readonly readBuffersShort: number;
   /** A small write took memory of its own. */
   readonly sendArenaFull: number;
-  /** A completion did not fit into the queue, and came later. */
+  /** Completions did not fit into the queue, and came later. */
   readonly completionsOverflow: number;
 }
 

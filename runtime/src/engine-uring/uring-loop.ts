@@ -7,7 +7,7 @@ import type { Bell } from "./bell.ts";
 import type { LoopWindow } from "./loop-window.ts";
 import type { Native } from "./native.ts";
 import type { ReadBuffers } from "./read-buffers.ts";
-import type { Ring } from "./ring.ts";
+import { type Ring, submitTriesMax } from "./ring.ts";
 import type { SendArena } from "./send-arena.ts";
 import type { Sockets } from "./sockets.ts";
 import { CqeFlag, Op, POLLIN, QUIET_CLOSE } from "./uring-abi.ts";
@@ -202,11 +202,17 @@ export class UringLoop {
     this.#deliverAll();
   }
 
-  /** Until the kernel has all, which is the usual case. */
+  /**
+   * The kernel takes all at once, but for want of memory or a full queue of completions, which is
+   * for us to empty first.
+   */
   #submit(): void {
     this.#isHurried = false;
-    do this.ring.submit();
-    while (this.ring.prepared > 0);
+    for (let i = 0; i < submitTriesMax; i += 1) {
+      this.ring.submit();
+      if (this.ring.prepared === 0) return;
+    }
+    this.#isHurried = true;
   }
 
   #armPoll(): void {
