@@ -149,7 +149,12 @@ test("serves the project's envoy.yaml, and sends what was saved together once", 
   expect(run.output).toMatch(/marker\/envoy\.yaml:24:25: .*unknown field "prefi"/);
   expect((await echoed(client, "/d")).headers["x-mark"]).toBe("ctwo");
   scratch.write("marker/envoy.yaml", envoyYaml("mark: [two]"));
-  await run.says(/refused, the version before serves on:\n.*marker\/envoy\.yaml: .*\/mark: /);
+  const before = "refused, the version before serves on:";
+  await run.says(new RegExp(`${before}\\n.*marker/envoy\\.yaml:36:27: static_resources.*/mark: `));
+  const regex = '{safe_regex: {regex: "(a"}}';
+  scratch.write("marker/envoy.yaml", envoyYaml("mark: two").replace('{prefix: "/"}', regex));
+  await run.says("refused, the configuration before serves on");
+  expect(run.output).toMatch(/marker\/envoy\.yaml:24:45: static_resources.*missing closing \)/);
   expect(run.output).not.toContain("headgate-run-");
   expect(client.isClosed).toBe(false);
   expect(run.output.match(/after the save/g)).toHaveLength(2);

@@ -231,6 +231,20 @@ test("finds positions through Any, TypedStruct, one object for a list, camelCase
   expect(at("no_such_field")).toBe("2:1");
 });
 
+test("finds positions in a Struct, below an Any and without one", async () => {
+  const struct = '"@type": type.googleapis.com/google.protobuf.Struct';
+  const any = `{name: x, typed_config: {${struct}, value: {a: [1, {b: 2}]}}}`;
+  const yaml = `node: {id: a, cluster: b, metadata: {c: 3}}\nbootstrap_extensions:\n- ${any}\n`;
+  const { positions } = await load({ yaml });
+  expect(positions.locate(["node", "metadata", "c"])).toBe("--config-yaml:1:41");
+  const value = ["bootstrap_extensions", 0, "typed_config", "value"];
+  expect(positions.locate([...value, "a", 1, "b"])).toBe("--config-yaml:3:100");
+  const list = positions.locate([...value, "a"]);
+  expect(list).toBe("--config-yaml:3:92");
+  expect(positions.locate([...value, "a", 7])).toBe(list);
+  expect(positions.locate([...value, "a", "length"])).toBe(list);
+});
+
 test("reads a file of more than ten thousand lines whole", async () => {
   const clusters: string[] = [];
   for (let index = 0; index < 1000; index += 1) {

@@ -5,6 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { AdminClient } from "./admin-client.ts";
+import { withPlaces } from "./config-places.ts";
+import type { PositionIndex } from "../../config/position-index.ts";
 
 const POLL_MS = 20;
 const DRAIN_S = 1;
@@ -21,20 +23,26 @@ function stopWithUs(pid: number | undefined): ChildProcess | null {
   return shell;
 }
 
+export interface ServedConfig {
+  readonly bootstrap: object;
+  /** Of the text its author wrote; null = there is none. */
+  readonly positions: PositionIndex | null;
+}
+
 export class LiveHeadgate {
   /** Resolves with the exit code when it has ended, whoever ended it. */
   readonly ended: Promise<number>;
   readonly #child: ChildProcess;
   readonly #folder: string;
-  readonly #configName: string;
+  #positions: PositionIndex | null;
   #isEnded: boolean;
 
   /**
    * `trace`: the name of a plugin whose calls are logged; "" = none. `cwd`: where relative paths of
-   * the configuration start. `configName`: what its author knows it by.
+   * the configuration start.
    */
-  constructor(bootstrap: object, trace: string, cwd: string, configName: string) {
-    this.#configName = configName;
+  constructor({ bootstrap, positions }: ServedConfig, trace: string, cwd: string) {
+    this.#positions = positions;
     this.#folder = mkdtempSync(join(tmpdir(), "headgate-run-"));
     this.#write(bootstrap);
     const flags = [
@@ -72,10 +80,14 @@ export class LiveHeadgate {
     });
   }
 
-  /** With the author's configuration in place of what was made of it, whose lines nobody knows. */
+  /** Problems tell places of it from now on: it is what its author sees, refused or not. */
+  read({ positions }: ServedConfig): void {
+    this.#positions = positions;
+  }
+
+  /** With places of the author's configuration, not of what was made of it. */
   shown(text: string): string {
-    const [before = "", ...rest] = text.split(this.#configFile);
-    return before + rest.map((one) => this.#configName + one.replace(/^:\d+:\d+/, "")).join("");
+    return withPlaces(text, this.#configFile, this.#positions);
   }
 
   /** What it says, line by line. */
@@ -121,7 +133,7 @@ export class LiveHeadgate {
   }
 
   /** Gives it another configuration; false = refused, which it has told, or it has ended. */
-  async reload(bootstrap: object, admin: AdminClient): Promise<boolean> {
+  async reload({ bootstrap }: ServedConfig, admin: AdminClient): Promise<boolean> {
     const before = await reloadsOf(admin);
     this.#write(bootstrap);
     this.#child.kill("SIGHUP");

@@ -2,6 +2,7 @@
 // compiled, at an address of this machine, and with the echo in place of the upstream.
 import { UsageError } from "../args.ts";
 import type { LoadedBootstrap } from "../../config/bootstrap-loader.ts";
+import type { ServedConfig } from "./live-headgate.ts";
 import { accessLog, clusterTo, socketAddress, textConfiguration } from "./run-bootstrap.ts";
 import type { UpstreamAddress } from "./run-bootstrap.ts";
 
@@ -22,8 +23,7 @@ export interface RunChanges {
   readonly echo: { readonly httpPort: number; readonly tcpPort: number };
 }
 
-export interface RunConfig {
-  readonly bootstrap: object;
+export interface RunConfig extends ServedConfig {
   /** The bootstrap as text, without what the plugin is told. */
   readonly rest: string;
   /** What the plugin is told, as it gets it. */
@@ -84,7 +84,8 @@ export async function runConfigOf(
       : value,
   );
   const scheme = schemeOf(own);
-  return { bootstrap, rest, configuration, plugin, listener, port, scheme, ...clusters };
+  const { positions } = loaded;
+  return { bootstrap, positions, rest, configuration, plugin, listener, port, scheme, ...clusters };
 }
 
 /** What the first of them is told: read as that of a wasm service, which has a place of its own. */

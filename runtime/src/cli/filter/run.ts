@@ -162,12 +162,7 @@ class RunSession {
 
   async #serve(config: RunConfig, echo: EchoUpstream): Promise<number> {
     const trace = this.#wishes.trace ? config.plugin : "";
-    const headgate = new LiveHeadgate(
-      config.bootstrap,
-      trace,
-      this.#folder,
-      existsSync(this.#envoyFile) ? shownPath(this.#envoyFile) : "configuration",
-    );
+    const headgate = new LiveHeadgate(config, trace, this.#folder);
     this.#isServing = true;
     // Meanwhile, so that the first save need not warm the compiler up.
     const options = { resident: this.#compiler };
@@ -254,7 +249,8 @@ class RunSession {
       replaced: [],
       kept: [],
     };
-    return { bootstrap, plugin: name, listener: "main", port: plan.port, scheme, ...told };
+    const listener = "main";
+    return { bootstrap, positions: null, plugin: name, listener, port: plan.port, scheme, ...told };
   }
 
   /** Sends what is new, all at once; what is served then. */
@@ -269,9 +265,10 @@ class RunSession {
     }
     const config = await this.#configOf(path, echo);
     if (config === null) say("the configuration before serves on");
+    else headgate.read(config);
     const now = { module: this.#module(), config: config ?? served.config };
     if (now.config.rest !== served.config.rest) {
-      const isDone = await headgate.reload(now.config.bootstrap, admin);
+      const isDone = await headgate.reload(now.config, admin);
       if (isDone) say(`envoy.yaml read again ${took()}`);
       else process.stderr.write("headgate: refused, the configuration before serves on\n");
       return isDone ? now : served;
