@@ -74,6 +74,8 @@ plugins:
   b: 7
   c: {standby: warm}
   d: {files: many}
+  e: {callback_time_ms: fast, start_time_ms: 0}
+  f: {timing: often, trace: loud}
 `;
   expect(problemsOf(text)).toEqual([
     'p.yaml:2:3: default.fule: unknown field (did you mean "fuel"?), ' +
@@ -88,6 +90,14 @@ plugins:
     "p.yaml:7:6: plugins.b: found 7, expected a map",
     'p.yaml:8:16: plugins.c.standby: found "warm", expected on, off or always',
     'p.yaml:9:14: plugins.d.files: found "many", expected on or off',
+    'p.yaml:10:25: plugins.e.callback_time_ms: found "fast", ' +
+      "expected a whole number from 1 to 2147483647, or off",
+    "p.yaml:10:46: plugins.e.start_time_ms: found 0, " +
+      "expected a whole number from 1 to 2147483647, or off",
+    'p.yaml:11:29: plugins.f.trace: found "loud", ' +
+      "expected a whole number from 1 to 2147483647, on, off, or a map of every and header",
+    'p.yaml:11:15: plugins.f.timing: found "often", ' +
+      "expected a whole number from 1 to 1000000, on or off",
   ]);
   expect(problemsOf("default: [")[0]).toMatch(/^p.yaml:1:\d+: not valid YAML/);
   expect(problemsOf("- a")).toEqual(["p.yaml:1:1: found a list, expected a map"]);

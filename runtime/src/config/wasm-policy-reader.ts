@@ -203,7 +203,7 @@ class PolicyReader {
   #time(value: RawValue | undefined, path: Path, base: number | null): number | null {
     if (value === undefined) return base;
     if (value === false || value === "off") return null;
-    return this.#number(value, path, LIMIT_MAX, base ?? 1);
+    return this.#number(value, path, LIMIT_MAX, base ?? 1, ", or off");
   }
 
   #standby(value: RawValue | undefined, path: Path, base: StandbyPolicy): StandbyPolicy {
@@ -227,7 +227,10 @@ class PolicyReader {
     if (value === undefined) return base;
     if (value === true || value === "on") return TRACE_ALL;
     if (value === false || value === "off") return null;
-    if (!isRawMap(value)) return { ...TRACE_ALL, every: this.#number(value, path, LIMIT_MAX, 1) };
+    if (!isRawMap(value)) {
+      const orElse = ", on, off, or a map of every and header";
+      return { ...TRACE_ALL, every: this.#number(value, path, LIMIT_MAX, 1, orElse) };
+    }
     const map = this.#map(value, path, ["every", "header"]);
     const every = map.get("every");
     const rule =
@@ -246,7 +249,7 @@ class PolicyReader {
     if (value === undefined) return base;
     if (value === true || value === "on") return defaultWasmPolicy.timeEvery;
     if (value === false || value === "off") return 0;
-    return this.#number(value, path, TIMING_MAX, base);
+    return this.#number(value, path, TIMING_MAX, base, ", on or off");
   }
 
   #path(value: RawValue | undefined, path: Path, base: string): string {
@@ -310,12 +313,14 @@ class PolicyReader {
     return value;
   }
 
-  #number(raw: RawValue, path: Path, max: number, fallback: number): number {
+  /** `orElse`: what else the field takes. */
+  #number(raw: RawValue, path: Path, max: number, fallback: number, orElse = ""): number {
     // Above 32 bits the YAML reader leaves numbers as text.
     const value = typeof raw === "string" && /^\d{1,16}$/.test(raw) ? Number(raw) : raw;
     const isGood = typeof value === "number" && value >= 1 && value <= max;
     if (isGood) return value;
-    this.#wrong(path, `found ${describeRaw(raw)}, expected a whole number from 1 to ${max}`);
+    const expected = `a whole number from 1 to ${max}${orElse}`;
+    this.#wrong(path, `found ${describeRaw(raw)}, expected ${expected}`);
     return fallback;
   }
 
