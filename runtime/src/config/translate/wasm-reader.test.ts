@@ -13,6 +13,7 @@ import {
   router,
   translate,
   type,
+  warnings,
   wasmFilter,
 } from "./bootstrap-for-test.ts";
 
@@ -184,6 +185,20 @@ describe("code", () => {
       retryBaseMs: 1000,
       retryMaxMs: 10_000,
     });
+  });
+
+  test.each<[string, string | null]>([
+    ["0aF".repeat(21) + "0", null],
+    ["abc", '"abc" (3 characters)'],
+    ["g".repeat(64), `"${"g".repeat(64)}" (64 characters)`],
+    ["a".repeat(100), `"${"a".repeat(80)}..." (100 characters)`],
+  ])("whose digest is %s", async (sha256, found) => {
+    const http_uri = { uri: "http://a/b.wasm", cluster: "up", timeout: "3s" };
+    const code = { remote: { http_uri, sha256 } };
+    const config = { http_filters: [wasmFilter("filter", vm({ code })), router] };
+    const expected = "expected 64 hex digits: no module will match";
+    const warning = `${at}.remote.sha256: found ${found}, ${expected}`;
+    expect(await warnings(boot({ hcm: config }))).toEqual(found === null ? [] : [warning]);
   });
 
   test("may be text, which some module's first bytes are not", async () => {

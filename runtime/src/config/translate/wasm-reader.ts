@@ -19,6 +19,10 @@ const LEFT_OUT = "requests would pass without the plugin";
 /** What every module begins with: "\0asm". */
 const MAGIC = "0061736d";
 
+const SHA256 = /^[0-9a-f]{64}$/;
+/** Of a mistyped digest. */
+const SHOWN_MAX = 80;
+
 const policies: Readonly<Record<string, WasmPluginConfig["failurePolicy"]>> = {
   UNSPECIFIED: "unspecified",
   FAIL_RELOAD: "fail_reload",
@@ -113,12 +117,17 @@ function readCode(t: Translation, vm: ConfigNode): WasmCodeConfig | null {
   const local = code?.node("local");
   if (local !== undefined) return readLocalCode(t, local);
   const remote = code?.node("remote");
-  if (remote !== undefined) return readRemoteCode(remote);
+  if (remote !== undefined) return readRemoteCode(t, remote);
   if (code === undefined) t.missing(vm, "code");
   return null;
 }
 
-function readRemoteCode(remote: ConfigNode): WasmCodeConfig {
+function readRemoteCode(t: Translation, remote: ConfigNode): WasmCodeConfig {
+  const sha256 = remote.string("sha256", "").toLowerCase();
+  if (sha256 !== "" && !SHA256.test(sha256)) {
+    const expected = "expected 64 hex digits: no module will match";
+    t.warn(remote, `found ${foundDigest(sha256)}, ${expected}`, "sha256");
+  }
   const uri = remote.node("http_uri");
   const retry = remote.node("retry_policy");
   const backoff = retry?.node("retry_back_off");
@@ -127,7 +136,7 @@ function readRemoteCode(remote: ConfigNode): WasmCodeConfig {
     filename: "",
     watchedDirectory: "",
     inlineBytes: null,
-    sha256: remote.string("sha256", "").toLowerCase(),
+    sha256,
     remote: {
       uri: uri?.string("uri", "") ?? "",
       cluster: uri?.string("cluster", "") ?? "",
@@ -137,6 +146,12 @@ function readRemoteCode(remote: ConfigNode): WasmCodeConfig {
       retryMaxMs: durationOr(backoff, "max_interval", retryBaseMs * 10),
     },
   };
+}
+
+/** With its length, for one digit that is missing is not seen. */
+function foundDigest(text: string): string {
+  const shown = text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}...` : text;
+  return `${JSON.stringify(shown)} (${text.length} characters)`;
 }
 
 function readLocalCode(t: Translation, local: ConfigNode): WasmCodeConfig | null {
