@@ -197,6 +197,8 @@ export interface Group {
   readonly certificates?: true;
   /** Stats that are compared beside `http.` and `cluster.`: the source of a regular expression. */
   readonly stats?: string;
+  /** Counters of the hosts in `/clusters`, too, as `cluster.<name>.hosts.<counter>`. */
+  readonly hosts?: true;
   /**
    * What wasm guests log is compared, except while they start: it is their transcript. "apart": one
    * guest's after the other's, for which of them is first is chance or known to differ.

@@ -181,7 +181,7 @@ class GroupRunner {
 
   async start(): Promise<void> {
     this.#guestsSeen = this.#guestLines().length;
-    this.#stats = await this.#target.stats(this.#statNames);
+    this.#stats = await this.#readStats();
   }
 
   async #playConnections(one: Case, golden: CaseResult | undefined): Promise<ConnectionResult[]> {
@@ -312,8 +312,14 @@ class GroupRunner {
     }
   }
 
+  async #readStats(): Promise<Map<string, number>> {
+    const stats = await this.#target.stats(this.#statNames);
+    if (this.#group.hosts !== true) return stats;
+    return new Map([...stats, ...(await this.#target.hostStats())]);
+  }
+
   async #statsDelta(one: Case, normaliser: Normaliser): Promise<Record<string, number>> {
-    const now = await this.#target.stats(this.#statNames);
+    const now = await this.#readStats();
     const delta: Record<string, number> = {};
     const tlsIgnored = this.#group.certificates === true ? TLS_CHOICES : TLS_STATS;
     for (const [name, value] of [...now].sort(([a], [b]) => (a < b ? -1 : 1))) {

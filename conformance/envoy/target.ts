@@ -72,6 +72,7 @@ export function versionOf(spec: TargetSpec): string {
 
 let nextBaseId = (process.pid % 100_000) * 64;
 
+const HOST_COUNTER = /^([^:]+)::[^:]+:\d+::(rq_success|rq_error|rq_timeout|rq_total)::(\d+)$/;
 /** A line of the process log that a wasm guest wrote; Envoy names its own source before it. */
 const GUEST_LINE = /\]\[(\w+)\]\[wasm\] (?:\[[^\]]*\] )?wasm log ?(.*)$/;
 
@@ -188,6 +189,18 @@ export class Target {
       const name = line.slice(0, at);
       const value = line.slice(at + 2);
       if (at > 0 && /^\d+$/.test(value) && filter.test(name)) found.set(name, Number(value));
+    }
+    return found;
+  }
+
+  /** What the hosts of each cluster count together, by names that stats could have. */
+  async hostStats(): Promise<Map<string, number>> {
+    const found = new Map<string, number>();
+    for (const line of (await this.admin("/clusters")).split("\n")) {
+      const [, cluster, counter, value] = HOST_COUNTER.exec(line) ?? [];
+      if (counter === undefined) continue;
+      const name = `cluster.${cluster}.hosts.${counter}`;
+      found.set(name, (found.get(name) ?? 0) + Number(value));
     }
     return found;
   }

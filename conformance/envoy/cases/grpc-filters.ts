@@ -88,6 +88,11 @@ function both(id: string, title: string, more: Rest): Spec[] {
 const seen = (callback: string, ...operations: readonly string[]): string[] =>
   operations.map((operation) => `${callback} ${operation}`);
 
+/** What is known of a route: the call has none of its own. */
+const ROUTE = ["route_name", "route_metadata", "virtual_host_name", "virtual_host_metadata"].map(
+  (name) => `xds.${name}`,
+);
+
 /** Property paths are joined by NUL. */
 const properties = (callback: string, ...paths: readonly string[]): string[] =>
   paths.map((path) => `${callback} get_property ${path.replaceAll(".", "%00")}`);
@@ -114,9 +119,11 @@ const SPECS: readonly Spec[] = [
     filter: [
       ...seen("request_headers", ...SEEN.map((header) => `get_header_map_value 0 ${header}`)),
       ...properties("request_headers", "upstream.address", "xds.cluster_name", "request.path"),
+      ...properties("request_headers", ...ROUTE),
       ...seen("request_body", "get_buffer_bytes 0 0 100"),
       ...seen("response_headers", "get_header_map_value 2 :status"),
       ...properties("response_headers", "response.code", "upstream.local_address"),
+      ...properties("response_headers", ...ROUTE),
       ...seen("response_body", "get_buffer_bytes 1 0 100"),
       ...seen("response_trailers", "get_header_map_pairs 3"),
       ...seen("log", "get_header_map_value 0 :path"),
@@ -245,6 +252,12 @@ const SPECS: readonly Spec[] = [
   ...both("trailers-only", "an answer that is all trailers", {
     grpc: [{ status: 5, text: "no such thing", isTrailersOnly: true }],
   }),
+  ...both("trailers-only-ok", "an answer that is all trailers, and fine", {
+    grpc: [{ isTrailersOnly: true }],
+  }),
+  ...both("internal", "an answer whose trailers tell an error", {
+    grpc: [{ messages: ["one"], status: 13, text: "broken" }],
+  }),
   {
     ...streamed("early-open", "a stream that ends when its answer has begun", {
       caller: ["grpc_receive#1 grpc_send 6 more 1"],
@@ -313,6 +326,7 @@ export const grpcFilters: Group = {
   title: "gRPC of guests through the filters of its cluster",
   guests: "apart",
   grpc: true,
+  hosts: true,
   sites: Object.fromEntries(SPECS.map((spec) => [name(spec.id), siteOf(spec)])),
   clusters: SPECS.map(clusterOf),
   cases: SPECS.map(caseOf),

@@ -59,6 +59,8 @@ export class StreamInfo {
   /** One of envoy-docs' response code details; null = none. Spaces are not allowed in it. */
   responseCodeDetails: string | null = null;
   connectionTerminationDetails: string = "";
+  /** A request of the runtime itself: what asks for its route finds one that says nothing. */
+  isOwnCall: boolean = false;
   routeName: string = "";
   virtualHostName: string = "";
   /** Serialised envoy.config.core.v3.Metadata, for guests; null = none. */
@@ -134,6 +136,7 @@ export class StreamInfo {
     this.responseCode = 0;
     this.responseCodeDetails = null;
     this.connectionTerminationDetails = "";
+    this.isOwnCall = false;
     this.routeName = "";
     this.virtualHostName = "";
     this.routeMetadata = null;

@@ -20,13 +20,13 @@ import type {
   PooledConnection,
   StreamResetReason,
 } from "../upstream/pool/conn-pool.ts";
-import { RequestOutcome } from "./request-outcome.ts";
 import { updateAuthority } from "./resolved-route.ts";
 import { RetryState } from "./retry-state.ts";
 import type { ClusterChoice, Route, RouterCallbacks } from "./route.ts";
 import type { RouterStats } from "./router-stats.ts";
 import { RouterTimers, TimeoutKind, type TimeoutReceiver } from "./router-timers.ts";
 import { takeControlHeaders, TimeoutPlan } from "./timeouts.ts";
+import { RequestOutcome } from "../upstream/request-outcome.ts";
 import { replyWithoutHeader } from "../upstream/required-headers.ts";
 import {
   failureDetails,

@@ -164,7 +164,7 @@ class AsyncRequest extends UpstreamCall implements AsyncCall {
     if (end) this.#succeed(null);
   }
 
-  onUpstreamData(buffer: Buffer, from: number, to: number, end: boolean): void {
+  protected onAnswerData(buffer: Buffer, from: number, to: number, end: boolean): void {
     if (this.#body.length + (to - from) > this.#limit.bodyBytesMax) {
       this.#limit.exceeded.inc();
       this.release();
@@ -175,7 +175,7 @@ class AsyncRequest extends UpstreamCall implements AsyncCall {
     if (end) this.#succeed(null);
   }
 
-  onUpstreamTrailers(trailers: HeaderMap): void {
+  protected onAnswerTrailers(trailers: HeaderMap): void {
     this.#succeed(trailers);
   }
 

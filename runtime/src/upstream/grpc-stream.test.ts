@@ -117,6 +117,43 @@ test("what is no gRPC has the status that gRPC gives it", () => {
   }
 });
 
+test("success of a host is what the status of gRPC says, not the head of the answer", () => {
+  const whole = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n";
+  const ends: [string, number, number][] = [
+    [`${whole}grpc-status: 0\r\n\r\n`, 1, 0],
+    [`${whole}grpc-status: 5\r\n\r\n`, 1, 0],
+    [`${whole}grpc-status: 13\r\n\r\n`, 0, 1],
+    [`${whole}\r\n`, 0, 1],
+    ["HTTP/1.1 503 No\r\ncontent-length: 0\r\n\r\n", 0, 1],
+    [`${HEAD}${chunk(frame("m"))}`, 0, 0],
+    [`${HEAD}${chunk(frame("m"))}0\r\ngrpc-status: 0\r\n\r\n`, 1, 0],
+    [`${HEAD}${chunk(frame("m"))}0\r\ngrpc-status: 13\r\n\r\n`, 0, 1],
+    [`${HEAD}0\r\n\r\n`, 0, 1],
+  ];
+  const counters = (world: World): number[] =>
+    ["rq_success", "rq_error"].map((name) => world.counter(`@host.up|127.0.0.1:80|${name}`));
+  for (const [text, good, bad] of ends) {
+    const world = new World();
+    world.start().closeLocal();
+    world.engine.io(0).connect();
+    world.answer(text);
+    expect([text, ...counters(world)]).toEqual([text, good, bad]);
+  }
+  const reset = new World();
+  reset.start().closeLocal();
+  reset.engine.io(0).connect();
+  reset.answer(HEAD);
+  reset.engine.io(0).die("ECONNRESET");
+  expect(counters(reset)).toEqual([0, 1]);
+  expect(reset.counter("http.async-client.rq_reset_after_downstream_response_started")).toBe(1);
+  const slow = new World();
+  slow.start(500).closeLocal();
+  slow.engine.io(0).connect();
+  slow.answer(HEAD);
+  slow.pass(600);
+  expect(counters(slow)).toEqual([0, 0]);
+});
+
 test("failures before an answer are unavailability, told in full", () => {
   const refused = new World();
   refused.start();

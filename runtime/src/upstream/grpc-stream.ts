@@ -38,7 +38,6 @@ const Code = { Unknown: 2, Internal: 13, Unavailable: 14 } as const;
 const STATUS_MAX = 16;
 /** Details that stand behind a status that the upstream gave. */
 const VIA_UPSTREAM = "via_upstream";
-const RESET_LATE = "http.async-client.rq_reset_after_downstream_response_started";
 const noBytes: Buffer = Buffer.alloc(0);
 
 export class GrpcStream extends UpstreamCall implements GrpcMessageReceiver {
@@ -108,7 +107,6 @@ export class GrpcStream extends UpstreamCall implements GrpcMessageReceiver {
   protected onFailed(failure: UpstreamFailure, transportFailure: string): void {
     const details = failureDetails(failure, this.hasAnswer, transportFailure);
     if (this.hasAnswer) {
-      this.context.stats.counter(RESET_LATE).inc();
       this.#break(Code.Internal, details);
       return;
     }
@@ -140,7 +138,7 @@ export class GrpcStream extends UpstreamCall implements GrpcMessageReceiver {
     else if (end) this.#tellStatus(headers);
   }
 
-  onUpstreamData(buffer: Buffer, from: number, to: number, end: boolean): void {
+  protected onAnswerData(buffer: Buffer, from: number, to: number, end: boolean): void {
     if (this.isOver) return;
     const isGood = this.#reader.read(buffer, from, to);
     if (!isGood) this.#break(Code.Internal, VIA_UPSTREAM);
@@ -150,7 +148,7 @@ export class GrpcStream extends UpstreamCall implements GrpcMessageReceiver {
     }
   }
 
-  onUpstreamTrailers(trailers: HeaderMap): void {
+  protected onAnswerTrailers(trailers: HeaderMap): void {
     if (this.isOver) return;
     this.complete();
     this.#tellStatus(trailers);

@@ -13,9 +13,12 @@ import type { Cluster } from "./cluster.ts";
 import type { Host } from "./host.ts";
 import type { PoolFailureReason, PooledConnection, StreamResetReason } from "./pool/conn-pool.ts";
 import type { UpstreamContext } from "./upstream-context.ts";
+import { RequestOutcome } from "./request-outcome.ts";
 import { failureOfPool, failureOfReset, type UpstreamFailure } from "./upstream-failure.ts";
 import { UpstreamFilters, type UpstreamFiltersOwner } from "./upstream-filters.ts";
 import { UpstreamRequest } from "./upstream-request.ts";
+
+const RESET_LATE = "http.async-client.rq_reset_after_downstream_response_started";
 
 export abstract class UpstreamCall extends TimerEntry implements UpstreamFiltersOwner {
   protected readonly context: UpstreamContext;
@@ -23,6 +26,7 @@ export abstract class UpstreamCall extends TimerEntry implements UpstreamFilters
   protected hasAnswer: boolean = false;
   #isOver: boolean = false;
   readonly #upstream: UpstreamRequest;
+  readonly #outcome: RequestOutcome;
   #cluster: Cluster | null = null;
   #host: Host | null = null;
   /** Null = the cluster has none, or the call is over. */
@@ -36,6 +40,7 @@ export abstract class UpstreamCall extends TimerEntry implements UpstreamFilters
     super();
     this.context = context;
     this.#upstream = new UpstreamRequest(this);
+    this.#outcome = new RequestOutcome();
   }
 
   /** Nothing comes any more, and nothing is sent. */
@@ -52,8 +57,8 @@ export abstract class UpstreamCall extends TimerEntry implements UpstreamFilters
   protected abstract onFilterReset(details: string): void;
   protected abstract onAnswer(headers: HeaderMap, end: boolean): void;
   /** Bytes lent for the call. */
-  abstract onUpstreamData(buffer: Buffer, from: number, to: number, end: boolean): void;
-  abstract onUpstreamTrailers(trailers: HeaderMap): void;
+  protected abstract onAnswerData(buffer: Buffer, from: number, to: number, end: boolean): void;
+  protected abstract onAnswerTrailers(trailers: HeaderMap): void;
   abstract onUpstreamBackPressure(isPaused: boolean): void;
 
   // ---- The request.
@@ -80,6 +85,7 @@ export abstract class UpstreamCall extends TimerEntry implements UpstreamFilters
     }
     this.#cluster = cluster;
     this.#host = host;
+    this.#outcome.start(headers);
     if (end) this.#requestEndMs = clock.nowMs;
     if (timeoutMs > 0) timers.schedule(this, clock.nowMs + timeoutMs);
     const options = cluster.transportOptions(headers, null);
@@ -170,11 +176,22 @@ export abstract class UpstreamCall extends TimerEntry implements UpstreamFilters
   onUpstreamHeaders(headers: HeaderMap, end: boolean): void {
     this.hasAnswer = true;
     this.#charge(headers.status);
+    if (headers.status < 500) this.#outcome.onHeaders(headers, this.#host as Host, end);
     if (this.#requestEndMs >= 0) {
       const ms = Math.round(this.context.clock.nowMs - this.#requestEndMs);
       headers.setById(HeaderId.XEnvoyUpstreamServiceTime, String(ms));
     }
     this.onAnswer(headers, end);
+  }
+
+  onUpstreamData(buffer: Buffer, from: number, to: number, end: boolean): void {
+    if (end && !this.#isOver) this.#outcome.onDataEnd(this.#host);
+    this.onAnswerData(buffer, from, to, end);
+  }
+
+  onUpstreamTrailers(trailers: HeaderMap): void {
+    if (!this.#isOver) this.#outcome.onTrailers(trailers, this.#host);
+    this.onAnswerTrailers(trailers);
   }
 
   onUpstreamPoolFailure(reason: PoolFailureReason, _host: Host, transportFailure: string): void {
@@ -214,6 +231,7 @@ export abstract class UpstreamCall extends TimerEntry implements UpstreamFilters
     info.upstreamCluster = cluster.name;
     info.clusterInfo = cluster;
     info.attemptCount = 1;
+    info.isOwnCall = true;
     info.setUpstreamHost(this.#host as Host);
     this.#info = info;
     this.#filters = new UpstreamFilters(this, this.#upstream, clock);
@@ -222,13 +240,17 @@ export abstract class UpstreamCall extends TimerEntry implements UpstreamFilters
 
   #fail(failure: UpstreamFailure, transportFailure: string): void {
     if (!this.hasAnswer) this.#charge(failure.status);
+    else if (this.#outcome.isAwaited) {
+      this.#host?.stats.rqError.inc();
+      this.context.stats.counter(RESET_LATE).inc();
+    }
     this.release();
     this.onFailed(failure, transportFailure);
   }
 
+  /** Success is for the outcome to tell. */
   #charge(status: number): void {
     this.#cluster?.responseStats.charge(status, true);
-    const stats = this.#host?.stats;
-    (status >= 500 ? stats?.rqError : stats?.rqSuccess)?.inc();
+    if (status >= 500) this.#host?.stats.rqError.inc();
   }
 }

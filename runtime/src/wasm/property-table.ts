@@ -83,8 +83,8 @@ function requestHeader(id: number): Getter {
 }
 
 /** Of the route, which has a virtual host; its own name may be empty. */
-function ofRoute(get: (info: StreamInfo) => string): Getter {
-  return ofStream((info) => (info.virtualHostName === "" ? NotFound : textValue(get(info))));
+function hasRoute(info: StreamInfo): boolean {
+  return info.virtualHostName !== "" || info.isOwnCall;
 }
 
 function ofHost(get: (host: UpstreamHostInfo) => PropertyValue): Getter {
@@ -252,7 +252,7 @@ const metadataSources: Readonly<Record<string, (context: Context) => Metadata>> 
     connection === null ? NotFound : (connection.listenerMetadata ?? NO_METADATA),
   ),
   route_metadata: metadataOf((info) =>
-    info.virtualHostName === "" ? NotFound : (info.routeMetadata ?? NO_METADATA),
+    hasRoute(info) ? (info.routeMetadata ?? NO_METADATA) : NotFound,
   ),
   virtual_host_metadata: metadataOf((info) =>
     info.virtualHostName === "" ? NotFound : (info.virtualHostMetadata ?? NO_METADATA),
@@ -431,8 +431,8 @@ const rows: readonly (readonly [string, Getter])[] = [
   ["upstream.locality", ofHost(localityMessage)],
   ["upstream.request_attempt_count", ofStream((info) => integerValue(info.attemptCount))],
   ["xds.cluster_name", ofStream((info) => known(info.upstreamCluster))],
-  ["xds.route_name", ofRoute((info) => info.routeName)],
-  ["xds.virtual_host_name", ofRoute((info) => info.virtualHostName)],
+  ["xds.route_name", ofStream((info) => (hasRoute(info) ? textValue(info.routeName) : NotFound))],
+  ["xds.virtual_host_name", ofStream((info) => known(info.virtualHostName))],
   ["xds.filter_chain_name", ofStream((info) => textValue(info.filterChainName))],
   [
     "xds.listener_direction",

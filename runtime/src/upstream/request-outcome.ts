@@ -1,8 +1,8 @@
 // Whether an answered request counts as a success of its host: gRPC tells it in headers or only in
-// trailers. Owned by a Router.
+// trailers. Owned by a Router, or an UpstreamCall.
 import { HeaderId } from "../core/header-names.ts";
 import type { HeaderMap } from "../core/header-map.ts";
-import type { Host } from "../upstream/host.ts";
+import type { Host } from "./host.ts";
 import { isGrpcError, isGrpcRequest } from "../core/grpc-status.ts";
 
 export class RequestOutcome {
