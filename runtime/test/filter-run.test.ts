@@ -1,5 +1,8 @@
 // `headgate filter run` as an author uses it: a real process, saves, errors, and Ctrl-C.
+import { once } from "node:events";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -190,7 +193,7 @@ test("a filter that does not compile at first is served when it does", async () 
   expect(isGone).toBe(true);
 });
 
-test("wrong use, and a port that is taken", async () => {
+test("wrong use, a port that is taken, and an upstream that is told its own name", async () => {
   const { scratch } = processes;
   const folder = project();
   scratch.write("marker/assembly/index.ts", source('headers.set("x-mark", "one");'));
@@ -205,9 +208,15 @@ test("wrong use, and a port that is taken", async () => {
   rmSync(scratch.path("marker/envoy.yaml"));
   const none = await processes.run("filter", "run", scratch.folder);
   expect(none.output).toContain("found no assembly/index.ts");
-  const run = processes.launch("filter", "run", folder, "--port", "0");
+  const upstream = createServer((request, response) => response.end(request.headers.host));
+  await once(upstream.listen(0, "127.0.0.1"), "listening");
+  const name = `127.0.0.1:${(upstream.address() as AddressInfo).port}`;
+  const to = ["--upstream", `http://${name}`];
+  const run = processes.launch("filter", "run", folder, "--port", "0", ...to);
   await run.says(/serves on http/);
   const port = /serves on http:\/\/127\.0\.0\.1:(\d+);/.exec(run.output)?.[1] as string;
+  expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe(name);
+  upstream.close();
   const second = await processes.run("filter", "run", folder, "--port", port);
   expect((await second.exited).code).toBe(1);
   expect(second.output).toContain(`port ${port} is in use`);

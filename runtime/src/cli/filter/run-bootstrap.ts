@@ -68,8 +68,10 @@ export function accessLog(): object {
   };
 }
 
-export function clusterTo(name: string, { host, port, isTls }: UpstreamAddress): object {
-  const lb_endpoints = [{ endpoint: { address: socketAddress(host, port), hostname: host } }];
+export function clusterTo(name: string, upstream: UpstreamAddress): object {
+  const { host, port, isTls } = upstream;
+  const hostname = authority(upstream);
+  const lb_endpoints = [{ endpoint: { address: socketAddress(host, port), hostname } }];
   const tls = {
     name: "tls",
     typed_config: {
@@ -83,6 +85,12 @@ export function clusterTo(name: string, { host, port, isTls }: UpstreamAddress):
     load_assignment: { cluster_name: name, endpoints: [{ lb_endpoints }] },
     ...(isTls ? { transport_socket: tls } : {}),
   };
+}
+
+/** What a client of it sends as host. */
+function authority({ host, port, isTls }: UpstreamAddress): string {
+  const name = host.includes(":") ? `[${host}]` : host;
+  return port === (isTls ? 443 : 80) ? name : `${name}:${port}`;
 }
 
 function wasm({ plugin, module, configuration, isNetwork }: RunPlan): object {
