@@ -13,7 +13,7 @@ export function none(source: Configuration): NoConfig {
   if (!source.isEmpty) {
     // As Configuration.fail, without what puts its words together: small filters are to stay small.
     source.errorCount++;
-    log.error("configuration /: this filter has no configuration");
+    log.error("configuration /: must be empty");
   }
   return new NoConfig();
 }

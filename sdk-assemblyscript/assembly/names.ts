@@ -62,14 +62,18 @@ export function encodeValue(value: string): usize {
 export function isValueSafe(start: usize, length: u32): bool {
   const end = start + length;
   let at = start;
-  while (at + 8 <= end) {
-    const bytes = load<u64>(at);
-    if (((bytes - 0x0e0e0e0e0e0e0e0e) & ~bytes & 0x8080808080808080) != 0) break;
-    at += 8;
-  }
-  for (; at < end; at++) {
-    const byte = load<u8>(at);
-    if (byte < 14 && (byte == 10 || byte == 13 || byte == 0)) return false;
+  while (at < end) {
+    const next = at + 8;
+    if (next <= end) {
+      const bytes = load<u64>(at);
+      if (((bytes - 0x0e0e0e0e0e0e0e0e) & ~bytes & 0x8080808080808080) == 0) {
+        at = next;
+        continue;
+      }
+    }
+    const byte = load<u8>(at++);
+    // Bits 0, 10 and 13.
+    if (byte < 14 && ((0x2401 >> byte) & 1) != 0) return false;
   }
   return true;
 }
@@ -78,6 +82,7 @@ export function isValueSafe(start: usize, length: u32): bool {
 export class HeaderName {
   /** Owned by the SDK: address of the bytes, 0 when it is no header name. */
   readonly start: usize;
+  /** In bytes; 0 when it is no header name. */
   readonly length: u32;
 
   constructor(name: string) {

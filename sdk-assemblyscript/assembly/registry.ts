@@ -149,7 +149,7 @@ function findKind(id: u32, kind: ContextKind): Context | null {
 }
 
 function ignore(id: u32): void {
-  log.warn("event for no context: " + decimal(id));
+  log.warn("no context " + decimal(id));
 }
 
 function createPlugin(): PluginContext | null {

@@ -13,9 +13,6 @@ import { findPlugin } from "../registry";
 /** Beside the action: the context lives on, and is to be deleted. */
 const KEPT: u32 = 256;
 
-/** What `open` gave had come before. */
-let wasKnown: bool = false;
-
 export function headgate_request_headers(
   contextId: u32,
   parentContextId: u32,
@@ -24,12 +21,11 @@ export function headgate_request_headers(
 ): u32 {
   enterCallback();
   const filter = open(contextId, parentContextId);
-  const isKnown = wasKnown;
   let answer: u32 = KEPT;
   if (filter !== null) {
     beginHook(filter, StreamType.HttpRequest);
     const action = endHook(filter, filter.onRequestHeaders(requestHeaders, endOfStream));
-    answer = keep(filter, isKnown, action, StreamType.HttpRequest);
+    answer = keep(filter, action, StreamType.HttpRequest);
   }
   leave();
   return answer;
@@ -43,25 +39,23 @@ export function headgate_response_headers(
 ): u32 {
   enterCallback();
   const filter = open(contextId, parentContextId);
-  const isKnown = wasKnown;
   let answer: u32 = KEPT;
   if (filter !== null) {
     beginHook(filter, StreamType.HttpResponse);
     const action = endHook(filter, filter.onResponseHeaders(responseHeaders, endOfStream));
-    answer = keep(filter, isKnown, action, StreamType.HttpResponse);
+    answer = keep(filter, action, StreamType.HttpResponse);
   }
   leave();
   return answer;
 }
 
 /**
- * The filter of a stream that has come before, or a new one, known to nobody; null when there is none
+ * The filter of a stream that has come before, or a new one, in no table; null when there is none
  * for HTTP. One that keeps nothing, and whose last stream has gone on, is taken again: it costs a third
  * of a stream to make and collect one.
  */
 function open(id: u32, parentId: u32): HttpContext | null {
-  const known = contexts.get(id);
-  wasKnown = known != 0;
+  const known = contexts.take(id);
   if (known != 0) return changetype<HttpContext>(known);
   const plugin = findPlugin(parentId);
   if (plugin === null) return null;
@@ -76,12 +70,11 @@ function open(id: u32, parentId: u32): HttpContext | null {
 }
 
 /** Whoever waits, was answered, or has hooks to come, may be asked for later. */
-function keep(filter: HttpContext, isKnown: bool, action: Action, after: StreamType): u32 {
+function keep(filter: HttpContext, action: Action, after: StreamType): u32 {
   if (action == Action.Continue && filter.state == 0 && !filter.stays(after)) {
-    if (isKnown) contexts.take(filter.id);
     filter.id = 0;
     return action;
   }
-  if (!isKnown) contexts.add(changetype<usize>(filter));
+  contexts.add(changetype<usize>(filter));
   return action | KEPT;
 }
