@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { runBodies } from "./bodies/run.ts";
 import { type Binding, bindingOf } from "./binding.ts";
 import { type BenchCase, CASE_FORMS, describeCase, parseCase } from "./cases.ts";
 import { makeCertificates } from "./certificates.ts";
@@ -35,14 +36,15 @@ import { runSdks } from "./sdks/run.ts";
 import { type LoadReport, takeSample } from "./sample.ts";
 import { runWrk } from "./wrk.ts";
 
-const USAGE = `node bench/run.ts [--quick] [--filters | --native | --sdks] [--targets PATTERN] [--cases s64,b64,...] [--rounds 7]
+const USAGE = `node bench/run.ts [--quick] [--filters | --native | --sdks | --bodies] [--targets PATTERN] [--cases s64,b64,...] [--rounds 7]
     [--seconds 2] [--free] [--filter sdk|bare] [--markdown] [--list]
 
   --quick     3 rounds of 1 second, cases s64 and b64
   --filters   filters of both sides, 24 rounds of s64, 0.3 s a play, and what each filter costs
   --native    our filters beside Envoy's native ones of the same configuration, as --filters
-  --free      all processes on all processors; else those of --filters, --native and --sdks are apart
+  --free      all processes on all processors; else those of --filters, --native, --sdks, --bodies are apart
   --sdks      three filters in AssemblyScript, Rust, Go and C; with --markdown into the SDK's page
+  --bodies    guests that read and change bodies, by size; --cases 1k,4k,16k,64k,256k,1m, --targets guests
   --targets   regular expression over the names of targets (see --list)
   --filter    the wasm filter: through the SDK (default), or on the bare ABI
   --markdown  print the tables as Markdown
@@ -75,6 +77,9 @@ interface Options {
   readonly isFree: boolean;
   /** Not this bench at all, but sdks/run.ts. */
   readonly isSdks: boolean;
+  /** Nor this, but bodies/run.ts. */
+  readonly isBodies: boolean;
+  readonly bodySizes: readonly string[] | undefined;
   readonly isQuick: boolean;
   readonly isMarkdown: boolean;
   readonly isList: boolean;
@@ -107,6 +112,7 @@ function readOptions(): Options {
       filters: { type: "boolean", default: false },
       native: { type: "boolean", default: false },
       sdks: { type: "boolean", default: false },
+      bodies: { type: "boolean", default: false },
       targets: { type: "string" },
       cases: { type: "string" },
       rounds: { type: "string" },
@@ -121,11 +127,13 @@ function readOptions(): Options {
   if (values.help) fail(USAGE, 0);
   const isFilters = values.filters || values.native;
   const usual = isFilters ? FILTER_CASES : values.quick ? QUICK_CASES : CASES;
-  const ids = values.cases?.split(",") ?? usual;
+  const asked = values.cases?.split(",");
+  const ids = values.bodies ? [] : (asked ?? usual);
   const cases = ids.map((id) => parseCase(id) ?? fail(`not a case: ${id}\n\n${USAGE}`));
   const filter = FILTER_KINDS.find((kind) => kind === values.filter);
-  const isShort = isFilters || values.sdks;
-  const usualRounds = isFilters ? FILTER_ROUNDS : values.quick ? 3 : values.sdks ? SDK_ROUNDS : 7;
+  const isOther = values.sdks || values.bodies;
+  const isShort = isFilters || isOther;
+  const usualRounds = isFilters ? FILTER_ROUNDS : values.quick ? 3 : isOther ? SDK_ROUNDS : 7;
   return {
     rounds: positive(values.rounds, usualRounds),
     seconds: positive(values.seconds, isShort ? FILTER_SECONDS : values.quick ? 1 : 2),
@@ -139,6 +147,8 @@ function readOptions(): Options {
     isNative: values.native,
     isFree: values.free || !isShort,
     isSdks: values.sdks,
+    isBodies: values.bodies,
+    bodySizes: asked,
     isQuick: values.quick,
     isMarkdown: values.markdown,
     isList: values.list,
@@ -321,6 +331,8 @@ async function measureAll(found: Clients, options: Options, folder: string): Pro
 const options = readOptions();
 if (options.isSdks) {
   await runSdks(options);
+} else if (options.isBodies) {
+  await runBodies({ ...options, sizes: options.bodySizes, guests: options.targets });
 } else if (options.isList) {
   for (const { name, binary } of allTargets()) console.log(`${name}: ${binary ?? "not found"}`);
 } else {

@@ -8,16 +8,10 @@ import { moduleSize } from "../../sdk-assemblyscript/build.mjs";
 import { type Binding, bindingOf } from "../binding.ts";
 import { playGroups, roundsByTarget } from "../filter-rounds.ts";
 import { freePort, start, type Started } from "../processes.ts";
+import { foundProxies, type Proxy, startProxy } from "../proxies.ts";
 import type { Sample } from "../report.ts";
 import { takeSample } from "../sample.ts";
-import {
-  envoyLike,
-  findBinary,
-  findEnvoy,
-  findHeadgate,
-  httpSetup,
-  upstreamCommand,
-} from "../target.ts";
+import { findBinary, upstreamCommand } from "../target.ts";
 import { runWrk } from "../wrk.ts";
 import { askedCount, differencesOf, play, Upstream } from "./sameness.ts";
 import { FILTERS, type FilterName, LABELS, type Language, LANGUAGES } from "./sources.ts";
@@ -34,6 +28,7 @@ const WARM_SECONDS = 1;
 
 const PATHS: Readonly<Record<FilterName, string>> = { header: "s", auth: "s", body: "t" };
 const HEADERS: readonly string[] = ["Authorization: Bearer ada"];
+const CALLS_AUTH = { kind: "wasm", count: 1, clusters: ["auth"] } as const;
 
 export interface SdkOptions {
   readonly rounds: number;
@@ -98,30 +93,6 @@ function buildAll(toolchains: ReadonlyMap<Language, Toolchain>, isQuick: boolean
   });
 }
 
-interface Proxy {
-  readonly name: "headgate" | "envoy";
-  readonly binary: string;
-}
-
-/** Starts a proxy with a module in front of the upstream; without one, the router alone. */
-async function startProxy(
-  proxy: Proxy,
-  file: string | undefined,
-  upstreamPort: number,
-  parent: string,
-  binding: readonly string[] = [],
-): Promise<Started & { readonly port: number }> {
-  const folder = mkdtempSync(join(parent, "proxy-"));
-  const [port, adminPort] = [await freePort(), await freePort()];
-  const setup = httpSetup(port, { adminPort, upstreamPort, folder, module: file ?? "" });
-  const filters =
-    file === undefined
-      ? ({ kind: "none" } as const)
-      : ({ kind: "wasm", count: 1, clusters: ["auth"] } as const);
-  const spec = envoyLike(proxy.name, proxy.binary, "", filters);
-  return { ...(await start([...binding, ...spec.command(setup)], port)), port };
-}
-
 /** Ends the process when one module does not do what the others do. */
 async function checkSameness(proxies: readonly Proxy[], built: readonly Built[], folder: string) {
   const upstream = new Upstream();
@@ -130,7 +101,7 @@ async function checkSameness(proxies: readonly Proxy[], built: readonly Built[],
     let first: Awaited<ReturnType<typeof play>> | undefined;
     for (const { file, language } of built.filter((one) => one.filter === filter)) {
       for (const proxy of proxies) {
-        const running = await startProxy(proxy, file, upstreamPort, folder);
+        const running = await startProxy(proxy, file, CALLS_AUTH, upstreamPort, folder);
         const outcomes = await play(running.port, filter, upstream);
         await running.stop();
         first ??= outcomes;
@@ -162,7 +133,14 @@ async function startTargets(
   for (const proxy of proxies) {
     const add = async (name: string, file: string | undefined, filters: readonly FilterName[]) => {
       try {
-        const running = await startProxy(proxy, file, upstreamPort, folder, binding.target);
+        const running = await startProxy(
+          proxy,
+          file,
+          CALLS_AUTH,
+          upstreamPort,
+          folder,
+          binding.target,
+        );
         targets.push({ ...running, name: `${proxy.name} ${name}`, filters });
       } catch (error) {
         say(`SKIPPED ${proxy.name} ${name}: ${String(error)}`);
@@ -212,18 +190,6 @@ async function measureAll(
     say(`round ${round} of ${rounds}`);
   }
   return measured;
-}
-
-function foundProxies(): Proxy[] {
-  const all = [
-    { name: "headgate", binary: findHeadgate() },
-    { name: "envoy", binary: findEnvoy() },
-  ] as const;
-  return all.flatMap(({ name, binary }) => {
-    if (binary !== undefined) return [{ name, binary }];
-    console.log(`SKIPPED ${name}: not found`);
-    return [];
-  });
 }
 
 export async function runSdks(options: SdkOptions): Promise<void> {
