@@ -2,13 +2,22 @@
 import { describe, expect, test } from "vitest";
 import { BlockPool, blockPool } from "./block-pool.ts";
 import { BufferQueue } from "./buffer-queue.ts";
-import { LentRoom } from "./lent-room.ts";
+import { LentRoom, lentRoom } from "./lent-room.ts";
 import { SeededRandom } from "./random.ts";
 
 function queueOf(...parts: string[]): BufferQueue {
   const queue = new BufferQueue();
   for (const part of parts) queue.append(Buffer.from(part, "latin1"));
   return queue;
+}
+
+/** Whoever still has the block of a size that was given back last, or lent bytes, shows up. */
+function scribble(): void {
+  const last = [1, 100_000, 1 << 20].map((bytes) => blockPool.take(bytes).fill("!"));
+  for (const block of last) blockPool.give(block);
+  lentRoom.enter();
+  lentRoom.take(300_000).fill("!");
+  lentRoom.leave();
 }
 
 describe("BufferQueue", () => {
@@ -83,8 +92,8 @@ describe("BufferQueue", () => {
     const queue = lentQueue(letters(30_000));
     let model = queue.chunks.join("");
     queue.own();
-    for (let step = 0; step < 200; step += 1) {
-      const text = letters(below(40_000));
+    for (let step = 0; step < 100; step += 1) {
+      const text = letters(below(below(10) === 0 ? 700_000 : 40_000));
       const at = below(model.length + 1);
       switch (below(6)) {
         case 0:
@@ -110,9 +119,7 @@ describe("BufferQueue", () => {
           queue.moveFrom(lentQueue(text));
           model += text;
       }
-      // Whoever has a block that is free shows up.
-      const free = Array.from({ length: blockPool.freeCount }, () => blockPool.take());
-      for (const block of free) blockPool.give(block.fill("!"));
+      scribble();
       expect(queue.length).toBe(model.length);
       const copy = Buffer.alloc(model.length);
       queue.copyTo(copy, 0, 0, model.length);
@@ -136,36 +143,91 @@ describe("BufferQueue", () => {
     }
     const rest = queue.length;
     expect(rest).toBe(60_000 + 1000);
-    const before = blockPool.freeCount;
+    const before = blockPool.freeBytes;
     queue.clear();
-    expect(blockPool.freeCount - before).toBeGreaterThan(0);
-    expect(blockPool.freeCount - before).toBeLessThanOrEqual(8);
+    expect(blockPool.freeBytes - before).toBeGreaterThan(0);
+    expect(blockPool.freeBytes - before).toBeLessThanOrEqual(4 * rest + 65_536);
   });
 
-  test("the pool keeps 64 blocks", () => {
+  test.each([1, 20])("a body of up to 1 MiB is one piece, first read %d KiB", (first) => {
+    const room = new LentRoom();
+    const queue = new BufferQueue();
+    for (let size = first * 1024; queue.length < 1 << 20; size = 48 * 1024) {
+      const read = Buffer.alloc(Math.min(size, (1 << 20) - queue.length), "r");
+      const more = new BufferQueue();
+      more.lend(room, read, 0, read.length);
+      if (queue.length > 0) queue.moveFrom(more);
+      else {
+        queue.lend(room, read, 0, read.length);
+        queue.own();
+      }
+    }
+    expect(queue.chunkCount).toBe(1);
+    queue.clear();
+  });
+
+  test("in a callback what is put in place of all is lent, and is copied when it stays", () => {
+    const queue = new BufferQueue();
+    lentRoom.enter();
+    queue.lend(lentRoom, Buffer.alloc(100_000, "a"), 0, 100_000);
+    queue.own();
+    queue.isInCallback = true;
+    queue.refill(Buffer.alloc(300_000, "b"), 0, 300_000);
+    queue.isInCallback = false;
+    const [lent] = queue.chunks;
+    expect(queue.chunkCount).toBe(1);
+    queue.own();
+    expect(queue.chunks[0]?.buffer).not.toBe(lent?.buffer);
+    queue.refill(Buffer.from("c"), 0, 1);
+    expect(queue.chunks[0]?.buffer).not.toBe(lent?.buffer);
+    queue.refill(Buffer.alloc(300_000, "b"), 0, 300_000);
+    lentRoom.leave();
+    scribble();
+    expect(queue.toString()).toBe("b".repeat(300_000));
+    queue.isInCallback = true;
+    queue.refill(Buffer.from("d"), 0, 1);
+    scribble();
+    expect(queue.toString()).toBe("d");
+  });
+
+  test("the pool keeps 64 blocks of 64 KiB, 16 of 256, 8 of 1024", () => {
     const pool = new BlockPool();
-    const blocks = Array.from({ length: 70 }, () => pool.take());
-    expect(new Set(blocks).size).toBe(70);
-    for (const block of blocks) pool.give(block);
-    expect(pool.freeCount).toBe(64);
-    expect(blocks).toContain(pool.take());
+    for (const [kib, kept] of [
+      [64, 64],
+      [256, 16],
+      [1024, 8],
+    ] as const) {
+      const before = pool.freeBytes;
+      const blocks = Array.from({ length: kept + 2 }, () => pool.take(kib * 1024 - 9));
+      expect(new Set(blocks).size).toBe(kept + 2);
+      for (const block of blocks) pool.give(block);
+      expect(pool.freeBytes - before).toBe(kept * kib * 1024);
+      expect(blocks).toContain(pool.take(kib * 1024));
+    }
+    expect(pool.take(5 << 20).length).toBe(1 << 20);
   });
 
-  test("a room gives what it has, then memory of its own, and all anew when it is left", () => {
+  test("a room grows up to 4 MiB, then gives memory of its own, and all anew when it is left", () => {
     const room = new LentRoom();
     room.enter();
     const first = room.take(200_000);
     room.enter();
     const second = room.take(50_000);
     room.leave();
-    const third = room.take(50_000);
-    expect([first, second, third].map((bytes) => bytes.length)).toEqual([200_000, 50_000, 50_000]);
+    const third = room.take(3_000_000).fill("3");
+    const fourth = room.take(1_000_000).fill("4");
+    const fifth = room.take(1_000_000).fill("5");
     expect(second.buffer).toBe(first.buffer);
     expect(second.byteOffset).toBe(200_000);
-    expect(third.buffer).not.toBe(first.buffer);
+    expect(third.buffer.byteLength).toBe(4 << 20);
+    expect(fourth.buffer).toBe(third.buffer);
+    expect(fifth.buffer).not.toBe(third.buffer);
+    expect([third[2_999_999], fourth[0], fifth[0]]).toEqual([51, 52, 53]);
     room.leave();
     room.enter();
-    expect(room.take(10).byteOffset).toBe(0);
+    const again = room.take(10);
+    expect(again.byteOffset).toBe(0);
+    expect(again.buffer).toBe(third.buffer);
     room.leave();
   });
 

@@ -1,9 +1,9 @@
 // Bytes in order, as views of Buffers: what filters and paused streams hold of a body.
-import { BLOCK_BYTES, blockPool } from "./block-pool.ts";
-import type { LentRoom } from "./lent-room.ts";
+import { BLOCK_BYTES_MAX, blockPool } from "./block-pool.ts";
+import { type LentRoom, lentRoom } from "./lent-room.ts";
 
-/** So many blocks are compacted when no more than one part in as many is in use. */
-const SPARSE_BLOCKS = 4;
+/** Blocks are compacted when no more than one part in as many is in use. */
+const SPARSE_PARTS = 4;
 /** Queues that hold less have memory of their own for each piece. */
 const BLOCKS_FROM_BYTES = 16 * 1024;
 
@@ -18,9 +18,12 @@ export class BufferQueue {
   #room: LentRoom | null = null;
   /** It has been on its way: what it keeps of that may stand in blocks of the pool. */
   #mayHaveBlocks: boolean = false;
+  /** A filter's data callback has it: what is put in place of all may be lent for the call. */
+  isInCallback: boolean = false;
   /** Null = none. */
   #blocks: Buffer[] | null = null;
-  /** Bytes of the last one that are in use, and the chunk that ends there. */
+  #blockBytes: number = 0;
+  /** Bytes of the last block that are in use, and the chunk that ends there. */
   #filled: number = 0;
   #filling: Buffer | null = null;
 
@@ -77,9 +80,12 @@ export class BufferQueue {
     this.#room = null;
     if (this.#length === 0) return;
     const lent = this.#chunks;
+    const blocks = this.#blocks;
+    this.#forgetBlocks();
     this.#chunks = [];
     this.#length = 0;
-    this.#copyAll(lent);
+    for (const chunk of lent) this.#appendInBlocks(chunk, 0, chunk.length);
+    for (const block of blocks ?? []) blockPool.give(block);
   }
 
   /** The last thing that happens to it: all has been used up. */
@@ -91,13 +97,15 @@ export class BufferQueue {
   #giveBlocks(): void {
     const blocks = this.#blocks;
     if (blocks === null) return;
-    this.#blocks = null;
-    this.#filling = null;
+    this.#forgetBlocks();
     for (const block of blocks) blockPool.give(block);
   }
 
-  #copyAll(chunks: readonly Buffer[]): void {
-    for (const chunk of chunks) this.#appendInBlocks(chunk, 0, chunk.length);
+  #forgetBlocks(): void {
+    this.#blocks = null;
+    this.#blockBytes = 0;
+    this.#filled = 0;
+    this.#filling = null;
   }
 
   /** As appendCopy, in blocks as soon as it is much. */
@@ -108,9 +116,9 @@ export class BufferQueue {
       return;
     }
     for (let at = from; at < to; ) {
-      const block = this.#openBlock();
+      const block = this.#openBlock(to - at);
       const start = this.#filled;
-      const size = Math.min(BLOCK_BYTES - start, to - at);
+      const size = Math.min(block.length - start, to - at);
       buffer.copy(block, start, at, at + size);
       this.#filled = start + size;
       this.#showFilled(block, start, size);
@@ -118,31 +126,50 @@ export class BufferQueue {
     }
   }
 
-  #openBlock(): Buffer {
-    const last = this.#blocks?.at(-1);
-    if (last !== undefined && this.#filled < BLOCK_BYTES) return last;
-    const count = this.#blocks?.length ?? 0;
-    const isSparse = this.#length * SPARSE_BLOCKS < count * BLOCK_BYTES;
-    if (count >= SPARSE_BLOCKS && isSparse) {
-      this.#compact();
-      return this.#openBlock();
-    }
-    const block = blockPool.take();
+  /** The last block has room, for all of `size` if that can be. */
+  #openBlock(size: number): Buffer {
+    const blocks = this.#blocks;
+    const last = blocks?.at(-1);
+    if (last !== undefined && this.#filled + size <= last.length) return last;
+    // One piece is copied to a guest, and written, at once.
+    const isSmall = (this.#length + size) * 2 <= BLOCK_BYTES_MAX;
+    const mayGrow = blocks === null || (blocks.length === 1 && this.#blockBytes < BLOCK_BYTES_MAX);
+    const isSparse = this.#length * SPARSE_PARTS < this.#blockBytes;
+    if (isSmall || mayGrow || isSparse) return this.#regroup(size);
+    return last !== undefined && this.#filled < last.length ? last : this.#addBlock(size);
+  }
+
+  #addBlock(size: number): Buffer {
+    const block = blockPool.take(size);
     (this.#blocks ??= []).push(block);
+    this.#blockBytes += block.length;
     this.#filled = 0;
     this.#filling = null;
     return block;
   }
 
-  #compact(): void {
+  /** All that is here moves together, to a block with room for what comes; later ones have more. */
+  #regroup(size: number): Buffer {
     const chunks = this.#chunks;
-    const blocks = this.#blocks ?? [];
-    this.#blocks = null;
-    this.#filling = null;
+    const blocks = this.#blocks;
+    const wanted = (this.#length + size) * (blocks === null ? 1 : 2);
+    this.#forgetBlocks();
     this.#chunks = [];
     this.#length = 0;
-    this.#copyAll(chunks);
-    for (const block of blocks) blockPool.give(block);
+    let block = this.#addBlock(wanted);
+    for (const chunk of chunks) {
+      for (let at = 0; at < chunk.length; ) {
+        if (this.#filled === block.length) block = this.#addBlock(wanted);
+        const start = this.#filled;
+        const part = Math.min(block.length - start, chunk.length - at);
+        chunk.copy(block, start, at, at + part);
+        this.#filled = start + part;
+        this.#showFilled(block, start, part);
+        at += part;
+      }
+    }
+    for (const old of blocks ?? []) blockPool.give(old);
+    return this.#filled === block.length ? this.#addBlock(size) : block;
   }
 
   /** What follows a chunk in its block makes it longer. */
@@ -166,7 +193,7 @@ export class BufferQueue {
   /** Moves everything of `other` behind what is here. */
   moveFrom(other: BufferQueue): void {
     if (other.#room !== null) {
-      this.#copyAll(other.#chunks);
+      for (const chunk of other.#chunks) this.#appendInBlocks(chunk, 0, chunk.length);
       other.clear();
       return;
     }
@@ -179,22 +206,26 @@ export class BufferQueue {
   #takeBlocks(other: BufferQueue, blocks: Buffer[]): void {
     if (this.#blocks === null) this.#blocks = blocks;
     else this.#blocks.push(...blocks);
+    this.#blockBytes += other.#blockBytes;
     this.#filled = other.#filled;
     this.#filling = null;
-    other.#blocks = null;
-    other.#filling = null;
+    other.#forgetBlocks();
   }
 
   /** Puts a copy of `source[from..to)`, which is elsewhere, in place of everything. */
   refill(source: Buffer, from: number, to: number): void {
-    if (this.#room === null) {
+    const room = this.#room ?? (this.isInCallback && lentRoom.isOpen ? lentRoom : null);
+    if (room === null) {
       this.clear();
       this.#appendInBlocks(source, from, to);
       return;
     }
-    const copy = this.#room.take(to - from);
+    const copy = room.take(to - from);
     source.copy(copy, 0, from, to);
     this.#replaceAll(copy);
+    this.#giveBlocks();
+    this.#room = room;
+    this.#mayHaveBlocks = true;
   }
 
   /** Nobody has a view of its bytes any more, where they have been on their way. */

@@ -4,12 +4,19 @@
 
 /** What a few filters make of one read, or of each chunk of it. */
 const ROOM_BYTES = 256 * 1024;
+/** What one makes of a body that it has collected; for more there is fresh memory. */
+const ROOM_BYTES_MAX = 4 * 1024 * 1024;
 
 /** One per thread. What `take` gave is there until the outermost `leave`. */
 export class LentRoom {
   #bytes: Buffer | null = null;
   #used: number = 0;
   #depth: number = 0;
+
+  /** Between `enter` and `leave`. */
+  get isOpen(): boolean {
+    return this.#depth > 0;
+  }
 
   enter(): void {
     this.#depth += 1;
@@ -22,12 +29,25 @@ export class LentRoom {
 
   /** Uninitialised; from elsewhere when there is no room. Between `enter` and `leave` only. */
   take(size: number): Buffer {
+    let bytes = this.#bytes;
+    if (bytes === null || this.#used + size > bytes.length) {
+      const wanted = Math.max(ROOM_BYTES, this.#used + size);
+      if (wanted > ROOM_BYTES_MAX) return Buffer.allocUnsafe(size);
+      bytes = this.#grow(wanted);
+    }
     const from = this.#used;
-    const to = from + size;
-    if (to > ROOM_BYTES) return Buffer.allocUnsafe(size);
-    this.#bytes ??= Buffer.allocUnsafeSlow(ROOM_BYTES);
-    this.#used = to;
-    return this.#bytes.subarray(from, to);
+    this.#used = from + size;
+    return bytes.subarray(from, from + size);
+  }
+
+  /** What was taken before stays where it is. */
+  #grow(wanted: number): Buffer {
+    let length = ROOM_BYTES;
+    while (length < wanted) length *= 2;
+    const bytes = Buffer.allocUnsafeSlow(length);
+    this.#bytes = bytes;
+    this.#used = 0;
+    return bytes;
   }
 }
 

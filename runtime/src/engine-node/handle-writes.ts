@@ -132,7 +132,19 @@ function writeLentPieces(io: HandleWriter, pieces: readonly Buffer[]): void {
   }
   const size = pieces.reduce((sum, piece) => sum + piece.length, 0);
   noteTaken(io.core, taken, size);
-  if (taken < size) writeBytesOn(io, "", Buffer.concat(pieces, size).subarray(taken));
+  if (taken < size) writeBytesOn(io, "", restOf(pieces, taken, size));
+}
+
+/** A copy of what follows the first `taken` bytes. */
+function restOf(pieces: readonly Buffer[], taken: number, size: number): Buffer {
+  const rest = Buffer.allocUnsafe(size - taken);
+  let to = 0;
+  let skip = taken;
+  for (const piece of pieces) {
+    if (skip < piece.length) to += piece.copy(rest, to, skip);
+    skip = Math.max(0, skip - piece.length);
+  }
+  return rest;
 }
 
 function writeLentBytes(io: HandleWriter, buffer: Buffer, from: number, to: number): void {

@@ -148,8 +148,10 @@ export class FilterDirection {
     const queue = new BufferQueue();
     lentRoom.enter();
     queue.lend(lentRoom, buffer, from, to);
-    if (this.#isRunning) this.#holdUnseen(0, queue, end);
-    else {
+    if (this.#isRunning) {
+      this.#holdUnseen(0, queue, end);
+      queue.own();
+    } else {
       this.#isRunning = true;
       this.#runData(0, queue, end);
       this.#settle();
@@ -384,6 +386,7 @@ export class FilterDirection {
       if (!this.#isAborted && this.#isReadDisabled && this.#held.bytes * 2 <= this.#bytesMax) {
         this.#setReadDisabled(false);
       }
+      this.#held.own();
     }
     this.#isRunning = false;
   }

@@ -148,6 +148,21 @@ describe("requests", () => {
     expect(chain.take()).toBe("A.dh B.dh >h A.dd(abc) A.dd(def). B.dd(a-f). >d(a-f).");
   });
 
+  test("what AndBuffer has collected of many reads goes on in one piece", () => {
+    const held = Array.from({ length: 5 }, () => D.StopIterationAndBuffer);
+    const chain = new ChainHarness([{ decodeData: [...held, D.Continue] }]);
+    chain.decodeHeaders(false);
+    const text = "t".repeat(60_000);
+    for (let i = 0; i < 5; i += 1) chain.decodeData(text, false);
+    chain.decodeData("", true);
+    expect(
+      chain
+        .take()
+        .split(" ")
+        .filter((event) => event.startsWith(">d")),
+    ).toEqual([`>d(${text.repeat(5)}).`]);
+  });
+
   test("NoBuffer drops the bytes but not the end", () => {
     const chain = new ChainHarness([{ decodeData: [D.StopIterationNoBuffer] }, {}]);
     chain.decodeHeaders(false);

@@ -73,17 +73,29 @@ export class HeldPieces {
   holdSeen(at: number, queue: BufferQueue): void {
     this.#isTouched = true;
     const held = this.#seen[at] as BufferQueue | null;
-    queue.own();
     if (held === null) this.#seen[at] = queue;
-    else held.moveFrom(queue);
+    else {
+      held.own();
+      held.moveFrom(queue);
+    }
   }
 
   holdUnseen(at: number, queue: BufferQueue): void {
     this.#isTouched = true;
     const held = this.#unseen[at] as BufferQueue | null;
-    queue.own();
     if (held === null) this.#unseen[at] = queue;
-    else held.moveFrom(queue);
+    else {
+      held.own();
+      held.moveFrom(queue);
+    }
+  }
+
+  /** What still waits outlives the call. */
+  own(): void {
+    for (let i = 0; i < this.#count; i += 1) {
+      this.#seen[i]?.own();
+      this.#unseen[i]?.own();
+    }
   }
 
   /** What waits at a filter, null = nothing. */

@@ -230,17 +230,21 @@ function spoilLent(bytes: Buffer): void {
   lentRoom.enter();
   lentRoom.take(1024).fill("x");
   lentRoom.leave();
-  const block = blockPool.take();
+  const block = blockPool.take(1);
   block.fill("x");
   blockPool.give(block);
 }
 
 /** The same text in bytes of the queue's own choice, as a guest writes a body back. */
 export function rewrite(data: BufferQueue): void {
-  const text = data.toString();
-  const bytes = data.take(text.length);
-  bytes.write(text, "latin1");
-  data.replace(0, data.length, bytes);
+  const bytes = Buffer.from(data.toString());
+  data.isInCallback = true;
+  data.refill(bytes, 0, bytes.length);
+  data.isInCallback = false;
+  // What it has held before, too: a guest sees both as one.
+  const copy = data.take(bytes.length);
+  bytes.copy(copy);
+  data.replace(0, data.length, copy);
 }
 
 export function requestMap(): HeaderMap {

@@ -137,7 +137,7 @@ export class WasmHttpFilter extends StreamContext implements HttpFilter {
     if (held !== null && held !== data) held.moveFrom(data);
     this.requestBody = body;
     this.isRequestEnd = end;
-    const answer = vm.call(this, callback, this.id, body.length, end ? 1 : 0, 0, 0);
+    const answer = this.#callBody(callback, body, end);
     if (vm.failure !== null) return this.#failData();
     if (this.#takeStop()) {
       // A later callback may still look at it.
@@ -222,7 +222,7 @@ export class WasmHttpFilter extends StreamContext implements HttpFilter {
     if (held !== null && held !== data) held.moveFrom(data);
     this.responseBody = body;
     this.isResponseEnd = end;
-    const answer = vm.call(this, callback, this.id, body.length, end ? 1 : 0, 0, 0);
+    const answer = this.#callBody(callback, body, end);
     if (vm.failure !== null) return this.#failData();
     if (this.#takeStop()) {
       // A later callback may still look at it.
@@ -343,6 +343,13 @@ export class WasmHttpFilter extends StreamContext implements HttpFilter {
     );
     this.#isKnown = (answer & BRIEF_KEPT) !== 0;
     return answer & ~BRIEF_KEPT;
+  }
+
+  #callBody(callback: GuestFunction, body: BufferQueue, end: boolean): number {
+    body.isInCallback = true;
+    const answer = this.vm.call(this, callback, this.id, body.length, end ? 1 : 0, 0, 0);
+    body.isInCallback = false;
+    return answer;
   }
 
   /** For the access log. */
