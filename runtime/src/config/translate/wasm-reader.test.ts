@@ -104,6 +104,19 @@ test("reads every field of a plugin", async () => {
   });
 });
 
+test("a capability that no function has is told", async () => {
+  const capability_restriction_config = {
+    allowed_capabilities: { proxy_lgo: {}, proxy_log: {}, proxy_on_tick: {}, fd_write: {}, x: {} },
+  };
+  const filters = [wasmFilter("filter", { capability_restriction_config, ...vm() }), router];
+  const at = `${PLUGIN}.capability_restriction_config.allowed_capabilities`;
+  const expected = "expected a hostcall, a callback or a function of WASI";
+  expect(await warnings(boot({ hcm: { http_filters: filters } }))).toEqual([
+    `${at}["proxy_lgo"]: unknown function "proxy_lgo" allows nothing, ${expected} (did you mean "proxy_log"?)`,
+    `${at}["x"]: unknown function "x" allows nothing, ${expected}`,
+  ]);
+});
+
 test("with the switch a Struct reaches the guest as JSON text", async () => {
   const value = { a: "é", n: 2, l: [true, null], o: {} };
   const configuration = { ...type("google.protobuf.Struct"), value };

@@ -1,7 +1,9 @@
 // Reads envoy.extensions.wasm.v3.PluginConfig: code, configuration bytes, environment, failure
 // policy.
 import { closeSync, openSync, readSync, statSync } from "node:fs";
+import { callbacks, hostcalls, wasiFunctions } from "proxy-wasm-types";
 import type { ConfigNode } from "../config-node.ts";
+import { didYouMean } from "../did-you-mean.ts";
 import type { WasmCodeConfig, WasmPluginConfig } from "../snapshot.ts";
 import { readWatchedDirectory } from "./config-source-reader.ts";
 import { defaultWasmPolicy } from "../wasm-policy.ts";
@@ -22,6 +24,11 @@ const MAGIC = "0061736d";
 const SHA256 = /^[0-9a-f]{64}$/;
 /** Of a mistyped digest. */
 const SHOWN_MAX = 80;
+
+/** What can be restricted. */
+const CAPABILITIES: ReadonlySet<string> = new Set(
+  [hostcalls, callbacks, wasiFunctions].flatMap((table) => table.map(({ name }) => name)),
+);
 
 const policies: Readonly<Record<string, WasmPluginConfig["failurePolicy"]>> = {
   UNSPECIFIED: "unspecified",
@@ -59,7 +66,7 @@ export function readWasmPlugin(
     pluginConfiguration: readConfiguration(t, node),
     environment: readEnvironment(t, vm),
     ...readFailure(t, node),
-    allowedCapabilities: readCapabilities(node),
+    allowedCapabilities: readCapabilities(t, node),
     allowOnHeadersStopIteration: node.bool("allow_on_headers_stop_iteration", false),
     where: node.path,
     policy: defaultWasmPolicy,
@@ -217,10 +224,16 @@ function readEnvironment(t: Translation, vm: ConfigNode): (readonly [string, str
   return [...values];
 }
 
-/** Names of allowed functions; [] = all. */
-function readCapabilities(node: ConfigNode): string[] {
+/** Names of allowed functions; [] = all. Envoy takes any: one that is none allows nothing. */
+function readCapabilities(t: Translation, node: ConfigNode): string[] {
   const allowed = node.node("capability_restriction_config")?.map("allowed_capabilities");
   if (allowed === undefined) return [];
-  for (const sanitization of allowed.values()) sanitization.acceptRest("has no fields");
+  for (const [name, sanitization] of allowed) {
+    sanitization.acceptRest("has no fields");
+    if (CAPABILITIES.has(name)) continue;
+    const found = `unknown function ${JSON.stringify(name)} allows nothing`;
+    const expected = "expected a hostcall, a callback or a function of WASI";
+    t.warn(sanitization, `${found}, ${expected}${didYouMean(name, CAPABILITIES)}`);
+  }
   return [...allowed.keys()];
 }
