@@ -1,10 +1,19 @@
 // Loaded into every thread of Headgate by NODE_OPTIONS: writes how large its heap is, each second.
 import { appendFileSync } from "node:fs";
 import v8 from "node:v8";
+import vm from "node:vm";
 import { threadId } from "node:worker_threads";
 
+/** Garbage is collected before each so-manieth look: what is left then is held by somebody. */
+const LOOKS_PER_COLLECTION = 20;
+
 const file = process.env.HEADGATE_HEAP_REPORT;
+v8.setFlagsFromString("--expose-gc");
+const collect = vm.runInNewContext("gc");
+let looks = 0;
 const report = () => {
+  looks += 1;
+  if (looks % LOOKS_PER_COLLECTION === 0) collect();
   const { used_heap_size: used, external_memory: external } = v8.getHeapStatistics();
   appendFileSync(file, `${threadId} ${used} ${external}\n`);
 };

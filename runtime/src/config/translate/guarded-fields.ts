@@ -69,9 +69,6 @@ const guardedFields: Readonly<Record<string, Reasons>> = {
     filters: "connections would go without their filters",
     upstream_config: "connections would be made in another way than they should",
   },
-  "envoy.extensions.wasm.v3.VmConfig": {
-    capability_restriction_config: "the module could call what it should not",
-  },
 };
 
 /** Reports the guarded fields that a message sets. */

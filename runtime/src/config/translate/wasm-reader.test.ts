@@ -117,6 +117,27 @@ test("a capability that no function has is told", async () => {
   ]);
 });
 
+const restriction = (...names: readonly string[]): Fields => ({
+  capability_restriction_config: {
+    allowed_capabilities: Object.fromEntries(names.map((name) => [name, {}])),
+  },
+});
+
+test("the VM's restriction hides the plugin's, as in Envoy", async () => {
+  expect(await pluginOf(vm(restriction("fd_write")))).toMatchObject({
+    allowedCapabilities: ["fd_write"],
+  });
+  const both = { ...restriction("proxy_log"), ...vm(restriction("fd_write")) };
+  expect(await pluginOf(both)).toMatchObject({ allowedCapabilities: ["fd_write"] });
+  expect(await pluginOf({ ...both, ...vm(restriction()) })).toMatchObject({
+    allowedCapabilities: [],
+  });
+  const found = await warnings(boot({ hcm: { http_filters: [wasmFilter("f", both), router] } }));
+  expect(found).toEqual([
+    `${PLUGIN}.capability_restriction_config: has no effect beside vm_config.capability_restriction_config`,
+  ]);
+});
+
 test("with the switch a Struct reaches the guest as JSON text", async () => {
   const value = { a: "é", n: 2, l: [true, null], o: {} };
   const configuration = { ...type("google.protobuf.Struct"), value };
@@ -262,10 +283,6 @@ test.each<[Fields, string]>([
     vm({ environment_variables: { host_env_keys: ["A"], key_values: { A: "b" } } }),
     ".vm_config.environment_variables.key_values: A is in host_env_keys and in key_values",
   ],
-  [
-    vm({ capability_restriction_config: { allowed_capabilities: { a: {} } } }),
-    ".vm_config.capability_restriction_config: not implemented by Headgate",
-  ],
 ])("refuses %j", async (config, expected) => {
   expect(await pluginProblems(config)).toEqual([`${PLUGIN}${expected}`]);
 });
@@ -273,10 +290,6 @@ test.each<[Fields, string]>([
 test.each<[string, Fields]>([
   ["its code is elsewhere", vm({ code: { local: { environment_variable: "HOME" } } })],
   ["its runtime is another", vm({ runtime: "envoy.wasm.runtime.null" })],
-  [
-    "its abilities are restricted",
-    vm({ capability_restriction_config: { allowed_capabilities: { a: {} } } }),
-  ],
 ])("never leaves a plugin out because %s", async (_, config) => {
   const filters = [wasmFilter("filter", config), router];
   const found = await problems(boot({ hcm: { http_filters: filters } }), ignoring);

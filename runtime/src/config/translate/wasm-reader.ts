@@ -7,7 +7,6 @@ import { didYouMean } from "../did-you-mean.ts";
 import type { WasmCodeConfig, WasmPluginConfig } from "../snapshot.ts";
 import { readWatchedDirectory } from "./config-source-reader.ts";
 import { defaultWasmPolicy } from "../wasm-policy.ts";
-import { guard } from "./guarded-fields.ts";
 import { durationOr } from "./translation.ts";
 import type { Translation } from "./translation.ts";
 
@@ -49,7 +48,6 @@ export function readWasmPlugin(
     node.acceptRest("without vm_config nothing runs");
     return null;
   }
-  guard(t, vm);
   const runtime = vm.string("runtime", "");
   if (!RUNTIMES.includes(runtime)) {
     t.guarded(vm, `the wasm runtime ${runtime}`, LEFT_OUT, "runtime");
@@ -66,7 +64,7 @@ export function readWasmPlugin(
     pluginConfiguration: readConfiguration(t, node),
     environment: readEnvironment(t, vm),
     ...readFailure(t, node),
-    allowedCapabilities: readCapabilities(t, node),
+    allowedCapabilities: readCapabilities(t, node, vm),
     allowOnHeadersStopIteration: node.bool("allow_on_headers_stop_iteration", false),
     where: node.path,
     policy: defaultWasmPolicy,
@@ -224,9 +222,20 @@ function readEnvironment(t: Translation, vm: ConfigNode): (readonly [string, str
   return [...values];
 }
 
-/** Names of allowed functions; [] = all. Envoy takes any: one that is none allows nothing. */
-function readCapabilities(t: Translation, node: ConfigNode): string[] {
-  const allowed = node.node("capability_restriction_config")?.map("allowed_capabilities");
+/** Names of allowed functions; [] = all. A message of the VM hides that of the plugin. */
+function readCapabilities(t: Translation, node: ConfigNode, vm: ConfigNode): string[] {
+  const field = "capability_restriction_config";
+  const [plugins, vms] = [node.node(field), vm.node(field)];
+  if (plugins !== undefined && vms !== undefined) {
+    t.warn(node, "has no effect beside vm_config.capability_restriction_config", field);
+    plugins.acceptRest("the VM's is used");
+  }
+  return capabilityNames(t, vms ?? plugins);
+}
+
+/** Envoy takes any name: one that no function has allows nothing. */
+function capabilityNames(t: Translation, restriction: ConfigNode | undefined): string[] {
+  const allowed = restriction?.map("allowed_capabilities");
   if (allowed === undefined) return [];
   for (const [name, sanitization] of allowed) {
     sanitization.acceptRest("has no fields");
