@@ -11,7 +11,7 @@ import {
   sha256,
   sourcesHash,
 } from "./guests.ts";
-import { type Found, findTools, type Tools } from "./toolchains.ts";
+import { capture, type Found, findTools, type Tools } from "./toolchains.ts";
 
 const USAGE = `npm run guests [-- --only PATTERN] [--list]
 
@@ -69,6 +69,7 @@ function main(): void {
   );
   const text = JSON.stringify(Object.fromEntries(sorted), null, 2);
   writeFileSync(`${FOLDER}manifest.json`, `${text}\n`);
+  capture("biome", ["format", "--write", `${FOLDER}manifest.json`]);
   for (const line of skipped) console.log(`SKIPPED ${line}`);
   console.log(`${wanted.length - skipped.length} built, ${skipped.length} skipped`);
   if (skipped.length > 0) process.exitCode = 1;

@@ -40,14 +40,18 @@ interface Wanted {
   /** Of the module's server. */
   readonly port?: number;
   readonly policy?: string;
+  readonly isRequired?: boolean;
 }
 
-function configOf(digest: string, { port = store.port, policy }: Wanted = {}): object {
+function configOf(digest: string, wanted: Wanted = {}): object {
+  const { port = store.port, policy, isRequired = false } = wanted;
   const filter = wasmFilter("") as {
-    typed_config: { config: { failure_policy?: string; vm_config: { code: object } } };
+    typed_config: { config: { failure_policy?: string; vm_config: Record<string, unknown> } };
   };
   if (policy !== undefined) filter.typed_config.config.failure_policy = policy;
-  filter.typed_config.config.vm_config.code = {
+  const { vm_config } = filter.typed_config.config;
+  vm_config["nack_on_code_cache_miss"] = isRequired;
+  vm_config["code"] = {
     remote: {
       http_uri: { uri: "http://modules.local/a/guest.wasm", cluster: "store", timeout: "5s" },
       sha256: digest,
@@ -102,6 +106,15 @@ test("a server that is not there fails streams", async () => {
   expect(await answer.text()).toBe("");
   expect(headgate.output).toContain("cannot be fetched from store: ");
   expect(await headgate.stat("wasm.remote_load_pending")).toBe(1);
+});
+
+test("nack_on_code_cache_miss refuses a configuration whose module cannot be had", async () => {
+  const config = configOf(sha256, { port: 1, isRequired: true });
+  const headgate = HeadgateProcess.launch(processes.scratch, config);
+  const { code } = await headgate.exited;
+  expect(code).toBe(1);
+  const found = "http://modules.local/a/guest.wasm: cannot be had now";
+  expect(headgate.output).toContain(`typed_config.config: ${found}, see nack_on_code_cache_miss`);
 });
 
 test("another module than the pinned one is not taken, and streams pass by fail_open", async () => {

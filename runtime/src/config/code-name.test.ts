@@ -5,7 +5,7 @@ import type { WasmCodeConfig } from "./snapshot.ts";
 const none = { remote: null, filename: "", watchedDirectory: "", inlineBytes: null, sha256: "" };
 
 function fetched(uri: string): WasmCodeConfig {
-  const times = { timeoutMs: 1, retries: 1, retryBaseMs: 1, retryMaxMs: 1 };
+  const times = { timeoutMs: 1, retries: 1, retryBaseMs: 1, retryMaxMs: 1, isRequired: false };
   return { ...none, remote: { uri, cluster: "store", ...times } };
 }
 

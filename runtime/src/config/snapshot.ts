@@ -468,6 +468,8 @@ export interface WasmRemoteCode {
   /** Waits between them: doubled from the base (1 s) to the end (10 times it). */
   readonly retryBaseMs: number;
   readonly retryMaxMs: number;
+  /** A configuration whose module cannot be had is refused. */
+  readonly isRequired: boolean;
 }
 
 export interface WasmCodeConfig {

@@ -11,6 +11,7 @@ const missing: MissingModule = {
     retries: 1,
     retryBaseMs: 1000,
     retryMaxMs: 10_000,
+    isRequired: false,
   },
   sha256: "00",
 };

@@ -191,6 +191,11 @@ export class PluginModuleLoader {
     const held = this.#inForce.get(key);
     if (held !== undefined) return held;
     const { remote, sha256 } = plugin.code;
+    if (remote?.isRequired === true) {
+      const message = `${shownUri(remote.uri)}: cannot be had now, see nack_on_code_cache_miss`;
+      run.problems.push({ path: plugin.where, message });
+      return null;
+    }
     if (remote !== null) run.missing.set(askedBy(plugin), { remote, sha256 });
     run.absent.add(key);
     return null;

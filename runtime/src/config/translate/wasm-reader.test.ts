@@ -218,7 +218,10 @@ describe("code", () => {
       retries: 1,
       retryBaseMs: 1000,
       retryMaxMs: 10_000,
+      isRequired: false,
     });
+    const required = vm({ code: short, nack_on_code_cache_miss: true });
+    expect((await pluginOf(required)).code.remote?.isRequired).toBe(true);
   });
 
   test.each<[string, string | null]>([
@@ -274,6 +277,14 @@ test.each<[Fields, string]>([
   [
     vm({ runtime: "envoy.wasm.runtime.null" }),
     ".vm_config.runtime: the wasm runtime envoy.wasm.runtime.null is not implemented by Headgate",
+  ],
+  [
+    vm({ runtime: "envoy.wasm.runtime.v9" }),
+    '.vm_config.runtime: found the wasm runtime "envoy.wasm.runtime.v9", expected envoy.wasm.runtime.v8 (did you mean "envoy.wasm.runtime.v8"?)',
+  ],
+  [
+    { ...vm(), failure_policy: 9 },
+    ".failure_policy: found 9, expected one of UNSPECIFIED, FAIL_RELOAD, FAIL_CLOSED, FAIL_OPEN",
   ],
   [
     { fail_open: true, failure_policy: "FAIL_OPEN" },

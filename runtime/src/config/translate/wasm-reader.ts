@@ -10,12 +10,10 @@ import { defaultWasmPolicy } from "../wasm-policy.ts";
 import { durationOr } from "./translation.ts";
 import type { Translation } from "./translation.ts";
 
-const RUNTIMES = [
-  "",
-  "envoy.wasm.runtime.v8",
-  "envoy.wasm.runtime.wamr",
-  "envoy.wasm.runtime.wasmtime",
-];
+const V8 = "envoy.wasm.runtime.v8";
+const RUNTIMES = ["", V8, "envoy.wasm.runtime.wamr", "envoy.wasm.runtime.wasmtime"];
+/** Of Envoy's own plugins, which are no modules. */
+const NATIVE_RUNTIME = "envoy.wasm.runtime.null";
 const LEFT_OUT = "requests would pass without the plugin";
 /** What every module begins with: "\0asm". */
 const MAGIC = "0061736d";
@@ -35,6 +33,7 @@ const policies: Readonly<Record<string, WasmPluginConfig["failurePolicy"]>> = {
   FAIL_CLOSED: "fail_closed",
   FAIL_OPEN: "fail_open",
 };
+const POLICY_NAMES = Object.keys(policies).join(", ");
 
 /** A plugin, or null and problems. `fallbackName` is the filter's name. */
 export function readWasmPlugin(
@@ -49,12 +48,15 @@ export function readWasmPlugin(
     return null;
   }
   const runtime = vm.string("runtime", "");
-  if (!RUNTIMES.includes(runtime)) {
+  if (runtime === NATIVE_RUNTIME) {
     t.guarded(vm, `the wasm runtime ${runtime}`, LEFT_OUT, "runtime");
+  } else if (!RUNTIMES.includes(runtime)) {
+    const found = `found the wasm runtime ${JSON.stringify(runtime)}`;
+    t.wrong(vm, `${found}, expected ${V8}${didYouMean(runtime, RUNTIMES)}`, "runtime");
   }
   vm.accept("allow_precompiled", "modules are always compiled here");
-  vm.accept("nack_on_code_cache_miss", "only for code.remote");
-  const code = readCode(t, vm);
+  const isRequired = vm.bool("nack_on_code_cache_miss", false);
+  const code = readCode(t, vm, isRequired);
   const plugin = {
     name: node.string("name", "") || fallbackName,
     rootId: node.string("root_id", ""),
@@ -80,7 +82,11 @@ type Failure = Pick<
 
 function readFailure(t: Translation, node: ConfigNode): Failure {
   const failOpenLegacy = node.bool("fail_open", false);
-  const failurePolicy = policies[node.enum("failure_policy")] ?? "unspecified";
+  const wanted = node.enum("failure_policy");
+  const failurePolicy = policies[wanted] ?? "unspecified";
+  if (policies[wanted] === undefined) {
+    t.wrong(node, `found ${wanted}, expected one of ${POLICY_NAMES}`, "failure_policy");
+  }
   if (failOpenLegacy && failurePolicy !== "unspecified") {
     t.wrong(node, "both fail_open and failure_policy are set, expected one of them", "fail_open");
   }
@@ -117,17 +123,17 @@ export function configurationBytes(node: ConfigNode, isStructJson: boolean): Uin
   return any.serialize();
 }
 
-function readCode(t: Translation, vm: ConfigNode): WasmCodeConfig | null {
+function readCode(t: Translation, vm: ConfigNode, isRequired: boolean): WasmCodeConfig | null {
   const code = vm.node("code");
   const local = code?.node("local");
   if (local !== undefined) return readLocalCode(t, local);
   const remote = code?.node("remote");
-  if (remote !== undefined) return readRemoteCode(t, remote);
+  if (remote !== undefined) return readRemoteCode(t, remote, isRequired);
   if (code === undefined) t.missing(vm, "code");
   return null;
 }
 
-function readRemoteCode(t: Translation, remote: ConfigNode): WasmCodeConfig {
+function readRemoteCode(t: Translation, remote: ConfigNode, isRequired: boolean): WasmCodeConfig {
   const sha256 = remote.string("sha256", "").toLowerCase();
   if (sha256 !== "" && !SHA256.test(sha256)) {
     const expected = "expected 64 hex digits: no module will match";
@@ -149,6 +155,7 @@ function readRemoteCode(t: Translation, remote: ConfigNode): WasmCodeConfig {
       retries: retry?.uint("num_retries") ?? 1,
       retryBaseMs,
       retryMaxMs: durationOr(backoff, "max_interval", retryBaseMs * 10),
+      isRequired,
     },
   };
 }
