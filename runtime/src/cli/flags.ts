@@ -212,6 +212,12 @@ export const flags: readonly Flag[] = [
     help: "wasm configurations of type Struct reach guests as JSON text, not as Envoy's message",
   },
   {
+    name: "wasm-lenient-imports",
+    type: "boolean",
+    status: "headgate",
+    help: "hostcalls and WASI functions that nobody knows answer that they are not there",
+  },
+  {
     name: "watch-config",
     type: "boolean",
     status: "headgate",

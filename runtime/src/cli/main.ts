@@ -99,6 +99,7 @@ function optionsOf(line: CommandLine, workerEntry: URL): ServerOptions {
     wasmTraceRule: traceRule(line),
     watchModules: line.values.has("watch-modules"),
     ignoreUnsupported: line.values.has("ignore-unsupported"),
+    wasmLenientImports: line.values.has("wasm-lenient-imports"),
     wasmStructAsJson: line.values.has("wasm-struct-as-json"),
     serviceNode: text("service-node"),
     serviceCluster: text("service-cluster"),

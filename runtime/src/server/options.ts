@@ -35,6 +35,8 @@ export interface ServerOptions {
   readonly allowUnknownStaticFields: boolean;
   /** Valid but unimplemented configuration is a warning. */
   readonly ignoreUnsupported: boolean;
+  /** Modules may import functions of the ABI's or WASI's names that do not exist. Default false. */
+  readonly wasmLenientImports: boolean;
   /** Guests get configurations of type Struct as JSON text. */
   readonly wasmStructAsJson: boolean;
   readonly serviceNode: string;

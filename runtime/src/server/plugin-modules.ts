@@ -55,14 +55,16 @@ const KEPT_MIN = 8;
 export class PluginModuleLoader {
   readonly #cache: ModuleCache;
   readonly #logger: Logger;
+  readonly #lenientImports: boolean;
   /** Of the version in force, by the plugins' keys. */
   #inForce: ReadonlyMap<string, LoadedModule>;
   /** Keys of plugins that are in force without a module. */
   #absent: ReadonlySet<string>;
 
-  constructor(logger: Logger) {
+  constructor(logger: Logger, lenientImports = false) {
     this.#cache = new ModuleCache(KEPT_MIN);
     this.#logger = logger;
+    this.#lenientImports = lenientImports;
     this.#inForce = new Map();
     this.#absent = new Set();
   }
@@ -116,6 +118,7 @@ export class PluginModuleLoader {
       { name, bytes },
       {
         cache: this.#cache,
+        lenientImports: this.#lenientImports,
         isMetered: policy.fuel !== null,
         memoryPagesMax: policy.memoryPagesMax,
       },
@@ -158,6 +161,7 @@ export class PluginModuleLoader {
       return await loadModule(source, {
         cache: this.#cache,
         sha256: sha256 || undefined,
+        lenientImports: this.#lenientImports,
         isMetered: policy.fuel !== null,
         memoryPagesMax: policy.memoryPagesMax,
       });

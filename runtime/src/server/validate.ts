@@ -23,7 +23,7 @@ export async function validate(options: ServerOptions): Promise<number> {
     for (const warning of config.warnings) {
       process.stderr.write(`warning: ${describeProblem(warning)}\n`);
     }
-    const loader = new PluginModuleLoader(log.logger("wasm"));
+    const loader = new PluginModuleLoader(log.logger("wasm"), options.wasmLenientImports);
     const loaded = await loader.load(config.snapshot, config.wasmPolicies);
     // As Envoy does: a guest that refuses its start is a mistake.
     const places = new TrapPlaces(log.logger("wasm"), (key) => loader.find(key));

@@ -103,7 +103,8 @@ export class VersionApplier {
     const { log, stats, mainStats, pool, context } = options;
     const { concurrency, drainTimeMs, ignoreUnsupported, wasmStructAsJson } = options.options;
     this.#options = options;
-    this.#modules = new PluginModuleLoader(log.logger("wasm"));
+    const { wasmLenientImports } = options.options;
+    this.#modules = new PluginModuleLoader(log.logger("wasm"), wasmLenientImports);
     this.registry = new PluginRegistry(concurrency, Date.now, options.dropSpace);
     this.#probe = new PluginProbe(
       options.options.workerEntry,
