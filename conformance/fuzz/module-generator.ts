@@ -54,7 +54,8 @@ const typeCode: Readonly<Record<Type, number>> = { i32: 0x7f, i64: 0x7e, f64: 0x
 const PARAMS: readonly Type[] = ["i32", "i64", "f64"];
 const COUNTERS_AT = 6;
 const LOOPS_MAX = 2;
-const ROUNDS_MAX = 3;
+/** Behind what the first copies of a loop do. */
+const ROUNDS_MAX = 11;
 export const PAGES_MAX = 3;
 const BYTES = 65_536;
 const PASSIVE_BYTES = 40;
@@ -154,8 +155,8 @@ class FunctionWriter {
   readonly #typeIndexes: readonly number[];
   readonly #functions: number;
   #loops: number = 0;
-  /** For each open label: its depth is its place from the end. */
-  readonly #labels: string[] = [];
+  /** For each open label what goes there: its depth is its place from the end. */
+  readonly #labels: (Type | "nothing")[] = [];
 
   constructor(index: number, functions: number, typeIndexes: readonly number[]) {
     this.#index = index;
@@ -172,7 +173,7 @@ class FunctionWriter {
     return nodes.flatMap((node) => this.#statement(node));
   }
 
-  #inside(label: string, write: () => number[]): number[] {
+  #inside(label: Type | "nothing", write: () => number[]): number[] {
     this.#labels.push(label);
     const written = write();
     this.#labels.pop();
@@ -198,14 +199,14 @@ class FunctionWriter {
           ...this.#condition(first),
           code.if,
           code.void,
-          ...this.#inside("if", () => [
+          ...this.#inside("nothing", () => [
             ...this.#statements(rest.slice(0, 2)),
             code.else,
             ...this.#statements(rest.slice(2)),
           ]),
         ];
       case 6:
-        return [code.block, code.void, ...this.#inside("block", () => this.#statements(nodes))];
+        return [code.block, code.void, ...this.#inside("nothing", () => this.#statements(nodes))];
       case 7:
       case 8:
         return this.#loop(node);
@@ -222,7 +223,7 @@ class FunctionWriter {
           ...this.#condition(first),
           code.if,
           code.void,
-          ...this.#inside("if", () => [...this.#expression(this.#result, first), op.return]),
+          ...this.#inside("nothing", () => [...this.#expression(this.#result, first), op.return]),
         ];
       case 14:
         // Seldom: what is behind it is never reached.
@@ -256,10 +257,10 @@ class FunctionWriter {
     this.#loops += 1;
     const head = [op.localGet, counter, code.i32Eqz, code.brIf, 1];
     const down = [op.localGet, counter, ...constant(1), code.i32Sub, code.localSet, counter];
-    const body = this.#inside("block", () => [
+    const body = this.#inside("nothing", () => [
       code.loop,
       code.void,
-      ...this.#inside("loop", () => [...head, ...down, ...this.#statements(nodes), code.br, 0]),
+      ...this.#inside("nothing", () => [...head, ...down, ...this.#statements(nodes), code.br, 0]),
     ]);
     this.#loops -= 1;
     const rounds = constant(Math.abs(value) % (ROUNDS_MAX + 1));
@@ -270,16 +271,50 @@ class FunctionWriter {
   #branch({ value, nodes }: Tree): number[] {
     if (this.#labels.length === 0) return [];
     const depth = Math.abs(value) % this.#labels.length;
-    return [...this.#condition(nodes[0] ?? NOTHING), code.brIf, depth];
+    const takes = this.#labels.at(-1 - depth) ?? "nothing";
+    const condition = this.#condition(nodes[0] ?? NOTHING);
+    if (takes === "nothing") return [...condition, code.brIf, depth];
+    return [
+      ...this.#expression(takes, nodes[1] ?? NOTHING),
+      ...condition,
+      code.brIf,
+      depth,
+      op.drop,
+    ];
+  }
+
+  /** A block with a loop, of one type both: it is left from the head with one value, or at its end. */
+  #loopOf(type: Type, { value, nodes }: Tree): number[] {
+    const [first = NOTHING, second = NOTHING, third = NOTHING] = nodes;
+    if (this.#loops >= LOOPS_MAX) return this.#expression(type, first);
+    const counter = COUNTERS_AT + this.#loops;
+    this.#loops += 1;
+    const head = [op.localGet, counter, code.i32Eqz, code.brIf, 1, op.drop];
+    const down = [op.localGet, counter, ...constant(1), code.i32Sub, code.localSet, counter];
+    const body = this.#inside(type, () => [
+      code.loop,
+      typeCode[type],
+      ...this.#inside("nothing", () => [
+        ...this.#expression(type, first),
+        ...head,
+        ...down,
+        ...this.#statements(nodes.slice(2)),
+        ...this.#condition(third),
+        code.brIf,
+        0,
+        ...this.#expression(type, second),
+      ]),
+    ]);
+    this.#loops -= 1;
+    const rounds = [...constant(Math.abs(value) % (ROUNDS_MAX + 1)), code.localSet, counter];
+    return [...rounds, code.block, typeCode[type], ...body];
   }
 
   #branchTable({ value, nodes }: Tree): number[] {
-    if (this.#labels.length === 0) return [];
+    const depths = [...this.#labels.keys()].filter((at) => this.#labels.at(-1 - at) === "nothing");
+    if (depths.length === 0) return [];
     const count = Math.abs(value) % 5;
-    const labels = Array.from(
-      { length: count + 1 },
-      (_, i) => (i * 7 + count) % this.#labels.length,
-    );
+    const labels = Array.from({ length: count + 1 }, (_, i) => pick(depths, i * 7 + count));
     const by = this.#expression("i32", nodes[0] ?? NOTHING);
     // What follows a branch cannot be reached, but must fit: an arm of its own ends it.
     const table = [...by, code.brTable, ...leb(count), ...labels.map((label) => label + 1)];
@@ -314,7 +349,7 @@ class FunctionWriter {
     const { kind, value, nodes } = node;
     const [first = NOTHING, second = NOTHING, third = NOTHING] = nodes;
     if (nodes.length === 0) return this.#leaf(type, node);
-    switch (kind % 13) {
+    switch (kind % 14) {
       case 0:
       case 1:
       case 2:
@@ -341,7 +376,7 @@ class FunctionWriter {
           ...this.#condition(first),
           code.if,
           typeCode[type],
-          ...this.#inside("value", () => [
+          ...this.#inside(type, () => [
             ...this.#expression(type, second),
             code.else,
             ...this.#expression(type, third),
@@ -365,6 +400,8 @@ class FunctionWriter {
         return value % 3 === 0
           ? [...constant(Math.abs(value) % 3), code.memoryGrow, 0]
           : [code.memorySize, 0];
+      case 12:
+        return this.#loopOf(type, node);
       default:
         return [...this.#expression(type, first), code.localTee, slot(type, value)];
     }

@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Clock } from "../../runtime/src/core/clock.ts";
+import { planFuel } from "../../runtime/src/module/fuel-plan.ts";
 import { rewriteModule, type RewrittenModule } from "../../runtime/src/module/rewriter.ts";
 import { readModule } from "../../runtime/src/module/wasm-sections.ts";
 import { FuelTank } from "../../runtime/src/wasm/fuel-tank.ts";
@@ -87,12 +88,13 @@ function runAll(module: RewrittenModule, functions: number, meterOf: MeterOf): O
 describe("the rewriter", () => {
   test("a metered module does what the original does, traps where it does, and costs the same each time", () => {
     const programs = fc.array(fc.array(trees(6), { maxLength: 7 }), { minLength: 1, maxLength: 4 });
-    const endings = { results: 0, traps: 0, slices: 0 };
+    const endings = { results: 0, traps: 0, slices: 0, copies: 0 };
     check(
       fc.property(programs, (functions) => {
         const bytes = moduleOf(functions);
         expect(WebAssembly.validate(bytes)).toBe(true);
         const options = { isMetered: true, memoryPagesMax: PAGES_MAX, isMemoryGiven: true };
+        endings.copies += planFuel(bytes, readModule(bytes)).copiedLoops.size;
         const rewritten = rewriteModule(bytes, readModule(bytes), "memory", options);
         const { length } = functions;
         const same = rewriteModule(bytes, readModule(bytes), "memory");
@@ -115,5 +117,6 @@ describe("the rewriter", () => {
     expect(endings.traps).toBeGreaterThan(100);
     expect(endings.results).toBeGreaterThan(1000);
     expect(endings.slices).toBeGreaterThan(100);
+    expect(endings.copies).toBeGreaterThan(100);
   });
 });

@@ -13,6 +13,7 @@ import { CodeMapWriter } from "./code-map-writer.ts";
 import { planFuel } from "./fuel-plan.ts";
 import type { FuelPlan } from "./fuel-plan.ts";
 import { SiteKind } from "./fuel-sites.ts";
+import { copiesGrowth, writeCopies } from "./loop-copies.ts";
 import type { FunctionBody, ModuleStructure } from "./wasm-sections.ts";
 
 const op = {
@@ -161,7 +162,7 @@ class MeteredCode {
   #writeBody(index: number): void {
     const bytes = this.#bytes;
     const out = this.#out;
-    const { sites, firstSites, codeStarts } = this.#plan;
+    const { sites, firstSites, codeStarts, copiedLoops } = this.#plan;
     const { start, end } = this.#bodies[index] as FunctionBody;
     const codeStart = codeStarts[index] as number;
     let site = firstSites[index] as number;
@@ -176,7 +177,7 @@ class MeteredCode {
     const locals = this.#localsOf(index, site, lastSite);
     const declared = this.#declarations(start, codeStart, locals);
     let size = declared.length + end - codeStart;
-    for (let i = site; i < lastSite; i += 1) size += this.#codeOf(i, locals).length;
+    for (let i = site; i < lastSite; i += 1) size += this.#growthAt(i, locals);
     out.u32(size);
     this.map.add(out.size, start);
     const bodyStart = out.size;
@@ -187,15 +188,29 @@ class MeteredCode {
     this.#hints.u32(this.#imported + index);
     this.#hints.u32(lastSite - site);
     for (; site < lastSite; site += 1) {
-      const position = sites.positions[site] as number;
+      const loop = copiedLoops.get(site);
+      const code = this.#codeOf(site, locals);
+      const position = loop?.begin ?? (sites.positions[site] as number);
       out.copy(bytes, at, position);
-      out.put(this.#codeOf(site, locals));
-      this.#hints.u32(out.size - this.#supplySize - bodyStart);
+      let codeEnd: number;
+      if (loop === undefined) {
+        out.put(code);
+        codeEnd = out.size;
+        this.map.add(codeEnd, position);
+        at = position;
+      } else {
+        codeEnd = writeCopies(out, this.map, bytes, loop, code);
+        at = loop.end + 1;
+      }
+      this.#hints.u32(codeEnd - this.#supplySize - bodyStart);
       this.#hints.put(UNLIKELY);
-      this.map.add(out.size, position);
-      at = position;
     }
     out.copy(bytes, at, end);
+  }
+
+  #growthAt(site: number, locals: BulkLocals): number {
+    const loop = this.#plan.copiedLoops.get(site);
+    return this.#codeOf(site, locals).length + (loop === undefined ? 0 : copiesGrowth(loop));
   }
 
   /** Locals that keep lengths of bulk operations. */

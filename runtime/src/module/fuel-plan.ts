@@ -3,11 +3,14 @@
 //
 // The price is 1 + (path >> 6): it follows time as well as an exact count of instructions, for a
 // third of its cost. Entries of small functions are paid for by their callers, and where a function
-// surely comes to a loop, by each turn of that: all of Go's functions are such. All constants are
-// measured ones, see RATIONALE.md, "Why fuel?".
+// surely comes to a loop, by each turn of that: all of Go's functions are such. A loop that is
+// copied (loop-copies.ts) pays for as many turns at once as there are copies; its first ones belong
+// to the path of what is around it. All constants are measured, see RATIONALE.md, "Why fuel?".
 import { WasmFormatError } from "./byte-reader.ts";
+import { op } from "./control-opcodes.ts";
 import { InstructionWalker } from "./instruction-walker.ts";
 import { SiteKind, SiteList } from "./fuel-sites.ts";
+import { COPIES, type CopiedLoop, copiesGrowth, findCopies } from "./loop-copies.ts";
 import type { FunctionType } from "./wasm-types.ts";
 import type { FunctionBody, ModuleStructure } from "./wasm-sections.ts";
 
@@ -23,46 +26,16 @@ const FOLD_BYTES_MAX = FOLD_PATH_MAX * 4;
 const FOLD_DEPTH_MAX = 200;
 /** Loops in loops; each branch out of them looks at all. The deepest known code has some dozens. */
 const LOOP_DEPTH_MAX = 1000;
+/** Copies of loops add no more to a module. */
+const COPIED_BYTES_MAX = 4 << 20;
+/** Longer functions have none: V8 takes 7.6 MB of one. */
+const COPIED_BODY_MAX = 1 << 20;
 /** 100 units: what the cheapest hostcalls take. Dear ones take more when they run. */
 const HOSTCALL_WEIGHT = 100 << PATH_SHIFT;
 const INDIRECT_WEIGHT = 8;
 /** Of code that cannot be reached. */
 const DEAD = -1;
 
-const op = {
-  Unreachable: 0x00,
-  Nop: 0x01,
-  Block: 0x02,
-  Loop: 0x03,
-  If: 0x04,
-  Else: 0x05,
-  Try: 0x06,
-  Catch: 0x07,
-  Throw: 0x08,
-  Rethrow: 0x09,
-  ThrowRef: 0x0a,
-  End: 0x0b,
-  Br: 0x0c,
-  BrIf: 0x0d,
-  BrTable: 0x0e,
-  Return: 0x0f,
-  Call: 0x10,
-  CallIndirect: 0x11,
-  ReturnCall: 0x12,
-  ReturnCallIndirect: 0x13,
-  CallRef: 0x14,
-  ReturnCallRef: 0x15,
-  Delegate: 0x18,
-  CatchAll: 0x19,
-  Drop: 0x1a,
-  SelectTyped: 0x1c,
-  TryTable: 0x1f,
-  MemoryGrow: 0x40,
-  BrOnNull: 0xd5,
-  BrOnNonNull: 0xd6,
-  Gc: 0xfb,
-  Misc: 0xfc,
-} as const;
 /** Opcodes from here on change no control flow, but for a few. */
 const PLAIN_FROM = 0x20;
 
@@ -82,12 +55,19 @@ export interface FuelPlan {
   readonly codeStarts: Int32Array;
   /** By function: parameters and locals. */
   readonly localCounts: Int32Array;
+  /** By site: loops that are written several times. */
+  readonly copiedLoops: ReadonlyMap<number, CopiedLoop>;
   /** By function: nothing is paid at its entry, because its callers or its first loop do. */
   isEntryFree(index: number): boolean;
 }
 
-export function planFuel(bytes: Uint8Array, structure: ModuleStructure): FuelPlan {
-  const planner = new FuelPlanner(bytes, structure);
+/** `copiedBytesMax`: so much more code may there be for loops that are written several times. */
+export function planFuel(
+  bytes: Uint8Array,
+  structure: ModuleStructure,
+  copiedBytesMax: number = COPIED_BYTES_MAX,
+): FuelPlan {
+  const planner = new FuelPlanner(bytes, structure, copiedBytesMax);
   planner.run();
   return planner;
 }
@@ -97,6 +77,7 @@ class FuelPlanner implements FuelPlan {
   readonly firstSites: Int32Array;
   readonly codeStarts: Int32Array;
   readonly localCounts: Int32Array;
+  readonly copiedLoops: Map<number, CopiedLoop> = new Map();
   readonly #bytes: Uint8Array;
   readonly #bodies: readonly FunctionBody[];
   readonly #imported: number;
@@ -124,9 +105,15 @@ class FuelPlanner implements FuelPlan {
   /** By label: the last branch table that named it. */
   readonly #seenLabels: number[] = [];
   #table: number = 0;
+  readonly #copiedBytesMax: number;
+  /** Bytes that copies of loops may still add. */
+  #copyRoom: number;
+  #mayCopy: boolean = true;
 
-  constructor(bytes: Uint8Array, structure: ModuleStructure) {
+  constructor(bytes: Uint8Array, structure: ModuleStructure, copiedBytesMax: number) {
     const count = structure.bodies.length;
+    this.#copiedBytesMax = copiedBytesMax;
+    this.#copyRoom = copiedBytesMax;
     this.sites = new SiteList();
     this.firstSites = new Int32Array(count + 1);
     this.codeStarts = new Int32Array(count);
@@ -158,7 +145,9 @@ class FuelPlanner implements FuelPlan {
     this.firstSites[count] = this.sites.count;
     const { costs, kinds } = this.sites;
     for (let site = 0; site < this.sites.count; site += 1) {
-      if (kinds[site] === SiteKind.Check) costs[site] = 1 + ((costs[site] as number) >> PATH_SHIFT);
+      if (kinds[site] !== SiteKind.Check) continue;
+      const price = 1 + ((costs[site] as number) >> PATH_SHIFT);
+      costs[site] = this.copiedLoops.has(site) ? COPIES * price : price;
     }
   }
 
@@ -187,9 +176,11 @@ class FuelPlanner implements FuelPlan {
     const isSimple = depth < FOLD_DEPTH_MAX && this.#isSimple(index, depth);
     this.#foldState[index] = 2;
     if (!isSimple) return DEAD;
-    const sitesBefore = this.sites.count;
     const path = this.#planBody(index);
-    this.sites.count = sitesBefore;
+    // Only the path was wanted.
+    this.sites.count = 0;
+    this.copiedLoops.clear();
+    this.#copyRoom = this.#copiedBytesMax;
     if (path <= FOLD_PATH_MAX) this.#folded[index] = path;
     return this.#folded[index] as number;
   }
@@ -220,10 +211,9 @@ class FuelPlanner implements FuelPlan {
 
   /** Adds the sites of a body; the longest path through it outside loops. */
   #planBody(index: number): number {
-    const { end } = this.#bodies[index] as FunctionBody;
-    const walker = this.#walker;
-    let at = this.codeStarts[index] as number;
-    const entry = this.sites.add(at, SiteKind.Check);
+    const { start, end } = this.#bodies[index] as FunctionBody;
+    const codeStart = this.codeStarts[index] as number;
+    const entry = this.sites.add(codeStart, SiteKind.Check);
     this.#blockPaths = [DEAD];
     this.#isLoop = [false];
     this.#loopBlocks = [];
@@ -232,14 +222,8 @@ class FuelPlanner implements FuelPlan {
     this.#path = 0;
     this.#isStraight = true;
     this.#firstLoop = -1;
-    while (at < end) {
-      const opcode = this.#bytes[at] as number;
-      const next = walker.next(at);
-      if (this.#path >= 0) this.#path += 1;
-      if (opcode < PLAIN_FROM) this.#control(opcode, at, next);
-      else this.#plain(opcode, at);
-      at = next;
-    }
+    this.#mayCopy = end - start <= COPIED_BODY_MAX;
+    this.#walk(codeStart, end);
     this.sites.costs[entry] = this.#path;
     const isFolded = (this.#folded[index] as number) >= 0;
     const isPaidByLoop = !isFolded && this.#firstLoop >= 0 && this.#path <= ENTRY_PATH_MAX;
@@ -249,6 +233,17 @@ class FuelPlanner implements FuelPlan {
       this.sites.costs[this.#firstLoop] = turn + Math.max(0, this.#path);
     }
     return this.#path;
+  }
+
+  #walk(from: number, end: number): void {
+    for (let at = from; at < end; ) {
+      const opcode = this.#bytes[at] as number;
+      const next = this.#walker.next(at);
+      if (this.#path >= 0) this.#path += 1;
+      if (opcode < PLAIN_FROM) this.#control(opcode, at, next);
+      else this.#plain(opcode, at);
+      at = next;
+    }
   }
 
   #plain(opcode: number, at: number): void {
@@ -275,7 +270,7 @@ class FuelPlanner implements FuelPlan {
     if (this.#isStraight && !goesOn(opcode)) this.#isStraight = false;
     switch (opcode) {
       case op.Loop:
-        this.#openLoop(next);
+        this.#openLoop(at, next);
         return;
       case op.Block:
         this.#open(DEAD);
@@ -369,18 +364,39 @@ class FuelPlanner implements FuelPlan {
     this.#isLoop.push(false);
   }
 
-  #openLoop(at: number): void {
+  #openLoop(begin: number, at: number): void {
     if (this.#loopBlocks.length >= LOOP_DEPTH_MAX) {
       throw new WasmFormatError(at, `loops are nested deeper than ${LOOP_DEPTH_MAX}`);
     }
     this.#loopBlocks.push(this.#blockPaths.length);
     this.#pathsBefore.push(this.#path);
     const site = this.sites.add(at, SiteKind.Check);
-    if (this.#isStraight && this.#firstLoop < 0) this.#firstLoop = site;
     this.#loopSites.push(site);
     this.#blockPaths.push(DEAD);
     this.#isLoop.push(true);
     if (this.#path >= 0) this.#path = 0;
+    const copied = this.#mayCopy ? findCopies(this.#bytes, this.#walker, begin, at) : null;
+    const growth = copied === null ? 0 : copiesGrowth(copied);
+    if (copied !== null && growth <= this.#copyRoom) {
+      this.#copyRoom -= growth;
+      this.#payAhead(site, copied);
+    } else if (this.#isStraight && this.#firstLoop < 0) this.#firstLoop = site;
+  }
+
+  /**
+   * What is around a copied loop pays for its first turns. So the loop is walked to see what one
+   * costs, and then again: the paths that leave it are longer by then, and nothing else changes.
+   */
+  #payAhead(site: number, loop: CopiedLoop): void {
+    this.copiedLoops.set(site, loop);
+    const path = this.#path;
+    this.#walk(loop.from, loop.end);
+    this.sites.raise(site, this.#path);
+    this.#path = path;
+    if (path < 0) return;
+    const last = this.#pathsBefore.length - 1;
+    const before = this.#pathsBefore[last] as number;
+    this.#pathsBefore[last] = before + COPIES * (this.sites.costs[site] as number);
   }
 
   #else(): void {

@@ -2,8 +2,9 @@
 // the file that its author has. Made by module/rewriter.ts, in memory that all threads share.
 
 /**
- * Pairs of a new and an old offset, ascending: from the new one on bytes are those from the old one
- * on, up to the next pair. Empty = nothing has moved.
+ * Pairs of a new and an old offset: from the new one on bytes are those from the old one on, up to
+ * the next pair. New ones ascend, and old ones too, but where a loop is written several times.
+ * Empty = nothing has moved.
  */
 export type CodeMap = Int32Array<SharedArrayBuffer>;
 
@@ -19,7 +20,10 @@ export function originalOffset(map: CodeMap, offset: number): number {
     else high = middle;
   }
   if (low === 0) return offset;
-  const at = low - 1;
-  const old = (map[at * 2 + 1] as number) + offset - (map[at * 2] as number);
-  return low * 2 < map.length ? Math.min(old, map[low * 2 + 1] as number) : old;
+  const own = map[low * 2 - 1] as number;
+  const old = own + offset - (map[low * 2 - 2] as number);
+  if (low * 2 === map.length) return old;
+  const next = map[low * 2 + 1] as number;
+  // In front of another copy of code that was passed already stands nothing but what was put in.
+  return next < own ? own : Math.min(old, next);
 }
