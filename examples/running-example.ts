@@ -7,10 +7,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { launcher } from "../runtime/test/launcher.ts";
 import { compileFilter } from "../runtime/testing/compile.ts";
 
 const here = dirname(fileURLToPath(import.meta.url));
-const launcher = join(here, "..", "runtime/bin/headgate");
 const POLL_MS = 10;
 /** For what never comes. */
 export const WAIT_MAX_MS = 60_000;

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { BUNDLE } from "./bundle-options.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = join(here, "..");
@@ -45,25 +46,14 @@ export async function bundleAbi(folder) {
 
 function bundle(entryPoints, outdir) {
   return build({
+    ...BUNDLE,
     entryPoints,
     outdir,
-    bundle: true,
     // The doors are imported side by side, and know one another's classes.
     splitting: true,
-    platform: "node",
-    format: "esm",
-    target: "node24",
-    minifySyntax: true,
-    minifyWhitespace: true,
-    legalComments: "none",
-    logLevel: "warning",
     // The project's own, which holds the state of the run; and what only some filters ask for.
     external: ["vitest", "@wasmer/wasi"],
     chunkNames: "part-[hash]",
-    // Bundled CommonJS asks for `require`.
-    banner: {
-      js: 'import{createRequire as __headgateRequire}from"node:module";const require=__headgateRequire(import.meta.url);',
-    },
   });
 }
 

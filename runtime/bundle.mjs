@@ -1,11 +1,11 @@
 // `npm run build`: writes dist/headgate.mjs, one file that is its own worker, with Envoy's schema beside
 // it, and what tests of filters import: a package that `npm pack` can take as it is.
-import { chmod, copyFile, cp, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { copyFile, cp, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
 import { buildFilter, findFilters } from "../filters/build.mjs";
+import { bundleProxy } from "./bundle-proxy.mjs";
 import { bundleTesting } from "./bundle-testing.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -20,28 +20,7 @@ function isOfTemplate(path) {
 /** Builds into `folder`; answers with the bundle's path and size in bytes. */
 export async function bundle(folder = join(here, "dist")) {
   await rm(folder, { recursive: true, force: true });
-  await mkdir(join(folder, "bin"), { recursive: true });
-  const outfile = join(folder, "headgate.mjs");
-  await build({
-    entryPoints: [join(here, "src/bundle-entry.ts")],
-    outfile,
-    bundle: true,
-    platform: "node",
-    format: "esm",
-    target: "node24",
-    minifySyntax: true,
-    minifyWhitespace: true,
-    legalComments: "none",
-    logLevel: "warning",
-    plugins: [lazyBuiltins],
-    // Bundled CommonJS asks for `require`.
-    banner: {
-      js: 'import{createRequire as __headgateRequire}from"node:module";const require=__headgateRequire(import.meta.url);',
-    },
-  });
-  await copyFile(join(here, "src/config/envoy-api.binpb"), join(folder, "envoy-api.binpb"));
-  await copyFile(join(here, "bin/headgate"), join(folder, "bin/headgate"));
-  await chmod(join(folder, "bin/headgate"), 0o755);
+  await bundleProxy(folder);
   await bundleFilters(join(folder, "filters"));
   await cp(templates, join(folder, "templates"), { recursive: true, filter: isOfTemplate });
   for (const file of ["LICENSE", "NOTICE"])
@@ -49,7 +28,8 @@ export async function bundle(folder = join(here, "dist")) {
   await copyFile(join(here, "README.md"), join(folder, "README.md"));
   const made = await manifest(await bundleTesting(folder));
   await writeFile(join(folder, "package.json"), `${JSON.stringify(made, null, 2)}\n`);
-  return { path: outfile, bytes: (await stat(outfile)).size };
+  const path = join(folder, "headgate.mjs");
+  return { path, bytes: (await stat(path)).size };
 }
 
 /** The filters that stand for Envoy's own: what each serves, and its module. */
@@ -63,24 +43,6 @@ async function bundleFilters(folder) {
     await copyFile(wasm, join(target, "build", `${name}.wasm`));
   }
 }
-
-/**
- * Modules of Node.js that only the main thread needs, loaded when somebody runs what needs them. An
- * `import` would be hoisted to the top of the one file: every thread would load them, with what their
- * getters hide (node:http: a WebSocket client, 40 ms). Those of the data plane are imported as they are:
- * that is the fastest way to call them.
- */
-const lazyBuiltins = {
-  name: "lazy-builtins",
-  setup(build) {
-    const filter =
-      /^(node:)?(http|https|http2|tls|zlib|crypto|dns|dns\/promises|child_process|v8|cluster)$/;
-    build.onResolve({ filter }, ({ path }) => ({ path, namespace: "builtin" }));
-    build.onLoad({ filter: /.*/, namespace: "builtin" }, ({ path }) => ({
-      contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)});`,
-    }));
-  },
-};
 
 /** The published package: no dependencies but the pinned Node.js, no sources. */
 async function manifest(exports) {

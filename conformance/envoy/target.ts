@@ -4,11 +4,12 @@ import { existsSync, globSync } from "node:fs";
 import http from "node:http";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { launcher } from "../../runtime/test/launcher.ts";
 
 export const REPOSITORY: string = fileURLToPath(new URL("../..", import.meta.url));
 
-/** Starts Headgate from the sources of this checkout. */
-export const OWN_LAUNCHER: string = join(REPOSITORY, "runtime/bin/headgate");
+/** Starts Headgate as this checkout has it. */
+export const OWN_LAUNCHER: string = launcher;
 
 /** Limits for hangs: a machine with a lot to do is slow. */
 const START_MS_MAX = 90_000;

@@ -5,10 +5,10 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { buildFilter } from "../../filters/build.mjs";
+import { launcher } from "../../runtime/test/launcher.ts";
 import { RunningExample } from "../running-example.ts";
 
 const here = dirname(fileURLToPath(import.meta.url));
-const launcher = join(here, "..", "..", "runtime/bin/headgate");
 
 let headgate: RunningExample;
 let url: string;

@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { root } from "./headgate-process.ts";
+import { root } from "./launcher.ts";
 import { KeptConnection, isRefused } from "./http-clients.ts";
 import { useProcesses } from "./process-rig.ts";
 

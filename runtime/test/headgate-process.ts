@@ -6,9 +6,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { launcher, root } from "./launcher.ts";
 
-export const root: string = fileURLToPath(new URL("../..", import.meta.url));
-export const launcher: string = join(root, "runtime/bin/headgate");
 /** As the launcher, with workers that can be made to die. */
 export const crashableMain: readonly string[] = [
   process.execPath,

@@ -1,7 +1,7 @@
 // What the launcher gives to the process that it becomes.
 import { spawnSync } from "node:child_process";
 import { expect, test } from "vitest";
-import { launcher } from "./headgate-process.ts";
+import { sourceLauncher } from "./launcher.ts";
 
 const NAMES = ["MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"] as const;
 const code = `console.log(${NAMES.map((name) => `process.env.${name}`).join(",")})`;
@@ -10,7 +10,9 @@ const code = `console.log(${NAMES.map((name) => `process.env.${name}`).join(",")
 function limits(given: Readonly<Record<string, string>>): string {
   const { MALLOC_MMAP_THRESHOLD_: _mmap, MALLOC_TRIM_THRESHOLD_: _trim, ...rest } = process.env;
   const env = { ...rest, NODE_OPTIONS: `--import=data:text/javascript,${code}`, ...given };
-  return spawnSync(launcher, ["--version"], { env, encoding: "utf8" }).stdout.split("\n")[0] ?? "";
+  return (
+    spawnSync(sourceLauncher, ["--version"], { env, encoding: "utf8" }).stdout.split("\n")[0] ?? ""
+  );
 }
 
 test("glibc gives large blocks back to the kernel", () => {

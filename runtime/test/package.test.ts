@@ -6,7 +6,8 @@ import { delimiter, dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { buildFilter } from "../../filters/build.mjs";
 import { bundle } from "../bundle.mjs";
-import { HeadgateProcess, root, Scratch } from "./headgate-process.ts";
+import { HeadgateProcess, Scratch } from "./headgate-process.ts";
+import { root } from "./launcher.ts";
 import { HttpUpstream } from "./upstreams.ts";
 
 const quickstart = join(root, "examples/quickstart");

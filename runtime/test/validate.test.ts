@@ -6,7 +6,8 @@ import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { bootstrap, fileAccessLog } from "./bootstrap.ts";
-import { launcher, Scratch } from "./headgate-process.ts";
+import { Scratch } from "./headgate-process.ts";
+import { launcher } from "./launcher.ts";
 
 const TYPES = "type.googleapis.com/envoy.extensions";
 const AUTHZ = "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz";

@@ -15,9 +15,8 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
+import { launcher, root } from "../../../test/launcher.ts";
 
-const root = join(import.meta.dirname, "../../../..");
-const launcher = join(root, "runtime/bin/headgate");
 const templates = join(root, "sdk-assemblyscript/templates");
 const TEMPLATES = readdirSync(templates).filter((name) => !name.startsWith("_"));
 const scratch = realpathSync(mkdtempSync(join(tmpdir(), "headgate-new-")));

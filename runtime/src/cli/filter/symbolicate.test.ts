@@ -6,10 +6,10 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { compileGuestWithMap } from "../../../test/guests/compile.ts";
+import { launcher } from "../../../test/launcher.ts";
 import { frameIn } from "../../module/backtrace.ts";
 import { readModule } from "../../module/wasm-sections.ts";
 
-const launcher = fileURLToPath(new URL("../../../bin/headgate.mjs", import.meta.url));
 const dwarf = fileURLToPath(
   new URL("../../../../conformance/guests/wasm/rust-faulty-dwarf4.wasm", import.meta.url),
 );
@@ -39,8 +39,8 @@ interface Outcome {
 }
 
 function symbolicate(argv: readonly string[], input = ""): Outcome {
-  const command = [launcher, "filter", "symbolicate", ...argv];
-  const { status, stdout, stderr } = spawnSync(process.execPath, command, {
+  const command = ["filter", "symbolicate", ...argv];
+  const { status, stdout, stderr } = spawnSync(launcher, command, {
     input,
     encoding: "utf8",
     timeout: 60_000,
