@@ -18,12 +18,13 @@ export interface RunOptions {
   readonly jobs: number;
   /** Threads of each. Default 1. */
   readonly concurrency?: number;
+  /** How much longer than usual everything is waited for in the second try of what failed. Default 4. */
+  readonly patience?: number;
   /** Whether the host's own trace of cases that fail is wanted, where it has one. Default false. */
   readonly trace?: boolean;
 }
 
-/** For the second try of what failed. */
-const PATIENCE = 4;
+const PATIENCE_DEFAULT = 4;
 /** Failures for which a host is asked for its trace: each is a process more. */
 const TRACED_MAX = 20;
 /** How often a case is in a batch whose streams may come to other threads, and how many batches. */
@@ -57,14 +58,14 @@ export async function runTarget(
   });
   // A machine that is busy makes what is apart come together: what fails twice has failed.
   const failed = playable.filter((one) => first.get(one)?.problems.length !== 0);
-  const second = await run.play(failed, PATIENCE, () => undefined);
+  const { trace = false, patience = PATIENCE_DEFAULT } = options;
+  const second = await run.play(failed, patience, () => undefined);
   const results = new Map(first);
   for (const [one, result] of second) {
     const firstProblems = first.get(one)?.problems ?? [];
     results.set(one, { ...result, firstProblems });
     onResult({ ...result, firstProblems });
   }
-  const { trace = false } = options;
   for (const one of trace ? failed.slice(0, TRACED_MAX) : []) {
     const result = results.get(one) as Result;
     if (result.problems.length > 0) results.set(one, { ...result, ...(await run.traceOf(one)) });

@@ -63,7 +63,7 @@ test("a case that fails on Headgate is shown with Headgate's own trace", async (
     calls: [[call("proxy_get_header_map_value", 0, "x-a"), "NotFound"]],
     plugin: { config: "abc" },
   });
-  const options = { jobs: 1, trace: true };
+  const options = { jobs: 1, patience: 1, trace: true };
   const { results } = await runTarget(targetOf("headgate"), [one], options, nobody);
   const text = failureText(results[0] as Result, true);
   expect(text).toContain("expected NotFound");
@@ -103,7 +103,7 @@ describe("a host of which nothing is known", () => {
 
   test("that takes what it must refuse fails", async () => {
     const one = makeCase(row, "0.2.1", { what: "refused", callbacks: {}, isRefused: true });
-    const { results } = await runTarget(fake, [one], { jobs: 1 }, nobody);
+    const { results } = await runTarget(fake, [one], { jobs: 1, patience: 1 }, nobody);
     expect(results[0]?.problems).toEqual(["the host takes a configuration that it must refuse"]);
   });
 
@@ -152,18 +152,21 @@ describe("the packed command, outside of the repository", () => {
     expect(text).toContain("0.2.1/proxy_log/each-level-then-one-too-many  required");
   });
 
-  test("plays them, and writes what came of them", () => {
+  test("plays them, those of toolchains too, and writes what came of them", () => {
     const target = `fake='${process.execPath}' '${here}fake-host.mjs' {config}`;
     const files = ["--json", "r.json", "--junit", "r.xml", "--report", "r.md"];
-    const { status, text } = run("--target", target, "--only", "guest-without-any", ...files);
+    const only = "guest-without-any|rust-header-edit/leaves";
+    const { status, text } = run("--target", target, "--only", only, ...files);
     // It has no plugins, and so no upstream: every case fails.
-    expect(text.trimEnd().split("\n").at(-1)).toBe("fake: 0 of 3");
+    expect(text.trimEnd().split("\n").at(-1)).toBe("fake: 0 of 4");
+    // The modules of toolchains are packed, too.
+    expect(text).toContain("0.2.1/rust-header-edit/leaves-the-body");
     expect(status).toBe(1);
     const read = (name: string): string => readFileSync(join(folder, name), "utf8");
     const [first] = JSON.parse(read("r.json")) as [{ target: string; cases: unknown[] }];
-    expect([first.target, first.cases.length]).toEqual(["fake", 3]);
-    expect(read("r.xml")).toContain('<testsuite name="fake" tests="3" failures="3" skipped="0">');
-    expect(read("r.md")).toContain("| fake |  | 0 | 3 | 0 | 0 |");
+    expect([first.target, first.cases.length]).toEqual(["fake", 4]);
+    expect(read("r.xml")).toContain('<testsuite name="fake" tests="4" failures="4" skipped="0">');
+    expect(read("r.md")).toContain("| fake |  | 0 | 4 | 0 | 0 |");
   });
 
   test("is a command that starts, and says what it needs", () => {
@@ -177,13 +180,6 @@ describe("the packed command, outside of the repository", () => {
     const page = readFileSync(join(folder, PACKED, "README.md"), "utf8");
     expect(page).toContain("    proxy-wasm-conformance --target");
     expect(page).not.toContain("npm run conformance");
-  });
-
-  test("has the modules of toolchains", () => {
-    const target = `fake='${process.execPath}' '${here}fake-host.mjs' {config}`;
-    const { text } = run("--target", target, "--only", "rust-header-edit/leaves");
-    expect(text).toContain("0.2.1/rust-header-edit/leaves-the-body");
-    expect(text.trimEnd().split("\n").at(-1)).toBe("fake: 0 of 1");
   });
 
   test("says what is wrong with its flags", () => {
