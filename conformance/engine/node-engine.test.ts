@@ -11,8 +11,9 @@ import { detachCases } from "./detach-cases.ts";
 import { flowCases } from "./flow-cases.ts";
 import { listenCases } from "./listen-cases.ts";
 import { machineCases } from "./machine-cases.ts";
+import { connectMany, endAll, useAll } from "./many-connections.ts";
 import { readingCases } from "./reading-cases.ts";
-import { connect, connectPair, listen, type Recorder, settle, type Side } from "./recorder.ts";
+import { connectPair, listen, type Recorder, settle, type Side } from "./recorder.ts";
 import { tlsCases } from "./tls-cases.ts";
 
 const rungs = ["handle", "socket-handle", "socket"] as const;
@@ -36,20 +37,6 @@ describe.each(["handle", "socket-handle"] as const)("rung %s, writes through han
 });
 
 function manyCases(engine: NodeEngine, openConnections: () => number): void {
-  async function connectMany(): Promise<{ sides: Side[]; close: () => void }> {
-    const listening = await listen(engine);
-    const sides: Side[] = [];
-    for (let at = 0; at < 1000; at += 1) {
-      sides.push(connect(engine, listening.handle.localAddress));
-    }
-    await listening.events.until(() => listening.events.accepted.length === 1000);
-    for (const side of sides) {
-      await side.events.until(() => side.events.log.length > 0);
-    }
-    sides.push(...listening.events.accepted);
-    return { sides, close: () => listening.handle.close() };
-  }
-
   /** Node forgets a handle some rounds of the loop after it was closed. */
   async function closed(): Promise<void> {
     for (let round = 0; round < 10; round += 1) {
@@ -62,20 +49,11 @@ function manyCases(engine: NodeEngine, openConnections: () => number): void {
       process.getActiveResourcesInfo().filter((name) => /TCP|Pipe/.test(name)).length;
     await closed();
     const before = handles();
-    const { sides, close } = await connectMany();
+    const many = await connectMany(engine);
     expect(openConnections()).toBe(2000);
     expect(handles()).toBeGreaterThanOrEqual(before + 2000);
-    for (const { io } of sides) io.writeText("hello");
-    for (const { events } of sides) await events.until(() => events.bytes === 5);
-    sides.forEach(({ io }, at) => {
-      if (at % 3 === 0) io.reset();
-      else if (at % 3 === 1) io.close();
-      else io.shutdownWrite();
-    });
-    await settle(engine);
-    for (const { io } of sides) io.close();
-    close();
-    await settle(engine);
+    await useAll(many);
+    await endAll(engine, many);
     await closed();
     expect(openConnections()).toBe(0);
     expect(handles()).toBe(before);
@@ -83,7 +61,7 @@ function manyCases(engine: NodeEngine, openConnections: () => number): void {
 
   test("idle connections have no buffers of their own", async () => {
     const before = process.memoryUsage().arrayBuffers;
-    const { sides, close } = await connectMany();
+    const { sides, close } = await connectMany(engine);
     const perConnection = (process.memoryUsage().arrayBuffers - before) / sides.length;
     expect(perConnection).toBeLessThan(2048);
     for (const { io } of sides) io.reset();

@@ -16,7 +16,8 @@ import { flowCases } from "./flow-cases.ts";
 import { listenCases } from "./listen-cases.ts";
 import { readingCases } from "./reading-cases.ts";
 import { connectPair, settle } from "./recorder.ts";
-import { tlsBrokenHandshakeCases, tlsByteCases, tlsEndCases, tlsFlowCases } from "./tls-cases.ts";
+import { tlsByteCases, tlsEndCases, tlsFlowCases } from "./tls-cases.ts";
+import { tlsBrokenHandshakeCases } from "./tls-handshake-cases.ts";
 
 /** Small messages arrive in one read, as over loopback. */
 const smooth: FaultProfile = {

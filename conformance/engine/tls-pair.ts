@@ -142,3 +142,8 @@ export async function tlsPair(
   for (const { events } of [pair.client, pair.server]) await events.until(() => events.isOver);
   return pair;
 }
+
+export function resetBoth(pair: TlsPair): void {
+  pair.client.io.reset();
+  pair.server.io.reset();
+}

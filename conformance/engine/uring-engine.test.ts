@@ -16,6 +16,7 @@ import { detachCases } from "./detach-cases.ts";
 import { flowCases } from "./flow-cases.ts";
 import { listenCases } from "./listen-cases.ts";
 import { machineCases } from "./machine-cases.ts";
+import { connectMany, endAll, useAll } from "./many-connections.ts";
 import { readingCases } from "./reading-cases.ts";
 import { anyPort, connect, connectPair, listen, settle, type Side } from "./recorder.ts";
 import { tlsCases } from "./tls-cases.ts";
@@ -195,25 +196,10 @@ function memoryCases(): void {
         }
       }).length;
     const before = sockets();
-    const listening = await listen(engine);
-    const sides: Side[] = [];
-    for (let at = 0; at < 1000; at += 1) {
-      sides.push(connect(engine, listening.handle.localAddress));
-    }
-    await listening.events.until(() => listening.events.accepted.length === 1000);
-    sides.push(...listening.events.accepted);
-    for (const { io } of sides) io.writeText("hello");
-    for (const { events } of sides) await events.until(() => events.bytes === 5);
+    const many = await connectMany(engine);
+    await useAll(many);
     expect(sockets()).toBeGreaterThanOrEqual(2000);
-    sides.forEach(({ io }, at) => {
-      if (at % 3 === 0) io.reset();
-      else if (at % 3 === 1) io.close();
-      else io.shutdownWrite();
-    });
-    await settle(engine);
-    for (const { io } of sides) io.close();
-    listening.handle.close();
-    await settle(engine);
+    await endAll(engine, many);
     const { loopForTest } = engine;
     for (let i = 0; i < 1000 && loopForTest.liveOwners > 0; i += 1) {
       await new Promise<void>((resolve) => setImmediate(resolve));
