@@ -53,13 +53,24 @@ export class Scratch {
   /** Writes a file; objects become JSON, which is YAML too. */
   write(name: string, content: string | object): string {
     const path = this.path(name);
-    writeFileSync(path, typeof content === "string" ? content : JSON.stringify(content, null, 1));
+    writeFileSync(path, textOf(content));
     return path;
+  }
+
+  /** As `write`, but what is there already is left alone: somebody may be reading it. */
+  keep(name: string, content: string | object): string {
+    const path = this.path(name);
+    const isThere = existsSync(path) && readFileSync(path, "utf8") === textOf(content);
+    return isThere ? path : this.write(name, content);
   }
 
   remove(): void {
     rmSync(this.folder, { recursive: true, force: true });
   }
+}
+
+function textOf(content: string | object): string {
+  return typeof content === "string" ? content : JSON.stringify(content, null, 1);
 }
 
 export class HeadgateProcess {
@@ -113,7 +124,7 @@ export class HeadgateProcess {
     config: string | object,
     options: StartOptions = {},
   ): HeadgateProcess {
-    const path = scratch.write("envoy.yaml", config);
+    const path = scratch.keep("envoy.yaml", config);
     const flags = ["--concurrency", String(options.concurrency ?? 1), ...(options.flags ?? [])];
     const admin = scratch.path(options.adminFile ?? "admin-address");
     return new HeadgateProcess(["-c", path, "--admin-address-path", admin, ...flags], options);
