@@ -201,8 +201,8 @@ function resetCases(engine: NetworkEngine): void {
     server.events.whenClosed = (): void => expect(isInside).toBe(false);
     engine.runTurn(() => {
       server.io.writeText("small");
-      server.io.write(Buffer.alloc(50_000));
-      server.io.writeLent(Buffer.alloc(50_000), 0, 50_000);
+      server.io.write(Buffer.alloc(30_000));
+      server.io.writeLent(Buffer.alloc(30_000), 0, 30_000);
       expect(server.io.writeText("ignored")).toBe(true);
     });
     expect(server.events.isClosed).toBe(false);

@@ -5,7 +5,8 @@ import { MessageChannel, Worker } from "node:worker_threads";
 import { afterEach, describe, expect, test } from "vitest";
 import { Clock } from "../../runtime/src/core/clock.ts";
 import { newEstateMemory, Estate, settleEstate } from "../../runtime/src/engine-uring/estate.ts";
-import { readChunkBytes } from "../../runtime/src/engine-uring/read-buffers.ts";
+import { readBytesMax } from "../../runtime/src/engine-uring/read-buffers.ts";
+import { waitingBytesMax } from "../../runtime/src/engine-uring/ring-io.ts";
 import {
   createUringEngine,
   type UringEngine,
@@ -101,13 +102,13 @@ function memoryCases(): void {
   test("more bytes than the read buffers hold come in order, and all buffers come back", async () => {
     const all = reads.available;
     const { readBuffersShort } = engine.limits;
-    const pairs = await Promise.all(Array.from({ length: 40 }, () => connectPair(engine)));
+    const pairs = await Promise.all(Array.from({ length: 100 }, () => connectPair(engine)));
     for (const { client, server } of pairs) {
       server.events.keepsText = false;
-      client.io.write(Buffer.alloc(6 * readChunkBytes, 1));
+      client.io.write(Buffer.alloc(6 * readBytesMax, 1));
     }
     for (const { server } of pairs) {
-      await server.events.until(() => server.events.bytes === 6 * readChunkBytes);
+      await server.events.until(() => server.events.bytes === 6 * readBytesMax);
     }
     for (const { client, server } of pairs) {
       client.io.reset();
@@ -119,13 +120,48 @@ function memoryCases(): void {
     expect(reads.available).toBeGreaterThanOrEqual(all - 1);
   });
 
+  test("a reader that has stopped holds one read, however much comes", async () => {
+    const pairs = await Promise.all(Array.from({ length: 20 }, () => connectPair(engine)));
+    const { readsHeld } = engine.limits;
+    for (const { client, server } of pairs) {
+      server.events.keepsText = false;
+      server.events.whenRead = (): void => server.io.readDisable(true);
+      client.io.write(Buffer.alloc(2_000_000, 1));
+    }
+    for (const { server } of pairs) await server.events.until(() => server.events.bytes > 0);
+    for (let i = 0; i < 5; i += 1) await settle(engine);
+    expect(engine.limits.readsHeld).toBe(readsHeld);
+    for (const { server } of pairs) {
+      expect(server.events.bytes).toBeLessThanOrEqual(readBytesMax);
+      // And now with a read under way.
+      server.io.readDisable(false);
+      server.io.readDisable(true);
+    }
+    for (let i = 0; i < 5; i += 1) await settle(engine);
+    expect(engine.limits.readsHeld).toBe(readsHeld + pairs.length);
+    for (const { client, server } of pairs) {
+      const seen = server.events.bytes;
+      server.events.whenRead = (buffer, length): void => {
+        expect(length).toBeLessThanOrEqual(readBytesMax);
+        expect(buffer.subarray(0, length).every((byte) => byte === 1)).toBe(true);
+      };
+      expect(seen).toBeLessThan(2_000_000);
+      server.io.readDisable(false);
+      await server.events.until(() => server.events.bytes === 2_000_000);
+      client.io.reset();
+      server.io.reset();
+    }
+  });
+
   test("peers who do not read leave enough buffers for the others", async () => {
     const stuck: Side[] = [];
+    const lenders: Side[] = [];
     const block = Buffer.alloc(1_000_000, 2);
     for (let i = 0; i < 70; i += 1) {
       const from = await connectPair(engine);
       const to = await connectPair(engine);
       stuck.push(from.client, from.server, to.client, to.server);
+      lenders.push(to.client);
       to.server.io.readDisable(true);
       from.server.events.keepsText = false;
       // Lent to somebody whose peer does not read, until it says so.
@@ -137,8 +173,10 @@ function memoryCases(): void {
     }
     await settle(engine);
     await settle(engine);
-    expect(stuck.some(({ io }) => io.writeQueueBytes > readChunkBytes)).toBe(true);
-    expect(reads.available).toBeGreaterThan(8);
+    const waiting = Math.max(...lenders.map(({ io }) => io.writeQueueBytes));
+    expect(waiting).toBeGreaterThan(waitingBytesMax);
+    expect(waiting).toBeLessThanOrEqual(waitingBytesMax + readBytesMax);
+    expect(reads.available).toBeGreaterThan(2);
     const { client, server } = await connectPair(engine);
     server.events.keepsText = false;
     client.io.write(Buffer.alloc(4_000_000, 3));

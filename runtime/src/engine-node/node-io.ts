@@ -406,6 +406,11 @@ export abstract class NodeIo implements IoHandle, Gatherer {
 
   #gather(text: string): void {
     this.gathered = this.gathered === "" ? text : this.gathered + text;
+    this.beDirty();
+  }
+
+  /** flush() will be called at the end of the turn. */
+  beDirty(): void {
     if (this.isDirty) return;
     this.isDirty = true;
     this.core.addDirty(this);

@@ -10,17 +10,20 @@ import {
   Size,
 } from "./uring-abi.ts";
 
-/** No read is longer than this. */
-export const readChunkBytes = 65_536;
+/** Of one read: a head of up to 4 KiB and 64 KiB of body come in one. */
+export const readBytesMax = 69_632;
 
-/** A power of two. 64 x 64 KiB = 4 MiB a worker. */
-const chunks = 64;
+/** Room for several, as one that a chunk's end cuts is two reads, and two sends. */
+export const readChunkBytes = 262_144;
+
+/** A power of two. 16 x 256 KiB = 4 MiB a worker. */
+const chunks = 16;
 
 /**
  * Chunks that are never lent to slow writers: while no more than these are left, lent bytes are
  * copied.
  */
-const reservedChunks = 16;
+const reservedChunks = 4;
 
 export const BUFFER_GROUP = 0;
 
@@ -38,6 +41,8 @@ export class ReadBuffers {
   available: number = 0;
   /** Reads that found none. */
   short: number = 0;
+  /** Reads that came when their reader had stopped, and were copied. */
+  held: number = 0;
 
   constructor(memory: Region, entries: Region) {
     this.memory = memory.bytes.buffer as ArrayBuffer;

@@ -13,23 +13,23 @@ import { newSocketOf } from "../engine-node/detached-socket.ts";
 import { gatherBytes, IoState, NodeIo } from "../engine-node/node-io.ts";
 import { latin1 } from "../core/latin1.ts";
 import { errorName } from "./native.ts";
-import { BUFFER_GROUP } from "./read-buffers.ts";
+import { BUFFER_GROUP, readBytesMax } from "./read-buffers.ts";
 import { SendQueue } from "./send-queue.ts";
-import {
-  CancelFlag,
-  CqeFlag,
-  Multishot,
-  Op,
-  QUIET_CANCEL,
-  SQE_FLAGS_SHIFT,
-  SqeFlag,
-} from "./uring-abi.ts";
+import { CancelFlag, Op, QUIET_CANCEL, SQE_FLAGS_SHIFT, SqeFlag } from "./uring-abi.ts";
 import { Kind, type UringLoop, type UringOwner } from "./uring-loop.ts";
 
-/** With more than this under way, a write answers false. */
-const WAITING_BYTES_MAX = 131_072;
+/**
+ * With more than this under way, a write answers false: enough for a head and 64 KiB of body. What
+ * the kernel has taken is known a turn later; to stop and start a source for each of these would
+ * cost a fifth of such a response.
+ */
+export const waitingBytesMax = 81_920;
 
-const RECV_MULTISHOT = Op.Recv | (SqeFlag.BufferSelect << SQE_FLAGS_SHIFT) | (Multishot.Recv << 16);
+/**
+ * One read at a time. A multishot read brings up to 32 of them before a reader can stop, MiB that
+ * must be kept then; it saves nothing that could be measured.
+ */
+const RECV = Op.Recv | (SqeFlag.BufferSelect << SQE_FLAGS_SHIFT);
 
 const EAGAIN = 11;
 const ENOBUFS = 105;
@@ -48,18 +48,17 @@ export class RingIo extends NodeIo implements UringOwner {
   #isConnected: boolean;
   #quickResult: number = 0;
   #isReceiving: boolean = false;
-  #isStopping: boolean = false;
   #isShutdownDue: boolean = false;
   /** Of the peer, while the kernel may look at it. */
   addressForKernel: Buffer | null = null;
-  /** Came while nobody wanted to read, in the order in which it came. */
-  #held: Buffer[] = [];
+  /** One read, that came while nobody wanted to read. */
+  #held: Buffer | null = null;
   /** And what came behind it: "" = nothing yet, "FIN", or the failure's name. */
   #heldEnd: string = "";
   /** A send stopped short, which it does when the connection is over; the next will say why. */
   #isResending: boolean = false;
-  /** Bytes that came while the connection was given away. */
-  #late: Buffer[] | null = null;
+  /** The connection is given away: what comes is held. */
+  #isLeaving: boolean = false;
   #hasLeft: boolean = false;
 
   constructor(loop: UringLoop, fd: number, state: IoState, events: IoEvents | null) {
@@ -120,6 +119,11 @@ export class RingIo extends NodeIo implements UringOwner {
     this.#send();
   }
 
+  override flush(): void {
+    super.flush();
+    this.#start();
+  }
+
   override mustDrain(): boolean {
     return !this.#queue.isEmpty;
   }
@@ -129,11 +133,11 @@ export class RingIo extends NodeIo implements UringOwner {
   }
 
   override startReading(): void {
-    if (this.#held.length > 0 || this.#heldEnd !== "") process.nextTick(deliverHeld, this);
+    if (this.#held !== null || this.#heldEnd !== "") process.nextTick(deliverHeld, this);
     else if (!this.#isReceiving) this.#receive();
   }
 
-  /** Operations go on: most pauses are over before anything comes, and what comes is kept. */
+  /** The read goes on: most pauses are over before anything comes, and what comes is held. */
   override stopReading(): void {}
 
   override sendShutdown(): void {
@@ -168,7 +172,7 @@ export class RingIo extends NodeIo implements UringOwner {
   }
 
   override takeDuplex(): Duplex {
-    this.#late = [];
+    this.#isLeaving = true;
     if (this.#operations > 0) {
       this.#cancelAll();
       this.loop.settle(this.#index, this, () => this.#operations === 0);
@@ -177,10 +181,9 @@ export class RingIo extends NodeIo implements UringOwner {
     const socket = newSocketOf(this.fd);
     for (const bytes of this.#queue.rest()) socket.write(bytes);
     this.#queue.clear();
-    const came = [...this.#held, ...this.#late];
-    if (came.length > 0) {
-      const late = Buffer.concat(came);
-      this.unreadBytes = this.unreadBytes === null ? late : Buffer.concat([this.unreadBytes, late]);
+    const held = this.#held;
+    if (held !== null) {
+      this.unreadBytes = this.unreadBytes === null ? held : Buffer.concat([this.unreadBytes, held]);
     }
     this.fd = -1;
     this.#leaveIfDone();
@@ -218,21 +221,21 @@ export class RingIo extends NodeIo implements UringOwner {
     ring.prepare(Op.Connect, this.fd, native.addressOf(place), 0, 0, userData, length);
   }
 
-  completed(kind: number, result: number, flags: number, offset: number): void {
-    if (kind === Kind.Recv) this.#received(result, flags, offset);
+  completed(kind: number, result: number, _flags: number, offset: number): void {
+    if (kind === Kind.Recv) this.#received(result, offset);
     else if (kind === Kind.Send) {
       this.#operations -= 1;
       const isShort = result > 0 && result < this.#queue.flyingBytes;
       this.#landed(result);
-      this.#isResending = isShort && this.#queue.isFlying;
+      this.#isResending = isShort && !this.#queue.isEmpty;
     } else if (kind === Kind.Connect) this.#connectEnded(result);
     this.#leaveIfDone();
   }
 
-  /** A piece at a time, for as long as the receiver wants to read. */
   deliverHeld(): void {
-    while (this.#held.length > 0 && this.#mayDeliver) {
-      const bytes = this.#held.shift() as Buffer;
+    const bytes = this.#held;
+    if (bytes !== null && this.#mayDeliver) {
+      this.#held = null;
       this.bytesArrived(bytes, bytes.length);
     }
     if (this.state === IoState.Dead || this.readDisables > 0) return;
@@ -246,24 +249,21 @@ export class RingIo extends NodeIo implements UringOwner {
     this.#isReceiving = true;
     this.#operations += 1;
     const userData = this.loop.userData(this.#index, Kind.Recv);
-    this.loop.ring.prepare(RECV_MULTISHOT, this.fd, 0, 0, 0, userData, 0, BUFFER_GROUP);
+    this.loop.ring.prepare(RECV, this.fd, 0, readBytesMax, 0, userData, 0, BUFFER_GROUP);
   }
 
-  #received(result: number, flags: number, offset: number): void {
-    if ((flags & CqeFlag.More) === 0) {
-      this.#isReceiving = false;
-      this.#isStopping = false;
-      this.#operations -= 1;
-    }
+  #received(result: number, offset: number): void {
+    this.#isReceiving = false;
+    this.#operations -= 1;
     if (result === -ENOBUFS) this.loop.reads.short += 1;
     if (result > 0) this.#bytesCame(result, offset);
     else if (this.state === IoState.Dead) return;
     else if (result !== -ENOBUFS && result !== -ECANCELED) {
       this.#heldEnd = result === 0 ? FIN : errorName(-result);
-      if (this.#mayDeliver && this.#held.length === 0 && !this.#isResending) this.#deliverEnd();
+      if (this.#mayDeliver && !this.#isResending) this.#deliverEnd();
     }
     this.#goOnReceiving();
-    const isHolding = this.#held.length > 0 || this.#heldEnd !== "";
+    const isHolding = this.#held !== null || this.#heldEnd !== "";
     // Behind bytes that were put back, which come in the next tick.
     if (isHolding && this.readDisables === 0) process.nextTick(deliverHeld, this);
   }
@@ -283,30 +283,25 @@ export class RingIo extends NodeIo implements UringOwner {
     const { reads } = this.loop;
     try {
       const bytes = reads.view(offset, length);
-      if (this.#late !== null) this.#late.push(Buffer.from(bytes));
-      else if (this.#mayDeliver && this.#held.length === 0) this.bytesArrived(bytes, length);
-      else if (this.state <= IoState.Failing) this.#held.push(Buffer.from(bytes));
+      if (this.#mayDeliver) this.bytesArrived(bytes, length);
+      else if (this.state <= IoState.Failing || this.#isLeaving) {
+        reads.held += 1;
+        this.#held = Buffer.from(bytes);
+      }
     } finally {
       reads.release(offset);
     }
   }
 
   #goOnReceiving(): void {
-    if (this.state === IoState.Dead || this.isReadEnded || this.#heldEnd !== "") return;
-    const isWanted = this.#mayDeliver && this.#held.length === 0;
-    if (isWanted) {
-      if (!this.#isReceiving) this.#receive();
-    } else if (this.#isReceiving && !this.#isStopping) {
-      this.#isStopping = true;
-      const userData = this.loop.userData(this.#index, Kind.Recv);
-      this.loop.ring.prepare(QUIET_CANCEL, -1, userData, 0, 0, Kind.None);
-    }
+    if (this.isReadEnded || this.#heldEnd !== "" || this.#held !== null) return;
+    if (this.#mayDeliver && !this.#isReceiving) this.#receive();
   }
 
   #landed(result: number): void {
     const queue = this.#queue;
     queue.landed(result);
-    if (this.#late !== null) return;
+    if (this.#isLeaving) return;
     if (this.state === IoState.Dead) {
       queue.clear();
       return;
@@ -329,14 +324,23 @@ export class RingIo extends NodeIo implements UringOwner {
     this.drained();
   }
 
+  /** All that a turn writes leaves together. */
   #send(): void {
     const queue = this.#queue;
-    if (this.#isConnected) {
-      const userData = this.loop.userData(this.#index, Kind.Send);
-      if (queue.start(this.fd, userData)) this.#operations += 1;
-      else this.loop.hurry();
+    if (!this.#isConnected) this.pendingWrites = queue.isEmpty ? 0 : 1;
+    else {
+      if (this.core.depth > 0) this.beDirty();
+      else this.#start();
+      if (queue.bytes > waitingBytesMax) this.pendingWrites = 1;
     }
-    if (queue.bytes > (this.#isConnected ? WAITING_BYTES_MAX : 0)) this.pendingWrites = 1;
+  }
+
+  #start(): void {
+    const queue = this.#queue;
+    if (!queue.isWaiting || !this.#isConnected) return;
+    const userData = this.loop.userData(this.#index, Kind.Send);
+    if (queue.start(this.fd, userData)) this.#operations += 1;
+    else this.loop.hurry();
   }
 
   #connectEnded(result: number): void {

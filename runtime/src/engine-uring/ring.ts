@@ -201,6 +201,12 @@ export class Ring {
     return result < 0 ? -this.#native.errno : result;
   }
 
+  /** There is no engine without what lacks, and so no ring: returns `lack`. */
+  refuse(lack: string): string {
+    closeFd(this.#native, this.fd);
+    return lack;
+  }
+
   #enter(complete: number, milliseconds: number): void {
     Atomics.store(this.#sq, this.#cqHead, this.#head);
     Atomics.store(this.#sq, this.#sqTail, this.#tail);
@@ -244,11 +250,17 @@ export function openRing(native: Native, scratch: Region): Ring | string {
   if (fd < 0) return whyRefused(native.errorName);
   native.estate?.opened(fd);
   const ring = mapRing(native, fd, Buffer.from(parameters));
-  const flaw = typeof ring === "string" ? ring : missingOp(ring, scratch);
-  if (flaw === null) return ring;
+  if (typeof ring === "string") {
+    closeFd(native, fd);
+    return ring;
+  }
+  const flaw = missingOp(ring, scratch);
+  return flaw === null ? ring : ring.refuse(flaw);
+}
+
+function closeFd(native: Native, fd: number): void {
   native.estate?.closing(fd);
   native.call.close(fd);
-  return flaw;
 }
 
 function whyRefused(code: string): string {

@@ -54,6 +54,11 @@ export class SendQueue {
     return this.bytes === 0;
   }
 
+  /** Behind the send that is under way, or without one. */
+  get isWaiting(): boolean {
+    return this.#waiting.length > 0;
+  }
+
   /**
    * The usual case: one text, nothing in front of it. Answers whether it is on its way: then it is
    * over when the ring has got it, with a completion only if not all of it was taken.

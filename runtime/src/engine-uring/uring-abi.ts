@@ -29,7 +29,7 @@ export const SqeFlag = { BufferSelect: 0x20, SkipSuccess: 0x40 } as const;
 export const SQE_FLAGS_SHIFT = 8;
 
 /** Of the field ioprio. */
-export const Multishot = { Accept: 1, Recv: 0x2 } as const;
+export const Multishot = { Accept: 1 } as const;
 
 export const CqeFlag = { Buffer: 1, More: 0x2, BufferMore: 0x10 } as const;
 export const CQE_BUFFER_SHIFT = 16;

@@ -29,7 +29,7 @@ import { connectOnRing } from "./ring-io.ts";
 import { RingListener } from "./ring-listener.ts";
 import { openSendArena } from "./send-arena.ts";
 import { Sockets } from "./sockets.ts";
-import { UringLoop, type UringParts } from "./uring-loop.ts";
+import { UringLoop } from "./uring-loop.ts";
 
 /**
  * Returns in words why there is none. At most one per thread: two rings cannot both be what the
@@ -58,23 +58,21 @@ function openLoop(core: EngineCore, bare: BareHandles, estate: Estate): UringLoo
   const ring = openRing(native, scratch);
   if (typeof ring === "string") return ring;
   const reads = openReadBuffers(native, ring, scratch);
+  if (typeof reads === "string") return ring.refuse(reads);
   const arena = openSendArena(native);
+  if (typeof arena === "string") return ring.refuse(arena);
   const bell = hangBell(native, bare);
-  const lack = [reads, arena, bell].find((part) => typeof part === "string");
-  if (lack === undefined) {
-    const parts = { reads, arena, bell } as Pick<UringParts, "reads" | "arena" | "bell">;
-    const sockets = new Sockets(native, scratch);
-    return new UringLoop({ native, ring, ...parts, sockets, core, window });
-  }
-  estate.closing(ring.fd);
-  native.call.close(ring.fd);
-  return lack as string;
+  if (typeof bell === "string") return ring.refuse(bell);
+  const sockets = new Sockets(native, scratch);
+  return new UringLoop({ native, ring, reads, arena, bell, sockets, core, window });
 }
 
 /** How often each was met. */
 export interface UringLimits {
   /** A connection had to wait with its reads for buffers. */
   readonly readBuffersShort: number;
+  /** What came was copied, as its reader had stopped. */
+  readonly readsHeld: number;
   /** A small write took memory of its own. */
   readonly sendArenaFull: number;
   /** Completions did not fit into the queue, and came later. */
@@ -104,6 +102,7 @@ export class UringEngine implements NetworkEngine {
     const { arena, reads, ring } = this.#loop;
     return {
       readBuffersShort: reads.short,
+      readsHeld: reads.held,
       sendArenaFull: arena.refused,
       completionsOverflow: ring.overflows,
     };

@@ -9,11 +9,13 @@ const INTERVAL_MS = 250;
 export function countLimitsOf(engine: NetworkEngine, stats: StatsStore): void {
   if (!(engine instanceof UringEngine)) return;
   const buffers = stats.counter("io_uring.read_buffers_short");
+  const held = stats.counter("io_uring.reads_held");
   const arena = stats.counter("io_uring.send_arena_full");
   const overflows = stats.counter("io_uring.completions_overflow");
   setInterval(() => {
     const { limits } = engine;
     buffers.add(limits.readBuffersShort - buffers.value);
+    held.add(limits.readsHeld - held.value);
     arena.add(limits.sendArenaFull - arena.value);
     overflows.add(limits.completionsOverflow - overflows.value);
   }, INTERVAL_MS).unref();
