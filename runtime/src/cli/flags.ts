@@ -233,8 +233,8 @@ export const flags: readonly Flag[] = [
     name: "network-engine",
     type: "string",
     status: "headgate",
-    values: ["node", "io_uring"],
-    help: "what carries bytes in workers: node (default), or io_uring where the kernel has it",
+    values: ["auto", "node", "io_uring"],
+    help: "what carries bytes in workers: node (default), io_uring, auto: io_uring if there is one",
   },
   {
     name: "wasm-push",

@@ -15,6 +15,7 @@ import {
   logLevelOf,
   parseComponentLevels,
 } from "../server/log-levels.ts";
+import type { EngineKind } from "../server/network-wish.ts";
 import type { ServerOptions, TakeoverOptions } from "../server/options.ts";
 import { VERSION } from "../server/version.ts";
 import { helpText, parseCommandLine, UsageError } from "./args.ts";
@@ -87,7 +88,7 @@ function optionsOf(line: CommandLine, workerEntry: URL): ServerOptions {
     configPath: text("config-path"),
     configYaml: text("config-yaml"),
     concurrency: Math.max(1, number("concurrency", availableParallelism())),
-    networkEngine: text("network-engine") === "io_uring" ? "io_uring" : "node",
+    networkEngine: text("network-engine", "node") as EngineKind,
     allowUnknownStaticFields:
       line.values.has("allow-unknown-static-fields") || line.values.has("allow-unknown-fields"),
     rejectUnknownDynamicFields: line.values.has("reject-unknown-dynamic-fields"),

@@ -33,8 +33,8 @@ export interface NodeEngineOptions {
   readonly clock: Clock;
   /** Default: the best rung that works here. */
   readonly rung?: NodeRung;
-  /** Another engine that was asked for, and why there is none; part of this one's name. */
-  readonly insteadOf?: string;
+  /** Why it is this engine and no other; behind its name. */
+  readonly addition?: string;
 }
 
 /** What an engine has besides the contract; only tests may look. */
@@ -47,7 +47,7 @@ const reusePortPlatforms = new Set(["linux", "freebsd", "sunos", "aix"]);
 /** Throws when `options.rung` names a rung that does not work on this Node. */
 export function createNodeEngine(options: NodeEngineOptions): NodeEngine {
   const engine = createOnRung(options);
-  if (options.insteadOf !== undefined) engine.name += ` instead of ${options.insteadOf}`;
+  engine.name += options.addition ?? "";
   return engine;
 }
 

@@ -5,7 +5,8 @@ import { newEstateMemory, settleEstate } from "../engine-uring/estate.ts";
 import { createUringEngine } from "../engine-uring/uring-engine.ts";
 import type { NetworkEngine } from "../engine/network-engine.ts";
 
-export type EngineKind = "node" | "io_uring";
+/** "auto": io_uring where it is to be had. */
+export type EngineKind = "auto" | "node" | "io_uring";
 
 /** What a thread is told of its engine. */
 export interface NetworkWish {
@@ -25,14 +26,18 @@ export function settleNetwork({ estateMemory }: NetworkWish): void {
   if (estateMemory !== null) settleEstate(estateMemory);
 }
 
-export function createEngine(clock: Clock, { estateMemory }: NetworkWish): NetworkEngine {
+export function createEngine(clock: Clock, { kind, estateMemory }: NetworkWish): NetworkEngine {
   if (estateMemory === null) return createNodeEngine({ clock });
   const engine = createUringEngine(clock, estateMemory);
   if (typeof engine !== "string") return engine;
-  return createNodeEngine({ clock, insteadOf: `io_uring: ${engine}` });
+  const addition =
+    kind === "auto" ? `, as io_uring is not to be had: ${engine}` : `${INSTEAD} ${engine}`;
+  return createNodeEngine({ clock, addition });
 }
 
-/** Whether an engine of this name stands in for another one. */
+const INSTEAD = " instead of io_uring:";
+
+/** Whether an engine of this name stands in for the one that was asked for. */
 export function isSubstitute(engineName: string): boolean {
-  return engineName.includes(" instead of ");
+  return engineName.includes(INSTEAD);
 }
