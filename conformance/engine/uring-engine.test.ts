@@ -1,5 +1,6 @@
 // The io_uring engine against the cases of all engines, and what only it has: a thread that sleeps in
 // the ring and must still hear everything else, memory that the kernel fills, an estate.
+import { once } from "node:events";
 import { readdirSync, readlinkSync } from "node:fs";
 import { MessageChannel, Worker } from "node:worker_threads";
 import { afterEach, describe, expect, test } from "vitest";
@@ -276,6 +277,32 @@ function estateCases(): void {
     const late = createPeer({ ...anyPort, port });
     await late.events.until(() => late.events.isClosed);
     expect(late.events.code).toBe("ECONNREFUSED");
+  });
+
+  test("what a thread had accepted and closed when it stood still is let go of, too", async () => {
+    const estateMemory = newEstateMemory();
+    const flags = new Int32Array(new SharedArrayBuffer(12));
+    const url = new URL("./stuck-worker.ts", import.meta.url);
+    const worker = new Worker(url, { workerData: { estateMemory, flags }, execArgv: [] });
+    workers.push(worker);
+    const [port] = (await once(worker, "message")) as [number];
+    const peers = [createPeer({ ...anyPort, port })];
+    peers[0]?.io.writeText("x");
+    await once(worker, "message");
+    // The kernel takes them in; the thread will hear of them all at once.
+    for (let i = 0; i < 4; i += 1) peers.push(createPeer({ ...anyPort, port }));
+    for (const { events } of peers) await events.until(() => events.count("connect") === 1);
+    Atomics.store(flags, 0, 1);
+    Atomics.notify(flags, 0);
+    const standsStill = Atomics.waitAsync(flags, 1, 0);
+    await standsStill.value;
+    await worker.terminate();
+    // The ring, the listener, the connections.
+    expect(settleEstate(estateMemory)).toBe(7);
+    for (const { events, io } of peers) {
+      await events.until(() => events.hasEnded || events.isClosed);
+      io.close();
+    }
   });
 
   function createPeer(address: typeof anyPort): Side {

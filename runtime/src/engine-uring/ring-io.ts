@@ -160,7 +160,7 @@ export class RingIo extends NodeIo implements UringOwner {
     if (this.fd >= 0) {
       if (withReset && this.#isConnected) this.loop.sockets.abort(this.fd);
       if (this.#operations > 0) this.#cancelAll();
-      this.loop.close(this.fd);
+      this.loop.ring.close(this.fd);
       this.fd = -1;
     }
     this.#queue.clear();

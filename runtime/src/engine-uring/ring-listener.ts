@@ -60,7 +60,7 @@ export class RingListener implements ListenHandle, UringOwner {
     sockets.endListening(this.#fd);
     const flags = CancelFlag.All | CancelFlag.Fd;
     if (this.#isAccepting) ring.prepare(QUIET_CANCEL, this.#fd, 0, 0, flags, Kind.None);
-    this.#loop.close(this.#fd);
+    ring.close(this.#fd);
     if (!this.#isAccepting) this.#loop.remove(this.#index);
   }
 
@@ -112,8 +112,7 @@ export class RingListener implements ListenHandle, UringOwner {
   }
 
   #accepted(fd: number): void {
-    const { core, native } = this.#loop;
-    native.estate?.opened(fd);
+    const { core } = this.#loop;
     const io = new RingIo(this.#loop, fd, IoState.Open, null);
     core.beginTurn();
     try {

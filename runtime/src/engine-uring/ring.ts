@@ -9,6 +9,7 @@ import {
   Feature,
   MapOffset,
   Op,
+  QUIET_CLOSE,
   RegisterCode,
   SetupFlag,
   Size,
@@ -63,6 +64,10 @@ export class Ring {
   #head: number = 0;
   /** Up to here looked at by see(). */
   #seen: number = 0;
+  /** File descriptors whose closing is prepared. */
+  #closing: number[] = [];
+  /** Submits when there is no room for another entry; who looks after the ring may do more. */
+  whenFull: () => void = (): void => this.submit();
 
   constructor(
     native: Native,
@@ -117,7 +122,7 @@ export class Ring {
   ): void {
     for (let i = 0; this.prepared > this.#sqMask; i += 1) {
       assert(i < submitTriesMax, "a ring that takes no entries");
-      this.submit();
+      this.whenFull();
     }
     const sqes = this.#sqes;
     const at = (this.#tail & this.#sqMask) << 4;
@@ -136,6 +141,12 @@ export class Ring {
     sqes[at + 12] = 0;
     sqes[at + 13] = 0;
     this.#tail = (this.#tail + 1) | 0;
+  }
+
+  /** Behind what was prepared for it. */
+  close(fd: number): void {
+    this.prepare(QUIET_CLOSE, fd, 0, 0, 0, 0);
+    this.#closing.push(fd);
   }
 
   /** Hands over what is prepared, and lets the kernel do what is due; waits for nothing. */
@@ -211,6 +222,9 @@ export class Ring {
     Atomics.store(this.#sq, this.#cqHead, this.#head);
     Atomics.store(this.#sq, this.#sqTail, this.#tail);
     const submit = this.prepared;
+    // Not before: the thread may be ended while it still has other things to do.
+    for (const fd of this.#closing) this.#native.estate?.closing(fd);
+    this.#closing.length = 0;
     let flags: number = EnterFlag.GetEvents;
     if (complete > 0 && milliseconds > NO_TIME_LIMIT) {
       flags |= EnterFlag.ExtArg;

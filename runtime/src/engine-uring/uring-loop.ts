@@ -10,7 +10,7 @@ import type { ReadBuffers } from "./read-buffers.ts";
 import { type Ring, submitTriesMax } from "./ring.ts";
 import type { SendArena } from "./send-arena.ts";
 import type { Sockets } from "./sockets.ts";
-import { CqeFlag, Op, POLLIN, QUIET_CLOSE } from "./uring-abi.ts";
+import { CqeFlag, Op, POLLIN } from "./uring-abi.ts";
 
 /** What an operation was; the lower bits of its user data, above them its owner's index. */
 export const Kind = {
@@ -97,6 +97,7 @@ export class UringLoop {
     this.#bell = parts.bell;
     this.#tick = (): void => this.#run();
     this.#runTicks = parts.bell.runTicks;
+    this.ring.whenFull = (): void => this.#submit();
   }
 
   /** Returns the index for userData(). */
@@ -114,12 +115,6 @@ export class UringLoop {
     this.#owners[index] = null;
     this.#freeIndexes.push(index);
     this.liveOwners -= 1;
-  }
-
-  /** Behind what was prepared for it. */
-  close(fd: number): void {
-    this.native.estate?.closing(fd);
-    this.ring.prepare(QUIET_CLOSE, fd, 0, 0, 0, Kind.None);
   }
 
   /** To be told when the ring has got what was prepared. */
@@ -143,7 +138,6 @@ export class UringLoop {
   settle(index: number, owner: UringOwner, isSettled: () => boolean): void {
     const { ring } = this;
     this.#submit();
-    this.#see();
     this.#endQuick();
     for (let i = 0; !isSettled(); i += 1) {
       assert(i < 100, "operations that do not end");
@@ -210,6 +204,7 @@ export class UringLoop {
     this.#isHurried = false;
     for (let i = 0; i < submitTriesMax; i += 1) {
       this.ring.submit();
+      this.#see();
       if (this.ring.prepared === 0) return;
     }
     this.#isHurried = true;
@@ -239,7 +234,10 @@ export class UringLoop {
     }
   }
 
-  /** Finds out where bytes stand, which is to be done in the order in which they came. */
+  /**
+   * Finds out where bytes stand, which is to be done in the order in which they came, and writes down
+   * connections that were accepted: receivers, which may never return, come later.
+   */
   #see(): number {
     const { ring, reads } = this;
     const before = ring.waiting;
@@ -247,12 +245,15 @@ export class UringLoop {
     for (let n = before; n < after; n += 1) {
       const place = ring.place(n);
       const flags = ring.flags(place);
+      const kind = ring.userData(place) & KIND_MASK;
       if ((flags & CqeFlag.Buffer) !== 0) {
         ring.setNote(place, reads.arrived(ring.result(place), flags));
-      } else if ((ring.userData(place) & KIND_MASK) === Kind.QuickSend) {
+      } else if (kind === Kind.QuickSend) {
         const owner = this.#owners[ring.userData(place) >>> KIND_BITS] as unknown as QuickSender;
         owner.quickFailed(ring.result(place));
         ring.drop(place);
+      } else if (kind === Kind.Accept && ring.result(place) >= 0) {
+        this.native.estate?.opened(ring.result(place));
       }
     }
     return after;
