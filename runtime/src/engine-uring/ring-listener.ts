@@ -27,6 +27,7 @@ export class RingListener implements ListenHandle, UringOwner {
   #address: SocketAddress;
   #index: number = -1;
   #isAccepting: boolean = false;
+  #isClosing: boolean = false;
   #isClosed: boolean = false;
   #retry: NodeJS.Timeout | null = null;
 
@@ -49,35 +50,36 @@ export class RingListener implements ListenHandle, UringOwner {
   }
 
   close(): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
+    if (this.#isClosed || this.#isClosing) return;
+    this.#isClosing = true;
     if (this.#retry !== null) clearTimeout(this.#retry);
-    const { ring, sockets } = this.#loop;
+    const { sockets } = this.#loop;
+    if (this.#isAccepting) this.#acceptLast();
+    this.#isClosed = true;
     if (this.#index < 0) {
       if (this.#fd >= 0) sockets.close(this.#fd);
       return;
     }
     sockets.endListening(this.#fd);
-    const flags = CancelFlag.All | CancelFlag.Fd;
-    if (this.#isAccepting) ring.prepare(QUIET_CANCEL, this.#fd, 0, 0, flags, Kind.None);
-    ring.close(this.#fd);
-    if (!this.#isAccepting) this.#loop.remove(this.#index);
+    this.#loop.ring.close(this.#fd);
+    this.#loop.remove(this.#index);
   }
 
   completed(_kind: number, result: number, flags: number): void {
     const hasEnded = (flags & CqeFlag.More) === 0;
     if (hasEnded) this.#isAccepting = false;
-    if (this.#isClosed) {
-      // Accepted by the kernel before it heard of our end.
-      if (result >= 0) this.#loop.sockets.close(result);
-      if (hasEnded) this.#loop.remove(this.#index);
-      return;
-    }
     if (result >= 0) this.#accepted(result);
     else if (result !== -ECANCELED) this.#failed(errorName(-result));
-    if (!hasEnded || this.#isClosed) return;
+    if (!hasEnded || this.#isClosing) return;
     if (result >= 0) this.#accept();
     else this.#retry ??= setTimeout(() => this.#acceptAgain(), RETRY_MS);
+  }
+
+  /** Those that the kernel has accepted and nobody has heard of come before close() returns. */
+  #acceptLast(): void {
+    const { ring } = this.#loop;
+    ring.prepare(QUIET_CANCEL, this.#fd, 0, 0, CancelFlag.All | CancelFlag.Fd, Kind.None);
+    this.#loop.settle(this.#index, this, () => !this.#isAccepting);
   }
 
   #listen(options: ListenOptions): number {
@@ -108,7 +110,7 @@ export class RingListener implements ListenHandle, UringOwner {
 
   #acceptAgain(): void {
     this.#retry = null;
-    if (!this.#isClosed) this.#accept();
+    if (!this.#isClosing) this.#accept();
   }
 
   #accepted(fd: number): void {

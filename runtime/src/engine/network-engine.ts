@@ -34,7 +34,10 @@ export interface ListenHandle {
    * Nothing happens for other addresses; engines without files need not have it.
    */
   publish?(): void;
-  /** Accepts no more; connections that were accepted stay. */
+  /**
+   * Accepts no more; connections that were accepted stay. Those that an engine has accepted ahead
+   * come to onAccept before this returns.
+   */
   close(): void;
 }
 

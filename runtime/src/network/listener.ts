@@ -242,9 +242,10 @@ export class Listener implements AcceptedSocketOwner {
 
   /** Connections that are held go, too: nobody would serve them later. */
   stopListening(): void {
-    for (const held of this.#held.splice(0)) if (!held.isGone) held.io.reset();
+    // An engine may still bring connections.
     for (const handle of this.#handles) handle.close();
     this.#handles.length = 0;
+    for (const held of this.#held.splice(0)) if (!held.isGone) held.io.reset();
   }
 
   /** Closes idle connections, lets busy ones finish; `onEmpty` is called when none is left. */
