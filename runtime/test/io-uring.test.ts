@@ -1,6 +1,8 @@
 // A real process whose workers have the io_uring engine: bodies both ways, a reload, a worker that
 // dies, a drain; and what a process does that cannot have it.
+import { spawnSync } from "node:child_process";
 import { readdirSync, readlinkSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { beforeEach, describe, expect, test } from "vitest";
 import { Clock } from "../src/core/clock.ts";
 import { newEstateMemory } from "../src/engine-uring/estate.ts";
@@ -18,6 +20,10 @@ const processes = useProcesses();
 
 const made = createUringEngine(new Clock(), newEstateMemory());
 const whyNot = typeof made === "string" ? `NOT TESTED, there is none: ${made}` : "";
+
+function pathOf(file: string): string {
+  return fileURLToPath(new URL(file, import.meta.url));
+}
 
 function rings(headgate: HeadgateProcess): number {
   const folder = `/proc/${headgate.pid}/fd`;
@@ -76,6 +82,21 @@ describe.skipIf(whyNot !== "")(`--network-engine io_uring ${whyNot}`, () => {
     expect(await answer).toMatchObject({ status: 200, body: "at last" });
     expect(await headgate.exited).toEqual({ code: 0, signal: null });
   });
+});
+
+const filtered = [process.execPath, "--no-warnings", pathOf("without-io-uring.ts")];
+const canFilter = spawnSync(filtered[0] as string, filtered.slice(1)).status === 0;
+
+test.runIf(canFilter)("where seccomp refuses io_uring the node engine serves", async () => {
+  const config = bootstrap({ upstreamPort: upstream.port });
+  const options = { command: filtered, flags: ["--network-engine", "auto"] };
+  const headgate = await processes.start(config, options);
+  expect((await get(await headgate.listener())).body).toBe("from the upstream");
+  expect(headgate.output.match(/.*io_uring.*/g)).toEqual([
+    expect.stringMatching(
+      /\[info\].* node .*, as io_uring is not to be had: io_uring_setup is refused \(EPERM\)$/,
+    ),
+  ]);
 });
 
 test("without node:ffi the node engine serves, and one line says why", async () => {

@@ -3,7 +3,7 @@ import { constants } from "node:os";
 import type { Estate } from "./estate.ts";
 
 /** What dlopen gives; node:ffi has no public types yet. */
-interface Ffi {
+export interface Ffi {
   dlopen(
     path: null,
     definitions: Record<string, { arguments: readonly string[]; return: string }>,

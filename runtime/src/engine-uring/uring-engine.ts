@@ -22,7 +22,7 @@ import { startTlsOn } from "../engine-node/tls-start.ts";
 import { hangBell } from "./bell.ts";
 import { Estate } from "./estate.ts";
 import { openLoopWindow } from "./loop-window.ts";
-import { loadNative, PAGE_BYTES } from "./native.ts";
+import { loadNative, type Native, PAGE_BYTES } from "./native.ts";
 import { openReadBuffers } from "./read-buffers.ts";
 import { openRing } from "./ring.ts";
 import { connectOnRing } from "./ring-io.ts";
@@ -38,18 +38,23 @@ import { UringLoop } from "./uring-loop.ts";
 export function createUringEngine(
   clock: Clock,
   estateMemory: SharedArrayBuffer,
+  native: Native | string = loadNative(),
 ): UringEngine | string {
   if (process.platform !== "linux") return "io_uring is Linux's";
   const bare = loadBareHandles();
   if (typeof bare === "string") return `no bare handles: ${bare}`;
   const core = new EngineCore(clock);
-  const loop = openLoop(core, bare, new Estate(estateMemory));
+  if (typeof native === "string") return native;
+  const loop = openLoop(core, bare, native, new Estate(estateMemory));
   return typeof loop === "string" ? loop : new UringEngine(loop, new HandleRung(core, bare));
 }
 
-function openLoop(core: EngineCore, bare: BareHandles, estate: Estate): UringLoop | string {
-  const native = loadNative();
-  if (typeof native === "string") return native;
+function openLoop(
+  core: EngineCore,
+  bare: BareHandles,
+  native: Native,
+  estate: Estate,
+): UringLoop | string {
   const window = openLoopWindow(native);
   if (window === null) return "this Node's event loop is not laid out as we know it";
   native.estate = estate;
