@@ -18,7 +18,11 @@ const ENOSYS = 38;
 const cases: readonly (readonly [string, Refusal, string | RegExp])[] = [
   ["a seccomp profile", { setup: EPERM }, /^io_uring_setup is refused \(EPERM[,)]/],
   ["no such system call", { setup: ENOSYS }, /^io_uring_setup is refused \(ENOSYS[,)]/],
-  ["a limit on locked memory", { setup: ENOMEM }, /^io_uring_setup is refused \(ENOMEM[,)]/],
+  [
+    "a limit on locked memory",
+    { setup: ENOMEM },
+    /^io_uring_setup is refused \(ENOMEM.*; ulimit -l may be too small\)$/,
+  ],
   ["too few files", { setup: EMFILE }, /^io_uring_setup is refused \(EMFILE[,)]/],
   ["a kernel before 5.11", { features: 1 }, "this kernel's io_uring is too old"],
   ["no probe", { hasProbe: false }, "this kernel's io_uring does not say what it can do"],

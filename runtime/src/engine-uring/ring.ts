@@ -286,7 +286,8 @@ function whyRefused(code: string): string {
     // Kernels before 6.6 have no such setting.
   }
   const setting = value === "" || value === "0" ? "" : `, ${name}=${value}`;
-  return `io_uring_setup is refused (${code}${setting})`;
+  const limit = code === "ENOMEM" ? "; ulimit -l may be too small" : "";
+  return `io_uring_setup is refused (${code}${setting}${limit})`;
 }
 
 function mapRing(native: Native, fd: number, parameters: Buffer): Ring | string {

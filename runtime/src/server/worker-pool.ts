@@ -117,9 +117,10 @@ export class WorkerPool {
     return this.#addresses;
   }
 
-  /** The name of the workers' engine, "" before the first is online. */
+  /** The name of the workers' engine, or their names, "" before the first is online. */
   get engineName(): string {
-    return this.#members[0]?.engineName ?? "";
+    const names = this.#members.map((member) => member.engineName);
+    return [...new Set(names.filter((name) => name !== ""))].join("; ");
   }
 
   /**
