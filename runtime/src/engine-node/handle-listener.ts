@@ -109,14 +109,7 @@ export class HandleListener implements ListenHandle {
     }
     const io = new HandleIo(this.#rung, client, IoState.Open, null);
     if (this.#address.family === "unix") io.local = this.#address;
-    core.beginTurn();
-    try {
-      const events = this.#events.onAccept(io);
-      if (events === null) io.close();
-      else io.accepted(events);
-    } finally {
-      core.endTurn();
-    }
+    io.acceptedBy(this.#events);
   }
 }
 

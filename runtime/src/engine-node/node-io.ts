@@ -4,7 +4,13 @@ import type { Duplex } from "node:stream";
 import { getSystemErrorName } from "node:util";
 import { assert } from "../core/assert.ts";
 import { latin1 } from "../core/latin1.ts";
-import type { IoEvents, IoHandle, SocketAddress, TcpKeepAlive } from "../engine/network-engine.ts";
+import type {
+  IoEvents,
+  IoHandle,
+  ListenEvents,
+  SocketAddress,
+  TcpKeepAlive,
+} from "../engine/network-engine.ts";
 import { CloseReason } from "../engine/network-engine.ts";
 import type { EngineCore, Gatherer } from "./engine-core.ts";
 
@@ -246,10 +252,20 @@ export abstract class NodeIo implements IoHandle, Gatherer {
     this.sendText(text);
   }
 
-  /** onAccept gave a receiver: reading starts, unless the connection is over already. */
-  accepted(events: IoEvents): void {
-    this.events = events;
-    if (this.state <= IoState.Failing && this.readDisables === 0) this.startReading();
+  /** Reading starts when the listener has given a receiver, unless the connection is over already. */
+  acceptedBy(listener: ListenEvents): void {
+    this.core.beginTurn();
+    try {
+      const events = listener.onAccept(this);
+      if (events === null) {
+        this.close();
+        return;
+      }
+      this.events = events;
+      if (this.state <= IoState.Failing && this.readDisables === 0) this.startReading();
+    } finally {
+      this.core.endTurn();
+    }
   }
 
   /** The kernel's answer to connect(). `code` is "" on success. */

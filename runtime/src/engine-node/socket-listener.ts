@@ -115,14 +115,7 @@ export class SocketListener implements ListenHandle {
     const isUnix = this.#address.family === "unix";
     const io = this.#adopt(this.#core, socket, isUnix);
     if (isUnix) io.local = this.#address;
-    this.#core.beginTurn();
-    try {
-      const events = this.#events.onAccept(io);
-      if (events === null) io.close();
-      else io.accepted(events);
-    } finally {
-      this.#core.endTurn();
-    }
+    io.acceptedBy(this.#events);
   }
 
   #failed(error: Error): void {

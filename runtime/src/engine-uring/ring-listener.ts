@@ -114,16 +114,7 @@ export class RingListener implements ListenHandle, UringOwner {
   }
 
   #accepted(fd: number): void {
-    const { core } = this.#loop;
-    const io = new RingIo(this.#loop, fd, IoState.Open, null);
-    core.beginTurn();
-    try {
-      const events = this.#events.onAccept(io);
-      if (events === null) io.close();
-      else io.accepted(events);
-    } finally {
-      core.endTurn();
-    }
+    new RingIo(this.#loop, fd, IoState.Open, null).acceptedBy(this.#events);
   }
 
   #failed(code: string): void {
