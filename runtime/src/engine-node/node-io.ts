@@ -252,7 +252,7 @@ export abstract class NodeIo implements IoHandle, Gatherer {
     this.sendText(text);
   }
 
-  /** Reading starts when the listener has given a receiver, unless the connection is over already. */
+  /** Reading starts when the listener has given a receiver, unless the connection is over. */
   acceptedBy(listener: ListenEvents): void {
     this.core.beginTurn();
     try {

@@ -235,8 +235,8 @@ export class UringLoop {
   }
 
   /**
-   * Finds out where bytes stand, which is to be done in the order in which they came, and writes down
-   * connections that were accepted: receivers, which may never return, come later.
+   * Finds out where bytes stand, which is to be done in the order in which they came, and writes
+   * down connections that were accepted: receivers, which may never return, come later.
    */
   #see(): number {
     const { ring, reads } = this;
