@@ -1,5 +1,5 @@
 // Mixed load with faults for a long time: memory, gauges, and a cause for each failure.
-// Usage: node bench/soak/run.ts --minutes 30 [--seed N] [--rate N]
+// Usage: node bench/soak/run.ts --minutes 30 [--seed N] [--rate N] [--engine io_uring]
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { arch, cpus, loadavg, tmpdir } from "node:os";
@@ -38,6 +38,8 @@ const { values: args } = parseArgs({
     rate: { type: "string", default: "600" },
     /** More than 1: faults come that many times as often, to find what each of them leaves. */
     haste: { type: "string", default: "1" },
+    /** Of --network-engine. */
+    engine: { type: "string", default: "node" },
     /** Leaves the folder with the access log and Headgate's own log. */
     keep: { type: "boolean", default: false },
   },
@@ -69,6 +71,7 @@ class Headgate {
     flags.push("--wasm-policy", `${folder}/policy.yaml`);
     // A line in memory is lost with its worker: few of them.
     flags.push("--file-flush-interval-msec", "500");
+    flags.push("--network-engine", args.engine);
     const drain = ["--drain-time-s", String(DRAIN_S), "--disable-hot-restart"];
     const probe = [`NODE_OPTIONS=--import=${PROBE}`, `SOAK_MEMORY_FILE=${folder}/memory.jsonl`];
     const command = [HEADGATE, "-c", `${folder}/envoy.yaml`, ...flags, ...drain];
