@@ -1,6 +1,6 @@
 // Becomes the launcher under a seccomp filter that refuses io_uring_setup with EPERM, as those of
 // containers do. Without arguments: only tries whether such a filter can be set.
-import { launcher } from "./headgate-process.ts";
+import { launcher } from "./launcher.ts";
 
 interface Ffi {
   dlopen(
@@ -9,6 +9,9 @@ interface Ffi {
   ): { readonly functions: Record<string, (...args: readonly unknown[]) => number> };
   getRawPointer(bytes: Uint8Array): bigint;
 }
+
+/** No node:ffi, or no right to filter. */
+const CANNOT = 3;
 
 const IO_URING_SETUP = 425;
 const EPERM = 1;
@@ -52,6 +55,6 @@ function refuseIoUring(ffi: Ffi): boolean {
 }
 
 const ffi = process.getBuiltinModule("node:ffi" as string) as unknown as Ffi | undefined;
-if (ffi === undefined || !refuseIoUring(ffi)) process.exit(1);
+if (ffi === undefined || !refuseIoUring(ffi)) process.exit(CANNOT);
 const args = process.argv.slice(2);
 if (args.length > 0) process.execve?.(launcher, [launcher, ...args], process.env);
