@@ -8,9 +8,9 @@ import type { Clock } from "../core/clock.ts";
 export const readRoomBytes = 2048;
 
 /**
- * A head of up to 4 KiB and 256 KiB of body come in one read. Each read becomes a write that wakes its
- * reader: with 64 KiB a body of 1 MiB costs the router a fifth to a third more. It is what waits when
- * a peer takes nothing.
+ * A head of up to 4 KiB and 256 KiB of body come in one read. Each read becomes a write that wakes
+ * its reader: with 64 KiB a body of 1 MiB costs the router a fifth to a third more. So much waits
+ * when a peer takes nothing.
  */
 export const readAreaBytes: number = 260 * 1024;
 
