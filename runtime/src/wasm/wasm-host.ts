@@ -13,18 +13,14 @@ import type { CompiledModule } from "./compiled-module.ts";
 import { ReloadBackoff } from "./failure-policy.ts";
 import { GuestLog } from "./guest-log.ts";
 import { keepFrames } from "./guest-frames.ts";
-import { GUEST_MARK_CELLS } from "./guest-mark.ts";
-import { GuestTraces } from "./guest-traces.ts";
 import type { SharedGauges } from "./metrics.ts";
 import type { NativeServices } from "./native-functions.ts";
 import { Plugin, PluginError } from "./plugin.ts";
 import type { SharedSpace } from "./shared-space.ts";
-import { SharedStore, sharedStoreMemory } from "./shared-store.ts";
 import { StandbyQueue } from "./standby-queue.ts";
-import { TrapNews } from "./trap-news.ts";
+import { ThreadServices } from "./thread-services.ts";
 import type { GuestTrap } from "./trap-report.ts";
 import type { WasiProvider } from "./wasi-provider.ts";
-import { createSupplies, createTrap } from "./helper-modules.ts";
 import type { VmServices } from "./vm-services.ts";
 import type { Vm } from "./vm.ts";
 import { VmSlot, type VmSlotTimes, type VmStats } from "./vm-slot.ts";
@@ -64,8 +60,6 @@ export interface WasmHostContext {
   readonly guestMark?: Int32Array;
 }
 
-/** As --drain-time-s. */
-const DRAIN_TIME_MS = 600_000;
 const RUNTIME_DEFAULT = "envoy.wasm.runtime.v8";
 
 export class WasmHost {
@@ -81,38 +75,9 @@ export class WasmHost {
   readonly #forgetPlugin: (plugin: Plugin) => void;
 
   constructor(context: WasmHostContext) {
-    let own: SharedSpace | null = context.shared ?? null;
-    this.#services = {
-      clock: context.clock,
-      timers: context.timers,
-      random: context.random,
-      stats: context.stats,
-      gauges: context.gauges ?? context.stats,
-      node: context.node,
-      callouts: context.callouts ?? null,
-      /** Memory for one thread is made when a guest asks for it. */
-      get shared(): SharedSpace {
-        own ??= new SharedStore({ memory: sharedStoreMemory(), thread: 0 });
-        return own;
-      },
-      /** Loaded when the first plugin wants it. */
-      get wasiProvider(): WasiProvider | string {
-        return context.wasiProvider ?? "nothing here provides them";
-      },
-      mark: context.guestMark ?? new Int32Array(GUEST_MARK_CELLS),
-      native: context.native ?? null,
-      onTrap: context.onTrap ?? null,
-      news: new TrapNews(context.nextTurn ?? null),
-      observe: context.observe ?? null,
-      onOutwardCall: context.onOutwardCall ?? ((): boolean => true),
-      traces: new GuestTraces(),
-      trap: createTrap(),
-      supplyOf: createSupplies(),
-      drainTimeMs: context.drainTimeMs ?? DRAIN_TIME_MS,
-    };
+    this.#services = new ThreadServices(context);
     this.#thread = context.workerIndex;
     keepFrames();
-    if (context.traces !== undefined) this.#services.traces.rules = context.traces;
     this.#log = new GuestLog(context.logger.logger("wasm"));
     this.#slots = new Map();
     this.#plugins = new Set();
