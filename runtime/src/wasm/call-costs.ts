@@ -18,9 +18,12 @@ export const COST_CELLS: number = PAGES_AT + 1;
 /** One thread's. */
 export class CallCosts {
   readonly #cells: Float64Array;
+  readonly #at: number;
 
-  constructor(cells: Float64Array) {
+  /** `at`: where its cells begin, among others that are written with them. */
+  constructor(cells: Float64Array, at = 0) {
     this.#cells = cells;
+    this.#at = at;
   }
 
   /** Of one call of the callback with that mark. */
@@ -33,7 +36,7 @@ export class CallCosts {
     callouts: number,
   ): void {
     const cells = this.#cells;
-    const at = mark * FIELDS;
+    const at = this.#at + mark * FIELDS;
     cells[at] = (cells[at] as number) + 1;
     cells[at + 1] = (cells[at + 1] as number) + fuel;
     // Mostly there is none: a stream in many has its time taken.
@@ -45,7 +48,7 @@ export class CallCosts {
 
   /** Of the memory of the VM that serves. */
   setPages(pages: number): void {
-    this.#cells[PAGES_AT] = pages;
+    this.#cells[this.#at + PAGES_AT] = pages;
   }
 }
 

@@ -5,14 +5,16 @@ import { type Difference, type DifferenceKind, differenceKinds } from "./shadow/
 import { type UncomparedReason, uncomparedReasons } from "./shadow/uncompared.ts";
 
 const Cell = {
-  Streams: 0,
-  Active: 1,
-  Done: 2,
-  Errors: 3,
-  StoppedFuel: 4,
-  StoppedOther: 5,
-  Fuel: 6,
-  DurationMs: 7,
+  /** Read before Streams: nobody is seen to end that was not seen to begin. */
+  Done: 0,
+  Streams: 1,
+  Fuel: 2,
+  DurationMs: 3,
+  /** Streams of threads that died. */
+  Lost: 4,
+  Errors: 5,
+  StoppedFuel: 6,
+  StoppedOther: 7,
   Failed: 8,
   /** In the shadow of another version: streams that were compared, and those that differ. */
   Compared: 9,
@@ -78,16 +80,14 @@ export class VersionCounts {
     const row = memory ?? versionCountsMemory(1);
     const at = memory === null ? 0 : thread * CELLS * Float64Array.BYTES_PER_ELEMENT;
     this.#cells = new Float64Array(row, at, CELLS);
-    this.costs = new CallCosts(this.#cells.subarray(COSTS_AT, DIFFERENCES_AT));
+    this.costs = new CallCosts(this.#cells, COSTS_AT);
   }
 
   onStream(): void {
     this.#add(Cell.Streams, 1);
-    this.#add(Cell.Active, 1);
   }
 
   onStreamDone(durationMs: number, responseCode: number): void {
-    this.#add(Cell.Active, -1);
     this.#add(Cell.Done, 1);
     if (responseCode >= 500) this.#add(Cell.Errors, 1);
     this.#add(Cell.DurationMs, durationMs);
@@ -125,7 +125,9 @@ export class VersionCounts {
 
 /** The thread died with its streams: its successor has none yet. */
 export function releaseVersionCounts(memory: SharedArrayBuffer, thread: number): void {
-  new Float64Array(memory)[thread * CELLS + Cell.Active] = 0;
+  const cells = new Float64Array(memory);
+  const at = thread * CELLS;
+  cells[at + Cell.Lost] = (cells[at + Cell.Streams] as number) - (cells[at + Cell.Done] as number);
 }
 
 /** Sums of all rows; other threads write meanwhile. */
@@ -138,7 +140,7 @@ export function readVersionCounts(memory: SharedArrayBuffer): VersionTotals {
   const sum = (cell: number): number => sums[cell] as number;
   return {
     streams: sum(Cell.Streams),
-    active: sum(Cell.Active),
+    active: sum(Cell.Streams) - sum(Cell.Done) - sum(Cell.Lost),
     done: sum(Cell.Done),
     errors: sum(Cell.Errors),
     stoppedFuel: sum(Cell.StoppedFuel),
