@@ -190,6 +190,30 @@ describe("changes", () => {
     expect(map.serializeLines("")).toBe("server: other\r\ndate: d\r\n");
   });
 
+  test("replaceById writes a line as made, where there is one", () => {
+    const map = parsed(FIRST, ["x: 1", "x: 2"]);
+    map.replaceById(0, "x", "3", "x: 3\r\n");
+    map.replaceById(HeaderId.Server, "server", "s");
+    expect(map.serializeLines("")).toBe("x: 3\r\nserver: s\r\n");
+    map.set("x", "4");
+    expect(map.serializeLines("")).toBe("x: 4\r\nserver: s\r\n");
+  });
+
+  test("the first line that was written is known by its length", () => {
+    const map = parsed(FIRST, ["host: h", "x: 1"]);
+    for (const path of [null, "/longer"]) {
+      if (path !== null) map.path = path;
+      const text = map.serializeRequest();
+      expect(map.firstLineWritten).toBe(text.indexOf("\n") + 1);
+    }
+    const response = parsed("HTTP/1.1 200 OK", ["x: 1"]);
+    for (const status of [200, 404]) {
+      if (status !== 200) response.status = status;
+      const text = response.serializeResponse("HTTP/1.1 404 Not Found\r\n");
+      expect(response.firstLineWritten).toBe(text.indexOf("\n") + 1);
+    }
+  });
+
   test("changed pseudo headers are written, unknown ones ignored", () => {
     const map = parsed(FIRST, ["host: h", "x: 1"]);
     map.set(":path", "/new");

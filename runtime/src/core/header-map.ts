@@ -33,6 +33,7 @@ export class HeaderMap extends HeaderEntries {
 
   /** Length of the first line with its CRLF. */
   #firstLineEnd: number = 0;
+  #firstLineWritten: number = 0;
   /** Index of the entry that was the Host line, -1 when there was none. */
   #hostIndex: number = -1;
   /** The first line can be written back as it came. */
@@ -260,11 +261,15 @@ export class HeaderMap extends HeaderEntries {
     this.replaceById(headerIdOf(name), name, value);
   }
 
-  /** The same for a caller who knows the id: two look-ups less. No pseudo header, and no host. */
-  replaceById(id: number, name: string, value: string): void {
+  /**
+   * The same for a caller who knows the id: two look-ups less. No pseudo header, and no host.
+   * `line` as setLineById has it; null = it is not made.
+   */
+  replaceById(id: number, name: string, value: string, line: string | null = null): void {
     if (id !== 0) this.dropAllOf(id);
     else this.#dropAllOther(name);
     this.appendEntry(id, name, value);
+    if (line !== null) this.setLine(this.entryCount - 1, line);
   }
 
   /**
@@ -330,11 +335,13 @@ export class HeaderMap extends HeaderEntries {
   serializeRequest(): string {
     const hostFirst = this.#hostIndex === 0 && this.#hostIntact;
     if (this.#firstLineIntact && hostFirst) {
+      this.#firstLineWritten = this.#firstLineEnd;
       return this.appendLines(this.headThrough(0));
     }
     let out = this.#firstLineIntact
       ? this.headStart(this.#firstLineEnd)
       : `${this.#method ?? "GET"} ${this.#target()} HTTP/1.1\r\n`;
+    this.#firstLineWritten = out.length;
     if (this.#authority !== null) out += `${this.#hostName()}: ${this.#authority}\r\n`;
     return this.appendLines(out);
   }
@@ -345,7 +352,13 @@ export class HeaderMap extends HeaderEntries {
    */
   serializeResponse(statusLine: string): string {
     const first = this.#firstLineIntact ? this.headStart(this.#firstLineEnd) : statusLine;
+    this.#firstLineWritten = first.length;
     return this.appendLines(first);
+  }
+
+  /** Length of the first line, with its CRLF, of the head that was serialized last. */
+  get firstLineWritten(): number {
+    return this.#firstLineWritten;
   }
 
   /** Header lines only, after `out`; for trailers. */

@@ -61,6 +61,19 @@ test("keys come from the cache only when all their bytes are the same", () => {
   expect(memory.readKey(16, 0).isValid).toBe(false);
 });
 
+test("a key has the line of a value that comes twice, and of no other", () => {
+  const { memory, wasm } = create();
+  put(wasm, 16, "X-Filter");
+  const key = memory.readKey(16, 8);
+  expect(key.lineWith("a\u00e4")).toBe(null);
+  expect(key.lineWith("a\u00e4")).toBe("x-filter: a\u00e4\r\n");
+  expect(key.lineWith("a\u00e4")).toBe("x-filter: a\u00e4\r\n");
+  expect(key.lineWith("b")).toBe(null);
+  expect(key.lineWith("a\u00e4")).toBe(null);
+  const long = "v".repeat(65);
+  expect([key.lineWith(long), key.lineWith(long)]).toEqual([null, null]);
+});
+
 test("long keys and keys with line breaks", () => {
   const { memory, wasm } = create();
   const long = "k".repeat(300);

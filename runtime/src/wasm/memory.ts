@@ -22,6 +22,9 @@ export class GuestKey {
   readonly isValid: boolean;
   /** The bytes, four to a number, and what is left of them in one more. */
   readonly words: readonly number[];
+  /** What lineWith was asked for last, and the line of it once that came again. */
+  #value: string = "";
+  #line: string = "";
 
   constructor(raw: string) {
     this.raw = raw;
@@ -29,6 +32,23 @@ export class GuestKey {
     this.id = headerIdOf(this.name);
     this.isValid = raw.length > 0 && !hasLineBreak(raw);
     this.words = wordsOf(raw);
+  }
+
+  /**
+   * The whole line of a header with that value, when the guest gave the same one the last time, as
+   * many do for each stream; else null. It saves the codec three joins, and a piece of the head.
+   */
+  lineWith(value: string): string | null {
+    if (value !== this.#value) {
+      this.#value = value.length > KEPT_VALUE_BYTES_MAX ? "" : value;
+      this.#line = "";
+      return null;
+    }
+    // By way of a buffer, because joined text stays a tree until somebody writes it.
+    if (this.#line === "") {
+      this.#line = Buffer.from(`${this.name}: ${value}\r\n`, "latin1").toString("latin1");
+    }
+    return this.#line;
   }
 }
 

@@ -347,7 +347,7 @@ export class Http1ClientConnection
     headers.removeById(HeaderId.TransferEncoding);
     const framing = this.#frameRequest(headers, method, endStream);
     const text = requestHead(headers, framing, this.options);
-    this.countHead(text);
+    this.countHead(text, headers);
     this.sink.writeText(text);
     if (endStream) this.#isRequestDone = true;
   }

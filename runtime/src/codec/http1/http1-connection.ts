@@ -161,10 +161,13 @@ export abstract class Http1Connection {
 
   // ---- Writing a body.
 
-  /** Counts a head that is about to be written: all but its first line and the empty one. */
-  protected countHead(text: string): void {
+  /**
+   * Counts a head that is about to be written: all but its first line and the empty one. To look
+   * for the line's end in it would join its pieces once more than the write does.
+   */
+  protected countHead(text: string, { firstLineWritten }: HeaderMap): void {
     this.bytes.sent += text.length;
-    this.bytes.headersSent = text.length - text.indexOf("\n") - 1 - CRLF.length;
+    this.bytes.headersSent = text.length - firstLineWritten - CRLF.length;
   }
 
   /** After the head: how its body is framed; `length` matters for BodyFraming.Length only. */

@@ -330,7 +330,7 @@ export class Http1ServerConnection
       this.#connectionLine(headers, isTunnel) + framing,
       this.options,
     );
-    this.countHead(text);
+    this.countHead(text, headers);
     if (!this.sink.writeText(text)) this.#isBlocked = true;
     if (endStream) this.#endResponse(null);
   }

@@ -58,7 +58,7 @@ function replaceEntry(map: HeaderMap, key: GuestKey, value: string): void {
   const { id, name } = key;
   const isPseudo = name.charCodeAt(0) === COLON || id === HeaderId.Host;
   if (isPseudo) map.replace(name, value);
-  else map.replaceById(id, name, value);
+  else map.replaceById(id, name, value, key.lineWith(value));
 }
 
 /** Maps are lists: who makes one long pays for each look at it, some 8 ns for an entry. */
