@@ -554,6 +554,17 @@ describe("the end of a stream", () => {
     expect(chain.take()).toBe("A.log B.log A.destroy B.destroy");
   });
 
+  test("empties the room of its chain", () => {
+    const chain = new ChainHarness([]);
+    const { manager } = chain;
+    manager.room.push(...new ChainHarness([{}, {}]).filters);
+    manager.reset(manager.room, chain, chain.info, 0);
+    chain.decodeHeaders(true);
+    expect(manager.room.length).toBe(2);
+    manager.destroy();
+    expect(manager.room).toEqual([]);
+  });
+
   test("leaves callbacks without effect", () => {
     const chain = new ChainHarness([{ decodeHeaders: H.StopAllIterationAndBuffer }, {}]);
     chain.decodeHeaders(false);

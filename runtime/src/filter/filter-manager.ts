@@ -37,6 +37,8 @@ const STATUS_MISSING: LocalReply = {
   responseFlags: 0,
 };
 
+const noFilters: readonly HttpFilter[] = [];
+
 /**
  * What a callback asks for that would re-enter the chain or end the stream (a local reply, a reset)
  * is done when that callback has returned.
@@ -46,6 +48,8 @@ export class FilterManager implements HttpFilterCallbacks, DirectionOwner {
   readonly #encode: FilterDirection;
   readonly #isUpstream: boolean;
   #filters: readonly HttpFilter[];
+  /** For the next chain: V8 gives a new array 17 places, and each store of it a write barrier. */
+  readonly room: HttpFilter[];
   #ends: FilterChainEnds | null = null;
   #streamInfo: StreamInfo | null = null;
   #bufferBytesMax: number = 0;
@@ -63,7 +67,8 @@ export class FilterManager implements HttpFilterCallbacks, DirectionOwner {
     this.#decode = new FilterDirection(true, this);
     this.#encode = new FilterDirection(false, this);
     this.#isUpstream = isUpstream;
-    this.#filters = [];
+    this.#filters = noFilters;
+    this.room = [];
   }
 
   /**
@@ -160,9 +165,10 @@ export class FilterManager implements HttpFilterCallbacks, DirectionOwner {
     this.#isDestroyed = true;
     const filters = this.#filters;
     for (let i = 0; i < filters.length; i += 1) (filters[i] as HttpFilter).onDestroy();
+    while (this.room.length > 0) this.room.pop();
     this.#decode.release();
     this.#encode.release();
-    this.#filters = [];
+    this.#filters = noFilters;
     this.#ends = null;
     this.#pendingReply = null;
     this.#pendingReset = null;

@@ -115,12 +115,13 @@ export interface FilterChainFactory {
   /**
    * In decode order; the array may be shared only when it is empty. `overrides` is the route's word
    * by filter name, null when it has none: disabled filters are left out. `headers` null: the
-   * stream ends before it has any.
+   * stream ends before it has any. `room`: an empty array that may be filled and returned.
    */
   createFilters(
     overrides: ReadonlyMap<string, FilterOverride> | null,
     info: StreamInfo,
     headers: HeaderMap | null,
+    room: HttpFilter[],
   ): readonly HttpFilter[];
 }
 

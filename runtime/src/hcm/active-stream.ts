@@ -463,8 +463,9 @@ export class ActiveStream
     if (this.#isChainStarted) return;
     this.#isChainStarted = true;
     const { bufferBytesMax, filters } = this.#context;
+    const { room } = this.#filters;
     const perFilter = this.#route?.perFilter ?? null;
-    const chain = filters.createFilters(perFilter, this.streamInfo, this.#requestHeaders);
+    const chain = filters.createFilters(perFilter, this.streamInfo, this.#requestHeaders, room);
     this.#filters.reset(chain, this, this.streamInfo, bufferBytesMax);
   }
 

@@ -371,7 +371,7 @@ export class Router implements UpstreamFiltersOwner, TimeoutReceiver {
     const isSendable = replyWithoutHeader(headers) === null;
     if (factory === null && isSendable) return false;
     const info = this.#callbacks.streamInfo;
-    const filters = factory === null ? [] : factory.createFilters(route.perFilter, info, headers);
+    const filters = factory?.createFilters(route.perFilter, info, headers, []) ?? [];
     if (filters.length === 0 && isSendable) return false;
     const { clock, bufferBytesMax } = this.#context;
     this.#filters = this.#spareFilters ??= new UpstreamFilters(this, this.#upstream, clock);

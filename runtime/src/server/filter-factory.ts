@@ -47,10 +47,10 @@ export class FilterFactory implements FilterChainFactory {
     overrides: ReadonlyMap<string, FilterOverride> | null,
     info: StreamInfo,
     headers: HeaderMap | null,
+    filters: HttpFilter[],
   ): readonly HttpFilter[] {
     const slots = this.#slots;
     if (slots.length === 0) return NO_FILTERS;
-    const filters: HttpFilter[] = [];
     for (let i = 0; i < slots.length; i += 1) {
       const slot = slots[i] as FilterSlot;
       const override = overrides === null ? undefined : overrides.get(slot.name);

@@ -223,7 +223,7 @@ export abstract class UpstreamCall extends TimerEntry implements UpstreamFilters
     const cluster = this.#cluster as Cluster;
     const info = new StreamInfo();
     info.streamId = random.u32();
-    const filters = factory.createFilters(null, info, headers);
+    const filters = factory.createFilters(null, info, headers, []);
     if (filters.length === 0) return;
     headers.scheme ??= "http";
     info.startMs = clock.nowMs;

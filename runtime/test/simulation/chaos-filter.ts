@@ -285,12 +285,12 @@ export function withChaos(
   isUpstream: boolean,
 ): FilterChainFactory {
   return {
-    createFilters: (overrides, info, headers) => {
+    createFilters: (overrides, info, headers, room) => {
       const own = Array.from(
         { length: dice.below(4) },
         () => new ChaosFilter(chaos(), dice.fork(), isUpstream),
       );
-      return [...own, ...(filters?.createFilters(overrides, info, headers) ?? [])];
+      return [...own, ...(filters?.createFilters(overrides, info, headers, room) ?? [])];
     },
   };
 }
