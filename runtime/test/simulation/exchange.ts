@@ -193,3 +193,10 @@ export function requestHead(exchange: Exchange, saysClose: boolean): Buffer {
   if (request.isUpgrade) lines.push("Connection: upgrade", "Upgrade: websocket");
   return Buffer.from(`${lines.join("\r\n")}\r\n\r\n`, "latin1");
 }
+
+/** All that is known of it, for people. */
+export function describe(exchange: Exchange): string {
+  return JSON.stringify(exchange, (_key, value: unknown) =>
+    value instanceof Set ? [...value] : value,
+  );
+}

@@ -1,4 +1,5 @@
-// One run: the proxy with real configuration, its network, its clients and its upstreams, all from one seed. run() plays it to the end and returns what happened; what must not happen throws SimulationFailure.
+// One run: the proxy with real configuration, its network, its clients and its upstreams, all from one seed. run() plays
+// it to the end and returns what happened; what must not happen throws SimulationFailure.
 import { StatKind } from "../../src/stats/store.ts";
 import { Dice } from "../../src/engine-sim/dice.ts";
 import { calmNetwork } from "../../src/engine-sim/fault-profile.ts";
@@ -15,7 +16,8 @@ import { emptyYaml, proxyPort, rawHost, tunnelHost, upstreams } from "./bootstra
 import { type ChaosContext, withChaos } from "./chaos-filter.ts";
 import { Casualties } from "./casualties.ts";
 import type { ConfigSource } from "./config-source.ts";
-import type { Exchange } from "./exchange.ts";
+import { describe, type Exchange } from "./exchange.ts";
+import { latecomers } from "./latecomers.ts";
 import { fieldOf, type Head } from "./message-reader.ts";
 import { judge, judgeEnd, judgeTimers } from "./judge.ts";
 import { LogFile } from "./log-file.ts";
@@ -453,11 +455,23 @@ export class Simulation implements Party, ProcessWorld {
     const { downstream, upstream } = this.plan;
     judgeTunnels(this.#tunnels.values(), downstream === "broken" || upstream === "broken");
     this.#isClosing = true;
+    const dice = new Dice(this.seed ^ 0x6c617465);
+    const stopsFirst = dice.chance(0.5);
+    if (stopsFirst) this.#stopInService(dice);
     this.process.apply(this.#configs.empty(emptyYaml));
     this.loop.pass(150_000);
-    this.process.stop();
+    if (!stopsFirst) this.process.stop();
     this.loop.pass(1000);
     judgeEnd(this);
+  }
+
+  /** With its listeners; what is left of its clusters goes later. */
+  #stopInService(dice: Dice): void {
+    const connect = (events: IoEvents): SimIo => this.#connectPlainly(proxyPort, events);
+    const late = latecomers(this, dice, connect);
+    this.process.stop();
+    this.loop.pass(10_000);
+    for (const latecomer of late) latecomer.judge();
   }
 
   #noteFault(socket: SimSocket): void {
@@ -479,10 +493,4 @@ export class Simulation implements Party, ProcessWorld {
       found.filter(({ value }) => value !== 0).map(({ name, value }) => [name, value]),
     );
   }
-}
-
-function describe(exchange: Exchange): string {
-  return JSON.stringify(exchange, (_key, value: unknown) =>
-    value instanceof Set ? [...value] : value,
-  );
 }
