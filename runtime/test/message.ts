@@ -62,7 +62,7 @@ export function structBytes(value: JsonObject): Uint8Array {
 }
 
 /** "ip:port" as a connection has it. */
-export function addressOf(text: string): { text: string; ip: string; port: number } {
+export function addressOf(text: string): { ip: string; port: number } {
   const colon = text.lastIndexOf(":");
-  return { text, ip: text.slice(0, colon), port: Number(text.slice(colon + 1)) };
+  return { ip: text.slice(0, colon).replace(/^\[|\]$/g, ""), port: Number(text.slice(colon + 1)) };
 }

@@ -1,4 +1,5 @@
 // What is known about one downstream connection; shared by its streams.
+import { isIpText } from "./ip-address.ts";
 import type { StreamInfo } from "./stream-info.ts";
 import type { TlsInfo } from "./tls-info.ts";
 
@@ -11,24 +12,34 @@ export interface ProxyTlv {
   readonly value: Uint8Array;
 }
 
-/** Addresses are text; addresses with port are "1.2.3.4:80", "[::1]:80" or a unix path. */
+/** One end of a connection. */
+export interface EndAddress {
+  /** Or the path of a unix socket, which begins with "/" or "@". */
+  readonly ip: string;
+  /** 0 with a path. */
+  readonly port: number;
+}
+
+/** "1.2.3.4:80", "[::1]:80", or the path. */
+export function endAddressText(ip: string, port: number): string {
+  if (!isIpText(ip)) return ip;
+  return ip.includes(":") ? `[${ip}]:${port}` : `${ip}:${port}`;
+}
+
+/** Texts of addresses are made when they are asked for: idle connections ask for none. */
 export class ConnectionInfo {
   /** Unique in the process: worker index in the high part. */
   readonly connectionId: number = 0;
   /** The peer as the socket says. */
-  readonly directRemoteAddress: string;
   readonly directRemoteIp: string;
   readonly directRemotePort: number;
   /** The socket's own address. */
-  readonly directLocalAddress: string;
   readonly directLocalIp: string;
   readonly directLocalPort: number = 0;
   /** Differs from the socket's own only when a listener filter says so. */
-  localAddress: string;
   localIp: string;
   localPort: number = 0;
   /** Differs from the socket's peer only when a listener filter says so; see also StreamInfo. */
-  remoteAddress: string;
   remoteIp: string;
   remotePort: number = 0;
   /** SNI; "" without TLS. */
@@ -70,25 +81,31 @@ export class ConnectionInfo {
   /** The connection as a whole, for its listener's access log; null = nobody writes one. */
   stream: StreamInfo | null = null;
 
-  constructor(
-    connectionId: number,
-    remote: { readonly text: string; readonly ip: string; readonly port: number },
-    local: { readonly text: string; readonly ip: string; readonly port: number },
-    startMs: number,
-  ) {
+  constructor(connectionId: number, remote: EndAddress, local: EndAddress, startMs: number) {
     this.connectionId = connectionId;
-    this.directRemoteAddress = remote.text;
     this.directRemoteIp = remote.ip;
     this.directRemotePort = remote.port;
-    this.directLocalAddress = local.text;
     this.directLocalIp = local.ip;
     this.directLocalPort = local.port;
-    this.localAddress = local.text;
     this.localIp = local.ip;
     this.localPort = local.port;
-    this.remoteAddress = remote.text;
     this.remoteIp = remote.ip;
     this.remotePort = remote.port;
     this.startMs = startMs;
+  }
+  get directRemoteAddress(): string {
+    return endAddressText(this.directRemoteIp, this.directRemotePort);
+  }
+
+  get directLocalAddress(): string {
+    return endAddressText(this.directLocalIp, this.directLocalPort);
+  }
+
+  get localAddress(): string {
+    return endAddressText(this.localIp, this.localPort);
+  }
+
+  get remoteAddress(): string {
+    return endAddressText(this.remoteIp, this.remotePort);
   }
 }

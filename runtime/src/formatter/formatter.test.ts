@@ -174,8 +174,8 @@ const streams: readonly Stream[] = [
 ];
 
 function contextOf(stream: Stream): FormatContext {
-  const peer = { text: "127.0.0.1:5000", ip: "127.0.0.1", port: 5000 };
-  const local = { text: "127.0.0.1:28120", ip: "127.0.0.1", port: 28120 };
+  const peer = { ip: "127.0.0.1", port: 5000 };
+  const local = { ip: "127.0.0.1", port: 28120 };
   const info = new StreamInfo();
   info.reset(new ConnectionInfo(1, peer, local, 900), 1, 749.641);
   info.protocol = Protocol.Http11;
@@ -411,7 +411,7 @@ test("any text either compiles or is refused in words, and what compiles runs", 
 });
 
 test("the client's address is the stream's, where a proxy told it", () => {
-  const peer = { text: "10.0.0.1:5000", ip: "10.0.0.1", port: 5000 };
+  const peer = { ip: "10.0.0.1", port: 5000 };
   const info = new StreamInfo();
   info.reset(new ConnectionInfo(1, peer, peer, 0), 1, 0);
   const context = new FormatContext(new Clock());

@@ -46,7 +46,7 @@ interface Place {
 }
 
 function print(format: string, place: Place): string {
-  const address = { text: "127.0.0.1:80", ip: "127.0.0.1", port: 80 };
+  const address = { ip: "127.0.0.1", port: 80 };
   const connection = new ConnectionInfo(1, address, address, 100);
   connection.tls = place.tls ?? null;
   connection.requestedServerName = place.sni ?? "";

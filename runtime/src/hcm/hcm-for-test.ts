@@ -130,11 +130,8 @@ export function writtenLines(map: HeaderMap): string[] {
 export function connectionFrom(ip: string): ConnectionInfo {
   const isPath = ip.startsWith("/");
   const port = isPath ? 0 : 5555;
-  const text = isPath ? ip : ip.includes(":") ? `[${ip}]:${port}` : `${ip}:${port}`;
-  const local = isPath
-    ? { text: ip, ip, port: 0 }
-    : { text: "127.0.0.1:8080", ip: "127.0.0.1", port: 8080 };
-  return new ConnectionInfo(1, { text, ip, port }, local, 0);
+  const local = isPath ? { ip, port: 0 } : { ip: "127.0.0.1", port: 8080 };
+  return new ConnectionInfo(1, { ip, port }, local, 0);
 }
 
 export function infoOf(connection: ConnectionInfo): StreamInfo {
@@ -144,13 +141,8 @@ export function infoOf(connection: ConnectionInfo): StreamInfo {
 }
 
 export function connectionInfo(remoteIp = "127.0.0.1"): ConnectionInfo {
-  const remote = { text: `${remoteIp}:40000`, ip: remoteIp, port: 40_000 };
-  return new ConnectionInfo(
-    1,
-    remote,
-    { text: "127.0.0.1:10000", ip: "127.0.0.1", port: 10_000 },
-    0,
-  );
+  const local = { ip: "127.0.0.1", port: 10_000 };
+  return new ConnectionInfo(1, { ip: remoteIp, port: 40_000 }, local, 0);
 }
 
 /** All headers as "name: value" in the order of the wire, pseudo headers left out. */

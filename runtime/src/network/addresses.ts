@@ -1,5 +1,5 @@
 // Between configured addresses, the engine's, and the texts that logs and headers use.
-import { ConnectionInfo } from "../core/connection-info.ts";
+import { ConnectionInfo, type EndAddress, endAddressText } from "../core/connection-info.ts";
 import { isIpText, isLoopback } from "../core/ip-address.ts";
 import type { AddressConfig } from "../config/snapshot.ts";
 import type { IoHandle, SocketAddress } from "../engine/network-engine.ts";
@@ -11,16 +11,8 @@ export function toListenAddress(config: AddressConfig, port: number): SocketAddr
 }
 
 /** "1.2.3.4:80", "[::1]:80", or the path. */
-export function socketAddressText(address: SocketAddress): string {
-  if (address.family === "unix") return address.address;
-  const host = address.family === "ipv6" ? `[${address.address}]` : address.address;
-  return `${host}:${address.port}`;
-}
-
-interface AddressParts {
-  readonly text: string;
-  readonly ip: string;
-  readonly port: number;
+export function socketAddressText({ address, port, family }: SocketAddress): string {
+  return family === "unix" ? address : endAddressText(address, port);
 }
 
 /** All addresses of the machine: only the socket knows which one a client chose. */
@@ -32,7 +24,7 @@ export class ListenPlace {
   /** 0 = the listener's first address. */
   readonly index: number;
   readonly #isWildcard: boolean;
-  #local: AddressParts | null = null;
+  #local: EndAddress | null = null;
 
   constructor(address: SocketAddress, index = 0) {
     this.address = address;
@@ -40,8 +32,8 @@ export class ListenPlace {
     this.#isWildcard = address.family !== "unix" && WILDCARD.test(address.address);
   }
 
-  /** Asked of the first connection; a question for each would be a system call and four texts. */
-  localOf(io: IoHandle): AddressParts {
+  /** Asked of the first connection; a question for each would be a system call and a text. */
+  localOf(io: IoHandle): EndAddress {
     if (this.#isWildcard) return partsOf(io.localAddress);
     const isUnix = this.address.family === "unix";
     this.#local ??= partsOf(isUnix ? this.address : io.localAddress);
@@ -49,7 +41,7 @@ export class ListenPlace {
   }
 
   /** Peers on unix sockets have no name of their own: as in Envoy they bear the listener's path. */
-  remoteOf(io: IoHandle): AddressParts {
+  remoteOf(io: IoHandle): EndAddress {
     return this.address.family === "unix" ? this.localOf(io) : partsOf(io.remoteAddress);
   }
 }
@@ -69,6 +61,6 @@ export function isLocalPeer({ remoteIp, localIp }: ConnectionInfo): boolean {
   return !isIpText(remoteIp) || isLoopback(remoteIp) || remoteIp === localIp;
 }
 
-function partsOf(address: SocketAddress): AddressParts {
-  return { text: socketAddressText(address), ip: address.address, port: address.port };
+function partsOf(address: SocketAddress): EndAddress {
+  return { ip: address.address, port: address.port };
 }

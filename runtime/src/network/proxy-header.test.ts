@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { type EndAddress, endAddressText } from "../core/connection-info.ts";
 import { SeededRandom } from "../core/random.ts";
 import { ProxyHeaderState, readProxyHeader, readProxyTlvs } from "./proxy-header.ts";
 
@@ -65,7 +66,9 @@ test.each<[string, Buffer, string | null]>([
   const result = readProxyHeader(whole);
   const { source, destination } = result;
   const isGood = expected !== null;
-  const addresses = source === null ? "" : `${source.text} ${destination?.text}`;
+  const text = (end: EndAddress | null): string =>
+    end === null ? "" : endAddressText(end.ip, end.port);
+  const addresses = `${text(source)} ${text(destination)}`.trim();
   expect(result.state).toBe(isGood ? Found : Malformed);
   expect(result.length).toBe(isGood ? bytes.length : 0);
   expect(addresses).toBe(expected ?? "");

@@ -1,5 +1,6 @@
 // Reads a PROXY protocol header, version 1 or 2, as haproxy.org's proxy-protocol.txt says and as
 // Envoy takes it.
+import type { EndAddress } from "../core/connection-info.ts";
 import { canonicalIp, parseIpv4, parseIpv6 } from "../core/ip-address.ts";
 
 export const ProxyHeaderState = {
@@ -10,12 +11,6 @@ export const ProxyHeaderState = {
   Malformed: 3,
 } as const;
 
-export interface ProxyAddress {
-  readonly ip: string;
-  readonly port: number;
-  readonly text: string;
-}
-
 export interface ProxyHeader {
   readonly state: number;
   /** 0 = not known yet. */
@@ -23,8 +18,8 @@ export interface ProxyHeader {
   /** Bytes of the header; 0 unless it was found. */
   readonly length: number;
   /** Null = the header names none (LOCAL, UNKNOWN): the socket's own addresses hold. */
-  readonly source: ProxyAddress | null;
-  readonly destination: ProxyAddress | null;
+  readonly source: EndAddress | null;
+  readonly destination: EndAddress | null;
   /** Where the TLVs of version 2 stand in the bytes. */
   readonly tlvFrom: number;
 }
@@ -89,11 +84,11 @@ function portOf(text: string): number {
 }
 
 /** Null when it cannot be the address of a host. */
-function addressOf(text: string, isV6: boolean, port: number): ProxyAddress | null {
+function addressOf(text: string, isV6: boolean, port: number): EndAddress | null {
   if (port < 0 || text.includes(":") !== isV6) return null;
   const ip = canonicalIp(text);
   if (ip === "" || !isUnicast(ip)) return null;
-  return { ip, port, text: isV6 ? `[${ip}]:${port}` : `${ip}:${port}` };
+  return { ip, port };
 }
 
 function isUnicast(ip: string): boolean {

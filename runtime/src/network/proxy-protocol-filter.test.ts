@@ -20,7 +20,7 @@ function inspect(passThroughTlvs: ProxyProtocolConfig["passThroughTlvs"]): Conne
     allowsV2: true,
     rules: [],
   };
-  const place = { text: "127.0.0.1:1", ip: "127.0.0.1", port: 1 };
+  const place = { ip: "127.0.0.1", port: 1 };
   const info = new ConnectionInfo(1, place, place, 0);
   const filter = new ProxyProtocolFilter(config, new StatsStore({ slotsMax: 20_000 }));
   const bytes = Buffer.from(HEADER);

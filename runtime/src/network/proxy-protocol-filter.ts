@@ -106,10 +106,8 @@ function keep(rule: ProxyTlvRuleConfig, { value }: ProxyTlv, info: ConnectionInf
 
 function applyAddresses({ source, destination }: ProxyHeader, info: ConnectionInfo): void {
   if (source === null || destination === null) return;
-  info.remoteAddress = source.text;
   info.remoteIp = source.ip;
   info.remotePort = source.port;
-  info.localAddress = destination.text;
   info.localIp = destination.ip;
   info.localPort = destination.port;
 }

@@ -20,8 +20,8 @@ const OWN = ["225=add", "226=<192.0.2.7>"];
 
 /** What the upstream is told behind a client's header of its own, or none. */
 function told(merge: ProxyTlvsConfig["merge"], hasHeader: boolean): string[] {
-  const remote = { text: "192.0.2.7:1", ip: "192.0.2.7", port: 1 };
-  const connection = new ConnectionInfo(1, remote, { text: "a:2", ip: "a", port: 2 }, 0);
+  const remote = { ip: "192.0.2.7", port: 1 };
+  const connection = new ConnectionInfo(1, remote, { ip: "a", port: 2 }, 0);
   connection.hasProxyHeader = hasHeader;
   if (hasHeader) {
     connection.proxyTlvs = [

@@ -43,13 +43,13 @@ class World extends FakeThread {
 
 /** Of a client at 192.0.2.7 that came to 127.0.0.1:10000; its PROXY header may say otherwise. */
 function infoOf(local = ""): StreamInfo {
-  const connection = new ConnectionInfo(
-    1,
-    { text: "192.0.2.7:1", ip: "192.0.2.7", port: 1 },
-    { text: "127.0.0.1:10000", ip: "127.0.0.1", port: 10_000 },
-    0,
-  );
-  if (local !== "") connection.localAddress = local;
+  const own = { ip: "127.0.0.1", port: 10_000 };
+  const connection = new ConnectionInfo(1, { ip: "192.0.2.7", port: 1 }, own, 0);
+  const [ip = "", port = ""] = local.split(":");
+  if (local !== "") {
+    connection.localIp = ip;
+    connection.localPort = Number(port);
+  }
   const info = new StreamInfo();
   info.connection = connection;
   return info;

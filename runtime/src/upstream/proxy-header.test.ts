@@ -12,12 +12,7 @@ import {
 } from "./proxy-header.ts";
 
 function connection(remote: string, local: string): ConnectionInfo {
-  const of = (ip: string, port: number): { text: string; ip: string; port: number } => ({
-    text: `${ip}:${port}`,
-    ip,
-    port,
-  });
-  return new ConnectionInfo(1, of(remote, 4000), of(local, 80), 0);
+  return new ConnectionInfo(1, { ip: remote, port: 4000 }, { ip: local, port: 80 }, 0);
 }
 
 test.each([

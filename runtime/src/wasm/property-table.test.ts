@@ -230,7 +230,7 @@ async function readOf(info: StreamInfo, paths: readonly string[]): Promise<strin
 }
 
 function streamInfo(): StreamInfo {
-  const address = { text: "127.0.0.1:1", ip: "127.0.0.1", port: 1 };
+  const address = { ip: "127.0.0.1", port: 1 };
   const info = new StreamInfo();
   info.reset(new ConnectionInfo(1, address, address, 0), 1, 0);
   return info;

@@ -17,7 +17,7 @@ const peer = certificateInfoForTest({
 const local = certificateInfoForTest({ subject: "CN=server", uris: ["spiffe://t/s"] });
 
 function contextOf(tls: TlsInfo | null, upstreamTls: TlsInfo | null): Context {
-  const address = { text: "127.0.0.1:80", ip: "127.0.0.1", port: 80 };
+  const address = { ip: "127.0.0.1", port: 80 };
   const info = new StreamInfo();
   info.reset(new ConnectionInfo(1, address, address, 0), 1, 0);
   if (info.connection !== null) info.connection.tls = tls;
