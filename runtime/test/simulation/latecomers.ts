@@ -89,9 +89,9 @@ export class Latecomer implements IoEvents, MessageEvents {
     if (!this.#isConnected) return;
     const keptMs = this.#endMs - this.#sinceMs;
     if (keptMs > leaveMsMax) this.#run.fail(`a latecomer is kept for ${keptMs} ms`, undefined);
-    // Whose handshake was cut short has asked nothing.
-    if (this.#asked === halves.length && !this.#isAnswered)
-      this.#run.fail("a latecomer has no answer", undefined);
+    // Whose handshake was cut short has asked nothing; a guest that traps may break what it has.
+    const isOwed = this.#asked === halves.length && !this.#run.plan.has("wasmTraps");
+    if (isOwed && !this.#isAnswered) this.#run.fail("a latecomer has no answer", undefined);
   }
 
   #begin(): void {

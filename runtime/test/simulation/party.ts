@@ -12,6 +12,7 @@ export type PeerIo = SimIo | SimTlsIo;
 export interface Party {
   /** Connects to the proxy. */
   connect(port: number, events: IoEvents): PeerIo;
+  readonly nowMs: number;
   later(delayMs: number, kind: string, subject: number, callback: () => void): void;
   /** The head of its answer has come. */
   answered(client: IoEvents, exchange: Exchange, head: Head): void;

@@ -10,6 +10,8 @@ import type { Party } from "./party.ts";
 const listenOptions = { reusePort: false, backlog: 0, ipv4Compat: false, mode: 0 };
 /** Longer than any timeout of the configuration. */
 const giveUpMs = 900_000;
+/** Who has said the end and all of whose bytes are there is heard within this time; an idle timeout has 120 s. */
+const endMsMax = 60_000;
 /** The stream to the upstream begins with the tunnel's number. */
 const idBytes = 8;
 
@@ -30,6 +32,10 @@ class Flow {
   received = 0;
   /** The receiver has seen the end. */
   isEnded = false;
+  /** How long after the last byte, or after it was said; 0 where the sender did not say it. */
+  endMs = 0;
+  #heardMs = 0;
+  #saidMs = Number.POSITIVE_INFINITY;
 
   constructor(bytes: number, salt: number) {
     this.bytes = bytes;
@@ -48,8 +54,18 @@ class Flow {
     return piece;
   }
 
+  sayEnd(nowMs: number): void {
+    this.#saidMs = nowMs;
+  }
+
+  hearEnd(nowMs: number): void {
+    this.isEnded = true;
+    this.endMs = Math.max(0, nowMs - Math.max(this.#heardMs, this.#saidMs));
+  }
+
   /** "" or what is wrong with bytes that arrived. */
-  accept(bytes: Buffer): string {
+  accept(bytes: Buffer, nowMs: number): string {
+    this.#heardMs = nowMs;
     if (this.isEnded) return "bytes after the end";
     for (let i = 0; i < bytes.length; i += 1) {
       if (bytes[i] !== this.#at(this.received + i)) return `another byte at ${this.received + i}`;
@@ -72,6 +88,8 @@ export class Tunnel implements IoEvents {
   isDone = false;
   /** The client says FIN behind its last byte, when it has heard all; otherwise the upstream does. */
   readonly clientEndsFirst: boolean;
+  /** The upstream does not know when it has heard all: it waits for the client's FIN. */
+  readonly awaitsEnd: boolean;
   readonly #party: Party;
   readonly #dice: Dice;
   readonly #ending: Ending;
@@ -98,6 +116,7 @@ export class Tunnel implements IoEvents {
       "upstream-close": 1,
     });
     this.clientEndsFirst = this.way === "through" && dice.chance(0.5);
+    this.awaitsEnd = this.way === "raw" && dice.chance(0.5);
     this.#isOpen = asks[this.way] === "";
   }
 
@@ -145,7 +164,7 @@ export class Tunnel implements IoEvents {
         this.#sendMore();
       }
     }
-    const problem = this.down.accept(bytes);
+    const problem = this.down.accept(bytes, this.#party.nowMs);
     if (problem !== "") this.fail(`the client got ${problem}`);
     this.#endIfAll();
   }
@@ -156,7 +175,7 @@ export class Tunnel implements IoEvents {
   }
 
   onEnd(): void {
-    this.down.isEnded = true;
+    this.down.hearEnd(this.#party.nowMs);
     if (this.isDone) return;
     this.isDone = true;
     this.#io?.close();
@@ -192,6 +211,7 @@ export class Tunnel implements IoEvents {
     const mayEnd = this.way === "raw" || (this.clientEndsFirst && down.received === down.bytes);
     if (!mayEnd) return;
     this.#isHalfClosed = true;
+    up.sayEnd(this.#party.nowMs);
     this.#io?.shutdownWrite();
   }
 
@@ -313,7 +333,7 @@ class TunnelEnd implements IoEvents {
   onEnd(): void {
     const tunnel = this.#tunnel;
     this.#isGone = true;
-    if (tunnel !== null) tunnel.up.isEnded = true;
+    tunnel?.up.hearEnd(this.#party.nowMs);
     // Both sides have said all, or the tunnel is over.
     if (tunnel?.way === "raw" && tunnel.down.sent < tunnel.down.bytes) this.#isGone = false;
     else if (this.#isShut || tunnel?.way !== "raw") this.#io.close();
@@ -325,7 +345,7 @@ class TunnelEnd implements IoEvents {
   }
 
   #accept(tunnel: Tunnel, bytes: Buffer): void {
-    const problem = tunnel.up.accept(bytes);
+    const problem = tunnel.up.accept(bytes, this.#party.nowMs);
     if (problem !== "") tunnel.fail(`the upstream got ${problem}`);
     this.#endIfAll(tunnel);
   }
@@ -342,12 +362,13 @@ class TunnelEnd implements IoEvents {
   /** The upstream says the end, when it has said and heard all. */
   #endIfAll(tunnel: Tunnel): void {
     const { up, down } = tunnel;
-    if (this.#isShut || tunnel.clientEndsFirst) return;
+    if (this.#isShut || tunnel.clientEndsFirst || (tunnel.awaitsEnd && !up.isEnded)) return;
     if (up.received === up.bytes && down.sent === down.bytes) this.#shut();
   }
 
   #shut(): void {
     this.#isShut = true;
+    this.#tunnel?.down.sayEnd(this.#party.nowMs);
     this.#io.shutdownWrite();
   }
 }
@@ -364,6 +385,8 @@ export function judgeTunnels(tunnels: Iterable<Tunnel>, isBroken: boolean): void
     if (!tunnel.isDone) tunnel.fail("no end");
     if (isBroken || (excuse !== "" && !excuse.startsWith("?"))) continue;
     if (excuse !== "") tunnel.fail(`ended without a cause: ${excuse}`);
+    const endMs = Math.max(up.endMs, down.endMs);
+    if (endMs > endMsMax) tunnel.fail(`an end was heard after ${endMs} ms`);
     if (up.received < up.bytes || down.received < down.bytes) tunnel.fail("bytes are missing");
   }
 }

@@ -164,6 +164,10 @@ export class Simulation implements Party, ProcessWorld {
     return tls.upstream ? secureServer(io, drawManners(this.#tlsDice, tls, true)) : io;
   }
 
+  get nowMs(): number {
+    return this.loop.nowMs;
+  }
+
   later(delayMs: number, kind: string, subject: number, callback: () => void): void {
     this.loop.after(delayMs, kind, subject, callback);
   }
