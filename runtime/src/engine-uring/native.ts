@@ -48,6 +48,8 @@ interface Functions {
   readonly uv_backend_fd: (loop: bigint) => number;
   readonly uv_backend_timeout: (loop: bigint) => number;
   readonly uv_update_time: (loop: bigint) => void;
+  readonly uv_now: (loop: bigint) => bigint;
+  readonly uv_loop_size: () => bigint;
 }
 
 type Enter = (
@@ -87,6 +89,8 @@ const signatures: Record<string, readonly [readonly string[], string]> = {
   uv_backend_fd: [[pointer], int],
   uv_backend_timeout: [[pointer], int],
   uv_update_time: [[pointer], "void"],
+  uv_now: [[pointer], "uint64"],
+  uv_loop_size: [[], size],
 };
 
 const MMAP_FAILED = 0xffff_ffff_ffff_ffffn;

@@ -1,5 +1,7 @@
 // Buffers that the kernel fills as bytes arrive, whoever they are for; Linux consumes them piece by
 // piece.
+// Imported: the global is a getter, which V8 calls each time.
+import { Buffer } from "node:buffer";
 import { type Native, PAGE_BYTES, type Region } from "./native.ts";
 import type { Ring } from "./ring.ts";
 import {

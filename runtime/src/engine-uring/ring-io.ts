@@ -234,7 +234,7 @@ export class RingIo extends NodeIo implements UringOwner {
 
   deliverHeld(): void {
     const bytes = this.#held;
-    if (bytes !== null && this.#mayDeliver) {
+    if (bytes !== null && this.#mayDeliver()) {
       this.#held = null;
       this.bytesArrived(bytes, bytes.length);
     }
@@ -260,7 +260,7 @@ export class RingIo extends NodeIo implements UringOwner {
     else if (this.state === IoState.Dead) return;
     else if (result !== -ENOBUFS && result !== -ECANCELED) {
       this.#heldEnd = result === 0 ? FIN : errorName(-result);
-      if (this.#mayDeliver && !this.#isResending) this.#deliverEnd();
+      if (this.#mayDeliver() && !this.#isResending) this.#deliverEnd();
     }
     this.#goOnReceiving();
     const isHolding = this.#held !== null || this.#heldEnd !== "";
@@ -268,7 +268,8 @@ export class RingIo extends NodeIo implements UringOwner {
     if (isHolding && this.readDisables === 0) process.nextTick(deliverHeld, this);
   }
 
-  get #mayDeliver(): boolean {
+  /** No getter: V8 calls private ones through its runtime. */
+  #mayDeliver(): boolean {
     return this.readDisables === 0 && this.unreadBytes === null && this.state <= IoState.Failing;
   }
 
@@ -283,7 +284,7 @@ export class RingIo extends NodeIo implements UringOwner {
     const { reads } = this.loop;
     try {
       const bytes = reads.view(offset, length);
-      if (this.#mayDeliver) this.bytesArrived(bytes, length);
+      if (this.#mayDeliver()) this.bytesArrived(bytes, length);
       else if (this.state <= IoState.Failing || this.#isLeaving) {
         reads.held += 1;
         this.#held = Buffer.from(bytes);
@@ -295,7 +296,7 @@ export class RingIo extends NodeIo implements UringOwner {
 
   #goOnReceiving(): void {
     if (this.isReadEnded || this.#heldEnd !== "" || this.#held !== null) return;
-    if (this.#mayDeliver && !this.#isReceiving) this.#receive();
+    if (this.#mayDeliver() && !this.#isReceiving) this.#receive();
   }
 
   #landed(result: number): void {

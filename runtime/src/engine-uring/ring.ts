@@ -40,6 +40,11 @@ export const submitTriesMax = 3;
 
 const TWO_32 = 4_294_967_296;
 
+/**
+ * Its heads and tails are read and written as plain words. The kernel looks at them within enter
+ * alone, on this very thread: it takes entries there, without a thread of its own for that, and
+ * with SetupFlag.DeferTaskrun it posts completions there, too. Atomics are calls of builtins.
+ */
 export class Ring {
   readonly fd: number;
   /** Calls of enter, for tests and counts. */
@@ -96,14 +101,14 @@ export class Ring {
     this.#argumentSize = 24n;
     this.#time = int32s(argument).subarray(8, 12);
     argument.bytes.writeBigUInt64LE(argument.address + 32n, 16);
-    this.#tail = Atomics.load(this.#sq, this.#sqTail);
-    this.#head = Atomics.load(this.#sq, this.#cqHead);
+    this.#tail = this.#sq[this.#sqTail] ?? 0;
+    this.#head = this.#sq[this.#cqHead] ?? 0;
     this.#seen = this.#head;
   }
 
   /** Prepared entries that the kernel has not got. */
   get prepared(): number {
-    return (this.#tail - Atomics.load(this.#sq, this.#sqHead)) | 0;
+    return (this.#tail - (this.#sq[this.#sqHead] ?? 0)) | 0;
   }
 
   /**
@@ -161,8 +166,8 @@ export class Ring {
 
   /** How many completions there are that next() has not gone past. */
   see(): number {
-    this.#seen = Atomics.load(this.#sq, this.#cqTail);
-    if ((Atomics.load(this.#sq, this.#sqFlags) & SqFlag.CqOverflow) !== 0) this.overflows += 1;
+    this.#seen = this.#sq[this.#cqTail] ?? 0;
+    if (((this.#sq[this.#sqFlags] ?? 0) & SqFlag.CqOverflow) !== 0) this.overflows += 1;
     return (this.#seen - this.#head) | 0;
   }
 
@@ -219,8 +224,8 @@ export class Ring {
   }
 
   #enter(complete: number, milliseconds: number): void {
-    Atomics.store(this.#sq, this.#cqHead, this.#head);
-    Atomics.store(this.#sq, this.#sqTail, this.#tail);
+    this.#sq[this.#cqHead] = this.#head;
+    this.#sq[this.#sqTail] = this.#tail;
     const submit = this.prepared;
     // Not before: the thread may be ended while it still has other things to do.
     for (const fd of this.#closing) this.#native.estate?.closing(fd);

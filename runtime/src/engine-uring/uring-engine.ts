@@ -55,7 +55,7 @@ function openLoop(
   native: Native,
   estate: Estate,
 ): UringLoop | string {
-  const window = openLoopWindow(native);
+  const window = openLoopWindow(native, core.clock);
   if (window === null) return "this Node's event loop is not laid out as we know it";
   native.estate = estate;
   const scratch = native.map(PAGE_BYTES, -1, 0);
