@@ -58,6 +58,15 @@ type Enter = (
   submit: number,
   complete: number,
   flags: number,
+  signals: 0,
+  size: 0,
+) => number;
+type EnterFor = (
+  call: number,
+  fd: number,
+  submit: number,
+  complete: number,
+  flags: number,
   argument: bigint,
   size: bigint,
 ) => number;
@@ -110,6 +119,7 @@ export interface Region {
 export class Native {
   readonly call: Functions;
   readonly enter: Enter;
+  readonly enterFor: EnterFor;
   readonly setup: Setup;
   readonly register: Register;
   /** The thread's uv_loop_t. */
@@ -128,7 +138,10 @@ export class Native {
     this.call = ffi.dlopen(null, definitions).functions as unknown as Functions;
     // One library for each form of a variadic function. Its last arguments are declared with all
     // of their 64 bits: the upper half of a smaller one would be what happens to stand there.
-    this.enter = syscallOf(ffi, [int, int, int, int, int, pointer, size]) as Enter;
+    this.enterFor = syscallOf(ffi, [int, int, int, int, int, pointer, size]) as EnterFor;
+    // Without signals the kernel does not look at their size. All seven as int32: node:ffi takes
+    // its shortest way, and no BigInt is compared.
+    this.enter = syscallOf(ffi, [int, int, int, int, int, int, int]) as Enter;
     this.setup = syscallOf(ffi, [int, int, pointer]) as Setup;
     this.register = syscallOf(ffi, [int, int, int, pointer, int]) as Register;
     this.loop = ffi.getCurrentEventLoop();

@@ -10,11 +10,13 @@ import {
   MapOffset,
   Op,
   QUIET_CLOSE,
+  QUIET_TIMEOUT_REMOVE,
   RegisterCode,
   SetupFlag,
   Size,
   SqFlag,
   Syscall,
+  TIMEOUT_UPDATE,
 } from "./uring-abi.ts";
 
 /** What is prepared between two calls; more is submitted in between. */
@@ -31,9 +33,6 @@ const neededOps = Object.values(Op);
 
 /** errno of enter that say nothing of our entries: ETIME, EINTR, EAGAIN, EBUSY. */
 const passing = new Set([62, 4, 11, 16]);
-
-/** Of wait(). */
-const NO_TIME_LIMIT = -1;
 
 /** The kernel takes all entries at once, but for want of memory. */
 export const submitTriesMax = 3;
@@ -63,8 +62,13 @@ export class Ring {
   readonly #cqMask: number;
   readonly #cqes: Int32Array;
   readonly #argument: bigint;
-  readonly #argumentSize: bigint;
   readonly #time: Int32Array;
+  /** Of a timeout under way. */
+  readonly #alarm: Int32Array;
+  readonly #alarmAt: number;
+  /** What enter takes for the ring, and the flag that says what it is. */
+  #enterFd: number;
+  #enterFlags: number = EnterFlag.GetEvents;
   #tail: number = 0;
   #head: number = 0;
   /** Up to here looked at by see(). */
@@ -82,6 +86,7 @@ export class Ring {
   ) {
     this.#native = native;
     this.fd = fd;
+    this.#enterFd = fd;
     const word = (at: number): number => parameters.readUInt32LE(at);
     const [rings, entries, argument] = maps;
     this.#sq = int32s(rings);
@@ -98,8 +103,9 @@ export class Ring {
     this.#cqes = this.#sq.subarray(word(100) >> 2, (word(100) >> 2) + word(4) * 4);
     // struct io_uring_getevents_arg, and the timespec it points to.
     this.#argument = argument.address;
-    this.#argumentSize = 24n;
     this.#time = int32s(argument).subarray(8, 12);
+    this.#alarm = int32s(argument).subarray(12, 16);
+    this.#alarmAt = Number(argument.address) + 48;
     argument.bytes.writeBigUInt64LE(argument.address + 32n, 16);
     this.#tail = this.#sq[this.#sqTail] ?? 0;
     this.#head = this.#sq[this.#cqHead] ?? 0;
@@ -134,7 +140,7 @@ export class Ring {
     sqes[at] = operation;
     sqes[at + 1] = fd;
     sqes[at + 2] = offset;
-    sqes[at + 3] = 0;
+    sqes[at + 3] = (offset / TWO_32) | 0;
     sqes[at + 4] = address;
     sqes[at + 5] = (address / TWO_32) | 0;
     sqes[at + 6] = length;
@@ -156,12 +162,40 @@ export class Ring {
 
   /** Hands over what is prepared, and lets the kernel do what is due; waits for nothing. */
   submit(): void {
-    this.#enter(0, 0);
+    this.#enter(0);
   }
 
-  /** As submit(), and waits for a completion, for so long at most; negative = without a limit. */
+  /** As submit(), and sleeps until there is a completion. */
+  sleep(): void {
+    this.#enter(1);
+  }
+
+  /** As sleep(), for so long at most. */
   wait(milliseconds: number): void {
-    this.#enter(1, milliseconds);
+    setTime(this.#time, milliseconds);
+    const submit = this.#publish();
+    const flags = this.#enterFlags | EnterFlag.ExtArg;
+    const { enterFor } = this.#native;
+    this.#check(enterFor(Syscall.Enter, this.#enterFd, submit, 1, flags, this.#argument, 24n));
+  }
+
+  /** Prepares a timeout, or another time for the one under way: `isMoved`. */
+  prepareTimeout(milliseconds: number, isMoved: boolean, userData: number): void {
+    setTime(this.#alarm, milliseconds);
+    const at = this.#alarmAt;
+    // The kernel copies the time when it gets the entry: of two in one call both have the last.
+    if (!isMoved) this.prepare(Op.Timeout, -1, at, 1, 0, userData);
+    else this.prepare(QUIET_TIMEOUT_REMOVE, -1, userData, 0, TIMEOUT_UPDATE, 0, at);
+  }
+
+  /** The kernel finds the ring by its index: no count of the file's users, which threads share. */
+  registerFd(scratch: Region): void {
+    scratch.bytes.writeInt32LE(-1, 0);
+    scratch.bytes.writeUInt32LE(0, 4);
+    scratch.bytes.writeBigUInt64LE(BigInt(this.fd), 8);
+    if (this.register(RegisterCode.RingFd, scratch.address, 1) !== 1) return;
+    this.#enterFd = scratch.bytes.readInt32LE(0);
+    this.#enterFlags |= EnterFlag.RegisteredRing;
   }
 
   /** How many completions there are that next() has not gone past. */
@@ -223,34 +257,39 @@ export class Ring {
     return lack;
   }
 
-  #enter(complete: number, milliseconds: number): void {
+  /** Hands the heads and tails over; answers how many entries there are. */
+  #publish(): number {
     this.#sq[this.#cqHead] = this.#head;
     this.#sq[this.#sqTail] = this.#tail;
-    const submit = this.prepared;
-    // Not before: the thread may be ended while it still has other things to do.
+    // A length set to 0 is a call into V8.
+    if (this.#closing.length > 0) this.#noteClosing();
+    this.enters += 1;
+    return this.prepared;
+  }
+
+  /** Not before: the thread may be ended while it still has other things to do. */
+  #noteClosing(): void {
     for (const fd of this.#closing) this.#native.estate?.closing(fd);
     this.#closing.length = 0;
-    let flags: number = EnterFlag.GetEvents;
-    if (complete > 0 && milliseconds > NO_TIME_LIMIT) {
-      flags |= EnterFlag.ExtArg;
-      this.#time[0] = Math.floor(milliseconds / 1000);
-      this.#time[2] = (milliseconds % 1000) * 1_000_000;
-    }
-    const hasLimit = (flags & EnterFlag.ExtArg) !== 0;
-    this.enters += 1;
-    const result = this.#native.enter(
-      Syscall.Enter,
-      this.fd,
-      submit,
-      complete,
-      flags,
-      hasLimit ? this.#argument : 0n,
-      hasLimit ? this.#argumentSize : 0n,
-    );
+  }
+
+  #enter(complete: number): void {
+    const submit = this.#publish();
+    const { enter } = this.#native;
+    this.#check(enter(Syscall.Enter, this.#enterFd, submit, complete, this.#enterFlags, 0, 0));
+  }
+
+  #check(result: number): void {
     if (result >= 0) return;
     const errno = this.#native.errno;
     if (!passing.has(errno)) throw new Error(`io_uring_enter: ${errorName(errno)}`);
   }
+}
+
+/** struct timespec. */
+function setTime(words: Int32Array, milliseconds: number): void {
+  words[0] = Math.floor(milliseconds / 1000);
+  words[2] = Math.floor((milliseconds % 1000) * 1_000_000);
 }
 
 function int32s(region: Region): Int32Array {

@@ -11,11 +11,13 @@ export const SetupFlag = {
 
 export const Feature = { SingleMmap: 1, ExtArg: 0x100 } as const;
 
-export const EnterFlag = { GetEvents: 1, ExtArg: 0x8 } as const;
+export const EnterFlag = { GetEvents: 1, ExtArg: 0x8, RegisteredRing: 0x10 } as const;
 
 export const Op = {
   PollAdd: 6,
   SendMsg: 9,
+  Timeout: 11,
+  TimeoutRemove: 12,
   Accept: 13,
   AsyncCancel: 14,
   Connect: 16,
@@ -36,7 +38,7 @@ export const CQE_BUFFER_SHIFT = 16;
 
 export const CancelFlag = { All: 1, Fd: 0x2 } as const;
 
-export const RegisterCode = { Probe: 8, BufferRing: 22 } as const;
+export const RegisterCode = { Probe: 8, RingFd: 20, BufferRing: 22 } as const;
 
 /** The kernel takes of a buffer what it needs, and goes on where it stopped: Linux 6.12. */
 export const BUFFER_RING_INCREMENTAL = 2;
@@ -58,6 +60,10 @@ export const Size = {
 export const QUIET_CLOSE = 0x4013;
 export const QUIET_CANCEL = 0x400e;
 export const QUIET_SEND = 0x401a;
+export const QUIET_TIMEOUT_REMOVE = 0x400c;
+
+/** The timeout is not removed, but gets another time. */
+export const TIMEOUT_UPDATE = 2;
 
 export const SqFlag = { CqOverflow: 0x2 } as const;
 

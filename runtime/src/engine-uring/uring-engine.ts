@@ -55,7 +55,7 @@ function openLoop(
   native: Native,
   estate: Estate,
 ): UringLoop | string {
-  const window = openLoopWindow(native, core.clock);
+  const window = openLoopWindow(native);
   if (window === null) return "this Node's event loop is not laid out as we know it";
   native.estate = estate;
   const scratch = native.map(PAGE_BYTES, -1, 0);
@@ -69,6 +69,7 @@ function openLoop(
   const bell = hangBell(native, bare);
   if (typeof bell === "string") return ring.refuse(bell);
   const sockets = new Sockets(native, scratch);
+  ring.registerFd(scratch);
   return new UringLoop({ native, ring, reads, arena, bell, sockets, core, window });
 }
 

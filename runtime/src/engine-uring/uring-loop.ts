@@ -21,6 +21,7 @@ export const Kind = {
   Accept: 4,
   Loop: 5,
   QuickSend: 6,
+  Timeout: 7,
 } as const;
 const KIND_BITS = 3;
 const KIND_MASK = (1 << KIND_BITS) - 1;
@@ -82,6 +83,8 @@ export class UringLoop {
   /** It was armed when libuv had a turn. */
   #isPollStale: boolean = false;
   #isLibuvDue: boolean = false;
+  /** When the timeout in the ring ends, by the turn's clock; Infinity = none is under way. */
+  #timeoutMs: number = Number.POSITIVE_INFINITY;
   readonly #bell: Bell;
   readonly #tick: () => void;
   readonly #runTicks: () => void;
@@ -187,10 +190,9 @@ export class UringLoop {
     this.#window.forget();
     while (this.liveOwners > 0 && !this.#isLibuvDue) {
       if (!this.#isPollArmed) this.#armPoll();
-      const milliseconds = this.#window.mayWait();
-      if (milliseconds === 0) break;
+      if (!this.#maySleep()) break;
       if (this.#isHurried) this.#submit();
-      else ring.wait(Math.min(milliseconds, sleepMsMax));
+      else ring.sleep();
       this.#deliverAll();
     }
     this.#submit();
@@ -211,6 +213,28 @@ export class UringLoop {
     this.#isHurried = true;
   }
 
+  /**
+   * Whether libuv has nothing to do before the ring's timeout. That one stands for as long as
+   * libuv's next timer does: a limit of each sleep would start and stop a timer of the kernel.
+   */
+  #maySleep(): boolean {
+    const window = this.#window;
+    if (window.hasNewWatchers) return false;
+    if (window.isAsItWas) return true;
+    const saidMs = window.ask();
+    if (saidMs === 0) return false;
+    const { clock } = this.core;
+    clock.update();
+    const milliseconds = saidMs < 0 ? sleepMsMax : Math.min(saidMs, sleepMsMax);
+    const endMs = clock.nowMs + milliseconds;
+    // One that ends too early makes libuv look in vain, and the next one is right.
+    if (endMs >= this.#timeoutMs) return true;
+    const isMoved = this.#timeoutMs < Number.POSITIVE_INFINITY;
+    this.#timeoutMs = endMs;
+    this.ring.prepareTimeout(milliseconds, isMoved, Kind.Timeout);
+    return true;
+  }
+
   #armPoll(): void {
     this.#isPollArmed = true;
     this.ring.prepare(Op.PollAdd, this.#window.backendFd, 0, 0, POLLIN, Kind.Loop);
@@ -221,6 +245,11 @@ export class UringLoop {
     // It may have been our own bell: armed again, it says whether there is more.
     if (!this.#isPollStale) this.#isLibuvDue = true;
     this.#isPollStale = false;
+  }
+
+  #timeoutEnded(): void {
+    this.#timeoutMs = Number.POSITIVE_INFINITY;
+    this.#isLibuvDue = true;
   }
 
   #deliverAll(): void {
@@ -284,6 +313,7 @@ export class UringLoop {
         if (owner !== null) {
           owner.completed(kind, ring.result(place), ring.flags(place), ring.note(place));
         } else if (kind === Kind.Loop) this.#pollFired();
+        else if (kind === Kind.Timeout) this.#timeoutEnded();
       }
     } finally {
       core.endTurnNow();
