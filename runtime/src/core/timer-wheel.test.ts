@@ -1,9 +1,10 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { Clock } from "./clock.ts";
 import {
   coarseTickMs,
   fineHorizonMs,
   fineTickMs,
+  intervalTicks,
   TimerEntry,
   type TickSource,
   TimerWheel,
@@ -288,4 +289,25 @@ test("ticks are turns, and a change of the wall clock is followed within a secon
   expect(time.turns - turnsBefore).toBe(10);
   expect(time.clock.epochMs()).toBeCloseTo(time.epochOffsetMs + time.nowMs, 3);
   wheel.stop();
+});
+
+test("all who want the same interval have one timer, until the last of them stops", () => {
+  vi.useFakeTimers();
+  try {
+    const calls: string[] = [];
+    const stopA = intervalTicks.start(coarseTickMs, () => calls.push("a"));
+    const stopB = intervalTicks.start(coarseTickMs, () => {
+      calls.push("b");
+      stopB();
+    });
+    expect(vi.getTimerCount()).toBe(1);
+    vi.advanceTimersByTime(2 * coarseTickMs);
+    expect(calls).toEqual(["a", "b", "a"]);
+    stopB();
+    expect(vi.getTimerCount()).toBe(1);
+    stopA();
+    expect(vi.getTimerCount()).toBe(0);
+  } finally {
+    vi.useRealTimers();
+  }
 });

@@ -59,14 +59,43 @@ export interface TickSource {
   start(intervalMs: number, tick: () => void): () => void;
 }
 
-/** Node's intervals, which do not keep the process alive. */
-export const intervalTicks: TickSource = {
-  start(intervalMs, tick) {
-    const interval = setInterval(tick, intervalMs);
-    interval.unref();
-    return (): void => clearInterval(interval);
-  },
-};
+/** One interval, and who is called by it. */
+interface SharedInterval {
+  readonly ticks: Set<() => void>;
+  readonly interval: NodeJS.Timeout;
+}
+
+/**
+ * Node's intervals, which do not keep the process alive. All of a thread that want the same one have
+ * one: what an idle thread costs is how often it wakes up.
+ */
+class SharedTicks implements TickSource {
+  readonly #shared: Map<number, SharedInterval> = new Map();
+
+  start(intervalMs: number, tick: () => void): () => void {
+    const shared = this.#shared.get(intervalMs) ?? this.#open(intervalMs);
+    const own = (): void => tick();
+    shared.ticks.add(own);
+    return (): void => {
+      if (!shared.ticks.delete(own) || shared.ticks.size > 0) return;
+      clearInterval(shared.interval);
+      this.#shared.delete(intervalMs);
+    };
+  }
+
+  #open(intervalMs: number): SharedInterval {
+    const ticks = new Set<() => void>();
+    const interval = setInterval(() => {
+      for (const tick of ticks) tick();
+    }, intervalMs).unref();
+    const shared = { ticks, interval };
+    this.#shared.set(intervalMs, shared);
+    return shared;
+  }
+}
+
+/** The thread's. */
+export const intervalTicks: TickSource = new SharedTicks();
 
 /**
  * Never fires early. Scheduling and cancelling are a few field writes and allocate nothing. The

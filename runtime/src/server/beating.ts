@@ -1,16 +1,25 @@
 // A worker's heartbeats, and its look at the main thread's. Called by worker-entry.ts.
+import { intervalTicks, type TickSource } from "../core/timer-wheel.ts";
 import type { PulseMemory } from "./pulse.ts";
 
-/** As often as the watchdog looks by default. */
-const BEAT_INTERVAL_MS = 50;
-
 /** `kill` is called when the main thread is stuck for longer than it may be. */
-export function startBeating(pulse: PulseMemory, thread: number, kill: () => void): void {
+export function startBeating(
+  pulse: PulseMemory,
+  thread: number,
+  kill: () => void,
+  ticks: TickSource = intervalTicks,
+): void {
   const mainWatch = new MainWatch(pulse, kill);
-  setInterval(() => {
+  let everyMs = pulse.beatMs;
+  let stop = ticks.start(everyMs, beat);
+  function beat(): void {
     pulse.beat(thread);
-    mainWatch.look(BEAT_INTERVAL_MS);
-  }, BEAT_INTERVAL_MS).unref();
+    mainWatch.look(everyMs);
+    if (pulse.beatMs === everyMs) return;
+    stop();
+    everyMs = pulse.beatMs;
+    stop = ticks.start(everyMs, beat);
+  }
 }
 
 /** Counts only time in which this thread ran, so that a suspended machine kills nobody. */

@@ -4,8 +4,14 @@ import { GUEST_MARK_CELLS } from "../wasm/guest-mark.ts";
 
 /** Beats, then the guest that runs. */
 const CELLS_PER_THREAD = 1 + GUEST_MARK_CELLS;
-/** The main thread's beats, and for how many milliseconds it may be stuck; 0 = for ever. */
-const MAIN_CELLS = 2;
+/**
+ * The main thread's beats, for how many milliseconds it may be stuck (0 = for ever), and how often
+ * the others are to beat.
+ */
+const MAIN_CELLS = 3;
+
+/** By the watchdog's defaults; the timer wheel's tick, so that both are one wake-up. */
+const BEAT_MS = 100;
 
 /** What one thread shows. */
 export interface PulseReading {
@@ -26,7 +32,10 @@ export class PulseMemory {
   }
 
   static create(workers: number): PulseMemory {
-    return new PulseMemory(new SharedArrayBuffer((MAIN_CELLS + workers * CELLS_PER_THREAD) * 4));
+    const bytes = (MAIN_CELLS + workers * CELLS_PER_THREAD) * 4;
+    const pulse = new PulseMemory(new SharedArrayBuffer(bytes));
+    pulse.setWatch(BEAT_MS, 0);
+    return pulse;
   }
 
   get mainBeats(): number {
@@ -37,8 +46,13 @@ export class PulseMemory {
     return Atomics.load(this.#cells, 1);
   }
 
-  setMainKillMs(ms: number): void {
-    Atomics.store(this.#cells, 1, Math.min(ms, 2 ** 31 - 1));
+  get beatMs(): number {
+    return Atomics.load(this.#cells, 2);
+  }
+
+  setWatch(beatMs: number, mainKillMs: number): void {
+    Atomics.store(this.#cells, 1, Math.min(mainKillMs, 2 ** 31 - 1));
+    Atomics.store(this.#cells, 2, beatMs);
   }
 
   beatMain(): void {

@@ -4,6 +4,7 @@ import { performance } from "node:perf_hooks";
 import type { WatchdogConfig, WatchdogsConfig } from "../config/translate/watchdog-reader.ts";
 import { LogLevel } from "../core/logger.ts";
 import type { Logger } from "../core/logger.ts";
+import { intervalTicks } from "../core/timer-wheel.ts";
 import type { StatsStore } from "../stats/store.ts";
 import { Watchdog, watchIntervalMs } from "./watchdog.ts";
 import type { WorkerPool } from "./worker-pool.ts";
@@ -21,7 +22,7 @@ export class ThreadWatch {
   readonly #options: ThreadWatchOptions;
   readonly #workers: Watchdog;
   readonly #main: MainLoopWatch;
-  readonly #timer: NodeJS.Timeout;
+  readonly #stop: () => void;
 
   constructor(options: ThreadWatchOptions) {
     const { config, pool, stats, stuckKillMs } = options;
@@ -46,13 +47,12 @@ export class ThreadWatch {
     });
     const intervalMs = Math.min(this.#workers.intervalMs, watchIntervalMs(config.main));
     this.#main = new MainLoopWatch(config.main, stats, intervalMs);
-    pool.setMainKillMs(config.main.killMs);
-    this.#timer = setInterval(() => this.#look(), intervalMs);
-    this.#timer.unref();
+    pool.setWatch(intervalMs, config.main.killMs);
+    this.#stop = intervalTicks.start(intervalMs, () => this.#look());
   }
 
   close(): void {
-    clearInterval(this.#timer);
+    this.#stop();
   }
 
   #look(): void {

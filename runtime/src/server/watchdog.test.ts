@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from "vitest";
 import { StatsStore } from "../stats/store.ts";
-import { MainWatch } from "./beating.ts";
+import { MainWatch, startBeating } from "./beating.ts";
 import { PulseMemory } from "./pulse.ts";
 import { Watchdog } from "./watchdog.ts";
 import type { WatchdogConfig } from "../config/translate/watchdog-reader.ts";
@@ -145,7 +145,7 @@ test("a worker ends the process when main is stuck, if that is wanted", () => {
   });
   for (let i = 0; i < 100; i += 1) watch.look(50);
   expect(kills).toBe(0);
-  pulse.setMainKillMs(300);
+  pulse.setWatch(100, 300);
   for (let i = 0; i < 100; i += 1) {
     pulse.beatMain();
     watch.look(50);
@@ -154,6 +154,24 @@ test("a worker ends the process when main is stuck, if that is wanted", () => {
   expect(kills).toBe(0);
   watch.look(50);
   expect(kills).toBe(1);
+});
+
+test("a thread beats as often as it is told to", () => {
+  const started: number[] = [];
+  const running = new Set<() => void>();
+  const ticks = {
+    start(intervalMs: number, tick: () => void): () => void {
+      started.push(intervalMs);
+      running.add(tick);
+      return () => running.delete(tick);
+    },
+  };
+  startBeating(pulse, 1, () => {}, ticks);
+  pulse.setWatch(25, 0);
+  for (let i = 0; i < 3; i += 1) for (const tick of Array.from(running)) tick();
+  expect(started).toEqual([100, 25]);
+  expect(running.size).toBe(1);
+  expect(pulse.read(1).beats).toBe(3);
 });
 
 test("threads share memory without touching one another", () => {

@@ -145,9 +145,9 @@ export class Watchdog {
   }
 }
 
-/** A quarter of the shortest time that counts, within reason. */
+/** Half of the shortest time that counts, within reason, as Envoy looks. */
 export function watchIntervalMs({ missMs, megaMissMs }: WatchdogConfig): number {
-  return Math.min(100, Math.max(10, Math.min(missMs, megaMissMs) / 4));
+  return Math.min(100, Math.max(10, Math.min(missMs, megaMissMs) / 2));
 }
 
 function misses(stats: StatsStore, prefix: string): Misses {

@@ -144,9 +144,9 @@ export class WorkerPool {
     this.#pulse.beatMain();
   }
 
-  /** A worker ends the process when the main thread is stuck for so long; 0 = never. */
-  setMainKillMs(ms: number): void {
-    this.#pulse.setMainKillMs(ms);
+  /** How often workers beat; one ends the process when main is stuck for so long, 0 = never. */
+  setWatch(beatMs: number, mainKillMs: number): void {
+    this.#pulse.setWatch(beatMs, mainKillMs);
   }
 
   watchedThreads(): WatchedThread[] {
