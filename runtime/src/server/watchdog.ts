@@ -68,7 +68,7 @@ export class Watchdog {
   look(nowMs: number, threads: readonly WatchedThread[]): void {
     const sinceMs = nowMs - (this.#lastLookMs ?? nowMs);
     this.#lastLookMs = nowMs;
-    const elapsedMs = Math.min(sinceMs, 2 * this.intervalMs);
+    const elapsedMs = Math.min(sinceMs, 1.5 * this.intervalMs);
     for (const thread of threads) this.#lookAt(thread, elapsedMs);
     const { multiKillMs, multiKillPercent } = this.#options.times;
     if (multiKillMs === 0) return;
