@@ -66,8 +66,8 @@ interface SharedInterval {
 }
 
 /**
- * Node's intervals, which do not keep the process alive. All of a thread that want the same one have
- * one: what an idle thread costs is how often it wakes up.
+ * Node's intervals, which do not keep the process alive. All of a thread that want the same one
+ * have one: what an idle thread costs is how often it wakes up.
  */
 class SharedTicks implements TickSource {
   readonly #shared: Map<number, SharedInterval> = new Map();

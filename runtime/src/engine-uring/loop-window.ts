@@ -20,8 +20,8 @@ export class LoopWindow {
   readonly backendFd: number;
   readonly #native: Native;
   /**
-   * Counts and pointers, as doubles: equal when their bits are, because as such they are neither NaN
-   * nor both zeros.
+   * Counts and pointers, as doubles: equal when their bits are, because as such they are neither
+   * NaN nor both zeros.
    */
   readonly #words: Float64Array;
   readonly #halves: Int32Array;

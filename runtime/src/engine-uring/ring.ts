@@ -67,7 +67,7 @@ export class Ring {
   readonly #alarm: Int32Array;
   readonly #alarmAt: number;
   /** What enter takes for the ring, and the flag that says what it is. */
-  #enterFd: number;
+  #enterFd: number = -1;
   #enterFlags: number = EnterFlag.GetEvents;
   #tail: number = 0;
   #head: number = 0;

@@ -295,7 +295,7 @@ export class UringLoop {
     if (ended.length === 0 || this.ring.prepared > 0) return;
     this.#quick = this.#quickBefore;
     this.#quickBefore = ended;
-    // Taken out one by one, so that the array keeps its memory: a length set to 0 is a call into V8.
+    // One by one, so that the array keeps its memory: a length set to 0 is a call into V8.
     for (let sender = ended.pop(); sender !== undefined; sender = ended.pop()) sender.quickEnded();
   }
 
