@@ -55,7 +55,7 @@ const PARAMS: readonly Type[] = ["i32", "i64", "f64"];
 const COUNTERS_AT = 6;
 const LOOPS_MAX = 2;
 /** Behind what the first copies of a loop do. */
-const ROUNDS_MAX = 11;
+const ROUNDS_MAX = 6;
 export const PAGES_MAX = 3;
 const BYTES = 65_536;
 const PASSIVE_BYTES = 40;
@@ -295,7 +295,8 @@ class FunctionWriter {
       code.loop,
       typeCode[type],
       ...this.#inside("nothing", () => [
-        ...this.#expression(type, first),
+        // Nothing that could go back to the loop before it has counted.
+        ...this.#leaf(type, first),
         ...head,
         ...down,
         ...this.#statements(nodes.slice(2)),
@@ -418,7 +419,7 @@ class FunctionWriter {
     const callees = Array.from({ length: this.#index }, (_, i) => i);
     const fitting = callees.filter((i) => resultOf(i) === type);
     const callee = fitting.length === 0 ? undefined : pick(fitting, value);
-    if (callee === undefined || this.#loops > 1) return this.#leaf(type, { kind, value, nodes });
+    if (callee === undefined || this.#loops > 0) return this.#leaf(type, { kind, value, nodes });
     const args = PARAMS.flatMap((param, at) => this.#expression(param, nodes[at] ?? NOTHING));
     if (kind % 2 === 0) return [...args, op.call, callee];
     const typeIndex = this.#typeIndexes[types.indexOf(type)] as number;
