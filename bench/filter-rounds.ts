@@ -1,7 +1,9 @@
 // The rounds of --filters and --native. What is looked for are differences of a microsecond between
 // targets, on a machine whose speed changes by more from second to second. So all targets are alive at
 // once, those whose difference is told run one right behind the other, in an order by chance, and then
-// once more backwards: what changes steadily meanwhile falls out of the mean of the two.
+// once more backwards: what changes steadily meanwhile falls out of the mean of the two. Two processes
+// of the same target differ by up to a microsecond for as long as they live: each runs in several, which
+// take turns by rounds.
 import type { Rounds, Sample } from "./report.ts";
 
 /** Targets without a filter, with one and with five of a kind; the last may not be there. */
@@ -37,11 +39,11 @@ export function meanOf(samples: readonly (Sample | undefined)[]): Sample | undef
   };
 }
 
-/** Plays all groups in each round; `play` measures one target once. */
+/** Plays all groups in each round; `play` measures one target once, in the same process all round. */
 export async function playGroups(
   groups: readonly FilterGroup[],
   rounds: number,
-  play: (target: string) => Promise<Sample | undefined>,
+  play: (target: string, round: number) => Promise<Sample | undefined>,
   random: () => number = Math.random,
 ): Promise<GroupRounds> {
   const all: Record<string, Record<string, (Sample | undefined)[]>> = {};
@@ -51,7 +53,7 @@ export async function playGroups(
       const played = new Map<string, (Sample | undefined)[]>();
       for (const target of [...order, ...order.toReversed()]) {
         const samples = played.get(target) ?? [];
-        samples.push(await play(target));
+        samples.push(await play(target, round));
         played.set(target, samples);
       }
       const group = (all[name] ??= {});

@@ -1,5 +1,5 @@
 // `npm run bench`: CPU per request of Headgate beside nginx, HAProxy, Envoy and the floor.
-import { chmodSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -37,10 +37,11 @@ import { type LoadReport, takeSample } from "./sample.ts";
 import { runWrk } from "./wrk.ts";
 
 const USAGE = `node bench/run.ts [--quick] [--filters | --native | --sdks | --bodies] [--targets PATTERN] [--cases s64,b64,...] [--rounds 7]
-    [--seconds 2] [--free] [--filter sdk|bare] [--markdown] [--list]
+    [--seconds 2] [--copies 3] [--free] [--filter sdk|bare] [--markdown] [--list]
 
   --quick     3 rounds of 1 second, cases s64 and b64
   --filters   filters of both sides, 24 rounds of s64, 0.3 s a play, and what each filter costs
+  --copies    processes of each target of --filters and --native, in turns by rounds (3)
   --native    our filters beside Envoy's native ones of the same configuration, as --filters
   --free      all processes on all processors; else those of --filters, --native, --sdks, --bodies are apart
   --sdks      three filters in AssemblyScript, Rust, Go and C; with --markdown into the SDK's page
@@ -54,11 +55,14 @@ const CASES = ["s1", "s64", "s1000", "b1", "b64", "b1000"] as const;
 /** Of these the first that runs is measured twice. */
 const TWICE = ["headgate", "nginx", "floor"] as const;
 const SKIP_LINES_MAX = 6;
+/** A worker of nginx may run as another user and must read the file that the upstream serves. */
+const FOLDER_MODE = 0o755;
 /** Of wrk, and of looking at what was used, a play. */
 const START_SECONDS = 0.1;
 const QUICK_CASES = ["s64", "b64"] as const;
 const FILTER_CASES = ["s64"] as const;
 const FILTER_ROUNDS = 24;
+const FILTER_COPIES = 3;
 const SDK_ROUNDS = 9;
 const FILTER_SECONDS = 0.3;
 const FILTER_TARGETS = /^(headgate|envoy)( \d (wasm|native).*)?$/;
@@ -66,6 +70,8 @@ const FILTER_TARGETS = /^(headgate|envoy)( \d (wasm|native).*)?$/;
 interface Options {
   readonly rounds: number;
   readonly seconds: number;
+  /** Processes of each target. */
+  readonly copies: number;
   readonly cases: readonly BenchCase[];
   readonly targets: RegExp;
   readonly filter: FilterKind;
@@ -89,6 +95,9 @@ interface Running extends Started {
   readonly spec: TargetSpec;
   readonly setup: Setup;
 }
+
+/** Processes of one target, of which there is always the first. */
+type Copies = readonly [Running, ...Running[]];
 
 /** The clients that make the load. */
 interface Clients {
@@ -117,6 +126,7 @@ function readOptions(): Options {
       cases: { type: "string" },
       rounds: { type: "string" },
       seconds: { type: "string" },
+      copies: { type: "string" },
       filter: { type: "string", default: "sdk" },
       free: { type: "boolean", default: false },
       markdown: { type: "boolean", default: false },
@@ -137,6 +147,7 @@ function readOptions(): Options {
   return {
     rounds: positive(values.rounds, usualRounds),
     seconds: positive(values.seconds, isShort ? FILTER_SECONDS : values.quick ? 1 : 2),
+    copies: isFilters ? positive(values.copies, FILTER_COPIES) : 1,
     cases,
     targets:
       values.targets === undefined && values.filters
@@ -179,8 +190,8 @@ async function startOne(
   common: Common,
   binding: Binding,
 ): Promise<Running | undefined> {
-  const folder = join(common.folder, spec.name.replace(/\W+/g, "-"));
-  mkdirSync(folder);
+  const folder = mkdtempSync(join(common.folder, spec.name.replace(/\W+/g, "-")));
+  chmodSync(folder, FOLDER_MODE);
   const ports = { http: await freePort(), tls: await freePort(), tcp: await freePort() };
   const setup = { ...common, ports, adminPort: await freePort(), folder };
   try {
@@ -210,6 +221,25 @@ async function startAll(
   const twice = TWICE.flatMap((name) => running.filter((one) => one.spec.name === name))[0];
   const second = twice && (await startOne(again(twice.spec), common, binding));
   return second === undefined ? running : [...running, second];
+}
+
+/** `count` processes of each target, with what runs already. */
+async function startCopies(
+  running: readonly Running[],
+  count: number,
+  common: Common,
+  binding: Binding,
+): Promise<Copies[]> {
+  const all: Copies[] = [];
+  for (const first of running) {
+    const copies: [Running, ...Running[]] = [first];
+    for (let more = 1; more < count; more += 1) {
+      const one = await startOne(first.spec, common, binding);
+      if (one !== undefined) copies.push(one);
+    }
+    all.push(copies);
+  }
+  return all;
 }
 
 /** One run of one client; undefined when it failed, which is said. */
@@ -269,16 +299,18 @@ async function runCase(
 /** A case of --filters and --native: see filter-rounds.ts. */
 async function runGroups(
   clients: Clients,
-  targets: readonly Running[],
+  targets: readonly Copies[],
   one: BenchCase,
   options: Options,
 ): Promise<GroupRounds> {
-  const byName = new Map(targets.map((target) => [target.spec.name, target]));
+  const byName = new Map(targets.map((copies) => [copies[0].spec.name, copies]));
   const groups = filterGroups(new Set(byName.keys()));
-  for (const target of targets) await measure(clients, target, one, 2);
-  return playGroups(groups, options.rounds, (name) =>
-    measure(clients, byName.get(name) as Running, one, options.seconds),
-  );
+  for (const target of targets.flat()) await measure(clients, target, one, 2);
+  return playGroups(groups, options.rounds, (name, round) => {
+    const copies = byName.get(name) as Copies;
+    const target = copies[round % copies.length] ?? copies[0];
+    return measure(clients, target, one, options.seconds);
+  });
 }
 
 async function measureAll(found: Clients, options: Options, folder: string): Promise<void> {
@@ -294,6 +326,7 @@ async function measureAll(found: Clients, options: Options, folder: string): Pro
   const upstream = await start(command, upstreamPort);
   const common = { upstreamPort, folder, module, protocols, certificates };
   const targets = await startAll(specs, common, binding);
+  const copies = await startCopies(targets, options.copies, common, binding);
   const clients = { ...found, wrk: [...binding.client, ...found.wrk] };
   const playsOf = (one: BenchCase): Running[] =>
     targets.filter(({ spec }) => spec.protocols.includes(one.protocol));
@@ -310,8 +343,9 @@ async function measureAll(found: Clients, options: Options, folder: string): Pro
   const results: Record<string, Results[string]> = {};
   for (const one of options.cases) {
     const targetsOfCase = playsOf(one);
+    const copiesOfCase = copies.filter(([first]) => targetsOfCase.includes(first));
     const groups = options.isFilters
-      ? await runGroups(clients, targetsOfCase, one, options)
+      ? await runGroups(clients, copiesOfCase, one, options)
       : undefined;
     results[one.id] =
       groups === undefined
@@ -324,8 +358,10 @@ async function measureAll(found: Clients, options: Options, folder: string): Pro
   }
   if (options.isMarkdown) console.log(`\n${whereLine()}`);
   const { rounds, seconds, filter } = options;
-  console.log(`\nwritten: ${writeResults(results, { rounds, seconds, filter })}`);
-  for (const one of [...targets, upstream]) await one.stop();
+  console.log(
+    `\nwritten: ${writeResults(results, { rounds, seconds, copies: options.copies, filter })}`,
+  );
+  for (const one of [...copies.flat(), upstream]) await one.stop();
 }
 
 const options = readOptions();
@@ -343,8 +379,7 @@ if (options.isSdks) {
     fail("SKIPPED: no openssl (apt-get install openssl, or OPENSSL_BIN)");
   }
   const folder = mkdtempSync(join(tmpdir(), "headgate-bench-"));
-  // A worker of nginx may run as another user and must read the file that the upstream serves.
-  chmodSync(folder, 0o755);
+  chmodSync(folder, FOLDER_MODE);
   process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
   const headers = options.isNative ? NATIVE_HEADERS : [];
   await measureAll({ wrk: [wrk], headers, openssl }, options, folder);
