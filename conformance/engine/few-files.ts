@@ -16,14 +16,20 @@ while (!isFull) {
 }
 for (const { io } of clients) io.reset();
 for (const { io } of events.accepted) io.reset();
-await new Promise((resolve) => setTimeout(resolve, 50));
+// Connections of before may still come, from the kernel's queue: nobody reads their answers.
 const before = events.accepted.length;
-const last = connect(engine, handle.localAddress);
-await events.until(() => events.accepted.length > before);
-const server = events.accepted.at(-1) as Side;
-server.io.writeText("works again");
-await last.events.until(() => last.events.bytes > 0);
+events.whenAccepted = (io): void => void io.writeText("works again");
+const last = await answered();
 process.stdout.write(`${clients.length > 500 ? "never full" : last.events.text}\n`);
 last.io.reset();
-server.io.reset();
+for (const { io } of events.accepted.slice(before)) io.reset();
 handle.close();
+
+/** Files are free a little after the resets: until then connecting fails. */
+async function answered(): Promise<Side> {
+  for (;;) {
+    const client = connect(engine, handle.localAddress);
+    await client.events.until(() => client.events.bytes > 0 || client.events.isClosed);
+    if (client.events.bytes > 0) return client;
+  }
+}

@@ -106,7 +106,7 @@ function threadCases(engine: NetworkEngine, kind: EngineKind): void {
     const shell = `ulimit -n 64; exec "$0" "$1" "$2" 2>&1`;
     const output = execFileSync("sh", ["-c", shell, process.execPath, script, kind], {
       encoding: "utf8",
-      timeout: 20_000,
+      timeout: 90_000,
     });
     expect(output).toBe("works again\n");
   });
