@@ -80,7 +80,6 @@ export abstract class NodeIo implements IoHandle, Gatherer {
   failure: string = "";
   /** ConnectFailed or BindFailed: what it is when connecting fails. */
   connectFailure: CloseReason = CloseReason.ConnectFailed;
-  // Where they are known; else the kernel is asked, each time: an answer that is kept is 48 bytes.
   local: SocketAddress | null = null;
   remote: SocketAddress | null = null;
 
@@ -130,11 +129,11 @@ export abstract class NodeIo implements IoHandle, Gatherer {
   }
 
   get localAddress(): SocketAddress {
-    return this.local ?? this.askLocalAddress();
+    return (this.local ??= this.askLocalAddress());
   }
 
   get remoteAddress(): SocketAddress {
-    return this.remote ?? this.askRemoteAddress();
+    return (this.remote ??= this.askRemoteAddress());
   }
 
   get writeQueueBytes(): number {
