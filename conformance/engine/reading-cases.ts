@@ -22,6 +22,10 @@ function unreadCases(engine: NetworkEngine): void {
     client.io.writeText("peeked");
     await server.events.until(() => times === 2);
     expect(server.events.reads).toEqual(["peeked", "peeked"]);
+    client.io.writeText("more");
+    client.io.shutdownWrite();
+    await server.events.until(() => server.events.hasEnded);
+    expect(server.events.reads).toEqual(["peeked", "peeked", "more"]);
     client.io.reset();
     server.io.reset();
   });

@@ -296,7 +296,9 @@ export class RingIo extends NodeIo implements UringOwner {
 
   #goOnReceiving(): void {
     if (this.isReadEnded || this.#heldEnd !== "" || this.#held !== null) return;
-    if (this.#mayDeliver() && !this.#isReceiving) this.#receive();
+    // Also behind bytes that were put back: what comes before they are delivered is held.
+    const wants = this.readDisables === 0 && this.state <= IoState.Failing;
+    if (wants && !this.#isReceiving) this.#receive();
   }
 
   #landed(result: number): void {
