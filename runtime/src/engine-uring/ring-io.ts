@@ -379,7 +379,8 @@ export function connectOnRing(
   events: IoEvents,
 ): RingIo {
   const { sockets } = loop;
-  const fd = sockets.create(address.family);
+  let fd = sockets.create(address.family);
+  if (fd < 0 && loop.closeNow()) fd = sockets.create(address.family);
   const io = new RingIo(loop, fd, IoState.Connecting, events);
   io.remote = address;
   if (fd < 0) {

@@ -160,6 +160,11 @@ export class Ring {
     this.#closing.push(fd);
   }
 
+  /** Descriptors are to be closed that the kernel still counts. */
+  get isClosing(): boolean {
+    return this.#closing.length > 0;
+  }
+
   /** Hands over what is prepared, and lets the kernel do what is due; waits for nothing. */
   submit(): void {
     this.#enter(0);

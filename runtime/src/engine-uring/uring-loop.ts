@@ -130,6 +130,13 @@ export class UringLoop {
     this.#isHurried = true;
   }
 
+  /** For who found no free file descriptor: whether there may be some now. */
+  closeNow(): boolean {
+    if (!this.ring.isClosing) return false;
+    this.#submit();
+    return true;
+  }
+
   userData(index: number, kind: number): number {
     return (index << KIND_BITS) | kind;
   }
