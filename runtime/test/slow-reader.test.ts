@@ -11,7 +11,7 @@ import type { Transfer } from "./slow-transfer.ts";
 const MIB = 1024 * 1024;
 const BYTES = 64 * MIB;
 /** What one read brings, and a head in front of it: more never waits in user space. */
-const QUEUE_BYTES_MAX = 264 * 1024;
+const QUEUE_BYTES_MAX = 80 * 1024;
 /** One read and a head on their way, and one read behind them. */
 const RING_QUEUE_BYTES_MAX = 148 * 1024;
 /** Without back-pressure all of a body would be held; this is far below, and above V8's moods. */

@@ -7,12 +7,8 @@ import type { Clock } from "../core/clock.ts";
  */
 export const readRoomBytes = 2048;
 
-/**
- * A head of up to 4 KiB and 256 KiB of body come in one read. Each read becomes a write that wakes
- * its reader: with 64 KiB a body of 1 MiB costs the router a fifth to a third more. So much waits
- * when a peer takes nothing.
- */
-export const readAreaBytes: number = 260 * 1024;
+/** A head of up to 4 KiB and 64 KiB of body come in one read. */
+export const readAreaBytes: number = 68 * 1024;
 
 /**
  * Connections whose gathered writes leave together. Writes one behind the other, apart from the
