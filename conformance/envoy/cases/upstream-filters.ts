@@ -204,8 +204,6 @@ const sites: Record<string, Site> = {
     [guest("u", ["request_headers return 1"])],
     routes(route("up", { timeout: "0.2s" })),
   ),
-  // Nothing else may end it: who leaves is noticed late on a machine with a lot to do.
-  pausegone: site([guest("u", ["request_headers return 1"])], routes(route("up"))),
   holdbody: site([guest("u", ["request_body return 1"])], routes(route("up", { timeout: "0.3s" }))),
   pausetry: site([], {
     ...routes(route("up", { timeout: "2s" })),
@@ -457,7 +455,7 @@ export const upstreamFilters: Group = {
       id: "upf-pause-gone",
       title: "the client leaves while a request waits",
       connections: [
-        { site: "pausegone", send: [get("/a"), { pauseMs: 500 }, { reset: true }], responses: 0 },
+        { site: "pauseforever", send: [get("/a"), { pauseMs: 50 }, { reset: true }], responses: 0 },
       ],
     },
     {
