@@ -25,6 +25,8 @@ export const shownElsewhere: readonly string[] = [
   `${CONFIG}.overload.v3.OverloadAction.triggers`,
   `${CONFIG}.route.v3.RouteConfiguration.validate_clusters`,
   `${MANAGER}.HttpConnectionManager.set_current_client_cert_details`,
+  // Of remote code only; see wasm-reader.test.ts.
+  `${EXTENSIONS}.wasm.v3.VmConfig.nack_on_code_cache_miss`,
   // Its type may not be empty, as made-up values are.
   `${CONFIG}.route.v3.RouteAction.upgrade_configs`,
   `${CONFIG}.route.v3.RouteConfiguration.max_direct_response_body_size_bytes`,
