@@ -15,7 +15,6 @@ import type { SharedSpace } from "./shared-space.ts";
 import { SharedStore, sharedStoreMemory } from "./shared-store.ts";
 import { TrapNews } from "./trap-news.ts";
 import type { GuestTrap } from "./trap-report.ts";
-import type { VmServices } from "./vm-services.ts";
 import type { Vm } from "./vm.ts";
 import type { WasiProvider } from "./wasi-provider.ts";
 import type { WasmHostContext } from "./wasm-host.ts";
@@ -27,23 +26,34 @@ const DRAIN_TIME_MS = 600_000;
  * A class: an object literal with accessors in it is a hash table in V8, and each stream looks at
  * the clock twice (0.05 us of the first filter's 2).
  */
-export class ThreadServices implements VmServices {
+export class ThreadServices {
   readonly clock: Clock;
   readonly timers: TimerWheel;
   readonly random: Random;
   readonly stats: StatMaker;
   readonly gauges: SharedGauges;
   readonly node: NodeConfig;
+  /** Null = every cluster is unknown. */
   readonly callouts: Callouts | null;
+  /** Null = nobody serves it. */
   readonly native: NativeServices | null;
+  /** A guest was stopped, and that is logged; null = nobody wants to know. */
   readonly onTrap: ((trap: GuestTrap) => void) | null;
+  /** Of guests that were stopped. */
   readonly news: TrapNews;
+  /** Who sees the calls of a VM; null = nobody. */
   readonly observe: ((vm: Vm) => CallObserver) | null;
+  /** A start is about to do what others see: whether it may. */
   readonly onOutwardCall: (name: string) => boolean;
+  /** Cells that say which guest runs, for the watchdog; see guest-mark.ts. */
   readonly mark: Int32Array;
+  /** Whose calls are logged, besides what policies say. */
   readonly traces: GuestTraces;
+  /** Traps: an import of the guest that calls it stops the guest for good. Never returns. */
   readonly trap: () => void;
+  /** Makes a callback one that guests may hold. */
   readonly supplyOf: (callback: HostCallback) => HostCallback;
+  /** Milliseconds that a plugin which was replaced may take to end. */
   readonly drainTimeMs: number;
   readonly #context: WasmHostContext;
   #shared: SharedSpace | null;
@@ -77,7 +87,10 @@ export class ThreadServices implements VmServices {
     return this.#shared;
   }
 
-  /** Loaded when the first plugin wants it. */
+  /**
+   * Files for guests whose policy has them; a text = why there are none. Loaded when the first
+   * plugin wants it.
+   */
   get wasiProvider(): WasiProvider | string {
     return this.#context.wasiProvider ?? "nothing here provides them";
   }

@@ -14,7 +14,7 @@ import { type ReadyStandby, Standby, type StandbySlot, type StandbyStats } from 
 import type { TrapTeller } from "./trap-news.ts";
 import type { GuestTrap } from "./trap-report.ts";
 import { VmFailure } from "./vm-failure.ts";
-import type { VmServices } from "./vm-services.ts";
+import type { ThreadServices } from "./thread-services.ts";
 import type { VmSettings } from "./vm-settings.ts";
 import { Vm, type VmOwner } from "./vm.ts";
 
@@ -62,7 +62,7 @@ class ReloadTimer extends TimerEntry {
  */
 export class VmSlot implements VmOwner, StandbySlot, TrapTeller {
   readonly key: string;
-  readonly services: VmServices;
+  readonly services: ThreadServices;
   readonly #settings: VmSettings;
   readonly #module: CompiledModule;
   readonly #log: GuestLog;
@@ -77,7 +77,7 @@ export class VmSlot implements VmOwner, StandbySlot, TrapTeller {
 
   constructor(
     key: string,
-    services: VmServices,
+    services: ThreadServices,
     settings: VmSettings,
     module: CompiledModule,
     log: GuestLog,

@@ -27,7 +27,7 @@ import type { SpareMemory } from "./spare-memory.ts";
 import { trapStreamOf } from "./trap-report.ts";
 import { type StopKind, type StopPlace, VmFailure } from "./vm-failure.ts";
 import type { WasiFiles } from "./wasi-provider.ts";
-import type { VmServices } from "./vm-services.ts";
+import type { ThreadServices } from "./thread-services.ts";
 import type { VmSettings } from "./vm-settings.ts";
 
 /** Gives the guest's memory its room. */
@@ -55,7 +55,7 @@ const LOG_LINE_FUEL = 2000;
  * guest is never entered again.
  */
 export class Vm implements Allocator {
-  readonly services: VmServices;
+  readonly services: ThreadServices;
   readonly settings: VmSettings;
   readonly abiVersion: AbiVersion;
   readonly memory: GuestMemory;
@@ -104,7 +104,7 @@ export class Vm implements Allocator {
   #lastGrpcStreamToken: number = 2;
 
   constructor(
-    services: VmServices,
+    services: ThreadServices,
     settings: VmSettings,
     module: CompiledModule,
     log: GuestLog,

@@ -21,7 +21,6 @@ import { StandbyQueue } from "./standby-queue.ts";
 import { ThreadServices } from "./thread-services.ts";
 import type { GuestTrap } from "./trap-report.ts";
 import type { WasiProvider } from "./wasi-provider.ts";
-import type { VmServices } from "./vm-services.ts";
 import type { Vm } from "./vm.ts";
 import { VmSlot, type VmSlotTimes, type VmStats } from "./vm-slot.ts";
 
@@ -63,7 +62,7 @@ export interface WasmHostContext {
 const RUNTIME_DEFAULT = "envoy.wasm.runtime.v8";
 
 export class WasmHost {
-  readonly #services: VmServices;
+  readonly #services: ThreadServices;
   readonly #log: GuestLog;
   readonly #slots: Map<string, VmSlot>;
   /** Until their guests have been told all: some take their time to answer on_done. */
