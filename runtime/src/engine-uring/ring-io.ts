@@ -269,8 +269,12 @@ export class RingIo extends NodeIo implements UringOwner {
   }
 
   /** No getter: V8 calls private ones through its runtime. */
+  #wantsBytes(): boolean {
+    return this.readDisables === 0 && this.state <= IoState.Failing;
+  }
+
   #mayDeliver(): boolean {
-    return this.readDisables === 0 && this.unreadBytes === null && this.state <= IoState.Failing;
+    return this.unreadBytes === null && this.#wantsBytes();
   }
 
   #deliverEnd(): void {
@@ -297,8 +301,7 @@ export class RingIo extends NodeIo implements UringOwner {
   #goOnReceiving(): void {
     if (this.isReadEnded || this.#heldEnd !== "" || this.#held !== null) return;
     // Also behind bytes that were put back: what comes before they are delivered is held.
-    const wants = this.readDisables === 0 && this.state <= IoState.Failing;
-    if (wants && !this.#isReceiving) this.#receive();
+    if (this.#wantsBytes() && !this.#isReceiving) this.#receive();
   }
 
   #landed(result: number): void {
