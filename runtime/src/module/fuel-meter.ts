@@ -219,7 +219,7 @@ class MeteredCode {
     let hasWide = false;
     for (let site = from; site < to; site += 1) {
       const kind = this.#plan.sites.kinds[site];
-      if (kind === SiteKind.Bulk) hasNarrow = true;
+      if (kind === SiteKind.Bulk || kind === SiteKind.Entries) hasNarrow = true;
       else if (kind === SiteKind.BulkWide) hasWide = true;
     }
     const next = this.#plan.localCounts[index] as number;
@@ -249,8 +249,9 @@ class MeteredCode {
   #codeOf(site: number, locals: BulkLocals): Uint8Array {
     const { kinds, costs } = this.#plan.sites;
     const kind = kinds[site];
-    if (kind === SiteKind.Bulk) return this.#bulkCode(locals.narrow, false);
-    if (kind === SiteKind.BulkWide) return this.#bulkCode(locals.wide, true);
+    if (kind === SiteKind.Bulk) return this.#bulkCode(locals.narrow, byBytes);
+    if (kind === SiteKind.BulkWide) return this.#bulkCode(locals.wide, byWideBytes);
+    if (kind === SiteKind.Entries) return this.#bulkCode(locals.narrow, byEntries);
     const cost = costs[site] as number;
     let code = this.#checks.get(cost);
     if (code === undefined) {
@@ -262,14 +263,21 @@ class MeteredCode {
   }
 
   /** The length stays on the stack. */
-  #bulkCode(local: Uint8Array, isWide: boolean): Uint8Array {
+  #bulkCode(local: Uint8Array, price: readonly number[]): Uint8Array {
     const length = [op.localTee, ...local, op.globalGet, ...this.#fuel, op.localGet, ...local];
-    const price = isWide
-      ? [op.i64Const, BULK_SHIFT, op.i64ShiftRight]
-      : [op.i32Const, BULK_SHIFT, op.i32ShiftRight, op.i64ExtendUnsigned];
     return Uint8Array.from([...length, ...price, ...this.#tail]);
   }
 }
+
+const byBytes: readonly number[] = [
+  op.i32Const,
+  BULK_SHIFT,
+  op.i32ShiftRight,
+  op.i64ExtendUnsigned,
+];
+const byWideBytes: readonly number[] = [op.i64Const, BULK_SHIFT, op.i64ShiftRight];
+/** Each takes 5 to 10 nanoseconds. */
+const byEntries: readonly number[] = [op.i64ExtendUnsigned];
 
 interface BulkLocals {
   readonly hasNarrow: boolean;

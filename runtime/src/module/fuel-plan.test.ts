@@ -106,3 +106,22 @@ test("where a function surely comes to a loop, that alone pays, and its path wit
   const long = Array.from({ length: 40 }, () => [...constant(0), op.drop]).flat();
   expect(costOfCalls([...loop, ...long])).toBe(3 * CALLS);
 });
+
+test("what fills, copies and grows tables pays for each entry", () => {
+  const builder = new WasmBuilder().memory(0, 1).emptyTable("externref", 0, 100);
+  const null_ = [0xd0, 0x6f];
+  const fill = [...constant(0), ...null_, ...constant(100), 0xfc, 17, 0];
+  const copy = [...constant(0), ...constant(50), ...constant(50), 0xfc, 14, 0, 0];
+  const grow = [...null_, ...constant(20), 0xfc, 15, 0, op.drop];
+  builder.func({ code: [...fill, ...copy, ...grow], exportAs: "f0" });
+  expect(FUEL - outcomeOf(builder, (f0) => f0()).left).toBe(170);
+});
+
+test("throwing costs 500, and a function that might throw no more than others", () => {
+  const builder = new WasmBuilder().memory(0, 1).tag([]);
+  const mayThrow = [op.localGet, 0, 0x04, 0x40, 0x08, 0, op.end];
+  const code = [0x06, 0x40, ...mayThrow, 0x19, op.end];
+  builder.func({ params: ["i32"], code, exportAs: "f0" });
+  expect(FUEL - outcomeOf(builder, (f0) => f0(0)).left).toBe(0);
+  expect(FUEL - outcomeOf(builder, (f0) => f0(1)).left).toBe(500);
+});

@@ -46,6 +46,8 @@ weights.fill(20, 0x7f, 0x83);
 for (const sqrtOrDivision of [0x91, 0x95, 0x9f, 0xa3]) weights[sqrtOrDivision] = 6;
 /** Paid where it stands, not by the path: allocators hardly ever come to it. 20 units in all. */
 const GROW_WEIGHT = 19 << PATH_SHIFT;
+/** The same, for most functions that may throw do not: 500 units, and so many nanoseconds. */
+const THROW_WEIGHT = 499 << PATH_SHIFT;
 
 export interface FuelPlan {
   readonly sites: SiteList;
@@ -321,10 +323,12 @@ class FuelPlanner implements FuelPlan {
         this.#spend(this.#costOf(walker.u32(at + 1)));
         this.#branch(this.#blockPaths.length - 1);
         break;
-      case op.Unreachable:
       case op.Throw:
       case op.Rethrow:
       case op.ThrowRef:
+        this.sites.raise(this.sites.add(at, SiteKind.Check), THROW_WEIGHT);
+        break;
+      case op.Unreachable:
       case op.Return:
       case op.ReturnCallIndirect:
       case op.ReturnCallRef:
@@ -456,8 +460,9 @@ class FuelPlanner implements FuelPlan {
       const other = code === 10 ? this.#walker.u32(this.#walker.after) : memory;
       const isWide = this.#isWide[memory] === true && this.#isWide[other] === true;
       this.sites.add(at, isWide ? SiteKind.BulkWide : SiteKind.Bulk);
-    } else if (code === 8 || code === 12 || code === 14 || code === 15 || code === 17) {
-      this.sites.add(at, SiteKind.Bulk);
+    } else if (code === 8) this.sites.add(at, SiteKind.Bulk);
+    else if (code === 12 || code === 14 || code === 15 || code === 17) {
+      this.sites.add(at, SiteKind.Entries);
     }
   }
 
@@ -469,7 +474,7 @@ class FuelPlanner implements FuelPlan {
     // br_on_cast and br_on_cast_fail: a flag byte, then the label.
     if (code === 24 || code === 25) this.#branch(this.#walker.u32(this.#walker.after + 1));
     // Arrays filled and copied.
-    if (code >= 16 && code <= 19) this.sites.add(at, SiteKind.Bulk);
+    if (code >= 16 && code <= 19) this.sites.add(at, SiteKind.Entries);
   }
 }
 

@@ -7,6 +7,8 @@ export const SiteKind = {
   Bulk: 1,
   /** The same with an i64. */
   BulkWide: 2,
+  /** A price for each entry of a table or array: the length is an i32. */
+  Entries: 3,
 } as const;
 
 /** Places in the code where fuel is paid, in order. */

@@ -338,3 +338,19 @@ test("a guest whose memory is full is told apart from one that fails", async () 
   host.close();
   grow.close();
 });
+
+test("random bytes are paid for", async () => {
+  const builder = guestBuilder((b) =>
+    b.importFunction("wasi_snapshot_preview1", "random_get", ["i32", "i32"], ["i32"]),
+  );
+  builder.func({
+    params: ["i32", "i32", "i32"],
+    results: ["i32"],
+    code: [...constant(4096), ...constant(50_000), op.call, 0],
+    exportAs: "proxy_on_request_headers",
+  });
+  const host = await createFilterHost({ module: builder.build() });
+  expect(host.request().status).toBe(200);
+  expect(host.stats.counter("wasm.filter.fuel_used").value).toBeGreaterThan(50_000);
+  host.close();
+});

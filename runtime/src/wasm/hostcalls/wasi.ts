@@ -12,6 +12,8 @@ const { Success, BadF, NotDir, Fault, Inval, NoEnt, NoSys, NotSup } = WasiErrno;
 const FDSTAT_BYTES = 24;
 const RIGHTS_AT = 8;
 const RIGHT_FD_WRITE = 64;
+/** Nanoseconds that one takes. */
+const RANDOM_BYTE_FUEL = 4;
 
 export function wasiHostcalls(vm: Vm): HostcallTable {
   return {
@@ -240,6 +242,7 @@ function processCalls(vm: Vm): HostcallTable {
       const length = size >>> 0;
       if (length > limits.randomBytesMax) return Inval;
       if (!reads(memory, at, length)) return Fault;
+      vm.charge(length * RANDOM_BYTE_FUEL);
       const { random } = vm.services;
       const bytes = memory.bytes;
       for (let i = 0, word = 0; i < length; i += 1, word >>>= 8) {
