@@ -2,6 +2,7 @@
 // what one worker's guest sets, another one's gets. Every operation is done under one lock.
 // Where it lies: shared-layout.ts.
 import { limits, Status } from "proxy-wasm-types";
+import { QueueConsumers } from "./queue-consumers.ts";
 import { BLOCK_HEADER, BlockSet, SharedHeap } from "./shared-heap.ts";
 import {
   BLOCKS_AT,
@@ -73,9 +74,7 @@ export class SharedStore implements SharedSpace {
   readonly #lock: SharedLock;
   readonly #heap: SharedHeap;
   readonly #wake: (thread: number, token: number) => void;
-  /** Of this thread, by the numbers that stand in queues. */
-  readonly #consumers: Map<number, QueueConsumer>;
-  #lastConsumer: number = 0;
+  readonly #consumers: QueueConsumers;
 
   constructor({ memory, thread, wake }: SharedStoreOptions) {
     this.#cells = new Int32Array(memory);
@@ -84,7 +83,7 @@ export class SharedStore implements SharedSpace {
     this.#heap = new SharedHeap(this.#cells, HEAP, BLOCKS_AT);
     this.#lock = new SharedLock(this.#cells, 0, thread, () => this.#rebuild());
     this.#wake = wake ?? ((): void => {});
-    this.#consumers = new Map();
+    this.#consumers = new QueueConsumers();
   }
 
   // ---- For stats.
@@ -163,9 +162,7 @@ export class SharedStore implements SharedSpace {
       const token = this.#tokenOf(Kind.Queue, vmId, name) || this.#addQueue(vmId, name);
       if (token === 0 || consumer === null) return token;
       const queue = queueAt(token);
-      this.#lastConsumer += 1;
-      this.#consumers.set(this.#lastConsumer, consumer);
-      this.#cells[queue + QUEUE_CONSUMER] = this.#lastConsumer;
+      this.#cells[queue + QUEUE_CONSUMER] = this.#consumers.numberOf(consumer);
       Atomics.store(this.#cells, queue + QUEUE_THREAD, this.#thread + 1);
       notices = Atomics.exchange(this.#cells, queue + QUEUE_NOTICES, 0);
       return token;
@@ -270,14 +267,12 @@ export class SharedStore implements SharedSpace {
 
   /** The consumer is gone. */
   forgetConsumer(consumer: QueueConsumer): void {
-    for (const [number, known] of this.#consumers) {
-      if (known !== consumer) continue;
-      this.#consumers.delete(number);
-      for (let token = 1; token <= this.#cell(QUEUES_COUNT); token += 1) {
-        const queue = queueAt(token);
-        if (this.#cell(queue + QUEUE_CONSUMER) !== number) continue;
-        Atomics.compareExchange(this.#cells, queue + QUEUE_THREAD, this.#thread + 1, 0);
-      }
+    const number = this.#consumers.forget(consumer);
+    if (number === 0) return;
+    for (let token = 1; token <= this.#cell(QUEUES_COUNT); token += 1) {
+      const queue = queueAt(token);
+      if (this.#cell(queue + QUEUE_CONSUMER) !== number) continue;
+      Atomics.compareExchange(this.#cells, queue + QUEUE_THREAD, this.#thread + 1, 0);
     }
   }
 
@@ -315,7 +310,7 @@ export class SharedStore implements SharedSpace {
   }
 
   #consumerOf(queue: number): QueueConsumer | undefined {
-    return this.#consumers.get(this.#cell(queue + QUEUE_CONSUMER));
+    return this.#consumers.at(this.#cell(queue + QUEUE_CONSUMER));
   }
 
   /** Forgets data and queues of all vm_ids that begin with `prefix`. Walks the whole directory. */
