@@ -250,9 +250,15 @@ const BODY: readonly Case[] = [
   },
   {
     id: "field-body-over",
-    title: "more than may be held",
+    title: "more than may be held, in several reads",
     connections: one(get("/a"), "small"),
-    replies: [reply("200 OK", "a secret. ".repeat(10_000), ...TEXT)],
+    replies: [reply("200 OK", "a secret. ".repeat(100_000), ...TEXT)],
+  },
+  {
+    id: "field-body-over-once",
+    title: "more than may be held, with its end behind it in one read",
+    connections: one(get("/a"), "small"),
+    replies: [reply("200 OK", "a secret. ".repeat(3_000), ...TEXT)],
   },
   {
     id: "field-body-upper",

@@ -88,6 +88,13 @@ const PAUSES: readonly Scripted[] = [
     site: { listener: { per_connection_buffer_limit_bytes: 10_000 } },
   },
   {
+    id: "pause-request-over-once",
+    title: "the same, with the end behind it in one read",
+    lines: ["request_body return 1", "request_body#2 return 0"],
+    connections: (site) => [{ site, send: [post("/a", "x".repeat(12_000))] }],
+    site: { listener: { per_connection_buffer_limit_bytes: 10_000 } },
+  },
+  {
     id: "pause-headers-stop",
     title: "allow_on_headers_stop_iteration: the body is seen while headers are held",
     lines: [

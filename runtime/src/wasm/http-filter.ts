@@ -118,7 +118,9 @@ export class WasmHttpFilter extends StreamContext implements HttpFilter {
     const wasReplied = this.isReplied;
     const first = this.#callRequestBody(data, false);
     if (vm.failure !== null || this.isReplied !== wasReplied) return first;
-    if (first === FilterDataStatus.StopIterationAndBuffer) return this.#callRequestBody(data, end);
+    if (first === FilterDataStatus.StopIterationAndBuffer) {
+      return this.#isTooLong(this.requestBody) ? first : this.#callRequestBody(data, end);
+    }
     // Bytes that could go on wait for the guest's word on the end: one piece has one status.
     const tail = new BufferQueue();
     const last = this.#callRequestBody(tail, end);
@@ -203,7 +205,9 @@ export class WasmHttpFilter extends StreamContext implements HttpFilter {
     const wasReplied = this.isReplied;
     const first = this.#callResponseBody(data, false);
     if (vm.failure !== null || this.isReplied !== wasReplied) return first;
-    if (first === FilterDataStatus.StopIterationAndBuffer) return this.#callResponseBody(data, end);
+    if (first === FilterDataStatus.StopIterationAndBuffer) {
+      return this.#isTooLong(this.responseBody) ? first : this.#callResponseBody(data, end);
+    }
     // Bytes that could go on wait for the guest's word on the end: one piece has one status.
     const tail = new BufferQueue();
     const last = this.#callResponseBody(tail, end);
@@ -408,6 +412,15 @@ export class WasmHttpFilter extends StreamContext implements HttpFilter {
     if (callbacks === null || callbacks.isEncodingHeldData()) return false;
     const { responseCodeDetails, upstreamProtocol } = callbacks.streamInfo;
     return responseCodeDetails === "via_upstream" && tellsEndApart(upstreamProtocol);
+  }
+
+  /**
+   * More than the chain lets a filter collect, which then looks itself: as in Envoy, before the end
+   * comes. A guest that is told of the end first would let such a body go.
+   */
+  #isTooLong(body: BufferQueue | null): boolean {
+    const max = this.callbacks?.bufferBytesMax ?? 0;
+    return max > 0 && body !== null && body.length > max;
   }
 
   /** Answers 503; false when the stream is to pass, which that answer itself is, too. */
