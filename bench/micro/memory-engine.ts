@@ -59,6 +59,7 @@ export class MemoryIo implements IoHandle {
   shutdownWrite(): void {}
   close(): void {}
   reset(): void {}
+  setReadBytesMax(): void {}
   setNoDelay(): void {}
   setKeepAlive(): void {}
   unread(): void {}

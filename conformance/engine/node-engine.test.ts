@@ -9,6 +9,7 @@ import { createNodeEngine, type NodeEngine } from "../../runtime/src/engine-node
 import { connectionCases } from "./connection-cases.ts";
 import { detachCases } from "./detach-cases.ts";
 import { flowCases } from "./flow-cases.ts";
+import { greatReadCases } from "./great-read-cases.ts";
 import { listenCases } from "./listen-cases.ts";
 import { machineCases } from "./machine-cases.ts";
 import { connectMany, endAll, useAll } from "./many-connections.ts";
@@ -24,6 +25,7 @@ describe.each(rungs)("rung %s", (rung) => {
   const openConnections = (): number => core.openConnections;
   connectionCases(engine, openConnections);
   readingCases(engine, openConnections);
+  greatReadCases(engine, openConnections, rung === "handle");
   flowCases(engine, core);
   listenCases(engine, openConnections, true);
   detachCases(engine, openConnections);

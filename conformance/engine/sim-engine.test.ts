@@ -13,6 +13,7 @@ import { SimLoop } from "../../runtime/src/engine-sim/sim-loop.ts";
 import { SimNetwork } from "../../runtime/src/engine-sim/sim-network.ts";
 import { connectionCases } from "./connection-cases.ts";
 import { flowCases } from "./flow-cases.ts";
+import { greatReadCases } from "./great-read-cases.ts";
 import { listenCases } from "./listen-cases.ts";
 import { readingCases } from "./reading-cases.ts";
 import { connectPair, settle } from "./recorder.ts";
@@ -53,6 +54,7 @@ describe("a smooth network", () => {
   drive(loop);
   connectionCases(engine, openConnections);
   readingCases(engine, openConnections);
+  greatReadCases(engine, openConnections, false);
   flowCases(engine, core);
   listenCases(engine, openConnections, false);
   tlsByteCases(engine);

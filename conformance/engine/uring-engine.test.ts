@@ -16,6 +16,7 @@ import { Op } from "../../runtime/src/engine-uring/uring-abi.ts";
 import { connectionCases } from "./connection-cases.ts";
 import { detachCases } from "./detach-cases.ts";
 import { flowCases } from "./flow-cases.ts";
+import { greatReadCases } from "./great-read-cases.ts";
 import { listenCases } from "./listen-cases.ts";
 import { machineCases } from "./machine-cases.ts";
 import { connectMany, endAll, useAll } from "./many-connections.ts";
@@ -38,6 +39,7 @@ function commonCases(): void {
   const openConnections = (): number => engine.coreForTest.openConnections;
   connectionCases(engine, openConnections);
   readingCases(engine, openConnections);
+  greatReadCases(engine, openConnections, true);
   flowCases(engine, engine.coreForTest);
   listenCases(engine, openConnections, true);
   detachCases(engine, openConnections);

@@ -10,25 +10,34 @@ import type { Transfer } from "./slow-transfer.ts";
 
 const MIB = 1024 * 1024;
 const BYTES = 64 * MIB;
-/** What one read brings, and a head in front of it: more never waits in user space. */
-const QUEUE_BYTES_MAX = 80 * 1024;
-/** One read and a head on their way, and one read behind them. */
-const RING_QUEUE_BYTES_MAX = 148 * 1024;
+/** What one great read brings, and a head in front of it: more never waits in user space. */
+const QUEUE_BYTES_MAX = 272 * 1024;
+/** One such read and a head on their way, and one read behind them. */
+const RING_QUEUE_BYTES_MAX = 532 * 1024;
+/** Where the buffer limit is less than a great read: with usual ones. */
+const SMALL_LIMIT = 64 * 1024;
+const SMALL_QUEUE_BYTES_MAX = 80 * 1024;
+const RING_SMALL_QUEUE_BYTES_MAX = 148 * 1024;
 /** Without back-pressure all of a body would be held; this is far below, and above V8's moods. */
 const GROWTH_BYTES_MAX = 24 * MIB;
 
 const pace = { burstBytes: MIB, pauseMs: 5 };
 const processes = useProcesses();
 let upstream: TransferUpstream;
+let upstreamPort: number;
 let headgate: HeadgateProcess;
 let port: number;
 
 beforeEach(async () => {
   upstream = new TransferUpstream(pace);
-  const upstreamPort = await upstream.listen();
-  headgate = await processes.start(bootstrap({ upstreamPort }));
-  port = Number((await headgate.listener()).split(":")[1]);
+  upstreamPort = await upstream.listen();
 });
+
+/** `listener` is merged into the listener. */
+async function start(listener: object = {}): Promise<void> {
+  headgate = await processes.start(bootstrap({ upstreamPort, listener }));
+  port = Number((await headgate.listener()).split(":")[1]);
+}
 
 afterEach(() => upstream.close());
 
@@ -59,15 +68,20 @@ async function watch(gauge: string, transfer: Promise<Transfer>): Promise<Watche
   return { transfer: await over, queueBytesMax, growthBytes: residentBytesMax - before };
 }
 
-function expectBounded({ transfer, queueBytesMax, growthBytes }: Watched): void {
+/** `limits`: of node:net, of the ring. */
+function expectBounded(
+  { transfer, queueBytesMax, growthBytes }: Watched,
+  limits: readonly [number, number] = [QUEUE_BYTES_MAX, RING_QUEUE_BYTES_MAX],
+): void {
   expect(transfer.receivedBytes).toBe(BYTES);
   expect(transfer.receivedDigest).toBe(transfer.sentDigest);
   const isRing = headgate.output.includes("network engine: io_uring\n");
-  expect(queueBytesMax).toBeLessThanOrEqual(isRing ? RING_QUEUE_BYTES_MAX : QUEUE_BYTES_MAX);
+  expect(queueBytesMax).toBeLessThanOrEqual(limits[isRing ? 1 : 0]);
   expect(growthBytes).toBeLessThan(GROWTH_BYTES_MAX);
 }
 
 test("a download waits for a slow client", async () => {
+  await start();
   await download(port, upstream, MIB, pace);
   const gauge = "http.main.downstream_cx_tx_bytes_buffered";
   expectBounded(await watch(gauge, download(port, upstream, BYTES, pace)));
@@ -80,6 +94,7 @@ test("a download waits for a slow client", async () => {
 });
 
 test("an upload waits for a slow upstream", async () => {
+  await start();
   await upload(port, MIB);
   const gauge = "cluster.up.upstream_cx_tx_bytes_buffered";
   expectBounded(await watch(gauge, upload(port, BYTES)));
@@ -92,4 +107,12 @@ test("an upload waits for a slow upstream", async () => {
   const backedUp = await headgate.stat("cluster.up.upstream_flow_control_backed_up_total");
   expect(backedUp).toBeGreaterThanOrEqual(paused);
   expect(await headgate.stat(gauge)).toBe(0);
+});
+
+test("with a small buffer limit less of an upload waits", async () => {
+  await start({ per_connection_buffer_limit_bytes: SMALL_LIMIT });
+  await upload(port, MIB);
+  const watched = await watch("cluster.up.upstream_cx_tx_bytes_buffered", upload(port, BYTES));
+  expect(watched.transfer.receivedBytes).toBe(BYTES);
+  expectBounded(watched, [SMALL_QUEUE_BYTES_MAX, RING_SMALL_QUEUE_BYTES_MAX]);
 });

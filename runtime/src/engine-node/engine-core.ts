@@ -11,6 +11,12 @@ export const readRoomBytes = 2048;
 export const readAreaBytes: number = 68 * 1024;
 
 /**
+ * And 256 KiB of body where a connection may read so much, and has shown that it brings much. Each
+ * read becomes a write that wakes its reader: with 64 KiB a body of 1 MiB costs the router more.
+ */
+export const greatReadBytes: number = 260 * 1024;
+
+/**
  * Connections whose gathered writes leave together. Writes one behind the other, apart from the
  * work that makes them, cost less than each at the end of its turn: the reader on the other side is
  * woken once for many, and our code and the kernel's stay in the caches (64 connections: 3 us of 23
@@ -40,6 +46,8 @@ export class EngineCore {
   /** `readRoomBytes` of room, then the read area. */
   readonly room: Buffer;
   /** What receivers get in onRead. */
+  readonly greatReadArea: Buffer;
+  /** Its begin: as much as a usual read may fill. */
   readonly readArea: Buffer;
   /** Keeps the bytes that a head overwrites in the read area. */
   readonly scratch: Buffer;
@@ -62,8 +70,9 @@ export class EngineCore {
 
   constructor(clock: Clock) {
     this.clock = clock;
-    this.room = Buffer.allocUnsafeSlow(readRoomBytes + readAreaBytes);
-    this.readArea = this.room.subarray(readRoomBytes);
+    this.room = Buffer.allocUnsafeSlow(readRoomBytes + greatReadBytes);
+    this.greatReadArea = this.room.subarray(readRoomBytes);
+    this.readArea = this.greatReadArea.subarray(0, readAreaBytes);
     this.scratch = Buffer.allocUnsafeSlow(readRoomBytes);
     this.#flushLater = (): void => {
       this.#isScheduled = false;

@@ -10,7 +10,7 @@ import type {
 import { CloseReason } from "../engine/network-engine.ts";
 import { askHandle, kernelPath } from "./addresses.ts";
 import { newDetachedSocket } from "./detached-socket.ts";
-import type { EngineCore } from "./engine-core.ts";
+import { type EngineCore, readAreaBytes } from "./engine-core.ts";
 import {
   type HandleWriter,
   writeBytesOn,
@@ -35,14 +35,14 @@ export class HandleRung {
   readonly core: EngineCore;
   readonly bare: BareHandles;
   /** The one function that all handles call when bytes came. */
-  readonly onread: (this: StreamHandle) => void;
+  readonly onread: (this: StreamHandle) => Buffer | undefined;
 
   constructor(core: EngineCore, bare: BareHandles) {
     this.core = core;
     this.bare = bare;
     const { streamState, readResultIndex } = bare;
-    this.onread = function onHandleRead(this: StreamHandle): void {
-      this.io?.handleRead(streamState[readResultIndex] ?? 0);
+    this.onread = function onHandleRead(this: StreamHandle): Buffer | undefined {
+      return this.io?.handleRead(streamState[readResultIndex] ?? 0);
     };
   }
 }
@@ -144,10 +144,21 @@ export class HandleIo extends NodeIo implements HandleWriter, HandleOwner {
     if (this.state !== IoState.Dead) setHandleKeepAlive(this.handle, keepAlive);
   }
 
-  handleRead(result: number): void {
-    if (result > 0) this.bytesArrived(this.core.readArea, result);
-    else if (result === endOfFile) this.endArrived();
+  /** Node reads into the buffer that is answered from then on. */
+  handleRead(result: number): Buffer | undefined {
+    if (result > 0) {
+      this.bytesArrived(this.core.greatReadArea, result);
+      if (result >= readAreaBytes || this.readsMuch) return this.#chooseArea(result);
+    } else if (result === endOfFile) this.endArrived();
     else if (result < 0) this.readFailed(getSystemErrorName(result));
+    return undefined;
+  }
+
+  #chooseArea(result: number): Buffer | undefined {
+    const didReadMuch = this.readsMuch;
+    this.adaptReads(result >= readAreaBytes);
+    if (this.readsMuch === didReadMuch) return undefined;
+    return this.readsMuch ? this.core.greatReadArea : this.core.readArea;
   }
 
   handleWritten(status: number): void {

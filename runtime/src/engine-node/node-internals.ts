@@ -10,8 +10,11 @@ export const endOfFile = -4095;
 
 /** What a handle reports to: the connection that owns it. */
 export interface HandleOwner {
-  /** `result` > 0: bytes in the buffer given to useUserBuffer; < 0: a negated system error. */
-  handleRead(result: number): void;
+  /**
+   * `result` > 0: bytes in the buffer given to useUserBuffer; < 0: a negated system error. Answers
+   * the buffer of the next reads; undefined = the same.
+   */
+  handleRead(result: number): Buffer | undefined;
   /** A queued write left, or failed with a negated system error. */
   handleWritten(status: number): void;
   /** FIN was sent, or could not be. */
@@ -53,7 +56,7 @@ export interface StreamHandle {
   readonly fd: number;
   readonly writeQueueSize: number;
   io: HandleOwner | null;
-  onread: (this: StreamHandle) => void;
+  onread: (this: StreamHandle) => Buffer | undefined;
   readStart(): number;
   readStop(): number;
   useUserBuffer(buffer: Buffer): number;

@@ -12,7 +12,7 @@ import type {
   TcpKeepAlive,
 } from "../engine/network-engine.ts";
 import { CloseReason } from "../engine/network-engine.ts";
-import type { EngineCore, Gatherer } from "./engine-core.ts";
+import { type EngineCore, type Gatherer, greatReadBytes } from "./engine-core.ts";
 
 /** Pieces up to this many bytes are gathered. */
 export const gatherPieceBytes = 4096;
@@ -72,6 +72,10 @@ export abstract class NodeIo implements IoHandle, Gatherer {
   isShutdownDone: boolean = false;
   isReadEnded: boolean = false;
   readDisables: number = 0;
+  /** Reads of `greatReadBytes` are allowed. */
+  mayReadMuch: boolean = false;
+  /** And are made now. */
+  readsMuch: boolean = false;
   isUnreadScheduled: boolean = false;
   /** Bytes put back; while there are some, no others are delivered. */
   unreadBytes: Buffer | null = null;
@@ -198,6 +202,10 @@ export abstract class NodeIo implements IoHandle, Gatherer {
     if (!this.isReadEnded) this.startReading();
   }
 
+  setReadBytesMax(bytes: number): void {
+    this.mayReadMuch = bytes === 0 || bytes >= greatReadBytes;
+  }
+
   unread(bytes: Buffer): void {
     if (bytes.length === 0 || this.state > IoState.Failing) return;
     this.unreadBytes = this.unreadBytes === null ? bytes : Buffer.concat([bytes, this.unreadBytes]);
@@ -305,6 +313,15 @@ export abstract class NodeIo implements IoHandle, Gatherer {
     } finally {
       this.core.endTurn();
     }
+  }
+
+  /**
+   * After each read, whether it brought as much as it might: the next ones are great if it did and
+   * its receiver goes on; usual ones again when it has stopped, so that it holds no more than one.
+   */
+  adaptReads(isFull: boolean): void {
+    if (this.readDisables > 0) this.readsMuch = false;
+    else if (isFull) this.readsMuch = this.mayReadMuch;
   }
 
   /** The peer's FIN. */

@@ -81,7 +81,9 @@ export class SocketHandleIo extends SocketIo implements HandleWriter, HandleOwne
     return newDetachedSocket(this.core, handle);
   }
 
-  handleRead(): void {}
+  handleRead(): undefined {
+    return undefined;
+  }
 
   handleWritten(status: number): void {
     this.pendingWrites -= 1;

@@ -153,7 +153,7 @@ export class TlsHandleIo extends NodeIo implements HandleOwner {
     // The handle must not get a write before it has reported ours.
     if (this.#isInFlight) secure.cork();
     for (const bytes of this.#queue) secure.write(bytes);
-    this.handle.onread = (): void => {
+    this.handle.onread = (): undefined => {
       const length = this.rung.bare.streamState[this.rung.bare.readResultIndex] ?? 0;
       if (length > 0) secure.push(Buffer.from(this.core.readArea.subarray(0, length)));
       else if (length === endOfFile) secure.push(null);
@@ -191,7 +191,7 @@ export class TlsHandleIo extends NodeIo implements HandleOwner {
     else this.readFailed(failure.code);
   }
 
-  handleRead(result: number): void {
+  handleRead(result: number): undefined {
     if (result > 0) this.bytesArrived(this.core.readArea, result);
     else if (this.state === IoState.Connecting) this.#endedEarly(result);
     else if (result === endOfFile) {

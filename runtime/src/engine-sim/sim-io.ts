@@ -192,8 +192,8 @@ export class SimIo implements IoHandle, SocketOwner, Gatherer {
     if (this.#state !== State.Dead) this.#die(true);
   }
 
+  setReadBytesMax(): void {}
   setNoDelay(): void {}
-
   setKeepAlive(): void {}
 
   detach(): Duplex {

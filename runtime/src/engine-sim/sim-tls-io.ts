@@ -176,6 +176,8 @@ export class SimTlsIo implements IoHandle, IoEvents {
     this.#io.reset();
   }
 
+  setReadBytesMax(): void {}
+
   setNoDelay(): void {}
 
   setKeepAlive(): void {}

@@ -51,7 +51,7 @@ export function hangBell(native: Native, bare: BareHandles): Bell | string {
   const handle = bare.newPipe() as BellHandle;
   // From here on the fd is the handle's, and closed with it when the thread ends.
   if (handle.open(fd) !== 0) return "libuv takes no eventfd";
-  handle.onread = (): void => {};
+  handle.onread = (): undefined => undefined;
   // Read into for as long as the handle lives, which holds it from here on. Larger than what V8
   // may move.
   handle.buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);

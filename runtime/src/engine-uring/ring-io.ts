@@ -10,6 +10,7 @@ import type {
 } from "../engine/network-engine.ts";
 import { CloseReason } from "../engine/network-engine.ts";
 import { newSocketOf } from "../engine-node/detached-socket.ts";
+import { greatReadBytes } from "../engine-node/engine-core.ts";
 import { gatherBytes, IoState, NodeIo } from "../engine-node/node-io.ts";
 import { latin1 } from "../core/latin1.ts";
 import { errorName } from "./native.ts";
@@ -24,6 +25,9 @@ import { Kind, type UringLoop, type UringOwner } from "./uring-loop.ts";
  * cost a fifth of such a response.
  */
 export const waitingBytesMax = 81_920;
+
+/** The same for who may read as much at once as a great read brings. */
+export const greatWaitingBytesMax: number = greatReadBytes + 12_288;
 
 /**
  * One read at a time. A multishot read brings up to 32 of them before a reader can stop, MiB that
@@ -48,6 +52,8 @@ export class RingIo extends NodeIo implements UringOwner {
   #isConnected: boolean;
   #quickResult: number = 0;
   #isReceiving: boolean = false;
+  /** What the read under way, or the last one, asked for. */
+  #wantedBytes: number = readBytesMax;
   #isShutdownDue: boolean = false;
   /** Of the peer, while the kernel may look at it. */
   addressForKernel: Buffer | null = null;
@@ -249,7 +255,9 @@ export class RingIo extends NodeIo implements UringOwner {
     this.#isReceiving = true;
     this.#operations += 1;
     const userData = this.loop.userData(this.#index, Kind.Recv);
-    this.loop.ring.prepare(RECV, this.fd, 0, readBytesMax, 0, userData, 0, BUFFER_GROUP);
+    const wanted = this.readsMuch ? greatReadBytes : readBytesMax;
+    this.#wantedBytes = wanted;
+    this.loop.ring.prepare(RECV, this.fd, 0, wanted, 0, userData, 0, BUFFER_GROUP);
   }
 
   #received(result: number, offset: number): void {
@@ -296,6 +304,7 @@ export class RingIo extends NodeIo implements UringOwner {
     } finally {
       reads.release(offset);
     }
+    if (length >= readBytesMax || this.readsMuch) this.adaptReads(length >= this.#wantedBytes);
   }
 
   #goOnReceiving(): void {
@@ -337,7 +346,8 @@ export class RingIo extends NodeIo implements UringOwner {
     else {
       if (this.core.depth > 0) this.beDirty();
       else this.#start();
-      if (queue.bytes > waitingBytesMax) this.pendingWrites = 1;
+      const max = this.mayReadMuch ? greatWaitingBytesMax : waitingBytesMax;
+      if (queue.bytes > max) this.pendingWrites = 1;
     }
   }
 

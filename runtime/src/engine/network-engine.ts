@@ -136,6 +136,12 @@ export interface IoHandle {
   close(): void;
   /** Closes at once and drops what was not sent. TCP sends RST. No event follows. */
   reset(): void;
+  /**
+   * What a read may bring at the most, and so what a receiver that stops has to hold:
+   * per_connection_buffer_limit_bytes. 0 = no limit; default, and least, are the engine's usual 68
+   * KiB. Engines take more only where a connection brings much; they need not.
+   */
+  setReadBytesMax(bytes: number): void;
   setNoDelay(enabled: boolean): void;
   /** Null = off. */
   setKeepAlive(keepAlive: TcpKeepAlive | null): void;

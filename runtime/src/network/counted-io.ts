@@ -70,6 +70,10 @@ class CountedIo implements IoHandle {
     this.#io.reset();
   }
 
+  setReadBytesMax(bytes: number): void {
+    this.#io.setReadBytesMax(bytes);
+  }
+
   setNoDelay(enabled: boolean): void {
     this.#io.setNoDelay(enabled);
   }

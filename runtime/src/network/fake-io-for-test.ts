@@ -45,6 +45,7 @@ export class FakeIo implements IoHandle {
   reset(): void {
     if (this.fate === "open" || this.drainsOnClose) this.fate = "reset";
   }
+  setReadBytesMax(): void {}
   setNoDelay(): void {}
   setKeepAlive(keepAlive: TcpKeepAlive | null): void {
     this.keepAlive = keepAlive;

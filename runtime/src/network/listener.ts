@@ -284,6 +284,7 @@ export class Listener implements AcceptedSocketOwner {
     this.#log?.begin(info);
     const keepAlive = this.#keepAliveOf(place);
     if (keepAlive !== null) io.setKeepAlive(keepAlive);
+    io.setReadBytesMax(this.config.perConnectionBufferBytesMax);
     if (this.#filters.length === 0) return this.#serve(io, info, admission);
     const socket = new AcceptedSocket(io, info, admission, this.#filters, this);
     if (socket.isInspected) return this.#serve(io, info, admission);

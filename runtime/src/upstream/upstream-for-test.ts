@@ -166,6 +166,7 @@ export class FakeIo implements IoHandle {
     if (this.end === "open" || this.writeQueueBytes > 0) this.end = "reset";
     this.writeQueueBytes = 0;
   }
+  setReadBytesMax(): void {}
   setNoDelay(): void {}
   setKeepAlive(): void {}
   unread(): void {}

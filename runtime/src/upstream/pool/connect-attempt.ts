@@ -58,6 +58,7 @@ export class ConnectAttempt implements TlsEvents {
     this.#bindAddress = cluster.bindAddressFor(address);
     const connect = { bindAddress: this.#bindAddress, keepAlive: cluster.config.keepAlive };
     this.#io = cluster.context.engine.connect(address, connect, this);
+    this.#io.setReadBytesMax(cluster.config.perConnectionBufferBytesMax);
   }
 
   /** Gives up; nothing follows. As Envoy, whoever has not answered our handshake gets a FIN. */
