@@ -74,10 +74,12 @@ export class HeldPieces {
     this.#isTouched = true;
     const held = this.#seen[at] as BufferQueue | null;
     if (held === null) this.#seen[at] = queue;
-    else {
+    else if (queue.length > 0) {
       held.own();
       held.moveFrom(queue);
     }
+    // Else nothing stands behind what the filter may have put in place of all it collected: lent
+    // bytes, which mostly leave before the call ends. See own().
   }
 
   holdUnseen(at: number, queue: BufferQueue): void {
