@@ -263,10 +263,16 @@ export class RingIo extends NodeIo implements UringOwner {
   #received(result: number, offset: number): void {
     this.#isReceiving = false;
     this.#operations -= 1;
-    if (result === -ENOBUFS) this.loop.reads.short += 1;
+    if (result === -ENOBUFS) {
+      this.loop.reads.short += 1;
+      if (this.state === IoState.Dead) return;
+      this.#isReceiving = true;
+      this.loop.addHungry(this);
+      return;
+    }
     if (result > 0) this.#bytesCame(result, offset);
     else if (this.state === IoState.Dead) return;
-    else if (result !== -ENOBUFS && result !== -ECANCELED) {
+    else if (result !== -ECANCELED) {
       this.#heldEnd = result === 0 ? FIN : errorName(-result);
       if (this.#mayDeliver() && !this.#isResending) this.#deliverEnd();
     }
@@ -274,6 +280,13 @@ export class RingIo extends NodeIo implements UringOwner {
     const isHolding = this.#held !== null || this.#heldEnd !== "";
     // Behind bytes that were put back, which come in the next tick.
     if (isHolding && this.readDisables === 0) process.nextTick(deliverHeld, this);
+  }
+
+  /** Its read found no room, and now there is some. */
+  readAgain(): boolean {
+    this.#isReceiving = false;
+    if (this.fd >= 0) this.#goOnReceiving();
+    return this.#isReceiving;
   }
 
   /** No getter: V8 calls private ones through its runtime. */

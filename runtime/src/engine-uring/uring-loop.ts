@@ -50,6 +50,12 @@ export interface QuickSender {
   quickEnded(): void;
 }
 
+/** Somebody whose read found no room in the read buffers. */
+export interface HungryReader {
+  /** False = it wants no more bytes now. */
+  readAgain(): boolean;
+}
+
 /** What a thread has once. */
 export interface UringParts {
   readonly native: Native;
@@ -73,6 +79,9 @@ export class UringLoop {
   readonly #owners: (UringOwner | null)[] = [null];
   #quick: QuickSender[] = [];
   #quickBefore: QuickSender[] = [];
+  /** In the order in which they found none; before the index they have been told. */
+  readonly #hungry: HungryReader[] = [];
+  #hungryFrom: number = 0;
   #isHurried: boolean = false;
   readonly #freeIndexes: number[] = [];
   /** Connections and listeners that have something under way. */
@@ -123,6 +132,11 @@ export class UringLoop {
   /** To be told when the ring has got what was prepared. */
   addQuick(sender: QuickSender): void {
     this.#quick.push(sender);
+  }
+
+  /** To be told when there is room for its read. */
+  addHungry(reader: HungryReader): void {
+    this.#hungry.push(reader);
   }
 
   /** Something follows the sends that are under way: the thread must not sleep before. */
@@ -306,6 +320,25 @@ export class UringLoop {
     for (let sender = ended.pop(); sender !== undefined; sender = ended.pop()) sender.quickEnded();
   }
 
+  /**
+   * Lets as many read again as there is room for. All at once would find none again, each time at
+   * the price of an operation. Where there is no room now, sends under way have it, and their end
+   * comes here.
+   */
+  #feed(): void {
+    const hungry = this.#hungry;
+    for (let room = this.reads.room; room > 0; ) {
+      const reader = hungry[this.#hungryFrom];
+      if (reader === undefined) {
+        hungry.length = 0;
+        this.#hungryFrom = 0;
+        return;
+      }
+      this.#hungryFrom += 1;
+      if (reader.readAgain()) room -= 1;
+    }
+  }
+
   #deliver(): void {
     const { ring, core } = this;
     core.beginTurn();
@@ -322,6 +355,7 @@ export class UringLoop {
         } else if (kind === Kind.Loop) this.#pollFired();
         else if (kind === Kind.Timeout) this.#timeoutEnded();
       }
+      if (this.#hungry.length > 0) this.#feed();
     } finally {
       core.endTurnNow();
     }
