@@ -18,6 +18,7 @@ export class FakeIo implements IoHandle {
   readDisables = 0;
   unreadBytes: Buffer[] = [];
   keepAlive: TcpKeepAlive | null = null;
+  readBytesMax = -1;
 
   setEvents(_events: IoEvents): void {}
   write(bytes: Buffer): boolean {
@@ -45,7 +46,9 @@ export class FakeIo implements IoHandle {
   reset(): void {
     if (this.fate === "open" || this.drainsOnClose) this.fate = "reset";
   }
-  setReadBytesMax(): void {}
+  setReadBytesMax(bytes: number): void {
+    this.readBytesMax = bytes;
+  }
   setNoDelay(): void {}
   setKeepAlive(keepAlive: TcpKeepAlive | null): void {
     this.keepAlive = keepAlive;

@@ -354,6 +354,21 @@ test("connections have the keep-alive of the address that they came to", async (
   expect(keepAlives).toEqual([keepAlive, null, { ...keepAlive, probes: 9 }]);
 });
 
+test("connections read as much at once as the configuration of the day lets them hold", () => {
+  const { listener } = make({ perConnectionBufferBytesMax: 300_000 });
+  setChain(listener, echo("e"), "");
+  listener.open();
+  const accepted = (): number => {
+    const io = new FakeIo();
+    listener.onAccept(io, new ListenPlace(io.localAddress, 0));
+    return io.readBytesMax;
+  };
+  expect(accepted()).toBe(300_000);
+  listener.update(listenerConfig({ perConnectionBufferBytesMax: 32_768 }));
+  setChain(listener, echo("e"), "");
+  expect(accepted()).toBe(32_768);
+});
+
 test("a listener filter that is switched off waits for nothing", async () => {
   const filter: ListenerFilterConfig = { kind: "http_inspector" };
   const ports = { kind: "ports", start: 9999, end: 10_001 } as const;

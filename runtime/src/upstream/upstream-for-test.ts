@@ -126,6 +126,7 @@ export class FakeIo implements IoHandle {
   isFlowing = true;
   writeQueueBytes = 0;
   readDisables = 0;
+  readBytesMax = -1;
   /** FIN was sent. */
   isShutdown = false;
   end: "open" | "closed" | "reset" | "gone" = "open";
@@ -166,7 +167,9 @@ export class FakeIo implements IoHandle {
     if (this.end === "open" || this.writeQueueBytes > 0) this.end = "reset";
     this.writeQueueBytes = 0;
   }
-  setReadBytesMax(): void {}
+  setReadBytesMax(bytes: number): void {
+    this.readBytesMax = bytes;
+  }
   setNoDelay(): void {}
   setKeepAlive(): void {}
   unread(): void {}

@@ -143,3 +143,8 @@ test("a source address that cannot be bound is our fault, and counted", () => {
   expect(world.log).toEqual([`failed ${PoolFailureReason.LocalConnectionFailure} ${text}`]);
   expect(world.counter("cluster.up.bind_errors")).toBe(1);
 });
+
+test("a read brings no more than the cluster's buffer limit", () => {
+  const world = new World([], { perConnectionBufferBytesMax: 32_768 });
+  expect(world.engine.io(0).readBytesMax).toBe(32_768);
+});
