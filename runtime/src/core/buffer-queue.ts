@@ -18,7 +18,10 @@ export class BufferQueue {
   #room: LentRoom | null = null;
   /** It has been on its way: what it keeps of that may stand in blocks of the pool. */
   #mayHaveBlocks: boolean = false;
-  /** A filter's data callback has it: what is put in place of all may be lent for the call. */
+  /**
+   * A filter's data callback has it: what is put in place of all may be lent for the call. Set by the
+   * filter, not by who calls it: what it shows its guest may be what it has held, another queue.
+   */
   isInCallback: boolean = false;
   /** Null = none. */
   #blocks: Buffer[] | null = null;
