@@ -16,7 +16,7 @@ export const sensitiveFields: ReadonlySet<string> = new Set([
   "token",
 ]);
 
-const REDACTED = "[redacted]";
+export const REDACTED = "[redacted]";
 /** Wherever it stands, with line ends as they are or as JSON writes them. */
 const PRIVATE_KEY = /-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----[^"']*/g;
 const QUOTED = /"(?:[^"\\]|\\.)*"/g;
@@ -39,4 +39,15 @@ export function withoutSecrets(path: string, message: string): string {
 /** A field path, of which a segment may be text of the configuration. */
 export function pathWithoutSecrets(path: string): string {
   return path.replaceAll(PRIVATE_KEY, REDACTED);
+}
+
+/** A name of a member of JSON that holds a secret, and its text up to the end or where it is cut. */
+const SECRET_MEMBER: RegExp = new RegExp(
+  String.raw`("(?:${[...sensitiveFields, "authorization"].join("|")})"\s*:\s*)"(?:[^"\\]|\\.)*\\?"?`,
+  "gi",
+);
+
+/** Text of a configuration, such as JSON that a guest is told, without what is known to be secret. */
+export function configurationWithoutSecrets(text: string): string {
+  return text.replaceAll(PRIVATE_KEY, REDACTED).replaceAll(SECRET_MEMBER, `$1"${REDACTED}"`);
 }

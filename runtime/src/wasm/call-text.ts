@@ -93,11 +93,17 @@ export function argumentsText(
   return texts.join(", ");
 }
 
+/** Takes out of a text what nobody shall see. */
+export type Cleaner = (text: string) => string;
+
+const asItIs: Cleaner = (text) => text;
+
 /** What the host wrote where the guest wanted it: ", name=value" for each. */
 export function outcomeText(
   memory: GuestMemory,
   params: readonly Param[],
   args: readonly CallArgument[],
+  clean: Cleaner = asItIs,
 ): string {
   let text = "";
   for (let i = 0; i < params.length; i += 1) {
@@ -109,7 +115,7 @@ export function outcomeText(
       const pointer = wordAt(memory, at);
       const size = wordAt(memory, unsigned(args[i] ?? 0));
       if (pointer === null || size === null) continue;
-      text += `, ${named(name, bytesText(memory, name, pointer, size))}`;
+      text += `, ${named(name, bytesText(memory, name, pointer, size, clean))}`;
     } else if (param.meaning === "out-u32") text += `, ${name}=${wordAt(memory, at) ?? "?"}`;
     else if (param.meaning === "out-u64") text += `, ${name}=${longAt(memory, at)}`;
   }
@@ -148,6 +154,7 @@ function bytesText(
   name: string,
   pointerValue: number | bigint,
   sizeValue: number | bigint,
+  clean: Cleaner = asItIs,
 ): string {
   const pointer = unsigned(pointerValue);
   const size = unsigned(sizeValue);
@@ -159,7 +166,7 @@ function bytesText(
     const result = decodePairsInto(memory.bytes, pointer, size, fields, quotedSlice);
     if (result === PairsResult.Ok) return fieldsText(fields);
   }
-  const text = quotedSlice(memory.bytes, pointer, pointer + size);
+  const text = quotedSlice(memory.bytes, pointer, pointer + size, clean);
   return plain === "path" ? text.replaceAll(String.raw`\x00`, ".") : text;
 }
 
@@ -172,11 +179,16 @@ function fieldsText(fields: readonly string[]): string {
 }
 
 /** latin1 in quotes; what is not ASCII as \xNN, so that no value makes a line of its own. */
-function quotedSlice(bytes: Uint8Array, start: number, end: number): string {
+function quotedSlice(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  clean: Cleaner = asItIs,
+): string {
   const left = end - start - VALUE_BYTES_MAX;
   const shown = bytes.subarray(start, left > 0 ? start + VALUE_BYTES_MAX : end);
   const text = Buffer.from(shown.buffer, shown.byteOffset, shown.length).toString("latin1");
-  const escaped = text.replaceAll(/[^ -~]|["\\]/g, escapeOf);
+  const escaped = clean(text).replaceAll(/[^ -~]|["\\]/g, escapeOf);
   return `"${escaped}"${left > 0 ? ` and ${left} bytes` : ""}`;
 }
 

@@ -69,6 +69,21 @@ test("each call is a line with names, texts, status, results and time", async ()
   ]);
 });
 
+test("secrets of a configuration are not shown, not even one that is cut", async () => {
+  const known = { user: "anne", password: 'hid"den', Authorization: "Bearer hidden" };
+  const pem = "-----BEGIN PRIVATE KEY-----\nhidden\n-----END PRIVATE KEY-----";
+  const long = { fill: "x".repeat(220), token: `${"hidden".repeat(10)}` };
+  for (const configuration of [known, { key: pem }, long].map((one) => JSON.stringify(one))) {
+    const reads = ["configure get_buffer_bytes 7 0 max"];
+    const host = await scriptedHost(reads, { policy: policy(1), config: configuration });
+    const told = callsOf(host).find((line) => line.includes("PluginConfiguration")) ?? "";
+    expect(told).toContain("[redacted]");
+    expect(told).not.toContain("hid");
+    if (configuration.includes("anne")) expect(told).toContain(String.raw`\"user\":\"anne\"`);
+    host.close();
+  }
+});
+
 test("one stream in so many is traced, the root context always", async () => {
   const host = await scriptedHost([], { policy: policy(3) });
   for (let i = 0; i < 6; i += 1) host.request();

@@ -1,13 +1,22 @@
 // The live trace of a plugin: a line for each callback and hostcall with arguments, answer and
 // time. A VM of which that is wanted puts these functions in the place of its own, and takes them
 // out again: without a trace there is nothing of it in anybody's way.
-import { findCallback, findHostcall, MapType, wasiFunctions, type Param } from "proxy-wasm-types";
+import {
+  BufferType,
+  findCallback,
+  findHostcall,
+  MapType,
+  type Param,
+  wasiFunctions,
+} from "proxy-wasm-types";
+import { configurationWithoutSecrets, REDACTED } from "../config/sensitive-fields.ts";
 import type { TraceRule } from "../config/trace-rule.ts";
 import { LogLevel } from "../core/logger.ts";
 import {
   answerText,
   argumentsText,
   type CallArgument,
+  type Cleaner,
   errnoText,
   outcomeText,
   statusText,
@@ -74,13 +83,24 @@ export class CallTrace implements CallObserver {
       try {
         const status = inner(...args);
         const told = typeof status === "number" ? statusOf(status) : "returned";
-        outcome = status === 0 ? told + outcomeText(memory, params, args) : told;
+        const clean = this.#cleanerOf(name, args);
+        outcome = status === 0 ? told + outcomeText(memory, params, args, clean) : told;
         return status;
       } finally {
         this.#write(`  ${given} -> ${outcome}, ${this.#microseconds(startMs)}`);
       }
     };
     return traced as HostFunction;
+  }
+
+  /** What a guest is told of its configuration may hold secrets; a native filter's is no text. */
+  #cleanerOf(name: string, [buffer]: readonly CallArgument[]): Cleaner | undefined {
+    const isConfiguration =
+      name === "proxy_get_configuration" ||
+      (name === "proxy_get_buffer_bytes" &&
+        (buffer === BufferType.VmConfiguration || buffer === BufferType.PluginConfiguration));
+    if (!isConfiguration) return undefined;
+    return this.#vm.settings.native === null ? configurationWithoutSecrets : (): string => REDACTED;
   }
 
   /** Whether the running callback is to be shown: of a root context, it always is. */
