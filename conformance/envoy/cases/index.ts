@@ -55,6 +55,7 @@ import { WASM_CONFIG_CASES, wasmFaults } from "./wasm-faults.ts";
 import { wasmField } from "./wasm-field.ts";
 import { wasmGrpc } from "./wasm-grpc.ts";
 import { wasmReplyGrpc } from "./wasm-reply-grpc.ts";
+import { wasmLogFaults } from "./wasm-log-faults.ts";
 import { wasmReload } from "./wasm-reload.ts";
 import { wasmStreams } from "./wasm-streams.ts";
 import { wasmTcp } from "./wasm-tcp.ts";
@@ -122,6 +123,7 @@ export const GROUPS: readonly Group[] = [
   grpcFilters,
   wasmReplyGrpc,
   wasmFaults,
+  wasmLogFaults,
   wasmReload,
   sdkGuests,
   sdkFilters,
