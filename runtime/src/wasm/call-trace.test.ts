@@ -79,7 +79,8 @@ test("secrets of a configuration are not shown, not even one that is cut", async
     const told = callsOf(host).find((line) => line.includes("PluginConfiguration")) ?? "";
     expect(told).toContain("[redacted]");
     expect(told).not.toContain("hid");
-    if (configuration.includes("anne")) expect(told).toContain(String.raw`\"user\":\"anne\"`);
+    const isNameShown = told.includes(String.raw`\"user\":\"anne\"`);
+    expect(isNameShown).toBe(configuration.includes("anne"));
     host.close();
   }
 });
