@@ -24,8 +24,10 @@ const PACE_MS = 5;
 const QUIET_MS = 1000;
 /** A tick, a start, or what comes behind the answer, is waited for so long. */
 const BEHIND_MS = 700;
-/** A start may hold a worker for its own, longer, budget. */
-const LATE_START_MS = 15_000;
+/** In which the next VM starts. */
+const LATE_START_MS = 3000;
+/** In which a new VM ticks, and for the first time. */
+const TICK_MS = 2000;
 const ANSWER_MS = 3000;
 const WARM_UP = 300;
 const TYPES = "type.googleapis.com/envoy.extensions.filters";
@@ -141,7 +143,11 @@ function ask(port: number, path: string, method: string, agent: http.Agent): Pro
       response.resume();
       response.on("close", () => resolve(performance.now() - from));
     });
-    request.on("error", reject);
+    // A stream that waits for a dead guest ends with its connection.
+    request.on("error", (error) => {
+      if (path === "/good") reject(error);
+      else resolve(performance.now() - from);
+    });
     request.end(method === "POST" ? "body" : undefined);
   });
 }
@@ -193,15 +199,21 @@ async function rounds(guest: HostileGuest, port: number, pid: number): Promise<F
       const [method, path] = guest.callback.endsWith("body") ? ["POST", "/up"] : ["GET", "/"];
       // One that waits for a guest that is dead gets no answer, as in Envoy.
       const bad = guest.ticks === true ? pause(0) : ask(port, path, method, agent);
-      await Promise.race([bad.catch(() => {}), pause(ANSWER_MS)]);
-      await pause(guest.isLate === true ? LATE_START_MS : BEHIND_MS);
+      await Promise.race([bad, pause(ANSWER_MS)]);
+      await pause(behindMs(guest));
       found.waits.push(await prober.stop());
     }
   } finally {
+    await prober.stop();
     prober.close();
     agent.destroy();
   }
   return found;
+}
+
+function behindMs({ isLate, ticks }: HostileGuest): number {
+  if (isLate === true) return LATE_START_MS;
+  return ticks === true ? TICK_MS : BEHIND_MS;
 }
 
 async function measure(guest: HostileGuest): Promise<string> {

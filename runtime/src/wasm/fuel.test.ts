@@ -243,6 +243,40 @@ test("a start and a configuration have start_time_ms", async () => {
   await expect(made).rejects.toThrow("out of time: computed for 600 ms of 500 (start_time_ms)");
 });
 
+/** Its configure ends once; in the next VM, which finds what it has left in shared data, never. */
+function configuresOnce(): Buffer {
+  const builder = guestBuilder((b) => {
+    b.importFunction("env", "proxy_get_shared_data", Array<string>(5).fill("i32"), ["i32"]);
+    b.importFunction("env", "proxy_set_shared_data", Array<string>(5).fill("i32"), ["i32"]);
+  });
+  const get = [...[0, 4, 8, 12, 16].flatMap(constant), op.call, 0];
+  const loopIfFound = [0x45, 0x04, 0x40, 0x03, 0x40, 0x0c, 0, op.end, op.end];
+  const set = [...[0, 4, 0, 0, 0].flatMap(constant), op.call, 1, op.drop];
+  builder.func({
+    params: ["i32", "i32"],
+    results: ["i32"],
+    code: [...get, ...loopIfFound, ...set, ...constant(1)],
+    exportAs: "proxy_on_configure",
+  });
+  const headers = { params: ["i32", "i32", "i32"], results: ["i32"], code: [op.unreachable] };
+  builder.func({ ...headers, exportAs: "proxy_on_request_headers" });
+  return builder.build();
+}
+
+test.each([
+  // Each start takes one step.
+  ["a callback", 30, "computed for 210 ms of 200 (start_time_ms)"],
+  ["four times what the first one took", 100, "computed for 500 ms of 400 (start_time_ms)"],
+])("the start of the next VM may take as long as %s", async (_, step, words) => {
+  const options = { module: configuresOnce(), failurePolicy: "fail_reload" } as const;
+  const host = await createFilterHost({ ...options, threadMs: steps(step) });
+  host.request();
+  host.tick(60_000);
+  host.request();
+  expect(host.logs.map(({ message }) => message).join("\n")).toContain(words);
+  host.close();
+});
+
 test("what a stream uses is counted, and each callback has all of the budget", async () => {
   const host = await scriptedHost(["request_headers get_header_map_pairs 0"], { policy: METERED });
   const { value: before } = host.stats.counter("wasm.filter.fuel_used");

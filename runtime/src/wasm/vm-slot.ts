@@ -41,6 +41,9 @@ export interface VmSlotTimes {
   readonly standbyQueue: StandbyQueue;
 }
 
+/** The next VM's callbacks may compute for so many times what all of the first start took. */
+const NEXT_START_FACTOR = 4;
+
 /** Makes the next VM also when no stream asks for it: its ticks go on. */
 class ReloadTimer extends TimerEntry {
   readonly #slot: VmSlot;
@@ -64,6 +67,10 @@ export class VmSlot implements VmOwner, StandbySlot, TrapTeller {
   readonly key: string;
   readonly services: ThreadServices;
   readonly #settings: VmSettings;
+  /** Of VMs behind the first: their start has less time. */
+  #nextSettings: VmSettings;
+  /** Milliseconds that the dearest start of a plugin has computed so far. */
+  #startMs: number = 0;
   readonly #module: CompiledModule;
   readonly #log: GuestLog;
   readonly #stats: VmStats;
@@ -88,6 +95,7 @@ export class VmSlot implements VmOwner, StandbySlot, TrapTeller {
     this.key = key;
     this.services = services;
     this.#settings = settings;
+    this.#nextSettings = settings;
     this.#module = module;
     this.#log = log;
     this.#stats = stats;
@@ -121,15 +129,30 @@ export class VmSlot implements VmOwner, StandbySlot, TrapTeller {
 
   /** Starts the plugin on the VM, which is made for the first one. The reason why not, or null. */
   add(plugin: Plugin): string | null {
+    const { clock } = this.services;
+    const sinceMs = clock.threadMs();
     const vm = this.isAlive ? (this.#vm as Vm) : this.#make();
     if (vm.failure !== null) return vm.failure.summary;
     if (this.#isTraced(plugin.name) && vm.trace === null) this.#trace(vm, true);
+    // A plugin that comes to a VM that has replaced another one has not started here before.
+    vm.startTimeMs = this.#settings.policy.startTimeMs;
     const reason = plugin.startOn(vm);
     if (reason !== null) return reason;
+    this.#noteStart(clock.threadMs() - sinceMs);
     this.#setVm(vm);
     this.#plugins.push(plugin);
     this.#renewStandby();
     return null;
+  }
+
+  /** A VM that replaces another one starts while its worker has streams: it may hold them up less. */
+  #noteStart(ms: number): void {
+    this.#startMs = Math.max(this.#startMs, ms);
+    const { startTimeMs, callbackTimeMs } = this.#settings.policy;
+    if (startTimeMs === null || callbackTimeMs === null) return;
+    const nextMs = Math.max(callbackTimeMs, Math.ceil(NEXT_START_FACTOR * this.#startMs));
+    const policy = { ...this.#settings.policy, startTimeMs: Math.min(startTimeMs, nextMs) };
+    this.#nextSettings = { ...this.#settings, policy };
   }
 
   /** The plugin is over. */
@@ -320,7 +343,7 @@ export class VmSlot implements VmOwner, StandbySlot, TrapTeller {
   /** For the standby: not counted before it serves. */
   makeVm(owner: VmOwner): Vm {
     const { services } = this;
-    return new Vm(services, this.#settings, this.#module, this.#log, owner, this.#spare);
+    return new Vm(services, this.#nextSettings, this.#module, this.#log, owner, this.#spare);
   }
 
   #make(): Vm {

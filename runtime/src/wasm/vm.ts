@@ -86,6 +86,8 @@ export class Vm implements Allocator {
   /** What hostcalls act on: `current`, unless the guest chose another one. */
   effective: Context | null = null;
   phase: Phase;
+  /** What each callback of a plugin's start may compute; null = without a limit. */
+  startTimeMs: number | null;
   failure: VmFailure | null = null;
   /** A local reply was asked for in this callback: its answer does not count. */
   isIterationStopped: boolean = false;
@@ -130,6 +132,7 @@ export class Vm implements Allocator {
     this.#module = module;
     this.#spare = spare;
     this.phase = Phase.Initialize;
+    this.startTimeMs = settings.policy.startTimeMs;
     this.#deferred = [];
     this.#instantiate(module);
     if (this.failure === null) this.#initialize();
@@ -139,9 +142,9 @@ export class Vm implements Allocator {
   /** The callbacks that follow start and configure a plugin, or do no more. */
   setConfiguring(isConfiguring: boolean): void {
     this.phase = isConfiguring ? Phase.Start : Phase.Run;
-    const { fuel, startTimeMs, callbackTimeMs } = this.settings.policy;
+    const { fuel, callbackTimeMs } = this.settings.policy;
     if (fuel === null) return;
-    if (isConfiguring) this.#fuel?.setBudget(fuel.configure, startTimeMs, "start_time_ms");
+    if (isConfiguring) this.#fuel?.setBudget(fuel.configure, this.startTimeMs, "start_time_ms");
     else this.#fuel?.setBudget(fuel.callback, callbackTimeMs, "callback_time_ms");
   }
 
