@@ -41,13 +41,14 @@ export function pathWithoutSecrets(path: string): string {
   return path.replaceAll(PRIVATE_KEY, REDACTED);
 }
 
-/** A name of a member of JSON that holds a secret, and its text up to the end or where it is cut. */
+/** A member of JSON that holds a secret: its name, and its text up to the end, or to a cut. */
+const SECRET_NAMES: string = [...sensitiveFields, "authorization"].join("|");
 const SECRET_MEMBER: RegExp = new RegExp(
-  String.raw`("(?:${[...sensitiveFields, "authorization"].join("|")})"\s*:\s*)"(?:[^"\\]|\\.)*\\?"?`,
+  String.raw`("(?:${SECRET_NAMES})"\s*:\s*)"(?:[^"\\]|\\.)*\\?"?`,
   "gi",
 );
 
-/** Text of a configuration, such as JSON that a guest is told, without what is known to be secret. */
+/** Text of a configuration that a guest is told, without what is known to be secret. */
 export function configurationWithoutSecrets(text: string): string {
   return text.replaceAll(PRIVATE_KEY, REDACTED).replaceAll(SECRET_MEMBER, `$1"${REDACTED}"`);
 }

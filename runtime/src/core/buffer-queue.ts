@@ -19,8 +19,8 @@ export class BufferQueue {
   /** It has been on its way: what it keeps of that may stand in blocks of the pool. */
   #mayHaveBlocks: boolean = false;
   /**
-   * A filter's data callback has it: what is put in place of all may be lent for the call. Set by the
-   * filter, not by who calls it: what it shows its guest may be what it has held, another queue.
+   * A filter's data callback has it: what is put in place of all may be lent for the call. Set by
+   * the filter, not by who calls it: what it shows its guest may be what was held, another queue.
    */
   isInCallback: boolean = false;
   /** Null = none. */

@@ -145,7 +145,7 @@ export class VmSlot implements VmOwner, StandbySlot, TrapTeller {
     return null;
   }
 
-  /** A VM that replaces another one starts while its worker has streams: it may hold them up less. */
+  /** A VM that replaces another one starts among streams: it may hold them up less. */
   #noteStart(ms: number): void {
     this.#startMs = Math.max(this.#startMs, ms);
     const { startTimeMs, callbackTimeMs } = this.#settings.policy;
