@@ -1,5 +1,6 @@
 // HTTP/1 clients in front of a cluster that speaks HTTP/2, in a real process.
 import { createHash } from "node:crypto";
+import { get, type IncomingMessage } from "node:http";
 import { createServer } from "node:http2";
 import type { ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import type { Server } from "node:net";
@@ -11,6 +12,9 @@ import { LocalServer } from "./upstreams.ts";
 
 const processes = useProcesses({ concurrency: 1 });
 const TYPE = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+
+/** More than sockets and windows hold. */
+const HUGE_BYTES = 64_000_000;
 
 let port = 0;
 let sessions: ServerHttp2Session[] = [];
@@ -32,6 +36,7 @@ server.on("stream", (stream: ServerHttp2Stream, headers) => {
     else if (path === "/hold") held += 1;
     else if (path.startsWith("/gate")) gate(stream, path);
     else if (path === "/large") stream.end(Buffer.alloc(3_000_000, "y"));
+    else if (path === "/huge") stream.end(Buffer.alloc(HUGE_BYTES, "z"));
     else if (path === "/upload") stream.end(hash.digest("hex"));
     else setTimeout(() => stream.end(`hello ${path}`), 1);
     if (!stream.headersSent && path !== "/reset" && path !== "/hold")
@@ -101,6 +106,21 @@ test("large bodies both ways are whole", async () => {
   const digest = createHash("sha256").update(body).digest("hex");
   expect(await ask(headgate, "/upload", { method: "POST", body })).toBe(`200 ${digest}`);
   expect((await ask(headgate, "/large")).length).toBe(4 + 3_000_000);
+});
+
+test("a slow client holds up its stream, which is counted as on HTTP/1", async () => {
+  const headgate = await start();
+  const paused = "cluster.up.upstream_flow_control_paused_reading_total";
+  const url = `http://${await headgate.listener()}/huge`;
+  const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+    get(url, resolve).on("error", reject);
+  });
+  await headgate.waitFor(async () => (await headgate.stat(paused)) > 0, "a pause");
+  let bytes = 0;
+  for await (const chunk of answer) bytes += (chunk as Buffer).length;
+  expect(bytes).toBe(HUGE_BYTES);
+  const resumed = "cluster.up.upstream_flow_control_resumed_reading_total";
+  expect(await headgate.stat(resumed)).toBe(await headgate.stat(paused));
 });
 
 test("a reset is 503 and harms no other stream; a client that leaves resets its own", async () => {

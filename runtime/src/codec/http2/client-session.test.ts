@@ -69,6 +69,7 @@ class Client implements Http2SessionCallbacks {
   readonly server: Http2Server;
   readonly session: Http2ClientSession;
   readonly events: string[] = [];
+  readonly flow: string[] = [];
   readonly closed: Promise<void>;
   readonly settled: Promise<void>;
   readonly streamEnded: Promise<void>;
@@ -101,6 +102,12 @@ class Client implements Http2SessionCallbacks {
   onStreamEnd(): void {
     this.events.push("stream end");
     this.#onStreamEnded();
+  }
+  onReadDisabled(disabled: boolean): void {
+    this.flow.push(disabled ? "paused" : "resumed");
+  }
+  onBackedUp(isBackedUp: boolean): void {
+    this.flow.push(isBackedUp ? "backed up" : "drained");
   }
   onSettings(): void {
     this.#onSettled();
@@ -294,6 +301,10 @@ test("what waits for a peer that does not read is bounded", async () => {
   for (let i = 0; i < 5; i += 1) await send(client, get("/small")).done;
   // The peer's window of the stream, what Node.js queues before it says so, and one read.
   expect(sent).toBeLessThanOrEqual(65_535 + getDefaultHighWaterMark(false) + read.length);
+  expect(client.flow.at(-1)).toBe("backed up");
+  const changes = client.flow.length;
+  encoder.encodeData(read, 0, read.length, false);
+  expect(client.flow.length).toBe(changes);
   encoder.resetStream(StreamResetReason.LocalReset);
 });
 
@@ -307,11 +318,15 @@ test("a stream that is not read does not hold up the others", async () => {
   const encoder = client.session.newStream(large);
   encoder.encodeHeaders(get("/large"), true);
   encoder.readDisable(true);
+  encoder.readDisable(true);
+  encoder.readDisable(false);
   const small = send(client, get("/small"));
   await small.done;
   expect(small.events).toEqual(["headers :status=200", "data small", "end"]);
   expect(large.bytes).toBeLessThan(2_000_000);
+  expect(client.flow).toEqual(["paused"]);
   encoder.readDisable(false);
+  expect(client.flow).toEqual(["paused", "resumed"]);
   await large.done;
   expect(large.bytes).toBe(8_000_000);
 });

@@ -13,6 +13,10 @@ import { Http2ClientStream } from "./client-stream.ts";
 export interface Http2SessionCallbacks {
   /** A stream ended, in whatever way; another one may have its place. */
   onStreamEnd(stream: Http2ClientStream): void;
+  /** A stream is not read now, or is again. */
+  onReadDisabled(disabled: boolean): void;
+  /** The peer does not take what a stream writes, or does again. */
+  onBackedUp(isBackedUp: boolean): void;
   /** The peer's limits have changed. */
   onSettings(): void;
   /** The peer announced the end: streams that run may end, new ones must not begin. */
@@ -162,6 +166,14 @@ export class Http2ClientSession {
 
   onStreamEnd(stream: Http2ClientStream): void {
     if (this.#streams.delete(stream)) this.#callbacks.onStreamEnd(stream);
+  }
+
+  onReadDisabled(disabled: boolean): void {
+    this.#callbacks.onReadDisabled(disabled);
+  }
+
+  onBackedUp(isBackedUp: boolean): void {
+    this.#callbacks.onBackedUp(isBackedUp);
   }
 
   #onTurn(): void {

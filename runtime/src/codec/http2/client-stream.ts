@@ -56,6 +56,8 @@ export class Http2ClientStream implements RequestEncoder {
   #isSent: boolean = false;
   #isAnswered: boolean = false;
   #readDisables: number = 0;
+  /** A write was not taken at once, and onEncodeWritable has not come since. */
+  #isBackedUp: boolean = false;
 
   constructor(session: Http2ClientSession, decoder: ResponseDecoder) {
     this.bytes = new BytesMeter();
@@ -90,6 +92,10 @@ export class Http2ClientStream implements RequestEncoder {
       this.bytes.sent += to - from + FRAME_HEAD_BYTES;
       // The bytes are lent, and node:http2 keeps them until they leave.
       isFlowing = stream.write(Buffer.from(buffer.subarray(from, to)));
+      if (!isFlowing && !this.#isBackedUp) {
+        this.#isBackedUp = true;
+        this.#session.onBackedUp(true);
+      }
     }
     if (endStream) {
       stream.end();
@@ -123,10 +129,14 @@ export class Http2ClientStream implements RequestEncoder {
     if (stream === null || this.#decoder === null) return;
     if (disabled) {
       this.#readDisables += 1;
-      if (this.#readDisables === 1) stream.pause();
+      if (this.#readDisables !== 1) return;
+      stream.pause();
+      this.#session.onReadDisabled(true);
     } else if (this.#readDisables > 0) {
       this.#readDisables -= 1;
-      if (this.#readDisables === 0) stream.resume();
+      if (this.#readDisables !== 0) return;
+      stream.resume();
+      this.#session.onReadDisabled(false);
     }
   }
 
@@ -181,6 +191,10 @@ export class Http2ClientStream implements RequestEncoder {
         this.#onEnd(decoder);
         return;
       case Event.Drain:
+        if (this.#isBackedUp) {
+          this.#isBackedUp = false;
+          this.#session.onBackedUp(false);
+        }
         decoder.onEncodeWritable();
         return;
       case Event.WantTrailers:

@@ -163,6 +163,14 @@ export class Http2PoolConnection
     this.#pool.onCapacity();
   }
 
+  onReadDisabled(disabled: boolean): void {
+    (disabled ? this.stats.flowPausedReading : this.stats.flowResumedReading).inc();
+  }
+
+  onBackedUp(isBackedUp: boolean): void {
+    (isBackedUp ? this.stats.flowBackedUp : this.stats.flowDrained).inc();
+  }
+
   onSettings(): void {
     if (this.#state === State.Open) this.#pool.onCapacity();
   }
