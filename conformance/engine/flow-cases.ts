@@ -17,6 +17,8 @@ const transferBytes = 64 * 1024 * 1024;
 export interface FlowCounts {
   readonly openConnections: number;
   readonly writeCalls: number;
+  readonly gathersFull: number;
+  readonly batchesFull: number;
 }
 
 export function flowCases(engine: NetworkEngine, counts: FlowCounts): void {
@@ -46,6 +48,20 @@ function gatheringCases(engine: NetworkEngine, counts: FlowCounts): void {
     await client.events.until(() => client.events.bytes === 40);
     expect(client.events.reads).toEqual(["HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"]);
     expect(counts.writeCalls).toBe(calls + 1);
+    reset(client, server);
+  });
+
+  test("no more than 16 KiB of small writes wait for the turn's end", async () => {
+    const { client, server } = await connectPair(engine);
+    const full = counts.gathersFull;
+    engine.runTurn(() => {
+      for (let i = 0; i < 4; i += 1) server.io.write(Buffer.alloc(4096, "s"));
+      expect(counts.gathersFull).toBe(full);
+      server.io.writeText("one more");
+      expect(counts.gathersFull).toBe(full + 1);
+    });
+    await client.events.until(() => client.events.bytes === 16_392);
+    expect(client.events.text.slice(16_380)).toBe("ssssone more");
     reset(client, server);
   });
 
@@ -96,8 +112,10 @@ function gatheringCases(engine: NetworkEngine, counts: FlowCounts): void {
   test("no more than 64 connections wait with what they write", async () => {
     const pairs = await Promise.all(Array.from({ length: 80 }, () => connectPair(engine)));
     const calls = counts.writeCalls;
+    const batches = counts.batchesFull;
     for (const { client } of pairs) engine.runTurn(() => client.io.writeText("a"));
     expect(counts.writeCalls).toBeGreaterThan(calls + 80 - 64);
+    expect(counts.batchesFull).toBe(batches + 1);
     for (const { client, server } of pairs) {
       await server.events.until(() => server.events.bytes === 1);
       reset(client, server);

@@ -260,6 +260,23 @@ test("a shadow that is stopped, that holds too much, or that has no share: nobod
   expect([stats?.streams_compared, differences[0]?.path]).toEqual([1, "/yes"]);
 }, 60_000);
 
+test("of a stream with more calls than are compared nothing is said of calls, and it is counted", async () => {
+  const rig = await Rig.start();
+  const limit = "shadow.wasm.guest.limit.calls_compared";
+  const calls = (count: number): readonly string[] =>
+    Array.from({ length: count }, (_, i) => call(`c${i}`)[0] as string);
+  for (const [count, kinds, counted] of [
+    [64, ["callouts"], 0],
+    [65, [], 1],
+  ] as const) {
+    expect(await rig.serve([], calls(count))).toEqual(["primary", "shadow"]);
+    expect(await rig.request("/x")).toEqual({ status: 200, text: "answer" });
+    const page = await rig.compared();
+    expect(page.differences.map(({ kind }) => kind)).toEqual(kinds);
+    expect(await rig.headgate.stat(limit)).toBe(counted);
+  }
+}, 60_000);
+
 test("what a shadow writes is its own, and goes with it", async () => {
   const rig = await Rig.start();
   const { headgate } = rig;

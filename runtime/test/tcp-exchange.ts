@@ -6,7 +6,8 @@ import type {
   NetworkIo,
   PassingFilterFactory,
 } from "../src/filter/network-filter.ts";
-import { NetworkFilterChain } from "../src/network/network-filter-manager.ts";
+import { type HoldLimit, NetworkFilterChain } from "../src/network/network-filter-manager.ts";
+import { StatsStore } from "../src/stats/store.ts";
 import { addressOf } from "./message.ts";
 
 export interface TcpAddresses {
@@ -68,7 +69,7 @@ export class TcpExchange implements NetworkFilterCallbacks, NetworkIo {
     const terminal = {
       createFilter: (callbacks: NetworkFilterCallbacks) => this.#terminal(callbacks),
     };
-    this.#filter = new NetworkFilterChain(factories, terminal, 1 << 20).createFilter(this);
+    this.#filter = new NetworkFilterChain(factories, terminal, holdLimit()).createFilter(this);
     this.#play(() => this.#filter.onNewConnection());
   }
 
@@ -183,4 +184,13 @@ export class TcpExchange implements NetworkFilterCallbacks, NetworkIo {
 
 function bytesOf(data: string | Uint8Array): Buffer {
   return typeof data === "string" ? Buffer.from(data, "latin1") : Buffer.from(data);
+}
+
+function holdLimit(): HoldLimit {
+  const stats = new StatsStore({ slotsMax: 4096 });
+  return {
+    bytesMax: 1 << 20,
+    pausedReading: stats.counter("paused_reading_total"),
+    backedUp: stats.counter("backed_up_total"),
+  };
 }

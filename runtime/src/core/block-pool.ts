@@ -15,6 +15,10 @@ export const BLOCK_BYTES_MAX: number = 1024 * KIB;
 export class BlockPool {
   /** By classes. */
   readonly #free: readonly Buffer[][];
+  /** Blocks that found no place: only grows. */
+  refused: number = 0;
+  /** How often a queue moved what it held together, to give blocks back: only grows. */
+  compactions: number = 0;
 
   constructor() {
     this.#free = CLASSES.map(() => []);
@@ -40,6 +44,7 @@ export class BlockPool {
     const at = classOf(block.length);
     const free = this.#free[at];
     if (free !== undefined && free.length < (CLASSES[at]?.freeMax ?? 0)) free.push(block);
+    else this.refused += 1;
   }
 }
 

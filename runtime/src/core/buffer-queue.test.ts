@@ -130,6 +130,7 @@ describe("BufferQueue", () => {
   });
 
   test("blocks go back when the queue is empty, and a mostly drained queue keeps few", () => {
+    const { compactions } = blockPool;
     const room = new LentRoom();
     const piece = Buffer.alloc(60_000, "p");
     const queue = new BufferQueue();
@@ -143,6 +144,7 @@ describe("BufferQueue", () => {
     }
     const rest = queue.length;
     expect(rest).toBe(60_000 + 1000);
+    expect(blockPool.compactions).toBeGreaterThan(compactions);
     const before = blockPool.freeBytes;
     queue.clear();
     expect(blockPool.freeBytes - before).toBeGreaterThan(0);
@@ -200,7 +202,9 @@ describe("BufferQueue", () => {
       const before = pool.freeBytes;
       const blocks = Array.from({ length: kept + 2 }, () => pool.take(kib * 1024 - 9));
       expect(new Set(blocks).size).toBe(kept + 2);
+      const refused = pool.refused;
       for (const block of blocks) pool.give(block);
+      expect(pool.refused - refused).toBe(2);
       expect(pool.freeBytes - before).toBe(kept * kib * 1024);
       expect(blocks).toContain(pool.take(kib * 1024));
     }
@@ -223,6 +227,7 @@ describe("BufferQueue", () => {
     expect(fourth.buffer).toBe(third.buffer);
     expect(fifth.buffer).not.toBe(third.buffer);
     expect([third[2_999_999], fourth[0], fifth[0]]).toEqual([51, 52, 53]);
+    expect(room.refused).toBe(1);
     room.leave();
     room.enter();
     const again = room.take(10);

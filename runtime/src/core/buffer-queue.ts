@@ -138,6 +138,7 @@ export class BufferQueue {
     const isSmall = (this.#length + size) * 2 <= BLOCK_BYTES_MAX;
     const mayGrow = blocks === null || (blocks.length === 1 && this.#blockBytes < BLOCK_BYTES_MAX);
     const isSparse = this.#length * SPARSE_PARTS < this.#blockBytes;
+    if (isSparse) blockPool.compactions += 1;
     if (isSmall || mayGrow || isSparse) return this.#regroup(size);
     return last !== undefined && this.#filled < last.length ? last : this.#addBlock(size);
   }

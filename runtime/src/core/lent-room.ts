@@ -12,6 +12,8 @@ export class LentRoom {
   #bytes: Buffer | null = null;
   #used: number = 0;
   #depth: number = 0;
+  /** What had memory of its own, as there was no room: only grows. */
+  refused: number = 0;
 
   /** Between `enter` and `leave`. */
   get isOpen(): boolean {
@@ -32,7 +34,10 @@ export class LentRoom {
     let bytes = this.#bytes;
     if (bytes === null || this.#used + size > bytes.length) {
       const wanted = Math.max(ROOM_BYTES, this.#used + size);
-      if (wanted > ROOM_BYTES_MAX) return Buffer.allocUnsafe(size);
+      if (wanted > ROOM_BYTES_MAX) {
+        this.refused += 1;
+        return Buffer.allocUnsafe(size);
+      }
       bytes = this.#grow(wanted);
     }
     const from = this.#used;

@@ -6,6 +6,14 @@ const CACHE_MAX = 128;
 /** Longer texts are not worth remembering, and a client could send many. */
 const CACHED_LENGTH_MAX = 256;
 
+/** Of one thread. */
+class RegexCounts {
+  /** How often one forgot its answers, as they were too many: only grows. */
+  forgotten: number = 0;
+}
+
+export const regexCounts: RegexCounts = new RegexCounts();
+
 export class Regex {
   readonly source: string;
   readonly #compiled: RE2JS;
@@ -41,7 +49,10 @@ export class Regex {
     if (known !== undefined) return known;
     const answer = this.#compiled.matches(text);
     if (text.length > CACHED_LENGTH_MAX) return answer;
-    if (this.#answers.size >= CACHE_MAX) this.#answers.clear();
+    if (this.#answers.size >= CACHE_MAX) {
+      this.#answers.clear();
+      regexCounts.forgotten += 1;
+    }
     this.#answers.set(text, answer);
     return answer;
   }

@@ -1,5 +1,6 @@
 // What all connections of one Node engine share: the turn, the read buffer, and counts for tests.
 import type { Clock } from "../core/clock.ts";
+import type { EngineLimits } from "../engine/network-engine.ts";
 
 /**
  * Room in front of the read area, where a response's head is written before a body that was just
@@ -41,7 +42,7 @@ export interface Gatherer {
  * NetworkEngine.runTurn; turns nest, and only the outermost reads the clock. What turns gathered
  * is flushed when the loop has delivered the events it has, or when `batchMax` connections wait.
  */
-export class EngineCore {
+export class EngineCore implements EngineLimits {
   readonly clock: Clock;
   /** `readRoomBytes` of room, then the read area. */
   readonly room: Buffer;
@@ -61,6 +62,9 @@ export class EngineCore {
   lentWhole: number = 0;
   lentPartial: number = 0;
   lentRefused: number = 0;
+  readsHeld: number = 0;
+  gathersFull: number = 0;
+  batchesFull: number = 0;
   #isScheduled: boolean = false;
   #soloLeft: number = 0;
   #dirtyCount: number = 0;
@@ -94,6 +98,7 @@ export class EngineCore {
       this.#soloLeft -= 1;
       this.#flush();
     } else if (this.#dirtyCount >= batchMax) {
+      this.batchesFull += 1;
       this.#flush();
     } else if (!this.#isScheduled) {
       this.#isScheduled = true;

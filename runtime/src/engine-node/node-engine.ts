@@ -4,6 +4,7 @@ import type { Clock } from "../core/clock.ts";
 import type {
   ConnectOptions,
   EngineCapabilities,
+  EngineLimits,
   IoEvents,
   IoHandle,
   ListenEvents,
@@ -98,11 +99,13 @@ class HandleEngine implements NodeEngine {
   name: string = "node (bare handles)";
   readonly capabilities: EngineCapabilities;
   readonly coreForTest: EngineCore;
+  readonly limits: EngineLimits;
   readonly #rung: HandleRung;
 
   constructor(rung: HandleRung) {
     this.capabilities = capabilities();
     this.coreForTest = rung.core;
+    this.limits = rung.core;
     this.#rung = rung;
   }
 
@@ -127,6 +130,7 @@ class SocketEngine implements NodeEngine {
   name: string;
   readonly capabilities: EngineCapabilities;
   readonly coreForTest: EngineCore;
+  readonly limits: EngineLimits;
   readonly #connect: Connect;
   readonly #adopt: Adopt;
 
@@ -134,6 +138,7 @@ class SocketEngine implements NodeEngine {
     this.name = name;
     this.capabilities = capabilities();
     this.coreForTest = core;
+    this.limits = core;
     this.#connect = connect;
     this.#adopt = adopt;
   }

@@ -302,6 +302,7 @@ export abstract class NodeIo implements IoHandle, Gatherer {
     if (this.state !== IoState.Open && this.state !== IoState.Failing) return;
     // A rung may have had them at hand when reading was disabled.
     if (this.unreadBytes !== null || this.readDisables > 0) {
+      this.core.readsHeld += 1;
       const bytes = buffer.subarray(0, length);
       this.unreadBytes =
         this.unreadBytes === null ? Buffer.from(bytes) : Buffer.concat([this.unreadBytes, bytes]);
@@ -451,7 +452,8 @@ export abstract class NodeIo implements IoHandle, Gatherer {
 
   #takeGathered(): string {
     const text = this.gathered;
-    if (text !== "") this.gathered = "";
+    if (text !== "") this.core.gathersFull += 1;
+    this.gathered = "";
     return text;
   }
 

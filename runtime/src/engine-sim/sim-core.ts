@@ -36,6 +36,9 @@ export class SimCore {
   connectedExcessMax: number = 0;
   /** Sends to the kernel. */
   writeCalls: number = 0;
+  /** As the Node engine's. */
+  gathersFull: number = 0;
+  batchesFull: number = 0;
   /** The number of this turn, or of the last. */
   turn: number = 0;
   /** How deep turns are nested now; 0 = outside. */
@@ -86,8 +89,10 @@ export class SimCore {
 
   #endTurn(): void {
     for (const bytes of this.#lent.splice(0)) bytes.fill(poison);
-    if (this.#dirty.length >= batchMax) this.#flush();
-    else if (this.#dirty.length > 0 && !this.#isFlushDue) {
+    if (this.#dirty.length >= batchMax) {
+      this.batchesFull += 1;
+      this.#flush();
+    } else if (this.#dirty.length > 0 && !this.#isFlushDue) {
       this.#isFlushDue = true;
       this.loop.after(0, "flush", 0, () => {
         this.#isFlushDue = false;

@@ -326,6 +326,7 @@ export class SimIo implements IoHandle, SocketOwner, Gatherer {
       return this.#answer();
     }
     const isDirty = this.#isDirty;
+    if (this.#gatheredBytes > 0) this.core.gathersFull += 1;
     this.flush();
     this.#isDirty = isDirty;
     this.#send({ bytes, given });

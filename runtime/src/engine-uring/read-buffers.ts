@@ -54,8 +54,6 @@ export class ReadBuffers {
   available: number = 0;
   /** Reads that found none. */
   short: number = 0;
-  /** Reads that came when their reader had stopped, and were copied. */
-  held: number = 0;
 
   constructor(memory: Region, entries: Region) {
     this.memory = memory.bytes.buffer as ArrayBuffer;

@@ -311,7 +311,7 @@ export class RingIo extends NodeIo implements UringOwner {
       const bytes = reads.view(offset, length);
       if (this.#mayDeliver()) this.bytesArrived(bytes, length);
       else if (this.state <= IoState.Failing || this.#isLeaving) {
-        reads.held += 1;
+        this.core.readsHeld += 1;
         this.#held = Buffer.from(bytes);
       }
     } finally {

@@ -5,6 +5,7 @@ import type { Clock } from "../core/clock.ts";
 import type {
   ConnectOptions,
   EngineCapabilities,
+  EngineLimits,
   IoEvents,
   IoHandle,
   ListenEvents,
@@ -74,11 +75,9 @@ function openLoop(
 }
 
 /** How often each was met. */
-export interface UringLimits {
+export interface UringLimits extends EngineLimits {
   /** A connection had to wait with its reads for buffers. */
   readonly readBuffersShort: number;
-  /** What came was copied, as its reader had stopped. */
-  readonly readsHeld: number;
   /** A small write took memory of its own. */
   readonly sendArenaFull: number;
   /** Completions did not fit into the queue, and came later. */
@@ -105,10 +104,12 @@ export class UringEngine implements NetworkEngine {
   }
 
   get limits(): UringLimits {
-    const { arena, reads, ring } = this.#loop;
+    const { arena, core, reads, ring } = this.#loop;
     return {
+      readsHeld: core.readsHeld,
+      gathersFull: core.gathersFull,
+      batchesFull: core.batchesFull,
       readBuffersShort: reads.short,
-      readsHeld: reads.held,
       sendArenaFull: arena.refused,
       completionsOverflow: ring.overflows,
     };

@@ -161,10 +161,22 @@ export interface EngineCapabilities {
   readonly tls: boolean;
 }
 
+/** How often connections of one engine met limits at which nothing is lost. Only grow. */
+export interface EngineLimits {
+  /** What came was kept, as its reader had stopped. */
+  readonly readsHeld: number;
+  /** Small writes of a turn left before its end, because more came than is gathered. */
+  readonly gathersFull: number;
+  /** So many connections waited with their writes that all left at once. */
+  readonly batchesFull: number;
+}
+
 export interface NetworkEngine {
   /** For the log: "node (bare handles)", ... */
   readonly name: string;
   readonly capabilities: EngineCapabilities;
+  /** Undefined = nobody counts. */
+  readonly limits?: EngineLimits;
   listen(address: SocketAddress, options: ListenOptions, events: ListenEvents): ListenHandle;
   /** Never calls `events` before it returned. */
   connect(address: SocketAddress, options: ConnectOptions, events: IoEvents): IoHandle;

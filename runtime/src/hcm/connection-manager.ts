@@ -75,6 +75,7 @@ export class HcmFactory implements NetworkFilterFactory {
       ended[i] = null;
       stream.recycle();
       if (this.#spare.length < SPARE_STREAMS_MAX) this.#spare.push(stream);
+      else this.context.stats.streamsNotKept.inc();
     }
     this.#endedCount = 0;
   }

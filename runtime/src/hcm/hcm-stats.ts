@@ -107,6 +107,8 @@ export class HcmStats {
   readonly rqTime: Histogram;
   readonly flowControlPaused: Counter;
   readonly flowControlResumed: Counter;
+  /** Of all managers together: ended, and not kept to be used again. */
+  readonly streamsNotKept: Counter;
 
   /** `listenerStatPrefix` is the address infix of listener stats, "127.0.0.1_10000". */
   constructor(store: StatsStore, statPrefix: string, listenerStatPrefix: string) {
@@ -165,6 +167,7 @@ export class HcmStats {
     this.rqTime = store.histogram(`${rq}time`);
     this.flowControlPaused = store.counter(`${http}downstream_flow_control_paused_reading_total`);
     this.flowControlResumed = store.counter(`${http}downstream_flow_control_resumed_reading_total`);
+    this.streamsNotKept = store.counter("memory.streams_not_kept");
     for (const name of restingCounters) store.counter(http + name);
     for (const name of restingGauges) store.gauge(http + name);
     for (const name of tracingCounters) store.counter(`${http}tracing.${name}`);

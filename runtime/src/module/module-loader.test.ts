@@ -136,7 +136,8 @@ test("the same bytes are compiled once, whatever their source", async () => {
 });
 
 test("the cache forgets what was not used for longest, and never keeps a failure", async () => {
-  const cache = new ModuleCache(2);
+  let forgotten = 0;
+  const cache = new ModuleCache(2, () => (forgotten += 1));
   const source = (n: number): ModuleSource => {
     return { inlineBytes: guestBuilder().custom("n", [n]).build() };
   };
@@ -149,8 +150,10 @@ test("the cache forgets what was not used for longest, and never keeps a failure
   expect(await loadModule(a, { cache })).toBe(first);
   expect(await loadModule(b, { cache })).not.toBe(second);
 
+  expect(forgotten).toBe(2);
   cache.setMax(1);
   expect(cache.size).toBe(1);
+  expect(forgotten).toBe(3);
   expect(await loadModule(a, { cache })).not.toBe(first);
 
   const filename = file("broken.wasm", Buffer.from("nonsense"));

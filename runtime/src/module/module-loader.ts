@@ -81,10 +81,15 @@ export interface LoadedModule {
 export class ModuleCache {
   #entriesMax: number;
   readonly #entries: Map<string, Promise<LoadedModule>>;
+  readonly #onForgotten: () => void;
 
-  /** @param entriesMax Modules kept, the least recently used goes first. Default 64. */
-  constructor(entriesMax = 64) {
+  /**
+   * @param entriesMax Modules kept, the least recently used goes first. Default 64.
+   * @param onForgotten Called for each that goes.
+   */
+  constructor(entriesMax = 64, onForgotten: () => void = (): void => {}) {
     this.#entriesMax = entriesMax;
+    this.#onForgotten = onForgotten;
     this.#entries = new Map();
   }
 
@@ -125,6 +130,7 @@ export class ModuleCache {
     for (const oldest of this.#entries.keys()) {
       if (this.#entries.size <= this.#entriesMax) return;
       this.#entries.delete(oldest);
+      this.#onForgotten();
     }
   }
 }

@@ -4,6 +4,7 @@ import type { BufferQueue } from "../core/buffer-queue.ts";
 import { Clock } from "../core/clock.ts";
 import { TimerWheel } from "../core/timer-wheel.ts";
 import { NetworkFilterStatus } from "../filter/network-filter.ts";
+import { type Counter, StatsStore } from "../stats/store.ts";
 import type {
   NetworkFilter,
   NetworkFilterCallbacks,
@@ -93,6 +94,9 @@ class World {
   readonly filters: Passing[] = [];
   readonly connection: Connection;
   terminal: Terminal | null = null;
+  readonly #stats: StatsStore = new StatsStore({ slotsMax: 4096 });
+  readonly pausedReading: Counter = this.#stats.counter("paused_reading_total");
+  readonly backedUp: Counter = this.#stats.counter("backed_up_total");
 
   /** `prepare` is called with each filter before the connection starts. */
   constructor(names: string, prepare: (filter: Passing) => void = () => {}) {
@@ -113,7 +117,11 @@ class World {
     const terminal: NetworkFilterFactory = {
       createFilter: (callbacks) => (this.terminal = new Terminal(this.events, callbacks)),
     };
-    const chain = new NetworkFilterChain(factories, terminal, BYTES_MAX);
+    const chain = new NetworkFilterChain(factories, terminal, {
+      bytesMax: BYTES_MAX,
+      pausedReading: this.pausedReading,
+      backedUp: this.backedUp,
+    });
     this.connection.setFilter(chain.createFilter(this.connection));
     this.connection.start();
   }
@@ -213,8 +221,10 @@ test("more than the limit held stops the reading until it goes on", () => {
   expect(world.io.readDisables).toBe(0);
   world.read("x");
   expect(world.io.readDisables).toBe(1);
+  expect(world.pausedReading.value).toBe(1);
   world.filter("a").callbacks.continueReading();
   expect(world.io.readDisables).toBe(0);
+  expect(world.pausedReading.value).toBe(1);
   expect(world.events).toContain("terminal data 0123456789x");
 });
 
@@ -265,6 +275,7 @@ describe("writes that a filter stops", () => {
     const world = new World("a", holding);
     const { io } = (world.terminal as Terminal).callbacks;
     expect(io.writeText("01234567890")).toBe(false);
+    expect(world.backedUp.value).toBe(1);
     world.take();
     world.filter("a").callbacks.continueWriting();
     expect(world.take()).toEqual(["terminal writable"]);

@@ -8,6 +8,7 @@ import { BufferQueue } from "../core/buffer-queue.ts";
 import { BytesMeter } from "../core/bytes-meter.ts";
 import type { ConnectionInfo } from "../core/connection-info.ts";
 import { NetworkFilterStatus } from "../filter/network-filter.ts";
+import type { Counter } from "../stats/store.ts";
 import type {
   NetworkFilter,
   NetworkFilterCallbacks,
@@ -21,22 +22,31 @@ import type {
 export class NetworkFilterChain implements NetworkFilterFactory {
   readonly #filters: readonly PassingFilterFactory[];
   readonly #terminal: NetworkFilterFactory;
-  readonly #bufferBytesMax: number;
+  readonly #limit: HoldLimit;
 
-  /** `bufferBytesMax`: more than this, held by filters, stops the direction's source. */
   constructor(
     filters: readonly PassingFilterFactory[],
     terminal: NetworkFilterFactory,
-    bufferBytesMax: number,
+    limit: HoldLimit,
   ) {
     this.#filters = filters;
     this.#terminal = terminal;
-    this.#bufferBytesMax = bufferBytesMax;
+    this.#limit = limit;
   }
 
   createFilter(callbacks: NetworkFilterCallbacks): NetworkFilter {
-    return new NetworkFilterManager(callbacks, this.#filters, this.#terminal, this.#bufferBytesMax);
+    return new NetworkFilterManager(callbacks, this.#filters, this.#terminal, this.#limit);
   }
+}
+
+/** What filters of one connection may hold, each way. */
+export interface HoldLimit {
+  /** More than this stops the direction's source. */
+  readonly bytesMax: number;
+  /** How often the client was not read. */
+  readonly pausedReading: Counter;
+  /** How often the terminal filter was told to stop. */
+  readonly backedUp: Counter;
 }
 
 /** A filter's place in the chain of one connection. */
@@ -83,7 +93,7 @@ export class NetworkFilterManager implements NetworkFilter, NetworkFilterCallbac
   readonly writeBuffer: BufferQueue;
   readonly wire: BytesMeter;
   readonly #callbacks: NetworkFilterCallbacks;
-  readonly #bufferBytesMax: number;
+  readonly #limit: HoldLimit;
   readonly #places: readonly Place[];
   readonly #terminal: NetworkFilter;
   /** Passed all filters while the terminal filter had put bytes back that come before. */
@@ -106,14 +116,14 @@ export class NetworkFilterManager implements NetworkFilter, NetworkFilterCallbac
     callbacks: NetworkFilterCallbacks,
     filters: readonly PassingFilterFactory[],
     terminal: NetworkFilterFactory,
-    bufferBytesMax: number,
+    limit: HoldLimit,
   ) {
     this.info = callbacks.info;
     this.readBuffer = new BufferQueue();
     this.writeBuffer = new BufferQueue();
     this.wire = new BytesMeter();
     this.#callbacks = callbacks;
-    this.#bufferBytesMax = bufferBytesMax;
+    this.#limit = limit;
     this.#passed = new BufferQueue();
     this.#places = filters.map((factory, at) => new Place(this, at, factory));
     this.#terminal = terminal.createFilter(this);
@@ -295,9 +305,10 @@ export class NetworkFilterManager implements NetworkFilter, NetworkFilterCallbac
   }
 
   #holdRead(): void {
-    const isHeld = this.readBuffer.length > this.#bufferBytesMax;
+    const isHeld = this.readBuffer.length > this.#limit.bytesMax;
     if (isHeld === this.#isReadHeld || this.#isOver) return;
     this.#isReadHeld = isHeld;
+    if (isHeld) this.#limit.pausedReading.inc();
     this.#callbacks.io.readDisable(isHeld);
   }
 
@@ -309,7 +320,8 @@ export class NetworkFilterManager implements NetworkFilter, NetworkFilterCallbac
       if (this.writeBuffer.length === 0 && (!end || this.#isWriteEndPassed)) break;
       const { filter } = this.#places[i] as Place;
       if (filter.onWrite(this.writeBuffer, end) === NetworkFilterStatus.Continue) continue;
-      if (this.writeBuffer.length <= this.#bufferBytesMax) return true;
+      if (this.writeBuffer.length <= this.#limit.bytesMax) return true;
+      if (!this.#owesWritable) this.#limit.backedUp.inc();
       this.#owesWritable = true;
       return false;
     }

@@ -11,7 +11,7 @@ import type {
 import type { DrainDecision } from "../hcm/hcm-context.ts";
 import { DirectResponseFactory } from "../network/direct-response-filter.ts";
 import { echoFactory } from "../network/echo-filter.ts";
-import { NetworkFilterChain } from "../network/network-filter-manager.ts";
+import { type HoldLimit, NetworkFilterChain } from "../network/network-filter-manager.ts";
 import { createHcmFactory } from "./hcm-factory.ts";
 import type { PluginHandle } from "./plugin-handle.ts";
 import type { RouteSlots } from "./route-slots.ts";
@@ -42,7 +42,16 @@ export function createNetworkChain(
     ({ plugin }) => new WasmFilterFactory(parts.plugins.get(plugin) as PluginHandle),
   );
   if (terminal === null || filters.length === 0) return terminal;
-  return new NetworkFilterChain(filters, terminal, parts.listener.perConnectionBufferBytesMax);
+  return new NetworkFilterChain(filters, terminal, holdLimit(context, parts.listener));
+}
+
+function holdLimit({ stats }: WorkerContext, listener: ListenerConfig): HoldLimit {
+  const scope = `listener.${listener.statPrefix}.network_filters_flow_control_`;
+  return {
+    bytesMax: listener.perConnectionBufferBytesMax,
+    pausedReading: stats.counter(`${scope}paused_reading_total`),
+    backedUp: stats.counter(`${scope}backed_up_total`),
+  };
 }
 
 function createTerminal(

@@ -61,8 +61,9 @@ export class PluginModuleLoader {
   /** Keys of plugins that are in force without a module. */
   #absent: ReadonlySet<string>;
 
-  constructor(logger: Logger, lenientImports = false) {
-    this.#cache = new ModuleCache(KEPT_MIN);
+  /** `onForgotten`: a module that will be compiled again if it comes back. */
+  constructor(logger: Logger, lenientImports = false, onForgotten: () => void = (): void => {}) {
+    this.#cache = new ModuleCache(KEPT_MIN, onForgotten);
     this.#logger = logger;
     this.#lenientImports = lenientImports;
     this.#inForce = new Map();

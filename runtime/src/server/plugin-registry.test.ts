@@ -44,7 +44,13 @@ function loaded(plugins: Plugins): PluginModules {
 
 class World {
   now: number = 1;
-  readonly registry: PluginRegistry = new PluginRegistry(1, () => this.now);
+  forgotten: number = 0;
+  readonly registry: PluginRegistry = new PluginRegistry(
+    1,
+    () => this.now,
+    () => {},
+    (versions) => (this.forgotten += versions),
+  );
 
   async apply(
     plugins: Plugins,
@@ -92,8 +98,10 @@ test("a version that was replaced is remembered, and goes on counting when it co
   expect(world.states).toEqual(["one: a primary 3, c previous 3"]);
   const counts = first.snapshot.plugins[0]?.version?.counts;
   expect(back.snapshot.plugins[0]?.version?.counts).toBe(counts);
+  expect(world.forgotten).toBe(0);
   for (const letter of "bdef0123") await world.apply([["one", letter]]);
   expect(world.registry.plugins[0]?.versions).toHaveLength(6);
+  expect(world.forgotten).toBe(10 - 6);
 });
 
 test("however much is pushed, the configured version is there to go back to", async () => {

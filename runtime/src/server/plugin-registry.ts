@@ -72,20 +72,24 @@ export class PluginRegistry {
   readonly #threads: number;
   readonly #now: () => number;
   readonly #dropSpace: (prefix: string) => void;
+  readonly #onForgotten: (versions: number) => void;
   #plugins: ReadonlyMap<string, PluginVersions>;
   #rollouts: Rollouts;
 
   /**
    * `threads` run plugins; `now` gives milliseconds since 1970; `dropSpace` forgets shared
-   * data and queues that nobody will use any more.
+   * data and queues that nobody will use any more; `onForgotten` hears how many versions there is
+   * no going back to any more, because too many came after them.
    */
   constructor(
     threads: number,
     now: () => number = Date.now,
     dropSpace: (prefix: string) => void = (): void => {},
+    onForgotten: (versions: number) => void = (): void => {},
   ) {
     this.#threads = threads;
     this.#dropSpace = dropSpace;
+    this.#onForgotten = onForgotten;
     this.#now = now;
     this.#plugins = new Map();
     this.#rollouts = new Map();
@@ -172,9 +176,10 @@ export class PluginRegistry {
     const previous = before
       .filter((one) => serving?.has(one.name) !== true)
       .map((one) => (one.state === "previous" ? one : asPrevious(one, nowMs)))
-      .sort((a, b) => b.sinceMs - a.sinceMs)
-      .filter((one, at) => at < PREVIOUS_MAX || isConfigured(one, configured));
-    return [...now, ...previous];
+      .sort((a, b) => b.sinceMs - a.sinceMs);
+    const kept = previous.filter((one, at) => at < PREVIOUS_MAX || isConfigured(one, configured));
+    if (kept.length < previous.length) this.#onForgotten(previous.length - kept.length);
+    return [...now, ...kept];
   }
 
   #versionOf(plugin: string, version: string): PluginVersion | undefined {

@@ -1,6 +1,13 @@
-import { expect, test } from "vitest";
+import { beforeEach, expect, test } from "vitest";
 import type { Listener } from "../network/listener.ts";
+import { type Counter, StatsStore } from "../stats/store.ts";
 import { stopListeningWhenQuiet } from "./quiet-stop.ts";
+
+let impatient: Counter;
+
+beforeEach(() => {
+  impatient = new StatsStore({ slotsMax: 4096 }).counter("listener_stopped_busy");
+});
 
 /** A listener to which somebody comes in each of so many turns. */
 class Busy {
@@ -25,7 +32,7 @@ class Busy {
 
 function stop(...listeners: Busy[]): Promise<void> {
   return new Promise((resolve) => {
-    stopListeningWhenQuiet(listeners as unknown as Listener[], setImmediate, resolve);
+    stopListeningWhenQuiet(listeners as unknown as Listener[], setImmediate, impatient, resolve);
   });
 }
 
@@ -34,12 +41,14 @@ test("closes each after a turn in which nobody came to it, and tells when all ar
   await stop(a, b);
   expect([a.acceptedCount, b.acceptedCount]).toEqual([3, 20]);
   expect([a.isListening, b.isListening]).toEqual([false, false]);
+  expect(impatient.value).toBe(0);
 });
 
 test("does not wait for ever", async () => {
   const storm = new Busy(Number.POSITIVE_INFINITY);
   await stop(storm);
   expect(storm.isListening).toBe(false);
+  expect(impatient.value).toBe(1);
 });
 
 test("needs no listener", async () => {

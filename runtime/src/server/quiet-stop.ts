@@ -1,6 +1,7 @@
 // How listeners of one worker stop accepting without a loss: first they take what the kernel has
 // queued for them. Called by worker-version.ts.
 import type { Listener } from "../network/listener.ts";
+import type { Counter } from "../stats/store.ts";
 
 /** A listener under a storm of new connections has no quiet turn: it closes after so many. */
 const TURNS_MAX = 3000;
@@ -13,6 +14,8 @@ const TURNS_MAX = 3000;
 export function stopListeningWhenQuiet(
   listeners: readonly Listener[],
   nextTurn: (callback: () => void) => void,
+  /** Listeners that closed while they were busy. */
+  impatient: Counter,
   done: () => void,
 ): void {
   let open = [...listeners];
@@ -21,7 +24,10 @@ export function stopListeningWhenQuiet(
   const look = (): void => {
     turns += 1;
     const busy = open.filter((listener, index) => {
-      if (listener.acceptedCount !== counts[index] && turns < TURNS_MAX) return true;
+      if (listener.acceptedCount !== counts[index]) {
+        if (turns < TURNS_MAX) return true;
+        impatient.inc();
+      }
       listener.stopListening();
       return false;
     });

@@ -400,6 +400,7 @@ export class Server {
         this.#drains.stopListening(false);
         this.#retirement.start(pid, shutdownMs);
       },
+      onRefused: () => this.stats.store.counter("server.takeover_refused").inc(),
     };
   }
 

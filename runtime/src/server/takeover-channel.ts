@@ -38,6 +38,8 @@ export interface ChannelEvents {
   onMessage(message: unknown): void;
   /** The peer is gone, or said what nobody understands. Last call; not after close(). */
   onEnd(): void;
+  /** It said what nobody understands; onEnd follows. */
+  onNonsense?(): void;
 }
 
 export class TakeoverChannel {
@@ -78,10 +80,15 @@ export class TakeoverChannel {
     for (const line of lines) {
       if (this.#isEnded) return;
       const message = parsed(line);
-      if (message === null) this.#end();
+      if (message === null) this.#giveUp();
       else this.#events.onMessage(message);
     }
-    if (this.#partial.length > LINE_BYTES_MAX) this.#end();
+    if (this.#partial.length > LINE_BYTES_MAX) this.#giveUp();
+  }
+
+  #giveUp(): void {
+    if (!this.#isEnded) this.#events.onNonsense?.();
+    this.#end();
   }
 
   #end(): void {

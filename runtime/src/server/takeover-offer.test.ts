@@ -20,6 +20,7 @@ class FakeHost implements TakeoverHost {
   readonly epoch = 3;
   readonly firstStartMs = 1234;
   readonly events: string[] = [];
+  refused: number = 0;
 
   addresses(): [] {
     return [];
@@ -33,6 +34,9 @@ class FakeHost implements TakeoverHost {
   }
   onTakenOver(pid: number, shutdownMs: number): void {
     this.events.push(`taken over ${pid === process.pid} ${shutdownMs}`);
+  }
+  onRefused(): void {
+    this.refused += 1;
   }
 }
 
@@ -104,6 +108,7 @@ test("a successor that ends before it is live changes nothing, and gives back wh
 test("one successor at a time", async () => {
   const first = await find();
   await expect(find()).rejects.toThrow(`it refuses: process ${process.pid} is taking over`);
+  expect(host.refused).toBe(1);
   await first.takeOver(0);
 });
 
@@ -119,6 +124,7 @@ test("nobody is told to drain by words that are not the protocol's", async () =>
   silent.resume();
   await once(silent, "close");
   expect(host.events).toEqual([]);
+  expect(host.refused).toBe(6);
   expect((await find()).epoch).toBe(3);
 });
 

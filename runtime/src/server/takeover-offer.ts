@@ -20,6 +20,8 @@ export interface TakeoverHost {
   resumeAdmin(): void;
   /** The successor is live: drain, and end within `shutdownMs`. Called once. */
   onTakenOver(pid: number, shutdownMs: number): void;
+  /** Somebody was sent away: another is taking over, or it does not speak as a successor does. */
+  onRefused(): void;
 }
 
 export class TakeoverOffer {
@@ -57,6 +59,7 @@ export class TakeoverOffer {
       socket,
       (message) => this.#onMessage(successor, message),
       () => this.#onEnd(successor),
+      () => this.#host.onRefused(),
     );
   }
 
@@ -120,15 +123,19 @@ class Successor {
   /** The admin interface's address was given to it. */
   hasAdmin: boolean = false;
   readonly #channel: TakeoverChannel;
+  readonly #onRefused: () => void;
 
   constructor(
     socket: Socket,
     onMessage: (message: Partial<ToPredecessor>) => void,
     onEnd: () => void,
+    onRefused: () => void,
   ) {
+    this.#onRefused = onRefused;
     this.#channel = new TakeoverChannel(socket, {
       onMessage: (message) => onMessage(message as Partial<ToPredecessor>),
       onEnd,
+      onNonsense: onRefused,
     });
     this.#channel.unref();
   }
@@ -138,6 +145,7 @@ class Successor {
   }
 
   refuse(reason: string): void {
+    this.#onRefused();
     this.#channel.send({ type: "refused", reason });
     this.#channel.close();
   }

@@ -191,7 +191,8 @@ function mapAt(offset: number): Buffer {
 }
 
 test("a source map that came with a module tells its places, and the last eight are kept", async () => {
-  const { desk } = await rigOf(stripped());
+  const { desk, stats } = await rigOf(stripped());
+  const notKept = stats.counter("wasm.source_maps_not_kept");
   const sha256 = createHash("sha256").update(stripped()).digest("hex");
   const placed = async (): Promise<string> => {
     await desk.take(trapOf(stripped()));
@@ -203,15 +204,18 @@ test("a source map that came with a module tells its places, and the last eight 
   expect(await placed()).toBe("a.ts:3:5");
   for (let i = 1; i < PUSHED_MAPS_KEPT; i += 1) desk.keepMap(`other ${i}`, map);
   expect(await placed()).toBe("a.ts:3:5");
+  expect(notKept.value).toBe(0);
   desk.keepMap("one more", map);
   expect(await placed()).toBe("");
+  expect(notKept.value).toBe(1);
 });
 
 test("a source map that is no good is not kept, and it is said why", async () => {
-  const { desk } = await rigOf(whole);
+  const { desk, stats } = await rigOf(whole);
   expect(desk.keepMap("a", Buffer.from("{}"))).toBe("found version undefined, expected 3");
   const large = Buffer.alloc(PUSHED_MAP_BYTES_MAX + 1);
   expect(desk.keepMap("a", large)).toBe("found 8388609 bytes, expected at most 8388608");
+  expect(stats.counter("wasm.source_maps_not_kept").value).toBe(1);
 });
 
 test("reports whose sources are being read are limited", async () => {

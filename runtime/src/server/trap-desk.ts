@@ -5,7 +5,13 @@ import type { Logger } from "../core/logger.ts";
 import type { StatsStore } from "../stats/store.ts";
 import type { GuestTrap } from "../wasm/trap-report.ts";
 import { type DeadlyQuery, type PluginTraps, TrapBook, type TrapReport } from "./trap-book.ts";
-import { type ModuleFinder, type PlacedFrame, placedText, TrapPlaces } from "./trap-places.ts";
+import {
+  type ModuleFinder,
+  type NotKept,
+  type PlacedFrame,
+  placedText,
+  TrapPlaces,
+} from "./trap-places.ts";
 
 /** Reports whose sources are being read; the next ones are counted only. */
 const PENDING_MAX = 64;
@@ -20,7 +26,8 @@ export class TrapDesk {
   constructor(logger: Logger, stats: StatsStore, find: ModuleFinder) {
     this.#logger = logger;
     this.#stats = stats;
-    this.#places = new TrapPlaces(logger, find);
+    const countNotKept = (what: NotKept): void => stats.counter(`wasm.${what}_not_kept`).inc();
+    this.#places = new TrapPlaces(logger, find, countNotKept);
     this.#book = new TrapBook(() => this.#onDropped());
   }
 

@@ -40,17 +40,26 @@ export const PUSHED_MAPS_KEPT = 8;
 /** An optimised filter's map is some 100 KiB. */
 export const PUSHED_MAP_BYTES_MAX: number = 8 * 1024 * 1024;
 
+/** What had no room, or lost it to another one. */
+export type NotKept = "source_maps" | "sources";
+
 export class TrapPlaces {
   readonly #logger: Logger;
   readonly #find: ModuleFinder;
+  readonly #onNotKept: (what: NotKept) => void;
   /** By module and debug file, the one that was used last at the end. */
   readonly #sources: Map<string, Promise<ModuleSources | null>>;
   /** By the modules' digests, the one that came last at the end. */
   readonly #maps: Map<string, string>;
 
-  constructor(logger: Logger, find: ModuleFinder) {
+  constructor(
+    logger: Logger,
+    find: ModuleFinder,
+    onNotKept: (what: NotKept) => void = (): void => {},
+  ) {
     this.#logger = logger;
     this.#find = find;
+    this.#onNotKept = onNotKept;
     this.#sources = new Map();
     this.#maps = new Map();
   }
@@ -59,6 +68,7 @@ export class TrapPlaces {
   keepMap(sha256: string, map: Uint8Array): string {
     const text = Buffer.from(map).toString();
     if (map.length > PUSHED_MAP_BYTES_MAX) {
+      this.#onNotKept("source_maps");
       return `found ${map.length} bytes, expected at most ${PUSHED_MAP_BYTES_MAX}`;
     }
     try {
@@ -72,6 +82,7 @@ export class TrapPlaces {
     for (const oldest of this.#maps.keys()) {
       if (this.#maps.size <= PUSHED_MAPS_KEPT) break;
       this.#maps.delete(oldest);
+      this.#onNotKept("source_maps");
     }
     // The module may have trapped before without one.
     this.#sources.clear();
@@ -97,6 +108,7 @@ export class TrapPlaces {
     for (const oldest of this.#sources.keys()) {
       if (this.#sources.size <= SOURCES_KEPT) break;
       this.#sources.delete(oldest);
+      this.#onNotKept("sources");
     }
     return sources;
   }
@@ -126,6 +138,7 @@ export class TrapPlaces {
       return await read();
     } catch (error) {
       if (!(error instanceof SourcesError)) throw error;
+      this.#onNotKept("sources");
       const text = `module ${moduleName}: its sources are not known: ${error.message}`;
       this.#logger.log(LogLevel.Warning, text);
       return null;

@@ -104,8 +104,14 @@ export class VersionApplier {
     const { concurrency, drainTimeMs, ignoreUnsupported, wasmStructAsJson } = options.options;
     this.#options = options;
     const { wasmLenientImports } = options.options;
-    this.#modules = new PluginModuleLoader(log.logger("wasm"), wasmLenientImports);
-    this.registry = new PluginRegistry(concurrency, Date.now, options.dropSpace);
+    const modules = stats.store.counter("wasm.modules_forgotten");
+    this.#modules = new PluginModuleLoader(log.logger("wasm"), wasmLenientImports, () =>
+      modules.inc(),
+    );
+    const versions = stats.store.counter("wasm.versions_forgotten");
+    this.registry = new PluginRegistry(concurrency, Date.now, options.dropSpace, (count) =>
+      versions.add(count),
+    );
     this.#probe = new PluginProbe(
       options.options.workerEntry,
       log.logger("wasm"),

@@ -20,7 +20,7 @@ import type { TimerWheel } from "../core/timer-wheel.ts";
 import type { NetworkEngine } from "../engine/network-engine.ts";
 import { ListenerLog } from "../network/listener-log.ts";
 import { Listener } from "../network/listener.ts";
-import type { StatsStore } from "../stats/store.ts";
+import type { Counter, StatsStore } from "../stats/store.ts";
 import { SecretSlots } from "../tls/secret-slots.ts";
 import type { TicketKeyRing } from "../tls/ticket-keys.ts";
 import type { ClusterManager, PreparedClusters } from "../upstream/cluster-manager.ts";
@@ -101,6 +101,8 @@ export class WorkerVersion {
   readonly #plugins: WorkerPlugins;
   readonly #routeSlots: RouteSlots;
   readonly #secretSlots: SecretSlots;
+  /** Listeners that were stopped while connections came in every turn. */
+  readonly #stoppedBusy: Counter;
   #clusters: PreparedClusters | null = null;
   #clusterFilters: ClusterFilters | null = null;
 
@@ -121,6 +123,7 @@ export class WorkerVersion {
       options,
     );
     this.#secretSlots = new SecretSlots(message.snapshot.secrets, previous?.secretSlots ?? null);
+    this.#stoppedBusy = context.stats.counter("listener_manager.listener_stopped_busy");
   }
 
   /** Secrets of TLS contexts that come later. */
@@ -210,7 +213,7 @@ export class WorkerVersion {
     for (const { listener, chains } of this.#listeners) {
       if (next.#listeners.some((other) => other.listener === listener)) continue;
       // Who is in the accept queue still gets the old chain.
-      stopListeningWhenQuiet([listener], nextTurn, () => {
+      stopListeningWhenQuiet([listener], nextTurn, this.#stoppedBusy, () => {
         this.#context.engine.runTurn(() => replaceChains(listener, chains, []));
       });
       for (const chain of chains) chain.drain.own.start();
@@ -229,6 +232,7 @@ export class WorkerVersion {
     stopListeningWhenQuiet(
       listeners.filter((listener) => drain.isStopped(listener.config)),
       this.#context.surroundings.nextTurn,
+      this.#stoppedBusy,
       () => {},
     );
   }
@@ -236,7 +240,8 @@ export class WorkerVersion {
   /** Stops listening, closes idle connections, calls back when the last stream has ended. */
   stop(done: () => void): void {
     const listeners = this.#listeners.map((prepared) => prepared.listener);
-    stopListeningWhenQuiet(listeners, this.#context.surroundings.nextTurn, () => {
+    const { nextTurn } = this.#context.surroundings;
+    stopListeningWhenQuiet(listeners, nextTurn, this.#stoppedBusy, () => {
       this.#context.engine.runTurn(() => this.#shutdown(listeners, done));
     });
   }

@@ -18,7 +18,7 @@ import type { UpstreamContext } from "../upstream/upstream-context.ts";
 import { ClusterCallouts } from "./callouts.ts";
 import { DrainManager } from "./drain-manager.ts";
 import { PulseMemory } from "./pulse.ts";
-import { countLimitsOf } from "./engine-counts.ts";
+import { countLimits } from "./limit-counts.ts";
 import { GuestLinks } from "./guest-links.ts";
 import { ProcessLog } from "./process-log.ts";
 import type {
@@ -271,9 +271,9 @@ function createContext(
   const { random, ticks } = surroundings;
   const clock = new Clock(surroundings.time);
   const engine = surroundings.createEngine(clock);
-  countLimitsOf(engine, stats);
   const timers = new TimerWheel(clock, (callback) => engine.runTurn(callback), ticks);
   const http1 = new Http1Shared();
+  countLimits(engine, http1, stats);
   const nextConnectionId = connectionIds(birth.index);
   const runtime = new Runtime();
   const sinks = new FileSinks({

@@ -73,6 +73,8 @@ export class ClusterStats {
   readonly cxPoolOverflow: Counter;
   readonly cxNoneHealthy: Counter;
   readonly cxIdleTimeout: Counter;
+  /** The peer took no more of the last bytes. */
+  readonly cxFlushTimeout: Counter;
   readonly cxMaxDurationReached: Counter;
   readonly cxMaxRequests: Counter;
   readonly cxCloseNotify: Counter;
@@ -128,6 +130,7 @@ export class ClusterStats {
     this.cxPoolOverflow = store.counter(`${scope}upstream_cx_pool_overflow`);
     this.cxNoneHealthy = store.counter(`${scope}upstream_cx_none_healthy`);
     this.cxIdleTimeout = store.counter(`${scope}upstream_cx_idle_timeout`);
+    this.cxFlushTimeout = store.counter(`${scope}upstream_cx_flush_timeout`);
     this.cxMaxDurationReached = store.counter(`${scope}upstream_cx_max_duration_reached`);
     this.cxMaxRequests = store.counter(`${scope}upstream_cx_max_requests`);
     this.cxCloseNotify = store.counter(`${scope}upstream_cx_close_notify`);

@@ -10,6 +10,8 @@ export class Http1Shared {
   readonly parser: HeadParser;
   readonly #spare: HeaderMap[];
   #scratch: HeaderMap;
+  /** Maps that found no place: only grows. */
+  refused: number = 0;
 
   constructor() {
     this.parser = new HeadParser();
@@ -31,7 +33,10 @@ export class Http1Shared {
 
   /** Takes a map back that nobody will touch any more. Optional: a map may also be dropped. */
   giveMap(map: HeaderMap): void {
-    if (this.#spare.length >= SPARE_MAPS_MAX) return;
+    if (this.#spare.length >= SPARE_MAPS_MAX) {
+      this.refused += 1;
+      return;
+    }
     map.reset();
     this.#spare.push(map);
   }

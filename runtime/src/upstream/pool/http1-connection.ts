@@ -430,7 +430,10 @@ export class Http1PoolConnection
     if (waiting < this.#flushBytes) {
       this.#flushBytes = waiting;
       timers.schedule(this, clock.nowMs + flushTimeoutMs);
-    } else this.io.reset();
+    } else {
+      this.stats.cxFlushTimeout.inc();
+      this.io.reset();
+    }
   }
 }
 

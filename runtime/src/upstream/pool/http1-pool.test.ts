@@ -523,8 +523,10 @@ test("the last bytes of a tunnel have time to leave as long as some of them do",
   io.writeQueueBytes = 40;
   world.pass(1200);
   expect(io.end).toBe("closed");
+  expect(world.up("cx_flush_timeout")).toBe(0);
   world.pass(1200);
   expect(io.end).toBe("reset");
+  expect(world.up("cx_flush_timeout")).toBe(1);
   expectEmpty(world);
 });
 

@@ -248,7 +248,10 @@ export class ShadowStream implements FilterChainEnds {
   }
 
   #compareCalls(comparison: Comparison): void {
-    if (this.calls.isCut) return;
+    if (this.calls.isCut) {
+      this.#shadow.onCallsCut();
+      return;
+    }
     const { served, shadow } = this.calls.unmatched();
     const tried = [...shadow, ...this.#grpcCalls];
     if (served.length > 0 || tried.length > 0) {

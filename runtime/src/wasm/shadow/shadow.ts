@@ -7,6 +7,7 @@ import type { StreamOwner } from "../http-filter.ts";
 import type { HttpFilterMaker, Plugin } from "../plugin.ts";
 import type { RootContext } from "../root-context.ts";
 import type { VersionChoice } from "../version-choice.ts";
+import { CALLS_MAX } from "./call-book.ts";
 import { type Difference, type DifferenceKind, TOLD_MAX } from "./difference.ts";
 import { Onlooker, ShadowedHttpFilter, ShadowHttpFilter } from "./shadow-filters.ts";
 import type { ShadowSite } from "./shadow-site.ts";
@@ -73,6 +74,12 @@ export class Shadow {
     const limits = this.plugin.root?.vm.limits;
     const held = this.site.heldBytes + bytes;
     return limits?.allows("shadowBytes", held, this.plugin.identity) ?? false;
+  }
+
+  /** The calls of a stream were too many or too large to be compared. */
+  onCallsCut(): void {
+    const { root, identity } = this.plugin;
+    root?.vm.limits.refused("calls_compared", CALLS_MAX, identity);
   }
 
   /** A stream is over, and was compared when there is no `reason`. */
