@@ -11,6 +11,7 @@ import { CONFIG_CASES as OTHER_CONFIG_CASES } from "./config.ts";
 import { LISTENER_CONFIG_CASES } from "./config-listener.ts";
 import { UPSTREAM_FILTER_CONFIG_CASES } from "./config-upstream-filters.ts";
 import { TLS_CONFIG_CASES } from "./config-tls.ts";
+import { connectionFaults } from "./connection-faults.ts";
 import { cors } from "./cors.ts";
 import { downstreamTls } from "./downstream-tls.ts";
 import { edge } from "./edge.ts";
@@ -82,6 +83,7 @@ export const GROUPS: readonly Group[] = [
   edge,
   failures,
   timeouts,
+  connectionFaults,
   localReplies,
   filters,
   cors,

@@ -213,7 +213,7 @@ export class FilterManager implements HttpFilterCallbacks, DirectionOwner {
   resetStream(details: string): void {
     if (this.#isDestroyed || this.#pendingReset !== null) return;
     if (!this.#abortRunning()) {
-      this.#ends?.onFilterReset(details);
+      this.#ends?.onFilterReset(details, 0);
       return;
     }
     this.#pendingReply = null;
@@ -283,7 +283,7 @@ export class FilterManager implements HttpFilterCallbacks, DirectionOwner {
     const reply = this.#pendingReply;
     this.#pendingReset = null;
     this.#pendingReply = null;
-    if (reset !== null) this.#ends?.onFilterReset(reset);
+    if (reset !== null) this.#ends?.onFilterReset(reset, 0);
     else if (reply !== null) this.#reply(reply);
   }
 
@@ -323,7 +323,7 @@ export class FilterManager implements HttpFilterCallbacks, DirectionOwner {
     }
     if (this.areResponseHeadersOut) {
       this.#encode.abort();
-      this.#ends?.onFilterReset(reply.details);
+      this.#ends?.onFilterReset(reply.details, reply.responseFlags);
       return;
     }
     if (this.#encode.isStarted) {

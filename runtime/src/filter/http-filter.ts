@@ -138,7 +138,8 @@ export interface FilterChainEnds {
    * A local reply shall be made: hcm/local-reply.ts writes it and sends it through the encoders.
    */
   onLocalReply(reply: LocalReply): void;
-  onFilterReset(details: string): void;
+  /** `responseFlags`: ResponseFlag bits to add. */
+  onFilterReset(details: string, responseFlags: number): void;
   onClearRouteCache(): void;
   /** Counted: stops and starts the request body or the response body at its source. */
   onDecodeReadDisable(disabled: boolean): void;

@@ -4,7 +4,7 @@ import type { LocalReplyConfig } from "../config/snapshot.ts";
 import type { HeaderMap } from "../core/header-map.ts";
 import { remoteAddressOf } from "../core/stream-info.ts";
 import { FilterDataStatus, FilterHeadersStatus } from "../filter/filter-status.ts";
-import { type DataStep, localReply, ScriptedFilter } from "../filter/testing.ts";
+import { type DataStep, type FilterScript, localReply, ScriptedFilter } from "../filter/testing.ts";
 import { FakeRoute, type FakeRouter, HcmWorld } from "./hcm-for-test.ts";
 
 const ok = (router: FakeRouter): void => router.respond(200, "ok");
@@ -294,5 +294,40 @@ describe("a local reply that a filter holds", () => {
     holder.callbacks.continueEncoding(0);
     expect(w.io.sent).toMatch(/^HTTP\/1.1 503 /);
     expect(w.log.length).toBe(1);
+  });
+});
+
+describe("a filter that holds", () => {
+  const holding = (script: FilterScript): (() => readonly ScriptedFilter[]) => {
+    return () => [new ScriptedFilter("hold", script, [])];
+  };
+
+  test("a complete request does not stop request_timeout", () => {
+    const w = new HcmWorld({
+      config: { requestTimeoutMs: 2000 },
+      filters: holding({ decodeHeaders: FilterHeadersStatus.StopIteration }),
+    });
+    w.send(get());
+    w.pass(2200);
+    expect(w.io.sent).toMatch(/^HTTP\/1.1 504 /);
+    expect(w.log[0]).toContain("504|-|request_overall_timeout|GET|/");
+    expect(w.counts()["rq_timeout"]).toBe(1);
+    expect(w.io.fate).toBe("open");
+  });
+
+  test("a response's head lets an answer come when the upstream breaks off", () => {
+    const w = new HcmWorld({
+      filters: holding({ encodeHeaders: FilterHeadersStatus.StopAllIterationAndBuffer }),
+    });
+    w.send(get());
+    w.router.respond(200, "abc", false);
+    const reply = localReply(502, "broken", "upstream_reset{x}");
+    w.router.callbacks.sendLocalReply({ ...reply, responseFlags: 0x40 });
+    w.pump();
+    expect(w.io.sent).toMatch(/^HTTP\/1.1 502 /);
+    expect(w.io.sent).toMatch(/broken$/);
+    expect(w.log).toEqual(["502|UC|upstream_reset{x}|GET|/|0|6|up|rest"]);
+    expect(w.io.fate).toBe("open");
+    expect(w.counts()["rq_tx_reset"] ?? 0).toBe(0);
   });
 });

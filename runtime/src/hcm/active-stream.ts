@@ -190,14 +190,17 @@ export class ActiveStream
 
   onRequestHeaders(headers: HeaderMap, end: boolean): void {
     this.#hasReachedRouter = true;
+    if (end) this.#timers.cancelRequest();
     this.#router.onRequestHeaders(headers, end);
   }
 
   onRequestData(buffer: Buffer, from: number, to: number, end: boolean): void {
+    if (end) this.#timers.cancelRequest();
     this.#router.onRequestData(buffer, from, to, end);
   }
 
   onRequestTrailers(trailers: HeaderMap): void {
+    this.#timers.cancelRequest();
     this.#router.onRequestTrailers(trailers);
   }
 
@@ -235,11 +238,6 @@ export class ActiveStream
 
   sendLocalReply(reply: LocalReply): void {
     this.#filters.sendLocalReply(reply);
-  }
-
-  onUpstreamResetAfterResponse(details: string, responseFlags: number): void {
-    this.streamInfo.responseFlags |= responseFlags;
-    this.onFilterReset(details);
   }
 
   requestReadDisable(disabled: boolean): void {
@@ -320,9 +318,10 @@ export class ActiveStream
   }
 
   /** The answer has begun: it is cut, and counted as the reply that it would have been. */
-  onFilterReset(details: string): void {
+  onFilterReset(details: string, responseFlags: number): void {
     const encoder = this.#encoder;
     if (encoder === null) return;
+    this.streamInfo.responseFlags |= responseFlags;
     this.streamInfo.responseCodeDetails = details.replace(/\s/g, "_");
     this.closesDelayed = true;
     this.#context.stats.countReply(details);
@@ -353,10 +352,11 @@ export class ActiveStream
   }
 
   onStreamTimeout(kind: StreamTimeout): void {
-    const { requestDuration, requestTimeout, responseDuration } = replies;
-    if (kind === StreamTimeout.Request) this.#context.stats.rqTimeout.inc();
-    if (kind === StreamTimeout.Request) this.#timeOut(requestTimeout);
-    else this.#timeOut(this.isRequestComplete ? responseDuration : requestDuration);
+    const isRequest = kind === StreamTimeout.Request;
+    if (isRequest) this.#context.stats.rqTimeout.inc();
+    const { requestDuration, requestHeld, requestTimeout, responseDuration } = replies;
+    if (this.isRequestComplete) this.#timeOut(isRequest ? requestHeld : responseDuration);
+    else this.#timeOut(isRequest ? requestTimeout : requestDuration);
   }
 
   #timeOut(reply: LocalReply): void {
@@ -375,7 +375,6 @@ export class ActiveStream
   #onRequestComplete(): void {
     this.isRequestComplete = true;
     this.streamInfo.requestEndMs = this.lastActivityMs;
-    this.#timers.cancelRequest();
   }
 
   #onResponseComplete(): void {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { ScriptedFilter } from "../filter/testing.ts";
+import { localReply, ScriptedFilter } from "../filter/testing.ts";
 import { FilterHeadersStatus as H } from "../filter/filter-status.ts";
 import { FakeRoute, type FakeRouter, HcmWorld } from "./hcm-for-test.ts";
 
@@ -156,7 +156,8 @@ describe("a response", () => {
     const w = world();
     w.send(GET);
     w.router.respond(200, "abc", false);
-    w.router.callbacks.onUpstreamResetAfterResponse("upstream_reset{x y}", 0x40);
+    const reply = localReply(502, "", "upstream_reset{x y}");
+    w.router.callbacks.sendLocalReply({ ...reply, responseFlags: 0x40 });
     expect(w.log).toEqual(["200|UC|upstream_reset{x_y}|GET|/|0|3|up|rest"]);
     expect(w.io.fate).toBe("open");
     w.pass(1100);
@@ -457,6 +458,17 @@ describe("a connection", () => {
     w.pass(3200);
     expect(w.counts()["cx_max_duration_reached"]).toBe(1);
     expect(w.send(GET)).toContain("connection: close\r\n");
+  });
+
+  test("ends with a response whose head was out when its time to leave was over", () => {
+    const w = world({ config: { maxConnectionDurationMs: 3000, drainTimeoutMs: 1000 } });
+    w.send(GET);
+    w.router.respond(200, "abc", false);
+    w.pass(4500);
+    expect(w.io.fate).toBe("open");
+    w.router.data("def", true);
+    w.pass(1200);
+    expect(w.io.fate).toBe("closed");
   });
 
   test("is not closed at its max_connection_duration before its next answer, when safe", () => {

@@ -352,8 +352,10 @@ export class ConnectionManager
       stats.cxMaxDurationReached.inc();
       if (config.http1SafeMaxConnectionDuration && this.#codec !== null) this.#askToLeave();
       else this.#startDrainSequence();
-    } else if (kind === StreamTimeout.Drain && this.#stream === null) {
-      this.callbacks.closeAfterFlush(config.delayedCloseTimeoutMs);
+    } else if (kind === StreamTimeout.Drain) {
+      // A response whose head is out has not said close: the connection ends with it nevertheless.
+      this.#isClosing = true;
+      if (this.#stream === null) this.callbacks.closeAfterFlush(config.delayedCloseTimeoutMs);
     } else if (kind === StreamTimeout.Shutdown) this.#closeIfSilent();
   }
 

@@ -15,6 +15,7 @@ export const replies: Readonly<{
   requestIdle: LocalReply;
   responseIdle: LocalReply;
   requestTimeout: LocalReply;
+  requestHeld: LocalReply;
   requestDuration: LocalReply;
   responseDuration: LocalReply;
   upgradeRefused: LocalReply;
@@ -25,6 +26,8 @@ export const replies: Readonly<{
   requestIdle: reply(408, "stream timeout", "stream_idle_timeout", idleFlag),
   responseIdle: reply(504, "stream timeout", "stream_idle_timeout", idleFlag),
   requestTimeout: reply(408, "request timeout", "request_overall_timeout"),
+  /** All of it has come, and a filter holds it. */
+  requestHeld: reply(504, "request timeout", "request_overall_timeout"),
   requestDuration: reply(408, "downstream duration timeout", "max_duration_timeout"),
   responseDuration: reply(504, "downstream duration timeout", "max_duration_timeout"),
   upgradeRefused: reply(403, "", "upgrade_failed"),

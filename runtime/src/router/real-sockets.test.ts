@@ -84,7 +84,7 @@ class Stream implements RouterCallbacks {
     this.details = reply.details;
     this.#done();
   }
-  onUpstreamResetAfterResponse(details: string): void {
+  onFilterReset(details: string): void {
     this.details = details;
     this.#done();
   }

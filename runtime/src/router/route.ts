@@ -85,10 +85,14 @@ export interface RouterCallbacks {
   /** Body bytes lent for the call. */
   onUpstreamData(buffer: Buffer, from: number, to: number, end: boolean): void;
   onUpstreamTrailers(trailers: HeaderMap): void;
-  /** Answers before the response started. The router is done with the stream afterwards. */
+  /**
+   * Answers in place of the upstream, as long as no headers have left for the client: filters may
+   * hold those that were passed on. Otherwise the response is cut. The router is done with the
+   * stream afterwards.
+   */
   sendLocalReply(reply: LocalReply): void;
-  /** The upstream failed after the response's headers were passed on. */
-  onUpstreamResetAfterResponse(details: string, responseFlags: number): void;
+  /** A filter behind the router wants the stream cut. */
+  onFilterReset(details: string, responseFlags: number): void;
   /** Counted: stops and starts the request body at its source. */
   requestReadDisable(disabled: boolean): void;
   /** The upgrade or CONNECT that was asked for is allowed: lower-case type, "" = none. */

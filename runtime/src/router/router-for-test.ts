@@ -170,9 +170,12 @@ export class RouterWorld extends FakeThread implements RouterCallbacks {
   sendLocalReply(reply: LocalReply): void {
     this.replyHeaders = reply.headers;
     const flags = responseFlagsText(reply.responseFlags);
-    this.events.push(`reply ${reply.status} ${flags} ${reply.details} "${reply.body}"`);
+    // No filter holds the response's head.
+    if (this.events.some((event) => event.startsWith("headers "))) {
+      this.events.push(`cut ${flags} ${reply.details}`);
+    } else this.events.push(`reply ${reply.status} ${flags} ${reply.details} "${reply.body}"`);
   }
-  onUpstreamResetAfterResponse(details: string, responseFlags: number): void {
+  onFilterReset(details: string, responseFlags: number): void {
     this.events.push(`cut ${responseFlagsText(responseFlags)} ${details}`);
   }
   requestReadDisable(disabled: boolean): void {

@@ -287,7 +287,7 @@ export class Router implements UpstreamFiltersOwner, TimeoutReceiver {
 
   onUpstreamFilterReset(details: string): void {
     this.#letGo();
-    this.#callbacks.onUpstreamResetAfterResponse(details, 0);
+    this.#callbacks.onFilterReset(details, 0);
   }
 
   // ---- TimeoutReceiver.
@@ -450,13 +450,8 @@ export class Router implements UpstreamFiltersOwner, TimeoutReceiver {
     responseFlag: number,
     isOverload: boolean,
   ): void {
-    const hasHeadersStarted = this.#hasHeadersStarted;
     const headersToAdd = this.#replyHeaders(isOverload);
     this.#letGo();
-    if (hasHeadersStarted) {
-      this.#callbacks.onUpstreamResetAfterResponse(details, responseFlag);
-      return;
-    }
     this.#reply(status, body, details, responseFlag, headersToAdd);
   }
 
