@@ -333,9 +333,9 @@ function estateCases(): void {
     // The ring, the listener, the connection.
     expect(new Estate(estateMemory).descriptors.length).toBe(3);
     expect(settleEstate(estateMemory)).toBe(3);
+    const late = createPeer({ ...anyPort, port });
     await living.events.until(() => living.events.hasEnded || living.events.isClosed);
     living.io.close();
-    const late = createPeer({ ...anyPort, port });
     await late.events.until(() => late.events.isClosed);
     expect(late.events.code).toBe("ECONNREFUSED");
   });

@@ -62,16 +62,21 @@ export class Estate {
   }
 }
 
+const SHUT_RDWR = 2;
+
 /** The thread has ended. Returns how many file descriptors it had left open. */
 export function settleEstate(memory: SharedArrayBuffer): number {
   const estate = new Estate(memory);
   const { descriptors, regions } = estate;
+  const native = descriptors.length + regions.length === 0 ? "" : loadNative();
   for (const fd of descriptors) {
+    // The ring's operations hold its sockets until the kernel has ended them, some ms after the
+    // ring is closed: a listener would go on to take connections that nobody hears of.
+    if (typeof native !== "string") native.call.shutdown(fd, SHUT_RDWR);
     estate.closing(fd);
     closeSync(fd);
   }
   if (regions.length === 0) return descriptors.length;
-  const native = loadNative();
   if (typeof native !== "string") {
     for (const { address, length } of regions) native.call.munmap(address, length);
   }
