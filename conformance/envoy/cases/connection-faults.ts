@@ -16,6 +16,8 @@ import { scriptedChain, scriptedPlugin } from "../scripted-guest.ts";
 
 const HALF = "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc";
 const LATE = { steps: [{ pauseMs: 400 }, ...reply("200 OK", "late").steps] } as const;
+/** Longer than the limits of clusters: what they end has ended when the case does. */
+const REST = { pauseMs: 500 } as const;
 const POST = request("POST /a HTTP/1.1", "Content-Length: 10");
 
 function limited(name: string, options: JsonObject): JsonObject {
@@ -79,23 +81,23 @@ const UPSTREAMS: readonly Case[] = [
   {
     id: "upstream-idle-timeout",
     title: "idle_timeout of a cluster between two requests",
-    connections: [{ send: [get("/idle"), { pauseMs: 500 }, get("/idle")], responses: 2 }],
+    connections: [{ send: [get("/idle"), REST, get("/idle"), REST], responses: 2 }],
   },
   {
     id: "upstream-idle-timeout-busy",
     title: "idle_timeout of a cluster does not touch a stream",
-    connections: one(get("/idle")),
+    connections: [{ send: [get("/idle"), { awaitText: "late" }, REST] }],
     replies: [LATE],
   },
   {
     id: "upstream-max-connection-duration",
     title: "max_connection_duration of a cluster between two requests",
-    connections: [{ send: [get("/old"), { pauseMs: 500 }, get("/old")], responses: 2 }],
+    connections: [{ send: [get("/old"), REST, get("/old"), REST], responses: 2 }],
   },
   {
     id: "upstream-max-connection-duration-busy",
     title: "max_connection_duration of a cluster lets a stream end",
-    connections: [{ send: [get("/old"), { awaitText: "late" }, get("/old")], responses: 2 }],
+    connections: [{ send: [get("/old"), { awaitText: "late" }, get("/old"), REST], responses: 2 }],
     replies: [LATE],
   },
   {
