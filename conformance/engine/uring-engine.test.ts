@@ -147,7 +147,7 @@ function memoryCases(): void {
 
   test("of those that find no room, who has gone or stopped does not keep the others from theirs", async () => {
     const { readBuffersShort } = engine.limits;
-    const pairs = await Promise.all(Array.from({ length: 60 }, () => connectPair(engine)));
+    const pairs = await Promise.all(Array.from({ length: 120 }, () => connectPair(engine)));
     const total = 6 * readBytesMax;
     for (const [index, { client, server }] of pairs.entries()) {
       server.events.keepsText = false;
@@ -211,6 +211,54 @@ function memoryCases(): void {
       client.io.reset();
       server.io.reset();
     }
+  });
+
+  test("what the kernel has room for stops nobody, however much it is at once", async () => {
+    const { client, server } = await connectPair(engine);
+    const block = Buffer.alloc(waitingBytesMax + 1, 1);
+    server.events.keepsText = false;
+    engine.runTurn(() => expect(client.io.write(block)).toBe(true));
+    expect(client.io.writeQueueBytes).toBe(0);
+    await server.events.until(() => server.events.bytes === block.length);
+    // Until there is none.
+    server.io.readDisable(true);
+    let sent = block.length;
+    const writeOne = (): boolean => {
+      sent += block.length;
+      return client.io.write(block);
+    };
+    engine.runTurn(() => {
+      while (writeOne());
+      // Told once, and once is enough.
+      expect(writeOne()).toBe(false);
+    });
+    expect(client.io.writeQueueBytes).toBeGreaterThan(waitingBytesMax);
+    let resumed = 0;
+    client.events.whenWritable = (): void => {
+      resumed += 1;
+    };
+    server.io.readDisable(false);
+    await server.events.until(() => server.events.bytes === sent);
+    await client.events.until(() => resumed === 1);
+    expect(client.io.writeQueueBytes).toBe(0);
+    for (const { io } of [client, server]) io.reset();
+    await settle(engine);
+  });
+
+  test("a reader that sends on what it reads is not stopped by what has left already", async () => {
+    const from = await connectPair(engine);
+    const to = await connectPair(engine);
+    to.server.events.keepsText = false;
+    from.server.events.keepsText = false;
+    let refused = 0;
+    from.server.events.whenRead = (buffer, length): void => {
+      if (!to.client.io.writeLent(buffer, 0, length)) refused += 1;
+    };
+    from.client.io.write(Buffer.alloc(400_000, 1));
+    await to.server.events.until(() => to.server.events.bytes === 400_000);
+    expect(refused).toBe(0);
+    for (const { io } of [from.client, from.server, to.client, to.server]) io.reset();
+    await settle(engine);
   });
 
   test("peers who do not read leave enough buffers for the others", async () => {

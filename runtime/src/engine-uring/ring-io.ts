@@ -54,6 +54,8 @@ export class RingIo extends NodeIo implements UringOwner {
   #isReceiving: boolean = false;
   /** What the read under way, or the last one, asked for. */
   #wantedBytes: number = readBytesMax;
+  /** The next read goes out with what this turn writes. */
+  #isReadDue: boolean = false;
   #isShutdownDue: boolean = false;
   /** Of the peer, while the kernel may look at it. */
   addressForKernel: Buffer | null = null;
@@ -128,6 +130,9 @@ export class RingIo extends NodeIo implements UringOwner {
   override flush(): void {
     super.flush();
     this.#start();
+    if (!this.#isReadDue) return;
+    this.#isReadDue = false;
+    if (this.#wantsBytes() && !this.#isReceiving) this.#receive();
   }
 
   override mustDrain(): boolean {
@@ -286,7 +291,7 @@ export class RingIo extends NodeIo implements UringOwner {
   readAgain(): boolean {
     this.#isReceiving = false;
     if (this.fd >= 0) this.#goOnReceiving();
-    return this.#isReceiving;
+    return this.#isReceiving || this.#isReadDue;
   }
 
   /** No getter: V8 calls private ones through its runtime. */
@@ -323,7 +328,15 @@ export class RingIo extends NodeIo implements UringOwner {
   #goOnReceiving(): void {
     if (this.isReadEnded || this.#heldEnd !== "" || this.#held !== null) return;
     // Also behind bytes that were put back: what comes before they are delivered is held.
-    if (this.#wantsBytes() && !this.#isReceiving) this.#receive();
+    if (!this.#wantsBytes() || this.#isReceiving) return;
+    if (this.core.depth === 0) {
+      this.#receive();
+      return;
+    }
+    // Behind what the receiver has sent on: that the kernel took it is then known before more
+    // comes, which would otherwise be stopped as if nothing had left.
+    this.#isReadDue = true;
+    this.beDirty();
   }
 
   #landed(result: number): void {
@@ -344,7 +357,7 @@ export class RingIo extends NodeIo implements UringOwner {
       return;
     }
     if (!queue.isEmpty) {
-      this.#send();
+      this.#sendOn();
       return;
     }
     this.pendingWrites = 0;
@@ -356,12 +369,40 @@ export class RingIo extends NodeIo implements UringOwner {
   #send(): void {
     const queue = this.#queue;
     if (!this.#isConnected) this.pendingWrites = queue.isEmpty ? 0 : 1;
-    else {
-      if (this.core.depth > 0) this.beDirty();
-      else this.#start();
-      const max = this.mayReadMuch ? greatWaitingBytesMax : waitingBytesMax;
-      if (queue.bytes > max) this.pendingWrites = 1;
-    }
+    else if (queue.bytes <= this.#waitingMax() || this.pendingWrites > 0 || this.#isResending) {
+      this.#sendOn();
+    } else this.#sendNow();
+  }
+
+  #waitingMax(): number {
+    return this.mayReadMuch ? greatWaitingBytesMax : waitingBytesMax;
+  }
+
+  #sendOn(): void {
+    if (this.core.depth > 0) this.beDirty();
+    else this.#start();
+    if (this.#queue.bytes > this.#waitingMax()) this.pendingWrites = 1;
+  }
+
+  /**
+   * More than may wait, unless the kernel has room for it: asked at once, not at the turn's end.
+   * Whoever was told to wait is not: drained() has to tell him.
+   */
+  #sendNow(): void {
+    const queue = this.#queue;
+    const { loop } = this;
+    do {
+      this.#start();
+      // One that failed, or stopped short, is heard of in its turn.
+      const place = loop.sentBy(this.#index, queue.flyingBytes);
+      if (place < 0) {
+        this.pendingWrites = 1;
+        return;
+      }
+      loop.ring.drop(place);
+      this.#operations -= 1;
+      queue.landed(queue.flyingBytes);
+    } while (queue.isWaiting);
   }
 
   #start(): void {
@@ -378,7 +419,7 @@ export class RingIo extends NodeIo implements UringOwner {
     if (this.state === IoState.Dead) return;
     if (result === 0) {
       this.#isConnected = true;
-      this.#send();
+      this.#sendOn();
     }
     this.connected(result === 0 ? "" : errorName(-result));
   }

@@ -182,6 +182,18 @@ export class UringLoop {
     }
   }
 
+  /** Submits. Answers where the completion of a send of `bytes` stands, -1 = it has none yet. */
+  sentBy(index: number, bytes: number): number {
+    const { ring } = this;
+    this.#submit();
+    const userData = this.userData(index, Kind.Send);
+    for (let n = ring.waiting - 1; n >= 0; n -= 1) {
+      const place = ring.place(n);
+      if (ring.userData(place) === userData) return ring.result(place) === bytes ? place : -1;
+    }
+    return -1;
+  }
+
   #schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
