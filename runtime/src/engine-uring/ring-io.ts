@@ -26,6 +26,12 @@ import { Kind, type UringLoop, type UringOwner } from "./uring-loop.ts";
  */
 export const waitingBytesMax = 81_920;
 
+/**
+ * So much and one read are never too much to wait. The next read behind these is prepared at once:
+ * to have each wait for its turn's end cost a small request 1 us.
+ */
+const harmlessBytes = waitingBytesMax - readBytesMax;
+
 /** The same for who may read as much at once as a great read brings. */
 export const greatWaitingBytesMax: number = greatReadBytes + 12_288;
 
@@ -54,6 +60,7 @@ export class RingIo extends NodeIo implements UringOwner {
   #isReceiving: boolean = false;
   /** What the read under way, or the last one, asked for. */
   #wantedBytes: number = readBytesMax;
+  #cameBytes: number = 0;
   /** The next read goes out with what this turn writes. */
   #isReadDue: boolean = false;
   #isShutdownDue: boolean = false;
@@ -275,6 +282,7 @@ export class RingIo extends NodeIo implements UringOwner {
       this.loop.addHungry(this);
       return;
     }
+    this.#cameBytes = result;
     if (result > 0) this.#bytesCame(result, offset);
     else if (this.state === IoState.Dead) return;
     else if (result !== -ECANCELED) {
@@ -329,7 +337,7 @@ export class RingIo extends NodeIo implements UringOwner {
     if (this.isReadEnded || this.#heldEnd !== "" || this.#held !== null) return;
     // Also behind bytes that were put back: what comes before they are delivered is held.
     if (!this.#wantsBytes() || this.#isReceiving) return;
-    if (this.core.depth === 0) {
+    if (this.core.depth === 0 || this.#cameBytes <= harmlessBytes) {
       this.#receive();
       return;
     }
