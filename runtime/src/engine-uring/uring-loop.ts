@@ -79,9 +79,8 @@ export class UringLoop {
   readonly #owners: (UringOwner | null)[] = [null];
   #quick: QuickSender[] = [];
   #quickBefore: QuickSender[] = [];
-  /** In the order in which they found none; before the index they have been told. */
+  /** In the order in which they found none: each connection once. */
   readonly #hungry: HungryReader[] = [];
-  #hungryFrom: number = 0;
   #isHurried: boolean = false;
   readonly #freeIndexes: number[] = [];
   /** Connections and listeners that have something under way. */
@@ -338,15 +337,9 @@ export class UringLoop {
    * comes here.
    */
   #feed(): void {
-    const hungry = this.#hungry;
     for (let room = this.reads.room; room > 0; ) {
-      const reader = hungry[this.#hungryFrom];
-      if (reader === undefined) {
-        hungry.length = 0;
-        this.#hungryFrom = 0;
-        return;
-      }
-      this.#hungryFrom += 1;
+      const reader = this.#hungry.shift();
+      if (reader === undefined) return;
       if (reader.readAgain()) room -= 1;
     }
   }
