@@ -68,18 +68,17 @@ const SHUT_RDWR = 2;
 export function settleEstate(memory: SharedArrayBuffer): number {
   const estate = new Estate(memory);
   const { descriptors, regions } = estate;
-  const native = descriptors.length + regions.length === 0 ? "" : loadNative();
+  if (descriptors.length + regions.length === 0) return 0;
+  const native = loadNative();
+  const call = typeof native === "string" ? null : native.call;
   for (const fd of descriptors) {
     // The ring's operations hold its sockets until the kernel has ended them, some ms after the
     // ring is closed: a listener would go on to take connections that nobody hears of.
-    if (typeof native !== "string") native.call.shutdown(fd, SHUT_RDWR);
+    call?.shutdown(fd, SHUT_RDWR);
     estate.closing(fd);
     closeSync(fd);
   }
-  if (regions.length === 0) return descriptors.length;
-  if (typeof native !== "string") {
-    for (const { address, length } of regions) native.call.munmap(address, length);
-  }
+  for (const { address, length } of regions) call?.munmap(address, length);
   new BigUint64Array(memory, 0, 1)[0] = 0n;
   return descriptors.length;
 }

@@ -2,6 +2,7 @@
 // piece.
 // Imported: the global is a getter, which V8 calls each time.
 import { Buffer } from "node:buffer";
+import { readAreaBytes } from "../engine-node/engine-core.ts";
 import { type Native, PAGE_BYTES, type Region } from "./native.ts";
 import type { Ring } from "./ring.ts";
 import {
@@ -12,8 +13,8 @@ import {
   Size,
 } from "./uring-abi.ts";
 
-/** Of one read: a head of up to 4 KiB and 64 KiB of body come in one. */
-export const readBytesMax = 69_632;
+/** Of a usual read, as in the Node engine. */
+export const readBytesMax: number = readAreaBytes;
 
 /** Room for several, as one that a chunk's end cuts is two reads, and two sends. */
 export const readChunkBytes = 262_144;

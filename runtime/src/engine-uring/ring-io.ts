@@ -20,20 +20,20 @@ import { CancelFlag, Op, QUIET_CANCEL, SQE_FLAGS_SHIFT, SqeFlag } from "./uring-
 import { Kind, type UringLoop, type UringOwner } from "./uring-loop.ts";
 
 /**
+ * So much and one read are never too much to wait. The next read behind these is prepared at once:
+ * to have each wait for its turn's end cost a small request 1 us.
+ */
+const harmlessBytes = 12_288;
+
+/**
  * With more than this under way, a write answers false: enough for a head and 64 KiB of body. What
  * the kernel has taken is known a turn later; to stop and start a source for each of these would
  * cost a fifth of such a response.
  */
-export const waitingBytesMax = 81_920;
-
-/**
- * So much and one read are never too much to wait. The next read behind these is prepared at once:
- * to have each wait for its turn's end cost a small request 1 us.
- */
-const harmlessBytes = waitingBytesMax - readBytesMax;
+export const waitingBytesMax: number = readBytesMax + harmlessBytes;
 
 /** The same for who may read as much at once as a great read brings. */
-export const greatWaitingBytesMax: number = greatReadBytes + 12_288;
+const greatWaitingBytesMax: number = greatReadBytes + harmlessBytes;
 
 /**
  * One read at a time. A multishot read brings up to 32 of them before a reader can stop, MiB that
