@@ -2,8 +2,8 @@
 // loop, so a loop that is stuck is seen by others without a message. Read by watchdog.ts.
 import { GUEST_MARK_CELLS } from "../wasm/guest-mark.ts";
 
-/** Beats, then the guest that runs. */
-const CELLS_PER_THREAD = 1 + GUEST_MARK_CELLS;
+/** Beats, then the guest that runs, then the thread's number in the kernel. */
+const CELLS_PER_THREAD = 1 + GUEST_MARK_CELLS + 1;
 /**
  * The main thread's beats, for how many milliseconds it may be stuck (0 = for ever), and how often
  * the others are to beat.
@@ -13,10 +13,15 @@ const MAIN_CELLS = 3;
 /** By the watchdog's defaults; the timer wheel's tick, so that both are one wake-up. */
 const BEAT_MS = 100;
 
-/** What one thread shows. */
-export interface PulseReading {
+export interface PulseSigns {
   /** Another number for each turn in which the thread's timer ran. */
   readonly beats: number;
+  /** The thread's number in the kernel; 0 = it is not known. */
+  readonly kernelThread: number;
+}
+
+/** What one thread shows. */
+export interface PulseReading extends Pick<PulseSigns, "beats"> {
   /** As wasm/guest-mark.ts has it. */
   readonly plugin: number;
   readonly callback: number;
@@ -67,6 +72,17 @@ export class PulseMemory {
   guestMark(thread: number): Int32Array {
     const from = at(thread) + 1;
     return this.#cells.subarray(from, from + GUEST_MARK_CELLS);
+  }
+
+  setKernelThread(thread: number, id: number): void {
+    Atomics.store(this.#cells, at(thread) + CELLS_PER_THREAD - 1, id);
+  }
+
+  /** What the watchdog looks at. */
+  signs(thread: number): PulseSigns {
+    const from = at(thread);
+    const kernelThread = Atomics.load(this.#cells, from + CELLS_PER_THREAD - 1);
+    return { beats: Atomics.load(this.#cells, from), kernelThread };
   }
 
   read(thread: number): PulseReading {

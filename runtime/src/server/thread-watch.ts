@@ -6,8 +6,11 @@ import { LogLevel } from "../core/logger.ts";
 import type { Logger } from "../core/logger.ts";
 import { intervalTicks } from "../core/timer-wheel.ts";
 import type { StatsStore } from "../stats/store.ts";
+import { waitedForCpuMs } from "./cpu-waits.ts";
 import { Watchdog, watchIntervalMs } from "./watchdog.ts";
 import type { WorkerPool } from "./worker-pool.ts";
+
+const MAIN_THREAD = { name: "main_thread", isWatched: true, beats: 0, kernelThread: 0, id: 0 };
 
 export interface ThreadWatchOptions {
   readonly pool: WorkerPool;
@@ -36,6 +39,7 @@ export class ThreadWatch {
       statPrefix: "workers.",
       stats,
       random: Math.random,
+      waitedMs: ({ kernelThread }) => waitedForCpuMs(kernelThread),
       onMegaMiss: (thread) => {
         const message = `${thread.name} has not answered for ${times.megaMissMs} ms`;
         options.logger.log(LogLevel.Warning, message + doing(pool.guestOf(thread.name)));
@@ -78,6 +82,7 @@ class MainLoopWatch {
       statPrefix: "main_thread.",
       stats,
       random: Math.random,
+      waitedMs: () => null,
       onMegaMiss: () => {},
       onStuck: () => {},
     });
@@ -86,7 +91,7 @@ class MainLoopWatch {
   look(nowMs: number): void {
     const lateMs = this.#lastLookMs === null ? 0 : nowMs - this.#lastLookMs - this.#intervalMs;
     this.#lastLookMs = nowMs;
-    this.#dog.noteSilence({ name: "main_thread", isWatched: true, beats: 0, id: 0 }, lateMs);
+    this.#dog.noteSilence(MAIN_THREAD, lateMs);
   }
 }
 

@@ -1,6 +1,8 @@
+import { existsSync } from "node:fs";
 import { beforeEach, expect, test } from "vitest";
 import { StatsStore } from "../stats/store.ts";
 import { MainWatch, startBeating } from "./beating.ts";
+import { noteKernelThread, waitedForCpuMs } from "./cpu-waits.ts";
 import { PulseMemory } from "./pulse.ts";
 import { Watchdog } from "./watchdog.ts";
 import type { WatchdogConfig } from "../config/translate/watchdog-reader.ts";
@@ -23,15 +25,19 @@ class World {
   readonly ids: number[];
   isWatched = true;
   nowMs = 5000;
+  /** Of each thread: for how long it has waited for a processor; null = nobody tells. */
+  readonly waitedMs: (number | null)[];
 
   constructor(times: Partial<WatchdogConfig> = {}, threads = 1) {
     this.beats = Array.from({ length: threads }, () => 0);
     this.ids = this.beats.map((_, index) => index);
+    this.waitedMs = this.beats.map(() => null);
     this.dog = new Watchdog({
       times: { ...defaults, ...times },
       statPrefix: "workers.",
       stats: this.stats,
       random: () => 0.5,
+      waitedMs: ({ name }) => this.waitedMs[Number(name.at(-1))] ?? null,
       onMegaMiss: (thread) => this.said.push(`mega ${thread.name}`),
       onStuck: (thread, silentMs) => this.said.push(`stuck ${thread.name} ${silentMs}`),
     });
@@ -52,6 +58,7 @@ class World {
       name: `worker_${index}`,
       isWatched: this.isWatched,
       beats,
+      kernelThread: 0,
       id: this.ids[index] as number,
     }));
     this.dog.look(this.nowMs, threads);
@@ -114,6 +121,46 @@ test("time in which nobody ran is held against nobody", () => {
   w.nowMs += 3_600_000;
   w.look();
   expect([w.counts(), w.said]).toEqual([[0, 0], []]);
+});
+
+test("a thread that waits for a processor is not stuck: it is counted, and not given up", () => {
+  const w = new World({ killMs: 1000 });
+  w.waitedMs[0] = 0;
+  w.pass(500);
+  for (let i = 0; i < 40; i += 1) {
+    w.waitedMs[0] += 50;
+    w.pass(50);
+  }
+  expect(w.counts()).toEqual([1, 1]);
+  expect(w.said).toEqual(["mega worker_0"]);
+  w.pass(450);
+  expect(w.said).toEqual(["mega worker_0"]);
+  w.pass(50);
+  expect(w.said).toEqual(["mega worker_0", "stuck worker_0 3000"]);
+});
+
+test("a thread that runs now and then is given up after four times its time", () => {
+  const w = new World({ killMs: 1000 });
+  w.waitedMs[0] = 0;
+  for (let i = 0; i < 79; i += 1) {
+    w.waitedMs[0] += 49;
+    w.pass(50);
+  }
+  expect(w.said).toEqual(["mega worker_0"]);
+  w.pass(50);
+  expect(w.said.at(-1)).toBe("stuck worker_0 4000");
+});
+
+test("what a thread waited before it fell silent does not help it", () => {
+  const w = new World({ killMs: 1000 });
+  w.waitedMs[0] = 1_000_000;
+  w.pass(50, 0);
+  w.waitedMs[0] += 1_000_000;
+  w.pass(50, 0);
+  w.pass(950);
+  expect(w.said).toEqual([]);
+  w.pass(50);
+  expect(w.said).toEqual(["stuck worker_0 1000"]);
 });
 
 test("multikill wants a share of the threads, and at least two", () => {
@@ -185,3 +232,16 @@ test("threads share memory without touching one another", () => {
   pulse.clear(1);
   expect(pulse.read(1)).toEqual({ beats: 0, plugin: 0, callback: 0 });
 });
+
+test.runIf(process.platform === "linux")(
+  "what a thread waited for a processor is told by its number",
+  () => {
+    expect(waitedForCpuMs(0)).toBe(null);
+    noteKernelThread(pulse, 1);
+    const id = pulse.signs(1).kernelThread;
+    expect(existsSync(`/proc/self/task/${id}`)).toBe(true);
+    expect(waitedForCpuMs(id)).toBeGreaterThanOrEqual(0);
+    pulse.clear(1);
+    expect(pulse.signs(1)).toEqual({ beats: 0, kernelThread: 0 });
+  },
+);

@@ -8,11 +8,18 @@ export interface WatchedThread {
   readonly name: string;
   /** False while it comes up or is gone: it owes no beats. */
   readonly isWatched: boolean;
-  /** See PulseReading.beats. */
+  /** See PulseSigns. */
   readonly beats: number;
+  readonly kernelThread: number;
   /** Another number for each successor of a thread. */
   readonly id: number;
 }
+
+/**
+ * A thread that gets a processor now and then, and is silent, is given up after so many times the
+ * time, however long it has waited: it may be stuck.
+ */
+const WALL_TIMES_MAX = 4;
 
 export interface WatchdogOptions {
   readonly times: WatchdogConfig;
@@ -21,6 +28,12 @@ export interface WatchdogOptions {
   readonly stats: StatsStore;
   /** Uniform from 0 to below 1. */
   readonly random: () => number;
+  /**
+   * For how long the thread has waited for a processor since it began; null = nobody tells. Such
+   * time is counted, as Envoy does, but nobody is given up for it: a busy machine with a worker
+   * less would be busier.
+   */
+  readonly waitedMs: (thread: WatchedThread) => number | null;
   /** Called once for a thread that is stuck for `megaMissMs`. */
   readonly onMegaMiss: (thread: WatchedThread) => void;
   /** Called once for a thread that may live no longer; with how long it was stuck. */
@@ -37,6 +50,10 @@ interface Watch {
   id: number;
   beats: number;
   silentMs: number;
+  /** Of `silentMs`: without the time in which it waited for a processor. */
+  stuckMs: number;
+  /** At the look before; null = it was not silent then, or nobody tells. */
+  waitedMs: number | null;
   hasMissed: boolean;
   hasMegaMissed: boolean;
   isGivenUp: boolean;
@@ -72,7 +89,7 @@ export class Watchdog {
     for (const thread of threads) this.#lookAt(thread, elapsedMs);
     const { multiKillMs, multiKillPercent } = this.#options.times;
     if (multiKillMs === 0) return;
-    const stuck = threads.filter((t) => (this.#watches.get(t.name)?.silentMs ?? 0) >= multiKillMs);
+    const stuck = threads.filter((t) => this.#isStuckFor(this.#watches.get(t.name), multiKillMs));
     if (stuck.length < Math.max(2, Math.ceil((threads.length * multiKillPercent) / 100))) return;
     for (const thread of stuck) this.#giveUp(thread);
   }
@@ -82,26 +99,31 @@ export class Watchdog {
     if (!thread.isWatched || thread.id !== watch.id || thread.beats !== watch.beats) {
       watch.id = thread.id;
       watch.beats = thread.beats;
-      watch.silentMs = 0;
-      watch.hasMissed = false;
-      watch.hasMegaMissed = false;
+      forgive(watch);
       watch.isGivenUp = false;
       return;
     }
     this.#addSilence(thread, watch, elapsedMs);
   }
 
+  #isStuckFor(watch: Watch | undefined, limitMs: number): boolean {
+    if (watch === undefined) return false;
+    return watch.stuckMs >= limitMs || watch.silentMs >= WALL_TIMES_MAX * limitMs;
+  }
+
   /** A thread that sees for itself that it was stuck; `silentMs` of 0 or less is none. */
   noteSilence(thread: WatchedThread, silentMs: number): void {
     const watch = this.#watchOf(thread);
-    watch.silentMs = 0;
-    watch.hasMissed = false;
-    watch.hasMegaMissed = false;
+    forgive(watch);
     this.#addSilence(thread, watch, silentMs);
   }
 
   #addSilence(thread: WatchedThread, watch: Watch, elapsedMs: number): void {
     watch.silentMs += elapsedMs;
+    const waitedMs = this.#options.waitedMs(thread);
+    const waits = waitedMs === null || watch.waitedMs === null ? 0 : waitedMs - watch.waitedMs;
+    watch.waitedMs = waitedMs;
+    watch.stuckMs += Math.max(0, elapsedMs - waits);
     const { missMs, megaMissMs, killMs } = this.#options.times;
     if (!watch.hasMissed && watch.silentMs > missMs) {
       watch.hasMissed = true;
@@ -112,7 +134,7 @@ export class Watchdog {
       this.#count(thread, "megaMiss");
       this.#options.onMegaMiss(thread);
     }
-    if (killMs > 0 && watch.silentMs >= killMs + this.#jitterMs) this.#giveUp(thread);
+    if (killMs > 0 && this.#isStuckFor(watch, killMs + this.#jitterMs)) this.#giveUp(thread);
   }
 
   #giveUp(thread: WatchedThread): void {
@@ -134,6 +156,8 @@ export class Watchdog {
       id: thread.id,
       beats: -1,
       silentMs: 0,
+      stuckMs: 0,
+      waitedMs: null,
       hasMissed: false,
       hasMegaMissed: false,
       isGivenUp: false,
@@ -143,6 +167,15 @@ export class Watchdog {
     misses(this.#options.stats, `server.${thread.name}.`);
     return watch;
   }
+}
+
+/** It was heard. */
+function forgive(watch: Watch): void {
+  watch.silentMs = 0;
+  watch.stuckMs = 0;
+  watch.waitedMs = null;
+  watch.hasMissed = false;
+  watch.hasMegaMissed = false;
 }
 
 /** Half of the shortest time that counts, within reason, as Envoy looks. */

@@ -12,15 +12,23 @@ if (birth.kind === "headgate-probe") {
   // Only this thread ends. Ended from the outside at this point, V8 has been seen to abort.
   process.exit(0);
 } else {
-  const [{ startBeating }, { PulseMemory }, { WorkerServer }, { startCountingCpu }] =
-    await Promise.all([
-      import("./beating.ts"),
-      import("./pulse.ts"),
-      import("./worker.ts"),
-      import("./worker-cpu.ts"),
-    ]);
+  const [
+    { startBeating },
+    { noteKernelThread },
+    { PulseMemory },
+    { WorkerServer },
+    { startCountingCpu },
+  ] = await Promise.all([
+    import("./beating.ts"),
+    import("./cpu-waits.ts"),
+    import("./pulse.ts"),
+    import("./worker.ts"),
+    import("./worker-cpu.ts"),
+  ]);
+  const pulse = new PulseMemory(birth.pulseMemory);
+  noteKernelThread(pulse, birth.index);
   // In a worker process.abort() is not to be had.
-  startBeating(new PulseMemory(birth.pulseMemory), birth.index, () => {
+  startBeating(pulse, birth.index, () => {
     process.kill(process.pid, "SIGABRT");
   });
   const server = new WorkerServer(birth, (message: FromWorker) => port.postMessage(message));

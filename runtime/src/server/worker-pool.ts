@@ -153,7 +153,7 @@ export class WorkerPool {
     return this.#members.map((member) => ({
       name: member.name,
       isWatched: member.isOnline && !member.isDead,
-      beats: this.#pulse.read(member.index).beats,
+      ...this.#pulse.signs(member.index),
       id: member.id,
     }));
   }
