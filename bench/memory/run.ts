@@ -1,6 +1,6 @@
 // What Headgate keeps in memory: idle, after load, per idle connection, and while readers are slow.
 // Usage: node bench/memory/run.ts [--only resident|connections|slow-reader] [--gib 1]
-// [--connections 10000]
+// [--connections 10000] [--engine node|io_uring]
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
@@ -33,6 +33,8 @@ const { values: args } = parseArgs({
     only: { type: "string", default: "" },
     gib: { type: "string", default: "1" },
     connections: { type: "string", default: "10000" },
+    /** Of --network-engine; default: the proxy's own. */
+    engine: { type: "string" },
     /** Set for the process that runs with the raised limit. */
     raised: { type: "boolean", default: false },
   },
@@ -70,8 +72,9 @@ async function startProxy(upstreamPort: number, workers: number): Promise<Proxy>
   const binary = process.env["HEADGATE_BIN"] ?? HEADGATE;
   // None takes over from another.
   baseId += 1;
+  const engine = args.engine === undefined ? [] : ["--network-engine", args.engine];
   const flags = ["--concurrency", workers, "--base-id", baseId, "--log-level", "error"].map(String);
-  const started = await start([binary, "-c", file, ...flags], port);
+  const started = await start([binary, "-c", file, ...flags, ...engine], port);
   const stop = async (): Promise<void> => {
     await started.stop();
     rmSync(folder, { recursive: true, force: true });

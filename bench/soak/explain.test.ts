@@ -5,12 +5,13 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Exchange, Outcome } from "./connection.ts";
 import { explain } from "./explain.ts";
-import type { Explanation } from "./explain.ts";
+import type { Death, Explanation } from "./explain.ts";
 import type { Kind } from "./load.ts";
 import { slopePerHour } from "./samples.ts";
 import type { Sample } from "./samples.ts";
 
 const DEATH_MS = 100_000;
+const DEATH = { atMs: DEATH_MS, stuckAtMs: DEATH_MS - 5000 };
 
 let folder: string;
 
@@ -26,14 +27,17 @@ interface Case {
   readonly kind: Kind;
   readonly outcome?: Outcome;
   readonly status?: number;
+  readonly sentAtMs?: number;
   readonly endedAtMs?: number;
+  /** Answers on its connection before it. */
+  readonly before?: number;
   /** After the id; absent = it was not logged. */
   readonly line?: string;
 }
 
 function judge(
   cases: readonly Case[],
-  deaths: readonly number[] = [],
+  deaths: readonly Death[] = [],
   drainEnds: readonly number[] = [],
 ): Promise<Explanation> {
   const lines = cases.flatMap(({ line }, id) => (line === undefined ? [] : [`${id}|${line}`]));
@@ -49,7 +53,7 @@ function judge(
   return explain(seen, { deaths, drainEnds }, log);
 }
 
-function exchange(id: number, { outcome, status, endedAtMs }: Case): Exchange {
+function exchange(id: number, { outcome, status, sentAtMs, endedAtMs, before }: Case): Exchange {
   const none = Buffer.alloc(0);
   return {
     id,
@@ -58,12 +62,12 @@ function exchange(id: number, { outcome, status, endedAtMs }: Case): Exchange {
     chunkBytes: 0,
     expected: none,
     describedAs: "GET /",
-    sentAtMs: 0,
+    sentAtMs: sentAtMs ?? 0,
     endedAtMs: endedAtMs ?? 0,
     status: status ?? 0,
     outcome: outcome ?? "ok",
     words: "",
-    before: 0,
+    before: before ?? 0,
   };
 }
 
@@ -75,11 +79,11 @@ test("a failure is explained by its flag, or by a worker that died then", async 
       { kind: "failed", outcome: "cut", status: 200, line: "200|UC|reset" },
       { kind: "failed", outcome: "status", status: 503, line: "503|-|wasm_fail_stream" },
       { kind: "failed", outcome: "no answer", endedAtMs: DEATH_MS + 5 },
-      { kind: "ok", endedAtMs: DEATH_MS - 1200 },
+      { kind: "ok", endedAtMs: DEATH_MS - 6200 },
       { kind: "aborted", line: "0|DC|downstream" },
       { kind: "aborted" },
     ],
-    [DEATH_MS],
+    [DEATH],
   );
   expect(said.unexplained).toEqual([]);
   expect(Object.fromEntries(said.causes)).toEqual({
@@ -100,8 +104,9 @@ test.each<[string, Case]>([
   ["silence", { kind: "failed", outcome: "timeout", endedAtMs: DEATH_MS }],
   ["a whole answer that is logged as cut", { kind: "ok", line: "200|UC|reset" }],
   ["an answer that is not logged", { kind: "ok", endedAtMs: DEATH_MS - 60_000 }],
+  ["one just before what may be lost", { kind: "ok", endedAtMs: DEATH_MS - 7001 }],
 ])("is no explanation: %s", async (_, one) => {
-  const said = await judge([one], [DEATH_MS]);
+  const said = await judge([one], [DEATH]);
   expect(said.unexplained.length).toBe(1);
 });
 
@@ -129,4 +134,17 @@ test("what the end of a drain time closes is explained, at that time only", asyn
   const { causes, unexplained } = await judge(cases, [], [DEATH_MS]);
   expect([...causes]).toEqual([["no answer -: drain time over", 1]]);
   expect(unexplained).toHaveLength(1);
+});
+
+test("a request that crosses the end of a drain time on a kept connection is explained", async () => {
+  const failed = { kind: "failed", outcome: "no answer", endedAtMs: DEATH_MS + 7000 } as const;
+  const cases = [
+    { kind: "ok", line: "200|-|via_upstream" } as const,
+    { ...failed, before: 3, sentAtMs: DEATH_MS - 100 },
+    { ...failed, before: 0, sentAtMs: DEATH_MS - 100 },
+    { ...failed, before: 3, sentAtMs: DEATH_MS + 2000 },
+  ];
+  const { causes, unexplained } = await judge(cases, [], [DEATH_MS]);
+  expect([...causes]).toEqual([["no answer -: crossed a drain's end", 1]]);
+  expect(unexplained).toHaveLength(2);
 });

@@ -12,10 +12,10 @@ const DEATH_MS = { before: 1500, after: 1500 };
 /** Around the moment when the drain time of what a reload replaced is over. */
 const DRAIN_END_MS = 1500;
 /**
- * Lines that a worker has not written when it dies are lost: those of the last flush interval
- * (0.5 s), of the second until the watchdog ends it, and as much again for a machine that is busy.
+ * Lines that a worker has not written when it dies are lost: those of the last flush interval (0.5 s)
+ * before it got stuck, with three times as much for a machine that is busy.
  */
-const UNWRITTEN_MS = 3000;
+const UNWRITTEN_MS = 2000;
 
 interface Line {
   readonly code: number;
@@ -41,9 +41,20 @@ function add(counts: Map<string, number>, name: string): void {
   counts.set(name, (counts.get(name) ?? 0) + 1);
 }
 
+/** A worker's, in milliseconds since the epoch. */
+export interface Death {
+  /** When main said so. */
+  readonly atMs: number;
+  /**
+   * When it did its last work: its guest was told then to never return. Not a fixed time before its
+   * end: a watchdog that has no CPU itself counts slowly.
+   */
+  readonly stuckAtMs: number;
+}
+
 /** When things happened that end requests, in milliseconds since the epoch. */
 export interface Moments {
-  readonly deaths: readonly number[];
+  readonly deaths: readonly Death[];
   /** The drain time after a reload is over: what is still open is closed then, as by Envoy. */
   readonly drainEnds: readonly number[];
 }
@@ -56,7 +67,7 @@ class Joiner {
   linesLost: number = 0;
   abortedWithoutLine: number = 0;
   readonly #load: Seen;
-  readonly #deaths: readonly number[];
+  readonly #deaths: readonly Death[];
   readonly #drainEnds: readonly number[];
   /** How often each id was logged. */
   readonly #logged: Uint8Array;
@@ -105,19 +116,32 @@ class Joiner {
 
   #isLostLine(id: number): boolean {
     const endedAtMs = this.#load.endedAtMs[id] as number;
-    const { after } = DEATH_MS;
-    return this.#deaths.some((at) => endedAtMs > at - UNWRITTEN_MS && endedAtMs < at + after);
+    return this.#deaths.some(
+      ({ atMs, stuckAtMs }) =>
+        endedAtMs > stuckAtMs - UNWRITTEN_MS && endedAtMs < atMs + DEATH_MS.after,
+    );
   }
 
   #isAtDeath(failure: Exchange): boolean {
     const { before, after } = DEATH_MS;
     const { endedAtMs } = failure;
-    return this.#deaths.some((at) => endedAtMs > at - before && endedAtMs < at + after);
+    return this.#deaths.some(({ atMs }) => endedAtMs > atMs - before && endedAtMs < atMs + after);
   }
 
   #isDrained({ endedAtMs }: Exchange, { details }: Line): boolean {
     if (!details.startsWith("downstream_local_disconnect")) return false;
     return this.#drainEnds.some((at) => Math.abs(endedAtMs - at) < DRAIN_END_MS);
+  }
+
+  /**
+   * Sent on a connection that was idle when the drain time was over: the two crossed, and it is to be
+   * sent again. A client without a processor sees the end late, so the time since then counts.
+   */
+  #hasCrossedDrain({ before, sentAtMs, endedAtMs }: Exchange): boolean {
+    if (before === 0) return false;
+    return this.#drainEnds.some(
+      (at) => at > sentAtMs - DRAIN_END_MS && at < endedAtMs + DRAIN_END_MS,
+    );
   }
 
   #causeOf(failure: Exchange, line: Line | undefined): string | null {
@@ -134,6 +158,7 @@ class Joiner {
     // Pipelined behind an answer that said close, or that failed: never taken, to be sent again.
     if (outcome === "not taken") return "connection closed before it";
     if (this.#isAtDeath(failure)) return "worker died";
+    if (outcome === "no answer" && this.#hasCrossedDrain(failure)) return "crossed a drain's end";
     const isAskedFor = outcome === "cut" && failure.describedAs.includes("fault=");
     return isAskedFor && this.#isLostLine(failure.id) ? "line lost" : null;
   }
@@ -141,7 +166,7 @@ class Joiner {
   #describe(failure: Exchange): string {
     const line = this.#failed.get(failure.id);
     const log = line === undefined ? "no line" : `${line.code} ${line.flags} ${line.details}`;
-    const near = this.#deaths.map((at) => failure.endedAtMs - at);
+    const near = this.#deaths.map(({ atMs }) => failure.endedAtMs - atMs);
     const death = near.toSorted((a, b) => Math.abs(a) - Math.abs(b))[0] ?? Number.NaN;
     const tookMs = failure.endedAtMs - failure.sentAtMs;
     const { id, outcome, status, words, before, describedAs } = failure;

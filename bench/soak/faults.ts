@@ -12,6 +12,7 @@ const EVERY_MS = { least: 2000, most: 6000 };
 /** A worker that is killed again and again is replaced later and later. */
 const LOOP_EVERY_MS = 40_000;
 const BAD_MODULE_MS = 1500;
+const LOOP = "a guest that never returns";
 
 export interface World {
   readonly places: Places;
@@ -56,6 +57,12 @@ export class Faults {
     this.#next();
   }
 
+  /** When the guest was told to never return of which a worker died less than `withinMs` later. */
+  stuckAtMs(diedAtMs: number, withinMs: number): number | null {
+    const order = this.events.findLast(({ what, atMs }) => what === LOOP && atMs < diedAtMs);
+    return order !== undefined && diedAtMs - order.atMs < withinMs ? order.atMs : null;
+  }
+
   /** No new ones; everything works again. */
   async stop(): Promise<void> {
     if (this.#timer !== null) clearTimeout(this.#timer);
@@ -78,7 +85,7 @@ export class Faults {
     if (Date.now() - this.#loopedAtMs > LOOP_EVERY_MS / this.#haste) {
       this.#loopedAtMs = Date.now();
       this.#world.load.order("loop");
-      return "a guest that never returns";
+      return LOOP;
     }
     const faults = [
       () => this.#killUpstream(),

@@ -27,6 +27,8 @@ const HEADGATE = process.env["HEADGATE_BIN"] ?? join(ROOT, "runtime/bin/headgate
 const PROBE = new URL("memory-probe.mjs", import.meta.url).href;
 const SAMPLE_MS = 10_000;
 const DRAIN_S = 10;
+/** From the order to the guest, and from the watchdog's word to the worker's end. */
+const DEATH_SLACK_MS = 2000;
 /** Longer than the drain time, the pools' idle time, and the lives of slow requests. */
 const QUIET_MS_MAX = 60_000;
 
@@ -40,6 +42,11 @@ const { values: args } = parseArgs({
     haste: { type: "string", default: "1" },
     /** Of --network-engine. */
     engine: { type: "string", default: "node" },
+    /**
+     * Seconds until the watchdog ends a worker. On a machine with much else to do a worker waits for
+     * a processor for a second now and then, which is not what this run is about.
+     */
+    stuck: { type: "string", default: "5" },
     /** Leaves the folder with the access log and Headgate's own log. */
     keep: { type: "boolean", default: false },
   },
@@ -66,7 +73,7 @@ class Headgate {
   #line = "";
 
   constructor(folder: string) {
-    const flags = ["--concurrency", "2", "--worker-stuck-kill-s", "1", "--watch-modules"];
+    const flags = ["--concurrency", "2", "--worker-stuck-kill-s", args.stuck, "--watch-modules"];
     // A guest that never returns shall meet the watchdog, which ends its worker.
     flags.push("--wasm-policy", `${folder}/policy.yaml`);
     // A line in memory is lost with its worker: few of them.
@@ -90,8 +97,9 @@ class Headgate {
     const lines = (this.#line + text).split("\n");
     this.#line = lines.pop() ?? "";
     for (const line of lines) {
-      if (/reloaded: version \d+ is in force/.test(line)) this.reloadsAtMs.push(Date.now());
-      if (/worker \d+ died/.test(line)) this.deaths.push({ atMs: Date.now(), line });
+      const atMs = timeOf(line);
+      if (/reloaded: version \d+ is in force/.test(line)) this.reloadsAtMs.push(atMs);
+      if (/worker \d+ died/.test(line)) this.deaths.push({ atMs, line });
     }
   }
 
@@ -104,6 +112,12 @@ class Headgate {
     }
     throw new Error(`Headgate did not start:\n${this.output}`);
   }
+}
+
+/** By the line itself: on a busy machine the script hears of it seconds later. */
+function timeOf(line: string): number {
+  const [, day = "", time = ""] = /^\[(\S+) (\S+)\]/.exec(line) ?? [];
+  return Date.parse(`${day}T${time}Z`);
 }
 
 /** Until all active gauges are zero. Gives those that are not. */
@@ -305,7 +319,11 @@ async function main(): Promise<number> {
   const exited = new Promise((resolve) => headgate.child.once("exit", resolve));
   headgate.child.kill("SIGTERM");
   await exited;
-  const deaths = headgate.deaths.map((death) => death.atMs);
+  const stuckMs = Number(args.stuck) * 1000;
+  const deaths = headgate.deaths.map(({ atMs }) => {
+    const stuckAtMs = faults.stuckAtMs(atMs, 3 * stuckMs + DEATH_SLACK_MS) ?? atMs - stuckMs;
+    return { atMs, stuckAtMs };
+  });
   const drainEnds = headgate.reloadsAtMs.map((at) => at + DRAIN_S * 1000);
   const explanation = await explain(load, { deaths, drainEnds }, `${folder}/access.log`);
   const threads = readThreadMemory(`${folder}/memory.jsonl`);
@@ -316,6 +334,7 @@ async function main(): Promise<number> {
   if (found.length > 50) console.log(`... and ${found.length - 50} more`);
   save(startedAt, parties, { run, explanation, found });
   writeFileSync(`${folder}/headgate.log`, headgate.output);
+  writeFileSync(`${folder}/found.log`, found.map((line) => `${line}\n`).join(""));
   if (found.length === 0 && !args.keep) rmSync(folder, { recursive: true, force: true });
   else console.log(`logs are in ${folder}`);
   return found.length === 0 ? 0 : 1;

@@ -21,6 +21,8 @@ const { values } = parseArgs({
     swaps: { type: "string", default: "100" },
     connections: { type: "string", default: "64" },
     workers: { type: "string", default: "2" },
+    /** Of --network-engine; default: the proxy's own. */
+    engine: { type: "string" },
     /** Of the steady state before the swaps. */
     seconds: { type: "string", default: "5" },
     json: { type: "boolean", default: false },
@@ -67,7 +69,7 @@ async function play(way: Way): Promise<Result> {
   await rig.open();
   const policy = scratch.write("policy.yaml", SWAP_POLICY);
   const headgate = await HeadgateProcess.start(scratch, rig.config(modules.of("A")), {
-    flags: ["--wasm-policy", policy, ...rig.flags],
+    flags: ["--wasm-policy", policy, ...engineFlags(), ...rig.flags],
     concurrency: Number(values.workers),
   });
   try {
@@ -77,6 +79,10 @@ async function play(way: Way): Promise<Result> {
     rig.close();
     scratch.remove();
   }
+}
+
+function engineFlags(): string[] {
+  return values.engine === undefined ? [] : ["--network-engine", values.engine];
 }
 
 async function playOn(way: Way, rig: SwapRig, headgate: HeadgateProcess): Promise<Result> {

@@ -49,7 +49,7 @@ async function takeOver(scratch: Scratch, config: object, count: number): Promis
     const headgate = await HeadgateProcess.start(scratch, config, {
       concurrency: 2,
       adminFile: `admin-${epoch}`,
-      flags: ["--base-id", String(process.pid), "--drain-strategy", "immediate"],
+      flags: [...engine, "--base-id", String(process.pid), "--drain-strategy", "immediate"],
     });
     running.push(headgate);
     return headgate;
@@ -66,7 +66,8 @@ async function takeOver(scratch: Scratch, config: object, count: number): Promis
   return traffic.failures;
 }
 
-const migrate = process.argv[2] as string;
+const [migrate = "", crashes, takeoversText, engineName = ""] = process.argv.slice(2);
+const engine = ["--network-engine", engineName];
 writeFileSync("/proc/sys/net/ipv4/tcp_migrate_req", migrate);
 const upstream = new HttpUpstream("from the upstream");
 await upstream.listen();
@@ -75,16 +76,17 @@ const config = bootstrap({ upstreamPort: upstream.port });
 const headgate = await HeadgateProcess.start(scratch, config, {
   command: crashableMain,
   concurrency: 2,
+  flags: engine,
   env: { ...process.env, CRASH_AFTER_MS: String(STANDS_STILL_MS) },
 });
 running.push(headgate);
 const target = await headgate.listener();
 const lost: number[] = [];
-for (let round = 0; round < Number(process.argv[3]); round += 1) {
+for (let round = 0; round < Number(crashes); round += 1) {
   lost.push(await crash(headgate, target, round));
 }
 await headgate.end();
-const takeovers = Number(process.argv[4]);
+const takeovers = Number(takeoversText);
 const failures = takeovers > 0 ? await takeOver(scratch, config, takeovers) : [];
 scratch.remove();
 const told = /net\.ipv4\.tcp_migrate_req=.*/.exec(headgate.output)?.[0];
