@@ -57,10 +57,10 @@ export class Faults {
     this.#next();
   }
 
-  /** When the guest was told to never return of which a worker died less than `withinMs` later. */
-  stuckAtMs(diedAtMs: number, withinMs: number): number | null {
+  /** When the guest was told to never return of which a worker died at that time. */
+  stuckAtMs(diedAtMs: number): number | null {
     const order = this.events.findLast(({ what, atMs }) => what === LOOP && atMs < diedAtMs);
-    return order !== undefined && diedAtMs - order.atMs < withinMs ? order.atMs : null;
+    return order?.atMs ?? null;
   }
 
   /** No new ones; everything works again. */
