@@ -7,6 +7,7 @@ import type { Exchange, Outcome } from "./connection.ts";
 import { explain } from "./explain.ts";
 import type { Death, Explanation } from "./explain.ts";
 import type { Kind } from "./load.ts";
+import { Stalls } from "./stalls.ts";
 import { slopePerHour } from "./samples.ts";
 import type { Sample } from "./samples.ts";
 
@@ -39,6 +40,7 @@ function judge(
   cases: readonly Case[],
   deaths: readonly Death[] = [],
   drainEnds: readonly number[] = [],
+  seenSince?: (atMs: number) => number,
 ): Promise<Explanation> {
   const lines = cases.flatMap(({ line }, id) => (line === undefined ? [] : [`${id}|${line}`]));
   const log = join(folder, "access.log");
@@ -50,7 +52,8 @@ function judge(
     failures: exchanges.filter((_, id) => cases[id]?.kind === "failed"),
     started: cases.length,
   };
-  return explain(seen, { deaths, drainEnds }, log);
+  const moments = { deaths, drainEnds };
+  return explain(seen, seenSince === undefined ? moments : { ...moments, seenSince }, log);
 }
 
 function exchange(id: number, { outcome, status, sentAtMs, endedAtMs, before }: Case): Exchange {
@@ -137,14 +140,31 @@ test("what the end of a drain time closes is explained, at that time only", asyn
 });
 
 test("a request that crosses the end of a drain time on a kept connection is explained", async () => {
-  const failed = { kind: "failed", outcome: "no answer", endedAtMs: DEATH_MS + 7000 } as const;
+  const failed = { kind: "failed", outcome: "no answer", endedAtMs: DEATH_MS + 300 } as const;
   const cases = [
     { kind: "ok", line: "200|-|via_upstream" } as const,
     { ...failed, before: 3, sentAtMs: DEATH_MS - 100 },
     { ...failed, before: 0, sentAtMs: DEATH_MS - 100 },
-    { ...failed, before: 3, sentAtMs: DEATH_MS + 2000 },
+    { ...failed, before: 3, sentAtMs: DEATH_MS - 100, endedAtMs: DEATH_MS + 2000 },
   ];
   const { causes, unexplained } = await judge(cases, [], [DEATH_MS]);
   expect([...causes]).toEqual([["no answer -: crossed a drain's end", 1]]);
   expect(unexplained).toHaveLength(2);
+});
+
+test("what a script saw that had stood still is as old as that", async () => {
+  const stalls = new Stalls();
+  stalls.stop();
+  stalls.noteTick(DEATH_MS - 500);
+  const failed = { kind: "failed", outcome: "no answer" } as const;
+  const line = { kind: "ok", line: "200|-|via_upstream" } as const;
+  const cases = [line, { ...failed, endedAtMs: DEATH_MS + 5500 }];
+  const judged = (): Promise<Explanation> =>
+    judge(cases, [DEATH], [], (atMs) => stalls.seenSince(atMs));
+  stalls.noteTick(DEATH_MS - 400);
+  expect((await judged()).unexplained).toHaveLength(1);
+  stalls.noteTick(DEATH_MS + 3000);
+  stalls.noteTick(DEATH_MS + 5000);
+  expect((await judged()).unexplained).toEqual([]);
+  expect(stalls.seenSince(DEATH_MS + 6000)).toBe(DEATH_MS + 6000);
 });

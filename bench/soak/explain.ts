@@ -57,6 +57,8 @@ export interface Moments {
   readonly deaths: readonly Death[];
   /** The drain time after a reload is over: what is still open is closed then, as by Envoy. */
   readonly drainEnds: readonly number[];
+  /** Since when the script may have had what it saw at a time. Default: it sees at once. */
+  readonly seenSince?: (atMs: number) => number;
 }
 
 class Joiner {
@@ -69,14 +71,16 @@ class Joiner {
   readonly #load: Seen;
   readonly #deaths: readonly Death[];
   readonly #drainEnds: readonly number[];
+  readonly #seenSince: (atMs: number) => number;
   /** How often each id was logged. */
   readonly #logged: Uint8Array;
   readonly #failed: Map<number, Line> = new Map();
 
-  constructor(load: Seen, { deaths, drainEnds }: Moments) {
+  constructor(load: Seen, { deaths, drainEnds, seenSince }: Moments) {
     this.#load = load;
     this.#deaths = deaths;
     this.#drainEnds = drainEnds;
+    this.#seenSince = seenSince ?? ((atMs): number => atMs);
     this.#logged = new Uint8Array(load.started);
   }
 
@@ -116,31 +120,37 @@ class Joiner {
 
   #isLostLine(id: number): boolean {
     const endedAtMs = this.#load.endedAtMs[id] as number;
+    const sinceMs = this.#seenSince(endedAtMs);
     return this.#deaths.some(
       ({ atMs, stuckAtMs }) =>
-        endedAtMs > stuckAtMs - UNWRITTEN_MS && endedAtMs < atMs + DEATH_MS.after,
+        endedAtMs > stuckAtMs - UNWRITTEN_MS && sinceMs < atMs + DEATH_MS.after,
     );
   }
 
   #isAtDeath(failure: Exchange): boolean {
     const { before, after } = DEATH_MS;
     const { endedAtMs } = failure;
-    return this.#deaths.some(({ atMs }) => endedAtMs > atMs - before && endedAtMs < atMs + after);
+    const sinceMs = this.#seenSince(endedAtMs);
+    return this.#deaths.some(({ atMs }) => endedAtMs > atMs - before && sinceMs < atMs + after);
   }
 
   #isDrained({ endedAtMs }: Exchange, { details }: Line): boolean {
     if (!details.startsWith("downstream_local_disconnect")) return false;
-    return this.#drainEnds.some((at) => Math.abs(endedAtMs - at) < DRAIN_END_MS);
+    const sinceMs = this.#seenSince(endedAtMs);
+    return this.#drainEnds.some(
+      (at) => endedAtMs > at - DRAIN_END_MS && sinceMs < at + DRAIN_END_MS,
+    );
   }
 
   /**
    * Sent on a connection that was idle when the drain time was over: the two crossed, and it is to be
-   * sent again. A client without a processor sees the end late, so the time since then counts.
+   * sent again.
    */
   #hasCrossedDrain({ before, sentAtMs, endedAtMs }: Exchange): boolean {
     if (before === 0) return false;
+    const sinceMs = this.#seenSince(endedAtMs);
     return this.#drainEnds.some(
-      (at) => at > sentAtMs - DRAIN_END_MS && at < endedAtMs + DRAIN_END_MS,
+      (at) => at > sentAtMs - DRAIN_END_MS && sinceMs < at + DRAIN_END_MS && endedAtMs > at,
     );
   }
 
