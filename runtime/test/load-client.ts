@@ -1,8 +1,10 @@
-// Clients for tests that must lose no request: each sends one request after the other, and every
-// request that has no whole answer is written down.
+// Clients for tests that must lose no request: each sends a few requests one behind the other, rests a little,
+// and goes on; every request that has no whole answer is written down. Without rests they would only show how
+// fast the machine is, and keep it from what the test waits for.
 import { TLSSocket } from "node:tls";
 import type { ConnectionOptions } from "node:tls";
 import { dial, dialTls, parseAnswer, saysClose } from "./http-clients.ts";
+import { Pace } from "./pace.ts";
 
 export interface LoadOptions {
   /** "host:port", or a unix socket's path. */
@@ -61,14 +63,16 @@ export class Load {
   }
 
   async #run(request: string): Promise<void> {
+    const pace = new Pace();
     while (!this.#isStopping) {
-      const isAsked = await this.#useConnection(request);
+      const isAsked = await this.#useConnection(request, pace);
       if (isAsked && this.#options.leavesWhenAsked === true) return;
+      await pace.turn();
     }
   }
 
   /** Resolves with true when an answer asked to leave. */
-  #useConnection(request: string): Promise<boolean> {
+  #useConnection(request: string, pace: Pace): Promise<boolean> {
     const { tls, target } = this.#options;
     const socket = tls === undefined ? dial(target) : dialTls(target, tls);
     const connected = tls === undefined ? "connect" : "secureConnect";
@@ -81,6 +85,13 @@ export class Load {
         if (!isWaiting) return;
         isWaiting = false;
         this.#fail(`${what} after ${JSON.stringify(text)}`);
+      };
+      /** Behind a rest it may be the time to stop, or nobody may be there any more. */
+      const goOn = (): void => {
+        if (this.#isStopping) socket.end();
+        if (this.#isStopping || !socket.writable) return;
+        isWaiting = true;
+        socket.write(request);
       };
       socket.on(connected, () => {
         if (socket instanceof TLSSocket) tls?.onSecure?.(socket);
@@ -99,8 +110,7 @@ export class Load {
           socket.end();
           return;
         }
-        isWaiting = true;
-        socket.write(request);
+        pace.step(goOn);
       });
       socket.on("error", (error) => lose(error.message));
       socket.on("end", () => lose("FIN"));

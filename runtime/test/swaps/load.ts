@@ -2,6 +2,7 @@
 // request after the other, whose answers say which module saw the request and which the response.
 import { connect } from "node:net";
 import type { Socket } from "node:net";
+import { Pace } from "../pace.ts";
 import { HttpUpstream } from "../upstreams.ts";
 
 const REQUEST = "GET / HTTP/1.1\r\nhost: a\r\n\r\n";
@@ -27,11 +28,13 @@ export class SwapLoad {
   readonly byModule: Map<string, number> = new Map();
   #latenciesMs: number[] = [];
   #isStopping: boolean = false;
+  readonly #rests: boolean;
   readonly #clients: Promise<void>[];
 
-  /** `target`: "host:port". */
-  constructor(target: string, connections: number) {
+  /** `target`: "host:port". With `rests` there are some between requests; default: as fast as answers come. */
+  constructor(target: string, connections: number, rests = false) {
     const [host = "", port = ""] = target.split(":");
+    this.#rests = rests;
     this.#clients = Array.from({ length: connections }, () => this.#run(host, Number(port)));
   }
 
@@ -54,7 +57,10 @@ export class SwapLoad {
   #useConnection(socket: Socket): Promise<void> {
     let text = "";
     let sentMs = 0;
+    const pace = new Pace();
     const send = (): void => {
+      if (this.#isStopping) socket.destroy();
+      if (!socket.writable) return;
       sentMs = performance.now();
       socket.write(REQUEST);
     };
@@ -68,6 +74,7 @@ export class SwapLoad {
       this.#latenciesMs.push(performance.now() - sentMs);
       this.#judge(answer.head, answer.body);
       if (this.#isStopping) socket.destroy();
+      else if (this.#rests) pace.step(send);
       else send();
     });
     return new Promise((resolve) => {

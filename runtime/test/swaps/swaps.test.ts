@@ -29,7 +29,7 @@ test.each(WAYS)(
       const policy = processes.scratch.write("policy.yaml", SWAP_POLICY);
       const flags = ["--wasm-policy", policy, ...rig.flags];
       const headgate = await processes.start(rig.config(modules.of("A")), { flags });
-      const load = new SwapLoad(await headgate.listener(), CONNECTIONS);
+      const load = new SwapLoad(await headgate.listener(), CONNECTIONS, true);
       for (let i = 1; i <= SWAPS; i += 1) {
         const seen = load.answered;
         const letter = i % 2 === 0 ? "A" : "B";
