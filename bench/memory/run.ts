@@ -46,6 +46,9 @@ function residentBytes(pid: number): number {
   return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) * KIB;
 }
 
+/** By then what the start took is given back. */
+const SETTLED_MS = 13_000;
+
 function delay(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
@@ -93,7 +96,7 @@ async function measureResident(): Promise<void> {
   const upstreamPort = await freePort();
   const upstream = await start([process.execPath, UPSTREAM, String(upstreamPort)], upstreamPort);
   const proxy = await startProxy(upstreamPort, 2);
-  await delay(3000);
+  await delay(SETTLED_MS);
   const idle = residentBytes(proxy.process.pid);
   let peak = idle;
   for (const path of ["s", "b"]) {
@@ -134,7 +137,7 @@ async function measureConnections(count: number): Promise<void> {
   const proxy = await startProxy(upstreamPort, 1);
   // Code is compiled, and upstream connections are there, before the first look.
   for (const socket of await open(proxy.port, 1000)) socket.destroy();
-  await delay(2000);
+  await delay(SETTLED_MS);
   const before = residentBytes(proxy.process.pid);
   const sockets = await open(proxy.port, count);
   await delay(3000);

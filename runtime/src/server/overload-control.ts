@@ -16,6 +16,9 @@ import type { StatsStore } from "../stats/store.ts";
 import type { ToWorker, WorkerBirth } from "./protocol.ts";
 import { shrinkHeap } from "./worker-overload.ts";
 
+/** So long after the start its memory is given back: who lives for seconds has nothing of that. */
+const SETTLE_MS = 10_000;
+
 /** All listeners and their sum. */
 const cells = connectionCells(listenersMax);
 
@@ -31,6 +34,7 @@ export class OverloadControl {
   readonly #options: OverloadControlOptions;
   readonly #memory: SharedArrayBuffer;
   #manager: OverloadManager | null = null;
+  #settling: NodeJS.Timeout | null = null;
 
   constructor(options: OverloadControlOptions) {
     this.#options = options;
@@ -70,12 +74,25 @@ export class OverloadControl {
     shrinkHeap();
   }
 
+  /**
+   * The start is over: it took several times of the memory that is kept, to be given back later.
+   * Workers do it only when there are no downstream `connections`, which would wait for it; those
+   * with traffic collect their garbage anyway.
+   */
+  settle(connections: () => number): void {
+    this.#settling = setTimeout(() => {
+      if (connections() === 0) this.shrinkHeaps();
+      else shrinkHeap();
+    }, SETTLE_MS).unref();
+  }
+
   /** A worker is dead: its connections are gone. */
   release(worker: number): void {
     releaseSharedCounts(this.#memory, cells, worker);
   }
 
   close(): void {
+    if (this.#settling !== null) clearTimeout(this.#settling);
     this.#manager?.close();
   }
 }

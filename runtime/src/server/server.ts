@@ -339,9 +339,7 @@ export class Server {
     await this.#takeover.complete(this.#takeoverHost(config), (connections) =>
       this.#mainStats.server.setParentConnections(connections),
     );
-    // The start took several times of the memory that is kept; once, and before there is much to
-    // look through: 10 ms in each thread (RATIONALE, "What is the overload manager's heap?").
-    this.#overload.shrinkHeaps();
+    this.#overload.settle(() => totalConnections(this.stats));
   }
 
   #checkTrace(): void {
