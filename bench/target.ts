@@ -177,10 +177,7 @@ export function allTargets(): TargetSpec[] {
   return [
     floor(),
     envoyLike("headgate", headgate, ours, { kind: "none" }),
-    envoyLike("headgate io_uring", headgate, ours, { kind: "none" }, [
-      "--network-engine",
-      "io_uring",
-    ]),
+    envoyLike("headgate node", headgate, ours, { kind: "none" }, ["--network-engine", "node"]),
     envoyLike("headgate access log", headgate, ours, { kind: "log" }),
     envoyLike("headgate 1 wasm", headgate, ours, { kind: "wasm", count: 1 }),
     envoyLike("headgate 5 wasm", headgate, ours, { kind: "wasm", count: 5 }),

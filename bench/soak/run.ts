@@ -1,5 +1,5 @@
 // Mixed load with faults for a long time: memory, gauges, and a cause for each failure.
-// Usage: node bench/soak/run.ts --minutes 30 [--seed N] [--rate N] [--engine io_uring]
+// Usage: node bench/soak/run.ts --minutes 30 [--seed N] [--rate N] [--engine node]
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { arch, cpus, loadavg, tmpdir } from "node:os";
@@ -41,7 +41,7 @@ const { values: args } = parseArgs({
     /** More than 1: faults come that many times as often, to find what each of them leaves. */
     haste: { type: "string", default: "1" },
     /** Of --network-engine. */
-    engine: { type: "string", default: "node" },
+    engine: { type: "string", default: "auto" },
     /**
      * Seconds until the watchdog ends a worker. On a machine with much else to do a worker waits for
      * a processor for a second now and then, which is not what this run is about.

@@ -234,7 +234,7 @@ export const flags: readonly Flag[] = [
     type: "string",
     status: "headgate",
     values: ["auto", "node", "io_uring"],
-    help: "what carries bytes in workers: node (default), io_uring, auto: io_uring if there is one",
+    help: "what carries bytes in workers: auto (default; io_uring if there is one), node, io_uring",
   },
   {
     name: "wasm-push",

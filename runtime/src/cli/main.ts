@@ -88,7 +88,7 @@ function optionsOf(line: CommandLine, workerEntry: URL): ServerOptions {
     configPath: text("config-path"),
     configYaml: text("config-yaml"),
     concurrency: Math.max(1, number("concurrency", availableParallelism())),
-    networkEngine: text("network-engine", "node") as EngineKind,
+    networkEngine: text("network-engine", "auto") as EngineKind,
     allowUnknownStaticFields:
       line.values.has("allow-unknown-static-fields") || line.values.has("allow-unknown-fields"),
     rejectUnknownDynamicFields: line.values.has("reject-unknown-dynamic-fields"),

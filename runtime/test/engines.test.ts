@@ -1,5 +1,5 @@
-// A real process whose workers have the io_uring engine: bodies both ways, a reload, a worker that
-// dies, a drain; and what a process does that cannot have it.
+// Real processes with each engine: bodies both ways, reloads, a worker that dies, a drain. The other
+// tests of processes have the one that is the default on their machine. And which one that is.
 import { spawnSync } from "node:child_process";
 import { readdirSync, readlinkSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -14,12 +14,16 @@ import { useProcesses, useUpstream } from "./process-rig.ts";
 import { download, TransferUpstream, upload } from "./slow-transfer.ts";
 
 const MIB = 1024 * 1024;
-const flags = ["--network-engine", "io_uring"];
 const upstream = useUpstream("from the upstream");
 const processes = useProcesses();
 
 const made = createUringEngine(new Clock(), newEstateMemory());
-const whyNot = typeof made === "string" ? `NOT TESTED, there is none: ${made}` : "";
+const whyNot = typeof made === "string" ? made : "";
+
+const engines = [
+  { kind: "io_uring", name: /network engine: io_uring\n/, ringsOfTwo: 2 },
+  { kind: "node", name: /network engine: node \([^)]*\)\n/, ringsOfTwo: 0 },
+].filter(({ kind }) => kind !== "io_uring" || whyNot === "");
 
 function pathOf(file: string): string {
   return fileURLToPath(new URL(file, import.meta.url));
@@ -36,7 +40,11 @@ function rings(headgate: HeadgateProcess): number {
   }).length;
 }
 
-describe.skipIf(whyNot !== "")(`--network-engine io_uring ${whyNot}`, () => {
+const tested = whyNot === "" ? "tested, too" : `NOT TESTED, there is none: ${whyNot}`;
+test.skipIf(whyNot !== "")(`io_uring is ${tested}`, () => expect(whyNot).toBe(""));
+
+describe.each(engines)("--network-engine $kind", ({ kind, name, ringsOfTwo }) => {
+  const flags = ["--network-engine", kind];
   let transfers: TransferUpstream;
   beforeEach(() => {
     transfers = new TransferUpstream({ burstBytes: MIB, pauseMs: 2 });
@@ -46,7 +54,7 @@ describe.skipIf(whyNot !== "")(`--network-engine io_uring ${whyNot}`, () => {
   test("carries long bodies both ways unchanged, to readers that are slow", async () => {
     const upstreamPort = await transfers.listen();
     const headgate = await processes.start(bootstrap({ upstreamPort }), { flags });
-    expect(headgate.output).toContain("network engine: io_uring\n");
+    expect(headgate.output).toMatch(name);
     const port = Number((await headgate.listener()).split(":")[1]);
     const pace = { burstBytes: MIB, pauseMs: 2 };
     const down = await download(port, transfers, 24 * MIB, pace);
@@ -69,7 +77,7 @@ describe.skipIf(whyNot !== "")(`--network-engine io_uring ${whyNot}`, () => {
     await headgate.waitFor(() => headgate.output.includes("caught SIGHUP"), "the reload");
     await kept.ask();
     const before = rings(headgate);
-    expect(before).toBeGreaterThanOrEqual(2);
+    expect(before).toBeGreaterThanOrEqual(ringsOfTwo);
     headgate.kill("SIGUSR2");
     await headgate.says("worker 0 died: Error: crashed");
     await headgate.waitFor(() => rings(headgate) === before, "the end of the dead worker's ring");
@@ -84,13 +92,21 @@ describe.skipIf(whyNot !== "")(`--network-engine io_uring ${whyNot}`, () => {
   });
 });
 
+test.skipIf(whyNot !== "")(
+  "without a flag a process takes io_uring where it is to be had",
+  async () => {
+    const headgate = await processes.start(bootstrap({ upstreamPort: upstream.port }));
+    expect((await get(await headgate.listener())).body).toBe("from the upstream");
+    expect(headgate.output).toContain("network engine: io_uring\n");
+  },
+);
+
 const filtered = [process.execPath, "--no-warnings", pathOf("without-io-uring.ts")];
 const canFilter = spawnSync(filtered[0] as string, filtered.slice(1)).status !== 3;
 
 test.runIf(canFilter)("where seccomp refuses io_uring the node engine serves", async () => {
   const config = bootstrap({ upstreamPort: upstream.port });
-  const options = { command: filtered, flags: ["--network-engine", "auto"] };
-  const headgate = await processes.start(config, options);
+  const headgate = await processes.start(config, { command: filtered });
   expect((await get(await headgate.listener())).body).toBe("from the upstream");
   expect(headgate.output.match(/.*io_uring.*/g)).toEqual([
     expect.stringMatching(
@@ -99,9 +115,10 @@ test.runIf(canFilter)("where seccomp refuses io_uring the node engine serves", a
   ]);
 });
 
-test("without node:ffi the node engine serves, and one line says why", async () => {
+test("without node:ffi the node engine serves, and a warning says why to who asked", async () => {
   const env = { ...process.env, NODE_OPTIONS: "--no-experimental-ffi" };
   const config = bootstrap({ upstreamPort: upstream.port });
+  const flags = ["--network-engine", "io_uring"];
   const headgate = await processes.start(config, { flags, env });
   expect((await get(await headgate.listener())).body).toBe("from the upstream");
   expect(headgate.output.match(/.*io_uring.*/g)).toEqual([
