@@ -32,9 +32,6 @@ const harmlessBytes = 12_288;
  */
 export const waitingBytesMax: number = readBytesMax + harmlessBytes;
 
-/** The same for who may read as much at once as a great read brings. */
-const greatWaitingBytesMax: number = greatReadBytes + harmlessBytes;
-
 /**
  * One read at a time. A multishot read brings up to 32 of them before a reader can stop, MiB that
  * must be kept then; it saves nothing that could be measured.
@@ -95,7 +92,7 @@ export class RingIo extends NodeIo implements UringOwner {
       return;
     }
     this.#queue.addText(text);
-    this.#send();
+    this.#send(text.length);
   }
 
   /** Its send was not taken as a whole: so much, or a negated errno. */
@@ -120,7 +117,7 @@ export class RingIo extends NodeIo implements UringOwner {
     this.core.writeCalls += 1;
     this.#queue.addText(text);
     this.#queue.addBytes(bytes);
-    this.#send();
+    this.#send(bytes.length);
   }
 
   override sendLent(text: string, buffer: Buffer, from: number, to: number): void {
@@ -131,7 +128,7 @@ export class RingIo extends NodeIo implements UringOwner {
     this.core.writeCalls += 1;
     this.#queue.addText(text);
     this.#queue.addLent(buffer, from, to);
-    this.#send();
+    this.#send(to - from);
   }
 
   override flush(): void {
@@ -365,7 +362,7 @@ export class RingIo extends NodeIo implements UringOwner {
       return;
     }
     if (!queue.isEmpty) {
-      this.#sendOn();
+      this.#sendOn(waitingBytesMax);
       return;
     }
     this.pendingWrites = 0;
@@ -373,23 +370,23 @@ export class RingIo extends NodeIo implements UringOwner {
     this.drained();
   }
 
-  /** All that a turn writes leaves together. */
-  #send(): void {
+  /**
+   * All that a turn writes leaves together. One piece of `length` bytes may wait whole: it is what
+   * a great read brought, and the next one is not read before the kernel has had this.
+   */
+  #send(length: number): void {
     const queue = this.#queue;
+    const piece = Math.min(Math.max(length, readBytesMax), greatReadBytes);
+    const max = piece + harmlessBytes;
     if (!this.#isConnected) this.pendingWrites = queue.isEmpty ? 0 : 1;
-    else if (queue.bytes <= this.#waitingMax() || this.pendingWrites > 0 || this.#isResending) {
-      this.#sendOn();
-    } else this.#sendNow();
+    else if (queue.bytes <= max || this.pendingWrites > 0 || this.#isResending) this.#sendOn(max);
+    else this.#sendNow();
   }
 
-  #waitingMax(): number {
-    return this.mayReadMuch ? greatWaitingBytesMax : waitingBytesMax;
-  }
-
-  #sendOn(): void {
+  #sendOn(max: number): void {
     if (this.core.depth > 0) this.beDirty();
     else this.#start();
-    if (this.#queue.bytes > this.#waitingMax()) this.pendingWrites = 1;
+    if (this.#queue.bytes > max) this.pendingWrites = 1;
   }
 
   /**
@@ -427,7 +424,7 @@ export class RingIo extends NodeIo implements UringOwner {
     if (this.state === IoState.Dead) return;
     if (result === 0) {
       this.#isConnected = true;
-      this.#sendOn();
+      this.#sendOn(waitingBytesMax);
     }
     this.connected(result === 0 ? "" : errorName(-result));
   }
