@@ -245,6 +245,30 @@ function memoryCases(): void {
     await settle(engine);
   });
 
+  test("who may read much is told to wait as early as others, behind one piece of what is written", async () => {
+    const { client, server } = await connectPair(engine);
+    const head = "h".repeat(2048);
+    const piece = Buffer.alloc(65_536, 1);
+    client.io.setReadBytesMax(0);
+    server.events.keepsText = false;
+    server.io.readDisable(true);
+    const writeOne = (): boolean => client.io.writeText(head) && client.io.write(piece);
+    // One in each turn, until the kernel has no room.
+    let waiting = 0;
+    for (let mayGoOn = true; mayGoOn; ) {
+      engine.runTurn(() => {
+        mayGoOn = writeOne();
+        waiting = client.io.writeQueueBytes;
+      });
+      await new Promise<void>((resolve) => setImmediate(resolve));
+    }
+    const one = piece.length + head.length;
+    expect(waiting).toBeGreaterThanOrEqual(one);
+    expect(waiting).toBeLessThanOrEqual(waitingBytesMax + one);
+    for (const { io } of [client, server]) io.reset();
+    await settle(engine);
+  });
+
   test("a reader that sends on what it reads is not stopped by what has left already", async () => {
     const from = await connectPair(engine);
     const to = await connectPair(engine);
