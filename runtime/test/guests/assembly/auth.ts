@@ -1,7 +1,7 @@
 // A filter that asks a cluster whether a request may pass, as filters in the field do: "auth" is asked
 // for /check with the request's x-user, and its answer's x-auth-id goes to the upstream. Requests for
-// /twice are asked about twice at a time, those for /body when their body has come, and those
-// for /patient get more time; x-cluster names another cluster.
+// /twice are asked about twice at a time, those for /body when their body has come; x-patient: yes gets more
+// time; x-cluster names another cluster.
 
 // @ts-ignore: decorator
 @external("env", "proxy_set_effective_context")
@@ -121,7 +121,7 @@ function ask(stream: u32): bool {
     0,
     0,
     0,
-    get(REQUEST_HEADERS, ":path") == "/patient" ? PATIENT_TIMEOUT_MS : TIMEOUT_MS,
+    get(REQUEST_HEADERS, "x-patient") == "yes" ? PATIENT_TIMEOUT_MS : TIMEOUT_MS,
     OUT,
   );
   if (status != 0) {
