@@ -72,6 +72,7 @@ async function startWith(
   config.static_resources.clusters.push({
     name: "auth",
     type: "STATIC",
+    connect_timeout: "30s",
     load_assignment: { cluster_name: "auth", endpoints: [{ lb_endpoints }] },
     ...cluster,
   });

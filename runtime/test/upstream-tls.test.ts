@@ -86,7 +86,7 @@ function cluster(name: string, { port, tls, common, more }: ClusterParts): objec
   const lb_endpoints = [{ endpoint: { address: socketAddress(port) } }];
   return {
     name,
-    connect_timeout: "0.5s",
+    connect_timeout: "30s",
     transport_socket: { name: "tls", typed_config },
     load_assignment: { cluster_name: name, endpoints: [{ lb_endpoints }] },
     ...more,
@@ -257,7 +257,7 @@ test("what fails is told in Envoy's words", async () => {
     plain: { port: plain },
     reset: { port: await serveRaw((socket) => socket.resetAndDestroy()) },
     fin: { port: await serveRaw((socket) => socket.end()) },
-    silent: { port: await serveRaw(() => {}) },
+    silent: { port: await serveRaw(() => {}), more: { connect_timeout: "0.5s" } },
     certificate: {
       port: await serve(leaf, { requestCert: true, rejectUnauthorized: true, ca: authority.pem }),
     },

@@ -440,8 +440,8 @@ export const forwarding: Group = {
     {
       id: "client-fin-before-response",
       title: "a client's FIN before the response ends the stream",
-      connections: [{ send: [get("/"), { pauseMs: 60 }], fin: true }],
-      replies: [{ steps: [{ pauseMs: 400 }, ...reply("200 OK", "x").steps] }],
+      connections: [{ send: [get("/"), { pauseMs: 300 }], fin: true }],
+      replies: [{ steps: [{ pauseMs: 1500 }, ...reply("200 OK", "x").steps] }],
     },
     {
       id: "lines-of-lists",

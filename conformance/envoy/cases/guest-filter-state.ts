@@ -117,7 +117,9 @@ const CASES: readonly Case[] = [
 const CONNECTION: Case = {
   id: "guest-filter-state-connection",
   title: "for all streams of the connection",
-  connections: [{ site: "connection", send: [get("/a"), { pauseMs: 100 }, get("/b")] }],
+  connections: [
+    { site: "connection", send: [get("/a"), { pauseMs: 100 }, get("/b")], responses: 2 },
+  ],
 };
 
 export const guestFilterState: Group = {

@@ -77,7 +77,7 @@ const sites: Readonly<Record<string, Site>> = {
     ...answers,
     name: "c",
     tls: presenting(),
-    chain: { transport_socket_connect_timeout: "0.3s" },
+    chain: { transport_socket_connect_timeout: "2s" },
   },
   only13: {
     ...answers,

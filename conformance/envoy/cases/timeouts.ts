@@ -48,7 +48,7 @@ export const timeouts: Group = {
     cx_max: {
       hcm: {
         common_http_protocol_options: { max_connection_duration: "0.3s" },
-        drain_timeout: "0.2s",
+        drain_timeout: "10s",
       },
     },
     cx_requests: { hcm: { common_http_protocol_options: { max_requests_per_connection: 1 } } },
@@ -138,7 +138,7 @@ export const timeouts: Group = {
       id: "connection-max-duration",
       title: "max_connection_duration (check 20)",
       connections: [
-        { site: "cx_max", send: [get("/1"), { pauseMs: 350 }, get("/2")], responses: 2 },
+        { site: "cx_max", send: [get("/1"), { pauseMs: 1000 }, get("/2")], responses: 2 },
       ],
     },
     {
@@ -284,7 +284,10 @@ export const timeouts: Group = {
       id: "client-half-body-gone",
       title: "a client that goes away in the middle of its body",
       connections: [
-        { send: [`${HALF_POST}abc`.replace("POST /", "POST /rest"), { pauseMs: 60 }], abort: true },
+        {
+          send: [`${HALF_POST}abc`.replace("POST /", "POST /rest"), { pauseMs: 300 }],
+          abort: true,
+        },
       ],
     },
     {
