@@ -1,7 +1,7 @@
 // Clients and upstreams that are slow, endless, silent or many, against a real process: what each may cost
 // is bounded, and others are served meanwhile. Judged by stats and bytes, not by time or memory.
 import net from "node:net";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { bootstrap, listener } from "../../../runtime/test/bootstrap.ts";
 import { HeadgateProcess, Scratch } from "../../../runtime/test/headgate-process.ts";
 import { LocalServer } from "../../../runtime/test/upstreams.ts";
@@ -12,8 +12,10 @@ const bodies: ReadonlyMap<string, number> = new Map([
   ["/big", 128 * 1024],
   ["/page", 4 * 1024],
 ]);
-/** The most that one read of the proxy takes, and so the most that a lent piece can be. */
+/** What one read of the proxy takes, unless it is a great one. */
 const READ_BYTES = 64 * 1024;
+/** More than the head of an answer. */
+const HEAD_ROOM_BYTES = 1024;
 /** What a head may have: 60 KiB, and what was read with it. */
 const HEAD_BYTES = 60 * 1024 + 2 * READ_BYTES;
 
@@ -217,9 +219,10 @@ describe("clients that do not read", () => {
   test.each([
     ["/big", 400],
     ["/page", 6000],
-  ])("make one answer wait, however many requests for %s they pipeline", async (path, count) => {
+  ])("make an answer or two wait, however many for %s they pipeline", async (path, count) => {
     const size = bodies.get(path) ?? 0;
     const client = connect();
+    onTestFinished(() => client.close());
     client.keepsNothing = true;
     client.pause();
     client.send(`GET ${path} HTTP/1.1\r\nHost: h\r\n\r\n`.repeat(count));
@@ -227,7 +230,9 @@ describe("clients that do not read", () => {
     await proxy.waitFor(async () => (await isHeld()) || upstream.requests === count, "a hold-up");
     // What the kernel's buffers take is no business of ours; it is some megabytes.
     expect(upstream.requests).toBeLessThan(count * 0.7);
-    expect(await stat("cx_tx_bytes_buffered")).toBeLessThan(2 * READ_BYTES);
+    // One answer, which may be one great read, and on a ring one more that the kernel was given.
+    const heldBytesMax = 2 * Math.max(READ_BYTES, size + HEAD_ROOM_BYTES);
+    expect(await stat("cx_tx_bytes_buffered")).toBeLessThanOrEqual(heldBytesMax);
     expect(await othersAreServed()).toBe(true);
     client.resume();
     expect(await client.until(() => client.receivedBytes > count * size)).toBe(true);
