@@ -388,3 +388,40 @@ test("random bytes are paid for", async () => {
   expect(host.stats.counter("wasm.filter.fuel_used").value).toBeGreaterThan(50_000);
   host.close();
 });
+
+test("a line of the log is paid for by its length", async () => {
+  const builder = guestBuilder((b) =>
+    b.importFunction("env", "proxy_log", ["i32", "i32", "i32"], ["i32"]),
+  );
+  builder.func({
+    params: ["i32", "i32", "i32"],
+    results: ["i32"],
+    code: [...constant(2), ...constant(4096), ...constant(50_000), op.call, 0],
+    exportAs: "proxy_on_request_headers",
+  });
+  const host = await createFilterHost({ module: builder.build() });
+  expect(host.request().status).toBe(200);
+  // More than a slice of fuel: after each such line the time is looked at.
+  expect(host.stats.counter("wasm.filter.fuel_used").value).toBeGreaterThan(100_000);
+  host.close();
+});
+
+test.each([
+  ["http_call", "up :method=GET,:path=/,:authority=a ~ ~ 1000"],
+  ["grpc_call", "up s m ~ 1000"],
+])("%s is paid for also where it is refused, as too many wait", async (name, args) => {
+  const limits = { ...defaultWasmPolicy.limits, calloutsPending: 1 };
+  const policy = { ...defaultWasmPolicy, limits };
+  const usedBy = async (calls: number): Promise<number> => {
+    const lines = Array<string>(calls).fill(`request_headers ${name} ${args}`);
+    const clusters = { up: "never" } as const;
+    const host = await scriptedHost(lines, { policy, clusters });
+    const { value: before } = host.stats.counter("wasm.filter.fuel_used");
+    host.request();
+    const used = host.stats.counter("wasm.filter.fuel_used").value - before;
+    expect(host.stats.counter("wasm.filter.limit.callouts_pending").value).toBe(calls - 1);
+    host.close();
+    return used;
+  };
+  expect((await usedBy(6)) - (await usedBy(1))).toBeGreaterThan(5 * 20_000);
+});

@@ -8,6 +8,8 @@ import type { RootContext } from "./root-context.ts";
 
 /** What the host does for a call, in nanoseconds. */
 const CALL_FUEL = 20_000;
+/** And for a message of a stream, whose bytes are paid for where they are read. */
+const SEND_FUEL = 2000;
 
 /** A status of gRPC. */
 const INTERNAL = 13;
@@ -72,13 +74,14 @@ export class GrpcCalls {
     const { vm, plugin } = this.#root;
     const { limits } = vm;
     const bytes = message?.length ?? 0;
+    // Also for one that is refused.
+    vm.charge(CALL_FUEL);
     if (!limits.allows("calloutsPending", limits.calloutsPending + 1, plugin)) {
       return -Status.InternalFailure;
     }
     if (!limits.allows("calloutBytes", limits.calloutBytes + bytes, plugin)) {
       return -Status.InternalFailure;
     }
-    vm.charge(CALL_FUEL);
     const token = message === null ? vm.nextGrpcStreamToken() : vm.nextGrpcCallToken();
     const pending = new PendingGrpc(this, token, message !== null, bytes);
     const stream = callouts.grpcStream(request, pending);
@@ -97,6 +100,7 @@ export class GrpcCalls {
     const pending = this.#pending.get(token);
     if (pending === undefined || pending.stream === null) return Status.NotFound;
     const { vm, plugin } = this.#root;
+    vm.charge(SEND_FUEL);
     const held = pending.stream.bufferedBytes + message.length;
     if (!vm.limits.allows("calloutBytes", held, plugin)) return Status.BadArgument;
     pending.stream.send(message, end);

@@ -273,8 +273,9 @@ export class RootContext extends Context implements AccessLogger, QueueConsumer 
   startHttpCall(callouts: Callouts, request: HttpCallRequest): number {
     if (this.#life === Life.Deleted) return -Status.InternalFailure;
     const bytes = request.body.length;
-    if (!this.#mayCall(bytes)) return -Status.InternalFailure;
+    // Also for one that is refused: its headers were read, and who asks again and again pays for it.
     this.vm.charge(CALLOUT_FUEL);
+    if (!this.#mayCall(bytes)) return -Status.InternalFailure;
     const token = this.vm.nextCallToken();
     const pending = new PendingHttpCall(this, token, bytes);
     this.calloutTap?.onHttpCall(token, request);

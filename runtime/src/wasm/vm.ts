@@ -46,8 +46,12 @@ export interface VmOwner {
 }
 
 const NS_PER_MS = 1_000_000;
-/** What a line of the log takes of the host's time, in nanoseconds. */
-const LOG_LINE_FUEL = 2000;
+/**
+ * What a line of the log takes of the host's time, in nanoseconds, and each byte of it: it is
+ * decoded, put together, and written before the guest goes on.
+ */
+const LOG_LINE_FUEL = 5000;
+const LOG_BYTE_FUEL = 2;
 
 /**
  * No JavaScript exception crosses a guest, whose catch_all could swallow it: a hostcall that must
@@ -252,7 +256,7 @@ export class Vm implements Allocator {
 
   /** A guest's message; `level` is one of the ABI's. Lines above the limit are dropped. */
   logLine(level: number, text: string): void {
-    this.charge(LOG_LINE_FUEL);
+    this.charge(LOG_LINE_FUEL + text.length * LOG_BYTE_FUEL);
     if (level >= LogLevel.Error) this.lastWords.add(text);
     const context = this.effective;
     if (!this.limits.allowsLine(context?.plugin ?? null)) return;

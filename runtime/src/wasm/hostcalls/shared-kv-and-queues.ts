@@ -5,6 +5,8 @@ import type { HostcallTable } from "./index.ts";
 
 /** What the store that all workers share takes, in nanoseconds: a lock and a copy. */
 const SHARED_FUEL = 1500;
+/** A queue's name is looked for among those of all guests, and its consumer told to all threads. */
+const REGISTER_FUEL = 15_000;
 
 export function sharedHostcalls(vm: Vm): HostcallTable {
   return { ...dataHostcalls(vm), ...queueHostcalls(vm) };
@@ -70,7 +72,7 @@ function queueHostcalls(vm: Vm): HostcallTable {
   return {
     /** Errors: InvalidMemoryAccess, InternalFailure (the name is too long, or there is no room). */
     proxy_register_shared_queue(namePointer: number, nameSize: number, outToken: number): Status {
-      vm.charge(SHARED_FUEL);
+      vm.charge(REGISTER_FUEL);
       const at = namePointer >>> 0;
       const size = nameSize >>> 0;
       if (!memory.contains(at, size)) return Status.InvalidMemoryAccess;
