@@ -1,4 +1,4 @@
-// The process log as rooms see it; server/ gives an implementation over pino.
+// The process log as rooms see it; server/process-log.ts writes it.
 
 /** Envoy's levels, least important first. */
 export const LogLevel = {
