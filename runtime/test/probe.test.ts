@@ -71,6 +71,26 @@ test("a start that never ends, traps or fills its memory is refused by name, and
   expect(await headgate.stat("server.reload_rejected")).toBe(3);
 });
 
+test("a start that does not end behind what the probe saw of it has little time among streams", async () => {
+  const policy = "default: {live_start_time_ms: 20}";
+  const { flags, config } = prepare(policy, []);
+  const headgate = await processes.start(config, { flags });
+  const load = new Load({ target: await headgate.listener(), keepAlive: 4, body: "ok" });
+  const said = await reload(
+    headgate,
+    ["configure set_shared_data k v 0", "configure loop"],
+    policy,
+  );
+  // Five times 20 ms: its begin was measured, no more.
+  expect(said).toMatch(
+    /out of time: computed for \d+ ms of 100 \(live_start_time_ms\) \[fuel\] in proxy_on_configure/,
+  );
+  expect(said).toMatch(/envoy\.yaml:\d+:\d+: static_resources\S+: plugin guest: out of time/);
+  await load.stop();
+  expect(load.failures).toEqual([]);
+  expect(await headgate.stat("wasm.guest.limit.live_start_time_ms")).toBeGreaterThan(0);
+});
+
 test("--mode validate says what does not end, and what calls out is not asked further", async () => {
   const run = async (script: readonly string[]): Promise<HeadgateProcess> => {
     const { flags, config } = prepare(UNMETERED, script);

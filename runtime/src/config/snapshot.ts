@@ -424,6 +424,16 @@ export interface PluginVersionConfig {
   readonly space: string;
   /** What the version does, in all workers; see wasm/version-counts.ts. */
   readonly counts: SharedArrayBuffer;
+  /** Absent = it was not probed. */
+  readonly probed?: ProbedStart | undefined;
+}
+
+/** What the probe saw of a plugin's start. */
+export interface ProbedStart {
+  /** Milliseconds of the thread's time, the VM's making included. */
+  readonly computedMs: number;
+  /** False: up to the first call that others would see. */
+  readonly isWhole: boolean;
 }
 
 /**

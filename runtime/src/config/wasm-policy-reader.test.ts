@@ -34,8 +34,8 @@ plugins:
     limits: {log_lines_per_second: 5}
   metered: {fuel: on}
   from-json: {"fuel": "off", "standby": "off"}
-  alone: {standby: off, start_time_ms: off, callback_time_ms: off}
-  slow: {start_time_ms: 60000, callback_time_ms: 1000}
+  alone: {standby: off, start_time_ms: off, callback_time_ms: off, live_start_time_ms: off}
+  slow: {start_time_ms: 60000, callback_time_ms: 1000, live_start_time_ms: 5000}
   ready: {standby: always}
 `;
   const policies = parseWasmPolicies(text, "p.yaml");
@@ -56,6 +56,11 @@ plugins:
     200,
     null,
     1000,
+  ]);
+  expect(["nobody", "alone", "slow"].map((n) => policyOf(policies, n).liveStartTimeMs)).toEqual([
+    200,
+    null,
+    5000,
   ]);
   const waf = policyOf(policies, "waf");
   expect(waf.fuel).toEqual({ callback: 5e6, configure: 2e10, start: 1e10 });
@@ -79,7 +84,7 @@ plugins:
 `;
   expect(problemsOf(text)).toEqual([
     'p.yaml:2:3: default.fule: unknown field (did you mean "fuel"?), ' +
-      "expected fuel, callback_time_ms, memory_pages, start_time_ms, standby, files, trace, " +
+      "expected fuel, callback_time_ms, memory_pages, start_time_ms, live_start_time_ms, standby, files, trace, " +
       "timing, debug_file, canary, version_header, limits",
     "p.yaml:3:17: default.memory_pages: found 70000, expected a whole number from 1 to 65536",
     "p.yaml:4:21: default.limits.metrics: found 0, expected a whole number from 1 to 2147483647",

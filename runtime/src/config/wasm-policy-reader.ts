@@ -6,6 +6,7 @@
 //     callback_time_ms: 200  # or off
 //     memory_pages: 2048
 //     start_time_ms: 30000   # or off: the start is not tried in a thread of its own
+//     live_start_time_ms: 200    # or off: as start_time_ms
 //     standby: on            # or off, or always
 //     files: off             # or on: WASI's, in memory; needs the package @wasmer/wasi
 //     trace: off             # or on: calls are logged; or a number, or {every, header}
@@ -139,6 +140,7 @@ class PolicyReader {
       "callback_time_ms",
       "memory_pages",
       "start_time_ms",
+      "live_start_time_ms",
       "standby",
       "files",
       "trace",
@@ -164,6 +166,11 @@ class PolicyReader {
         map.get("start_time_ms"),
         [...path, "start_time_ms"],
         base.startTimeMs,
+      ),
+      liveStartTimeMs: this.#time(
+        map.get("live_start_time_ms"),
+        [...path, "live_start_time_ms"],
+        base.liveStartTimeMs,
       ),
       standby: this.#standby(map.get("standby"), [...path, "standby"], base.standby),
       hasFiles: this.#switch(map.get("files"), [...path, "files"], base.hasFiles),

@@ -79,6 +79,12 @@ export interface WasmPolicy {
    * probed. Default 30 seconds.
    */
   readonly startTimeMs: number | null;
+  /**
+   * What each step of a start may compute in a worker that serves, which other streams wait for; or
+   * four times what the whole start took where it was measured, if that is more: in the probe, later
+   * in the worker itself. Of guests that are metered. Null: as startTimeMs. Default 200 ms.
+   */
+  readonly liveStartTimeMs: number | null;
   /** Default "on". */
   readonly standby: StandbyPolicy;
   /** Whether WASI's functions give it files, which are in memory. Default false, as in Envoy. */
@@ -120,6 +126,7 @@ export const defaultWasmPolicy: WasmPolicy = {
   callbackTimeMs: 200,
   memoryPagesMax: 2048,
   startTimeMs: 30_000,
+  liveStartTimeMs: 200,
   standby: "on",
   hasFiles: false,
   trace: null,

@@ -2,7 +2,7 @@
 // never ends, traps or takes all memory harms nobody there. version-applier.ts, validate.ts.
 import { Worker } from "node:worker_threads";
 import { codeName } from "../config/code-name.ts";
-import type { NodeConfig, Snapshot, WasmPluginConfig } from "../config/snapshot.ts";
+import type { NodeConfig, ProbedStart, Snapshot, WasmPluginConfig } from "../config/snapshot.ts";
 import { LogLevel } from "../core/logger.ts";
 import type { Logger } from "../core/logger.ts";
 import type { CompiledModule } from "../wasm/compiled-module.ts";
@@ -33,10 +33,18 @@ export interface ProbeResult {
   readonly lines: readonly string[];
   /** What stopped it; null = nothing did. */
   readonly trap: GuestTrap | null;
+  /** What it took; null = the thread did not live to tell. */
+  readonly start: ProbedStart | null;
 }
 
 /** Takes the report of a guest that was stopped, and says where that was in its sources. */
 export type TakeTrap = (trap: GuestTrap) => Promise<readonly PlacedFrame[]>;
+
+/** Of one version of a plugin. */
+interface Finding {
+  readonly refusal: string | undefined;
+  readonly probed: ProbedStart | undefined;
+}
 
 /** For the thread's code, on a machine that has much else to do. */
 const LOAD_TIME_MS = 60_000;
@@ -61,7 +69,7 @@ export class PluginProbe {
     );
   }
 
-  /** The snapshot with a refusal for each plugin that is new and cannot be started. */
+  /** The snapshot with what was seen of new plugins: what their start took, or why it is refused. */
   async probe(loaded: PluginModules, inForce: PluginModules | null): Promise<Snapshot> {
     const before = inForce === null ? [] : runnablePlugins(inForce.snapshot).flat();
     const known = new Set(before.map(({ id }) => id));
@@ -72,17 +80,19 @@ export class PluginProbe {
       .flat()
       .filter(isNew)
       .map(({ config }) => config);
-    const refusals = new Map<WasmPluginConfig, string>();
+    const found = new Map<WasmPluginConfig, Finding>();
     // One that ends the thread is refused, and those behind it want another thread.
     for (let at = 0; at < plugins.length; ) {
-      at += await this.#probe(plugins.slice(at), loaded, refusals);
+      at += await this.#probe(plugins.slice(at), loaded, found);
     }
     const { snapshot } = loaded;
-    if (refusals.size === 0) return snapshot;
+    if (found.size === 0) return snapshot;
     const marked = snapshot.plugins.map((plugin, index): WasmPluginConfig => {
-      const [own, ...tried] = (versions[index] ?? []).map(({ config }) => refusals.get(config));
-      const candidates = plugin.candidates?.map((one, at) => ({ ...one, refusal: tried[at] }));
-      return { ...plugin, refusal: own, candidates };
+      const [own, ...tried] = (versions[index] ?? []).map(({ config }) => found.get(config));
+      const candidates = plugin.candidates?.map((one, at) => ({ ...one, ...tried[at] }));
+      const { version } = plugin;
+      const probed = version === undefined ? undefined : { ...version, probed: own?.probed };
+      return { ...plugin, refusal: own?.refusal, version: probed, candidates };
     });
     return { ...snapshot, plugins: marked };
   }
@@ -91,7 +101,7 @@ export class PluginProbe {
   async #probe(
     plugins: readonly WasmPluginConfig[],
     { modules, snapshot: { node } }: PluginModules,
-    refusals: Map<WasmPluginConfig, string>,
+    found: Map<WasmPluginConfig, Finding>,
   ): Promise<number> {
     const mark = new Int32Array(new SharedArrayBuffer(GUEST_MARK_CELLS * 4));
     const wanted = new Map(
@@ -110,7 +120,9 @@ export class PluginProbe {
     for (const [index, result] of run.results.entries()) {
       const plugin = plugins[index] as WasmPluginConfig;
       for (const line of result.lines) this.#logger.log(LogLevel.Error, line);
-      if (result.reasons.length > 0) refusals.set(plugin, await this.#refusalOf(plugin, result));
+      const isRefused = result.reasons.length > 0;
+      const refusal = isRefused ? await this.#refusalOf(plugin, result) : undefined;
+      found.set(plugin, { refusal, probed: result.start ?? undefined });
     }
     return run.results.length;
   }
@@ -194,6 +206,6 @@ class ProbeRun {
 
   #fail(reason: string): void {
     if (this.results.length < this.#plugins.length)
-      this.results.push({ reasons: [reason], lines: [], trap: null });
+      this.results.push({ reasons: [reason], lines: [], trap: null, start: null });
   }
 }

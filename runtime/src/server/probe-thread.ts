@@ -10,10 +10,8 @@ import { PluginError } from "../wasm/plugin.ts";
 import type { GuestTrap } from "../wasm/trap-report.ts";
 import { WasmHost } from "../wasm/wasm-host.ts";
 import { NativeFilterServices } from "./native-filters.ts";
-import type { FromProbe, ProbeBirth, ProbeResult } from "./plugin-probe.ts";
+import type { FromProbe, ProbeBirth } from "./plugin-probe.ts";
 import { loadWasiProvider, wantsFiles } from "./wasi-library.ts";
-
-const NOTHING: ProbeResult = { reasons: [], lines: [], trap: null };
 
 export async function probePlugins(
   birth: ProbeBirth,
@@ -50,9 +48,13 @@ export async function probePlugins(
     lines = [];
     outwardCall = "";
     trap = null;
+    const sinceMs = clock.threadMs();
     const made = module === undefined ? null : host.preparePlugin(plugin, module);
-    const isRefused = made instanceof PluginError && outwardCall === "";
-    tell(isRefused ? { reasons: made.reasons, lines, trap } : NOTHING);
+    const isWhole = outwardCall === "";
+    const start = { computedMs: clock.threadMs() - sinceMs, isWhole };
+    const isRefused = made instanceof PluginError && isWhole;
+    if (isRefused) tell({ reasons: made.reasons, lines, trap, start });
+    else tell({ reasons: [], lines: [], trap: null, start });
   }
 }
 

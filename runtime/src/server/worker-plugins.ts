@@ -37,6 +37,8 @@ export class WorkerPlugins {
   readonly #swaps: PreparedSwap[];
   /** For this version; they end with an abort. */
   readonly #made: (Plugin | AbsentPlugin)[];
+  /** Plugins start among streams. */
+  readonly #isLive: boolean;
 
   constructor(
     context: WorkerContext,
@@ -53,6 +55,7 @@ export class WorkerPlugins {
     this.#byIndex = new Map();
     this.#swaps = [];
     this.#made = [];
+    this.#isLive = previous !== null;
   }
 
   prepare(problems: string[]): void {
@@ -196,7 +199,7 @@ export class WorkerPlugins {
       problems.push(`${config.where}: the module of plugin ${config.name} is missing`);
       return null;
     }
-    const plugin = host.preparePlugin(config, module, base, false);
+    const plugin = host.preparePlugin(config, module, base, false, this.#isLive);
     if (!(plugin instanceof PluginError)) return plugin;
     problems.push(`${config.where}: plugin ${config.name}: ${plugin.reasons.join("; ")}`);
     return null;

@@ -265,8 +265,8 @@ function configuresOnce(): Buffer {
 
 test.each([
   // Each start takes one step.
-  ["a callback", 30, "computed for 210 ms of 200 (start_time_ms)"],
-  ["four times what the first one took", 100, "computed for 500 ms of 400 (start_time_ms)"],
+  ["live_start_time_ms", 30, "computed for 210 ms of 200 (live_start_time_ms)"],
+  ["four times what the first one took", 100, "computed for 500 ms of 400 (live_start_time_ms)"],
 ])("the start of the next VM may take as long as %s", async (_, step, words) => {
   const options = { module: configuresOnce(), failurePolicy: "fail_reload" } as const;
   const host = await createFilterHost({ ...options, threadMs: steps(step) });
@@ -274,6 +274,7 @@ test.each([
   host.tick(60_000);
   host.request();
   expect(host.logs.map(({ message }) => message).join("\n")).toContain(words);
+  expect(host.stats.counter("wasm.filter.limit.live_start_time_ms").value).toBeGreaterThan(0);
   host.close();
 });
 

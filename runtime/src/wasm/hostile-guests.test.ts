@@ -109,7 +109,7 @@ test("shared data and queues without end end at their limit, and at the budget",
   ];
   for (const module of loops) {
     // More than what fills the store.
-    const fuel = { callback: 14_000_000, configure: 1e6, start: 1e6 };
+    const fuel = { callback: 50_000_000, configure: 1e6, start: 1e6 };
     const policy = { ...defaultWasmPolicy, fuel };
     const host = await createFilterHost({ module, policy, failurePolicy: "fail_closed" });
     expect(host.request().localReply?.details).toBe("wasm_fail_stream");

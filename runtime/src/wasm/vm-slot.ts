@@ -11,6 +11,7 @@ import type { RootContext } from "./root-context.ts";
 import type { StandbyQueue } from "./standby-queue.ts";
 import { SpareMemory } from "./spare-memory.ts";
 import { type ReadyStandby, Standby, type StandbySlot, type StandbyStats } from "./standby.ts";
+import { liveStartLimit, type StartLimit, startLimit } from "./start-limit.ts";
 import type { TrapTeller } from "./trap-news.ts";
 import type { GuestTrap } from "./trap-report.ts";
 import { VmFailure } from "./vm-failure.ts";
@@ -41,9 +42,6 @@ export interface VmSlotTimes {
   readonly standbyQueue: StandbyQueue;
 }
 
-/** The next VM's callbacks may compute for so many times what all of the first start took. */
-const NEXT_START_FACTOR = 4;
-
 /** Makes the next VM also when no stream asks for it: its ticks go on. */
 class ReloadTimer extends TimerEntry {
   readonly #slot: VmSlot;
@@ -67,8 +65,8 @@ export class VmSlot implements VmOwner, StandbySlot, TrapTeller {
   readonly key: string;
   readonly services: ThreadServices;
   readonly #settings: VmSettings;
-  /** Of VMs behind the first: their start has less time. */
-  #nextSettings: VmSettings;
+  /** Of VMs behind the first, which start among streams. */
+  #nextLimit: StartLimit;
   /** Milliseconds that the dearest start of a plugin has computed so far. */
   #startMs: number = 0;
   readonly #module: CompiledModule;
@@ -95,7 +93,7 @@ export class VmSlot implements VmOwner, StandbySlot, TrapTeller {
     this.key = key;
     this.services = services;
     this.#settings = settings;
-    this.#nextSettings = settings;
+    this.#nextLimit = startLimit(settings.policy);
     this.#module = module;
     this.#log = log;
     this.#stats = stats;
@@ -127,15 +125,18 @@ export class VmSlot implements VmOwner, StandbySlot, TrapTeller {
     return this.#vm !== null && this.#vm.failure === null;
   }
 
-  /** Starts the plugin on the VM, which is made for the first one. The reason why not, or null. */
-  add(plugin: Plugin): string | null {
+  /**
+   * Starts the plugin on the VM, which is made for the first one, within that limit. The reason why
+   * not, or null.
+   */
+  add(plugin: Plugin, limit: StartLimit): string | null {
     const { clock } = this.services;
     const sinceMs = clock.threadMs();
-    const vm = this.isAlive ? (this.#vm as Vm) : this.#make();
+    const vm = this.isAlive ? (this.#vm as Vm) : this.#make(limit);
     if (vm.failure !== null) return vm.failure.summary;
     if (this.#isTraced(plugin.name) && vm.trace === null) this.#trace(vm, true);
     // A plugin that comes to a VM that has replaced another one has not started here before.
-    vm.startTimeMs = this.#settings.policy.startTimeMs;
+    vm.startLimit = limit;
     const reason = plugin.startOn(vm);
     if (reason !== null) return reason;
     this.#noteStart(clock.threadMs() - sinceMs);
@@ -148,11 +149,8 @@ export class VmSlot implements VmOwner, StandbySlot, TrapTeller {
   /** A VM that replaces another one starts among streams: it may hold them up less. */
   #noteStart(ms: number): void {
     this.#startMs = Math.max(this.#startMs, ms);
-    const { startTimeMs, callbackTimeMs } = this.#settings.policy;
-    if (startTimeMs === null || callbackTimeMs === null) return;
-    const nextMs = Math.max(callbackTimeMs, Math.ceil(NEXT_START_FACTOR * this.#startMs));
-    const policy = { ...this.#settings.policy, startTimeMs: Math.min(startTimeMs, nextMs) };
-    this.#nextSettings = { ...this.#settings, policy };
+    const measured = { computedMs: this.#startMs, isWhole: true };
+    this.#nextLimit = liveStartLimit(this.#settings.policy, measured);
   }
 
   /** The plugin is over. */
@@ -237,7 +235,7 @@ export class VmSlot implements VmOwner, StandbySlot, TrapTeller {
   }
 
   #reloadNow(): boolean {
-    const vm = this.#make();
+    const vm = this.#make(this.#nextLimit);
     let reason = vm.failure?.summary ?? null;
     for (const plugin of this.plugins) {
       if (reason === null) reason = plugin.startOn(vm);
@@ -341,15 +339,15 @@ export class VmSlot implements VmOwner, StandbySlot, TrapTeller {
   }
 
   /** For the standby: not counted before it serves. */
-  makeVm(owner: VmOwner): Vm {
+  makeVm(owner: VmOwner, limit: StartLimit = this.#nextLimit): Vm {
     const { services } = this;
-    return new Vm(services, this.#nextSettings, this.#module, this.#log, owner, this.#spare);
+    return new Vm(services, this.#settings, this.#module, this.#log, owner, this.#spare, limit);
   }
 
-  #make(): Vm {
+  #make(limit: StartLimit): Vm {
     this.#backoff.onMade();
     this.#stats.created.inc();
-    return this.makeVm(this);
+    return this.makeVm(this, limit);
   }
 
   #setVm(vm: Vm | null): void {

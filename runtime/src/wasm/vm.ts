@@ -24,6 +24,7 @@ import { MetricTable } from "./metrics.ts";
 import { framesOf, type GuestFrame, GuestStack } from "./guest-frames.ts";
 import { StreamSampler } from "./stream-sampler.ts";
 import type { SpareMemory } from "./spare-memory.ts";
+import type { StartLimit } from "./start-limit.ts";
 import { trapStreamOf } from "./trap-report.ts";
 import { type StopKind, type StopPlace, VmFailure } from "./vm-failure.ts";
 import type { WasiFiles } from "./wasi-provider.ts";
@@ -90,8 +91,8 @@ export class Vm implements Allocator {
   /** What hostcalls act on: `current`, unless the guest chose another one. */
   effective: Context | null = null;
   phase: Phase;
-  /** What each callback of a plugin's start may compute; null = without a limit. */
-  startTimeMs: number | null;
+  /** What each callback of a plugin's start may compute. */
+  startLimit: StartLimit;
   failure: VmFailure | null = null;
   /** A local reply was asked for in this callback: its answer does not count. */
   isIterationStopped: boolean = false;
@@ -116,6 +117,7 @@ export class Vm implements Allocator {
     log: GuestLog,
     owner: VmOwner,
     spare: SpareMemory,
+    limit: StartLimit,
   ) {
     this.services = services;
     this.settings = settings;
@@ -136,7 +138,7 @@ export class Vm implements Allocator {
     this.#module = module;
     this.#spare = spare;
     this.phase = Phase.Initialize;
-    this.startTimeMs = settings.policy.startTimeMs;
+    this.startLimit = limit;
     this.#deferred = [];
     this.#instantiate(module);
     if (this.failure === null) this.#initialize();
@@ -148,7 +150,8 @@ export class Vm implements Allocator {
     this.phase = isConfiguring ? Phase.Start : Phase.Run;
     const { fuel, callbackTimeMs } = this.settings.policy;
     if (fuel === null) return;
-    if (isConfiguring) this.#fuel?.setBudget(fuel.configure, this.startTimeMs, "start_time_ms");
+    const { ms, word } = this.startLimit;
+    if (isConfiguring) this.#fuel?.setBudget(fuel.configure, ms, word);
     else this.#fuel?.setBudget(fuel.callback, callbackTimeMs, "callback_time_ms");
   }
 
@@ -421,11 +424,12 @@ export class Vm implements Allocator {
   }
 
   #tankOf({ exports }: WebAssembly.Instance, module: CompiledModule): FuelTank | null {
-    const { fuel, startTimeMs } = this.settings.policy;
+    const { fuel } = this.settings.policy;
+    const { ms, word } = this.startLimit;
     if (module.fuelExport === null || fuel === null) return null;
     const supply = this.services.supplyOf(() => this.#supplyFuel());
     const tank = new FuelTank(exports, module, this.services.clock, supply);
-    tank.setBudget(fuel.start, startTimeMs, "start_time_ms");
+    tank.setBudget(fuel.start, ms, word);
     return tank;
   }
 

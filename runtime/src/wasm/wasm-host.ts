@@ -16,6 +16,7 @@ import { keepFrames } from "./guest-frames.ts";
 import type { SharedGauges } from "./metrics.ts";
 import type { NativeServices } from "./native-functions.ts";
 import { Plugin, PluginError } from "./plugin.ts";
+import { liveStartLimit, startLimit } from "./start-limit.ts";
 import type { SharedSpace } from "./shared-space.ts";
 import { StandbyQueue } from "./standby-queue.ts";
 import { ThreadServices } from "./thread-services.ts";
@@ -92,13 +93,15 @@ export class WasmHost {
   /**
    * Starts and configures a plugin, on a VM of its own or on one that it shares (same non-empty
    * vm_id, configuration and code), or on that of `base`. Runs the guest; nothing is left behind
-   * when it refuses. One that is not in force yet has no ticks before its `begin`.
+   * when it refuses. One that is not in force yet has no ticks before its `begin`; among streams
+   * (`isLive`) it has less time.
    */
   preparePlugin(
     config: WasmPluginConfig,
     module: CompiledModule,
     base: Plugin | null = null,
     isInForce = true,
+    isLive = false,
   ): Plugin | PluginError {
     const key = base === null ? this.#keyOf(config, module) : base.slot.key;
     const known = base === null ? this.#slots.get(key) : base.slot;
@@ -106,7 +109,9 @@ export class WasmHost {
     const plugin = new Plugin(config, slot, this.#thread, this.#forgetPlugin);
     if (isInForce) plugin.begin();
     this.#log.startCapture();
-    const reason = slot.add(plugin);
+    const { policy, version } = config;
+    const limit = isLive ? liveStartLimit(policy, version?.probed) : startLimit(policy);
+    const reason = slot.add(plugin, limit);
     const lines = this.#log.stopCapture();
     if (reason !== null) {
       if (known === undefined) slot.remove(plugin);

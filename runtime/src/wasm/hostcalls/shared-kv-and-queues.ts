@@ -6,7 +6,7 @@ import type { HostcallTable } from "./index.ts";
 /** What the store that all workers share takes, in nanoseconds: a lock and a copy. */
 const SHARED_FUEL = 1500;
 /** A queue's name is looked for among those of all guests, and its consumer told to all threads. */
-const REGISTER_FUEL = 15_000;
+const REGISTER_FUEL = 10_000;
 
 export function sharedHostcalls(vm: Vm): HostcallTable {
   return { ...dataHostcalls(vm), ...queueHostcalls(vm) };
