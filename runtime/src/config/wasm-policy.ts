@@ -80,9 +80,9 @@ export interface WasmPolicy {
    */
   readonly startTimeMs: number | null;
   /**
-   * What each step of a start may compute in a worker that serves, which other streams wait for; or
-   * four times what the whole start took where it was measured, if that is more: in the probe, later
-   * in the worker itself. Of guests that are metered. Null: as startTimeMs. Default 200 ms.
+   * What each step of a start may compute in a worker that serves, as streams wait for it; or four
+   * times what the whole start took where it was measured, if that is more: in the probe, later in
+   * the worker itself. Of guests that are metered. Null: as startTimeMs. Default 200 ms.
    */
   readonly liveStartTimeMs: number | null;
   /** Default "on". */

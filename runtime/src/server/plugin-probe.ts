@@ -69,7 +69,7 @@ export class PluginProbe {
     );
   }
 
-  /** The snapshot with what was seen of new plugins: what their start took, or why it is refused. */
+  /** The snapshot with what was found of new plugins: what a start took, or why it is refused. */
   async probe(loaded: PluginModules, inForce: PluginModules | null): Promise<Snapshot> {
     const before = inForce === null ? [] : runnablePlugins(inForce.snapshot).flat();
     const known = new Set(before.map(({ id }) => id));

@@ -161,7 +161,7 @@ interface LineRecord {
   readonly now: number;
 }
 
-/** Not through pino: a guest's line of 60 kB was written as JSON and read back, ten times the work. */
+/** Not through pino, whose JSON would be read back: ten times the work for long lines. */
 function textWriter(format: string, write: Write): WriteRecord {
   const pieces = compileLogFormat(format);
   return (level, component, message) => {

@@ -273,7 +273,7 @@ export class RootContext extends Context implements AccessLogger, QueueConsumer 
   startHttpCall(callouts: Callouts, request: HttpCallRequest): number {
     if (this.#life === Life.Deleted) return -Status.InternalFailure;
     const bytes = request.body.length;
-    // Also for one that is refused: its headers were read, and who asks again and again pays for it.
+    // Also for one that is refused: its headers were read.
     this.vm.charge(CALLOUT_FUEL);
     if (!this.#mayCall(bytes)) return -Status.InternalFailure;
     const token = this.vm.nextCallToken();

@@ -47,10 +47,7 @@ export interface VmOwner {
 }
 
 const NS_PER_MS = 1_000_000;
-/**
- * What a line of the log takes of the host's time, in nanoseconds, and each byte of it: it is
- * decoded, put together, and written before the guest goes on.
- */
+/** What a line of the log takes of the host's time, in nanoseconds, and each byte of it. */
 const LOG_LINE_FUEL = 5000;
 const LOG_BYTE_FUEL = 2;
 
