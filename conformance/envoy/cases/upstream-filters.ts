@@ -104,6 +104,12 @@ function on(callback: string, operations: readonly string[]): string[] {
   return operations.map((operation) => `${callback} ${operation}`);
 }
 
+/** Headers of an upstream's connection. */
+const HOPS: readonly string[] = on(
+  "response_headers",
+  ["keep-alive", "connection", "proxy-connection"].map((name) => `get_header_map_value 2 ${name}`),
+);
+
 /** on_request_headers may hold the headers and still get the body. */
 const STOPS: JsonObject = { allow_on_headers_stop_iteration: true };
 const SWITCH = `${TYPE}envoy.config.route.v3.FilterConfig`;
@@ -230,6 +236,7 @@ const sites: Record<string, Site> = {
     guest("b", ["request_headers add_header_map_value 0 x-order b"]),
   ]),
   both: site([guest("u", [])], {}, [guest("d", [])]),
+  bothhops: site([guest("u", HOPS)], {}, [guest("d", HOPS)]),
   bothreply: site([guest("u", [`response_headers ${FORBIDDEN}`])], {}, [guest("d", [])]),
   bothrequest: site([guest("u", [`request_headers ${FORBIDDEN}`])], {}, [guest("d", [])]),
   bothheld: site([guest("u", [`response_body ${FORBIDDEN}`])], {}, [
@@ -373,6 +380,14 @@ export const upstreamFilters: Group = {
       ],
     },
     plain("seen", "what a filter sees of its stream", get("/a", "X-A: 1"), "seen"),
+    {
+      id: "upf-connection-headers",
+      title: "which headers of its connection filters behind the router and in front of it see",
+      connections: one(get("/a"), "bothhops"),
+      replies: [
+        reply("200 OK", "x", "Connection: keep-alive", "Keep-Alive: 1", "Proxy-Connection: y"),
+      ],
+    },
     plain("headers", "headers changed both ways", get("/a", "X-Gone: 1"), "headers"),
     plain("body", "a body passes", post("/a", "hello"), "body"),
     {

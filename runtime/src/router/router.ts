@@ -243,6 +243,8 @@ export class Router implements UpstreamFiltersOwner, TimeoutReceiver {
     const host = this.#upstream.host;
     assert(route !== null);
     assert(host !== null);
+    // Filters of the upstream have seen it, those in front do not; as in Envoy.
+    headers.removeById(HeaderId.KeepAlive);
     const { clock, config } = this.#context;
     const info = this.#callbacks.streamInfo;
     const status = headers.status;

@@ -175,6 +175,7 @@ export abstract class UpstreamCall extends TimerEntry implements UpstreamFilters
 
   onUpstreamHeaders(headers: HeaderMap, end: boolean): void {
     this.hasAnswer = true;
+    headers.removeById(HeaderId.KeepAlive);
     this.#charge(headers.status);
     if (headers.status < 500) this.#outcome.onHeaders(headers, this.#host as Host, end);
     if (this.#requestEndMs >= 0) {

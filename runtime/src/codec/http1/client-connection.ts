@@ -184,8 +184,6 @@ export class Http1ClientConnection
     const decoder = this.#decoder as ResponseDecoder;
     const map = decoder.responseHeaders();
     const { status, isChunked, contentLength } = this.shared.parser;
-    // As Envoy's codec: no filter and no callout sees it. Other such headers go behind the filters.
-    map.removeById(HeaderId.KeepAlive);
     if (status < 200 || status === 204) {
       // These have no body; a length other than 0 or chunks would be read in two ways.
       if (isChunked || contentLength > 0) return this.#failProtocol(to);
