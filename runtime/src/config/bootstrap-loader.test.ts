@@ -207,6 +207,12 @@ test("with --allow-unknown-static-fields unknown fields and enum names are count
   expect(cluster?.fieldNames).toEqual(["name", "connect_timeout"]);
 });
 
+test("a field without its underscore is told in the form that files have", async () => {
+  const [line] = await problems({ yaml: "static_resources: {clusters: [{connecttimeout: 1s}]}" });
+  expect(line).toContain('unknown field "connecttimeout"');
+  expect(line).toContain('(did you mean "connect_timeout"?)');
+});
+
 test("keeps the first hundred problems and counts the rest", async () => {
   const names = Array.from({ length: problemsMax + 7 }, (_, index) => `x${index}: 1`);
   const lines = await problems({ yaml: names.join("\n") });

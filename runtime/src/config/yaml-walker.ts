@@ -98,7 +98,11 @@ export class YamlWalker {
   #unknownField(message: MessageValue, key: string, path: FieldPath): void {
     const name = message.description.typeName;
     const names = this.#schema.fieldNames(message.description);
-    const text = `unknown field ${quoted(key)} in ${name}${didYouMean(key, names.keys())}`;
+    const nearest = nearestName(key, names.keys());
+    // Who writes no capital letter writes proto names.
+    const meant = nearest === undefined || /[A-Z]/.test(key) ? nearest : names.get(nearest)?.name;
+    const hint = meant === undefined ? "" : ` (did you mean ${quoted(meant)}?)`;
+    const text = `unknown field ${quoted(key)} in ${name}${hint}`;
     this.#unknown(message.place.child(key), path.field(key), text, "key");
   }
 

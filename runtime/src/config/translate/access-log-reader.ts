@@ -14,6 +14,7 @@ import { checkedFormat, readFormat } from "./format-reader.ts";
 import { readDenominator, readHeaderMatch } from "./string-reader.ts";
 import type { Translation } from "./translation.ts";
 import { readWasmPlugin } from "./wasm-reader.ts";
+import { isOfAnotherKind } from "./extension-kind.ts";
 
 const LOGGERS = "envoy.extensions.access_loggers";
 const FILE = `${LOGGERS}.file.v3.FileAccessLog`;
@@ -66,6 +67,7 @@ function readSink(
     }
     default:
       typed.acceptRest("reported as a whole");
+      if (isOfAnotherKind(t, node, typed.typeName, "an access logger")) return null;
       t.unsupported(node, `the access logger ${typed.typeName}`, "typed_config");
       return null;
   }

@@ -17,6 +17,7 @@ import {
 
 const FILTERS = "envoy.extensions.filters.http";
 const GRPC_WEB = `${FILTERS}.grpc_web.v3.GrpcWeb`;
+const NETWORK_WASM = "envoy.extensions.filters.network.wasm.v3.Wasm";
 const EXT_AUTHZ = `${FILTERS}.ext_authz.v3.ExtAuthz`;
 const ignoring = { ignoreUnsupported: true };
 
@@ -92,6 +93,11 @@ test.each<[string, readonly Fields[], readonly string[]]>([
     "a filter that is not implemented",
     [filter("x", EXT_AUTHZ), router],
     [`${at}[0].typed_config: the HTTP filter ${EXT_AUTHZ} is not implemented by Headgate`],
+  ],
+  [
+    "a network filter",
+    [filter("w", NETWORK_WASM), router],
+    [`${at}[0].typed_config: ${NETWORK_WASM} is a network filter, expected an HTTP filter`],
   ],
   [
     "a discovered filter",

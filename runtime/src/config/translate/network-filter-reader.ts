@@ -7,6 +7,7 @@ import type { ClusterNames } from "./route-reader.ts";
 import { readTcpProxy } from "./tcp-proxy-reader.ts";
 import type { Translation } from "./translation.ts";
 import { readWasmPlugin } from "./wasm-reader.ts";
+import { isOfAnotherKind } from "./extension-kind.ts";
 
 const FILTERS = "envoy.extensions.filters.network";
 const HCM = `${FILTERS}.http_connection_manager.v3.HttpConnectionManager`;
@@ -121,6 +122,7 @@ function readDirectResponse(t: Translation, typed: ConfigNode): LocalFilterConfi
 
 function refuse(t: Translation, filter: ConfigNode, typed: ConfigNode): void {
   typed.acceptRest("reported as a whole");
+  if (isOfAnotherKind(t, filter, typed.typeName, "a network filter")) return;
   const what = `the network filter ${typed.typeName}`;
   const why = WITHOUT.get(typed.typeName) ?? "connections would pass without it";
   // Without a terminal filter a chain takes no connection: nobody gets what he should not.

@@ -3,6 +3,7 @@ import type { ConfigNode } from "../config-node.ts";
 import type { ServiceResource } from "./assemble-snapshot.ts";
 import type { Translation } from "./translation.ts";
 import { readWasmPlugin } from "./wasm-reader.ts";
+import { isOfAnotherKind } from "./extension-kind.ts";
 
 const WASM_SERVICE = "envoy.extensions.wasm.v3.WasmService";
 
@@ -20,6 +21,7 @@ export function readServices(t: Translation, root: ConfigNode): ServiceResource[
       if (plugin !== null) services.push({ plugin, isSingleton });
     } else {
       typed.acceptRest("reported as a whole");
+      if (isOfAnotherKind(t, node, typed.typeName, "a bootstrap extension")) continue;
       t.unsupported(node, `the bootstrap extension ${typed.typeName}`, "typed_config");
     }
   }
