@@ -208,9 +208,9 @@ test("with --allow-unknown-static-fields unknown fields and enum names are count
 });
 
 test("a field without its underscore is told in the form that files have", async () => {
-  const [line] = await problems({ yaml: "static_resources: {clusters: [{connecttimeout: 1s}]}" });
-  expect(line).toContain('unknown field "connecttimeout"');
-  expect(line).toContain('(did you mean "connect_timeout"?)');
+  const [line] = await problems({ yaml: "static_resources: {}\nlayeredruntime: {}" });
+  expect(line).toContain('unknown field "layeredruntime"');
+  expect(line).toContain('(did you mean "layered_runtime"?)');
 });
 
 test("keeps the first hundred problems and counts the rest", async () => {
