@@ -12,12 +12,12 @@ import { freePort, start } from "../processes.ts";
 import { readStats } from "../soak/samples.ts";
 import { httpSetup, upstreamCommand } from "../target.ts";
 import { Clients } from "./client.ts";
+import { judgeHeaps, leastHeaps, type LiveHeap, liveHeaps, readHeaps } from "./heaps.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const HEADGATE = process.env["HEADGATE_BIN"] ?? join(ROOT, "runtime/bin/headgate");
 const HEAP_REPORT = new URL("heap-report.mjs", import.meta.url);
 const ROLES = ["auth", "count", "queue", "body", "late"] as const;
-const MIB = 1024 * 1024;
 const SAMPLE_MS = 250;
 /** What is told of each tenth of the requests. */
 const PARTS = 10;
@@ -68,19 +68,6 @@ function memoryOf(pid: number): Omit<Look, "answered"> {
   return { rssMib: kib("VmRSS") / 1024, anonymousMib: kib("RssAnon") / 1024 };
 }
 
-/** Headgate's heap report by thread: bytes of each line from `from` on. */
-function heaps(file: string, from: number): { by: Map<string, number[]>; lines: number } {
-  const lines = readFileSync(file, "latin1").trimEnd().split("\n");
-  const by = new Map<string, number[]>();
-  for (const line of lines.slice(from)) {
-    const [thread = "", used = "0", external = "0"] = line.split(" ");
-    const list = by.get(thread) ?? [];
-    list.push(Number(used) + Number(external));
-    by.set(thread, list);
-  }
-  return { by, lines: lines.length };
-}
-
 function config(setup: Parameters<typeof envoyConfig>[0]): string {
   const wanted = { kind: "wasm", count: ROLES.length, configurations: ROLES } as const;
   const text = envoyConfig(setup, wanted);
@@ -120,15 +107,13 @@ async function measure(folder: string): Promise<number> {
   const startedAt = new Date();
   const parts: Part[] = [];
   let looks: Look[] = [];
-  let heapLines = 0;
+  let heapLooks = 0;
   const look = (): void => {
     looks.push({ answered: clients.answered, ...memoryOf(proxy.pid) });
     if (clients.answered < ((parts.length + 1) * wanted) / PARTS) return;
-    const { by, lines } = heaps(heapFile, heapLines);
-    heapLines = lines;
-    const heapMib = Object.fromEntries(
-      [...by].map(([thread, sizes]) => [thread, Math.min(...sizes) / MIB]),
-    );
+    const all = readHeaps(readFileSync(heapFile, "latin1"));
+    const heapMib = leastHeaps(all.slice(heapLooks));
+    heapLooks = all.length;
     const part = {
       answered: clients.answered,
       rssMib: median(looks.map((one) => one.rssMib)),
@@ -149,11 +134,19 @@ async function measure(folder: string): Promise<number> {
   const stats = await readStats(adminPort);
   await proxy.stop();
   await upstream.stop();
-  const problems = judge(clients, stats, parts);
+  const live = liveHeaps(readHeaps(readFileSync(heapFile, "latin1")));
+  const problems = [...judge(clients, stats, parts), ...judgeHeaps(live)];
+  for (const one of live) console.log(liveText(one));
   console.log(`\n${clients.answered} answered, ${clients.failed} failed, ${seconds.toFixed(0)} s`);
   for (const text of [...clients.shown, ...problems]) console.log(`FOUND ${text}`);
-  save(startedAt, { seconds, before, parts, clients, stats, problems });
+  save(startedAt, { seconds, before, parts, live, clients, stats, problems });
   return problems.length === 0 ? 0 : 1;
+}
+
+function liveText({ thread, looks, thirdMib, lastMib }: LiveHeap): string {
+  const who = thread === "0" ? "main" : `thread ${thread}`;
+  const sizes = `${thirdMib.toFixed(1)} MiB in the third quarter, ${lastMib.toFixed(1)} in the last`;
+  return `live heap of ${who}: ${sizes} (${looks} collections)`;
 }
 
 function row({ answered, rssMib, anonymousMib, heapMib }: Part): string {
@@ -213,12 +206,13 @@ function save(
     readonly seconds: number;
     readonly before: Omit<Look, "answered">;
     readonly parts: readonly Part[];
+    readonly live: readonly LiveHeap[];
     readonly clients: Clients;
     readonly stats: ReadonlyMap<string, number>;
     readonly problems: readonly string[];
   },
 ): void {
-  const { seconds, before, parts, clients, stats, problems } = all;
+  const { seconds, before, parts, live, clients, stats, problems } = all;
   const folder = join(ROOT, "bench/results");
   mkdirSync(folder, { recursive: true });
   const name = `million-${startedAt.toISOString().slice(0, 19).replaceAll(":", "-")}.json`;
@@ -232,6 +226,7 @@ function save(
     seconds,
     before,
     parts,
+    live,
     stats: Object.fromEntries(guests),
     problems,
   };
