@@ -267,9 +267,7 @@ export function referenceResponse(
       at = head.next;
       continue;
     }
-    // As in Envoy's codec, of what is meant for one hop only this one stays here.
-    const fields = head.fields.filter(([name]) => name !== "keep-alive");
-    const message = { start: String(status), fields };
+    const message = { start: String(status), fields: head.fields };
     if (isBare || status === 304 || method === "HEAD")
       return { ...message, body: "", isWhole: true };
     if (framing === "none") return { ...message, body: text.slice(head.next), isWhole: isEnded };
