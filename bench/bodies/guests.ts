@@ -49,7 +49,7 @@ export function bodyGuests(): BodyGuest[] {
     directions: BOTH,
   }));
   copySources();
-  for (const language of ["as", "rust", "c"] as const) {
+  for (const language of ["as", "rust", "go", "c"] as const) {
     const toolchain = findToolchain(language);
     if (typeof toolchain === "string") {
       console.log(`SKIPPED ${LABELS[language]}: missing ${toolchain}`);

@@ -5,7 +5,7 @@ import vm from "node:vm";
 import { threadId } from "node:worker_threads";
 
 /** Garbage is collected before each so-manieth look: what is left then is held by somebody. */
-const LOOKS_PER_COLLECTION = 10;
+const LOOKS_PER_COLLECTION = 5;
 
 const file = process.env.HEADGATE_HEAP_REPORT;
 v8.setFlagsFromString("--expose-gc");

@@ -14,12 +14,12 @@ function report(thread: number, live: readonly number[]): string {
 }
 
 test("what lives is what is left of a collection, and garbage does not matter", () => {
-  const looks = readHeaps(report(0, [20, 21, 22, 22, 22, 22, 22, 22]) + report(3, [10, 10]));
+  const looks = readHeaps(report(0, [20, 21, 22, 22, 22, 22, 22, 22]) + report(3, [10, 10, 10, 10]));
   expect(leastHeaps(looks)).toEqual({ 0: 20, 3: 10 });
   const heaps = liveHeaps(looks);
   expect(heaps).toEqual([
     { thread: "0", looks: 8, thirdMib: 22, lastMib: 22 },
-    { thread: "3", looks: 2, thirdMib: 10, lastMib: 10 },
+    { thread: "3", looks: 4, thirdMib: 10, lastMib: 10 },
   ]);
   expect(judgeHeaps(heaps)).toEqual([]);
 });
