@@ -14,7 +14,9 @@ function report(thread: number, live: readonly number[]): string {
 }
 
 test("what lives is what is left of a collection, and garbage does not matter", () => {
-  const looks = readHeaps(report(0, [20, 21, 22, 22, 22, 22, 22, 22]) + report(3, [10, 10, 10, 10]));
+  const looks = readHeaps(
+    report(0, [20, 21, 22, 22, 22, 22, 22, 22]) + report(3, [10, 10, 10, 10]),
+  );
   expect(leastHeaps(looks)).toEqual({ 0: 20, 3: 10 });
   const heaps = liveHeaps(looks);
   expect(heaps).toEqual([
