@@ -16,7 +16,15 @@ import { latin1 } from "../core/latin1.ts";
 import { errorName } from "./native.ts";
 import { BUFFER_GROUP, readBytesMax } from "./read-buffers.ts";
 import { SendQueue } from "./send-queue.ts";
-import { CancelFlag, Op, QUIET_CANCEL, SQE_FLAGS_SHIFT, SqeFlag } from "./uring-abi.ts";
+import {
+  CancelFlag,
+  CqeFlag,
+  Op,
+  POLL_FIRST,
+  QUIET_CANCEL,
+  SQE_FLAGS_SHIFT,
+  SqeFlag,
+} from "./uring-abi.ts";
 import { Kind, type UringLoop, type UringOwner } from "./uring-loop.ts";
 
 /**
@@ -38,6 +46,9 @@ export const waitingBytesMax: number = readBytesMax + harmlessBytes;
  */
 const RECV = Op.Recv | (SqeFlag.BufferSelect << SQE_FLAGS_SHIFT);
 
+/** Of a socket that has just been read empty: to look there again would be in vain. */
+const RECV_WHEN_READY = RECV | POLL_FIRST;
+
 const EAGAIN = 11;
 const ENOBUFS = 105;
 const ECANCELED = 125;
@@ -58,6 +69,7 @@ export class RingIo extends NodeIo implements UringOwner {
   /** What the read under way, or the last one, asked for. */
   #wantedBytes: number = readBytesMax;
   #cameBytes: number = 0;
+  #isReadEmpty: boolean = false;
   /** The next read goes out with what this turn writes. */
   #isReadDue: boolean = false;
   #isShutdownDue: boolean = false;
@@ -236,8 +248,8 @@ export class RingIo extends NodeIo implements UringOwner {
     ring.prepare(Op.Connect, this.fd, native.addressOf(place), 0, 0, userData, length);
   }
 
-  completed(kind: number, result: number, _flags: number, offset: number): void {
-    if (kind === Kind.Recv) this.#received(result, offset);
+  completed(kind: number, result: number, flags: number, offset: number): void {
+    if (kind === Kind.Recv) this.#received(result, flags, offset);
     else if (kind === Kind.Send) {
       this.#operations -= 1;
       const isShort = result > 0 && result < this.#queue.flyingBytes;
@@ -266,10 +278,11 @@ export class RingIo extends NodeIo implements UringOwner {
     const userData = this.loop.userData(this.#index, Kind.Recv);
     const wanted = this.readsMuch ? greatReadBytes : readBytesMax;
     this.#wantedBytes = wanted;
-    this.loop.ring.prepare(RECV, this.fd, 0, wanted, 0, userData, 0, BUFFER_GROUP);
+    const recv = this.#isReadEmpty ? RECV_WHEN_READY : RECV;
+    this.loop.ring.prepare(recv, this.fd, 0, wanted, 0, userData, 0, BUFFER_GROUP);
   }
 
-  #received(result: number, offset: number): void {
+  #received(result: number, flags: number, offset: number): void {
     this.#isReceiving = false;
     this.#operations -= 1;
     if (result === -ENOBUFS) {
@@ -280,6 +293,7 @@ export class RingIo extends NodeIo implements UringOwner {
       return;
     }
     this.#cameBytes = result;
+    this.#isReadEmpty = (flags & CqeFlag.SocketNonempty) === 0;
     if (result > 0) this.#bytesCame(result, offset);
     else if (this.state === IoState.Dead) return;
     else if (result !== -ECANCELED) {
