@@ -153,6 +153,16 @@ export class HeaderEntries {
     return value;
   }
 
+  /** True when the value of an entry is `text`, in that case; makes no string. */
+  valueIs(index: number, text: string): boolean {
+    const known = this.#texts[index * TEXTS + Text.Value] as string | null;
+    if (known !== null) return known === text;
+    const mark = index * MARKS + Mark.ValueStart;
+    const from = this.#marks[mark] as number;
+    const length = (this.#marks[mark + 1] as number) - from;
+    return length === text.length && this.#raw.startsWith(text, from - this.#base);
+  }
+
   /** True when the (lower-case) name of an entry begins with `prefix`; makes no string. */
   nameStartsWith(index: number, prefix: string): boolean {
     const known = this.#texts[index * TEXTS] as string | null;

@@ -83,6 +83,18 @@ describe("a head that came", () => {
     expect(map.duplicated).toBe(1 << HeaderId.Cookie);
   });
 
+  test("valueIs compares whole values, of lines that came and of changed ones", () => {
+    const map = parsed("GET / HTTP/1.1", ["connection: keep-alive", "x-a: keep-alive, te"]);
+    const index = map.indexOfId(HeaderId.Connection);
+    expect(map.valueIs(index, "keep-alive")).toBe(true);
+    expect(map.valueIs(index, "keep-aliv")).toBe(false);
+    expect(map.valueIs(index, "keep-alivE")).toBe(false);
+    expect(map.valueIs(index + 1, "keep-alive")).toBe(false);
+    map.setById(HeaderId.Connection, "close");
+    expect(map.valueIs(index, "keep-alive")).toBe(false);
+    expect(map.valueIs(index, "close")).toBe(true);
+  });
+
   test("a head that is not plain is written anew", () => {
     const map = new HeaderMap();
     const raw = "GET / HTTP/1.1\r\nx:1\r\n\r\n";

@@ -57,10 +57,18 @@ export function headerHasToken(map: HeaderMap, id: number, token: string): boole
   return false;
 }
 
+/** Whether its only Connection line says just that, as most do; cuts no text out of the head. */
+function isJust(map: HeaderMap, token: string): boolean {
+  if ((map.duplicated & CONNECTION_BIT) !== 0) return false;
+  const index = map.indexOfId(HeaderId.Connection);
+  return index >= 0 && map.valueIs(index, token);
+}
+
 /** True when the sender of the message wants or promises to close (Envoy's rule, both sides). */
 export function wantsClose(map: HeaderMap, minorVersion: number): boolean {
   const seen = map.seen & (CONNECTION_BIT | PROXY_CONNECTION_BIT);
   if (seen === 0) return minorVersion === 0;
+  if (seen === CONNECTION_BIT && isJust(map, "keep-alive")) return false;
   if (headerHasToken(map, HeaderId.Connection, "close")) return true;
   if (headerHasToken(map, HeaderId.ProxyConnection, "close")) return true;
   return minorVersion === 0 && !headerHasToken(map, HeaderId.Connection, "keep-alive");
@@ -79,10 +87,7 @@ export function isUpgrade(map: HeaderMap): boolean {
  */
 export function sanitizeConnection(map: HeaderMap): boolean {
   if ((map.seen & CONNECTION_BIT) === 0) return true;
-  if ((map.duplicated & CONNECTION_BIT) === 0) {
-    const value = map.getById(HeaderId.Connection);
-    if (value === "keep-alive" || value === "close") return true;
-  }
+  if (isJust(map, "keep-alive") || isJust(map, "close")) return true;
   let nominated = 0;
   for (let i = 0; i < map.entryCount; i += 1) {
     if (map.idAt(i) !== HeaderId.Connection || !map.isLive(i)) continue;
