@@ -1,5 +1,5 @@
-// `npm run build`: writes dist/headgate.mjs, one file that is its own worker, with Envoy's schema beside
-// it, and what tests of filters import: a package that `npm pack` can take as it is.
+// `npm run build`: writes dist/headgate.mjs and the worker.mjs that its threads run, with Envoy's schema
+// beside them, and what tests of filters import: a package that `npm pack` can take as it is.
 import { copyFile, cp, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
@@ -65,6 +65,7 @@ async function manifest(exports) {
       "testing",
       "types",
       "headgate.mjs",
+      "worker.mjs",
       "envoy-api.binpb",
       "LICENSE",
       "NOTICE",

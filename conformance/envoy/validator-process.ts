@@ -10,7 +10,10 @@ export interface ValidatorAnswer {
   readonly output: string;
 }
 
-const workerEntry = new URL("../../runtime/src/server/worker-entry.ts", import.meta.url);
+const entries = {
+  worker: new URL("../../runtime/src/server/worker-entry.ts", import.meta.url),
+  probe: new URL("../../runtime/src/server/probe-entry.ts", import.meta.url),
+};
 
 let output = "";
 const collect = (text: string | Uint8Array): boolean => {
@@ -22,6 +25,6 @@ process.stderr.write = collect;
 
 process.on("message", async (order: ValidatorOrder) => {
   output = "";
-  const code = await main(order, workerEntry);
+  const code = await main(order, entries);
   process.send?.({ code, output } satisfies ValidatorAnswer);
 });

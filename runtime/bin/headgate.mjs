@@ -13,8 +13,11 @@ if (major < 24 || (major === 24 && minor < 15)) await continueInPinnedNode();
 else {
   keepCompiledCode();
   const { main } = await import("../src/cli/main.ts");
-  const entry = new URL("../src/server/worker-entry.ts", import.meta.url);
-  process.exit(await main(process.argv.slice(2), entry));
+  const entries = {
+    worker: new URL("../src/server/worker-entry.ts", import.meta.url),
+    probe: new URL("../src/server/probe-entry.ts", import.meta.url),
+  };
+  process.exit(await main(process.argv.slice(2), entries));
 }
 
 /**

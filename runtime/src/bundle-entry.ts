@@ -1,14 +1,18 @@
-// The bundle's one entry: the command line in the main thread, a worker in a worker thread.
+// The bundle's entry: the command line in the main thread, the probe in another one. Workers have a
+// file of their own.
 import { isMainThread } from "node:worker_threads";
 
-const entry = new URL(import.meta.url);
 if (isMainThread) {
   // First of all, or Node.js opens its debugger's port on it.
   process.on("SIGUSR1", () => {});
   refuseOldNode();
   const { main } = await import("./cli/main.ts");
-  process.exit(await main(process.argv.slice(2), entry));
-} else await import("./server/worker-entry.ts");
+  const entries = {
+    worker: new URL("./worker.mjs", import.meta.url),
+    probe: new URL(import.meta.url),
+  };
+  process.exit(await main(process.argv.slice(2), entries));
+} else await import("./server/probe-entry.ts");
 
 /** A package installed with --omit=optional runs on what the system has. */
 function refuseOldNode(): void {

@@ -20,9 +20,12 @@ const cache = join(root, "node_modules/.cache");
 const folder = join(cache, "headgate-bundle");
 const stampFile = join(folder, "stamp");
 /** What makes it, beside what is in it. */
-const MAKERS = ["bundle-proxy.mjs", "bundle-options.mjs", "test/bundled.ts"].map((name) =>
-  join(root, "runtime", name),
-);
+const MAKERS = [
+  "bundle-proxy.mjs",
+  "bundle-constants.mjs",
+  "bundle-options.mjs",
+  "test/bundled.ts",
+].map((name) => join(root, "runtime", name));
 
 export default async function bundleForTests(run: TestProject): Promise<void> {
   const refresh = async (): Promise<void> => {

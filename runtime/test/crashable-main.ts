@@ -12,5 +12,8 @@ process.on("SIGUSR2", () => {
   next += 1;
 });
 channel.unref();
-const entry = new URL("crashable-worker.ts", import.meta.url);
-process.exit(await main(args, entry));
+const entries = {
+  worker: new URL("crashable-worker.ts", import.meta.url),
+  probe: new URL("../src/server/probe-entry.ts", import.meta.url),
+};
+process.exit(await main(args, entries));

@@ -86,7 +86,10 @@ describe("the packed bundle in an empty folder", () => {
       "templates",
       "testing",
       "types",
+      "worker.mjs",
     ]);
+    // Modules that are loaded late keep their constants in variables (bundle-constants.mjs).
+    expect(readFileSync(join(package_, "worker.mjs"), "latin1")).not.toContain("__esm(");
     const manifest = JSON.parse(readFileSync(join(package_, "package.json"), "utf8")) as object;
     expect(manifest).not.toHaveProperty("dependencies");
     expect(manifest).not.toHaveProperty("private");

@@ -16,7 +16,7 @@ import {
   parseComponentLevels,
 } from "../server/log-levels.ts";
 import type { EngineKind } from "../server/network-wish.ts";
-import type { ServerOptions, TakeoverOptions } from "../server/options.ts";
+import type { ServerOptions, TakeoverOptions, ThreadEntries } from "../server/options.ts";
 import { VERSION } from "../server/version.ts";
 import { helpText, parseCommandLine, UsageError } from "./args.ts";
 import type { CommandLine } from "./args.ts";
@@ -32,12 +32,12 @@ interface Command {
 }
 
 /** Runs the command line; resolves with the exit code, after `serve` when the server has ended. */
-export async function main(argv: readonly string[], workerEntry: URL): Promise<number> {
+export async function main(argv: readonly string[], entries: ThreadEntries): Promise<number> {
   try {
     const [first = "", ...rest] = argv;
     const command = Object.hasOwn(commands, first) ? commands[first] : undefined;
     if (command !== undefined) return await (await command()).run(rest);
-    return await run(parseCommandLine(argv), workerEntry);
+    return await run(parseCommandLine(argv), entries);
   } catch (error) {
     if (error instanceof Error && error.name === "UnreachableError") {
       process.stderr.write(`headgate: ${error.message}\n`);
@@ -49,7 +49,7 @@ export async function main(argv: readonly string[], workerEntry: URL): Promise<n
   }
 }
 
-async function run(line: CommandLine, workerEntry: URL): Promise<number> {
+async function run(line: CommandLine, entries: ThreadEntries): Promise<number> {
   if (line.values.has("help")) {
     process.stdout.write(helpText());
     return 0;
@@ -62,7 +62,7 @@ async function run(line: CommandLine, workerEntry: URL): Promise<number> {
     process.stdout.write("disabled\n");
     return 0;
   }
-  const options = optionsOf(line, workerEntry);
+  const options = optionsOf(line, entries);
   const basePath = line.values.get("base-id-path");
   if (basePath !== undefined) writeFileSync(basePath, `${options.takeover.baseId}\n`);
   if (options.mode === "validate") {
@@ -73,7 +73,7 @@ async function run(line: CommandLine, workerEntry: URL): Promise<number> {
   return serve(options, line.withoutEffect);
 }
 
-function optionsOf(line: CommandLine, workerEntry: URL): ServerOptions {
+function optionsOf(line: CommandLine, entries: ThreadEntries): ServerOptions {
   const text = (name: string, fallback = ""): string => line.values.get(name) ?? fallback;
   const number = (name: string, fallback: number): number =>
     Number(line.values.get(name) ?? fallback);
@@ -117,7 +117,7 @@ function optionsOf(line: CommandLine, workerEntry: URL): ServerOptions {
     logFormat: text("log-format", DEFAULT_PROCESS_LOG_FORMAT),
     logPath: text("log-path"),
     mode: modeOf(text("mode", "serve")),
-    workerEntry,
+    entries,
   };
 }
 

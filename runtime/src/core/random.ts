@@ -13,7 +13,7 @@ export interface Random {
 const POOL_BYTES = 32_768;
 const UUID_BYTES = 16;
 const UUID_LENGTH = 36;
-/** Made at a time. Each is cut out of the text of all, which lives as long as one of them: 0.6 KB. */
+/** Made at a time, and cut out of the text of all (0.6 KB), which lives as long as one of them. */
 const UUIDS = 16;
 const hexDigits: Uint8Array = Buffer.from("0123456789abcdef");
 
@@ -85,8 +85,8 @@ const texts: Buffer = Buffer.alloc(UUIDS * UUID_LENGTH, "-");
 const digitsAt: readonly number[] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
 
 /**
- * `count` of them behind each other, in one flat text. node:crypto's randomUUID makes a rope of twenty
- * parts each, for the head's writer to walk.
+ * `count` of them behind each other, in one flat text. node:crypto's randomUUID makes a rope of
+ * twenty parts each, for the head's writer to walk.
  */
 function formatUuids(bytes: Buffer, from: number, count: number): string {
   for (let n = 0; n < count; n += 1) {

@@ -32,7 +32,7 @@ export const SQE_FLAGS_SHIFT = 8;
 
 /** Of the field ioprio. */
 export const Multishot = { Accept: 1 } as const;
-/** The same field, which stands behind operation and flags: waits first, and then looks for bytes. */
+/** The same field, behind operation and flags: waits first, and then looks for bytes. */
 export const POLL_FIRST = 0x1_0000;
 
 export const CqeFlag = { Buffer: 1, More: 0x2, SocketNonempty: 0x4, BufferMore: 0x10 } as const;

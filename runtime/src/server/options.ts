@@ -77,6 +77,11 @@ export interface ServerOptions {
   readonly logPath: string;
   /** As given, for /server_info. */
   readonly mode: "serve" | "validate" | "init_only";
-  /** The module that workers run. */
-  readonly workerEntry: URL;
+  readonly entries: ThreadEntries;
+}
+
+/** The modules that threads run. */
+export interface ThreadEntries {
+  readonly worker: URL;
+  readonly probe: URL;
 }

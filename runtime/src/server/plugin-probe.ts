@@ -54,7 +54,7 @@ export class PluginProbe {
   readonly #logger: Logger;
   readonly #takeTrap: TakeTrap;
 
-  /** `entry` is that of workers. */
+  /** `entry` is the module that its thread runs. */
   constructor(entry: URL, logger: Logger, takeTrap: TakeTrap) {
     this.#entry = entry;
     this.#logger = logger;

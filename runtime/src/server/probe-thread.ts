@@ -1,5 +1,5 @@
 // What the probe's thread runs: plugins one after the other, until they are configured or do what
-// others would see. Called by worker-entry.ts; plugin-probe.ts has the other side.
+// others would see. Called by probe-entry.ts; plugin-probe.ts has the other side.
 import { Clock } from "../core/clock.ts";
 import { LogLevel, type LoggerFactory } from "../core/logger.ts";
 import { SystemRandom } from "../core/random.ts";

@@ -452,7 +452,7 @@ export class Server {
     const { options, stats } = this;
     return new WorkerPool({
       count: options.concurrency,
-      entry: options.workerEntry,
+      entry: options.entries.worker,
       engine: options.networkEngine,
       logger: this.#logger,
       catchUp: () => this.#catchUp(),

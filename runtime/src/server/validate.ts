@@ -28,7 +28,7 @@ export async function validate(options: ServerOptions): Promise<number> {
     // As Envoy does: a guest that refuses its start is a mistake.
     const places = new TrapPlaces(log.logger("wasm"), (key) => loader.find(key));
     const takeTrap: TakeTrap = (trap) => places.framesOf(trap);
-    const probe = new PluginProbe(options.workerEntry, log.logger("wasm"), takeTrap);
+    const probe = new PluginProbe(options.entries.probe, log.logger("wasm"), takeTrap);
     const problems = [...loaded.problems, ...(await probe.run(loaded, null))];
     for (const problem of problems) {
       process.stderr.write(`${problemAt(config, problem.path, problem.message)}\n`);

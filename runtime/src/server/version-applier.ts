@@ -113,7 +113,7 @@ export class VersionApplier {
       versions.add(count),
     );
     this.#probe = new PluginProbe(
-      options.options.workerEntry,
+      options.options.entries.probe,
       log.logger("wasm"),
       options.takeTrap,
     );

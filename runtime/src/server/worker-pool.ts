@@ -27,7 +27,7 @@ export type Version = Omit<PrepareMessage, "type" | "bound">;
 
 export interface WorkerPoolOptions {
   readonly count: number;
-  /** The module that a worker runs: worker-entry.ts, or the bundle itself. */
+  /** The module that a worker runs. */
   readonly entry: URL;
   readonly birth: Omit<WorkerBirth, "index" | "kind" | "pulseMemory" | "network">;
   readonly engine: EngineKind;
