@@ -26,6 +26,7 @@ import { type GroupRounds, playGroups, roundsByTarget } from "./filter-rounds.ts
 import {
   again,
   allTargets,
+  buildHeadgate,
   findBinary,
   nativeTargets,
   type Setup,
@@ -365,6 +366,7 @@ async function measureAll(found: Clients, options: Options, folder: string): Pro
 }
 
 const options = readOptions();
+buildHeadgate();
 if (options.isSdks) {
   await runSdks(options);
 } else if (options.isBodies) {
