@@ -99,7 +99,8 @@ class Headgate {
     for (const line of lines) {
       const atMs = timeOf(line);
       if (/reloaded: version \d+ is in force/.test(line)) this.reloadsAtMs.push(atMs);
-      if (/worker \d+ died/.test(line)) this.deaths.push({ atMs, line });
+      // Other lines repeat it: as why a change was refused.
+      if (/\[critical\].* worker \d+ died/.test(line)) this.deaths.push({ atMs, line });
     }
   }
 
