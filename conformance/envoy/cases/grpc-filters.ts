@@ -48,8 +48,10 @@ const HTTP_CALL = "http_call other :method=GET,:path=/call,:authority=call.local
 /** Of its VM: the root context is 1. */
 const FIRST_STREAM = "set_effective_context 2";
 const TRAILED: GrpcReply = { messages: ["one", "two"], trailers: { "x-end": "2" } };
-/** Everything else is over by then. */
-const LATE: Reply = { steps: [{ pauseMs: 500 }, ...reply("200 OK", "ok").steps] };
+/** Everything else is over, or all of an answer has come, by then. */
+const late = (body: string): Reply => ({
+  steps: [{ pauseMs: 500 }, ...reply("200 OK", body).steps],
+});
 /** Headers of the request. */
 const SEEN = [":method", ":path", ":authority", ":scheme", "te", "content-type", "grpc-timeout"];
 const FORBIDDEN = "send_local_response 403 no%20way stop%20it x-why=guest";
@@ -191,6 +193,7 @@ const SPECS: readonly Spec[] = [
       ...seen("http_call_response", FIRST_STREAM, "continue_stream 1"),
     ],
     grpc: [TRAILED],
+    replies: [late("ok"), reply("200 OK", "ok")],
   }),
   streamed("hold-body", "the filter collects what is sent", {
     filter: [
@@ -220,7 +223,8 @@ const SPECS: readonly Spec[] = [
     ...streamed("cancel-held", "a stream that is cancelled while its filter holds it", {
       caller: ["http_call_response grpc_cancel 6"],
       filter: seen("request_headers", "return 1"),
-      replies: [reply("200 OK", "call"), LATE],
+      // When the stream has a connection.
+      replies: [late("call"), late("ok")],
       isSilent: true,
     }),
     calls: [...stream("cancel-held"), HTTP_CALL],
@@ -312,12 +316,13 @@ function siteOf(spec: Spec): Site {
 }
 
 function caseOf(spec: Spec): Case {
+  const replies = spec.replies ?? (spec.isSilent === true ? [late("ok")] : undefined);
   return {
     id: `grpcf-${spec.id}`,
     title: spec.title,
     connections: one(get("/up"), name(spec.id)),
     grpc: spec.grpc ?? [{ messages: ["pong"] }],
-    ...(spec.isSilent === true ? { replies: spec.replies ?? [LATE] } : {}),
+    ...(replies === undefined ? {} : { replies }),
   };
 }
 
