@@ -58,6 +58,8 @@ const TWICE = ["headgate", "nginx", "floor"] as const;
 const SKIP_LINES_MAX = 6;
 /** A worker of nginx may run as another user and must read the file that the upstream serves. */
 const FOLDER_MODE = 0o755;
+/** V8 compiles what is hot meanwhile: after one second the first round cost up to twice as much. */
+const WARM_SECONDS = 4;
 /** Of wrk, and of looking at what was used, a play. */
 const START_SECONDS = 0.1;
 const QUICK_CASES = ["s64", "b64"] as const;
@@ -285,7 +287,7 @@ async function runCase(
 ): Promise<Record<string, (Sample | undefined)[]>> {
   const byTarget: Record<string, (Sample | undefined)[]> = {};
   for (const target of targets) byTarget[target.spec.name] = [];
-  for (const target of targets) await measure(clients, target, one, 1);
+  for (const target of targets) await measure(clients, target, one, WARM_SECONDS);
   for (let round = 0; round < options.rounds; round += 1) {
     for (let at = 0; at < targets.length; at += 1) {
       const target = targets[(at + round) % targets.length];
@@ -337,7 +339,9 @@ async function measureAll(found: Clients, options: Options, folder: string): Pro
     (sum, one) => sum + (options.isFilters ? inGroups : playsOf(one).length),
     0,
   );
-  const minutes = (plays * options.rounds * (options.seconds + START_SECONDS)) / 60;
+  const warmSeconds = options.isFilters ? 0 : plays * WARM_SECONDS;
+  const roundSeconds = plays * (options.seconds + START_SECONDS);
+  const minutes = (warmSeconds + options.rounds * roundSeconds) / 60;
   console.log(
     `${targets.length} targets, ${plays * options.rounds} runs, about ${minutes.toFixed(1)} minutes`,
   );
