@@ -54,15 +54,18 @@ export function liveHeaps(looks: readonly HeapLook[]): LiveHeap[] {
   });
 }
 
+export function quartersText({ thirdMib, lastMib }: LiveHeap): string {
+  return `${thirdMib.toFixed(1)} MiB in the third quarter, ${lastMib.toFixed(1)} in the last`;
+}
+
 /** What is wrong with them; a short run is not enough to say. */
 export function judgeHeaps(heaps: readonly LiveHeap[]): string[] {
   const grown = heaps.filter(
     ({ looks, thirdMib, lastMib }) =>
       looks >= LOOKS_MIN && lastMib > thirdMib * GROWTH_FACTOR_MAX + GROWTH_MIB_MAX,
   );
-  return grown.map(({ thread, thirdMib, lastMib }) => {
-    const who = thread === "0" ? "main's heap" : `the heap of thread ${thread}`;
-    const grows = `${thirdMib.toFixed(1)} MiB in the third quarter, ${lastMib.toFixed(1)} in the last`;
-    return `${who} grows: ${grows}`;
+  return grown.map((heap) => {
+    const who = heap.thread === "0" ? "main's heap" : `the heap of thread ${heap.thread}`;
+    return `${who} grows: ${quartersText(heap)}`;
   });
 }

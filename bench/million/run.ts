@@ -12,7 +12,14 @@ import { freePort, start } from "../processes.ts";
 import { readStats } from "../soak/samples.ts";
 import { httpSetup, upstreamCommand } from "../target.ts";
 import { Clients } from "./client.ts";
-import { judgeHeaps, leastHeaps, type LiveHeap, liveHeaps, readHeaps } from "./heaps.ts";
+import {
+  judgeHeaps,
+  leastHeaps,
+  type LiveHeap,
+  liveHeaps,
+  quartersText,
+  readHeaps,
+} from "./heaps.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const HEADGATE = process.env["HEADGATE_BIN"] ?? join(ROOT, "runtime/bin/headgate");
@@ -143,10 +150,9 @@ async function measure(folder: string): Promise<number> {
   return problems.length === 0 ? 0 : 1;
 }
 
-function liveText({ thread, looks, thirdMib, lastMib }: LiveHeap): string {
-  const who = thread === "0" ? "main" : `thread ${thread}`;
-  const sizes = `${thirdMib.toFixed(1)} MiB in the third quarter, ${lastMib.toFixed(1)} in the last`;
-  return `live heap of ${who}: ${sizes} (${looks} collections)`;
+function liveText(heap: LiveHeap): string {
+  const who = heap.thread === "0" ? "main" : `thread ${heap.thread}`;
+  return `live heap of ${who}: ${quartersText(heap)} (${heap.looks} collections)`;
 }
 
 function row({ answered, rssMib, anonymousMib, heapMib }: Part): string {

@@ -25,7 +25,6 @@ const fileFlushIntervalMs = 1000;
 /** The first worker of a process of so many, silent. */
 export function newBirth(workers: number = 1): WorkerBirth {
   return {
-    kind: "headgate-worker",
     index: 0,
     logLevel: LogLevel.Off,
     componentLevels: new Map(),

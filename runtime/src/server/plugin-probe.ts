@@ -14,7 +14,6 @@ import { type PlacedFrame, placedText } from "./trap-places.ts";
 
 /** What the probe's thread is born with (workerData). */
 export interface ProbeBirth {
-  readonly kind: "headgate-probe";
   readonly plugins: readonly WasmPluginConfig[];
   /** By their keys. */
   readonly modules: ReadonlyMap<string, CompiledModule>;
@@ -108,7 +107,6 @@ export class PluginProbe {
       [...modules].filter(([key]) => plugins.some((p) => p.moduleKey === key)),
     );
     const birth: ProbeBirth = {
-      kind: "headgate-probe",
       plugins: plugins.map(asProbed),
       modules: wanted,
       node,

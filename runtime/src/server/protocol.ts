@@ -19,7 +19,6 @@ import type { NetworkWish } from "./network-wish.ts";
 
 /** What a worker is born with (workerData). */
 export interface WorkerBirth {
-  readonly kind: "headgate-worker";
   readonly index: number;
   readonly logLevel: LogLevel;
   readonly componentLevels: ReadonlyMap<string, LogLevel>;

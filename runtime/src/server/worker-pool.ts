@@ -29,7 +29,7 @@ export interface WorkerPoolOptions {
   readonly count: number;
   /** The module that a worker runs. */
   readonly entry: URL;
-  readonly birth: Omit<WorkerBirth, "index" | "kind" | "pulseMemory" | "network">;
+  readonly birth: Omit<WorkerBirth, "index" | "pulseMemory" | "network">;
   readonly engine: EngineKind;
   readonly logger: Logger;
   readonly events: WorkerPoolEvents;
@@ -257,7 +257,6 @@ export class WorkerPool {
     const { entry, birth, engine, events } = this.#options;
     this.#pulse.clear(index);
     const data: WorkerBirth = {
-      kind: "headgate-worker",
       index,
       pulseMemory: this.#pulse.memory,
       network: newNetworkWish(engine),

@@ -10,11 +10,11 @@ import type {
   JsonValue,
   SubstitutionFormatConfig,
 } from "../snapshot.ts";
+import { isOfAnotherKind } from "./extension-kind.ts";
 import { checkedFormat, readFormat } from "./format-reader.ts";
 import { readDenominator, readHeaderMatch } from "./string-reader.ts";
 import type { Translation } from "./translation.ts";
 import { readWasmPlugin } from "./wasm-reader.ts";
-import { isOfAnotherKind } from "./extension-kind.ts";
 
 const LOGGERS = "envoy.extensions.access_loggers";
 const FILE = `${LOGGERS}.file.v3.FileAccessLog`;

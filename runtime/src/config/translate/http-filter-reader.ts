@@ -2,9 +2,9 @@
 import type { ConfigNode } from "../config-node.ts";
 import type { HttpFilterConfig } from "../snapshot.ts";
 import { readCatalogueFilter } from "./catalogue-filter-reader.ts";
+import { isOfAnotherKind } from "./extension-kind.ts";
 import type { Translation } from "./translation.ts";
 import { readWasmPlugin } from "./wasm-reader.ts";
-import { isOfAnotherKind } from "./extension-kind.ts";
 
 const FILTERS = "envoy.extensions.filters.http";
 const WASM = `${FILTERS}.wasm.v3.Wasm`;
@@ -79,9 +79,9 @@ function leaveOut(
   isOptional: boolean,
 ): void {
   const what = type === "" ? "config_discovery" : `the HTTP filter ${type}`;
-  if (!isOptional && isOfAnotherKind(t, node, type, "an HTTP filter")) return;
   if (isOptional) {
     t.warn(node, `${what} is not implemented by Headgate: left out, as it is optional`, field);
-  } else if (HARMLESS.has(type)) t.unsupported(node, what, field);
+  } else if (isOfAnotherKind(t, node, type, "an HTTP filter")) return;
+  else if (HARMLESS.has(type)) t.unsupported(node, what, field);
   else t.guarded(node, what, "requests would pass without it (is_optional: true allows it)", field);
 }

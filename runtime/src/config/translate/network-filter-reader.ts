@@ -2,12 +2,12 @@
 import type { ConfigNode } from "../config-node.ts";
 import type { FilterChainConfig, LocalFilterConfig, NetworkFilterConfig } from "../snapshot.ts";
 import { readDataSource } from "./data-source.ts";
+import { isOfAnotherKind } from "./extension-kind.ts";
 import { readHcm } from "./hcm-reader.ts";
 import type { ClusterNames } from "./route-reader.ts";
 import { readTcpProxy } from "./tcp-proxy-reader.ts";
 import type { Translation } from "./translation.ts";
 import { readWasmPlugin } from "./wasm-reader.ts";
-import { isOfAnotherKind } from "./extension-kind.ts";
 
 const FILTERS = "envoy.extensions.filters.network";
 const HCM = `${FILTERS}.http_connection_manager.v3.HttpConnectionManager`;

@@ -1,9 +1,9 @@
 // Reads bootstrap_extensions: wasm services, which run without traffic.
 import type { ConfigNode } from "../config-node.ts";
 import type { ServiceResource } from "./assemble-snapshot.ts";
+import { isOfAnotherKind } from "./extension-kind.ts";
 import type { Translation } from "./translation.ts";
 import { readWasmPlugin } from "./wasm-reader.ts";
-import { isOfAnotherKind } from "./extension-kind.ts";
 
 const WASM_SERVICE = "envoy.extensions.wasm.v3.WasmService";
 
