@@ -187,22 +187,26 @@ function memoryCases(): void {
     const { readsHeld } = engine.limits;
     for (const { client, server } of pairs) {
       server.events.keepsText = false;
-      server.events.whenRead = (): void => server.io.readDisable(true);
+      // With a read under way.
+      server.io.readDisable(true);
       client.io.write(Buffer.alloc(2_000_000, 1));
     }
-    for (const { server } of pairs) await server.events.until(() => server.events.bytes > 0);
     for (let i = 0; i < 5; i += 1) await settle(engine);
-    expect(engine.limits.readsHeld).toBe(readsHeld);
+    const held = engine.limits.readsHeld;
+    // Whoever found no room has not even read.
+    expect(held).toBeGreaterThan(readsHeld);
+    expect(held).toBeLessThanOrEqual(readsHeld + pairs.length);
     for (const { server } of pairs) {
-      expect(server.events.bytes).toBeLessThanOrEqual(readBytesMax);
-      // And now with a read under way.
+      expect(server.events.bytes).toBe(0);
+      server.events.whenRead = (): void => server.io.readDisable(true);
+      server.io.readDisable(false);
+      await server.events.until(() => server.events.bytes > 0);
+      // Now it is known to read much, and waits for its turn.
       server.io.readDisable(false);
       server.io.readDisable(true);
     }
     for (let i = 0; i < 5; i += 1) await settle(engine);
-    // Whoever found no room has not even read.
-    expect(engine.limits.readsHeld).toBeGreaterThan(readsHeld);
-    expect(engine.limits.readsHeld).toBeLessThanOrEqual(readsHeld + pairs.length);
+    expect(engine.limits.readsHeld).toBe(held);
     for (const { client, server } of pairs) {
       const seen = server.events.bytes;
       server.events.whenRead = (buffer, length): void => {
@@ -215,6 +219,39 @@ function memoryCases(): void {
       client.io.reset();
       server.io.reset();
     }
+  });
+
+  test("who reads much reads alone: what he has sent on leaves in the call that lets the next one read", async () => {
+    const from = await Promise.all(Array.from({ length: 6 }, () => connectPair(engine)));
+    const to = await Promise.all(Array.from({ length: 6 }, () => connectPair(engine)));
+    const bytes = 60_000;
+    const { ring } = engine.loopForTest;
+    const calls: number[] = [];
+    for (const [i, { server }] of from.entries()) {
+      const next = to[i] as (typeof to)[0];
+      for (const { events } of [server, next.server]) events.keepsText = false;
+      server.events.whenRead = (buffer, length): void => {
+        calls.push(ring.enters);
+        next.client.io.writeLent(buffer, 0, length);
+      };
+    }
+    // The first time nobody knows that it is much.
+    for (const round of [1, 2, 3]) {
+      calls.length = 0;
+      engine.runTurn(() => {
+        for (const { client } of from) client.io.write(Buffer.alloc(bytes, round));
+      });
+      const got = (): boolean => to.every(({ server }) => server.events.bytes === round * bytes);
+      for (let i = 0; i < 1000 && !got(); i += 1) await settle(engine);
+      expect(got()).toBe(true);
+    }
+    expect(calls.length).toBeGreaterThanOrEqual(from.length);
+    expect(new Set(calls).size).toBe(calls.length);
+    for (const { client, server } of [...from, ...to]) {
+      client.io.reset();
+      server.io.reset();
+    }
+    await settle(engine);
   });
 
   test("what the kernel has room for stops nobody, however much it is at once", async () => {
@@ -307,8 +344,9 @@ function memoryCases(): void {
       to.client.events.whenWritable = (): void => from.server.io.readDisable(false);
       for (let n = 0; n < 8; n += 1) from.client.io.write(block);
     }
-    await settle(engine);
-    await settle(engine);
+    // One after the other reads, and each until its peer is full.
+    const isFull = ({ io }: Side): boolean => io.writeQueueBytes > waitingBytesMax;
+    for (let i = 0; i < 1000 && !lenders.every(isFull); i += 1) await settle(engine);
     const largest = Math.max(...lenders.map(({ io }) => io.writeQueueBytes));
     expect(largest).toBeGreaterThan(waitingBytesMax);
     expect(largest).toBeLessThanOrEqual(waitingBytesMax + readBytesMax);

@@ -2,7 +2,7 @@
 // piece.
 // Imported: the global is a getter, which V8 calls each time.
 import { Buffer } from "node:buffer";
-import { readAreaBytes } from "../engine-node/engine-core.ts";
+import { greatReadBytes, readAreaBytes } from "../engine-node/engine-core.ts";
 import { type Native, PAGE_BYTES, type Region } from "./native.ts";
 import type { Ring } from "./ring.ts";
 import {
@@ -16,12 +16,12 @@ import {
 /** Of a usual read, as in the Node engine. */
 export const readBytesMax: number = readAreaBytes;
 
-/** Room for several, as one that a chunk's end cuts is two reads, and two sends. */
-export const readChunkBytes = 262_144;
+/** One great read, or several usual ones: those that a chunk's end cuts are two, and two sends. */
+const readChunkBytes = greatReadBytes;
 
 const readsPerChunk = Math.floor(readChunkBytes / readBytesMax);
 
-/** A power of two. 16 x 256 KiB = 4 MiB a worker. */
+/** A power of two. 16 x 260 KiB = 4 MiB a worker. */
 const chunks = 16;
 
 /**
@@ -94,6 +94,22 @@ export class ReadBuffers {
       this.#refill();
     }
     return chunk * readChunkBytes + from;
+  }
+
+  /**
+   * Room for one great read alone: where in `memory` it begins, or -1. To be released as others
+   * are. It is what was used last, which the processor's cache still has.
+   */
+  take(): number {
+    const chunk = this.mayPin ? this.#spare.pop() : undefined;
+    if (chunk === undefined) return -1;
+    this.#users[chunk] = 1;
+    this.#isSpent[chunk] = 1;
+    return chunk * readChunkBytes;
+  }
+
+  addressAt(offset: number): number {
+    return this.#base + offset;
   }
 
   view(offset: number, length: number): Buffer {

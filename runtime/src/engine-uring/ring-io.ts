@@ -2,13 +2,7 @@
 // Node's machinery agree on is in engine-node/node-io.ts.
 import type { Duplex } from "node:stream";
 import { assert } from "../core/assert.ts";
-import type {
-  ConnectOptions,
-  IoEvents,
-  SocketAddress,
-  TcpKeepAlive,
-} from "../engine/network-engine.ts";
-import { CloseReason } from "../engine/network-engine.ts";
+import type { IoEvents, SocketAddress, TcpKeepAlive } from "../engine/network-engine.ts";
 import { newSocketOf } from "../engine-node/detached-socket.ts";
 import { greatReadBytes } from "../engine-node/engine-core.ts";
 import { gatherBytes, IoState, NodeIo } from "../engine-node/node-io.ts";
@@ -19,8 +13,11 @@ import { SendQueue } from "./send-queue.ts";
 import {
   CancelFlag,
   CqeFlag,
+  Errno,
+  MSG_DONTWAIT,
   Op,
   POLL_FIRST,
+  POLLIN,
   QUIET_CANCEL,
   SQE_FLAGS_SHIFT,
   SqeFlag,
@@ -29,7 +26,8 @@ import { Kind, type UringLoop, type UringOwner } from "./uring-loop.ts";
 
 /**
  * So much and one read are never too much to wait. The next read behind these is prepared at once:
- * to have each wait for its turn's end cost a small request 1 us.
+ * to have each wait for its turn's end cost a small request 1 us. Behind more than these the next
+ * one is a great one, too, which is made alone: see UringLoop.addGreat().
  */
 const harmlessBytes = 12_288;
 
@@ -49,12 +47,7 @@ const RECV = Op.Recv | (SqeFlag.BufferSelect << SQE_FLAGS_SHIFT);
 /** Of a socket that has just been read empty: to look there again would be in vain. */
 const RECV_WHEN_READY = RECV | POLL_FIRST;
 
-const EAGAIN = 11;
-const ENOBUFS = 105;
-const ECANCELED = 125;
 const FIN = "FIN";
-/** More than an address needs: so much does not stand where V8 may move it. */
-const ADDRESS_ROOM_BYTES = 128;
 
 export class RingIo extends NodeIo implements UringOwner {
   readonly loop: UringLoop;
@@ -70,10 +63,12 @@ export class RingIo extends NodeIo implements UringOwner {
   #wantedBytes: number = readBytesMax;
   #cameBytes: number = 0;
   #isReadEmpty: boolean = false;
+  /** Where a great read that is under way puts its bytes, or -1. */
+  #greatAt: number = -1;
   /** The next read goes out with what this turn writes. */
   #isReadDue: boolean = false;
   #isShutdownDue: boolean = false;
-  /** Of the peer, while the kernel may look at it. */
+  /** Of the peer: the kernel looks at it when it begins, which is later than we say so. */
   addressForKernel: Buffer | null = null;
   /** One read, that came while nobody wanted to read. */
   #held: Buffer | null = null;
@@ -117,7 +112,7 @@ export class RingIo extends NodeIo implements UringOwner {
     this.#operations -= 1;
     const result = this.#quickResult;
     // No room in the kernel now: sent again, to wait for some.
-    this.#landed(result === -EAGAIN ? 0 : result);
+    this.#landed(result === -Errno.Again ? 0 : result);
     this.#leaveIfDone();
   }
 
@@ -233,24 +228,23 @@ export class RingIo extends NodeIo implements UringOwner {
     if (this.fd >= 0) this.loop.sockets.setKeepAlive(this.fd, keepAlive);
   }
 
-  startConnect(address: SocketAddress): void {
-    const { native, ring, sockets } = this.loop;
-    // The kernel looks at it when it begins, which is later than now.
-    const place = Buffer.allocUnsafeSlow(ADDRESS_ROOM_BYTES);
-    const length = sockets.writeTo(place, address);
-    if (length < 0) {
-      this.failLater(length);
-      return;
-    }
-    this.addressForKernel = place;
+  /** `address`: `length` bytes of it, where V8 does not move them. */
+  startConnect(address: Buffer, length: number): void {
+    const { native, ring } = this.loop;
+    this.addressForKernel = address;
     this.#operations += 1;
     const userData = this.loop.userData(this.#index, Kind.Connect);
-    ring.prepare(Op.Connect, this.fd, native.addressOf(place), 0, 0, userData, length);
+    ring.prepare(Op.Connect, this.fd, native.addressOf(address), 0, 0, userData, length);
   }
 
   completed(kind: number, result: number, flags: number, offset: number): void {
-    if (kind === Kind.Recv) this.#received(result, flags, offset);
-    else if (kind === Kind.Send) {
+    if (kind === Kind.Recv) {
+      if (this.#greatAt < 0) this.#received(result, flags, offset);
+      else this.#greatReceived(result, flags);
+    } else if (kind === Kind.Ready) {
+      this.#operations -= 1;
+      this.loop.addGreat(this);
+    } else if (kind === Kind.Send) {
       this.#operations -= 1;
       const isShort = result > 0 && result < this.#queue.flyingBytes;
       this.#landed(result);
@@ -274,18 +268,59 @@ export class RingIo extends NodeIo implements UringOwner {
 
   #receive(): void {
     this.#isReceiving = true;
+    if (this.#cameBytes <= harmlessBytes) this.#prepareRead();
+    else if (!this.#isReadEmpty) this.loop.addGreat(this);
+    else {
+      this.#operations += 1;
+      const userData = this.loop.userData(this.#index, Kind.Ready);
+      this.loop.ring.prepare(Op.PollAdd, this.fd, 0, 0, POLLIN, userData);
+    }
+  }
+
+  /** There is something, and it is this connection's turn. */
+  readNow(): void {
+    if (this.fd < 0 || this.#isLeaving || !this.#wantsBytes()) {
+      this.#isReceiving = false;
+      return;
+    }
+    this.#greatAt = this.loop.reads.take();
+    this.#prepareRead();
+  }
+
+  #prepareRead(): void {
+    const { reads, ring } = this.loop;
     this.#operations += 1;
     const userData = this.loop.userData(this.#index, Kind.Recv);
     const wanted = this.readsMuch ? greatReadBytes : readBytesMax;
     this.#wantedBytes = wanted;
-    const recv = this.#isReadEmpty ? RECV_WHEN_READY : RECV;
-    this.loop.ring.prepare(recv, this.fd, 0, wanted, 0, userData, 0, BUFFER_GROUP);
+    if (this.#greatAt < 0) {
+      const recv = this.#isReadEmpty ? RECV_WHEN_READY : RECV;
+      ring.prepare(recv, this.fd, 0, wanted, 0, userData, 0, BUFFER_GROUP);
+    } else {
+      const address = reads.addressAt(this.#greatAt);
+      ring.prepare(Op.Recv, this.fd, address, wanted, MSG_DONTWAIT, userData);
+    }
+  }
+
+  #greatReceived(result: number, flags: number): void {
+    const at = this.#greatAt;
+    this.#greatAt = -1;
+    if (result <= 0) this.loop.reads.release(at);
+    if (result !== -Errno.Again) {
+      this.#received(result, flags, at);
+      return;
+    }
+    // Nothing was there after all.
+    this.#operations -= 1;
+    this.#isReceiving = false;
+    this.#isReadEmpty = true;
+    if (this.#wantsBytes()) this.#receive();
   }
 
   #received(result: number, flags: number, offset: number): void {
     this.#isReceiving = false;
     this.#operations -= 1;
-    if (result === -ENOBUFS) {
+    if (result === -Errno.NoBuffers) {
       this.loop.reads.short += 1;
       if (this.state === IoState.Dead) return;
       this.#isReceiving = true;
@@ -296,7 +331,7 @@ export class RingIo extends NodeIo implements UringOwner {
     this.#isReadEmpty = (flags & CqeFlag.SocketNonempty) === 0;
     if (result > 0) this.#bytesCame(result, offset);
     else if (this.state === IoState.Dead) return;
-    else if (result !== -ECANCELED) {
+    else if (result !== -Errno.Canceled) {
       this.#heldEnd = result === 0 ? FIN : errorName(-result);
       if (this.#mayDeliver() && !this.#isResending) this.#deliverEnd();
     }
@@ -457,41 +492,6 @@ export class RingIo extends NodeIo implements UringOwner {
   }
 }
 
-/** Starts a connection; failures come as onClose in a later turn. */
-export function connectOnRing(
-  loop: UringLoop,
-  address: SocketAddress,
-  options: ConnectOptions,
-  events: IoEvents,
-): RingIo {
-  const { sockets } = loop;
-  let fd = sockets.create(address.family);
-  if (fd < 0 && loop.closeNow()) fd = sockets.create(address.family);
-  const io = new RingIo(loop, fd, IoState.Connecting, events);
-  io.remote = address;
-  if (fd < 0) {
-    io.fd = -1;
-    io.failLater(fd);
-    return io;
-  }
-  const { bindAddress, keepAlive } = options;
-  if (bindAddress !== null && bindAddress.family !== "unix") {
-    const status = sockets.bind(fd, bindAddress, address.family);
-    if (status < 0) {
-      io.connectFailure = CloseReason.BindFailed;
-      io.failLater(status);
-      return io;
-    }
-  }
-  if (keepAlive !== null) sockets.setKeepAlive(fd, keepAlive);
-  io.startConnect(address);
-  return io;
-}
+const shutdownLater = (io: RingIo): void => io.handleShutdown();
 
-function shutdownLater(io: RingIo): void {
-  io.handleShutdown();
-}
-
-function deliverHeld(io: RingIo): void {
-  io.deliverHeld();
-}
+const deliverHeld = (io: RingIo): void => io.deliverHeld();

@@ -45,6 +45,9 @@ export const RegisterCode = { Probe: 8, RingFd: 20, BufferRing: 22 } as const;
 /** The kernel takes of a buffer what it needs, and goes on where it stopped: Linux 6.12. */
 export const BUFFER_RING_INCREMENTAL = 2;
 
+/** What completions bring, negated. */
+export const Errno = { Again: 11, NoBuffers: 105, Canceled: 125 } as const;
+
 export const MapOffset = { Rings: 0, Entries: 0x1000_0000 } as const;
 
 /** Bytes. */

@@ -26,7 +26,7 @@ import { openLoopWindow } from "./loop-window.ts";
 import { loadNative, type Native, PAGE_BYTES } from "./native.ts";
 import { openReadBuffers } from "./read-buffers.ts";
 import { openRing } from "./ring.ts";
-import { connectOnRing } from "./ring-io.ts";
+import { connectOnRing } from "./ring-connect.ts";
 import { RingListener } from "./ring-listener.ts";
 import { openSendArena } from "./send-arena.ts";
 import { Sockets } from "./sockets.ts";
