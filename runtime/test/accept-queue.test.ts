@@ -1,23 +1,12 @@
 // Connections in the accept queue of a worker that dies or of a process that is taken over: with
-// net.ipv4.tcp_migrate_req=1 none is lost. The setting belongs to a network namespace, so the
-// scenario runs in one of its own.
-import { spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
-import { fileURLToPath } from "node:url";
+// net.ipv4.tcp_migrate_req=1 none is lost.
 import { expect, test } from "vitest";
+import { canHaveNamespace, runInNamespace } from "./network-namespace.ts";
 
 /** For machines with other things to do: 10 s alone. */
 const TEST_MS_MAX = 120_000;
 
-const namespace = process.getuid?.() === 0 ? ["-n"] : ["-U", "-r", "-n"];
-const setUp = "ip link set lo up && test -e /proc/sys/net/ipv4/tcp_migrate_req";
-const canRun = spawnSync("unshare", [...namespace, "sh", "-c", setUp]).status === 0;
-if (!canRun) {
-  process.stderr.write(
-    "accept-queue.test.ts is skipped: it needs Linux 5.14, unshare, ip, and the right to make a " +
-      "network namespace\n",
-  );
-}
+const canRun = canHaveNamespace("accept-queue.test.ts");
 
 interface Result {
   /** Connections that had no answer, for each worker that died. */
@@ -36,35 +25,8 @@ async function run(
   takeovers: number,
   engine: Engine,
 ): Promise<Result> {
-  const scenario = fileURLToPath(new URL("accept-queue-scenario.ts", import.meta.url));
-  const command = `ip link set lo up && exec "$0" "$@"`;
-  const child = spawn(
-    "unshare",
-    [
-      ...namespace,
-      "sh",
-      "-c",
-      command,
-      process.execPath,
-      scenario,
-      `${migrate}`,
-      `${crashes}`,
-      `${takeovers}`,
-      engine,
-    ],
-    { stdio: ["ignore", "pipe", "pipe"] },
-  );
-  let output = "";
-  let errors = "";
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    output += text;
-  });
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    errors += text;
-  });
-  const [code] = (await once(child, "close")) as [number | null];
-  expect([code, errors]).toEqual([0, ""]);
-  return JSON.parse(output) as Result;
+  const args = [migrate, crashes, takeovers, engine];
+  return (await runInNamespace("accept-queue-scenario.ts", args)) as Result;
 }
 
 /** Where the kernel refuses io_uring, the node engine serves, and is tried twice. */
