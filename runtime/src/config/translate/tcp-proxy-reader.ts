@@ -3,7 +3,6 @@
 
 import type { ConfigNode } from "../config-node.ts";
 import type {
-  BackOffConfig,
   ProxyTlvsConfig,
   TcpClusterConfig,
   TcpLogMoments,
@@ -12,6 +11,7 @@ import type {
   TunnelingConfig,
 } from "../snapshot.ts";
 import { readAccessLogs } from "./access-log-reader.ts";
+import { readBackOff } from "./backoff-reader.ts";
 import { checkedFormat, readFormat, readHeaderAdds } from "./format-reader.ts";
 import { guard } from "./guarded-fields.ts";
 import { durationOr, statText, toLatin1 } from "./translation.ts";
@@ -26,6 +26,7 @@ export function readTcpProxy(t: Translation, node: ConfigNode): TcpProxyConfig {
   guard(t, node);
   acceptWhatHasNoEffect(node);
   const clusters = readClusters(t, node);
+  const backoff = node.node("backoff_options");
   const totalWeight = clusters.reduce((sum, { weight }) => sum + weight, 0);
   if (totalWeight > WEIGHTS_MAX) {
     const message = `found weights of ${totalWeight}, expected a sum of at most ${WEIGHTS_MAX}`;
@@ -40,7 +41,7 @@ export function readTcpProxy(t: Translation, node: ConfigNode): TcpProxyConfig {
     maxDownstreamConnectionDurationMs: durationOr(node, "max_downstream_connection_duration", 0),
     maxDownstreamConnectionDurationJitter: (jitter?.double("value") ?? 0) / 100,
     maxConnectAttempts: node.uint("max_connect_attempts", 1),
-    connectBackOff: readBackOff(t, node.node("backoff_options")),
+    connectBackOff: backoff === undefined ? null : readBackOff(t, backoff, 0),
     proxyTlvs: readTlvs(t, node),
     tunneling: readTunneling(t, node.node("tunneling_config")),
     accessLogs: readAccessLogs(t, node.nodes("access_log")),
@@ -84,17 +85,6 @@ function readTunneling(t: Translation, node: ConfigNode | undefined): TunnelingC
     postPath: postPath === "" ? "/" : postPath,
     headersToAdd: readHeaderAdds(t, node, "headers_to_add"),
   };
-}
-
-/** Envoy's maximum is ten times the base when none is given. */
-function readBackOff(t: Translation, node: ConfigNode | undefined): BackOffConfig | null {
-  if (node === undefined) return null;
-  const baseMs = durationOr(node, "base_interval", 0);
-  const maxMs = durationOr(node, "max_interval", baseMs * 10);
-  if (maxMs < baseMs) {
-    t.wrong(node, `found ${maxMs} ms, expected at least base_interval`, "max_interval");
-  }
-  return { baseMs, maxMs };
 }
 
 const mergePolicies: Readonly<Record<string, ProxyTlvsConfig["merge"]>> = {

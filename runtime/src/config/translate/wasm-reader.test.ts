@@ -194,13 +194,13 @@ describe("code", () => {
   const none = join(folder, "none.wasm");
   const local = (fields: Fields): Fields => vm({ code: { local: fields } });
   const at = `${PLUGIN}.vm_config.code`;
+  const http_uri = { uri: "http://a/b.wasm", cluster: "up", timeout: "3s" };
+  const backoffOf = (base_interval: string, max_interval: string): Fields => ({
+    retry_back_off: { base_interval, max_interval },
+  });
 
   test("may be fetched", async () => {
-    const http_uri = { uri: "http://a/b.wasm", cluster: "up", timeout: "3s" };
-    const retry_policy = {
-      num_retries: 4,
-      retry_back_off: { base_interval: "2s", max_interval: "5s" },
-    };
+    const retry_policy = { num_retries: 4, ...backoffOf("2s", "5s") };
     const code = { remote: { http_uri, sha256: "AB", retry_policy } };
     expect((await pluginOf(vm({ code }))).code).toMatchObject({
       sha256: "ab",
@@ -230,7 +230,6 @@ describe("code", () => {
     ["g".repeat(64), `"${"g".repeat(64)}" (64 characters)`],
     ["a".repeat(100), `"${"a".repeat(80)}..." (100 characters)`],
   ])("whose digest is %s", async (sha256, found) => {
-    const http_uri = { uri: "http://a/b.wasm", cluster: "up", timeout: "3s" };
     const code = { remote: { http_uri, sha256 } };
     const config = { http_filters: [wasmFilter("filter", vm({ code })), router] };
     const expected = "expected 64 hex digits: no module will match";
@@ -260,6 +259,11 @@ describe("code", () => {
       "an environment variable",
       local({ environment_variable: "HOME" }),
       `${at}.local.environment_variable: code from an environment variable is not implemented by Headgate`,
+    ],
+    [
+      "a server that is asked again sooner and sooner",
+      vm({ code: { remote: { http_uri, sha256: "ab", retry_policy: backoffOf("5s", "1s") } } }),
+      `${at}.remote.retry_policy.retry_back_off.max_interval: found 1000 ms, expected at least base_interval`,
     ],
     [
       "nowhere",
@@ -293,6 +297,10 @@ test.each<[Fields, string]>([
   [
     vm({ environment_variables: { host_env_keys: ["A"], key_values: { A: "b" } } }),
     ".vm_config.environment_variables.key_values: A is in host_env_keys and in key_values",
+  ],
+  [
+    vm({ environment_variables: { host_env_keys: ["A", "B", "A", "A"] } }),
+    ".vm_config.environment_variables.host_env_keys: A is there 3 times, expected once",
   ],
 ])("refuses %j", async (config, expected) => {
   expect(await pluginProblems(config)).toEqual([`${PLUGIN}${expected}`]);

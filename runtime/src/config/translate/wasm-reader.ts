@@ -5,6 +5,7 @@ import { callbacks, hostcalls, wasiFunctions } from "proxy-wasm-types";
 import type { ConfigNode } from "../config-node.ts";
 import { didYouMean } from "../did-you-mean.ts";
 import type { WasmCodeConfig, WasmPluginConfig } from "../snapshot.ts";
+import { readBackOff } from "./backoff-reader.ts";
 import { readWatchedDirectory } from "./config-source-reader.ts";
 import { defaultWasmPolicy } from "../wasm-policy.ts";
 import { durationOr } from "./translation.ts";
@@ -17,6 +18,8 @@ const NATIVE_RUNTIME = "envoy.wasm.runtime.null";
 const LEFT_OUT = "requests would pass without the plugin";
 /** What every module begins with: "\0asm". */
 const MAGIC = "0061736d";
+
+const BACKOFF_BASE_MS = 1000;
 
 const SHA256 = /^[0-9a-f]{64}$/;
 /** Of a mistyped digest. */
@@ -91,7 +94,7 @@ function readFailure(t: Translation, node: ConfigNode): Failure {
     t.wrong(node, "both fail_open and failure_policy are set, expected one of them", "fail_open");
   }
   const backoff = node.node("reload_config")?.node("backoff");
-  const reloadBackoffBaseMs = durationOr(backoff, "base_interval", 1000);
+  const reloadBackoffBaseMs = durationOr(backoff, "base_interval", BACKOFF_BASE_MS);
   const reloadBackoffMaxMs = durationOr(backoff, "max_interval", reloadBackoffBaseMs * 10);
   return { failurePolicy, failOpenLegacy, reloadBackoffBaseMs, reloadBackoffMaxMs };
 }
@@ -141,8 +144,7 @@ function readRemoteCode(t: Translation, remote: ConfigNode, isRequired: boolean)
   }
   const uri = remote.node("http_uri");
   const retry = remote.node("retry_policy");
-  const backoff = retry?.node("retry_back_off");
-  const retryBaseMs = durationOr(backoff, "base_interval", 1000);
+  const { baseMs, maxMs } = readBackOff(t, retry?.node("retry_back_off"), BACKOFF_BASE_MS);
   return {
     filename: "",
     watchedDirectory: "",
@@ -153,8 +155,8 @@ function readRemoteCode(t: Translation, remote: ConfigNode, isRequired: boolean)
       cluster: uri?.string("cluster", "") ?? "",
       timeoutMs: durationOr(uri, "timeout", 0),
       retries: retry?.uint("num_retries") ?? 1,
-      retryBaseMs,
-      retryMaxMs: durationOr(backoff, "max_interval", retryBaseMs * 10),
+      retryBaseMs: baseMs,
+      retryMaxMs: maxMs,
       isRequired,
     },
   };
@@ -214,14 +216,17 @@ function whyNoModule(path: string): string {
 function readEnvironment(t: Translation, vm: ConfigNode): (readonly [string, string])[] {
   const node = vm.node("environment_variables");
   if (node === undefined) return [];
-  const hostKeys = node.strings("host_env_keys");
+  const keys = node.strings("host_env_keys");
+  const hostKeys = new Set(keys);
   const values = new Map<string, string>();
   for (const key of hostKeys) {
+    const times = keys.filter((other) => other === key).length;
+    if (times > 1) t.wrong(node, `${key} is there ${times} times, expected once`, "host_env_keys");
     const value = process.env[key];
     if (value !== undefined) values.set(key, value);
   }
   for (const [key, value] of node.stringMap("key_values")) {
-    if (hostKeys.includes(key)) {
+    if (hostKeys.has(key)) {
       t.wrong(node, `${key} is in host_env_keys and in key_values`, "key_values");
     }
     values.set(key, value);
