@@ -3,6 +3,7 @@
 import { writeSync, writevSync } from "node:fs";
 import { latin1 } from "../core/latin1.ts";
 import { type EngineCore, readRoomBytes } from "./engine-core.ts";
+import { KeptBytes } from "./kept-bytes.ts";
 import type { StreamHandle, WriteRequest, WriteResult } from "./node-internals.ts";
 import { gatherBytes } from "./node-io.ts";
 
@@ -54,7 +55,7 @@ export function writeLentOn(
     return;
   }
   if (io.pendingWrites > 0 || !io.canWriteSync) {
-    writeBytesOn(io, text, Buffer.from(buffer.subarray(from, to)));
+    writeCopyOn(io, text, buffer, from, to);
     return;
   }
   const core = io.core;
@@ -66,7 +67,7 @@ export function writeLentOn(
     }
     writeTextOn(io, text);
     if (io.pendingWrites > 0) {
-      writeBytesOn(io, "", Buffer.from(buffer.subarray(from, to)));
+      writeCopyOn(io, "", buffer, from, to);
       return;
     }
   }
@@ -132,19 +133,11 @@ function writeLentPieces(io: HandleWriter, pieces: readonly Buffer[]): void {
   }
   const size = pieces.reduce((sum, piece) => sum + piece.length, 0);
   noteTaken(io.core, taken, size);
-  if (taken < size) writeBytesOn(io, "", restOf(pieces, taken, size));
-}
-
-/** A copy of what follows the first `taken` bytes. */
-function restOf(pieces: readonly Buffer[], taken: number, size: number): Buffer {
-  const rest = Buffer.allocUnsafe(size - taken);
-  let to = 0;
   let skip = taken;
   for (const piece of pieces) {
-    if (skip < piece.length) to += piece.copy(rest, to, skip);
+    if (skip < piece.length) writeCopyOn(io, "", piece, skip, piece.length);
     skip = Math.max(0, skip - piece.length);
   }
-  return rest;
 }
 
 function writeLentBytes(io: HandleWriter, buffer: Buffer, from: number, to: number): void {
@@ -158,7 +151,26 @@ function writeLentBytes(io: HandleWriter, buffer: Buffer, from: number, to: numb
     if (!isRefusal(io, error)) return;
   }
   noteTaken(core, taken, to - from);
-  if (taken < to - from) writeBytesOn(io, "", Buffer.from(buffer.subarray(from + taken, to)));
+  if (taken < to - from) writeCopyOn(io, "", buffer, from + taken, to);
+}
+
+/** Of bytes that are lent. */
+function writeCopyOn(
+  io: HandleWriter,
+  text: string,
+  buffer: Buffer,
+  from: number,
+  to: number,
+): void {
+  const kept = new KeptBytes(buffer, from, to);
+  if (!kept.hasBlocks) {
+    writeBytesOn(io, text, kept.pieces[0] as Buffer);
+    return;
+  }
+  if (text !== "") writeTextOn(io, text);
+  io.core.writeCalls += 1;
+  const result = io.handle.writev(null, kept.pieces, true);
+  if (result === 0 || !notWhole(io, result, kept)) kept.release();
 }
 
 /** The kernel has no room now; otherwise the connection has failed. */
@@ -175,24 +187,27 @@ function noteTaken(core: EngineCore, taken: number, size: number): void {
   else core.lentPartial += 1;
 }
 
-function notWhole(io: HandleWriter, result: WriteResult, kept: unknown): void {
+/** Answers whether libuv holds bytes. */
+function notWhole(io: HandleWriter, result: WriteResult, kept: unknown): boolean {
   if (typeof result === "number") {
     io.failLater(result);
-    return;
+    return false;
   }
   // Over before we could hang on to it; libuv's streams do not do this today.
   if (result.writeStatus !== null) {
     if (result.writeStatus < 0) io.failLater(result.writeStatus);
-    return;
+    return false;
   }
   result.oncomplete = onWritten;
   result.handle = io.handle;
   result.buffer = kept;
   io.pendingWrites += 1;
+  return true;
 }
 
 /** `oncomplete` of all our writes. */
 export function onWritten(this: WriteRequest, status: number): void {
+  if (this.buffer instanceof KeptBytes) this.buffer.release();
   this.buffer = null;
   this.handle?.io?.handleWritten(status);
 }
