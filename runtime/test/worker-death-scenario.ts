@@ -19,8 +19,11 @@ interface Death {
   readonly inFlight: number;
   /** Lost first requests of connections that the dead worker had accepted, and that nobody saw. */
   readonly accepted: number;
-  /** Lost first requests of connections that nobody had accepted. */
-  readonly queued: number;
+  /**
+   * Lost first requests of connections that nobody has counted: those in the dead worker's queue, with
+   * tcp_migrate_req=0; and what its thread takes from there in its last turn, which is told to nobody.
+   */
+  readonly untold: number;
   /** Lost ones that were none of these. */
   readonly others: readonly string[];
   /** Connections that the other workers have accepted, less those that had an answer from them. */
@@ -84,13 +87,11 @@ async function kill(headgate: HeadgateProcess, target: string, round: number): P
   await headgate.waitFor(isBack, "answers of the successor");
   await load.stop();
   const after = await accepted(headgate);
-  return judge(
-    load,
-    dead,
-    WORKERS.map((worker) => (after[worker] ?? 0) - (before[worker] ?? 0)),
-  );
+  const acceptedBy = WORKERS.map((worker) => (after[worker] ?? 0) - (before[worker] ?? 0));
+  return judge(load, dead, acceptedBy);
 }
 
+/** `acceptedBy`: how many connections each worker has counted meanwhile. */
 function judge(load: WitnessedLoad, dead: number, acceptedBy: readonly number[]): Death {
   const nobodys = load.losses.filter(({ worker }) => worker === null);
   const others = load.losses.filter(({ worker }) => worker !== null && worker !== dead);
@@ -100,7 +101,7 @@ function judge(load: WitnessedLoad, dead: number, acceptedBy: readonly number[])
     answered: load.answered,
     inFlight: load.losses.length - nobodys.length - others.length,
     accepted,
-    queued: nobodys.length - accepted,
+    untold: nobodys.length - accepted,
     others: others.map(({ worker, words }) => `worker ${worker}: ${words}`),
     unknown: unseen.reduce((sum, count) => sum + Math.abs(count), 0) - Math.abs(accepted),
   };
