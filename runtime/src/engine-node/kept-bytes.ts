@@ -1,6 +1,6 @@
-// Lent bytes that the kernel did not take, until it does: copies in blocks that are used again. With
-// memory of its own for each, a slow reader would leave some 50 MiB of it before V8 collects. Made
-// by handle-writes.ts.
+// Lent bytes that the kernel did not take, until it does: copies in blocks that are used again.
+// With memory of its own for each, a slow reader would leave some 50 MiB of it before V8 collects.
+// Made by handle-writes.ts.
 import { blockPool } from "../core/block-pool.ts";
 
 /** The smallest blocks: what a reader leaves is less than twice as much, but for small pieces. */

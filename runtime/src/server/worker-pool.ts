@@ -7,6 +7,7 @@ import type { Logger } from "../core/logger.ts";
 import type { ClusterMembership } from "../config/snapshot.ts";
 import type { StatDefinition } from "../stats/store.ts";
 import { guestMarkText } from "../wasm/guest-mark.ts";
+import { limitWorkerPhase } from "./phase-limit.ts";
 import { changeMessage } from "./protocol.ts";
 import type {
   ChangeMessage,
@@ -53,8 +54,6 @@ export interface WorkerPoolEvents {
   onGuests(message: FromGuests): void;
 }
 
-/** Milliseconds that a worker may take for a phase before it counts as refused. */
-const PHASE_TIMEOUT_MS = 60_000;
 /** A worker that dies again and again is replaced at most so often. */
 const RESTART_DELAY_MS = 100;
 const RESTART_DELAY_MS_MAX = 10_000;
@@ -344,6 +343,7 @@ class Member {
   readonly bornMs: number;
   engineName: string = "";
   deathReason: string;
+  readonly #pulse: PulseMemory;
   readonly #worker: Worker;
   readonly #events: WorkerPoolEvents;
   #waiting: ((answer: Answer) => void) | null = null;
@@ -365,6 +365,7 @@ class Member {
     this.deathReason = "";
     this.#events = events;
     this.#isDead = false;
+    this.#pulse = new PulseMemory(workerData.pulseMemory);
     this.#worker = new Worker(entry, { workerData, name: `wrk:${this.name}` });
     this.#worker.on("message", (message: FromWorker) => this.#onMessage(message));
     this.#worker.on("error", (error: Error) => {
@@ -429,17 +430,13 @@ class Member {
       this.#waiting = resolve;
     });
     this.post(message);
-    const { promise, timer } = timeout(PHASE_TIMEOUT_MS);
-    const late = promise.then((): Answer => {
-      const seconds = PHASE_TIMEOUT_MS / 1000;
-      return {
-        problems: [`worker ${this.index}: no answer to ${phase} in ${seconds} s`],
-        addresses: [],
-      };
+    const stop = limitWorkerPhase(this.#pulse, this.index, (tookMs) => {
+      const seconds = Math.round(tookMs / 1000);
+      const problem = `worker ${this.index}: no answer to ${phase} in ${seconds} s`;
+      this.#answer({ problems: [problem], addresses: [] });
     });
-    const first = await Promise.race([answer, late]);
-    clearTimeout(timer);
-    this.#waiting = null;
+    const first = await answer;
+    stop();
     return first;
   }
 
