@@ -42,7 +42,9 @@ export function compileText(format: string, options: FormatOptions): Formatter |
       if (typeof piece === "string") out += piece;
       else {
         const value = piece(context);
-        out += value === null ? missing : String(value);
+        // String() of a text is a call that answers what it was given.
+        if (typeof value === "string") out += value;
+        else out += value === null ? missing : String(value);
       }
     }
     return out;

@@ -1,5 +1,6 @@
 // The %COMMANDS% that read headers, trailers, the path and the query: REQ, RESP, TRAILER, PATH ...
 import type { HeaderMap } from "../core/header-map.ts";
+import { headerIdOf } from "../core/header-names.ts";
 import type { FormatContext, FormatOperator, FormatValue } from "./format-context.ts";
 
 type Factory = (args: string) => FormatOperator | string;
@@ -23,15 +24,23 @@ function headerOperator(mapOf: MapOf): Factory {
   return (args) => {
     const names = parseHeaderArgs(args);
     if (typeof names === "string") return names;
-    const { main, alternative } = names;
+    const first = valueOf(names.main);
+    const second = names.alternative === "" ? noValue : valueOf(names.alternative);
     return (context) => {
       const map = mapOf(context);
-      if (map === null) return null;
-      const value = map.get(main);
-      if (value !== undefined) return value;
-      return alternative === "" ? null : (map.get(alternative) ?? null);
+      return map === null ? null : (first(map) ?? second(map) ?? null);
     };
   };
+}
+
+type ValueOf = (map: HeaderMap) => string | undefined;
+
+const noValue: ValueOf = () => undefined;
+
+/** As HeaderMap.get(), with the name looked up once. */
+function valueOf(name: string): ValueOf {
+  const id = headerIdOf(name);
+  return id === 0 ? (map): string | undefined => map.getOther(name) : (map) => map.getById(id);
 }
 
 function byteSize(mapOf: MapOf): Factory {

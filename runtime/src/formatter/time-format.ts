@@ -41,15 +41,21 @@ type Part = (moment: Moment) => string;
 /** "2026-11-21T10:00:00.000Z", Envoy's default for %START_TIME%. One ISO text per second. */
 export function isoTime(): TimeFormatter {
   let second = -1;
+  let ofSecond = "";
+  let millisecond = -1;
   let text = "";
   return (epochMs) => {
     const whole = Math.floor(epochMs);
+    // Many streams of a busy worker begin in one.
+    if (whole === millisecond) return text;
+    millisecond = whole;
     const at = Math.floor(whole / 1000);
     if (at !== second) {
       second = at;
-      text = new Date(at * 1000).toISOString().slice(0, 20);
+      ofSecond = new Date(at * 1000).toISOString().slice(0, 20);
     }
-    return `${text}${String(whole - at * 1000).padStart(3, "0")}Z`;
+    text = `${ofSecond}${String(whole - at * 1000).padStart(3, "0")}Z`;
+    return text;
   };
 }
 
