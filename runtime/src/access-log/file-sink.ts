@@ -2,6 +2,7 @@
 // are gathered in memory and written asynchronously. Used by the loggers; opened, flushed and
 // reopened by server/ through FileSinks.
 import { closeSync, fstatSync, openSync, write, writeSync } from "node:fs";
+import { writeLatin1 } from "../core/latin1.ts";
 import { intervalTicks } from "../core/timer-wheel.ts";
 import type { TickSource } from "../core/timer-wheel.ts";
 import type { Counter, Gauge, StatsStore } from "../stats/store.ts";
@@ -103,7 +104,7 @@ export class FileSink {
       this.#stats.writeDropped.inc();
       return;
     }
-    this.#gathering.write(line, this.#gathered, length, "latin1");
+    writeLatin1(this.#gathering, line, this.#gathered);
     this.#gathered += length;
     this.#stats.writeBuffered.inc();
     this.#stats.writeTotalBuffered.add(length);
