@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import {
   cpuUsPerRequest,
+  fastestThird,
   median,
   medianRange,
   quartiles,
@@ -9,7 +10,7 @@ import {
   scatterPercent,
 } from "./arithmetic.ts";
 import { parseCase } from "./cases.ts";
-import { filterCosts, filterCostTable, filterGroups } from "./filter-costs.ts";
+import { filterCosts, filterCostTable, filterGroups, roundsForFile } from "./filter-costs.ts";
 import { playGroups, roundsByTarget } from "./filter-rounds.ts";
 import { parseTimes } from "./handshakes.ts";
 import { parseStat } from "./processes.ts";
@@ -46,12 +47,42 @@ describe("what filters cost", () => {
 
   test("is told round by round, and only of kinds that ran", () => {
     const groups = { "headgate wasm": headgate };
-    expect(filterCosts(groups)).toEqual([
-      { name: "headgate wasm", first: [1, 3, 2], further: [1, 2] },
+    expect(filterCosts(groups, 1)).toEqual([
+      {
+        name: "headgate wasm",
+        first: { rounds: [1, 3, 2], processes: [2], fastest: 2 },
+        further: { rounds: [1, 2], processes: [1.5], fastest: 2 },
+      },
     ]);
-    expect(filterCostTable(groups).split("\n").at(-1)).toBe(
-      "| headgate wasm | 2.00 (1.00 to 3.00; 2.00 to 3.00) | 1.50 (1.00 to 2.00; 1.00 to 2.00) |",
+    expect(filterCostTable(groups, 1).split("\n").at(-1)).toBe(
+      "| headgate wasm | 2.00 (1.00 to 3.00; 2.00 to 3.00) | 2.00 | 2.00" +
+        " | 1.50 (1.00 to 2.00; 1.00 to 2.00) | 1.50 | 2.00 |",
     );
+  });
+  test("is told of each process, and of its fastest rounds", () => {
+    // Three processes each, in turns. The second and third time others wanted the machine, too.
+    const groups = {
+      "headgate wasm": {
+        headgate: rounds(10, 11, 12, 40, 11, 50, 30, 60, undefined),
+        "headgate 1 wasm": rounds(11, 14, 14, 12, 90, 60, 80, 15, 20),
+      },
+    };
+    const [cost] = filterCosts(groups, 3);
+    // Of the second process 79 and -45 are noise of one side.
+    expect(cost?.first.processes).toEqual([1, 3, 6]);
+    // 11, 14, 14 less 10, 11, 12.
+    expect(cost?.first.fastest).toBe(3);
+    expect(cost?.further).toBeNull();
+  });
+  test("a file has the rounds of a target in each of its groups", () => {
+    const groups = {
+      a: { headgate: rounds(1.23456, undefined) },
+      b: { headgate: rounds(2) },
+    };
+    expect(roundsForFile(groups)).toEqual({
+      a: { headgate: [1.235, null] },
+      b: { headgate: [2] },
+    });
   });
   test("groups have what runs, and a base", () => {
     const running = new Set([...Object.keys(headgate), "headgate (again)", "envoy 1 wasm"]);
@@ -88,10 +119,10 @@ describe("what filters cost", () => {
   test("has one column where no target has five filters", () => {
     const { headgate: none, "headgate 1 wasm": one } = headgate;
     const groups = { "headgate wasm": { headgate: none, "headgate 1 wasm": one } };
-    expect(filterCostTable(groups).split("\n")).toEqual([
-      "| filters | first, us (95 % sure; quartiles) |",
-      "| --- | ---: |",
-      "| headgate wasm | 2.00 (1.00 to 3.00; 2.00 to 3.00) |",
+    expect(filterCostTable(groups, 3).split("\n")).toEqual([
+      "| filters | first, us (95 % sure; quartiles) | by process | fastest third |",
+      "| --- | ---: | ---: | ---: |",
+      "| headgate wasm | 2.00 (1.00 to 3.00; 2.00 to 3.00) | 1.00, 3.00, 2.00 | 1.00 |",
     ]);
   });
   test("quartiles are values of the list", () => {
@@ -116,6 +147,12 @@ describe("median", () => {
   test("of nothing is no number", () => {
     expect(median([])).toBeNaN();
   });
+});
+
+test("the fastest third is at least one", () => {
+  expect(fastestThird([9, 1, 5, 3])).toBe(2);
+  expect(fastestThird([7])).toBe(7);
+  expect(fastestThird([])).toBeNaN();
 });
 
 test("scatter is half the span in percent of the median", () => {

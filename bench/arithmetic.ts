@@ -44,6 +44,15 @@ export function quartiles(values: readonly number[]): readonly [number, number] 
 }
 
 /**
+ * The mean of the fastest third, at least of one; NaN of an empty list. Other work on the machine only
+ * ever makes a round dearer, so these tell most about the target.
+ */
+export function fastestThird(values: readonly number[]): number {
+  const fastest = values.toSorted((a, b) => a - b).slice(0, Math.ceil(values.length / 3));
+  return fastest.reduce((sum, value) => sum + value, 0) / fastest.length;
+}
+
+/**
  * Between which values of a list the median of all that could have been measured lies, 19 times of 20:
  * by the ranks of a sorted list, whatever the distribution is.
  */

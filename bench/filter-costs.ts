@@ -1,14 +1,24 @@
 // What one filter costs a request: differences of targets that met the same noise, round by round.
-import { median, medianRange, quartiles } from "./arithmetic.ts";
+import { fastestThird, median, medianRange, quartiles } from "./arithmetic.ts";
 import { NATIVE_FILTERS } from "./configs.ts";
 import type { FilterGroup, GroupRounds } from "./filter-rounds.ts";
 import type { Rounds } from "./report.ts";
 
-/** Microseconds: of the first filter, and of each of the four that follow. */
+/** What one more filter costs, in microseconds. */
+interface Cost {
+  /** Of the rounds that both targets have. */
+  readonly rounds: readonly number[];
+  /** The middle of the rounds of each process; a round plays the processes of one number. */
+  readonly processes: readonly number[];
+  /** By what each process needs in its fastest rounds, the middle process of each target; NaN = none ran. */
+  readonly fastest: number;
+}
+
+/** Of the first filter, and of each of the four that follow; null = there is no target with five. */
 interface FilterCost {
   readonly name: string;
-  readonly first: readonly number[];
-  readonly further: readonly number[];
+  readonly first: Cost;
+  readonly further: Cost | null;
 }
 
 const FURTHER = 4;
@@ -37,43 +47,87 @@ export function filterGroups(running: ReadonlySet<string>): FilterGroup[] {
   });
 }
 
-/** Of rounds that both targets have. */
-function differences(more: Rounds | undefined, less: Rounds | undefined): number[] {
-  return (more ?? []).flatMap((sample, round) => {
-    const other = less?.[round];
-    return sample === undefined || other === undefined ? [] : [sample.cpuUs - other.cpuUs];
-  });
+/** The rounds of each process, one of which plays in every `copies`-th. */
+function byProcess<T>(rounds: readonly T[], copies: number): T[][] {
+  const all = Array.from({ length: copies }, (): T[] => []);
+  for (const [round, one] of rounds.entries()) all[round % copies]?.push(one);
+  return all;
 }
 
-/** By kinds, in their order. */
-export function filterCosts(groups: GroupRounds): FilterCost[] {
+/** By the middle process. */
+function fastestOf(rounds: Rounds, copies: number): number {
+  const processes = byProcess(rounds, copies).map((samples) =>
+    fastestThird(samples.flatMap((sample) => sample?.cpuUs ?? [])),
+  );
+  return median(processes.filter((us) => !Number.isNaN(us)));
+}
+
+/** `filters` = how many more there are. */
+function costOf(more: Rounds, less: Rounds, copies: number, filters: number): Cost {
+  const differences = more.map((sample, round) => {
+    const other = less[round];
+    if (sample === undefined || other === undefined) return undefined;
+    return (sample.cpuUs - other.cpuUs) / filters;
+  });
+  const isThere = (us: number | undefined): us is number => us !== undefined;
+  return {
+    rounds: differences.filter(isThere),
+    processes: byProcess(differences, copies)
+      .map((all) => all.filter(isThere))
+      .filter((all) => all.length > 0)
+      .map(median),
+    fastest: (fastestOf(more, copies) - fastestOf(less, copies)) / filters,
+  };
+}
+
+/** By kinds, in their order; each target had `copies` processes in turns by rounds. */
+export function filterCosts(groups: GroupRounds, copies: number): FilterCost[] {
   return KINDS.flatMap(([form, none]) => {
     const name = form.replace(" #", "");
     const rounds = groups[name];
     if (rounds === undefined) return [];
-    const [one, five] = ["1", "5"].map((count) => rounds[form.replace("#", count)]);
-    const first = differences(one, rounds[none]);
-    const further = form.includes("#") ? differences(five, one).map((us) => us / FURTHER) : [];
-    return [{ name, first, further }];
+    const [one = [], five] = ["1", "5"].map((count) => rounds[form.replace("#", count)]);
+    const first = costOf(one, rounds[none] ?? [], copies, 1);
+    const hasFurther = form.includes("#") && five !== undefined;
+    return [{ name, first, further: hasFurther ? costOf(five, one, copies, FURTHER) : null }];
   });
 }
 
-function cell(values: readonly number[]): string {
-  if (values.length === 0) return "-";
-  const span = ([low, high]: readonly [number, number]): string =>
-    `${low.toFixed(2)} to ${high.toFixed(2)}`;
-  return `${median(values).toFixed(2)} (${span(medianRange(values))}; ${span(quartiles(values))})`;
+function cells(cost: Cost | null): string[] {
+  if (cost === null || cost.rounds.length === 0) return ["-", "-", "-"];
+  const { rounds, processes, fastest } = cost;
+  const text = (us: number): string => us.toFixed(2);
+  const span = ([low, high]: readonly [number, number]): string => `${text(low)} to ${text(high)}`;
+  return [
+    `${text(median(rounds))} (${span(medianRange(rounds))}; ${span(quartiles(rounds))})`,
+    processes.map(text).join(", "),
+    text(fastest),
+  ];
 }
 
-/** Without the second column where no target has five filters. */
-export function filterCostTable(groups: GroupRounds): string {
-  const costs = filterCosts(groups);
-  const hasFurther = costs.some(({ further }) => further.length > 0);
-  const line = (name: string, first: string, further: string): string =>
-    `| ${name} | ${first} |${hasFurther ? ` ${further} |` : ""}`;
+/** Without the columns of further filters where no target has five. */
+export function filterCostTable(groups: GroupRounds, copies: number): string {
+  const costs = filterCosts(groups, copies);
+  const hasFurther = costs.some(({ further }) => further !== null);
+  const line = (name: string, first: readonly string[], further: readonly string[]): string =>
+    `| ${[name, ...first, ...(hasFurther ? further : [])].join(" | ")} |`;
+  const rule = ["---:", "---:", "---:"];
   return [
-    line("filters", "first, us (95 % sure; quartiles)", "each of four more, us (the same)"),
-    line("---", "---:", "---:"),
-    ...costs.map(({ name, first, further }) => line(name, cell(first), cell(further))),
+    line(
+      "filters",
+      ["first, us (95 % sure; quartiles)", "by process", "fastest third"],
+      ["each of four more, us (the same)", "by process", "fastest third"],
+    ),
+    line("---", rule, rule),
+    ...costs.map(({ name, first, further }) => line(name, cells(first), cells(further))),
   ].join("\n");
+}
+
+/** CPU per request of each round, by groups and targets, for a file: what the table was made of. */
+export function roundsForFile(groups: GroupRounds): Record<string, Record<string, unknown>> {
+  const of = (rounds: Rounds): (number | null)[] =>
+    rounds.map((sample) => (sample === undefined ? null : Number(sample.cpuUs.toFixed(3))));
+  const each = (targets: GroupRounds[string]): Record<string, unknown> =>
+    Object.fromEntries(Object.entries(targets).map(([target, rounds]) => [target, of(rounds)]));
+  return Object.fromEntries(Object.entries(groups).map(([name, targets]) => [name, each(targets)]));
 }

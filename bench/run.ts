@@ -21,7 +21,7 @@ import {
   whereLine,
   writeResults,
 } from "./report.ts";
-import { filterCostTable, filterGroups } from "./filter-costs.ts";
+import { filterCostTable, filterGroups, roundsForFile } from "./filter-costs.ts";
 import { type GroupRounds, playGroups, roundsByTarget } from "./filter-rounds.ts";
 import {
   again,
@@ -41,7 +41,7 @@ const USAGE = `node bench/run.ts [--quick] [--filters | --native | --sdks | --bo
     [--seconds 2] [--copies 3] [--free] [--filter sdk|bare] [--markdown] [--list]
 
   --quick     3 rounds of 1 second, cases s64 and b64
-  --filters   filters of both sides, 24 rounds of s64, 0.3 s a play, and what each filter costs
+  --filters   filters of both sides, 27 rounds of s64, 0.2 s a play, and what each filter costs
   --copies    processes of each target of --filters and --native, in turns by rounds (3)
   --native    our filters beside Envoy's native ones of the same configuration, as --filters
   --free      all processes on all processors; else those of --filters, --native, --sdks, --bodies are apart
@@ -64,10 +64,12 @@ const WARM_SECONDS = 4;
 const START_SECONDS = 0.1;
 const QUICK_CASES = ["s64", "b64"] as const;
 const FILTER_CASES = ["s64"] as const;
-const FILTER_ROUNDS = 24;
+const FILTER_ROUNDS = 27;
 const FILTER_COPIES = 3;
 const SDK_ROUNDS = 9;
-const FILTER_SECONDS = 0.3;
+/** The machine's speed changes by the second: the shorter, the more alike. */
+const FILTER_SECONDS = 0.2;
+const OTHER_SECONDS = 0.3;
 const FILTER_TARGETS = /^(headgate|envoy)( \d (wasm|native).*)?$/;
 
 interface Options {
@@ -146,10 +148,11 @@ function readOptions(): Options {
   const filter = FILTER_KINDS.find((kind) => kind === values.filter);
   const isOther = values.sdks || values.bodies;
   const isShort = isFilters || isOther;
+  const usualSeconds = isFilters ? FILTER_SECONDS : isOther ? OTHER_SECONDS : values.quick ? 1 : 2;
   const usualRounds = isFilters ? FILTER_ROUNDS : values.quick ? 3 : isOther ? SDK_ROUNDS : 7;
   return {
     rounds: positive(values.rounds, usualRounds),
-    seconds: positive(values.seconds, isShort ? FILTER_SECONDS : values.quick ? 1 : 2),
+    seconds: positive(values.seconds, usualSeconds),
     copies: isFilters ? positive(values.copies, FILTER_COPIES) : 1,
     cases,
     targets:
@@ -308,7 +311,7 @@ async function runGroups(
 ): Promise<GroupRounds> {
   const byName = new Map(targets.map((copies) => [copies[0].spec.name, copies]));
   const groups = filterGroups(new Set(byName.keys()));
-  for (const target of targets.flat()) await measure(clients, target, one, 2);
+  for (const target of targets.flat()) await measure(clients, target, one, WARM_SECONDS);
   return playGroups(groups, options.rounds, (name, round) => {
     const copies = byName.get(name) as Copies;
     const target = copies[round % copies.length] ?? copies[0];
@@ -339,13 +342,15 @@ async function measureAll(found: Clients, options: Options, folder: string): Pro
     (sum, one) => sum + (options.isFilters ? inGroups : playsOf(one).length),
     0,
   );
-  const warmSeconds = options.isFilters ? 0 : plays * WARM_SECONDS;
+  const warmed = options.isFilters ? copies.flat().length : plays;
+  const warmSeconds = warmed * (WARM_SECONDS + START_SECONDS);
   const roundSeconds = plays * (options.seconds + START_SECONDS);
   const minutes = (warmSeconds + options.rounds * roundSeconds) / 60;
   console.log(
     `${targets.length} targets, ${plays * options.rounds} runs, about ${minutes.toFixed(1)} minutes`,
   );
   const results: Record<string, Results[string]> = {};
+  const groupRounds: Record<string, unknown> = {};
   for (const one of options.cases) {
     const targetsOfCase = playsOf(one);
     const copiesOfCase = copies.filter(([first]) => targetsOfCase.includes(first));
@@ -359,13 +364,14 @@ async function measureAll(found: Clients, options: Options, folder: string): Pro
     const rows = rowsOf(results[one.id] ?? {});
     const table = options.isMarkdown ? markdownTable(rows) : textTable(rows);
     console.log(`\n${describeCase(one)}, load average ${loadAverage()}\n\n${table}`);
-    if (groups !== undefined) console.log(`\n${filterCostTable(groups)}`);
+    if (groups === undefined) continue;
+    groupRounds[one.id] = roundsForFile(groups);
+    console.log(`\n${filterCostTable(groups, options.copies)}`);
   }
   if (options.isMarkdown) console.log(`\n${whereLine()}`);
-  const { rounds, seconds, filter } = options;
-  console.log(
-    `\nwritten: ${writeResults(results, { rounds, seconds, copies: options.copies, filter })}`,
-  );
+  const { rounds, seconds, copies: processes, filter } = options;
+  const facts = { rounds, seconds, copies: processes, filter, groups: groupRounds };
+  console.log(`\nwritten: ${writeResults(results, facts)}`);
   for (const one of [...copies.flat(), upstream]) await one.stop();
 }
 
