@@ -74,6 +74,21 @@ describe("what filters cost", () => {
     expect(cost?.first.fastest).toBe(3);
     expect(cost?.further).toBeNull();
   });
+  test("leaves out rounds without a processor, and other threads of the fastest", () => {
+    const play = (cpuUs: number, requestsPerSecond: number): Sample => ({
+      ...(rounds(cpuUs)[0] as Sample),
+      busiestUs: cpuUs - 5,
+      requestsPerSecond,
+    });
+    const groups = {
+      "headgate wasm": {
+        headgate: [play(15, 50), play(15, 50), play(400, 20), play(15, 50)],
+        "headgate 1 wasm": [play(17, 40), play(300, 2), play(16, 44), play(17, 40)],
+      },
+    };
+    const [cost] = filterCosts(groups, 1);
+    expect(cost?.first).toEqual({ rounds: [2, 2], processes: [2], fastest: 1 });
+  });
   test("a file has the rounds of a target in each of its groups", () => {
     const groups = {
       a: { headgate: rounds(1.23456, undefined) },
@@ -120,7 +135,7 @@ describe("what filters cost", () => {
     const { headgate: none, "headgate 1 wasm": one } = headgate;
     const groups = { "headgate wasm": { headgate: none, "headgate 1 wasm": one } };
     expect(filterCostTable(groups, 3).split("\n")).toEqual([
-      "| filters | first, us (95 % sure; quartiles) | by process | fastest third |",
+      "| filters | first, us (95 % sure; quartiles) | by process | thread, fastest third |",
       "| --- | ---: | ---: | ---: |",
       "| headgate wasm | 2.00 (1.00 to 3.00; 2.00 to 3.00) | 1.00, 3.00, 2.00 | 1.00 |",
     ]);

@@ -6,11 +6,14 @@ import type { Rounds } from "./report.ts";
 
 /** What one more filter costs, in microseconds. */
 interface Cost {
-  /** Of the rounds that both targets have. */
+  /** Of the rounds in which both targets had a processor. */
   readonly rounds: readonly number[];
   /** The middle of the rounds of each process; a round plays the processes of one number. */
   readonly processes: readonly number[];
-  /** By what each process needs in its fastest rounds, the middle process of each target; NaN = none ran. */
+  /**
+   * By what the busiest thread of each process needs in its fastest rounds, the middle process of each
+   * target; NaN = none ran.
+   */
   readonly fastest: number;
 }
 
@@ -54,16 +57,28 @@ function byProcess<T>(rounds: readonly T[], copies: number): T[][] {
   return all;
 }
 
+/** Of its usual requests a second; who has fewer waited for a processor, and pays for that. */
+const STARVED_SHARE = 0.6;
+
+/** Rounds in which the target was kept waiting are left out: there a request costs several times as much. */
+function withoutStarved(rounds: Rounds): Rounds {
+  const usual = median(rounds.flatMap((sample) => sample?.requestsPerSecond ?? []));
+  return rounds.map((sample) =>
+    (sample?.requestsPerSecond ?? 0) < usual * STARVED_SHARE ? undefined : sample,
+  );
+}
+
 /** By the middle process. */
 function fastestOf(rounds: Rounds, copies: number): number {
   const processes = byProcess(rounds, copies).map((samples) =>
-    fastestThird(samples.flatMap((sample) => sample?.cpuUs ?? [])),
+    fastestThird(samples.flatMap((sample) => sample?.busiestUs ?? sample?.cpuUs ?? [])),
   );
   return median(processes.filter((us) => !Number.isNaN(us)));
 }
 
 /** `filters` = how many more there are. */
-function costOf(more: Rounds, less: Rounds, copies: number, filters: number): Cost {
+function costOf(all: Rounds, base: Rounds, copies: number, filters: number): Cost {
+  const [more, less] = [withoutStarved(all), withoutStarved(base)];
   const differences = more.map((sample, round) => {
     const other = less[round];
     if (sample === undefined || other === undefined) return undefined;
@@ -115,8 +130,8 @@ export function filterCostTable(groups: GroupRounds, copies: number): string {
   return [
     line(
       "filters",
-      ["first, us (95 % sure; quartiles)", "by process", "fastest third"],
-      ["each of four more, us (the same)", "by process", "fastest third"],
+      ["first, us (95 % sure; quartiles)", "by process", "thread, fastest third"],
+      ["each of four more, us (the same)", "by process", "thread, fastest third"],
     ),
     line("---", rule, rule),
     ...costs.map(({ name, first, further }) => line(name, cells(first), cells(further))),

@@ -31,6 +31,7 @@ export function meanOf(samples: readonly (Sample | undefined)[]): Sample | undef
     all.reduce((sum, sample) => sum + of(sample), 0) / all.length;
   return {
     cpuUs: mean((sample) => sample.cpuUs),
+    busiestUs: mean((sample) => sample.busiestUs ?? sample.cpuUs),
     requestsPerSecond: mean((sample) => sample.requestsPerSecond),
     p50Us: mean((sample) => sample.p50Us),
     p99Us: mean((sample) => sample.p99Us),

@@ -32,15 +32,19 @@ export function parseStat(text: string): Stat {
 
 /**
  * Nanoseconds on a processor of all threads of a process, as the scheduler counts them: ticks of 10 ms
- * tell too little of a short run. NaN where the kernel does not tell.
+ * tell too little of a short run. NaN where the kernel does not tell. Each is noted in `threads`.
  */
-function cpuNsOf(pid: number): number {
+function cpuNsOf(pid: number, threads: Map<number, number>): number {
   try {
-    let ns = 0;
+    let all = 0;
     for (const task of readdirSync(`/proc/${pid}/task`)) {
-      ns += Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, "latin1").split(" ")[0]);
+      const ns = Number(
+        readFileSync(`/proc/${pid}/task/${task}/schedstat`, "latin1").split(" ")[0],
+      );
+      threads.set(Number(task), ns);
+      all += ns;
     }
-    return ns;
+    return all;
   } catch {
     return Number.NaN;
   }
@@ -58,6 +62,14 @@ function statOf(pid: number | string): Stat | undefined {
 export interface Usage {
   readonly cpuNs: number;
   readonly residentBytes: number;
+  /** Of cpuNs, by threads; empty where the scheduler tells nothing. */
+  readonly threads: ReadonlyMap<number, number>;
+}
+
+/** Nanoseconds of the thread that had most in between; NaN where the scheduler tells nothing. */
+export function busiestNs(before: Usage, after: Usage): number {
+  const each = [...after.threads].map(([thread, ns]) => ns - (before.threads.get(thread) ?? 0));
+  return each.length === 0 ? Number.NaN : Math.max(...each);
 }
 
 const NS_PER_TICK = 1e9 / TICKS_PER_SECOND;
@@ -74,14 +86,15 @@ export function usageOf(root: number): Usage {
   }
   let cpuNs = 0;
   let residentBytes = 0;
+  const threads = new Map<number, number>();
   const left = [root];
   for (let pid = left.pop(); pid !== undefined; pid = left.pop()) {
-    const ns = cpuNsOf(pid);
+    const ns = cpuNsOf(pid, threads);
     cpuNs += Number.isNaN(ns) ? (stats.get(pid)?.ticks ?? 0) * NS_PER_TICK : ns;
     residentBytes += stats.get(pid)?.residentBytes ?? 0;
     left.push(...(children.get(pid) ?? []));
   }
-  return { cpuNs, residentBytes };
+  return { cpuNs, residentBytes, threads };
 }
 
 function isFree(port: number): Promise<boolean> {

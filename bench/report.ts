@@ -7,6 +7,8 @@ import { median, ratioOf, scatterPercent } from "./arithmetic.ts";
 /** One run of wrk against one target. */
 export interface Sample {
   readonly cpuUs: number;
+  /** Of cpuUs the thread's that had most: without V8's compilers, or a main thread that only looks on. */
+  readonly busiestUs?: number | undefined;
   readonly requestsPerSecond: number;
   /** NaN where the client tells none, as p99Us. */
   readonly p50Us: number;

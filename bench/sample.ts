@@ -1,6 +1,6 @@
 // One run of one client against one process: what a request cost it.
 import { cpuUsPerRequest } from "./arithmetic.ts";
-import { usageOf } from "./processes.ts";
+import { busiestNs, usageOf } from "./processes.ts";
 import type { Sample } from "./report.ts";
 import type { WrkReport } from "./wrk.ts";
 
@@ -22,6 +22,7 @@ export async function takeSample(pid: number, load: () => Promise<LoadReport>): 
   }
   return {
     cpuUs,
+    busiestUs: cpuUsPerRequest(busiestNs(before, after), report.requests),
     requestsPerSecond: report.requestsPerSecond,
     p50Us: report.p50Us,
     p99Us: report.p99Us,
