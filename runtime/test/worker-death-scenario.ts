@@ -21,7 +21,8 @@ interface Death {
   readonly accepted: number;
   /**
    * Lost first requests of connections that nobody has counted: those in the dead worker's queue, with
-   * tcp_migrate_req=0; and what its thread takes from there in its last turn, which is told to nobody.
+   * tcp_migrate_req=0; and what its ring had accepted, or its thread takes in its last turn, and did not
+   * come to.
    */
   readonly untold: number;
   /** Lost ones that were none of these. */

@@ -5,8 +5,8 @@ import { canHaveNamespace, runInNamespace } from "./network-namespace.ts";
 /** For machines with other things to do: 10 s alone. */
 const TEST_MS_MAX = 120_000;
 
-/** Seen: one in some thirty deaths. */
-const UNTOLD_MAX = 2;
+/** As many as connect at a time: the ring accepts ahead of a guest that never returns. */
+const UNTOLD_MAX = 16;
 
 const canRun = canHaveNamespace("worker-death.test.ts");
 
