@@ -13,7 +13,7 @@ const CLIENTS = { kept: 34, single: 16 };
 const ANSWERS_BEFORE = 40;
 
 /** What one worker's death did. */
-interface Death {
+export interface Death {
   readonly answered: number;
   /** Lost requests that the dead worker had taken: it or the upstream is witness. */
   readonly inFlight: number;

@@ -1,6 +1,7 @@
 // What the death of a worker costs, request by request: those that it had in flight, and none else.
 import { expect, test } from "vitest";
 import { canHaveNamespace, runInNamespace } from "./network-namespace.ts";
+import type { Death } from "./worker-death-scenario.ts";
 
 /** For machines with other things to do: 10 s alone. */
 const TEST_MS_MAX = 120_000;
@@ -9,16 +10,6 @@ const TEST_MS_MAX = 120_000;
 const UNTOLD_MAX = 16;
 
 const canRun = canHaveNamespace("worker-death.test.ts");
-
-/** As worker-death-scenario.ts has it. */
-interface Death {
-  readonly answered: number;
-  readonly inFlight: number;
-  readonly accepted: number;
-  readonly untold: number;
-  readonly others: readonly string[];
-  readonly unknown: number;
-}
 
 const cases = [
   { engine: "node", manner: "throw", kills: 2 },
